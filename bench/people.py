@@ -44,6 +44,7 @@ def grams(*names):
         found.update(padded[at : at + 3] for at in range(len(padded) - 2))
         for word in name.split(" "):
             found.add(" " + word[0])
+            found.add("=" + word)
             if len(word) <= 5:
                 found.add("~" + word)
                 found.update(form for form in ("~" + word[:at] + word[at + 1 :] for at in range(len(word))) if form != "~")

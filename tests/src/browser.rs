@@ -18,7 +18,7 @@ use crate::{PATIENCE, setting};
 
 /// One browser with one page.
 pub struct Browser {
-    _child: Child,
+    child: Child,
     _profile: TempDir,
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     page: String,
@@ -46,7 +46,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .expect("Chromium does not start");
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -63,7 +63,7 @@ impl Browser {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let (stream, _) = connect_async(address).await.unwrap();
         let mut browser = Self {
-            _child: child,
+            child,
             _profile: profile,
             stream,
             page: String::new(),
@@ -184,6 +184,15 @@ impl Browser {
             "Page.loadEventFired" => self.events.push_back(event),
             _ => {}
         }
+    }
+}
+
+/// The program may be a script that starts the browser, so all of its group end.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let Some(group) = self.child.id() else { return };
+        let killed = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status();
+        assert!(killed.is_ok_and(|killed| killed.success()) || std::thread::panicking(), "Chromium goes on");
     }
 }
 

@@ -11,7 +11,7 @@ use clowder_gateway::{
     app, clock,
     config::{Config, without_mark},
 };
-use clowder_infra::Store;
+use clowder_infra::{DatabaseUrl, Store};
 use serde_json::{Value, json};
 
 use crate::output::{Form, Outcome, Output, note};
@@ -105,13 +105,21 @@ pub async fn run(config: &Config, command: AdminCommand, out: &mut Output) -> Re
             let made_up = if given.is_none() { Some(made_up()?) } else { None };
             let password = given.as_ref().or(made_up.as_ref());
             let new = NewAccount::from_json(json!({ "username": username, "email": email, "password": password }))?;
+            // In the wrong folder, this would make a new installation; so it says where it was.
+            let (place, is_new) = (place(config)?, app::database_exists(config).is_err());
             let (staff, ctx) = port(app::open(config).await?);
             let account = staff.create_account(&ctx, new, role).await?;
             if form.json {
-                out.json(&json!({"account": account, "password": made_up}));
+                out.json(&json!({
+                    "account": account, "password": made_up, "database": place, "new_installation": is_new
+                }));
                 return Ok(Outcome::Done);
             }
             say("created", &account, form, out);
+            out.line(format_args!("database: {place}"));
+            if is_new {
+                out.line("This is a new installation: there was no database there before.");
+            }
             if let Some(password) = made_up {
                 out.line(format_args!("password: {password}"));
                 out.line("It is not shown again. Change it after you sign in.");
@@ -164,6 +172,16 @@ async fn find(config: &Config, username: String) -> Result<(Port, Ctx, Account)>
     let (staff, ctx) = port(app::open_existing(config).await?);
     let account = staff.account_named(&ctx, &name).await?;
     Ok((staff, ctx, account))
+}
+
+/// Where the database is; a file with its whole path.
+fn place(config: &Config) -> Result<String> {
+    let url = DatabaseUrl::parse(&config.database_url())?;
+    let whole = match &url {
+        DatabaseUrl::Sqlite(path) => std::path::absolute(path).ok(),
+        DatabaseUrl::Postgres(_) => None,
+    };
+    Ok(whole.map_or_else(|| url.place(), |path| path.display().to_string()))
 }
 
 fn say(done: &str, account: &Account, form: Form, out: &mut Output) {

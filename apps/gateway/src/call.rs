@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Bytes};
 use clowder_accounts::Identity;
-use clowder_core::{Ctx, Error, Id, Input, Versions, input::has_vanishing_number};
+use clowder_core::{Ctx, Error, Id, Input, Timestamp, Versions, input::has_vanishing_number};
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
@@ -35,6 +35,8 @@ pub struct Call {
     pub route: &'static str,
     /// The query parameters that the endpoint accepts.
     pub asks: Vec<&'static str>,
+    /// Whether it ignores all others.
+    pub ignores_others: bool,
     pub cursors: Arc<Cursors>,
     pub charge: Charge,
 }
@@ -155,7 +157,7 @@ impl<T: Input + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let input: T = Call::of(&request, |call| parse(&call.body))?;
+            let input: T = Call::of(&request, |call| parse(&call.body, call.ctx.now))?;
             Charge::rows(&request, input.rows()).await?;
             Ok(Self(input))
         })
@@ -163,7 +165,7 @@ impl<T: Input + 'static> FromRequest for Json<T> {
 }
 
 /// Nesting is bounded by the parser (128 levels).
-fn parse<T: Input>(body: &[u8]) -> Answer<T> {
+fn parse<T: Input>(body: &[u8], now: Timestamp) -> Answer<T> {
     if body.is_empty() {
         return Err(
             Problem::new(refusals::BODY_UNPARSABLE).because("The body is empty; this call needs a JSON object.")
@@ -174,19 +176,27 @@ fn parse<T: Input>(body: &[u8]) -> Answer<T> {
     if str::from_utf8(body).is_ok_and(has_vanishing_number) {
         return Err(unparsable("number out of range".into()));
     }
-    Ok(T::from_json(value)?)
+    Ok(T::from_json_at(value, now)?)
 }
 
 /// Like [`Json`], for bodies whose members are all optional: the body itself may be missing, too.
 pub struct MaybeJson<T>(pub T);
 
-impl<T: Input> FromRequest for MaybeJson<T> {
+impl<T: Input + 'static> FromRequest for MaybeJson<T> {
     type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = |call: &Call| if call.body.is_empty() { parse(b"{}") } else { parse(&call.body) };
-        ready(Call::of(request, read).map(Self))
+        let request = request.clone();
+        Box::pin(async move {
+            let read = |call: &Call| {
+                let body: &[u8] = if call.body.is_empty() { b"{}" } else { &call.body };
+                parse(body, call.ctx.now)
+            };
+            let input: T = Call::of(&request, read)?;
+            Charge::rows(&request, input.rows()).await?;
+            Ok(Self(input))
+        })
     }
 }
 
@@ -218,6 +228,10 @@ mod tests {
         fn read(fields: &mut Fields) -> Option<Self> {
             fields.required("name").map(Self)
         }
+    }
+
+    fn parse<T: Input>(body: &[u8]) -> Answer<T> {
+        super::parse(body, Timestamp::from_micros(0))
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod secret;
 mod security;
 mod server;
 mod settings;
-mod suggest;
+pub mod suggest;
 mod value;
 
 use std::{

@@ -21,7 +21,7 @@ pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
 
-use clowder_core::{Permission, Refusal, Scope};
+use clowder_core::{Permission, Recorded, Refusal, Scope, UserId};
 use serde_json::Value;
 
 use crate::{
@@ -66,6 +66,10 @@ pub struct Domain {
     /// What else the types of its inputs can't say of themselves.
     pub rules: &'static [Rule],
     pub events: &'static [Event],
+    /// Which of its events show a message of their actor, to people of whom some may hide it.
+    pub messages: &'static [&'static str],
+    /// Whose messages a change makes the owner of its topic hide, or show again.
+    pub hides: fn(&Recorded) -> Option<(UserId, bool)>,
     pub commands: &'static [Command],
     /// What it makes of events that have arrived at a device.
     pub arrivals: Option<&'static Arrivals>,
@@ -98,6 +102,8 @@ impl Domain {
             forms: &[],
             rules: &[],
             events: &[],
+            messages: &[],
+            hides: |_| None,
             commands: &[],
             arrivals: None,
             scopes: &[],

@@ -47,8 +47,9 @@ use crate::{
     cursor::Cursors,
     problem::{Answer, Occasion, Problem},
     public_url::PublicUrl,
+    query::Query,
     refusals,
-    routes::{Found, Router},
+    routes::{Endpoint, Found, Router},
     stop::Stop,
 };
 use body::Bodies;
@@ -180,6 +181,11 @@ impl Front {
             Found::Nothing => return Err(refusals::ROUTE_UNKNOWN.into()),
         };
         self.admit(endpoint, &identity, visit.now)?;
+        let params = with_own_id(endpoint, params, user);
+        if endpoint.asks.is_empty() && !endpoint.ignores_others {
+            // Its handler reads no query, so nobody else would notice.
+            Query::parse(request.query_string()).know(&[]).check()?;
+        }
 
         let mut payload = payload;
         // Held until the call is answered, because the body lives that long.
@@ -203,7 +209,18 @@ impl Front {
         let charge = Charge { limits: Arc::clone(&self.limits), policy, key, left: Cell::new(left) };
         let (route, cursors) = (endpoint.path, Arc::clone(&self.cursors));
         let asks = endpoint.asks.iter().map(|asked| asked.name).collect();
-        request.extensions_mut().insert(Call { ctx, identity, params, body, route, asks, cursors, charge });
+        let ignores_others = endpoint.ignores_others;
+        request.extensions_mut().insert(Call {
+            ctx,
+            identity,
+            params,
+            body,
+            route,
+            asks,
+            ignores_others,
+            cursors,
+            charge,
+        });
 
         // Held until the response has been created and compressed. Probes don't wait.
         let _reading = if endpoint.any_host { None } else { self.reads.turn(request, caller).await? };
@@ -261,6 +278,17 @@ fn span(request: &HttpRequest, id: &str) -> Span {
         span.record("trace_id", trace.id).record("parent_id", trace.parent);
     }
     span
+}
+
+/// `/api/users/me/…` is about the caller, wherever the path of an endpoint names a user.
+fn with_own_id(endpoint: &Endpoint, mut params: Vec<String>, caller: Option<UserId>) -> Vec<String> {
+    if endpoint.path.starts_with("/api/users/{user_id}")
+        && let (Some(user), Some(caller)) = (params.first_mut(), caller)
+        && user == "me"
+    {
+        *user = caller.to_string();
+    }
+    params
 }
 
 fn user_of(actor: Actor) -> Option<UserId> {

@@ -68,7 +68,10 @@ impl Failure {
             }
             Self::Error(error) => {
                 match error {
-                    Error::Refused(refusal) | Error::Stale { refusal, .. } | Error::TooEarly { refusal, .. } => {
+                    Error::Refused(refusal)
+                    | Error::Explained { refusal, .. }
+                    | Error::Stale { refusal, .. }
+                    | Error::TooEarly { refusal, .. } => {
                         complain(format_args!("{} ({})", refusal.title, refusal.code));
                     }
                     error => complain(error.to_string().trim_start_matches("internal: ")),

@@ -275,6 +275,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
+            Error::Explained { refusal, detail } => Self::from(refusal).because(detail),
             Error::Stale { refusal, current } => Self::from(refusal)
                 .because(format!("{}; the current version is {current}.", refusal.title))
                 .header(header::ETAG, etag::of(current)),

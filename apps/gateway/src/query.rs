@@ -1,6 +1,7 @@
 //! Parses the query string and collects all faults in it, as [`clowder_core::Input`] does for bodies.
 
 use std::{
+    collections::BTreeSet,
     future::{Ready, ready},
     str::FromStr,
     sync::Arc,
@@ -17,12 +18,13 @@ use clowder_core::{
 
 use crate::{
     call::Call,
+    config::suggest,
     cursor::{self, Cursors},
     problem::{Answer, Problem},
 };
 
-/// The query parameters that an endpoint accepts; others are ignored. Each has a maximum length, 200 characters unless
-/// its reader says otherwise. An empty value is as invalid as any other invalid value.
+/// The query parameters that an endpoint accepts; others are faults. Each has a maximum length, 200 characters unless its
+/// reader says otherwise. An empty value is as invalid as any other invalid value.
 #[derive(Default)]
 pub struct Query {
     pairs: Vec<(String, String)>,
@@ -40,6 +42,23 @@ impl Query {
         let wrong = wrong.iter().take(MOST_ERRORS + 1);
         wrong.for_each(|(name, _)| query.flaw(name, Flaw::new("characters", "must not contain NUL")));
         query
+    }
+
+    /// Keeps these parameters alone. All others are faults.
+    pub fn know(mut self, names: &[&str]) -> Self {
+        let mut others = BTreeSet::new();
+        self.pairs.retain(|(name, _)| {
+            let known = names.contains(&name.as_str());
+            if !known && others.len() <= MOST_ERRORS {
+                others.insert(name.clone());
+            }
+            known
+        });
+        for name in others {
+            let flaw = unknown(&name, names);
+            self.flaw(&name, flaw);
+        }
+        self
     }
 
     /// A query of this list, with the reader for its cursors.
@@ -100,16 +119,21 @@ impl Query {
         self.value(name, Flaw::new("choice", format!("must be one of: {}", words.join(", "))), T::find)
     }
 
-    /// At most this many ids, separated by commas; none if absent.
+    /// One to `most` ids, separated by commas. If the parameter is repeated, all of them count.
     pub fn ids<T>(&mut self, name: &str, most: usize) -> Vec<Id<T>> {
-        // An id and its comma.
-        let Some(text) = self.any_text(name, most * 37 - 1) else { return Vec::new() };
-        let ids: Option<Vec<_>> = text.split(',').map(|id| id.parse().ok()).collect();
-        match ids {
-            Some(ids) if ids.len() <= most => return ids,
-            Some(_) => self.flaw(name, Flaw::new("too_many", format!("must have at most {most} ids"))),
-            None => self.flaw(name, Flaw::new("uuid", "must be ids, separated by commas")),
-        }
+        let given = self.pairs.iter().filter(|(known, _)| known == name);
+        let texts: Vec<&str> = given.flat_map(|(_, text)| text.split(',')).collect();
+        let flaw = if texts.is_empty() {
+            Flaw::new("required", format!("is missing; give 1 to {most} ids, separated by commas"))
+        } else if texts.len() > most {
+            Flaw::new("too_many", format!("must have at most {most} ids"))
+        } else {
+            match texts.iter().map(|id| id.parse().ok()).collect() {
+                Some(ids) => return ids,
+                None => Flaw::new("uuid", "must be ids, separated by commas"),
+            }
+        };
+        self.flaw(name, flaw);
         Vec::new()
     }
 
@@ -163,6 +187,27 @@ pub fn only_one(names: &[&str]) -> Flaw {
     Flaw::new("unwanted", format!("only one of {names} can be given"))
 }
 
+/// Names that other interfaces use for the same thing.
+const SYNONYMS: &[&[&str]] = &[
+    &["q", "search", "query"],
+    &["limit", "per_page", "page_size", "count"],
+    &["cursor", "page", "offset"],
+    &["sort", "order", "order_by", "ordering"],
+];
+
+/// The fault of a parameter that is none of these.
+fn unknown(name: &str, known: &[&str]) -> Flaw {
+    let same = SYNONYMS.iter().filter(|names| names.contains(&name));
+    let same = same.flat_map(|names| known.iter().find(|known| names.contains(*known))).copied().next();
+    let meant = same.or_else(|| suggest::closest(name, known.iter().copied()));
+    let says = match (meant, known) {
+        (Some(meant), _) => format!("is not known here{}", suggest::question(Some(meant))),
+        (None, []) => "is not known here; this call takes no query parameters".to_owned(),
+        (None, _) => format!("is not known here; this call takes {}", known.join(", ")),
+    };
+    Flaw::new("unknown", says)
+}
+
 impl FromRequest for Query {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
@@ -170,7 +215,11 @@ impl FromRequest for Query {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut query = Self::parse(request.query_string());
         ready(Call::of(request, |call| {
-            query.pairs.retain(|(name, _)| call.asks.contains(&name.as_str()));
+            if call.ignores_others {
+                query.pairs.retain(|(name, _)| call.asks.contains(&name.as_str()));
+            } else {
+                query = query.know(&call.asks);
+            }
             Ok(query.to_list(Arc::clone(&call.cursors), call.list(request.query_string())))
         }))
     }
@@ -242,6 +291,48 @@ mod tests {
             told,
             std::iter::zip(expected, ["type", "cursor", "type", "choice", "required"]).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn others_are_unknown_and_the_nearest_is_named() {
+        let known = ["q", "limit", "cursor"];
+        for (name, says) in [
+            ("search", "is not known here; did you mean q?"),
+            ("page", "is not known here; did you mean cursor?"),
+            ("limits", "is not known here; did you mean limit?"),
+            ("nobody_asks", "is not known here; this call takes q, limit, cursor"),
+        ] {
+            let query = Query::parse(&format!("{name}=1&limit=0&{name}=2")).know(&known);
+            let problem = query.check().unwrap_err();
+            let told: Vec<_> =
+                problem.errors.iter().map(|e| (e.pointer.clone(), e.code.as_ref(), &*e.message)).collect();
+            assert_eq!(told, [(format!("?{name}"), "unknown", says)]);
+        }
+        let none = Query::parse("x=1").know(&[]).check().unwrap_err();
+        assert_eq!(none.errors[0].message, "is not known here; this call takes no query parameters");
+        assert!(Query::parse("q=a&limit=3").know(&known).check().is_ok());
+        // As many faults as are told, whatever somebody sends.
+        let many: String = (0..500).map(|n| format!("x{n}=&")).collect();
+        assert_eq!(Query::parse(&many).know(&known).check().unwrap_err().errors.len(), MOST_ERRORS + 1);
+    }
+
+    #[test]
+    fn ids_are_joined_and_counted() {
+        let id = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
+        for (text, expected) in [
+            (format!("ids={id}"), Ok(1)),
+            (format!("ids={id},{id}&ids={id}"), Ok(3)),
+            (format!("ids={id},{id}&ids={id},{id}"), Err("too_many")),
+            (String::new(), Err("required")),
+            ("ids=".to_owned(), Err("uuid")),
+            (format!("ids={id},"), Err("uuid")),
+            (format!("ids={id}&ids=x"), Err("uuid")),
+        ] {
+            let mut query = Query::parse(&text);
+            let ids: Vec<Id<()>> = query.ids("ids", 3);
+            let read = query.check().map(|()| ids.len()).map_err(|problem| problem.errors[0].code.to_string());
+            assert_eq!(read, expected.map_err(str::to_owned), "{text}");
+        }
     }
 
     #[test]

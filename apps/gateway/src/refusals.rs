@@ -1,5 +1,9 @@
 //! Refusals of the gateway itself, before a domain is called. Unlike a domain's refusal, each has a status.
 
+use clowder_core::ctx;
+
+use crate::problem::failure_of;
+
 /// A refusal that only makes sense over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure {
@@ -22,8 +26,7 @@ pub const HOST_UNKNOWN: Failure = failure(
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
 pub const BODY_SLOW: Failure = failure(408, "body.slow", "The body arrived at less than 1 KiB a second");
-pub const PERMISSION_DENIED: Failure =
-    failure(403, "permission.denied", "Your role does not have the permission for this");
+pub const PERMISSION_DENIED: Failure = failure_of(ctx::PERMISSION_DENIED);
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
 pub const ID_INVALID: Failure = failure(404, "id.invalid", "This is not a valid id");
 pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not support this method");

@@ -1,11 +1,13 @@
 //! Every route, gathered from all domains into one table. A line says what is asked, what answers it, and everything that
 //! the documents, the front and the tests need to know about it.
 
+mod asked;
 mod endpoint;
 mod router;
 mod shape;
 
-pub use endpoint::{Access, Asked, Endpoint, Given, delete, get, patch, post, put};
+pub use asked::Asked;
+pub use endpoint::{Access, Endpoint, Given, delete, get, patch, post, put};
 pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 
@@ -44,7 +46,8 @@ mod tests {
             assert_eq!(line.policy == Policy::Auth, guesses || asks, "{method} {path}");
         }
         for permission in grants::permissions() {
-            let named = table.iter().any(|line| line.access == Access::Needs(permission));
+            let needs = |line: &Endpoint| line.access == Access::Needs(permission) || line.others == Some(permission);
+            let named = table.iter().any(needs);
             assert!(named, "no route needs {}", permission.word);
         }
         for line in &table {

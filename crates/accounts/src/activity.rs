@@ -14,8 +14,27 @@ pub type ActivityId = Id<Activity>;
 /// How long items are kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
 
-/// The action of the audit log that becomes an item: sign-ins are not in the journal.
-pub const SESSION_OPENED: &str = "session.opened";
+/// The actions of the audit log that become items, if somebody did them to their own account: they are not in the journal,
+/// or it does not tell them apart.
+pub const ACTIONS: &[&str] = &[
+    "email.verified",
+    "password.changed",
+    "password.reset",
+    "presence.changed",
+    "profile.changed",
+    "session.opened",
+    "two_factor.disabled",
+    "two_factor.enabled",
+    "username.changed",
+];
+/// Of these, nobody else can be the cause, whoever the log names: a link proves who somebody is.
+const ALWAYS_OWN: &[&str] = &["email.verified", "password.reset", "session.opened"];
+
+/// The item that an entry of the audit log makes, if it is about what the owner of the account did.
+pub fn of_entry(action: &str, actor: Option<UserId>, subject: UserId) -> Option<&'static str> {
+    let kind = ACTIONS.iter().find(|known| **known == action)?;
+    (ALWAYS_OWN.contains(kind) || actor == Some(subject)).then_some(*kind)
+}
 
 const MICROS_A_DAY: i64 = 24 * 3600 * 1_000_000;
 
@@ -47,6 +66,21 @@ pub struct ActivityData {
     #[schema(minimum = 1)]
     pub count: i64,
     pub last_at: Timestamp,
+    /// Of a session that is open: the device, as in the list of sessions; otherwise `null`.
+    pub device: Option<ActivityDevice>,
+}
+
+/// The device of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ActivityDevice {
+    /// What you call it.
+    #[schema(example = "kitchen tablet")]
+    pub name: Option<String>,
+    /// The `User-Agent` at sign-in.
+    pub agent: Option<String>,
+    /// The most recent address.
+    #[schema(example = "192.0.2.7")]
+    pub address: Option<String>,
 }
 
 /// A type of items, as in a filter: two words of small letters, joined by a dot.
@@ -252,6 +286,25 @@ mod tests {
             assert_eq!(found, expected, "row {number}");
             assert!(act.is_none_or(|act| act.kind == "x.did" && act.at == at(5)));
         }
+    }
+
+    #[test]
+    fn what_others_do_to_an_account_is_not_in_its_log() {
+        let [ada, root] = [UserId::new(at(1)), UserId::new(at(2))];
+        for (action, actor, expected) in [
+            ("username.changed", Some(ada), true),
+            ("username.changed", Some(root), false),
+            ("profile.changed", Some(ada), true),
+            ("profile.edited", Some(ada), false),
+            ("password.changed", None, false),
+            // With a link, nobody is signed in.
+            ("password.reset", None, true),
+            ("session.opened", None, true),
+            ("session.refused", None, false),
+        ] {
+            assert_eq!(of_entry(action, actor, ada), expected.then_some(action), "{action} {actor:?}");
+        }
+        assert!(ALWAYS_OWN.iter().all(|action| ACTIONS.contains(action)));
     }
 
     #[test]

@@ -42,6 +42,21 @@ pub struct AuditRecord {
     pub hash: String,
 }
 
+/// The action of somebody who reports something. The log does not say who: one of its readers may be who was reported, or
+/// may keep or run what was.
+pub const REPORT_MADE: &str = "report.made";
+
+impl AuditRecord {
+    /// The entry as readers of the log see it. Who made a report is in the report, for those who may know.
+    pub fn for_readers(self) -> Self {
+        if self.action != REPORT_MADE {
+            return self;
+        }
+        let actor = AuditActor { id: None, owner_id: None, ..self.actor };
+        Self { actor, session_id: None, subject_id: None, address: None, agent: None, request_id: None, ..self }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AuditActor {
     #[serde(rename = "type")]

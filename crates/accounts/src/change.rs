@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{ApiKey, Own, Suspension, model::Settings};
+use crate::{ApiKey, Own, Suspension, model::Settings, presence::PresenceUpdated};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -13,6 +13,7 @@ pub enum Change {
     UserUpdated(Own),
     SessionEnded(SessionEnded),
     SettingsUpdated(UserId, Settings),
+    PresenceUpdated(PresenceUpdated),
     /// Sent on the topic of the user and of every chat they are in.
     UserDeleted(Topic, Card),
     /// Follows the `user.updated` that shows the same change of the profile.
@@ -41,6 +42,8 @@ pub struct ApiKeyRevoked {
 
 /// A profile has changed. These names are public because other crates react to them.
 pub const USER_UPDATED: &str = "user.updated";
+/// Somebody shows another status or text, or shows them to others.
+pub const PRESENCE_UPDATED: &str = "presence.updated";
 /// A session has ended.
 pub const SESSION_ENDED: &str = "session.ended";
 /// An account has been erased; its card is a tombstone from now on.
@@ -59,6 +62,7 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(_) => USER_UPDATED,
             Self::SessionEnded(_) => SESSION_ENDED,
             Self::SettingsUpdated(..) => "settings.updated",
+            Self::PresenceUpdated(_) => PRESENCE_UPDATED,
             Self::UserDeleted(..) => USER_DELETED,
             Self::UserSuspended(..) => USER_SUSPENDED,
             Self::ApiKeyCreated(..) => API_KEY_CREATED,
@@ -73,6 +77,7 @@ impl clowder_core::Change for Change {
             Self::SessionEnded(ended) => ended.user,
             Self::UserDeleted(topic, _) => return *topic,
             Self::SettingsUpdated(user, _) | Self::UserSuspended(user, _) | Self::ApiKeyCreated(user, _) => *user,
+            Self::PresenceUpdated(updated) => updated.user,
             Self::ApiKeyRevoked(revoked) => revoked.user,
         })
     }
@@ -83,6 +88,7 @@ impl clowder_core::Change for Change {
             Self::ApiKeyCreated(_, key) => Some(key.id.uuid()),
             Self::ApiKeyRevoked(revoked) => Some(revoked.api_key_id.uuid()),
             Self::UserUpdated(own) => Some(own.id.uuid()),
+            Self::PresenceUpdated(updated) => Some(updated.user.uuid()),
             Self::UserRegistered(_) | Self::UserDeleted(..) | Self::SettingsUpdated(..) | Self::UserSuspended(..) => {
                 None
             }
@@ -95,6 +101,7 @@ impl clowder_core::Change for Change {
             Self::UserUpdated(own) => to_raw_value(own),
             Self::SessionEnded(ended) => to_raw_value(ended),
             Self::SettingsUpdated(_, settings) => to_raw_value(settings),
+            Self::PresenceUpdated(updated) => to_raw_value(updated),
             Self::UserDeleted(_, card) => to_raw_value(card),
             Self::UserSuspended(_, suspension) => to_raw_value(suspension),
             Self::ApiKeyCreated(_, key) => to_raw_value(key),

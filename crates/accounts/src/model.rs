@@ -18,7 +18,9 @@ pub use credentials::{
 };
 pub use details::{Line, Link, MOST_LINKS, NewLink, Until, WebAddress};
 pub use input::{DisplayName, Login, LoginName, NewAccount, Note, ProfilePatch, SessionPatch};
-pub use look_alikes::{LOOK_VERSION, key_of as username_key, skeletons_of as username_skeletons};
+pub use look_alikes::{
+    LOOK_VERSION, key_of as username_key, plain_of as username_plain, skeletons_of as username_skeletons,
+};
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{
     About, Audience, FirstWriters, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings,

@@ -13,6 +13,8 @@ pub const SUSPEND_USERS: Permission = Permission::new("users.suspend", Moderator
 pub const END_SESSIONS: Permission = Permission::new("users.sessions.end", Moderator);
 /// Give and take roles.
 pub const SET_ROLES: Permission = Permission::new("users.role.set", Admin);
+/// Edit profiles of people with a lower role, with a reason.
+pub const EDIT_USERS: Permission = Permission::new("users.edit", Admin);
 /// Put badges on profiles of people with a lower role, and take them away.
 pub const SET_BADGES: Permission = Permission::new("users.badges.set", Admin);
 /// Erase accounts, at once.
@@ -24,8 +26,18 @@ pub const INVITE: Permission = Permission::new("invites.manage", Admin);
 /// Search and export the audit log.
 pub const READ_AUDIT: Permission = Permission::new("audit.read", Admin);
 
-pub const ALL: &[Permission] =
-    &[READ_USERS, SUSPEND_USERS, END_SESSIONS, SET_ROLES, SET_BADGES, ERASE_USERS, DECIDE_SIGN_UPS, INVITE, READ_AUDIT];
+pub const ALL: &[Permission] = &[
+    READ_USERS,
+    SUSPEND_USERS,
+    END_SESSIONS,
+    SET_ROLES,
+    EDIT_USERS,
+    SET_BADGES,
+    ERASE_USERS,
+    DECIDE_SIGN_UPS,
+    INVITE,
+    READ_AUDIT,
+];
 
 #[cfg(test)]
 mod tests {
@@ -40,6 +52,7 @@ mod tests {
             ("users.suspend", [false, true, true]),
             ("users.sessions.end", [false, true, true]),
             ("users.role.set", [false, false, true]),
+            ("users.edit", [false, false, true]),
             ("users.badges.set", [false, false, true]),
             ("users.erase", [false, false, true]),
             ("sign_ups.decide", [false, false, true]),

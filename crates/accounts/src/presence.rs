@@ -7,13 +7,16 @@
 
 use std::time::Duration;
 
-use clowder_core::{Fields, Input, Presence, Timestamp, UserId, Word};
+use clowder_core::{Error, Fields, Input, Presence, Result, Timestamp, UserId, Visibility, Word, input::past};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Note, ProfilePatch, Until};
+use crate::model::{Audience, Note, ProfilePatch, Until};
 
 /// How long people whose last socket has closed still count as online.
 pub const LINGER: Duration = Duration::from_secs(10);
+
+/// Friends hear of a person at most this often; in the end they have heard how it is.
+pub const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// In microseconds.
 const MINUTE: i64 = 60_000_000;
@@ -36,16 +39,25 @@ impl Word for PresenceStatus {
         &[("online", Self::Online), ("away", Self::Away), ("busy", Self::Busy), ("invisible", Self::Invisible)];
 }
 
+/// Somebody became invisible: when, and what they had chosen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vanished {
+    pub at: Timestamp,
+    pub was: PresenceStatus,
+}
+
 /// What is known of somebody's presence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PresenceFacts {
     /// What they chose, until when if it ends by itself.
     pub status: PresenceStatus,
     pub until: Option<Timestamp>,
-    /// They are connected.
-    pub connected: bool,
+    /// Since when they are connected; `None` if they are not.
+    pub since: Option<Timestamp>,
     /// When they were last connected and visible; `None` if that is unknown.
     pub last_seen_at: Option<Timestamp>,
+    /// When they became invisible, if they are.
+    pub vanished: Option<Vanished>,
 }
 
 impl PresenceFacts {
@@ -54,9 +66,29 @@ impl PresenceFacts {
         if self.until.is_some_and(|until| until <= now) { PresenceStatus::default() } else { self.status }
     }
 
+    /// How they became invisible while they were connected.
+    fn vanished(&self, now: Timestamp) -> Option<Vanished> {
+        let connected = |vanished: &Vanished| self.since.is_some_and(|since| since <= vanished.at);
+        self.vanished.filter(|_| self.status_at(now) == PresenceStatus::Invisible).filter(connected)
+    }
+
+    /// Until when others see what they saw before: whoever becomes invisible goes like somebody who disconnects. After a
+    /// clock was ahead, what lies far in the future is over.
+    pub fn fades_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.vanished(now).filter(|vanished| vanished.at <= now.plus(LINGER))?.at.plus(LINGER);
+        (until > now).then_some(until)
+    }
+
+    /// When they became invisible, once nobody sees them any more.
+    pub fn vanished_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.vanished(now).filter(|_| self.fades_until(now).is_none()).map(|vanished| vanished.at.min(now))
+    }
+
     pub fn presence(&self, now: Timestamp) -> Presence {
-        match self.status_at(now) {
-            _ if !self.connected => Presence::Offline,
+        let fading = self.vanished.filter(|_| self.fades_until(now).is_some());
+        let status = fading.map_or_else(|| self.status_at(now), |vanished| vanished.was);
+        match status {
+            _ if self.since.is_none() => Presence::Offline,
             PresenceStatus::Online => Presence::Online,
             PresenceStatus::Away => Presence::Away,
             PresenceStatus::Busy => Presence::Busy,
@@ -68,7 +100,7 @@ impl PresenceFacts {
     pub fn last_seen_at(&self, now: Timestamp) -> Option<Timestamp> {
         let known = self.last_seen_at.map(|at| at.min(now));
         let minute = Timestamp::from_micros(now.as_micros() - now.as_micros().rem_euclid(MINUTE));
-        if self.presence(now) == Presence::Offline { known } else { known.max(Some(minute)) }
+        if self.presence(now) == Presence::Offline { known.max(self.vanished_at(now)) } else { known.max(Some(minute)) }
     }
 }
 
@@ -88,13 +120,13 @@ pub struct OwnPresence {
 
 /// The status and its text, both as a whole.
 #[derive(Debug, Clone, utoipa::ToSchema)]
-#[schema(example = json!({"status": "busy", "text": "in a meeting", "until": "2026-11-26T15:00:00.000Z"}))]
+#[schema(example = json!({"status": "busy", "text": "in a meeting", "until": "2099-12-31T18:04:05.678Z"}))]
 pub struct NewPresence {
     pub status: PresenceStatus,
     /// Becomes the status text of the profile; without it, or with `null`, that is cleared.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub text: Option<Note<140>>,
-    /// When both end by themselves: the status is `online` then, and there is no text. Without it, never.
+    /// When both end by themselves, in the future: the status is `online` then, and there is no text. Without it, never.
     #[schema(value_type = Option<Timestamp>)]
     pub until: Option<Until>,
 }
@@ -102,12 +134,21 @@ pub struct NewPresence {
 impl Input for NewPresence {
     fn read(fields: &mut Fields) -> Option<Self> {
         let status = fields.required("status");
-        let (text, until) = (fields.patch("text"), fields.patch("until"));
+        let (text, until): (_, Option<Option<Until>>) = (fields.patch("text"), fields.patch("until"));
+        fields.expect_future("until", until.flatten().and_then(|until| until.0));
         Some(Self { status: status?, text: text?, until: until? })
     }
 }
 
 impl NewPresence {
+    /// Both end in the future.
+    pub fn may_end(&self, now: Timestamp) -> Result<()> {
+        match self.until() {
+            Some(until) if until <= now => Err(Error::Invalid(vec![past().at("/until")])),
+            _ => Ok(()),
+        }
+    }
+
     pub fn until(&self) -> Option<Timestamp> {
         self.until.and_then(|until| until.0)
     }
@@ -120,42 +161,65 @@ impl NewPresence {
     }
 }
 
-/// What others hear about somebody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// What a person shows of their presence, and to whom: the payload of `presence.updated`, for their own devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PresenceUpdated {
+    #[serde(skip)]
+    pub user: UserId,
+    pub status: PresenceStatus,
+    /// The status text of the profile.
+    pub text: Option<String>,
+    /// When status and text end by themselves.
+    pub until: Option<Timestamp>,
+    /// Who sees your presence: those who see the profile, as far as `privacy.last_seen` lets them.
+    pub seen_by: Audience,
+    /// Who sees the text: the same with `privacy.bio`.
+    pub text_seen_by: Audience,
+}
+
+/// Who sees a part of a profile: those who see the profile, as far as the setting lets them.
+pub const fn seen_by(visibility: Visibility, setting: Audience) -> Audience {
+    match (visibility, setting) {
+        (Visibility::Private, _) | (_, Audience::Nobody) => Audience::Nobody,
+        (Visibility::Friends, _) | (_, Audience::Friends) => Audience::Friends,
+        (Visibility::Public, Audience::Everyone) => Audience::Everyone,
+    }
+}
+
+/// What friends hear about somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PresenceNews {
     pub user_id: UserId,
-    pub status: Presence,
-    /// The status text, for those who may see it.
+    /// `null` if you may no longer see it.
+    pub status: Option<Presence>,
+    /// The status text, for those who may see it, unless the person is offline.
     pub text: Option<String>,
     /// When status and text end by themselves.
     pub until: Option<Timestamp>,
     pub last_seen_at: Option<Timestamp>,
 }
 
-/// Somebody came online or went offline, at this time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Turn {
-    pub user: UserId,
-    pub came: bool,
-    pub at: Timestamp,
-}
+impl PresenceNews {
+    /// Of somebody whose presence is hidden.
+    pub const fn hidden(user_id: UserId) -> Self {
+        Self { user_id, status: None, text: None, until: None, last_seen_at: None }
+    }
 
-impl Turn {
-    /// What others hear of it.
-    pub const fn event(&self) -> &'static str {
-        if self.came { USER_ONLINE } else { USER_OFFLINE }
+    /// The presence of somebody who looks as if they were there.
+    pub fn there(&self) -> Option<Presence> {
+        self.status.filter(|status| *status != Presence::Offline)
     }
 }
 
-/// The event for a change of what others see; `None` if they see the same as before.
-pub fn news(before: Presence, after: Presence, other_text: bool) -> Option<&'static str> {
-    use Presence::Offline;
+/// The event for a change of what friends see, who see nothing of people who are offline or hide; `None` if they see the
+/// same as before.
+pub fn news(before: Option<Presence>, after: Option<Presence>, other_text: bool) -> Option<&'static str> {
     match (before, after) {
         // Nobody hears of who looks offline, whatever they write.
-        (Offline, Offline) => None,
-        (Offline, _) => Some(USER_ONLINE),
-        (_, Offline) => Some(USER_OFFLINE),
-        _ => (before != after || other_text).then_some(USER_STATUS),
+        (None, None) => None,
+        (None, Some(_)) => Some(USER_ONLINE),
+        (Some(_), None) => Some(USER_OFFLINE),
+        (Some(before), Some(after)) => (before != after || other_text).then_some(USER_STATUS),
     }
 }
 
@@ -170,7 +234,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
     fn facts(status: PresenceStatus, connected: bool) -> PresenceFacts {
-        PresenceFacts { status, connected, ..PresenceFacts::default() }
+        PresenceFacts { status, since: connected.then_some(NOW.minus(LINGER)), ..PresenceFacts::default() }
     }
 
     #[test]
@@ -215,18 +279,61 @@ mod tests {
     }
 
     #[test]
+    fn who_becomes_invisible_fades_like_somebody_who_disconnects() {
+        let [earlier, at] = [60, 3].map(|seconds| NOW.minus(Duration::from_secs(seconds)));
+        let vanished = Some(Vanished { at, was: PresenceStatus::Busy });
+        let facts = PresenceFacts {
+            since: Some(earlier),
+            last_seen_at: Some(earlier),
+            vanished,
+            ..facts(PresenceStatus::Invisible, true)
+        };
+        let visible = PresenceFacts { status: PresenceStatus::Busy, vanished: None, ..facts };
+        for now in [at, NOW, at.plus(LINGER).minus(Duration::from_micros(1))] {
+            let seen = |facts: PresenceFacts| (facts.presence(now), facts.last_seen_at(now));
+            assert_eq!(seen(facts), seen(visible), "as before");
+        }
+        assert_eq!(facts.fades_until(NOW), Some(at.plus(LINGER)));
+        let over = at.plus(LINGER);
+        assert_eq!((facts.presence(over), facts.fades_until(over)), (Presence::Offline, None));
+        assert_eq!(facts.last_seen_at(over), Some(at), "as exactly as if they had left");
+        for other in [
+            PresenceFacts { since: None, ..facts },
+            // Nobody could see them before.
+            PresenceFacts { since: Some(NOW), ..facts },
+            PresenceFacts { vanished: None, ..facts },
+            PresenceFacts { vanished: Some(Vanished { at: NOW.plus(LINGER * 2), was: PresenceStatus::Busy }), ..facts },
+        ] {
+            assert_eq!((other.presence(NOW), other.fades_until(NOW)), (Presence::Offline, None), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn seen_by_table() {
+        use Audience::{Everyone, Friends, Nobody};
+        for (visibility, expected) in [
+            (Visibility::Public, [Everyone, Friends, Nobody]),
+            (Visibility::Friends, [Friends, Friends, Nobody]),
+            (Visibility::Private, [Nobody; 3]),
+        ] {
+            let seen = [Everyone, Friends, Nobody].map(|setting| seen_by(visibility, setting));
+            assert_eq!(seen, expected, "{visibility:?}");
+        }
+    }
+
+    #[test]
     fn news_table() {
-        use Presence::{Away, Busy, Offline, Online};
+        use Presence::{Away, Busy, Online};
         for (before, after, other_text, expected) in [
-            (Offline, Offline, false, None),
-            (Offline, Offline, true, None),
-            (Offline, Away, false, Some("user.online")),
-            (Offline, Online, true, Some("user.online")),
-            (Busy, Offline, true, Some("user.offline")),
-            (Online, Offline, false, Some("user.offline")),
-            (Online, Online, false, None),
-            (Online, Online, true, Some("user.status")),
-            (Away, Busy, false, Some("user.status")),
+            (None, None, false, None),
+            (None, None, true, None),
+            (None, Some(Away), false, Some("user.online")),
+            (None, Some(Online), true, Some("user.online")),
+            (Some(Busy), None, true, Some("user.offline")),
+            (Some(Online), None, false, Some("user.offline")),
+            (Some(Online), Some(Online), false, None),
+            (Some(Online), Some(Online), true, Some("user.status")),
+            (Some(Away), Some(Busy), false, Some("user.status")),
         ] {
             assert_eq!(news(before, after, other_text), expected, "{before:?} {after:?} {other_text}");
         }

@@ -3,19 +3,25 @@
 pub mod names;
 pub mod ranking;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::borrow::Cow;
 
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Role, Timestamp, UserId, Versions, Via, Word, text::Flaw,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED,
+    text::Flaw, versions,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type, schema::SchemaType},
+};
 
 use crate::{
-    Own, ProfilePatch, Username,
-    model::{DisplayName, Line, Link, NewLink, Note, Privacy, Reason, Until},
+    Own, ProfilePatch,
+    model::{Link, Privacy, Reason},
+    permissions::EDIT_USERS,
     policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     presence::PresenceFacts,
-    refusals::{USER_NOT_YOURS, USER_UNKNOWN},
+    refusals::USER_UNKNOWN,
 };
 
 /// A user as others see them. What the viewer may not see is `null`.
@@ -49,6 +55,7 @@ pub struct User {
     pub last_seen_at: Option<Timestamp>,
     /// How the viewer is connected with the user; `null` in one's own profile.
     pub friendship: Option<Friendship>,
+    /// How many friends the viewer finds in the list of their friends; `null` in lists of people.
     #[schema(minimum = 0)]
     pub friends_count: Option<i64>,
     /// How many of the pets that they own or co-own the viewer sees.
@@ -69,6 +76,7 @@ pub struct ProfileFacts {
     pub blocked: bool,
     pub privacy: Privacy,
     pub presence: PresenceFacts,
+    /// Those whom the viewer sees.
     pub friends_count: i64,
     pub pets: PetsCount,
     /// When the viewer looks.
@@ -93,21 +101,11 @@ pub struct Shown {
     pub version: i64,
 }
 
-/// The version of the profile is in the upper half of a tag.
-const VERSION_AT: u32 = 32;
-
 impl Shown {
-    /// The version, and a fingerprint of everything that is shown: it may change without another version.
+    /// The version, and a fingerprint of everything that is shown.
     pub fn tag(&self) -> i64 {
-        let mut hasher = DefaultHasher::new();
-        self.user.hash(&mut hasher);
-        (self.version << VERSION_AT) | (hasher.finish() & u64::from(u32::MAX)) as i64
+        versions::tag(self.version, &self.user)
     }
-}
-
-/// The versions of the profile in tags of [`Shown`].
-pub fn versions_of(tags: &Versions) -> Versions {
-    tags.map(|tag| tag >> VERSION_AT)
 }
 
 /// How somebody looks at their own profile.
@@ -133,6 +131,16 @@ impl ProfileFacts {
         };
         let pets = PetsCount { seen, ..self.pets };
         Self { own: false, staff: false, friendship, blocked: false, pets, ..self }
+    }
+
+    /// Whether the viewer may see the friends of the person; `None` if the viewer may not see the person.
+    pub fn shows_friends(&self) -> Option<bool> {
+        let seen = self.sight_facts();
+        match sight(&seen) {
+            Sight::Nothing => None,
+            Sight::Card => Some(false),
+            Sight::Profile => Some(is_shown(FieldGroup::FriendsList, Standpoint::of(&seen), &self.privacy)),
+        }
     }
 
     pub fn sight_facts(&self) -> SightFacts {
@@ -178,7 +186,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         last_seen_at: presence.last_seen_at(now).filter(|_| shown(FieldGroup::Presence)),
         friendship: Some(friendship).filter(|_| all && !own),
         friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
-        pets_count: Some(pets.seen).filter(|_| all),
+        pets_count: Some(pets.seen).filter(|_| shown(FieldGroup::Pets)),
         created_at: Some(person.created_at).filter(|_| all),
     };
     Some(Shown { user, version })
@@ -195,7 +203,7 @@ pub struct EditFacts {
 
 /// Administrators edit profiles of others, in person: not through their programs.
 pub fn edits_others(actor: Actor) -> bool {
-    matches!(actor, Actor::User { via: Via::Session(_), role: Role::Admin, .. })
+    matches!(actor, Actor::User { via: Via::Session(_), role, .. } if EDIT_USERS.is_given_to(role))
 }
 
 /// Everybody edits their own profile; administrators edit those of others.
@@ -203,101 +211,50 @@ pub fn may_edit(facts: EditFacts) -> Result<(), Refusal> {
     match facts {
         EditFacts { sight: Sight::Nothing, .. } => Err(USER_UNKNOWN),
         EditFacts { own: true, .. } | EditFacts { staff: true, .. } => Ok(()),
-        _ => Err(USER_NOT_YOURS),
+        _ => Err(PERMISSION_DENIED),
     }
 }
 
-/// What is changed in a profile; absent fields stay unchanged.
-#[derive(Debug, Clone, Default, utoipa::ToSchema)]
-#[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting", "reason": "an impersonation"}))]
+/// What is changed in a profile by its id: what people change in their own, and a reason.
+#[derive(Debug, Clone, Default)]
 pub struct UserPatch {
-    /// Can be changed once in 30 days; by administrators at any time. Nobody else gets the name before for 30 days.
-    #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
-    pub username: Option<Username>,
-    #[schema(value_type = Option<String>, max_length = 80)]
-    pub display_name: Option<DisplayName>,
-    /// `null` or empty clears it.
-    #[schema(value_type = Option<String>, max_length = 1000)]
-    pub bio: Option<Note<1000>>,
-    /// `null` or empty clears it.
-    #[schema(value_type = Option<String>, max_length = 140)]
-    pub status_text: Option<Note<140>>,
-    /// When the status text ends by itself; `null` means never. Another status text without this one never ends.
-    #[schema(value_type = Option<Timestamp>)]
-    pub status_until: Option<Until>,
-    /// `null` clears them.
-    #[schema(value_type = Option<String>, max_length = 40)]
-    pub pronouns: Option<Line<40>>,
-    /// `null` clears it.
-    #[schema(value_type = Option<String>, max_length = 100)]
-    pub location: Option<Line<100>>,
-    /// All of them; `null` or an empty array clears them.
-    #[schema(value_type = Option<Vec<NewLink>>, max_items = 5)]
-    pub links: Option<Vec<NewLink>>,
-    pub visibility: Option<clowder_core::Visibility>,
+    pub profile: ProfilePatch,
     /// Why an administrator edits somebody else's profile, for the audit log. Ignored in one's own.
-    #[schema(value_type = Option<String>, max_length = 500)]
     pub reason: Option<Reason>,
-}
-
-impl UserPatch {
-    /// The part about the profile, and the reason.
-    pub fn split(self) -> (ProfilePatch, Option<Reason>) {
-        let Self {
-            username,
-            display_name,
-            bio,
-            status_text,
-            status_until,
-            pronouns,
-            location,
-            links,
-            visibility,
-            reason,
-        } = self;
-        let profile = ProfilePatch {
-            username,
-            display_name,
-            bio,
-            status_text,
-            status_until,
-            pronouns,
-            location,
-            links,
-            visibility,
-        };
-        (profile, reason)
-    }
 }
 
 impl Input for UserPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let profile = ProfilePatch::read(fields);
-        let reason = fields.optional("reason");
-        let ProfilePatch {
-            username,
-            display_name,
-            bio,
-            status_text,
-            status_until,
-            pronouns,
-            location,
-            links,
-            visibility,
-        } = profile?;
-        let reason = reason?;
-        Some(Self {
-            username,
-            display_name,
-            bio,
-            status_text,
-            status_until,
-            pronouns,
-            location,
-            links,
-            visibility,
-            reason,
-        })
+        let (profile, reason) = (ProfilePatch::read(fields), fields.optional("reason"));
+        Some(Self { profile: profile?, reason: reason? })
+    }
+}
+
+/// The members of a [`ProfilePatch`], and the reason.
+impl PartialSchema for UserPatch {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = ProfilePatch::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            let says = "Why an administrator edits somebody else's profile, for the audit log. Ignored in one's own.";
+            let kinds = SchemaType::from_iter([Type::String, Type::Null]);
+            let reason = ObjectBuilder::new().schema_type(kinds).max_length(Some(500)).description(Some(says)).build();
+            object.properties.insert("reason".to_owned(), Schema::Object(reason).into());
+            object.description = Some("What is changed in a profile; absent fields stay unchanged.".to_owned());
+            object.example = Some(serde_json::json!({
+                "display_name": "Ada Lovelace", "status_text": "counting", "reason": "an impersonation"
+            }));
+        }
+        schema
+    }
+}
+
+impl ToSchema for UserPatch {
+    fn name() -> Cow<'static, str> {
+        "UserPatch".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ProfilePatch::schemas(schemas);
     }
 }
 
@@ -361,7 +318,7 @@ mod tests {
         };
         let privacy = Settings::default().privacy;
         let (erased, own, staff, blocked, friends_count) = (false, false, false, false, 4);
-        let presence = PresenceFacts { connected: true, ..PresenceFacts::default() };
+        let presence = PresenceFacts { since: Some(now), ..PresenceFacts::default() };
         let pets = PetsCount { seen: 3, as_public: 1, as_friend: 2 };
         ProfileFacts { person, erased, own, staff, friendship, blocked, privacy, presence, friends_count, pets, now }
     }
@@ -386,7 +343,8 @@ mod tests {
         assert!((1..tags.len()).all(|n| !tags[..n].contains(&tags[n])), "{tags:?}");
         assert_eq!(tag(stranger), tags[0]);
         for tag in tags {
-            assert!(versions_of(&tag.into()).hold(7) && !versions_of(&tag.into()).hold(8));
+            let versions = clowder_core::Versions::from(tag).of_tags();
+            assert!(versions.hold(7) && !versions.hold(8));
         }
     }
 
@@ -395,8 +353,8 @@ mod tests {
         for (own, staff, sight, code) in [
             (true, false, Sight::Profile, None),
             (false, true, Sight::Profile, None),
-            (false, false, Sight::Profile, Some("permission.missing")),
-            (false, false, Sight::Card, Some("permission.missing")),
+            (false, false, Sight::Profile, Some("permission.denied")),
+            (false, false, Sight::Card, Some("permission.denied")),
             (false, false, Sight::Nothing, Some("user.unknown")),
             (false, true, Sight::Nothing, Some("user.unknown")),
         ] {

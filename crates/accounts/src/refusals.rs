@@ -33,7 +33,11 @@ pub const TOKEN_SUSPENDED: Refusal =
     Refusal::new(Unauthenticated, "token.suspended", "The account of this token is suspended");
 pub const SESSION_ENDED: Refusal = Refusal::new(Unauthenticated, "session.ended", "The session has been ended");
 pub const SESSION_UNKNOWN: Refusal = Refusal::new(Unknown, "session.unknown", "You have no such session");
-pub const USER_STALE: Refusal = Refusal::new(Stale, "user.stale", "The profile has changed since you read it");
+pub const USER_STALE: Refusal = Refusal::new(
+    Stale,
+    "user.stale",
+    "The profile has changed since you read it; read it again: yours with GET /api/users/me, others with GET /api/users/{user_id}",
+);
 pub const OTP_REQUIRED: Refusal =
     Refusal::new(Unauthenticated, "otp.required", "This account uses two-factor authentication; send a code as `otp`");
 pub const OTP_INVALID: Refusal =
@@ -70,7 +74,6 @@ pub const SIGN_UP_UNKNOWN: Refusal = Refusal::new(Unknown, "sign_up.unknown", "T
 pub const ACCOUNT_SUSPENDED: Refusal =
     Refusal::new(Forbidden, "account.suspended", "The account is suspended; `suspension` says why and until when");
 pub const USER_UNKNOWN: Refusal = Refusal::new(Unknown, "user.unknown", "There is no such user");
-pub const USER_NOT_YOURS: Refusal = Refusal::new(Forbidden, "permission.missing", "You may only edit your own profile");
 pub const OUTRANKED: Refusal =
     Refusal::new(Forbidden, "user.outranked", "You need a higher role than this account has");
 pub const LAST_ADMIN: Refusal =
@@ -127,7 +130,6 @@ pub const ALL: &[Refusal] = &[
     TWO_FACTOR_OFF,
     AUTHENTICATION_STALE,
     USER_UNKNOWN,
-    USER_NOT_YOURS,
     EXPORT_UNKNOWN,
     EXPORT_GONE,
     ERASURE_NONE,

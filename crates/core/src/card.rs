@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::UserId;
 
 /// The minimum that is shown of a user everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Card {
     pub id: UserId,
     #[schema(example = "ada")]

@@ -57,6 +57,10 @@ pub const TOKEN_MISSING: Refusal = Refusal::new(Kind::Unauthenticated, "token.mi
 /// The scopes of the API key do not allow this.
 pub const SCOPE_MISSING: Refusal = Refusal::new(Kind::Forbidden, "scope.missing", "The API key has no scope for this");
 
+/// The role of the caller has no permission for this.
+pub const PERMISSION_DENIED: Refusal =
+    Refusal::new(Kind::Forbidden, "permission.denied", "Your role does not have the permission for this");
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     Nobody,

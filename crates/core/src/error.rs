@@ -153,6 +153,9 @@ pub enum Error {
     /// The caller has seen another version than the current one.
     #[error("{}", .refusal.code)]
     Stale { refusal: Refusal, current: i64 },
+    /// A refusal that says more than its title, such as which role is needed.
+    #[error("{}", .refusal.code)]
+    Explained { refusal: Refusal, detail: &'static str },
     /// Refused until this time; the same call may succeed from then on.
     #[error("{}", .refusal.code)]
     TooEarly { refusal: Refusal, until: Timestamp },

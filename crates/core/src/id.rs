@@ -19,6 +19,7 @@ pub mod kind {
     pub enum Session {}
     pub enum ApiKey {}
     pub enum Chat {}
+    pub enum Group {}
     pub enum Message {}
 }
 
@@ -26,6 +27,7 @@ pub type UserId = Id<kind::User>;
 pub type SessionId = Id<kind::Session>;
 pub type ApiKeyId = Id<kind::ApiKey>;
 pub type ChatId = Id<kind::Chat>;
+pub type GroupId = Id<kind::Group>;
 pub type MessageId = Id<kind::Message>;
 
 /// The identifier of a `T`. Ids of different kinds cannot be mixed up, although all are UUIDs on the wire.

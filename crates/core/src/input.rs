@@ -1,9 +1,13 @@
 //! Reads an input from JSON and collects everything that is wrong with it, so that a client gets all errors at once.
 
+mod values;
+
 use serde_json::{Map, Value};
 
+pub use values::{LONGEST_TEXT, Opaque, has_vanishing_number};
+
 use crate::{
-    Error, FieldError, Id, Result, Timestamp,
+    Error, FieldError, Result, Timestamp,
     error::MOST_ERRORS,
     text::{self, Flaw},
 };
@@ -20,14 +24,23 @@ pub trait Input: Sized {
 
     /// Reads an input from a parsed body. Unknown members are ignored.
     fn from_json(body: Value) -> Result<Self> {
-        let Value::Object(members) = body else {
-            return Err(Error::field("", "type", "must be a JSON object"));
-        };
-        let mut fields = Fields { members, errors: Vec::new() };
-        match Self::read(&mut fields) {
-            Some(input) if fields.errors.is_empty() => Ok(input),
-            _ => Err(Error::Invalid(fields.errors)),
-        }
+        from_object(body, None)
+    }
+
+    /// The same for one that arrives now: times that must be in the future, or must not, are errors like all others.
+    fn from_json_at(body: Value, now: Timestamp) -> Result<Self> {
+        from_object(body, Some(now))
+    }
+}
+
+fn from_object<T: Input>(body: Value, now: Option<Timestamp>) -> Result<T> {
+    let Value::Object(members) = body else {
+        return Err(Error::field("", "type", "must be a JSON object"));
+    };
+    let mut fields = Fields { members, errors: Vec::new(), now };
+    match T::read(&mut fields) {
+        Some(input) if fields.errors.is_empty() => Ok(input),
+        _ => Err(Error::Invalid(fields.errors)),
     }
 }
 
@@ -36,6 +49,13 @@ pub trait Input: Sized {
 pub struct Fields {
     members: Map<String, Value>,
     errors: Vec<FieldError>,
+    /// When the input arrived, if that matters to its reader.
+    now: Option<Timestamp>,
+}
+
+/// The flaw of a time that is over.
+pub fn past() -> Flaw {
+    Flaw::new("past", "must be in the future")
 }
 
 impl Fields {
@@ -130,6 +150,20 @@ impl Fields {
         }
     }
 
+    /// Adds an error if this time, which was read from a field, is over.
+    pub fn expect_future(&mut self, name: &str, at: Option<Timestamp>) {
+        if at.zip(self.now).is_some_and(|(at, now)| at <= now) {
+            self.flaw(name, past());
+        }
+    }
+
+    /// Adds what is wrong with a field at the time when the input arrived.
+    pub fn expect_now(&mut self, name: &str, flaw: impl FnOnce(Timestamp) -> Option<Flaw>) {
+        if let Some(flaw) = self.now.and_then(flaw) {
+            self.flaw(name, flaw);
+        }
+    }
+
     /// Adds an error that concerns several fields together.
     pub fn flaw(&mut self, name: &str, flaw: Flaw) {
         self.errors.push(flaw.at(format!("/{name}")));
@@ -189,110 +223,47 @@ impl<T: Input> Field for Nested<T> {
     }
 }
 
-/// The longest text that has no bound of its own, in characters.
-pub const LONGEST_TEXT: usize = 200;
-
-/// A text without a bound of its own.
-impl Field for String {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        let text = string(value)?;
-        text::at_most(&text, LONGEST_TEXT)?;
-        Ok(text)
-    }
-}
-
-/// A value that the server issued and gets back, such as a token or a cursor: at most 4,096 octets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opaque(pub String);
-
-impl Opaque {
-    pub const MAX: usize = 4_096;
-}
-
-impl Field for Opaque {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        let text = string(value)?;
-        if text.len() > Self::MAX {
-            return Err(Flaw::new("too_long", format!("must have at most {} octets", Self::MAX)));
-        }
-        Ok(Self(text))
-    }
-}
-
-impl Field for bool {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        value.as_bool().ok_or_else(|| Flaw::new("type", "must be true or false"))
-    }
-}
-
-impl Field for i64 {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        let whole = || value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
-        value.as_i64().or_else(|| Some(whole()? as i64)).ok_or_else(|| Flaw::new("type", "must be a whole number"))
-    }
-}
-
-/// Up to here, every whole number can be represented as a floating-point number. Many languages write whole numbers as
-/// `5.0`, which JSON Schema accepts as an integer.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
-/// Whether JSON contains a number that is not zero but too small for a floating-point number. JSON parsers take it for
-/// zero, while they refuse numbers that are too large.
-pub fn has_vanishing_number(json: &str) -> bool {
-    let mut rest = json;
-    while let Some(start) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) {
-        rest = &rest[start..];
-        if let Some(text) = rest.strip_prefix('"') {
-            rest = after_string(text);
-            continue;
-        }
-        let end = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
-        let (number, after) = rest.split_at(end);
-        let digits = number.split(['e', 'E']).next().unwrap_or_default();
-        if digits.contains(|c: char| matches!(c, '1'..='9')) && number.parse() == Ok(0.0) {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-/// The rest after a string whose opening quote has been read.
-fn after_string(text: &str) -> &str {
-    let mut escaped = false;
-    let end = text.bytes().position(|octet| match octet {
-        _ if escaped => {
-            escaped = false;
-            false
-        }
-        b'\\' => {
-            escaped = true;
-            false
-        }
-        octet => octet == b'"',
-    });
-    end.map_or("", |end| &text[end + 1..])
-}
-
-impl<T> Field for Id<T> {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        string(value)?.parse().map_err(|_| Flaw::new("uuid", "must be a UUID"))
-    }
-}
-
-impl Field for Timestamp {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        string(value)?
-            .parse()
-            .map_err(|_| Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Id;
+
+    #[derive(Debug)]
+    struct Until(Option<Timestamp>);
+
+    impl Input for Until {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            let _: Option<String> = fields.required("name");
+            let until: Option<Option<Timestamp>> = fields.optional("until");
+            fields.expect_future("until", until.flatten());
+            fields.expect_now("name", |now| (now.as_micros() == 0).then(|| Flaw::new("length", "is odd then")));
+            Some(Self(until?))
+        }
+    }
+
+    #[test]
+    fn times_that_are_over_are_told_with_the_others() {
+        let at = Timestamp::from_micros;
+        let told = |result: Result<Until>| match result {
+            Err(Error::Invalid(errors)) => {
+                errors.into_iter().map(|error| (error.pointer, error.code.into_owned())).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        let wrong = |errors: &[(&str, &str)]| {
+            errors.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect::<Vec<_>>()
+        };
+        let late = json!({"until": at(7_000_000).to_string()});
+        let both = wrong(&[("/name", "required"), ("/until", "past")]);
+        assert_eq!(told(Until::from_json_at(late.clone(), at(7_000_000))), both);
+        assert_eq!(told(Until::from_json_at(late.clone(), at(6_999_999))), wrong(&[("/name", "required")]));
+        assert_eq!(told(Until::from_json(late.clone())), wrong(&[("/name", "required")]), "whenever that is");
+        let named = json!({"name": "x", "until": late["until"]});
+        assert_eq!(told(Until::from_json_at(named.clone(), at(0))), wrong(&[("/name", "length")]));
+        assert_eq!(Until::from_json_at(named, at(1)).unwrap().0, Some(at(7_000_000)));
+    }
 
     #[derive(Debug)]
     #[expect(dead_code, reason = "only its reading is tested")]

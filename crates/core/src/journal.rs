@@ -125,6 +125,9 @@ pub trait Journal: Send + Sync {
     /// personal topic, which every user follows, is not included.
     async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>>;
 
+    /// Whose messages a user hides now. What has changed since a position follows as changes.
+    async fn hidden(&self, user: UserId) -> Result<Vec<UserId>>;
+
     /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` are the topics that they follow
     /// at `to`, and all that they may see: of these they get the changes from while they followed them, and of their
     /// personal topic everything except entering topics that they have left since. A change that makes them leave a

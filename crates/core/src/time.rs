@@ -82,6 +82,12 @@ fn last_days(text: &str) -> Option<Timestamp> {
     Some(Timestamp(earlier.as_microsecond() + BEYOND - offset))
 }
 
+/// Whether the offset at the end, if it is written with a colon, has fewer than 24 hours.
+fn is_offset_of_a_day(text: &str) -> bool {
+    let hours = text.rsplit_once(':').and_then(|(rest, _)| rest.rsplit_once(['+', '-']));
+    hours.is_none_or(|(_, hours)| hours.len() > 2 || hours < "24")
+}
+
 /// A text that is not a time, or a time that not every database can store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not an RFC 3339 time between the years 1 and 9999")]
@@ -93,7 +99,7 @@ impl FromStr for Timestamp {
     /// RFC 3339 has years of four digits, and there was no year 0.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let time = text.parse::<jiff::Timestamp>().map(Self::from).ok().or_else(|| last_days(text)).ok_or(NoTime)?;
-        if (Self::FIRST..=Self::LAST).contains(&time) { Ok(time) } else { Err(NoTime) }
+        if (Self::FIRST..=Self::LAST).contains(&time) && is_offset_of_a_day(text) { Ok(time) } else { Err(NoTime) }
     }
 }
 
@@ -175,6 +181,9 @@ mod tests {
             ("9999-12-31T23:59:59+01:00", true),
             ("9999-12-31T23:59:59-01:00", false),
             ("9999-12-31T23:59:59", false),
+            ("2026-11-21T00:00:00+23:59", true),
+            ("2026-11-21T00:00:00-24:00", false),
+            ("2026-11-21T00:00:00+25:00", false),
             ("+010000-01-01T00:00:00Z", false),
             ("2026-11-21", false),
             ("soon", false),

@@ -45,13 +45,19 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("session.ended", "session.ended", Whose::Actor, Target::Subject("session")),
         Rule::new("user.registered", "account.created", Whose::Told, Target::Topic),
-        Rule::new("user.updated", "profile.changed", Whose::Actor, Target::Topic),
     ],
     // The end of a session contains only ids and times, and a node that reads it late must still learn of it.
     kept_changes: &[USER_DELETED, SESSION_ENDED],
     // A skeleton is derived from a username, which is a text itself.
     // Badges are words of administrators.
-    words: &["username_claims.skeleton", "users.badges", "users.password", "users.role", "users.visibility"],
+    words: &[
+        "username_claims.former",
+        "username_claims.skeleton",
+        "users.badges",
+        "users.password",
+        "users.role",
+        "users.visibility",
+    ],
     told: &[
         ("users.display_name", "a card shows the name that somebody had at that time"),
         ("users.username", "a card shows the name that somebody had at that time"),
@@ -176,7 +182,10 @@ impl Accounts for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn edit_me(&self, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
         let ctx = ctx.clone();
-        let own = self.db.write(move |tx| profile::edit(tx, &ctx, version.clone(), patch.clone())).await?;
+        let own = self
+            .db
+            .write(move |tx| profile::edit(tx, &ctx, profile::By::Profile, version.clone(), patch.clone()))
+            .await?;
         self.deps.memory.profiles.keep(&own);
         Ok(own)
     }

@@ -2,36 +2,44 @@
 
 mod privacy;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    ActivityLog,
-    activity::{Act, Activity, ActivityId, ActivityType, KEPT_FOR, SESSION_OPENED, decide, tally},
+    ActivityLog, Session,
+    activity::{ACTIONS, Act, Activity, ActivityDevice, ActivityId, ActivityType, KEPT_FOR, decide, of_entry, tally},
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Page, PageRequest, Recorded, Result, Timestamp, UserId};
-use diesel::prelude::*;
+use clowder_core::{Ctx, Id, Page, PageRequest, Positions, Recorded, Result, SessionId, UserId, sql::Ts};
+use diesel::{dsl::case_when, prelude::*};
 use tracing::instrument;
+use uuid::Uuid;
 
 use super::{
-    Repo,
+    Repo, accounts,
     clock::{SHOWN, never, when},
     db::Tx,
     dialect::{self, Conn},
     domains::{self, Domain, Sweep},
-    readers::{Audited, Reader},
+    readers::{self, Audited, Reader},
     upkeep::forget,
 };
-use crate::domains::{
-    accounts::users,
-    activity::{ActivityRow, activity, activity_clearings},
+use crate::{
+    domains::{
+        accounts::users,
+        activity::{ActivityRow, ClearingRow, activity, activity_clearings},
+        readers::readers as readers_table,
+    },
+    segments::KnownSegments,
 };
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    readers: &[Reader { name: READER, changes: note_changes, actions: &[SESSION_OPENED], entries: note_entries }],
-    words: &["activity.kind", "activity.target_kind"],
+    readers: &[Reader { name: READER, changes: note_changes, actions: ACTIONS, entries: note_entries }],
+    words: &["activity.kind", "activity.target_kind", "activity_clearings.heads"],
     times: &[
         when!(OnReturn, activity.at),
         never("activity.last_at", SHOWN),
@@ -42,6 +50,8 @@ pub const DOMAIN: Domain = Domain {
 };
 
 const READER: &str = "activity";
+/// The kind of a session as a target.
+const SESSION: &str = "session";
 /// How many items of a log are deleted in one transaction.
 const PIECE: i64 = 2_000;
 
@@ -49,16 +59,18 @@ const PIECE: i64 = 2_000;
 impl ActivityLog for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn activity(&self, ctx: &Ctx, kind: Option<ActivityType>, page: PageRequest) -> Result<Page<Activity>> {
-        let user = ctx.user()?;
-        self.db.read(move |conn| list(conn, user, kind.as_ref(), &page)).await
+        let ctx = ctx.clone();
+        self.db.read(move |conn| list(conn, &ctx, kind.as_ref(), &page)).await
     }
 
     /// In pieces, so that other writers get their turn in between: a log may be long.
     #[instrument(level = "debug", skip_all)]
     async fn clear_activity(&self, ctx: &Ctx) -> Result<()> {
+        // Sign-ins have a place in the audit log only then, and those until now must not come back.
+        self.chain_pending().await;
         loop {
-            let caller = ctx.clone();
-            if self.db.write(move |tx| clear(tx, &caller)).await? < PIECE as usize {
+            let (caller, known) = (ctx.clone(), Arc::clone(&self.segments));
+            if self.db.write(move |tx| clear(tx, &caller, &known)).await? < PIECE as usize {
                 return Ok(());
             }
         }
@@ -66,7 +78,7 @@ impl ActivityLog for Repo {
 }
 
 /// The latest first.
-fn list(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Page<Activity>> {
+fn rows(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Vec<ActivityRow>> {
     let mut own = activity::table
         .filter(activity::user_id.eq(user))
         .order((activity::at.desc(), activity::id.desc()))
@@ -80,26 +92,103 @@ fn list(conn: &mut Conn, user: UserId, kind: Option<&ActivityType>, page: &PageR
         let id: ActivityId = id;
         own = own.filter(activity::at.lt(at).or(activity::at.eq(at).and(activity::id.lt(id))));
     }
-    let rows: Vec<ActivityRow> = own.load(conn)?;
-    Page::fill(rows.into_iter().map(|row| Ok(row.activity())), page, |item| Page::<()>::place(item.at, item.id))
+    Ok(own.load(conn)?)
 }
 
-fn clear(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+fn list(conn: &mut Conn, ctx: &Ctx, kind: Option<&ActivityType>, page: &PageRequest) -> Result<Page<Activity>> {
+    let rows = rows(conn, ctx.user()?, kind, page)?;
+    let mut devices = devices(conn, ctx, &rows)?;
+    as_page(rows, page, |target| devices.remove(&target))
+}
+
+fn as_page(
+    rows: Vec<ActivityRow>,
+    page: &PageRequest,
+    mut device: impl FnMut(Uuid) -> Option<ActivityDevice>,
+) -> Result<Page<Activity>> {
+    let items = rows.into_iter().map(|row| {
+        let device = device(row.target_id.uuid());
+        Ok(row.activity(device))
+    });
+    Page::fill(items, page, |item| Page::<()>::place(item.at, item.id))
+}
+
+/// The devices of sessions that these items are about, and that are still open.
+fn devices(conn: &mut Conn, ctx: &Ctx, rows: &[ActivityRow]) -> Result<HashMap<Uuid, ActivityDevice>> {
+    let of_sessions = rows.iter().filter(|row| row.target_kind == SESSION);
+    let ids: Vec<SessionId> = of_sessions.map(|row| SessionId::from_uuid(row.target_id.uuid())).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let open = accounts::sessions::open_among(conn, ctx, &ids)?.into_iter();
+    let device =
+        |Session { id, name, agent, address, .. }: Session| (id.uuid(), ActivityDevice { name, agent, address });
+    Ok(open.map(device).collect())
+}
+
+fn clear(tx: &mut Tx<'_>, ctx: &Ctx, known: &KnownSegments) -> Result<usize> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let living = users::table.find(user).filter(users::deleted_at.is_null());
     if !diesel::select(diesel::dsl::exists(living)).get_result::<bool>(tx.conn)? {
         return Err(SESSION_ENDED.into());
     }
-    // What the reader is just writing is deleted, too; what it writes next is newer.
+    // What the reader is just writing is deleted, too; of what it writes next, these places say what came later. Times
+    // do not: the clocks of nodes differ.
     dialect::readers::lock_reader(tx.conn, READER)?;
+    let (epoch, heads, audit) = readers::heads(tx.conn, known)?;
+    let row = ClearingRow {
+        user_id: user,
+        cleared_at: ctx.now,
+        epoch: Id::from_uuid(epoch),
+        heads: serde_json::to_string(heads.as_slice())?,
+        audit,
+    };
     diesel::insert_into(activity_clearings::table)
-        .values((activity_clearings::user_id.eq(user), activity_clearings::cleared_at.eq(ctx.now)))
+        .values(&row)
         .on_conflict(activity_clearings::user_id)
         .do_update()
-        .set(activity_clearings::cleared_at.eq(ctx.now))
+        .set(&row)
         .execute(tx.conn)?;
     delete_some(tx, user, PIECE)
+}
+
+/// Up to where somebody has cleared their log.
+struct Cleared {
+    heads: Positions,
+    audit: i64,
+}
+
+impl Cleared {
+    fn has(&self, place: Place) -> bool {
+        match place {
+            Place::Journal { stream, position } => position <= self.heads.get(stream),
+            Place::Audit(position) => position <= self.audit,
+        }
+    }
+}
+
+/// Where it is written that something was done.
+#[derive(Clone, Copy)]
+enum Place {
+    Journal { stream: usize, position: i64 },
+    Audit(i64),
+}
+
+/// What these people have cleared. In another journal than this one, positions mean nothing; the reader has passed over
+/// what was before it.
+fn cleared(conn: &mut Conn, people: &BTreeSet<UserId>) -> Result<HashMap<UserId, Cleared>> {
+    let rows = activity_clearings::table.filter(activity_clearings::user_id.eq_any(people));
+    let rows: Vec<ClearingRow> = rows.select(ClearingRow::as_select()).load(conn)?;
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let present: Id<()> = readers_table::table.find(READER).select(readers_table::epoch).first(conn)?;
+    let cleared = rows.into_iter().map(|row| {
+        let heads = if row.epoch == present { serde_json::from_str(&row.heads)? } else { Vec::new() };
+        Ok((row.user_id, Cleared { heads: Positions::new(heads), audit: row.audit }))
+    });
+    cleared.collect()
 }
 
 /// Deletes the first items of somebody's log. The caller holds the reader.
@@ -114,7 +203,11 @@ fn delete_some(tx: &mut Tx<'_>, user: UserId, most: i64) -> Result<usize> {
 }
 
 fn note_changes(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
-    note(tx, changes.iter().filter_map(|change| decide(domains::activity(), change)).collect())
+    let act = |change: &Recorded| {
+        let place = Place::Journal { stream: change.stream, position: change.position };
+        Some((place, decide(domains::activity(), change)?))
+    };
+    note(tx, changes.iter().filter_map(act).collect())
 }
 
 fn note_entries(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Audited]) -> Result<()> {
@@ -122,7 +215,8 @@ fn note_entries(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Audited]) -> Result<()> {
     let oldest = ctx.now.minus(KEPT_FOR);
     let act = |entry: &Audited| {
         let (user, (target_kind, target)) = (entry.subject?, entry.target.clone()?);
-        Some(Act { user, kind: SESSION_OPENED, target_kind, target, at: entry.at })
+        let kind = of_entry(&entry.action, entry.actor, user)?;
+        Some((Place::Audit(entry.position), Act { user, kind, target_kind, target, at: entry.at }))
     };
     note(tx, entries.iter().filter(|entry| entry.at > oldest).filter_map(act).collect())
 }
@@ -132,25 +226,30 @@ fn note_entries(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Audited]) -> Result<()> {
 /// The people are not locked: their locks may be held for long, and one of them must not keep the log of all others
 /// waiting. Instead an erasure, which has marked the account before, locks the reader when it deletes the log. So either
 /// it finds these rows, or this finds the mark.
-fn note(tx: &mut Tx<'_>, mut acts: Vec<Act>) -> Result<()> {
-    let people: BTreeSet<UserId> = acts.iter().map(|act| act.user).collect();
+fn note(tx: &mut Tx<'_>, acts: Vec<(Place, Act)>) -> Result<()> {
+    let people: BTreeSet<UserId> = acts.iter().map(|(_, act)| act.user).collect();
     if people.is_empty() {
         return Ok(());
     }
     let living = users::table.filter(users::id.eq_any(&people)).filter(users::deleted_at.is_null());
     let living: HashSet<UserId> = living.select(users::id).load(tx.conn)?.into_iter().collect();
-    let cleared = activity_clearings::table.filter(activity_clearings::user_id.eq_any(&people));
-    let cleared: Vec<(UserId, Timestamp)> =
-        cleared.select((activity_clearings::user_id, activity_clearings::cleared_at)).load(tx.conn)?;
-    let cleared: HashMap<_, _> = cleared.into_iter().collect();
-    acts.retain(|act| living.contains(&act.user) && cleared.get(&act.user).is_none_or(|cleared| act.at > *cleared));
-    for tally in tally(acts) {
+    let cleared = cleared(tx.conn, &people)?;
+    let counts = |place: Place, user: UserId| {
+        living.contains(&user) && !cleared.get(&user).is_some_and(|cleared| cleared.has(place))
+    };
+    for tally in tally(acts.into_iter().filter(|(place, act)| counts(*place, act.user)).map(|(_, act)| act)) {
         let row = ActivityRow::new(tally);
         diesel::insert_into(activity::table)
             .values(&row)
             .on_conflict((activity::user_id, activity::day, activity::kind, activity::target_id))
             .do_update()
-            .set((activity::count.eq(activity::count + row.count), activity::last_at.eq(row.last_at)))
+            // Streams are read one after the other, and the clocks of nodes differ: what is read later may be earlier.
+            .set((
+                activity::count.eq(activity::count + row.count),
+                activity::at.eq(case_when(activity::at.gt(row.at), row.at.into_sql::<Ts>()).otherwise(activity::at)),
+                activity::last_at.eq(case_when(activity::last_at.lt(row.last_at), row.last_at.into_sql::<Ts>())
+                    .otherwise(activity::last_at)),
+            ))
             .execute(tx.conn)?;
     }
     Ok(())

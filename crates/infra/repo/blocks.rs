@@ -20,10 +20,7 @@ use clowder_social::{
         refusals::{BLOCK_LIMIT, MUTE_LIMIT},
     },
 };
-use diesel::{
-    dsl::{exists, not},
-    prelude::*,
-};
+use diesel::{dsl::exists, prelude::*};
 use tracing::instrument;
 
 use super::{
@@ -33,7 +30,7 @@ use super::{
     db::Tx,
     dialect::Conn,
     domains::{Domain, Sweep},
-    friends, journal,
+    friends, groups, journal,
     messaging::{chats, closing},
     people::{self, Viewer},
     pets,
@@ -59,8 +56,15 @@ pub const DOMAIN: Domain = Domain {
         never("user_notes.updated_at", SHOWN),
     ],
     sweeps: &[Sweep::Rows(forget_mutes)],
+    hidden,
     ..Domain::NONE
 };
+
+/// Of whom somebody has blocked, there are not many.
+fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let own = table::table.filter(table::user_id.eq(user).and(table::hide_messages.eq(true)));
+    Ok(own.select(table::blocked_id).load(conn)?)
+}
 
 /// How many mutes that are over go at a time.
 const SWEPT: i64 = 1_000;
@@ -105,8 +109,8 @@ impl Blocks for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn note(&self, ctx: &Ctx, about: UserId) -> Result<Note> {
-        let (caller, ring) = (ctx.user()?, self.db.ring());
-        self.db.read(move |conn| notes::one(conn, &ring, caller, about)).await
+        let (ctx, ring) = (ctx.clone(), self.db.ring());
+        self.db.read(move |conn| notes::one(conn, &ring, &ctx, about)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -128,7 +132,7 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
     let before: Option<BlockRow> =
         table::table.find((caller, user)).select(BlockRow::as_select()).first(tx.conn).optional()?;
     let facts = AboutFacts {
-        known: before.is_some() || knows(tx.conn, ctx, user)?,
+        known: knows(tx.conn, ctx, user)?,
         new: before.is_none(),
         count: table::table.filter(table::user_id.eq(caller)).count().get_result(tx.conn)?,
     };
@@ -151,12 +155,14 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         journal::append(tx, ctx, &blocked)?;
         return Ok(after);
     }
+    let groups = groups::sever(tx, caller, user)?;
     let parted = friends::sever(tx, ctx, caller, user)?;
     let kept = pets::sever(tx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(kept.iter().map(|change| change as &dyn clowder_core::Change));
+    told.extend(groups.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(closed.iter().map(|change| change as &dyn clowder_core::Change));
     journal::append_each(tx, ctx, &told)?;
     Ok(after)
@@ -221,7 +227,9 @@ fn unmute(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
 /// Locks both people, and returns the card of the other one, if there is such a person.
 fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<Option<Card>> {
     let present = friends::lock_both(tx, caller, user)?;
-    present.then(|| Cards::of(tx.conn, None, [user])?.card(user)).transpose()
+    // Asked for in any case: whether somebody exists must not show in time.
+    let cards = Cards::of(tx.conn, None, [user])?;
+    present.then(|| cards.card(user)).transpose()
 }
 
 fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, full: Refusal) -> Result<Card> {
@@ -230,13 +238,23 @@ fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, 
     Ok(card.ok_or(USER_UNKNOWN)?)
 }
 
-/// Whether the caller knows that there is such a person: they may see them, share a chat with them, or have blocked them.
+/// The users of whom the viewer knows: whom they may see, with whom they share a chat, or whom they have blocked. Whatever
+/// somebody decided about others is shown under this condition, so that it does not tell a block from a person who is gone.
+fn known_to(viewer: Viewer) -> people::Condition {
+    let blocked = exists(table::table.filter(table::user_id.eq(viewer.id).and(table::blocked_id.eq(users::id))));
+    let otherwise = blocked.or(chats::shared_with(viewer.id)).nullable();
+    Box::new(users::deleted_at.is_null().nullable().and(people::visible_to(viewer).or(otherwise)))
+}
+
+/// Whether the caller knows that there is such a person.
 pub fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
-    let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
-    let blocked = exists(table::table.find((ctx.user()?, user)));
-    Ok(diesel::select(visible).get_result(conn)?
-        || diesel::select(blocked).get_result(conn)?
-        || chats::share(conn, ctx.user()?, user)?)
+    Ok(known_among(conn, Viewer::of(ctx)?, &[user])?.contains(&user))
+}
+
+/// Those of these people of whom the viewer knows.
+pub fn known_among(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
+    let known = users::table.filter(users::id.eq_any(people)).filter(known_to(viewer)).select(users::id);
+    Ok(known.load(conn)?.into_iter().collect())
 }
 
 fn list(conn: &mut Conn, caller: UserId, page: &PageRequest) -> Result<Page<Block>> {
@@ -259,42 +277,39 @@ fn list(conn: &mut Conn, caller: UserId, page: &PageRequest) -> Result<Page<Bloc
 }
 
 fn list_mutes(conn: &mut Conn, viewer: Viewer, page: &PageRequest) -> Result<Page<Mute>> {
-    let Viewer { id: caller, now, .. } = viewer;
-    // Somebody who has blocked the caller must look like somebody who is gone.
-    let blocked_by_them = table::table.filter(table::blocked_id.eq(caller).and(table::user_id.eq(mutes::muted_id)));
-    let mut own = mutes::table
-        .filter(mutes::user_id.eq(caller))
-        .filter(not(exists(blocked_by_them)))
-        .filter(mutes::until.is_null().or(mutes::until.gt(now)))
-        .order((mutes::since.desc(), mutes::muted_id.desc()))
-        .limit(page.fetch())
-        .select(MuteRow::as_select())
-        .into_boxed();
-    if let Some((since, id)) = page.moment()? {
-        let id: UserId = id;
-        own = own.filter(mutes::since.lt(since).or(mutes::since.eq(since).and(mutes::muted_id.lt(id))));
+    let mut after: Option<(Timestamp, UserId)> = page.moment()?;
+    let mut found = Vec::new();
+    // In pieces, because some people may be unknown. One person has at most [`clowder_social::blocks::policy::MOST`] mutes.
+    while found.len() < page.fetch() as usize {
+        let piece = mutes_after(conn, viewer, after)?;
+        let Some(last) = piece.last() else { break };
+        after = Some((last.since, last.muted_id));
+        let known = known_among(conn, viewer, &piece.iter().map(|row| row.muted_id).collect::<Vec<_>>())?;
+        found.extend(piece.into_iter().filter(|row| known.contains(&row.muted_id)));
     }
-    let rows: Vec<MuteRow> = own.load(conn)?;
-    let cards = Cards::of(conn, None, rows.iter().map(|row| row.muted_id))?;
+    found.truncate(page.fetch() as usize);
+    let cards = Cards::of(conn, None, found.iter().map(|row| row.muted_id))?;
     let mutes =
-        rows.into_iter().map(|row| Ok(Mute { user: cards.card(row.muted_id)?, since: row.since, until: row.until }));
+        found.into_iter().map(|row| Ok(Mute { user: cards.card(row.muted_id)?, since: row.since, until: row.until }));
     Page::fill(mutes, page, |mute| Page::<()>::place(mute.since, mute.user.id))
 }
 
-/// Whom among some people somebody has blocked, and whom muted.
-pub struct Decided {
-    pub blocked: HashSet<UserId>,
-    pub muted: HashSet<UserId>,
-}
+/// How many mutes are looked at together.
+const PIECE: i64 = 400;
 
-pub fn decided_about(conn: &mut Conn, owner: UserId, now: Timestamp, people: &[UserId]) -> Result<Decided> {
-    let blocked = table::table.filter(table::user_id.eq(owner).and(table::blocked_id.eq_any(people)));
-    let muted = mutes::table
-        .filter(mutes::user_id.eq(owner).and(mutes::muted_id.eq_any(people)))
-        .filter(mutes::until.is_null().or(mutes::until.gt(now)));
-    let blocked: Vec<UserId> = blocked.select(table::blocked_id).load(conn)?;
-    let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
-    Ok(Decided { blocked: blocked.into_iter().collect(), muted: muted.into_iter().collect() })
+/// Mutes that are not over, the latest first.
+fn mutes_after(conn: &mut Conn, viewer: Viewer, after: Option<(Timestamp, UserId)>) -> Result<Vec<MuteRow>> {
+    let mut own = mutes::table
+        .filter(mutes::user_id.eq(viewer.id))
+        .filter(mutes::until.is_null().or(mutes::until.gt(viewer.now)))
+        .order((mutes::since.desc(), mutes::muted_id.desc()))
+        .limit(PIECE)
+        .select(MuteRow::as_select())
+        .into_boxed();
+    if let Some((since, id)) = after {
+        own = own.filter(mutes::since.lt(since).or(mutes::since.eq(since).and(mutes::muted_id.lt(id))));
+    }
+    Ok(own.load(conn)?)
 }
 
 /// Those among some people who have blocked the viewer, or whom the viewer has blocked.

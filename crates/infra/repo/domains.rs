@@ -23,6 +23,8 @@ pub struct Domain {
     pub parts: &'static [Part],
     /// The kinds of topics that people follow in it.
     pub followed: &'static [Followed],
+    /// Whose messages somebody hides.
+    pub hidden: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
     /// The names of its changes that an erasure leaves as they are.
     pub kept_changes: &'static [&'static str],
     /// Its text columns without text of people: words, hashes, names of its own. A write that deletes a text of any other
@@ -90,6 +92,7 @@ impl Domain {
     pub const NONE: Self = Self {
         parts: &[],
         followed: &[],
+        hidden: |_, _| Ok(Vec::new()),
         kept_changes: &[],
         words: &[],
         told: &[],
@@ -119,6 +122,15 @@ pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
         topics.extend(ids.into_iter().map(|id| Topic::new(*kind, id)));
     }
     Ok(topics)
+}
+
+/// Whose messages somebody hides, of all domains.
+pub fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let mut hidden = Vec::new();
+    for domain in DOMAINS {
+        hidden.extend((domain.hidden)(conn, user)?);
+    }
+    Ok(hidden)
 }
 
 /// The id of the first topic after this one that somebody follows now. An id belongs to only one kind of topic.

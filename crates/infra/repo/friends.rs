@@ -7,7 +7,7 @@ mod requests;
 mod suggestions;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -16,14 +16,15 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Friendship, Made, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
     Relationship, RequestDirection,
-    friends::{Change, refusals::FRIEND_UNKNOWN},
+    friends::{Change, RequestStatus, change::FRIEND_REQUEST, policy::OPEN_FOR, refusals::FRIEND_UNKNOWN, suggest},
 };
-use diesel::prelude::*;
+use diesel::{dsl::not, prelude::*};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::instrument;
 
 use super::{
@@ -34,7 +35,7 @@ use super::{
     domains::{Domain, Sweep},
     idempotency::Stub,
     journal,
-    people::Viewer,
+    people::{self, Viewer},
 };
 use crate::domains::{
     accounts::users,
@@ -45,6 +46,7 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("friend.added", "friend.added", Whose::Told, Target::Subject("user")),
+        Rule::new(FRIEND_REQUEST, "friend.requested", Whose::Actor, Target::Subject("friend_request")).only(is_asked),
         Rule::new("friend.removed", "friend.removed", Whose::Actor, Target::Subject("user")),
     ],
     words: &["friend_requests.status"],
@@ -57,6 +59,11 @@ pub const DOMAIN: Domain = Domain {
     sweeps: &[Sweep::Steps(requests::expire), Sweep::Rows(requests::forget)],
     ..Domain::NONE
 };
+
+/// Whether a request has just been made.
+fn is_asked(request: &Value) -> bool {
+    request["status"] == "pending"
+}
 
 /// What an open store keeps of friends.
 #[derive(Default)]
@@ -95,7 +102,7 @@ impl Friends for Repo {
         };
         let viewer = ctx.user()?;
         let again = move |tx: &mut Tx<'_>, Asked { id, new }: Asked| {
-            let request = requests::one(tx.conn, viewer, id)?;
+            let request = requests::again(tx.conn, viewer, id)?;
             Ok(if new { Made::New(request) } else { Made::Found(request) })
         };
         self.db.create(ctx, first, again).await
@@ -160,27 +167,47 @@ pub fn lock_both(tx: &mut Tx<'_>, caller: UserId, user: UserId) -> Result<bool> 
     if present.contains(&caller) { Ok(present.contains(&user)) } else { Err(SESSION_ENDED.into()) }
 }
 
+/// The status of requests that wait for an answer, and after which moment they must have been made.
+pub fn open(now: Timestamp) -> (&'static str, Timestamp) {
+    (RequestStatus::Pending.as_str(), now.minus(OPEN_FOR))
+}
+
 /// How many friends somebody has.
 pub fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
     let friends: Option<i64> = friend_lists::table.find(user).select(friend_lists::friends).first(conn).optional()?;
     Ok(friends.unwrap_or(0))
 }
 
+/// How many of somebody's friends are seen under this condition, as in the list of their friends.
+pub fn count_seen(conn: &mut Conn, user: UserId, seen: people::Condition) -> Result<i64> {
+    let theirs = friendships::table.filter(friendships::user_id.eq(user)).select(friendships::friend_id);
+    Ok(users::table.filter(users::id.eq_any(theirs)).filter(seen).count().get_result(conn)?)
+}
+
+/// Friends of the viewer whom the viewer does not see. They count nowhere as friends in common, because a count would tell
+/// that they are there.
+pub fn unseen(conn: &mut Conn, viewer: Viewer) -> Result<HashSet<UserId>> {
+    let own = friendships::table.filter(friendships::user_id.eq(viewer.id)).select(friendships::friend_id);
+    let unseen = users::table.filter(users::id.eq_any(own)).filter(not(people::visible_to(viewer)));
+    Ok(unseen.select(users::id).load(conn)?.into_iter().collect())
+}
+
 /// How many friends each of these people has; who has none may be missing.
-pub fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
     let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
     Ok(counts.into_iter().collect())
 }
 
-/// How each of these people is connected with the viewer; who is not may be missing.
-pub fn with(conn: &mut Conn, viewer: UserId, now: Timestamp, people: &[UserId]) -> Result<HashMap<UserId, Friendship>> {
-    let (incoming, outgoing) = requests::open_with(conn, viewer, now, people)?;
-    let friends = friendships::table.filter(friendships::user_id.eq(viewer).and(friendships::friend_id.eq_any(people)));
-    let friends: Vec<UserId> = friends.select(friendships::friend_id).load(conn)?;
-    let incoming = incoming.into_iter().map(|user| (user, Friendship::Incoming));
-    let outgoing = outgoing.into_iter().map(|user| (user, Friendship::Outgoing));
-    Ok(incoming.chain(outgoing).chain(friends.into_iter().map(|user| (user, Friendship::Friends))).collect())
+/// Whose lists are looked at for friends of friends of somebody.
+pub fn near(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let latest = friendships::table
+        .filter(friendships::user_id.eq(user))
+        .order((friendships::since.desc(), friendships::friend_id.desc()))
+        .limit(suggest::FRIENDS as i64)
+        .select(friendships::friend_id);
+    let latest: Vec<UserId> = latest.load(conn)?;
+    Ok(suggest::look_at(counts(conn, &latest)?.into_iter().collect()))
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {

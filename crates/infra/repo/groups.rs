@@ -1,13 +1,19 @@
 //! Groups over the database: each method is one transaction, and whoever enters or leaves a group enters or leaves its
 //! chat in the same one.
 
+mod attempts;
 mod clearing;
 mod invites;
 mod people;
 mod privacy;
 pub mod read;
+mod severing;
 mod told;
+mod words;
 mod writes;
+
+pub use read::of_chats;
+pub use severing::sever;
 
 use std::sync::Arc;
 
@@ -17,12 +23,14 @@ use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions, follow::Ste
 use clowder_social::{
     Groups,
     groups::{
-        Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member, MemberFilter, NewGroup,
-        NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code,
+        Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member,
+        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Verdict, model::Code,
     },
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
+
+pub use writes::blank_by_decision;
 
 use super::{
     Repo,
@@ -37,17 +45,21 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("group.created", "group.created", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.deleted", "group.deleted", Whose::Actor, Target::Subject("group")),
         Rule::new("group.member_added", "group.joined", Whose::Follower(Step::Enter), Target::Subject("group")),
         Rule::new("group.member_removed", "group.left", Whose::Follower(Step::Leave), Target::Subject("group")),
         Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),
     ],
     followed: &[read::FOLLOWED],
-    words: &["group_people.role", "group_people.status", "groups.visibility"],
+    words: &["group_attempts.kind", "group_people.role", "group_people.status", "groups.visibility"],
     told: &[
         ("group_words.word", "one word of a name, which may be part of any text"),
         ("groups.name", "`chat.created` of its chat showed it to each member; it is not a text about a person"),
     ],
     times: &[
+        never("group_attempts.made_at", "what lies after now counts as within the last day until it does"),
+        never("group_attempts.refused_at", "what lies after now counts as now"),
+        never("group_deletions.finished_at", "only whether there is one matters, and when it is forgotten"),
         never("group_links.created_at", SHOWN),
         never("group_links.expires_at", "chosen by a person"),
         never("group_links.revoked_at", "only whether there is one matters, and when it is forgotten"),
@@ -55,7 +67,12 @@ pub const DOMAIN: Domain = Domain {
         never("groups.created_at", SHOWN),
         never("groups.deleted_at", "only whether there is one matters"),
     ],
-    sweeps: &[Sweep::Rows(invites::sweep)],
+    sweeps: &[
+        Sweep::Rows(invites::sweep),
+        Sweep::Steps(attempts::expire),
+        Sweep::Rows(attempts::sweep),
+        Sweep::Rows(clearing::sweep),
+    ],
     workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
     ..Domain::NONE
 };
@@ -70,43 +87,55 @@ impl Stub for Stored {}
 impl Groups for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create(&self, ctx: &Ctx, new: NewGroup) -> Result<Group> {
-        let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let (caller, viewer, now) = (ctx.clone(), ctx.user()?, ctx.now);
         let first = move |tx: &mut Tx<'_>| {
             let group = writes::create(tx, &caller, new.clone())?;
             let stub = Stored(group.id);
             Ok((group, stub))
         };
-        self.db.create(ctx, first, move |tx, Stored(id)| read::one(tx.conn, viewer, id)).await
+        self.db.create(ctx, first, move |tx, Stored(id)| read::one(tx.conn, now, viewer, id)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn groups(&self, ctx: &Ctx, filter: GroupFilter, page: PageRequest) -> Result<Page<Group>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| read::list(conn, viewer, &filter, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| read::list(conn, now, viewer, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn group(&self, ctx: &Ctx, group: GroupId) -> Result<Group> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| read::one(conn, now, viewer, group)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn edit(&self, ctx: &Ctx, group: GroupId, tags: Option<Versions>, patch: GroupPatch) -> Result<Group> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::edit(tx, &ctx, group, tags.as_ref(), patch.clone())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn delete(&self, ctx: &Ctx, group: GroupId, tags: Option<Versions>) -> Result<Gone> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::delete(tx, &ctx, group, tags.as_ref())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn deletion(&self, ctx: &Ctx, group: GroupId) -> Result<Deletion> {
         let viewer = ctx.user()?;
-        self.db.read(move |conn| read::one(conn, viewer, group)).await
-    }
-
-    #[instrument(level = "debug", skip_all)]
-    async fn edit(&self, ctx: &Ctx, group: GroupId, version: Option<Versions>, patch: GroupPatch) -> Result<Group> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| writes::edit(tx, &ctx, group, version.as_ref(), patch.clone())).await
-    }
-
-    #[instrument(level = "debug", skip_all)]
-    async fn delete(&self, ctx: &Ctx, group: GroupId, version: Option<Versions>) -> Result<()> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| writes::delete(tx, &ctx, group, version.as_ref())).await
+        self.db.read(move |conn| clearing::deletion(conn, viewer, group)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined> {
         let ctx = ctx.clone();
         self.db.write(move |tx| people::join(tx, &ctx, group)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| invites::preview(conn, now, viewer, &code)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -152,9 +181,9 @@ impl Groups for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn ban(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
+    async fn ban(&self, ctx: &Ctx, group: GroupId, user: UserId, new: NewGroupBan) -> Result<()> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| people::ban(tx, &ctx, group, user)).await
+        self.db.write(move |tx| people::ban(tx, &ctx, group, user, new.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -176,8 +205,8 @@ impl Groups for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn invites(&self, ctx: &Ctx, group: GroupId, page: PageRequest) -> Result<Page<Invite>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| invites::list(conn, viewer, group, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| invites::list(conn, now, viewer, group, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

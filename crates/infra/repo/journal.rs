@@ -134,6 +134,10 @@ impl Journal for Repo {
         self.db.read(move |conn| followed(conn, &segments, user, &at)).await
     }
 
+    async fn hidden(&self, user: UserId) -> Result<Vec<UserId>> {
+        self.db.read(move |conn| domains::hidden(conn, user)).await
+    }
+
     async fn replay(
         &self,
         user: UserId,
@@ -155,6 +159,11 @@ impl Journal for Repo {
         }
         Ok(gone)
     }
+}
+
+/// How far the journal reaches, for a transaction that holds what depends on it.
+pub fn present(conn: &mut Conn, known: &KnownSegments) -> Result<Extent> {
+    Ok(look(conn, known)?.0)
 }
 
 /// How far the journal reaches, and in which segments everything up to there is.

@@ -147,6 +147,12 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn apart(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>> {
+        let viewer = ctx.user()?;
+        self.db.read(move |conn| chats::apart(conn, viewer, chat)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
         let send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
         self.messaging.writes.write(ChatWrite::Send(send)).await?.sent()

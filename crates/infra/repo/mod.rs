@@ -99,6 +99,12 @@ impl Repo {
                 _ => tracing::warn!(%error, "cannot index the names of older accounts right now"),
             }
         }
+        if let Err(error) = repo.index_words().await {
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "cannot index the names of groups and pets"),
+                _ => tracing::warn!(%error, "cannot index the names of groups and pets right now"),
+            }
+        }
         // Who has a pet with a number that was hashed under another secret is not found by it.
         if let Err(error) = repo.index_microchips().await {
             match error {
@@ -107,6 +113,11 @@ impl Repo {
             }
         }
         Ok(repo)
+    }
+
+    async fn index_words(&self) -> Result<()> {
+        self.index_group_words().await?;
+        self.index_pet_words().await
     }
 
     /// The time, calculated from when this was opened and what has passed since; for work that no call started.

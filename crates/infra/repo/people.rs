@@ -17,7 +17,7 @@ use super::{
 };
 use crate::domains::{accounts::users, blocks::blocks, friends::friendships, preferences::preferences};
 
-type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
+pub type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
 
 /// Who looks at others, and when.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +49,12 @@ pub fn visible_to(viewer: Viewer) -> Condition {
         .and(not(exists(blocks_them)))
         .and(not(exists(blocked_by_them)));
     Box::new(users::deleted_at.is_null().and(users::id.eq(viewer.id).or(others)).nullable())
+}
+
+/// The users whom everybody may see who is signed in, unless one of the two has blocked the other.
+pub fn visible_to_strangers(now: Timestamp) -> Condition {
+    let seen = users::visibility.ne(Visibility::Private.as_str()).and(not(is_suspended(now)));
+    Box::new(users::deleted_at.is_null().and(seen).nullable())
 }
 
 /// Those of these people who hide this part of their profiles from the viewer, among those whom the viewer may see. From
@@ -83,6 +89,7 @@ fn audience(group: FieldGroup) -> Box<dyn BoxableExpression<preferences::table, 
         FieldGroup::Bio => Box::new(preferences::see_bio),
         FieldGroup::Details => Box::new(preferences::see_details),
         FieldGroup::FriendsList => Box::new(preferences::see_friends),
+        FieldGroup::Pets => Box::new(preferences::see_pets),
         FieldGroup::Email => Box::new(preferences::see_email),
         FieldGroup::Presence => Box::new(preferences::last_seen),
     }

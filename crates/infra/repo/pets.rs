@@ -1,12 +1,17 @@
 //! Pets over the database: each method is one transaction, and everybody who keeps a pet is told of what changes.
 
+mod clearing;
+mod invitations;
 mod keepers;
 mod log;
 mod microchips;
 mod privacy;
 pub mod read;
 mod search;
+mod words;
 mod writes;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
@@ -19,16 +24,18 @@ use clowder_social::{
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::instrument;
 
 pub use keepers::sever;
 pub use read::count_visible;
+pub use writes::blank_by_decision;
 
 use super::{
     Repo,
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
-    domains::Domain,
+    domains::{Domain, Sweep},
     idempotency::Stub,
     people::Viewer,
 };
@@ -38,18 +45,22 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("pet.created", "pet.created", Whose::Actor, Target::Subject("pet")),
         Rule::new("pet.deleted", "pet.deleted", Whose::Actor, Target::Subject("pet")),
+        Rule::new("pet.keeper_updated", "pet.transferred", Whose::Actor, Target::Subject("pet")).only(is_new_owner),
         Rule::new("pet.updated", "pet.changed", Whose::Actor, Target::Subject("pet")),
     ],
     sealed: &[microchips::NUMBER],
     words: &["pet_keepers.role", "pet_log.kind", "pets.birth_date", "pets.sex", "pets.species", "pets.visibility"],
     told: &[("pet_words.word", "one word of a name, which may be part of any text; no change shows names of pets")],
     times: &[
-        never("pet_keepers.since", "only shown, and decides who of two co-owners inherits a pet"),
+        never("pet_declines.declined_at", "what lies after now counts as now"),
+        never("pet_keepers.since", "decides who of two co-owners inherits a pet; an invitation is open for longer"),
         never("pet_log.at", CHOSEN),
         never("pet_log.created_at", SHOWN),
         never("pets.created_at", SHOWN),
         never("pets.lost_since", SHOWN),
     ],
+    sweeps: &[Sweep::Steps(invitations::expire), Sweep::Rows(invitations::forget)],
+    workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
     ..Domain::NONE
 };
 
@@ -70,6 +81,11 @@ impl Stub for StoredKeeper {}
 struct StoredEntry(EntryId);
 
 impl Stub for StoredEntry {}
+
+/// Whether a keeper owns the pet from now on: there is no other way to become the owner.
+fn is_new_owner(keeper: &Value) -> bool {
+    keeper["role"] == "owner"
+}
 
 #[async_trait]
 impl Pets for Repo {

@@ -15,11 +15,12 @@ use tracing::instrument;
 
 use super::{
     Repo,
+    accounts::profile,
     clock::{SHOWN, never},
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    journal,
+    journal, presence,
 };
 use crate::domains::{
     accounts::users,
@@ -37,6 +38,7 @@ pub const DOMAIN: Domain = Domain {
         "preferences.see_bio",
         "preferences.see_details",
         "preferences.see_email",
+        "preferences.see_pets",
         "preferences.see_friends",
         "preferences.theme",
         "preferences.time_zone",
@@ -84,6 +86,13 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPa
         .do_update()
         .set(&row)
         .execute(tx.conn)?;
-    journal::append(tx, ctx, &Change::SettingsUpdated(user, after.clone()))?;
+    let mut told = vec![Change::SettingsUpdated(user, after.clone())];
+    let shows = |settings: &Settings| (settings.privacy.last_seen, settings.privacy.bio);
+    if shows(&before) != shows(&after) {
+        let person = profile::own(tx.conn, user)?.at(ctx.now);
+        told.push(Change::PresenceUpdated(presence::shown(tx.conn, &person, ctx.now)?));
+    }
+    let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)?;
     Ok(after)
 }

@@ -1,42 +1,48 @@
 //! Presence over the database: what people chose, when they were last seen, and who hears of it.
 
 mod privacy;
+mod told;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Own, Presences,
-    model::{Audience, Settings},
+    Change, Own, Presences,
+    change::PRESENCE_UPDATED,
     policy::sight::FieldGroup,
-    presence::{NewPresence, OwnPresence, PresenceFacts, PresenceNews, PresenceStatus, Turn, USER_OFFLINE, news},
+    presence::{NewPresence, OwnPresence, PresenceFacts, PresenceStatus, PresenceUpdated, seen_by},
 };
-use clowder_core::{Ctx, Presence, Result, Timestamp, UserId, Visibility, Word};
+use clowder_core::{Ctx, Presence, Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
-use serde_json::value::to_raw_value;
 use tracing::instrument;
 
 use super::{
     Repo,
-    accounts::profile,
+    accounts::profile::{self, By},
     clock::{CHOSEN, never},
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    friends::relationships::friends_of,
+    journal,
     people::{self, Viewer},
+    preferences,
 };
 use crate::domains::{
-    accounts::{UserRow, users},
-    friends::{FriendIds, FriendLists},
-    preferences::{PreferencesRow, preferences},
-    presence::{Online, PresenceRow, Told, presence as table},
+    accounts::users,
+    presence::{Look, Online, PresenceRow, presence as table},
 };
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    words: &["presence.status"],
-    times: &[never("presence.last_seen_at", "what lies after now counts as now"), never("presence.until", CHOSEN)],
+    words: &["presence.status", "presence.vanished_as"],
+    times: &[
+        never("presence.last_seen_at", "what lies after now counts as now"),
+        never("presence.until", CHOSEN),
+        never("presence.vanished_at", "what lies after now counts as now"),
+    ],
     ..Domain::NONE
 };
 
@@ -50,38 +56,33 @@ impl Presences for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn set_presence(&self, ctx: &Ctx, new: NewPresence) -> Result<OwnPresence> {
-        let (caller, user) = (ctx.clone(), ctx.user()?);
-        let (before, profile, after) = self.db.write(move |tx| set(tx, &caller, &new)).await?;
+        let caller = ctx.clone();
+        let (profile, presence) = self.db.write(move |tx| set(tx, &caller, &new)).await?;
         self.deps.memory.profiles.keep(&profile);
-        let other_text = (&before.text, before.until) != (&after.text, after.until);
-        if let Some(event) = news(before.presence, after.presence, other_text) {
-            // It is set, whoever hears of it.
-            if let Err(error) = self.tell(vec![(user, event, ctx.now)], ctx.now).await {
-                tracing::warn!(%error, "friends do not hear of another status");
-            }
-        }
-        Ok(after)
+        Ok(presence)
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn turned(&self, ctx: &Ctx, turns: Vec<Turn>) -> Result<()> {
-        let now = ctx.now;
-        let some = turns.clone();
-        let seen = self.db.write(move |tx| note(tx, now, &some)).await?;
-        let seen = turns.iter().filter(|turn| seen.contains(&turn.user));
-        self.tell(seen.map(|turn| (turn.user, turn.event(), turn.at)).collect(), now).await
+    async fn tell_friends(&self, ctx: &Ctx) -> Result<usize> {
+        let (now, online) = (ctx.now, Arc::clone(&self.deps.online));
+        let taken = self.deps.online.take(now, TOGETHER);
+        let looks = taken.looks().to_vec();
+        let count = looks.len();
+        let seen: Vec<Look> = looks.iter().filter(|look| look.to_note.is_some()).cloned().collect();
+        let locked =
+            if seen.is_empty() { HashSet::new() } else { self.db.write(move |tx| told::note(tx, now, &seen)).await? };
+        let people: Vec<UserId> = looks.iter().map(|look| look.user).filter(|user| !locked.contains(user)).collect();
+        if !people.is_empty() {
+            let lists = Arc::clone(&self.friends.lists);
+            let looked = self.db.read(move |conn| told::look(conn, &lists, &online, &people, now)).await?;
+            taken.tell(looked)?;
+        }
+        Ok(count)
     }
 }
 
-impl Repo {
-    /// Lets the friends of these people hear of them, each of an event at a time.
-    async fn tell(&self, of: Vec<(UserId, &'static str, Timestamp)>, now: Timestamp) -> Result<()> {
-        let (lists, online) = (Arc::clone(&self.friends.lists), Arc::clone(&self.deps.online));
-        let told = self.db.read(move |conn| told(conn, &lists, &online, &of, now)).await?;
-        told.into_iter().for_each(|told| self.deps.online.tell(told));
-        Ok(())
-    }
-}
+/// At how many people one transaction looks.
+const TOGETHER: usize = 20;
 
 fn own(conn: &mut Conn, online: &Online, user: UserId, now: Timestamp) -> Result<(Own, OwnPresence)> {
     let person = profile::own(conn, user)?.at(now);
@@ -96,127 +97,66 @@ fn own(conn: &mut Conn, online: &Online, user: UserId, now: Timestamp) -> Result
     Ok((person, presence))
 }
 
-/// How it was, and profile and presence as they are now.
-fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(OwnPresence, Own, OwnPresence)> {
-    let (user, online) = (ctx.user()?, &tx.services.online);
+/// Profile and presence as they are now.
+fn set(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewPresence) -> Result<(Own, OwnPresence)> {
+    let (user, now) = (ctx.user()?, ctx.now);
+    new.may_end(now)?;
     dialect::accounts::lock_user(tx.conn, user)?;
-    let (_, before) = own(tx.conn, online, user, ctx.now)?;
-    let vanishes = before.presence != Presence::Offline && new.status == PresenceStatus::Invisible;
+    let person = profile::own(tx.conn, user)?.at(now);
+    let before = shown(tx.conn, &person, now)?;
+    let row = table::table.find(user).select(PresenceRow::as_select()).first(tx.conn).optional()?;
+    let vanished = row.and_then(|row| row.vanished_at.zip(row.vanished_as));
+    let vanished = match (before.status, new.status) {
+        (PresenceStatus::Invisible, PresenceStatus::Invisible) => vanished,
+        (was, PresenceStatus::Invisible) => Some((now, was.as_str().to_owned())),
+        _ => None,
+    };
+    let (vanished_at, vanished_as) = vanished.unzip();
     let chosen = (
         table::status.eq(new.status.as_str()),
         table::until.eq(new.until().filter(|_| new.status != PresenceStatus::default())),
-        // Whoever becomes invisible was last seen now, as exactly as if they had left.
-        table::last_seen_at.eq(if vanishes { Some(ctx.now) } else { before.last_seen_at }),
+        table::vanished_at.eq(vanished_at),
+        table::vanished_as.eq(vanished_as),
     );
     diesel::insert_into(table::table)
-        .values((table::user_id.eq(user), chosen))
+        .values((table::user_id.eq(user), chosen.clone()))
         .on_conflict(table::user_id)
         .do_update()
         .set(chosen)
         .execute(tx.conn)?;
-    profile::edit(tx, ctx, None, new.clone().profile())?;
-    let (profile, after) = own(tx.conn, online, user, ctx.now)?;
-    Ok((before, profile, after))
+    let profile = profile::edit(tx, ctx, By::Presence, None, new.clone().profile())?;
+    let after = shown(tx.conn, &profile, now)?;
+    // Unless that was said with the text.
+    if after != before && !tx.recorded.iter().any(|recorded| &*recorded.name == PRESENCE_UPDATED) {
+        journal::append(tx, ctx, &Change::PresenceUpdated(after))?;
+    }
+    own(tx.conn, &tx.services.online, user, now)
 }
 
-/// Notes when these people were seen. Returns those whom others could see.
-fn note(tx: &mut Tx<'_>, now: Timestamp, turns: &[Turn]) -> Result<Vec<UserId>> {
-    let ids: Vec<UserId> = turns.iter().map(|turn| turn.user).collect();
-    // Of those who are erased, nothing is stored afterwards.
-    dialect::accounts::keep_users(tx.conn, &ids)?;
-    let present = users::table.filter(users::id.eq_any(&ids).and(users::deleted_at.is_null())).order(users::id);
-    let present: Vec<UserId> = present.select(users::id).load(tx.conn)?;
-    let known = facts(tx.conn, &tx.services.online, &present)?;
-    let mut seen = Vec::with_capacity(present.len());
-    for user in present {
-        let facts = known.get(&user).copied().unwrap_or_default();
-        if facts.status_at(now) == PresenceStatus::Invisible {
-            continue;
-        }
-        let at = turns.iter().filter(|turn| turn.user == user).map(|turn| turn.at).max();
-        // Another node may have seen them later.
-        let at = at.max(facts.last_seen_at.filter(|at| *at <= now));
-        diesel::insert_into(table::table)
-            .values((table::user_id.eq(user), table::last_seen_at.eq(at)))
-            .on_conflict(table::user_id)
-            .do_update()
-            .set(table::last_seen_at.eq(at))
-            .execute(tx.conn)?;
-        seen.push(user);
-    }
-    Ok(seen)
-}
-
-/// What the friends of these people hear, as far as they are connected here. Of people whose presence nobody may see, they hear
-/// nothing.
-fn told(
-    conn: &mut Conn,
-    lists: &FriendLists,
-    online: &Online,
-    of: &[(UserId, &'static str, Timestamp)],
-    now: Timestamp,
-) -> Result<Vec<Told>> {
-    let ids: Vec<UserId> = of.iter().map(|(user, ..)| *user).collect();
-    let rows: Vec<UserRow> = users::table
-        .filter(users::id.eq_any(&ids).and(users::deleted_at.is_null()))
-        .select(UserRow::as_select())
-        .load(conn)?;
-    let mut people = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let person = row.own()?.at(now);
-        if person.visibility != Visibility::Private && person.suspension.is_none() {
-            people.insert(person.id, person);
-        }
-    }
-    let settings: Vec<PreferencesRow> =
-        preferences::table.filter(preferences::user_id.eq_any(&ids)).select(PreferencesRow::as_select()).load(conn)?;
-    let settings = settings.into_iter().map(|row| Ok((row.user_id, row.settings()?.privacy)));
-    let settings: HashMap<UserId, _> = settings.collect::<Result<_>>()?;
-    let usual = Settings::default().privacy;
-    let facts = facts(conn, online, &ids)?;
-    let friends = friends_of(conn, lists, &ids)?;
-    let mut all = Vec::with_capacity(of.len());
-    for (user, name, at) in of {
-        let privacy = settings.get(user).unwrap_or(&usual);
-        let (Some(person), Some(friends)) = (people.remove(user), friends.get(user)) else { continue };
-        if privacy.last_seen == Audience::Nobody {
-            continue;
-        }
-        let facts = facts.get(user).copied().unwrap_or_default();
-        let presence = facts.presence(now);
-        // What happened meanwhile is told on its own.
-        if (*name == USER_OFFLINE) != (presence == Presence::Offline) {
-            continue;
-        }
-        let shows_text = privacy.bio != Audience::Nobody;
-        let news = PresenceNews {
-            user_id: *user,
-            status: presence,
-            text: person.status_text.filter(|_| shows_text),
-            until: facts
-                .until
-                .filter(|until| *until > now && facts.status != PresenceStatus::Invisible)
-                .or(person.status_until.filter(|_| shows_text)),
-            last_seen_at: facts.last_seen_at(now),
-        };
-        all.push(Told { to: FriendIds::clone(friends), name, at: *at, data: Arc::from(to_raw_value(&news)?) });
-    }
-    Ok(all)
+/// What somebody shows, with this profile. Whoever changes it while the account is locked appends it, if it is another one.
+pub fn shown(conn: &mut Conn, person: &Own, now: Timestamp) -> Result<PresenceUpdated> {
+    let row = table::table.find(person.id).select(PresenceRow::as_select()).first(conn).optional()?;
+    let facts = row.map(|row| row.facts(None)).transpose()?.unwrap_or_default();
+    let privacy = preferences::settings(conn, person.id)?.privacy;
+    Ok(PresenceUpdated {
+        user: person.id,
+        status: facts.status_at(now),
+        text: person.status_text.clone(),
+        until: facts.until.filter(|until| *until > now).or(person.status_until),
+        seen_by: seen_by(person.visibility, privacy.last_seen),
+        text_seen_by: seen_by(person.visibility, privacy.bio),
+    })
 }
 
 /// What is known of the presence of these people.
 pub fn facts(conn: &mut Conn, online: &Online, people: &[UserId]) -> Result<HashMap<UserId, PresenceFacts>> {
-    let connected = online.among(people.iter().copied()).into_iter().map(|user| {
-        let facts = PresenceFacts { connected: true, ..PresenceFacts::default() };
-        (user, facts)
-    });
-    let connected: HashMap<UserId, PresenceFacts> = connected.collect();
-    let absent = people.iter().map(|user| (*user, PresenceFacts::default()));
-    let mut all: HashMap<UserId, PresenceFacts> = absent.chain(connected.clone()).collect();
+    let since: HashMap<UserId, Timestamp> = online.since(people.iter().copied()).into_iter().collect();
+    let unknown = |user: &UserId| PresenceFacts { since: since.get(user).copied(), ..PresenceFacts::default() };
+    let mut all: HashMap<UserId, PresenceFacts> = people.iter().map(|user| (*user, unknown(user))).collect();
     let rows: Vec<PresenceRow> =
         table::table.filter(table::user_id.eq_any(people)).select(PresenceRow::as_select()).load(conn)?;
     for row in rows {
-        let facts = row.facts(connected.contains_key(&row.user_id))?;
+        let facts = row.facts(since.get(&row.user_id).copied())?;
         all.insert(row.user_id, facts);
     }
     Ok(all)

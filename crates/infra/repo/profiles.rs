@@ -3,19 +3,20 @@
 pub mod index;
 mod list;
 mod look;
+mod near;
 mod search;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::{
-    Change, Profiles, Username,
+    Change, Own, ProfilePatch, Profiles, Username,
     model::Reason,
     policy::sight::{Sight, sight},
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
         ranking::{Found, Suggestion},
-        reason_missing, show, versions_of,
+        reason_missing, show,
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
@@ -36,8 +37,8 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    journal,
-    people::Viewer,
+    friends,
+    people::{self, Viewer},
     staff,
 };
 use crate::domains::presence::Online;
@@ -73,10 +74,10 @@ impl Profiles for Repo {
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown> {
         let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
         let edited = self.db.write(move |tx| {
-            let versions = tags.as_ref().map(versions_of);
-            let (profile, reason) = patch.clone().split();
+            let versions = tags.as_ref().map(Versions::of_tags);
+            let UserPatch { profile, reason } = patch.clone();
             if user == viewer.id {
-                let own = profile::edit(tx, &caller, versions, profile)?;
+                let own = profile::edit(tx, &caller, profile::By::Profile, versions, profile)?;
                 return Ok((own, one(tx.conn, &tx.services.online, viewer, user, None)?));
             }
             let own = edit_other(tx, &caller, viewer, user, versions.as_ref(), reason, |tx| {
@@ -105,10 +106,18 @@ impl Profiles for Repo {
 /// The profile, or `user.unknown`. Who may not be seen costs the same queries as who does not exist.
 fn one(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    let facts = match seen_as {
+    let mut facts = match seen_as {
         Some(other) if facts.own => facts.seen_as(other),
         _ => facts,
     };
+    // As many as the list of their friends has. Only of those who are shown, as above.
+    if !facts.own && !facts.staff && facts.friends_count > 0 && facts.shows_friends() == Some(true) {
+        let seen = match user == viewer.id {
+            true => people::visible_to_strangers(viewer.now),
+            false => people::visible_to(viewer),
+        };
+        facts.friends_count = friends::count_seen(conn, user, seen)?;
+    }
     Ok(show(facts).ok_or(USER_UNKNOWN)?)
 }
 
@@ -121,7 +130,7 @@ fn named(conn: &mut Conn, online: &Online, viewer: Viewer, name: &Username) -> R
 /// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
 pub fn shows_friends(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId) -> Result<bool> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    Ok(show(facts).ok_or(USER_UNKNOWN)?.user.friends_count.is_some())
+    Ok(facts.shows_friends().ok_or(USER_UNKNOWN)?)
 }
 
 /// A profile as the viewer sees it, whether or not the person is online, or `user.unknown`.
@@ -137,8 +146,8 @@ fn edit_other<'c>(
     user: UserId,
     seen: Option<&Versions>,
     reason: Option<Reason>,
-    change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(clowder_accounts::Own, clowder_accounts::Own)>>,
-) -> Result<clowder_accounts::Own> {
+    change: impl FnOnce(&mut Tx<'c>) -> Result<Option<(Own, Own)>>,
+) -> Result<Own> {
     if !edits_others(ctx.actor) {
         // Decided without any lock, and alike for people who are hidden and who do not exist.
         let seen = look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop();
@@ -156,13 +165,28 @@ fn edit_other<'c>(
     if let Some(entry) = profile::renamed(&before, &after, Some(reason.as_str())) {
         audit::record(tx, ctx, &entry)?;
     }
-    if let Some((before, after)) = profile::otherwise(&before, &after)? {
-        let entry = Entry::new("profile.edited").on(Target::user(user)).changed(before, after);
-        let changes = entry.after.clone();
-        audit::record(tx, ctx, &entry.after(json!({"reason": reason.as_str(), "profile": changes})))?;
-    }
-    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    edited(tx, ctx, &before, &after, reason.as_str())?;
+    profile::tell(tx, ctx, &before, &after)?;
     Ok(after)
+}
+
+/// Takes away what somebody wrote in their profile, whose account is locked, by the decision of another domain. Answers the
+/// changes, which the caller appends, and the account; nothing if there is nothing to take away.
+pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Vec<Change>, Own)>> {
+    let patch = ProfilePatch::without_texts(&profile::own(tx.conn, user)?);
+    let Some((before, after)) = profile::change(tx, ctx, user, Renamer::Staff, patch)? else { return Ok(None) };
+    edited(tx, ctx, &before, &after, reason)?;
+    Ok(Some((profile::told(tx.conn, &before, &after, ctx.now)?, after)))
+}
+
+/// Records that somebody else has changed a profile.
+fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: &str) -> Result<()> {
+    if let Some((before, now)) = profile::otherwise(before, after)? {
+        let entry = Entry::new("profile.edited").on(Target::user(after.id)).changed(before, now);
+        let changes = entry.after.clone();
+        audit::record(tx, ctx, &entry.after(json!({"reason": reason, "profile": changes})))?;
+    }
+    Ok(())
 }
 
 /// Locks an account whose names are written to the index.

@@ -1,6 +1,6 @@
 //! The readers of the journal: their places and leases, and the one transaction in which each works and moves on.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 use clowder_core::{
@@ -16,6 +16,7 @@ use super::{
     db::Tx,
     dialect::{self, Conn, STREAMS},
     domains::{self, Domain},
+    journal,
 };
 use crate::{
     domains::{
@@ -23,6 +24,7 @@ use crate::{
         readers::{reader_positions as table, readers},
     },
     readers::{Behind, CHUNK, ENOUGH, LEASE, Place, Readers, behind},
+    segments::KnownSegments,
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -46,10 +48,14 @@ pub struct Reader {
 /// What a reader sees of an entry of the audit log. Nothing of it is encrypted.
 #[derive(Debug, Clone)]
 pub struct Audited {
+    pub action: String,
+    /// Who acted, in person or by an API key of theirs.
+    pub actor: Option<UserId>,
     /// Whose account it concerns.
     pub subject: Option<UserId>,
     pub target: Option<(String, Uuid)>,
     pub at: Timestamp,
+    pub position: i64,
 }
 
 /// What an open store keeps of the readers.
@@ -65,7 +71,7 @@ impl State {
 }
 
 /// Where the place in the audit log is stored, beside those in the streams.
-const AUDIT: i16 = -1;
+pub const AUDIT: i16 = -1;
 /// How many positions of the audit log are looked through at a time, whatever stands there.
 const SPAN: i64 = 5_000;
 
@@ -115,10 +121,14 @@ impl Repo {
                 Stored { place, at, audit }
             }
             _ => {
-                let extent = extent.clone();
-                self.db.write(move |tx| begin(tx, reader.name, &extent)).await?
+                let known = Arc::clone(&self.segments);
+                self.db.write(move |tx| begin(tx, reader.name, &known)).await?
             }
         };
+        // It became another one since this has looked: the next turn sees that.
+        if found.place.epoch != extent.epoch {
+            return Ok(0);
+        }
         let mut all = behind(&found.at, &extent);
         // Another stream first each time, so that none waits for ever for its turn.
         let turn = usize::try_from(now.as_micros() / 500_000).unwrap_or_default();
@@ -175,16 +185,27 @@ fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
     if to <= at {
         return Ok(None);
     }
-    type Row = (Option<UserId>, Option<String>, Option<Id<()>>, Timestamp);
+    type Actor = (Option<Id<()>>, Option<UserId>);
+    type Row = (String, Actor, Option<UserId>, Option<String>, Option<Id<()>>, Timestamp, i64);
     let rows: Vec<Row> = audit::table
         .filter(audit::position.gt(at).and(audit::position.le(to)))
         .filter(audit::action.eq_any(actions))
         .order(audit::position)
-        .select((audit::subject_id, audit::target_type, audit::target_id, audit::at))
+        .select((
+            audit::action,
+            (audit::actor_id, audit::owner_id),
+            audit::subject_id,
+            audit::target_type,
+            audit::target_id,
+            audit::at,
+            audit::position,
+        ))
         .load(conn)?;
-    let entry = |(subject, kind, target, at): Row| {
+    let entry = |(action, (actor, owner), subject, kind, target, at, position): Row| {
+        // An actor without an owner is a user, or nobody.
+        let actor = owner.or(actor.map(|id| UserId::from_uuid(id.uuid())));
         let target = kind.zip(target).map(|(kind, id): (String, Id<()>)| (kind, id.uuid()));
-        Audited { subject, target, at }
+        Audited { action, actor, subject, target, at, position }
     };
     let entries = rows.into_iter().map(entry).collect();
     Ok(Some(Step { stream: AUDIT, at, to, changes: Vec::new(), entries }))
@@ -206,6 +227,12 @@ fn place(conn: &mut Conn, name: &str) -> Result<Option<Place>> {
     Ok(row.map(|(epoch, holder, lease_until)| Place { epoch: epoch.uuid(), held: holder.zip(lease_until) }))
 }
 
+/// Which journal a reader is in, and how far that and the audit log reach now.
+pub fn heads(conn: &mut Conn, known: &KnownSegments) -> Result<(Uuid, Positions, i64)> {
+    let Extent { epoch, heads, .. } = journal::present(conn, known)?;
+    Ok((epoch, heads, audit_head::table.select(audit_head::position).first(conn)?))
+}
+
 /// In the streams, and in the audit log.
 fn positions(conn: &mut Conn, name: &str) -> Result<(Positions, i64)> {
     let rows = table::table.filter(table::reader.eq(name)).select((table::stream, table::position));
@@ -215,14 +242,17 @@ fn positions(conn: &mut Conn, name: &str) -> Result<(Positions, i64)> {
 }
 
 /// A new reader starts with what the journal still has. If the journal is another one than before, its positions mean
-/// nothing: the reader starts at the present heads.
-fn begin(tx: &mut Tx<'_>, name: &'static str, extent: &Extent) -> Result<Stored> {
-    let epoch = Id::<()>::from_uuid(extent.epoch);
+/// nothing: the reader starts at the present heads. Which journal it is, is asked under the lock: whoever has looked before
+/// would set back a reader that is in a later one.
+fn begin(tx: &mut Tx<'_>, name: &'static str, known: &KnownSegments) -> Result<Stored> {
+    let epoch = Id::<()>::from_uuid(journal::present(tx.conn, known)?.epoch);
     diesel::insert_into(readers::table)
         .values((readers::name.eq(name), readers::epoch.eq(epoch)))
         .on_conflict_do_nothing()
         .execute(tx.conn)?;
     dialect::readers::lock_reader(tx.conn, name)?;
+    let extent = journal::present(tx.conn, known)?;
+    let epoch = Id::<()>::from_uuid(extent.epoch);
     let found = stored(tx.conn, name)?.ok_or_else(|| clowder_core::Error::internal("a reader without a row"))?;
     if found.place.epoch == extent.epoch {
         return Ok(found);
@@ -233,7 +263,7 @@ fn begin(tx: &mut Tx<'_>, name: &'static str, extent: &Extent) -> Result<Stored>
         put(tx, name, stream, *head)?;
     }
     let place = Place { epoch: extent.epoch, ..found.place };
-    Ok(Stored { place, at: extent.heads.clone(), audit: found.audit })
+    Ok(Stored { place, at: extent.heads, audit: found.audit })
 }
 
 /// Handles what was read and moves past it, unless another node has done so in the meantime. Returns how many changes

@@ -22,7 +22,7 @@ pub mod clock {
 
 /// Who is connected to this process.
 pub mod online {
-    pub use clowder_infra_base::domains::presence::{Online, Told};
+    pub use clowder_infra_base::domains::presence::{Look, Looked, Online, Taken, Told};
 }
 
 /// The store, how it is opened, and its maintenance.

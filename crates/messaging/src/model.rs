@@ -8,7 +8,7 @@ pub use emoji::Emoji;
 pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use values::{ChatRole, ChatType, ClientId, Content, MessageType, Status, Title};
 
-use clowder_core::{Card, ChatId, MessageId, Timestamp};
+use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A chat as one participant sees it.
@@ -23,6 +23,8 @@ pub struct Chat {
     pub description: Option<String>,
     /// The other person of a private chat.
     pub peer: Option<Card>,
+    /// The group whose chat this is: whoever is in the group is in it. `null` for every other chat.
+    pub group_id: Option<GroupId>,
     #[schema(minimum = 1)]
     pub participant_count: i64,
     pub my_role: ChatRole,
@@ -75,8 +77,8 @@ pub struct Message {
     /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
-    /// Present, and true, in pages of messages if the viewer has blocked the sender and hides their messages. Events are
-    /// the same for everybody and never contain it.
+    /// Present, and true, if the viewer has blocked the sender and hides their messages: in pages, by itself, as the last
+    /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }

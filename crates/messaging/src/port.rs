@@ -1,11 +1,12 @@
 //! What an implementation of messaging must guarantee.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, Versions};
+use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, UserId, Versions};
 
 use crate::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction,
     Reactor, Read, Window,
+    receipts::Receipt,
 };
 
 /// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in
@@ -20,6 +21,10 @@ pub trait Messaging: Send + Sync {
     async fn chats(&self, ctx: &Ctx, filter: ChatFilter, page: PageRequest) -> Result<Page<Chat>>;
 
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat>;
+
+    /// The participants of a chat in which people see what others do, with whom the caller has a block, either way: neither
+    /// is told what the other does for a moment. Nobody in a larger chat.
+    async fn apart(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>>;
 
     /// Sends a message. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
     /// `client_id` again finds the first message in its current state; with another content it is `client_id.mismatch`.

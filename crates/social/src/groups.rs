@@ -16,6 +16,7 @@ pub mod search;
 
 pub use change::{Change, GROUP};
 pub use model::{
-    Group, GroupFilter, GroupId, GroupPatch, GroupVisibility, Invite, InviteId, Invited, Joined, Member, MemberFilter,
-    MyRole, NewGroup, NewGroupInvite, NewOwner, Role, RolePatch, Standing, Verdict,
+    Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, GroupVisibility, Invite, InviteId, Invited, Joined,
+    Member, MemberFilter, Mine, MyRole, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, Role, RolePatch,
+    Standing, Verdict,
 };

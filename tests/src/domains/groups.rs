@@ -16,7 +16,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     things: THINGS,
     texts: TEXTS,
-    plants: Some(|stage| Box::pin(plant(stage.owner))),
+    plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
     lists: LISTS,
     not_sent: NOT_SENT,
     ..Domain::new("Groups")
@@ -39,6 +39,7 @@ const THINGS: &[Thing] = &[
     Thing { name: "member_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing { name: "requester_id", comes: Comes::Never { unknown: "group.request_unknown" } },
     Thing { name: "group_invite_id", comes: Comes::Never { unknown: "group.invite_unknown" } },
+    Thing { name: "group_deletion_id", comes: Comes::Never { unknown: "group.deletion_unknown" } },
     Thing { name: "group_code", comes: Comes::Never { unknown: "group.invite_unknown" } },
 ];
 
@@ -50,11 +51,14 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/groups /description", OF_GROUP),
     ("POST /api/groups /rules", OF_GROUP),
     ("PATCH /api/groups/{group_id} /name", OF_GROUP),
+    ("PATCH /api/groups/{group_id} /title", OF_GROUP),
     ("PATCH /api/groups/{group_id} /description", OF_GROUP),
     ("PATCH /api/groups/{group_id} /rules", OF_GROUP),
     ("PUT /api/groups/{group_id} /name", OF_GROUP),
+    ("PUT /api/groups/{group_id} /title", OF_GROUP),
     ("PUT /api/groups/{group_id} /description", OF_GROUP),
     ("PUT /api/groups/{group_id} /rules", OF_GROUP),
+    ("PUT /api/groups/{group_id}/bans/{member_id} /reason", OF_GROUP),
 ];
 
 const LISTS: &[List] = &[
@@ -100,6 +104,8 @@ const LISTS: &[List] = &[
 const NOT_SENT: Reasons = &[
     ("transferGroup", "the example names nobody of the walk"),
     ("decideGroupRequest", "nobody has asked to join"),
+    ("getGroupByCode", "only with a code"),
+    ("getGroupDeletion", "groups of a walk are small, and gone at once"),
     ("joinGroupByCode", "only with a code"),
     ("revokeGroupInvite", "there is no link in a walk"),
     ("leaveGroup", "the owner cannot leave"),
@@ -122,11 +128,13 @@ fn people(scene: &Scene, status: &str) -> String {
     )
 }
 
-/// A group with nobody else.
-async fn plant(ada: &User) {
+/// A group with nobody else, from which somebody is banned.
+async fn plant(ada: &User, bob: &User) {
     let new = json!({"name": "Zqgroupname", "description": "zqgrouptext", "rules": "zqgrouprules"});
     let group = call(ada, "POST", "/api/groups", new, "zqidempotency-g").await.expect(201);
     let group = format!("/api/groups/{}", group["id"].as_str().unwrap());
     let patch = json!({"name": "Zqgrouprenamed", "description": "zqgroupedited", "rules": "zqgroupkind"});
     call(ada, "PATCH", &group, patch, "").await.expect(200);
+    let ban = format!("{group}/bans/{}", bob.id);
+    call(ada, "PUT", &ban, json!({"reason": "zqbanreason"}), "").await.expect(204);
 }

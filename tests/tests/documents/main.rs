@@ -177,6 +177,24 @@ async fn unknown_members_of_bodies() {
     ada.patch("/api/users/me/settings", whole).await.expect(200);
 }
 
+/// The list of calls that take an `Idempotency-Key`.
+#[tokio::test]
+async fn calls_that_take_a_key_are_listed() {
+    let world = World::shared_on_sqlite(&[]).await;
+    let (api, _) = documents(&world).await;
+    let takes = |operation: &serde_json::Value| {
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        parameters.iter().any(|parameter| parameter["name"] == "Idempotency-Key")
+    };
+    let operations = api.operations().into_iter().filter(|(.., operation)| takes(operation));
+    let taken: std::collections::BTreeSet<_> =
+        operations.map(|(method, path, _)| format!("- `{method} {path}`")).collect();
+    let page = std::fs::read_to_string(clowder_tests::root().join("docs/idempotency.md")).unwrap();
+    let listed: std::collections::BTreeSet<_> =
+        page.lines().filter(|line| line.starts_with("- `") && line.contains(" /api/")).map(str::to_owned).collect();
+    assert_eq!(listed, taken);
+}
+
 /// How PUT and PATCH treat a body that changes nothing.
 #[tokio::test]
 async fn edits_that_change_nothing() {

@@ -127,6 +127,12 @@ fn both_databases_have_the_same_migrations() {
     let postgres = names("postgres");
     assert!(!postgres.is_empty(), "no migrations");
     assert_eq!(postgres, names("sqlite"));
+    // Of two with the same time, only one would run.
+    let times = |names: &BTreeSet<String>| -> BTreeSet<String> {
+        names.iter().map(|name| name.split('_').next().unwrap().to_owned()).collect()
+    };
+    let folders: BTreeSet<_> = postgres.iter().map(|name| name.split('/').next().unwrap().to_owned()).collect();
+    assert_eq!(times(&folders).len(), folders.len(), "two migrations have one time: {folders:#?}");
 }
 
 /// The queries are compiled once per database, in packages without unit tests: a unit test there would never run.

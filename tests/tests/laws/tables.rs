@@ -42,6 +42,24 @@ fn every_action_of_the_audit_log_is_documented() {
 }
 
 #[test]
+fn every_kind_of_activity_is_documented() {
+    let mut kinds: BTreeSet<String> =
+        clowder_accounts::activity::ACTIONS.iter().map(|kind| (*kind).to_owned()).collect();
+    let noted = kinds.len();
+    for path in walk(root().join("crates/infra/repo")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for rest in text.split("Rule::new(").skip(1) {
+            let (arguments, _) = rest.split_once("Whose::").unwrap_or_default();
+            // The name of the change may be a constant.
+            let kind = quoted(arguments, '"').last();
+            kinds.insert(kind.unwrap_or_else(|| panic!("{}: a kind is spelled in its rule", path.display())));
+        }
+    }
+    assert!(kinds.len() > noted + 20, "{kinds:?}");
+    assert_eq!(first_column("docs/activity.md", "| type | target | when |"), kinds);
+}
+
+#[test]
 fn every_sealed_column_is_documented() {
     let columns = clowder_infra::seal::columns().into_iter();
     let columns: BTreeSet<_> = columns.map(|column| format!("{}.{}", column.table, column.column)).collect();

@@ -7,7 +7,7 @@ use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_tests::{Database, Server, World, on_both, world::each};
 use serde_json::json;
 
-on_both!(shared; nothing_missed, in_the_first_frame, useless_cursors, deleted_text_is_not_replayed);
+on_both!(shared; nothing_missed, in_the_first_frame, useless_cursors, deleted_text_is_not_replayed, what_is_hidden);
 on_both!(across_a_restart, away_for_too_long);
 
 async fn nothing_missed(world: World) {
@@ -203,4 +203,51 @@ async fn deleted_text_is_not_replayed(world: World) {
             break;
         }
     }
+}
+
+/// Messages of somebody whom the viewer hides are marked for them, live and in a replay, and for nobody else.
+async fn what_is_hidden(world: World) {
+    let (ada, bob, cem) = (world.user("ada").await, world.user("bob").await, world.user("cem").await);
+    let chat = cem.group("common", &[&ada, &bob]).await;
+    let block = format!("/api/users/{}/block", bob.id);
+    ada.put(&block, json!({"hide_messages": true})).await.expect(200);
+    let (mut of_ada, mut of_cem) = (ada.socket().await, cem.socket().await);
+    let said = bob.says(&chat, "one").await;
+    let live = of_ada.until("message.sent").await;
+    assert_eq!((&live["data"]["hidden"], &live["data"]["content"]), (&json!(true), &json!("one")));
+    assert!(of_cem.until("message.sent").await["data"]["hidden"].is_null());
+    bob.patch(&format!("/api/messages/{}", said["id"].as_str().unwrap()), json!({"content": "edited"}))
+        .await
+        .expect(200);
+    assert_eq!(of_ada.until("message.updated").await["data"]["hidden"], true);
+    cem.says(&chat, "two").await;
+    assert!(of_ada.until("message.sent").await["data"]["hidden"].is_null());
+    // From the moment at which the block changes.
+    ada.put(&block, json!({"hide_messages": false})).await.expect(200);
+    of_ada.until("block.added").await;
+    bob.says(&chat, "three").await;
+    assert!(of_ada.until("message.sent").await["data"]["hidden"].is_null());
+    ada.put(&block, json!({"hide_messages": true})).await.expect(200);
+    of_ada.until("block.added").await;
+    bob.says(&chat, "four").await;
+    assert_eq!(of_ada.until("message.sent").await["data"]["hidden"], true);
+    drop(of_ada);
+    bob.says(&chat, "missed").await;
+    let cursor = live["cursor"].as_str().unwrap();
+    let mut again = ada.knock(Some(cursor)).await;
+    assert_eq!(again.hello().await["resumed"], true);
+    let mut replayed = Vec::new();
+    loop {
+        let frame = again.frame().await;
+        match frame["type"].as_str().unwrap() {
+            "resumed" => break,
+            "message.sent" => replayed.push((frame["data"]["sender"]["id"] == bob.id, frame["data"]["hidden"] == true)),
+            _ => {}
+        }
+    }
+    assert_eq!(replayed, [(false, false), (true, true), (true, true), (true, true)]);
+    ada.delete(&block).await.expect(204);
+    again.until("block.removed").await;
+    bob.says(&chat, "five").await;
+    assert!(again.until("message.sent").await["data"]["hidden"].is_null());
 }

@@ -153,7 +153,8 @@ async fn documents_for_programs(world: World) {
     assert!(noted.well, "{}", noted.text);
     assert_eq!(json(&["admin", "set-role", "ada", "admin"])["account"]["role"], "admin");
     let created = json(&["admin", "create", "--username", "bob", "--email", "bob@example.org"]);
-    assert_eq!(created["account"]["username"], "bob");
+    assert_eq!((&created["account"]["username"], &created["new_installation"]), (&json!("bob"), &json!(false)));
+    assert!(created["database"].as_str().is_some_and(|place| !place.is_empty() && !place.contains('@')), "{created}");
     let login = json!({"username": "bob", "password": created["password"]});
     world.nobody().post("/api/auth/login", login).await.expect(200);
     assert!(json(&["admin", "reset-link", "bob"])["url"].as_str().unwrap().contains("#reset="));
@@ -282,6 +283,24 @@ fn no_installation_begins_by_being_looked_at() {
         let looked_at = NEEDS_AN_INSTALLATION.iter().any(|arguments| arguments.join(" ").starts_with(command));
         assert!(is_group || looked_at || NEEDS_NONE.contains(command), "{command}: does it begin an installation?");
     }
+}
+
+#[test]
+fn a_first_account_says_where_it_is() {
+    let database = Database::sqlite();
+    let settings = [("DATA_DIR", "here"), ("DATABASE_URL", ""), ("SECRET_KEY", "")];
+    let create = |name: &str| {
+        let email = format!("{name}@example.org");
+        let arguments = ["admin", "create", "--username", name, "--email", &email];
+        run(clowder(&database, &arguments, &settings), b"")
+    };
+    let first = create("ada");
+    let place = database.folder.path().join("here/clowder.db");
+    assert!(first.well && first.out.contains(&format!("database: {}", place.display())), "{}", first.text);
+    assert!(first.out.contains("This is a new installation"), "{}", first.text);
+    let second = create("bob");
+    assert!(second.well && second.out.contains("database: "), "{}", second.text);
+    assert!(!second.out.contains("new installation"), "{}", second.text);
 }
 
 #[test]

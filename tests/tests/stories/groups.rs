@@ -3,7 +3,9 @@
 use clowder_tests::{User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; a_public_group, a_closed_group, a_secret_group, links, staff, editing, live, everything_is_told);
+on_both!(
+    shared; a_public_group, a_closed_group, a_secret_group, links, inviting, staff, editing, live, everything_is_told, across_a_block, deleting
+);
 
 async fn group(owner: &User, visibility: &str) -> String {
     let new = json!({"name": "Gardeners", "visibility": visibility});
@@ -87,7 +89,13 @@ async fn a_secret_group(world: World) {
     assert!(!each(listed["items"].as_array().unwrap(), "id").iter().any(|id| *id == json!(secret)));
     let invites = format!("/api/groups/{secret}/invites");
     assert_eq!(ada.post(&invites, json!({"user_ids": [bob.id, nothing]})).await.wrong_fields(), ["/user_ids/1"]);
+    assert_eq!(bob.get("/api/groups?my_role=invited").await.expect(200)["items"], json!([]));
     let invited = ada.post(&invites, json!({"user_ids": [bob.id]})).await.expect(201);
+    assert_eq!(
+        each(bob.get("/api/groups?my_role=invited").await.expect(200)["items"].as_array().unwrap(), "id"),
+        [&*secret]
+    );
+    bob.get("/api/groups?my_role=none").await.expect(422);
     assert_eq!(invited, json!({"user_ids": [bob.id], "link": null, "code": null}));
     assert_eq!(bob.get(&format!("/api/groups/{secret}")).await.expect(200)["my_role"], "invited");
     bob.post(&format!("/api/groups/{secret}/join"), json!({})).await.expect(201);
@@ -98,6 +106,8 @@ async fn links(world: World) {
     let path = format!("/api/groups/{}", group(&ada, "secret").await);
     let made = ada.post(&format!("{path}/invites"), json!({"max_uses": 1})).await.expect(201);
     let by_code = format!("/api/group-invites/{}/join", made["code"].as_str().unwrap());
+    let preview = bob.get(by_code.trim_end_matches("/join")).await.expect(200);
+    assert_eq!((&preview["name"], &preview["member_count"]), (&json!("Gardeners"), &json!(1)));
     bob.post(&by_code, json!({})).await.expect(201);
     bob.post(&by_code, json!({})).await.expect(200);
     cem.post(&by_code, json!({})).await.refused(410, "group.invite_gone");
@@ -115,6 +125,72 @@ async fn links(world: World) {
     assert_eq!(ada.post(&format!("{path}/invites"), past).await.wrong_fields(), ["/expires_at"]);
 }
 
+async fn inviting(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    let path = format!("/api/groups/{}/invites", group(&ada, "closed").await);
+    let wrong = async |body: Value| {
+        let answer = ada.post(&path, body).await.expect(422);
+        let errors = answer["errors"].as_array().unwrap().iter();
+        errors.map(|error| format!("{} {}", error["pointer"], error["code"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(wrong(json!({"user_ids": []})).await, ["/user_ids required"]);
+    assert_eq!(wrong(json!({"user_ids": [ada.id]})).await, ["/user_ids/0 self"]);
+    let mixed = json!({"user_ids": [bob.id], "max_uses": 3, "expires_at": "2099-01-01T00:00:00Z"});
+    assert_eq!(wrong(mixed).await, ["/max_uses unwanted", "/expires_at unwanted"]);
+    let made = clowder_tests::Answer::to(ada.request("POST", &path)).await.expect(201);
+    assert!(made["code"].is_string() && made["link"]["max_uses"].is_null(), "no body makes a link: {made}");
+}
+
+/// Nobody hears across a block that somebody types, others in the group do.
+async fn across_a_block(world: World) {
+    let (ada, bob, cem) = three(&world).await;
+    let made = ada.post("/api/groups", json!({"name": "Gardeners"})).await.expect(201);
+    let (path, chat) = (format!("/api/groups/{}/join", made["id"].as_str().unwrap()), made["chat_id"].clone());
+    for person in [&bob, &cem] {
+        person.post(&path, json!({})).await.expect(201);
+    }
+    assert_eq!(bob.chat(chat.as_str().unwrap()).await["group_id"], made["id"]);
+    assert_eq!(bob.chat(&ada.group("Lunch", &[&bob]).await).await["group_id"], json!(null));
+    bob.put(&format!("/api/users/{}/block", ada.id), json!({})).await.expect(200);
+    let (mut a, mut b, mut c) = (ada.socket().await, bob.socket().await, cem.socket().await);
+    for ada_types in [true, false] {
+        let (typing, other) = if ada_types { (&mut a, &mut b) } else { (&mut b, &mut a) };
+        typing.command("typing.start", json!({"chat_id": chat})).await.unwrap();
+        assert_eq!(c.until("typing.start").await["data"]["chat_id"], chat);
+        typing
+            .command("message.send", json!({"chat_id": chat, "content": format!("hello {ada_types}")}))
+            .await
+            .unwrap();
+        // Common groups go on.
+        loop {
+            let heard = other.frame().await;
+            assert_ne!(heard["type"], "typing.start", "{heard}");
+            if heard["data"]["content"] == format!("hello {ada_types}") {
+                break;
+            }
+        }
+    }
+}
+
+/// Of a large group a job is told, only to whoever deleted it.
+async fn deleting(world: World) {
+    let (ada, bob, _) = three(&world).await;
+    let id = group(&ada, "public").await;
+    // So many that it takes a job.
+    let large = world.database.literal(&id);
+    world.database.run(&format!("UPDATE groups SET member_count = 500 WHERE id = {large};"));
+    let deleted = ada.delete(&format!("/api/groups/{id}")).await;
+    let status = deleted.header("location").to_owned();
+    assert!(status.ends_with(&format!("/api/group-deletions/{id}")), "{status}");
+    let job = deleted.expect(202);
+    assert_eq!((&job["group_id"], &job["status"]), (&json!(id), &json!("running")));
+    ada.get(&format!("/api/groups/{id}")).await.refused(404, "group.unknown");
+    let status = &status[status.find("/api/").unwrap()..];
+    bob.get(status).await.refused(404, "group.deletion_unknown");
+    clowder_tests::until("the job is done", async || ada.get(status).await.expect(200)["status"] == "done").await;
+    assert_eq!(ada.get(status).await.expect(200)["progress"], 1.0);
+}
+
 async fn staff(world: World) {
     let (ada, bob, cem) = three(&world).await;
     let path = format!("/api/groups/{}", group(&ada, "public").await);
@@ -128,6 +204,9 @@ async fn staff(world: World) {
     bob.put(&member(&cem), json!({"role": "admin"})).await.refused(403, "group.forbidden");
     bob.put(&member(&cem), json!({"role": "moderator"})).await.expect(200);
     bob.put(&member(&ada), json!({"role": "member"})).await.refused(409, "group.owner");
+    ada.put(&member(&cem), json!({"role": "owner"})).await.refused(409, "group.transfer");
+    let needed = cem.patch(&path, json!({"name": "x"})).await.refused(403, "group.forbidden");
+    assert!(needed["detail"].as_str().unwrap().contains("admins"), "{needed}");
     cem.delete(&member(&bob)).await.refused(403, "group.forbidden");
     cem.delete(&member(&ada)).await.refused(409, "group.owner");
     let moderators = cem.get(&format!("{path}/members?role=moderator")).await.expect(200);
@@ -155,13 +234,24 @@ async fn editing(world: World) {
         (&edited["description"], &edited["version"], &edited["name"]),
         (&json!("Seeds"), &json!(2), &json!("Gardeners"))
     );
-    edit(&tag, json!({"name": "Cooks"})).await.refused(412, "group.stale");
+    let stale = edit(&tag, json!({"name": "Cooks"})).await;
+    assert_eq!(stale.header("etag"), ada.get(&path).await.header("etag"), "what to read and to send");
+    stale.refused(412, "group.stale");
+    // Somebody joins: what is shown is another, and the version the same.
+    let seen = ada.get(&path).await;
+    bob.post(&format!("{path}/join"), json!({})).await.expect(201);
+    let now = ada.get(&path).await;
+    assert_ne!(seen.header("etag"), now.header("etag"));
+    assert_ne!(bob.get(&path).await.header("etag"), now.header("etag"), "they have another role");
+    edit(seen.header("etag"), json!({"title": "Gardeners"})).await.expect(200);
+    assert_eq!(edit(now.header("etag"), json!({"title": "Growers"})).await.expect(200)["name"], "Growers");
+    bob.post(&format!("{path}/leave"), json!({})).await.expect(204);
     assert_eq!(
         ada.patch(&path, json!({"name": " ", "visibility": "x"})).await.wrong_fields(),
         ["/name", "/visibility"]
     );
     bob.patch(&path, json!({"name": "Cooks"})).await.refused(403, "group.forbidden");
-    let found = bob.get("/api/groups?search=gard&limit=200").await.expect(200);
+    let found = bob.get("/api/groups?search=grow&limit=200").await.expect(200);
     assert!(each(found["items"].as_array().unwrap(), "id").contains(&edited["id"]));
     ada.patch(&path, json!({"name": "Cooks", "visibility": "secret", "description": null})).await.expect(200);
     bob.get(&path).await.refused(404, "group.unknown");
@@ -190,7 +280,7 @@ async fn everything_is_told(world: World) {
     let (mut a, mut b, mut c) = (ada.socket().await, bob.socket().await, cem.socket().await);
     let id = group(&ada, "closed").await;
     let path = format!("/api/groups/{id}");
-    assert_eq!(a.until("group.created").await["data"]["group_id"], id);
+    assert_eq!(a.until("group.created").await["data"]["id"], id);
     cem.post(&format!("{path}/join"), json!({})).await.expect(202);
     assert_eq!(a.until("group.requested").await["data"]["user_id"], cem.id);
     ada.put(&format!("{path}/requests/{}", cem.id), json!({"action": "approve"})).await.expect(204);
@@ -202,6 +292,8 @@ async fn everything_is_told(world: World) {
     assert_eq!(c.until("participant.removed").await["data"]["removed_by"], ada.id);
     ada.post(&format!("{path}/invites"), json!({"user_ids": [bob.id]})).await.expect(201);
     assert_eq!(b.until("group.invited").await["data"]["group_id"], id);
+    bob.post(&format!("{path}/leave"), json!({})).await.expect(204);
+    assert_eq!(a.until("group.uninvited").await["data"]["reason"], "declined");
 
     let seen = ada.get(&path).await;
     let again = ada.request("GET", &path).header("if-none-match", seen.header("etag"));

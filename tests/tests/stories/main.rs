@@ -19,6 +19,7 @@ mod failures;
 mod friends;
 mod full_disk;
 mod groups;
+mod hidden;
 mod limits;
 mod long_lists;
 mod mail;

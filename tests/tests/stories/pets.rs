@@ -23,7 +23,7 @@ async fn a_pet(world: World) {
     let (ada, bob) = two(&world).await;
     let new = json!({"name": " Minka ", "species": "cat", "birth_date": "2020-05-17", "birth_date_precision": "month"});
     let made = ada.post("/api/pets", new).await;
-    assert_eq!(made.header("etag"), "\"1\"");
+    let tag = made.header("etag").to_owned();
     let made = made.expect(201);
     assert_eq!(
         (&made["name"], &made["sex"], &made["visibility"], &made["birth_date"], &made["birth_date_precision"]),
@@ -31,6 +31,7 @@ async fn a_pet(world: World) {
     );
     assert_eq!((&made["avatar"], &made["lost"], &made["microchip"]), (&Value::Null, &Value::Null, &Value::Null));
     let path = format!("/api/pets/{}", made["id"].as_str().unwrap());
+    assert_eq!(ada.get(&path).await.header("etag"), tag);
     assert_eq!(bob.get(&path).await.expect(200)["my_role"], "none");
     let theirs = bob.get(&format!("/api/users/{}/pets", ada.id)).await.expect(200);
     assert_eq!(each(theirs["items"].as_array().unwrap(), "id"), [made["id"].clone()]);
@@ -95,6 +96,10 @@ async fn what_is_wrong(world: World) {
     ] {
         assert_eq!(born(date.clone(), precision).await.wrong_fields(), [at], "{date}");
     }
+    let unborn = json!({"name": "", "species": "cat", "birth_date": "2999-01"});
+    let told = ada.post("/api/pets", unborn).await.refused(422, "input.invalid");
+    let codes: Vec<_> = told["errors"].as_array().unwrap().iter().map(|error| error["code"].clone()).collect();
+    assert_eq!(codes, ["required", "future"], "in one round");
     let path = pet(&ada, "public").await;
     let lose = async |body: Value| ada.put(&format!("{path}/lost"), body).await.wrong_fields();
     assert_eq!(lose(json!({"text": "\u{200b}"})).await, ["/text"]);
@@ -146,8 +151,30 @@ async fn editing(world: World) {
     // What was answered can be sent back.
     let again = ada.put(&path, edited.clone()).await.expect(200);
     assert_eq!(again, edited);
-    let known = Answer::to(ada.request("GET", &path).header("if-none-match", "\"2\"")).await;
+    let now = ada.get(&path).await.header("etag").to_owned();
+    let known = Answer::to(ada.request("GET", &path).header("if-none-match", &now)).await;
     assert_eq!(known.status, 304);
+    // The tag is that of what is shown: to whom, and how they stand to the pet.
+    let as_stranger = bob.get(&path).await.header("etag").to_owned();
+    assert_ne!(as_stranger, now);
+    ada.put(&format!("/api/pets/{}/lost", edited["id"].as_str().unwrap()), json!({"text": "Shy"})).await.expect(200);
+    let lost = ada.get(&path).await.header("etag").to_owned();
+    ada.post(&format!("{path}/keepers"), json!({"user_id": bob.id, "role": "co_owner"})).await.expect(201);
+    assert_eq!(ada.get(&path).await.header("etag"), lost, "an invitation shows nowhere");
+    ada.patch("/api/users/me", json!({"display_name": "Ada of the pets"})).await.expect(200);
+    let renamed = ada.get(&path).await;
+    assert_ne!(renamed.header("etag"), lost, "a card is shown, too");
+    let renamed = renamed.header("etag").to_owned();
+    bob.put(&format!("{path}/keepers/me"), json!({"action": "accept"})).await.expect(204);
+    let kept = ada.get(&path).await.header("etag").to_owned();
+    edit(&renamed, json!({"name": "Mimi"})).await.refused(412, "pet.stale");
+    edit(&kept, json!({"name": "Minka", "breed": "mixed"})).await.expect(200);
+    // A version alone is as good, as a refusal tells it.
+    let refused = Answer::to(ada.request("PUT", &path).header("if-match", &kept).json(&json!({"name": "Mimi"}))).await;
+    let current = refused.header("etag").to_owned();
+    refused.refused(412, "pet.stale");
+    edit(&current, json!({"breed": null})).await.expect(200);
+    bob.delete(&format!("{path}/keepers/me")).await.expect(204);
     let stale = Answer::to(ada.request("DELETE", &path).header("if-match", &tag)).await;
     stale.refused(412, "pet.stale");
     ada.delete(&path).await.expect(204);

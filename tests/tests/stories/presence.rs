@@ -1,9 +1,9 @@
 //! Friends see who is there, and hear who comes and goes.
 
-use clowder_tests::{User, World, on_both};
+use clowder_tests::{Database, Server, User, World, on_both};
 use serde_json::{Value, json};
 
-on_both!(shared; coming_and_going, a_status_by_either_way, invisible, programs, wrong_input);
+on_both!(shared; coming_and_going, a_status_by_either_way, ones_own_devices, hiding, invisible, programs, wrong_input);
 
 async fn befriend(one: &User, other: &User) {
     one.post("/api/friends/request", json!({"user_id": other.id})).await.expect(201);
@@ -61,6 +61,56 @@ async fn a_status_by_either_way(world: World) {
     assert_eq!((&heard["data"]["status"], &heard["data"]["text"]), (&json!("away"), &Value::Null));
 }
 
+/// Another device learns of it, also when it was away.
+async fn ones_own_devices(world: World) {
+    let ada = world.user("ada").await;
+    let mut a = ada.socket().await;
+    ada.put("/api/users/me/presence", json!({"status": "busy", "text": "in a meeting"})).await.expect(200);
+    let shown = json!({
+        "status": "busy", "text": "in a meeting", "until": null, "seen_by": "everyone", "text_seen_by": "everyone"
+    });
+    let told = a.until("presence.updated").await;
+    assert_eq!((&told["data"], told["cursor"].is_string()), (&shown, true));
+    let cursor = a.cursor.clone().unwrap();
+    drop(a);
+    ada.patch("/api/users/me/settings", json!({"privacy": {"last_seen": "friends"}})).await.expect(200);
+    ada.patch("/api/users/me", json!({"status_text": null})).await.expect(200);
+    let mut a = ada.knock(Some(&cursor)).await;
+    let first = a.until("presence.updated").await;
+    assert_eq!((&first["data"]["seen_by"], &first["data"]["text"]), (&json!("friends"), &Value::Null), "as it is now");
+    let last = a.until("presence.updated").await;
+    assert_eq!((&last["data"]["status"], &last["data"]["text"]), (&json!("busy"), &Value::Null));
+}
+
+async fn hiding(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    befriend(&ada, &bob).await;
+    let mut b = bob.socket().await;
+    let _a = ada.socket().await;
+    b.until("user.online").await;
+    ada.patch("/api/users/me/settings", json!({"privacy": {"last_seen": "nobody"}})).await.expect(200);
+    let hidden = b.until("user.offline").await;
+    assert_eq!((&hidden["data"]["status"], &hidden["data"]["last_seen_at"]), (&Value::Null, &Value::Null));
+    assert_eq!(presence(&bob, &ada).await, Value::Null);
+}
+
+/// The call is made at one node, and the sockets are at another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_that_is_set_at_another_node() {
+    let world = World::new(Database::postgres()).await;
+    let far = Server::start(&world.database, &[]).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    befriend(&ada, &bob).await;
+    let mut b = bob.at(&far).socket().await;
+    let mut a = ada.at(&far).socket().await;
+    assert_eq!(b.until("user.online").await["data"]["status"], "online");
+    ada.put("/api/users/me/presence", json!({"status": "busy", "text": "in a meeting"})).await.expect(200);
+    assert_eq!(a.until("presence.updated").await["data"]["status"], "busy");
+    let heard = b.until("user.status").await;
+    assert_eq!((&heard["data"]["status"], &heard["data"]["text"]), (&json!("busy"), &json!("in a meeting")));
+    assert_eq!(presence(&bob.at(&far), &ada).await, "busy");
+}
+
 async fn invisible(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     befriend(&ada, &bob).await;
@@ -95,10 +145,12 @@ async fn wrong_input(world: World) {
     let all = json!({"status": "asleep", "text": "x".repeat(141), "until": "tomorrow"});
     assert_eq!(put(all).await.wrong_fields(), ["/status", "/text", "/until"]);
     put(json!({"status": "online", "text": null, "until": null})).await.expect(200);
-    let over = json!({"status": "invisible", "until": "2020-01-01T00:00:00Z"});
-    assert_eq!(put(over).await.expect(200)["status"], "online", "it is over already");
-    ada.get("/api/friends?presence=asleep").await.refused(422, "input.invalid");
+    let over = json!({"status": "asleep", "until": "2020-01-01T00:00:00Z"});
+    assert_eq!(put(over.clone()).await.wrong_fields(), ["/status", "/until"]);
     let mut socket = ada.socket().await;
+    let refused = socket.command("presence.set", over).await.unwrap_err();
+    assert_eq!(refused["errors"][1]["code"], "past");
+    ada.get("/api/friends?presence=asleep").await.refused(422, "input.invalid");
     let refused = socket.command("presence.set", json!({"status": 1})).await.unwrap_err();
     assert_eq!(refused["code"], "input.invalid");
 }

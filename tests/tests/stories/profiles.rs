@@ -45,8 +45,25 @@ async fn edited(world: World) {
     let edited = ada.request("PATCH", &path).header("if-match", &etag).json(&json!({"bio": "mine"}));
     assert_eq!(Answer::to(edited).await.expect(200)["bio"], "mine");
     let stale = ada.request("PUT", &path).header("if-match", &etag).json(&json!({"bio": "again"}));
-    Answer::to(stale).await.refused(412, "user.stale");
-    bob.patch(&path, json!({"bio": "not mine"})).await.refused(403, "permission.missing");
+    let stale = Answer::to(stale).await.refused(412, "user.stale");
+    for call in ["GET /api/users/me", "GET /api/users/{user_id}"] {
+        assert!(stale["detail"].as_str().unwrap().contains(call), "{stale}");
+    }
+    // With one's own id, the tags of both calls count, and also the one that a refusal tells.
+    for read in [&*path, "/api/users/me"] {
+        let etag = ada.get(read).await.header("etag").to_owned();
+        let edited = ada.request("PATCH", &path).header("if-match", &etag).json(&json!({"bio": read}));
+        let edited = Answer::to(edited).await;
+        assert_eq!(edited.header("etag"), ada.get(&path).await.header("etag"), "{read}");
+        assert_eq!(edited.expect(200)["bio"], *read);
+        let stale = ada.request("PATCH", &path).header("if-match", &etag).json(&json!({"bio": "again"}));
+        let stale = Answer::to(stale).await;
+        let current = stale.header("etag").to_owned();
+        stale.refused(412, "user.stale");
+        let edited = ada.request("PATCH", &path).header("if-match", &current).json(&json!({"bio": "mine"}));
+        Answer::to(edited).await.expect(200);
+    }
+    bob.patch(&path, json!({"bio": "not mine"})).await.refused(403, "permission.denied");
     let nobody = "/api/users/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
     bob.patch(nobody, json!({"bio": "not mine"})).await.refused(404, "user.unknown");
     assert_eq!(root.patch(&path, json!({"bio": "x"})).await.wrong_fields(), ["/reason"]);

@@ -79,8 +79,24 @@ async fn nothing_is_given_empty(world: World) {
     assert!(tried > 50, "{tried}");
     let answer = root.get("/api/chats?cursor=").await.expect(422);
     assert_eq!(answer["errors"][0]["code"], "cursor");
-    // Nothing uses it, so an empty value doesn't matter.
-    root.get("/api/chats?nobody_asks=&limit=3").await.expect(200);
+    // What nobody knows is named with all other faults, everywhere but on pages and for probes.
+    assert_eq!(root.get("/api/chats?nobody_asks=&limit=0").await.wrong_fields(), ["?nobody_asks", "?limit"]);
+    let found = root.get("/api/users/search?search=ada").await.refused(422, "input.invalid");
+    assert_eq!((&found["errors"][0]["code"], &found["errors"][0]["pointer"]), (&json!("unknown"), &json!("?search")));
+    assert!(found["errors"][0]["message"].as_str().unwrap().ends_with("did you mean q?"), "{found}");
+    assert_eq!(root.get("/api/auth/me?x=1").await.wrong_fields(), ["?x"], "a route without any");
+    assert_eq!(root.post("/api/chats?x=1", json!({})).await.wrong_fields(), ["?x"]);
+    world.nobody().get("/api/auth/me?x=1").await.refused(401, "token.missing");
+    for path in ["/api/health/live?x=1", "/account?utm_source=mail", "/api/swagger?x=1", "/api/problems?x=1"] {
+        assert_eq!(world.nobody().get(path).await.status, 200, "{path}");
+    }
+    let ids = |count: usize| vec![root.id.as_str(); count].join(",");
+    root.get(&format!("/api/relationships?ids={}", ids(100))).await.expect(200);
+    let twice = root.get(&format!("/api/relationships?ids={}&ids={}", ids(2), ids(3))).await.expect(200);
+    assert_eq!(twice["items"].as_array().unwrap().len(), 5, "joined");
+    let many = root.get(&format!("/api/relationships?ids={}", ids(101))).await.refused(422, "input.invalid");
+    assert_eq!(many["errors"][0]["message"], "must have at most 100 ids");
+    assert_eq!(root.get("/api/relationships").await.wrong_fields(), ["?ids"]);
     // Over the live channel an invalid cursor is answered with `reset`, and so is an empty one.
     let mut socket = root.knock(Some("")).await;
     assert_eq!(socket.hello().await["resumed"], false);
@@ -128,7 +144,7 @@ async fn cursors_are_bound_to_filters(world: World) {
     let good = [
         "type=group&unread=false&limit=1",
         "unread=false&type=group",
-        "limit=200&type=group&unread=false&nobody_asks=x",
+        "limit=200&type=group&unread=false",
         "type=group&type=private&unread=false",
     ];
     for query in good {

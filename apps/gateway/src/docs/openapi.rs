@@ -117,6 +117,10 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
         operation["x-permission"] = json!(permission.word);
         operation["x-least-role"] = json!(permission.least);
     }
+    if let Some(permission) = line.others {
+        operation["x-permission"] = json!(permission.word);
+        operation["x-permission-for"] = json!("others");
+    }
     if line.even_suspended {
         operation["x-even-suspended"] = json!(true);
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Domain, Form, Rule};
 use crate::docs::patterns::{
-    code, email, language, line, name, note, opaque, password, token, username, web_address, zone,
+    code, email, language, line, name, name_or_nothing, note, opaque, password, token, username, web_address, zone,
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -43,8 +43,8 @@ const FORMS: &[Form] = &[
     ("ProfilePatch", "display_name", name),
     ("ProfilePatch", "bio", note),
     ("ProfilePatch", "status_text", note),
-    ("ProfilePatch", "pronouns", name),
-    ("ProfilePatch", "location", name),
+    ("ProfilePatch", "pronouns", name_or_nothing),
+    ("ProfilePatch", "location", name_or_nothing),
     ("NewLink", "label", name),
     ("NewLink", "url", web_address),
     ("SessionPatch", "name", name),

@@ -6,7 +6,7 @@ mod handlers;
 mod routes;
 
 use clowder_social::groups::{refusals, scopes};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Domain, Form, Rule};
 use crate::docs::patterns::{name, note};
@@ -25,13 +25,20 @@ const FORMS: &[Form] = &[
     ("NewGroup", "description", note),
     ("NewGroup", "rules", note),
     ("GroupPatch", "name", name),
+    ("NewGroupBan", "reason", note),
     ("GroupPatch", "description", note),
     ("GroupPatch", "rules", note),
 ];
 
-const RULES: &[Rule] = &[("NewGroup", |schema| {
+const RULES: &[Rule] = &[("NewGroup", new_group), ("GroupPatch", group_patch), ("NewGroupInvite", new_invite)];
+
+fn title(schema: &mut Value) {
     schema["properties"]["title"] = schema["properties"]["name"].clone();
     schema["properties"]["title"]["description"] = json!("Another name for `name`.");
+}
+
+fn new_group(schema: &mut Value) {
+    title(schema);
     schema["required"] = json!([]);
     schema["anyOf"] = json!([
         {
@@ -43,4 +50,23 @@ const RULES: &[Rule] = &[("NewGroup", |schema| {
             "properties": { "title": { "type": "string" }, "name": { "type": "null" } }
         }
     ]);
-})];
+}
+
+/// Only one of the two names is given.
+fn group_patch(schema: &mut Value) {
+    title(schema);
+    schema["anyOf"] = json!([
+        { "title": "By `name`", "type": "object", "properties": { "title": { "type": "null" } } },
+        { "title": "By `title`", "type": "object", "properties": { "name": { "type": "null" } } }
+    ]);
+}
+
+fn new_invite(schema: &mut Value) {
+    schema["anyOf"] = json!([
+        {
+            "title": "People", "type": "object", "required": ["user_ids"],
+            "properties": { "max_uses": { "type": "null" }, "expires_at": { "type": "null" } }
+        },
+        { "title": "A link", "type": "object", "not": { "required": ["user_ids"] } }
+    ]);
+}

@@ -19,6 +19,7 @@ pub const DOMAIN: Domain = Domain {
     forms: FORMS,
     rules: RULES,
     events: events::EVENTS,
+    messages: &["message.sent", "message.updated"],
     commands: commands::COMMANDS,
     arrivals: Some(&arrivals::ARRIVALS),
     scopes: scopes::ALL,

@@ -7,7 +7,7 @@ mod routes;
 use clowder_accounts::scopes;
 
 use super::Domain;
-use crate::docs::patterns::{name, note, prose, username};
+use crate::docs::patterns::{name, name_or_nothing, note, prose, username};
 
 pub const DOMAIN: Domain = Domain {
     forms: &[
@@ -15,8 +15,8 @@ pub const DOMAIN: Domain = Domain {
         ("UserPatch", "display_name", name),
         ("UserPatch", "bio", note),
         ("UserPatch", "status_text", note),
-        ("UserPatch", "pronouns", name),
-        ("UserPatch", "location", name),
+        ("UserPatch", "pronouns", name_or_nothing),
+        ("UserPatch", "location", name_or_nothing),
         ("UserPatch", "reason", prose),
     ],
     scopes: scopes::PEOPLE,

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder, dev::Payload, http::Method};
-use clowder_core::{Permission, Refusal, Scope, input::LONGEST_TEXT, page::MAX_LIMIT};
+use clowder_core::{Permission, Refusal, Scope, page::MAX_LIMIT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
-use super::shape::Shape;
+use super::{asked::Asked, shape::Shape};
 use crate::{
     cursor,
     front::{self, Policy},
@@ -47,19 +47,6 @@ pub struct Given {
     pub example: Option<&'static str>,
 }
 
-/// A parameter of the query string.
-pub struct Asked {
-    pub name: &'static str,
-    pub says: &'static str,
-    pub schema: Shape,
-    /// The maximum length of a text, in characters.
-    pub most: usize,
-    /// The minimum and maximum of a number.
-    pub range: Option<(i64, i64)>,
-    /// The pattern of a text.
-    pub pattern: Option<&'static str>,
-}
-
 pub struct Endpoint {
     /// The first is the canonical one.
     pub methods: Vec<Method>,
@@ -76,6 +63,8 @@ pub struct Endpoint {
     /// Further notes, in sentences.
     pub notes: Vec<&'static str>,
     pub access: Access,
+    /// What the role needs if it is about somebody else; the handler decides that.
+    pub others: Option<Permission>,
     /// The scope that opens it to API keys; without one it is for people.
     pub scope: Option<Scope>,
     /// Whether suspended accounts may call it: only what is needed to read the reason, and to leave.
@@ -92,6 +81,9 @@ pub struct Endpoint {
     pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
+    /// Whether other parameters of the query string are ignored: links to pages get some on their way, and probes bring
+    /// their own. Everywhere else they are refused.
+    pub ignores_others: bool,
     /// Parameters of which at most one can be given.
     pub exclusive: &'static [&'static str],
     pub refusals: Vec<Failure>,
@@ -161,12 +153,6 @@ pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
 
-/// Ids, separated by commas.
-const IDS: &str =
-    "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(,[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})*$";
-/// The length of an id with its comma.
-const ID: usize = 37;
-
 impl Endpoint {
     fn new<Args, V: Verb<Args>>(method: Method, path: &'static str, verb: V) -> Self {
         Self {
@@ -179,6 +165,7 @@ impl Endpoint {
             tag: "",
             notes: Vec::new(),
             access: Access::User,
+            others: None,
             scope: None,
             even_suspended: false,
             reaches_others: false,
@@ -189,6 +176,7 @@ impl Endpoint {
             nothing_else: false,
             gives: Vec::new(),
             asks: Vec::new(),
+            ignores_others: false,
             exclusive: &[],
             refusals: Vec::new(),
             creates: false,
@@ -235,6 +223,12 @@ impl Endpoint {
         self
     }
 
+    /// Everybody may do it with their own, and whose role has this permission with others'.
+    pub fn others_need(mut self, permission: Permission) -> Self {
+        self.others = Some(permission);
+        self
+    }
+
     /// API keys with this scope may call it, too.
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
@@ -278,6 +272,12 @@ impl Endpoint {
 
     pub fn any_host(mut self) -> Self {
         self.any_host = true;
+        self.ignores_others()
+    }
+
+    /// Parameters of the query string that it does not know are ignored.
+    pub fn ignores_others(mut self) -> Self {
+        self.ignores_others = true;
         self
     }
 
@@ -382,45 +382,6 @@ impl Endpoint {
         if let Some(given) = self.gives.last_mut() {
             given.example = Some(example);
         }
-        self
-    }
-
-    /// Parameters of which at most one can be given.
-    pub fn excludes(mut self, names: &'static [&'static str]) -> Self {
-        self.exclusive = names;
-        self
-    }
-
-    /// A parameter of the query string.
-    pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<T>(), most: LONGEST_TEXT, range: None, pattern: None });
-        self
-    }
-
-    /// A whole number of the query string.
-    pub fn asks_number(mut self, name: &'static str, least: i64, most: i64, says: &'static str) -> Self {
-        let range = Some((least, most));
-        self.asks.push(Asked { name, says, schema: Shape::of::<i64>(), most: LONGEST_TEXT, range, pattern: None });
-        self
-    }
-
-    /// A text in the query string with a pattern of its own.
-    pub fn asks_form(mut self, name: &'static str, pattern: &'static str, says: &'static str) -> Self {
-        let (schema, pattern) = (Shape::of::<String>(), Some(pattern));
-        self.asks.push(Asked { name, says, schema, most: LONGEST_TEXT, range: None, pattern });
-        self
-    }
-
-    /// Ids in the query string, separated by commas.
-    pub fn asks_ids(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
-        let (schema, pattern) = (Shape::of::<String>(), Some(IDS));
-        self.asks.push(Asked { name, says, schema, most: most * ID - 1, range: None, pattern });
-        self
-    }
-
-    /// A text in the query string that may be longer than most.
-    pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
-        self.asks.push(Asked { name, says, schema: Shape::of::<String>(), most, range: None, pattern: None });
         self
     }
 

@@ -1,8 +1,11 @@
 //! What the server says over a socket, gathered from all domains.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
-use clowder_core::{Scope, Scopes};
+use clowder_core::{Recorded, Scope, Scopes, UserId};
 use serde_json::Value;
 
 use crate::{domains::DOMAINS, routes::Shape};
@@ -46,6 +49,19 @@ static BY_NAME: LazyLock<HashMap<&str, &Event>> = LazyLock::new(|| all().map(|ev
 /// The scope of the event with this name. Events that are in no table are for people only.
 pub fn opened_by(name: &str) -> Option<Scope> {
     BY_NAME.get(name)?.scope
+}
+
+static MESSAGES: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.messages).copied().collect());
+
+/// Whose message an event shows, if it shows one.
+pub fn sender(recorded: &Recorded) -> Option<UserId> {
+    recorded.actor.filter(|_| MESSAGES.contains(&*recorded.name))
+}
+
+/// Whose messages a change makes the owner of its topic hide, or show again.
+pub fn hides(recorded: &Recorded) -> Option<(UserId, bool)> {
+    DOMAINS.iter().find_map(|domain| (domain.hides)(recorded))
 }
 
 /// Whether a socket receives events of this scope. One without scopes is a person's and receives everything.

@@ -90,6 +90,8 @@ pub enum Outgoing {
     Text(ByteString),
     /// Shared by all recipients. The cursor is personal, and is added when the frame is sent.
     Durable(Arc<Durable>),
+    /// The same with a message that its recipient hides.
+    Hidden(Arc<Durable>),
 }
 
 impl Outgoing {
@@ -98,13 +100,25 @@ impl Outgoing {
         match self {
             Self::Text(text) => text.len(),
             Self::Durable(durable) => durable.len(),
+            Self::Hidden(durable) => durable.len() + HIDDEN.len(),
+        }
+    }
+
+    /// Whether both are events of one moment on one topic, and so of one decision.
+    pub fn is_told_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Durable(one), Self::Durable(other)) => {
+                one.recorded.topic == other.recorded.topic && one.recorded.at == other.recorded.at
+            }
+            _ => false,
         }
     }
 
     pub fn text(self, sealer: &Sealer, user: UserId) -> ByteString {
         match self {
             Self::Text(text) => text,
-            Self::Durable(durable) => durable.text(sealer, user),
+            Self::Durable(durable) => durable.text(sealer, user, false),
+            Self::Hidden(durable) => durable.text(sealer, user, true),
         }
     }
 }
@@ -120,8 +134,12 @@ pub struct Durable {
     number: OnceLock<Option<i64>>,
 }
 
+/// Between the data and the cursor.
+const CURSOR: &str = ",\"cursor\":\"";
 /// The frame after the cursor.
 const END: &str = "\"}";
+/// The last member of a message that its recipient hides.
+const HIDDEN: &str = ",\"hidden\":true";
 
 impl Durable {
     /// `packed` contains the positions up to the event.
@@ -140,9 +158,13 @@ impl Durable {
         others.then(|| *self.number.get_or_init(|| arrivals::number(&self.recorded))).flatten()
     }
 
-    pub fn text(&self, sealer: &Sealer, user: UserId) -> ByteString {
-        let mut frame = String::with_capacity(self.len());
-        frame.push_str(self.beginning());
+    /// `hidden`: it shows a message that this user hides.
+    pub fn text(&self, sealer: &Sealer, user: UserId, hidden: bool) -> ByteString {
+        let mut frame = String::with_capacity(self.len() + HIDDEN.len());
+        match self.beginning().strip_suffix(CURSOR).and_then(|told| told.strip_suffix('}')) {
+            Some(told) if hidden => [told, HIDDEN, "}", CURSOR].iter().for_each(|part| frame.push_str(part)),
+            _ => frame.push_str(self.beginning()),
+        }
         frame.push_str(&sealer.seal(user, &self.packed));
         frame.push_str(END);
         frame.into()
@@ -158,7 +180,7 @@ impl Durable {
             let mut frame = serde_json::to_string(&Envelope { kind: name, at: *at, data: &**data }).unwrap_or_default();
             // The closing brace is added after the cursor.
             frame.pop();
-            frame.push_str(",\"cursor\":\"");
+            frame.push_str(CURSOR);
             frame
         })
     }
@@ -166,4 +188,45 @@ impl Durable {
 
 fn text(frame: &impl Serialize) -> ByteString {
     serde_json::to_string(frame).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Positions, Topic};
+    use clowder_infra::keys::Keys;
+    use serde_json::{Value, json, value::to_raw_value};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ws::cursor::Place;
+
+    #[test]
+    fn what_somebody_hides_is_marked_for_them_alone() {
+        let user = UserId::new(Timestamp::from_micros(1));
+        let message = json!({"content": "},\"cursor\":\"", "seq": 1});
+        let recorded = Recorded {
+            stream: 0,
+            position: 1,
+            topic: Topic::user(user),
+            name: "message.sent".into(),
+            actor: Some(Id::new(Timestamp::from_micros(2))),
+            subject: None,
+            follow: None,
+            at: Timestamp::from_micros(3),
+            data: to_raw_value(&message).unwrap().into(),
+        };
+        let packed = Place::new(Uuid::nil(), Positions::new(vec![1])).pack();
+        let durable = Arc::new(Durable::new(Arc::new(recorded), packed));
+        let sealer = Sealer::new(&Keys::new("secret"));
+        for (outgoing, hidden) in
+            [(Outgoing::Durable(Arc::clone(&durable)), Value::Null), (Outgoing::Hidden(durable), json!(true))]
+        {
+            let length = outgoing.len();
+            let text = outgoing.text(&sealer, user);
+            assert_eq!(text.len(), length);
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!((&frame["data"]["hidden"], &frame["data"]["content"]), (&hidden, &message["content"]));
+            assert!(frame["cursor"].is_string());
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod signals;
 mod load;
 
 use std::{
+    collections::HashSet,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -25,14 +26,15 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Passing, Result, Scopes, Topic, UserId, Via};
+use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via};
 use clowder_infra::{Followed, Follower, online::Online, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
+    follows::Loaded,
     shard::{Shard, Step},
     shards::{Dispatch, Shards},
-    signals::Signals,
+    signals::{Signals, Telling},
 };
 use super::{
     cursor::{Place, Sealer},
@@ -67,7 +69,7 @@ pub struct Hub {
 struct Given {
     signals: Signals,
     /// Signals to send, oldest first: starts and stops of one person must stay in order.
-    to_tell: Vec<(UserId, Passing)>,
+    to_tell: Vec<Telling>,
 }
 
 /// An attached socket, and the position from which it gets live events.
@@ -76,6 +78,8 @@ pub struct Attached {
     pub live_from: Place,
     /// The topics that its user follows at that position.
     pub followed: Arc<[Topic]>,
+    /// Whose messages its user hides.
+    pub hidden: Arc<HashSet<UserId>>,
 }
 
 impl Hub {
@@ -108,7 +112,10 @@ impl Hub {
         let follow = async {
             loop {
                 match follower.step().await {
-                    Ok(step) => dispatch.send(step_for_shards(step, &mut place)).await,
+                    Ok(step) => {
+                        self.mind_presence(&step);
+                        dispatch.send(step_for_shards(step, &mut place)).await;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "cannot read the journal right now");
                         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -126,6 +133,15 @@ impl Hub {
         self.shards.all().for_each(|shard| shard.stop());
     }
 
+    /// Friends of people who are here may see something else of them now.
+    fn mind_presence(&self, step: &Followed) {
+        match step {
+            Followed::Change(recorded) => self.online.hear(recorded, clock::now()),
+            Followed::Unreadable { .. } => {}
+            Followed::Swept { .. } | Followed::Renewed { .. } => self.online.missed(clock::now()),
+        }
+    }
+
     /// Attaches a socket, which receives only what its `scopes` allow. If `since` is given, waits until this node has
     /// reached that position: a cursor may come from a node that was ahead.
     pub async fn attach(
@@ -138,15 +154,18 @@ impl Hub {
         let shard = self.shards.of(user);
         loop {
             let arrival = shard.arrive(user);
-            let followed = match arrival.to_load.clone() {
-                Some(at) => Some(self.journal.followed(user, at).await?),
+            let loaded = match arrival.to_load.clone() {
+                Some(at) => Some(Loaded {
+                    topics: self.journal.followed(user, at).await?,
+                    hidden: self.journal.hidden(user).await?,
+                }),
                 None => None,
             };
             if let Some(since) = since {
                 reach(shard, since).await?;
             }
             // Without a result, what was known or loaded is no longer valid.
-            if let Some(attached) = arrival.attach(via, scopes.clone(), followed)? {
+            if let Some(attached) = arrival.attach(via, scopes.clone(), loaded)? {
                 if is_person(via) {
                     self.online.enter(user, clock::now());
                 }
@@ -178,12 +197,21 @@ impl Hub {
         Ok(shard.follows(user, topic))
     }
 
-    /// Somebody gives a signal to the other followers of a topic, or has stopped.
-    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, on: bool) {
+    /// Somebody gives a signal to the other followers of a topic, except these.
+    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, but: Vec<UserId>) {
+        self.set_signal(user, topic, signal, Some(but));
+    }
+
+    /// Somebody has stopped.
+    pub fn end_signal(&self, user: UserId, topic: Topic, signal: &'static Signal) {
+        self.set_signal(user, topic, signal, None);
+    }
+
+    fn set_signal(&self, user: UserId, topic: Topic, signal: &'static Signal, to_all_but: Option<Vec<UserId>>) {
         let now = clock::now();
         let mut given = self.lock_signals();
-        if let Some(passing) = given.signals.set(user, topic, signal, on, now) {
-            given.to_tell.push((user, passing));
+        if let Some(telling) = given.signals.set(user, topic, signal, to_all_but, now) {
+            given.to_tell.push(telling);
             self.given.notify_one();
         }
     }
@@ -204,8 +232,8 @@ impl Hub {
                 }
                 mem::take(&mut given.to_tell)
             };
-            for (user, passing) in to_tell.into_iter().filter(|(_, passing)| self.shards.are_few(passing.topic)) {
-                dispatch.send(Step::passing(&passing, user)).await;
+            for telling in to_tell.into_iter().filter(|telling| self.shards.are_few(telling.passing.topic)) {
+                dispatch.send(Step::passing(telling)).await;
             }
             for told in self.online.news() {
                 dispatch.send(Step::told(told)).await;

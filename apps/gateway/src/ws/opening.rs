@@ -65,9 +65,11 @@ pub fn refused(error: &Error, otherwise: Why) -> Close {
     match error {
         Error::Refused(TOKEN_EXPIRED) => Close::NotAuthenticated(Why::TokenExpired),
         Error::Refused(SESSION_ENDED) => Close::NotAuthenticated(Why::SessionEnded),
-        Error::Refused(_) | Error::Stale { .. } | Error::TooEarly { .. } | Error::Invalid(_) => {
-            Close::NotAuthenticated(otherwise)
-        }
+        Error::Refused(_)
+        | Error::Explained { .. }
+        | Error::Stale { .. }
+        | Error::TooEarly { .. }
+        | Error::Invalid(_) => Close::NotAuthenticated(otherwise),
         // The seconds of `Retry-After`.
         Error::TooMany { retry_after, .. } => Close::TooManyAttempts { seconds: retry_after.as_secs().max(1) },
         Error::Unavailable(_) | Error::Internal(_) => Close::Fault,

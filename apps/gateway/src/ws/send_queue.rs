@@ -70,12 +70,15 @@ impl SendQueue {
         self.close_after(None, close);
     }
 
-    /// The same, after a last frame that says why.
+    /// The same, after a last frame that says why, and after those that were told together with it: the reasons of a
+    /// suspension come before it.
     pub fn close_after(&self, last: Option<Outgoing>, close: Close) {
         let mut queue = self.lock();
         if queue.close.is_none() {
-            queue.octets = last.as_ref().map_or(0, Outgoing::len);
-            queue.frames = last.into_iter().collect();
+            let waiting = std::mem::take(&mut queue.frames).into_iter();
+            let together = waiting.filter(|frame| last.as_ref().is_some_and(|last| frame.is_told_with(last)));
+            queue.frames = together.chain(last.clone()).collect();
+            queue.octets = queue.frames.iter().map(Outgoing::len).sum();
             queue.close = Some(close);
         }
         drop(queue);
@@ -119,9 +122,18 @@ impl SendQueue {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Id, Timestamp};
+    use std::sync::Arc;
+
+    use clowder_core::{Id, Positions, Recorded, Timestamp, Topic, TopicKind};
+    use clowder_infra::keys::Keys;
+    use serde_json::{Value, value::to_raw_value};
+    use uuid::Uuid;
 
     use super::*;
+    use crate::ws::{
+        cursor::{Place, Sealer},
+        frame::Durable,
+    };
 
     #[test]
     fn who_does_not_read_is_let_go_and_costs_no_memory() {
@@ -153,5 +165,40 @@ mod tests {
         queue.close_after(Some(frame("again")), Close::Restart);
         assert!(matches!(queue.next(), Next::Send(Outgoing::Text(text)) if text == "why"));
         assert!(matches!(queue.next(), Next::Close(Close::SessionEnded)));
+    }
+
+    #[test]
+    fn what_is_told_together_with_the_last_frame_comes_before_it() {
+        let now = Timestamp::from_micros(1);
+        let (user, chat) = (UserId::new(now), Id::<()>::new(now));
+        let queue = SendQueue::new(user, Via::Session(Id::new(now)), None);
+        let frame = |name: &str, topic: Topic, at: i64| {
+            let recorded = Recorded {
+                stream: 0,
+                position: 1,
+                topic,
+                name: name.into(),
+                actor: None,
+                subject: None,
+                follow: None,
+                at: Timestamp::from_micros(at),
+                data: to_raw_value(&()).unwrap().into(),
+            };
+            let packed = Place::new(Uuid::nil(), Positions::new(vec![1])).pack();
+            Outgoing::Durable(Arc::new(Durable::new(Arc::new(recorded), packed)))
+        };
+        let own = Topic::user(user);
+        queue.push(frame("earlier", own, 6));
+        queue.push(frame("of a chat", Topic::new(TopicKind::new("chat"), chat), 7));
+        queue.push(frame("reasons", own, 7));
+        queue.close_after(Some(frame("last", own, 7)), Close::SessionEnded);
+        let sealer = Sealer::new(&Keys::new("secret"));
+        let mut told = Vec::new();
+        while let Next::Send(frame) = queue.next() {
+            let frame: Value = serde_json::from_str(&frame.text(&sealer, user)).unwrap();
+            told.push(frame["type"].as_str().unwrap().to_owned());
+        }
+        assert_eq!(told, ["reasons", "last"]);
+        assert_eq!(queue.lock().octets, 0);
     }
 }

@@ -3,6 +3,7 @@
 use clowder_core::{
     Field, Fields, Input, Name, Timestamp,
     input::string,
+    name::is_blank,
     text::{self, Flaw},
 };
 use serde::{Deserialize, Serialize};
@@ -74,8 +75,8 @@ fn is_web_address(url: &str) -> bool {
         && rest.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
-/// A name on one line, or nothing: `null` clears it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A name on one line, or nothing: `null` and a blank text clear it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Line<const MAX: usize>(Option<String>);
 
 impl<const MAX: usize> Line<MAX> {
@@ -91,6 +92,11 @@ impl<const MAX: usize> Line<MAX> {
 impl<const MAX: usize> Field for Line<MAX> {
     fn parse(value: Value) -> Result<Self, Flaw> {
         if value.is_null() {
+            return Ok(Self(None));
+        }
+        if let Value::String(text) = &value
+            && text::line(text, 0, MAX).is_ok_and(|line| is_blank(&line))
+        {
             return Ok(Self(None));
         }
         Name::<MAX>::parse(value).map(|name| Self(Some(name.into_string())))
@@ -110,6 +116,26 @@ impl Field for Until {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_a_name_or_nothing() {
+        for (value, expected) in [
+            (Value::Null, Ok(None)),
+            ("".into(), Ok(None)),
+            (" \u{3000}".into(), Ok(None)),
+            ("\u{200b}".into(), Ok(None)),
+            (" she/her ".into(), Ok(Some("she/her"))),
+            ("12345678".into(), Ok(Some("12345678"))),
+            ("123456789".into(), Err("too_long")),
+            ("\n".into(), Err("control_character")),
+            ("a\u{200b}b".into(), Err("characters")),
+            (7.into(), Err("type")),
+        ] {
+            let line = Line::<8>::parse(value.clone());
+            let line = line.as_ref().map(|line| line.as_option().as_deref()).map_err(|flaw| flaw.code);
+            assert_eq!(line, expected, "{value}");
+        }
+    }
 
     #[test]
     fn web_addresses() {

@@ -1,8 +1,8 @@
 //! Inputs of accounts.
 
 use clowder_core::{
-    Field, Fields, Input, Name, Nested, Timestamp, Visibility,
-    input::string,
+    Error, Field, Fields, Input, Name, Nested, Result, Timestamp, Visibility,
+    input::{past, string},
     name::is_blank,
     text::{self, Flaw},
 };
@@ -88,7 +88,7 @@ impl Input for Login {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"display_name": "Ada Lovelace", "status_text": "counting"}))]
 pub struct ProfilePatch {
-    /// Can be changed once in 30 days. Nobody else gets the name before for another 30 days.
+    /// Can be changed once in 30 days; by administrators at any time. Nobody else gets the name before for 30 days.
     #[schema(value_type = Option<String>, min_length = 3, max_length = 30)]
     pub username: Option<Username>,
     #[schema(value_type = Option<String>, max_length = 80)]
@@ -99,13 +99,14 @@ pub struct ProfilePatch {
     /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 140)]
     pub status_text: Option<Note<140>>,
-    /// When the status text ends by itself; `null` means never. Another status text without this one never ends.
+    /// When the status text ends by itself, in the future; `null` means never. Another status text without this one never
+    /// ends. Only with a text, new or present.
     #[schema(value_type = Option<Timestamp>)]
     pub status_until: Option<Until>,
-    /// `null` clears them.
+    /// `null` or empty clears them.
     #[schema(value_type = Option<String>, max_length = 40)]
     pub pronouns: Option<Line<40>>,
-    /// `null` clears it.
+    /// `null` or empty clears it.
     #[schema(value_type = Option<String>, max_length = 100)]
     pub location: Option<Line<100>>,
     /// All of them; `null` or an empty array clears them.
@@ -134,8 +135,38 @@ impl ProfilePatch {
 }
 
 impl ProfilePatch {
-    /// The new end of the status text, if it changes: one that is written now does not end with the one before.
+    /// Whether the status text can end as this says: in the future, and only if there is one. `own` is the profile as it is
+    /// now, without a text that is over.
+    pub fn may_end_status(&self, own: &Own, now: Timestamp) -> Result<()> {
+        let Some(Until(Some(until))) = self.status_until else { return Ok(()) };
+        let has_text = self.status_text.as_ref().map_or(own.status_text.is_some(), |text| !text.is_empty());
+        let flaw = match () {
+            () if until <= now => past(),
+            () if !has_text => Flaw::new("unwanted", "is only for a status text"),
+            () => return Ok(()),
+        };
+        Err(Error::Invalid(vec![flaw.at("/status_until")]))
+    }
+
+    /// Takes away everything that somebody wrote about themselves: only the username stays, also as the display name.
+    pub fn without_texts(own: &Own) -> Self {
+        Self {
+            display_name: DisplayName::parse(own.username.clone().into()).ok(),
+            bio: Some(Note::default()),
+            status_text: Some(Note::default()),
+            pronouns: Some(Line::default()),
+            location: Some(Line::default()),
+            links: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    /// The new end of the status text, if it changes: one that is written now does not end with the one before, and where
+    /// there is none, nothing ends.
     pub fn ends_status(&self, own: &Own) -> Option<Option<Timestamp>> {
+        if self.status_text.is_none() && own.status_text.is_none() {
+            return None;
+        }
         let is_other = self.status_text.as_ref().is_some_and(|text| text.0 != own.status_text);
         self.status_until.map(|until| until.0).or_else(|| is_other.then_some(None))
     }
@@ -146,7 +177,9 @@ impl Input for ProfilePatch {
         let username = fields.optional("username");
         let display_name = fields.optional("display_name");
         let bio = fields.patch("bio");
-        let (status_text, status_until) = (fields.patch("status_text"), fields.patch("status_until"));
+        let (status_text, status_until): (Option<Option<Note<140>>>, Option<Option<Until>>) =
+            (fields.patch("status_text"), fields.patch("status_until"));
+        fields.expect_future("status_until", status_until.flatten().and_then(|until| until.0));
         let (pronouns, location) = (fields.patch("pronouns"), fields.patch("location"));
         let links = fields.list_patch::<Nested<NewLink>>("links", MOST_LINKS);
         let visibility = fields.optional("visibility");
@@ -218,5 +251,82 @@ impl<const MAX: usize> Field for Note<MAX> {
         }
         let note = text::prose(&string(value)?, 0, MAX)?;
         Ok(Self(Some(note).filter(|note| !is_blank(note))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Role};
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn own(status: Option<(&str, Option<i64>)>) -> Own {
+        Own {
+            id: Id::new(at(1)),
+            username: "ada".to_owned(),
+            display_name: "Ada".to_owned(),
+            bio: None,
+            status_text: status.map(|(text, _)| text.to_owned()),
+            status_until: status.and_then(|(_, until)| until).map(at),
+            pronouns: None,
+            location: None,
+            links: Vec::new(),
+            badges: Vec::new(),
+            email: "ada@example.org".to_owned(),
+            email_verified: true,
+            role: Role::User,
+            two_factor: false,
+            visibility: Visibility::Public,
+            erase_at: None,
+            suspension: None,
+            created_at: at(1),
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn a_status_ends_in_the_future_and_has_a_text() {
+        let (away, over) = (Some(("away", None)), Some(("away", Some(7))));
+        let (later, now) = (at(9).to_string(), at(7).to_string());
+        for (before, patch, expected) in [
+            (None, json!({"status_text": "out", "status_until": later}), "ok"),
+            (away, json!({"status_until": later}), "ok"),
+            (away, json!({"status_until": null}), "ok"),
+            (None, json!({"status_until": null}), "ok"),
+            (away, json!({"status_until": now}), "past"),
+            (None, json!({"status_until": later}), "unwanted"),
+            (away, json!({"status_text": "", "status_until": later}), "unwanted"),
+            (away, json!({"status_text": null, "status_until": later}), "unwanted"),
+            // What is over does not come back.
+            (over, json!({"status_until": later}), "unwanted"),
+        ] {
+            let own = own(before).at(at(7));
+            let patch_read = ProfilePatch::from_json(patch.clone()).unwrap();
+            let code = match patch_read.may_end_status(&own, at(7)) {
+                Ok(()) => "ok".to_owned(),
+                Err(Error::Invalid(errors)) => errors[0].code.to_string(),
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(code, expected, "{before:?} {patch}");
+        }
+        // The same text again is a new one, without an end.
+        let again = ProfilePatch::from_json(json!({"status_text": "away"})).unwrap();
+        let own = own(over).at(at(7));
+        assert!(again.changes(&own) && again.ends_status(&own) == Some(None));
+        let never = ProfilePatch::from_json(json!({"status_until": null})).unwrap();
+        assert!(!never.changes(&own) && never.ends_status(&own).is_none());
+    }
+
+    #[test]
+    fn times_that_are_over_are_told_with_all_other_errors() {
+        let patch = json!({"display_name": "", "status_until": at(7).to_string()});
+        let Err(Error::Invalid(errors)) = ProfilePatch::from_json_at(patch, at(7)) else { panic!("must be invalid") };
+        let told: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), &*error.code)).collect();
+        assert_eq!(told, [("/display_name", "required"), ("/status_until", "past")]);
     }
 }

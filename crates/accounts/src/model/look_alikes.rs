@@ -12,8 +12,12 @@ pub const LOOK_VERSION: i32 = 2;
 /// The skeleton of Unicode UTS 39 §4 over the case-folded compatibility form, so that `Ada`, `ada` and `аdа` with
 /// Cyrillic letters are one name.
 pub fn key_of(username: &str) -> String {
-    let folded: String = username.nfkc().flat_map(char::to_lowercase).collect();
-    lower(&unicode_security::skeleton(&folded).collect::<String>())
+    lower(&unicode_security::skeleton(&plain_of(username)).collect::<String>())
+}
+
+/// The name without case and compatibility forms: look-alikes are other names.
+pub fn plain_of(username: &str) -> String {
+    username.nfkc().flat_map(char::to_lowercase).collect()
 }
 
 /// The key, and the look of the name as it is written, in small letters and in capitals: at most four. Letters that

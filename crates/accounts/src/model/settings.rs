@@ -46,6 +46,10 @@ pub struct Privacy {
     #[serde(default = "Audience::everyone")]
     #[schema(required = true)]
     pub friends_list: Audience,
+    /// Who may see the list of the user's pets and how many they are, among those who may see the profile.
+    #[serde(default = "Audience::everyone")]
+    #[schema(required = true)]
+    pub pets: Audience,
     /// Who may see the email address, among those who may see the profile.
     #[serde(default = "Audience::nobody")]
     #[schema(required = true)]
@@ -73,6 +77,7 @@ impl Default for Settings {
                 bio: Audience::Everyone,
                 details: Audience::Everyone,
                 friends_list: Audience::Everyone,
+                pets: Audience::Everyone,
                 email: Audience::Nobody,
             },
             notifications: Notifications { about: About::All, push: true, mail: false },
@@ -183,6 +188,8 @@ pub struct PrivacyPatch {
     pub details: Option<Audience>,
     /// Who may see the user's friends and how many they are, among those who may see the profile.
     pub friends_list: Option<Audience>,
+    /// Who may see the list of the user's pets and how many they are, among those who may see the profile.
+    pub pets: Option<Audience>,
     /// Who may see the email address, among those who may see the profile.
     pub email: Option<Audience>,
 }
@@ -218,7 +225,8 @@ impl Input for PrivacyPatch {
         let (last_seen, messages_from) = (fields.optional("last_seen"), fields.optional("messages_from"));
         let read_receipts = fields.optional("read_receipts");
         let (bio, details) = (fields.optional("bio"), fields.optional("details"));
-        let (friends_list, email) = (fields.optional("friends_list"), fields.optional("email"));
+        let (friends_list, pets) = (fields.optional("friends_list"), fields.optional("pets"));
+        let email = fields.optional("email");
         fields.nothing_else();
         Some(Self {
             last_seen: last_seen?,
@@ -227,6 +235,7 @@ impl Input for PrivacyPatch {
             bio: bio?,
             details: details?,
             friends_list: friends_list?,
+            pets: pets?,
             email: email?,
         })
     }
@@ -255,6 +264,7 @@ impl SettingsPatch {
                 bio: privacy.bio.unwrap_or(old.privacy.bio),
                 details: privacy.details.unwrap_or(old.privacy.details),
                 friends_list: privacy.friends_list.unwrap_or(old.privacy.friends_list),
+                pets: privacy.pets.unwrap_or(old.privacy.pets),
                 email: privacy.email.unwrap_or(old.privacy.email),
             },
             notifications: Notifications {

@@ -12,7 +12,7 @@ use icu_properties::{CodePointSetData, props::XidContinue};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
-use super::look_alikes::{key_of, skeletons_of};
+use super::look_alikes::{key_of, plain_of, skeletons_of};
 
 /// 3 to 30 letters of any script with their marks, digits, `_`, `.` or `-` (Unicode UAX 31, XID_Continue), beginning
 /// with a letter or digit and ending with one or its mark.
@@ -27,6 +27,11 @@ impl Username {
     /// The case-insensitive key: people sign in with it, and it must be unique.
     pub fn key(&self) -> String {
         key_of(&self.0)
+    }
+
+    /// The name itself, whatever its case: look-alikes are other names.
+    pub fn plain(&self) -> String {
+        plain_of(&self.0)
     }
 
     /// All names that this name could be mistaken for: two names that share one of these look alike.

@@ -78,19 +78,22 @@ pub enum FieldGroup {
     Details,
     /// The friends, and how many they are.
     FriendsList,
+    /// The pets, and how many they are.
+    Pets,
     Email,
     /// Whether the person is online, and when they last were.
     Presence,
 }
 
 impl FieldGroup {
-    pub const ALL: [Self; 5] = [Self::Bio, Self::Details, Self::FriendsList, Self::Email, Self::Presence];
+    pub const ALL: [Self; 6] = [Self::Bio, Self::Details, Self::FriendsList, Self::Pets, Self::Email, Self::Presence];
 
     const fn audience(self, privacy: &Privacy) -> Audience {
         match self {
             Self::Bio => privacy.bio,
             Self::Details => privacy.details,
             Self::FriendsList => privacy.friends_list,
+            Self::Pets => privacy.pets,
             Self::Email => privacy.email,
             Self::Presence => privacy.last_seen,
         }
@@ -161,6 +164,7 @@ mod tests {
                 bio: audience,
                 details: audience,
                 friends_list: audience,
+                pets: audience,
                 email: audience,
                 last_seen: audience,
                 ..usual

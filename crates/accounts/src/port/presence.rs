@@ -3,18 +3,19 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Result};
 
-use crate::presence::{NewPresence, OwnPresence, Turn};
+use crate::presence::{NewPresence, OwnPresence};
 
 /// What people say they are doing. Others see it in profiles and lists of friends.
 #[async_trait]
 pub trait Presences: Send + Sync {
     async fn presence(&self, ctx: &Ctx) -> Result<OwnPresence>;
 
-    /// Sets the status and its text as a whole. The text is that of the profile, whose other devices hear `user.updated`
-    /// when it changes. Friends who may see the presence hear what changed for them.
+    /// Sets the status and its text as a whole. The person's devices hear `presence.updated` if something changes, and
+    /// `user.updated` if the text does, which is that of the profile.
     async fn set_presence(&self, ctx: &Ctx, new: NewPresence) -> Result<OwnPresence>;
 
-    /// These people came online or went offline on this node, each at most once: notes when they were seen, and tells their
-    /// friends, unless nobody may see it.
-    async fn turned(&self, ctx: &Ctx, turns: Vec<Turn>) -> Result<()>;
+    /// Looks at some of the people with sockets on this node of whom friends may see something else than they were told:
+    /// notes when they were seen, and tells their friends the difference. Returns how many they were, 0 when nobody is
+    /// left for now. Whom somebody else has locked is looked at a little later; after an error, so are all of them.
+    async fn tell_friends(&self, ctx: &Ctx) -> Result<usize>;
 }

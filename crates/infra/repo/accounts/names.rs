@@ -6,18 +6,39 @@ use std::collections::BTreeSet;
 
 use clowder_accounts::{
     Username,
-    model::{LOOK_VERSION, username_skeletons},
+    model::{LOOK_VERSION, username_key, username_plain, username_skeletons},
     refusals::USERNAME_TAKEN,
     usernames::KEPT_FOR,
 };
 use clowder_core::{Ctx, Result, Timestamp, UserId};
 use diesel::{dsl::exists, prelude::*, select};
 
-use super::super::{Repo, credentials::sign_ups, db::Tx, dialect::Conn, profiles::index, upkeep::forget};
-use crate::domains::accounts::{UserRow, username_claims as table, users};
+use super::super::{
+    Repo,
+    credentials::sign_ups,
+    db::Tx,
+    dialect::{self, Conn},
+    profiles::index,
+    upkeep::forget,
+};
+use crate::{
+    domains::accounts::{UserRow, username_claims as table, users},
+    keys::sha256,
+};
 
 /// How many accounts are processed in one transaction.
 const PIECE: i64 = 500;
+
+/// Taken by everybody who gives names to accounts or reserves them for sign-ups, before looking whether they are free: the
+/// two have claims in different tables, so that neither would see the other before both are committed.
+pub fn lock<'n>(conn: &mut Conn, names: impl IntoIterator<Item = &'n Username>) -> Result<()> {
+    let claim = |skeleton: String| {
+        let hash = sha256(format!("name {skeleton}").as_bytes());
+        i64::from_be_bytes(std::array::from_fn(|n| hash[n]))
+    };
+    let claims: BTreeSet<i64> = names.into_iter().flat_map(Username::skeletons).map(claim).collect();
+    dialect::accounts::lock_names(conn, &claims.into_iter().collect::<Vec<_>>())
+}
 
 /// Whether somebody has this name or a look-alike, or had it until recently.
 pub fn is_taken(conn: &mut Conn, now: Timestamp, username: &str) -> Result<bool> {
@@ -39,12 +60,13 @@ pub fn is_taken_for(conn: &mut Conn, now: Timestamp, user: UserId, username: &Us
         || sign_ups::has_name(conn, now, username)?)
 }
 
-/// Who has this name, or had it until recently. The same queries whoever that is.
+/// Who has this name, or had exactly this one until recently, whatever its case: what looks like an earlier name leads to
+/// nobody. The same queries whoever that is.
 pub fn holder(conn: &mut Conn, now: Timestamp, username: &Username) -> Result<Option<UserId>> {
     let key = username.key();
     let named = users::table.filter(users::username_key.eq(&key).and(users::deleted_at.is_null()));
     let named: Option<UserId> = named.select(users::id).first(conn).optional()?;
-    let kept = table::table.find(&key).filter(table::until.gt(now));
+    let kept = table::table.find(&key).filter(table::until.gt(now).and(table::former.eq(username.plain())));
     let kept: Option<UserId> = kept.select(table::user_id).first(conn).optional()?;
     Ok(named.or(kept))
 }
@@ -58,16 +80,19 @@ pub fn claim(conn: &mut Conn, now: Timestamp, user: &UserRow) -> Result<()> {
     index::put(conn, user.id, &user.username, &user.display_name)
 }
 
-/// Claims another name for a locked account, and keeps the claims of the one before for a while: one by one, in the
-/// order of all claims.
-pub fn change(conn: &mut Conn, now: Timestamp, user: UserId, username: &Username) -> Result<()> {
+/// Claims another name for a locked account, and keeps the claims of the one before (`former`) for a while: one by one, in
+/// the order of all claims.
+pub fn change(conn: &mut Conn, now: Timestamp, user: UserId, former: &str, username: &Username) -> Result<()> {
     let wanted = username.skeletons();
+    let key = username_key(former);
     let before = table::table.filter(table::user_id.eq(user).and(table::until.is_null())).select(table::skeleton);
     let before: BTreeSet<String> = before.load::<String>(conn)?.into_iter().collect();
     for skeleton in wanted.union(&before) {
         if !wanted.contains(skeleton) {
-            let until = now.plus(KEPT_FOR);
-            diesel::update(table::table.find(skeleton)).set(table::until.eq(until)).execute(conn)?;
+            // The person is found by this one of them, and by the name itself.
+            let named = (*skeleton == key).then(|| username_plain(former));
+            let kept = (table::until.eq(now.plus(KEPT_FOR)), table::former.eq(named));
+            diesel::update(table::table.find(skeleton)).set(kept).execute(conn)?;
         } else if !put(conn, now, user, skeleton)? {
             return Err(USERNAME_TAKEN.into());
         }
@@ -103,7 +128,8 @@ fn put(conn: &mut Conn, now: Timestamp, user: UserId, skeleton: &str) -> Result<
         return Ok(true);
     }
     let own = table::table.filter(table::skeleton.eq(skeleton).and(table::user_id.eq(user)));
-    let present = (table::version.eq(LOOK_VERSION), table::until.eq(None::<Timestamp>));
+    let present =
+        (table::version.eq(LOOK_VERSION), table::until.eq(None::<Timestamp>), table::former.eq(None::<String>));
     Ok(diesel::update(own).set(present).execute(conn)? == 1)
 }
 

@@ -97,6 +97,7 @@ fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resul
         users::links.eq(None::<String>),
         users::badges.eq(None::<String>),
         users::renamed_at.eq(None::<clowder_core::Timestamp>),
+        users::imported_as.eq(None::<Vec<u8>>),
         users::visibility.eq(Visibility::Private.as_str()),
         users::role.eq(Role::User.as_str()),
         users::two_factor_at.eq(None::<clowder_core::Timestamp>),

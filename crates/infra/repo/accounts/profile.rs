@@ -2,7 +2,7 @@
 
 use clowder_accounts::{
     Change, Own, ProfilePatch, Username,
-    change::USER_UPDATED,
+    change::{PRESENCE_UPDATED, USER_UPDATED},
     model::{DisplayName, Line, NewLink, Note},
     refusals::{SESSION_ENDED, USER_STALE, USERNAME_TAKEN},
     usernames::{RenameFacts, Renamer, may_rename},
@@ -23,7 +23,7 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        journal, presence,
         profiles::index,
     },
     names,
@@ -53,7 +53,16 @@ struct Edited {
     visibility: Option<&'static str>,
 }
 
-pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
+/// By what a profile is edited.
+#[derive(Clone, Copy)]
+pub enum By {
+    /// The call for it.
+    Profile,
+    /// One's presence, whose text is the status text.
+    Presence,
+}
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, by: By, version: Option<Versions>, patch: ProfilePatch) -> Result<Own> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let before = own(tx.conn, user)?;
@@ -63,10 +72,30 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: Profil
         audit::record(tx, ctx, &entry)?;
     }
     if let Some((before, after)) = otherwise(&before, &after)? {
-        audit::record(tx, ctx, &Entry::new("profile.changed").on(Target::user(user)).changed(before, after))?;
+        let entry = match by {
+            By::Profile => Entry::new("profile.changed"),
+            By::Presence => Entry::new("presence.changed"),
+        };
+        audit::record(tx, ctx, &entry.on(Target::user(user)).changed(before, after))?;
     }
-    journal::append(tx, ctx, &Change::UserUpdated(after.clone()))?;
+    tell(tx, ctx, &before, &after)?;
     Ok(after)
+}
+
+/// What tells the person of another profile, and of what they show of their presence if that is another one, too.
+pub fn told(conn: &mut Conn, before: &Own, after: &Own, now: Timestamp) -> Result<Vec<Change>> {
+    let shown = |own: &Own| (own.status_text.clone(), own.status_until, own.visibility);
+    let mut told = vec![Change::UserUpdated(after.clone())];
+    if shown(before) != shown(after) {
+        told.push(Change::PresenceUpdated(presence::shown(conn, after, now)?));
+    }
+    Ok(told)
+}
+
+pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own) -> Result<()> {
+    let told = told(tx.conn, before, after, ctx.now)?;
+    let told: Vec<_> = told.iter().map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)
 }
 
 /// Changes the profile of a locked account: as it was, and as it is now; `None` if nothing changes. The caller records
@@ -78,8 +107,12 @@ pub fn change(
     by: Renamer,
     patch: ProfilePatch,
 ) -> Result<Option<(Own, Own)>> {
-    let before = own(tx.conn, user)?;
-    if !patch.changes(&before) {
+    let stored = own(tx.conn, user)?;
+    // A status text that is over counts as none, so that it does not come back; but it can be taken away.
+    let before = stored.clone().at(ctx.now);
+    let takes_away = stored.status_text != before.status_text && patch.status_text.as_ref().is_some_and(Note::is_empty);
+    patch.may_end_status(&before, ctx.now)?;
+    if !takes_away && !patch.changes(&before) {
         return Ok(None);
     }
     let username = patch.username.clone().filter(|username| username.as_str() != before.username);
@@ -114,18 +147,23 @@ pub fn change(
         })?;
     // After the name, as when an account is created, so that nobody who wants it waits in a circle.
     if let Some(username) = &username {
-        names::change(tx.conn, ctx.now, user, username)?;
+        names::change(tx.conn, ctx.now, user, &before.username, username)?;
     }
     let after = row.own()?.at(ctx.now);
     if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
-    Ok(Some((before.at(ctx.now), after)))
+    if stored.status_text.is_some() && stored.status_text != after.status_text {
+        let shown = presence::shown(tx.conn, &after, ctx.now)?;
+        journal::rewrite(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
+    }
+    Ok(Some((before, after)))
 }
 
 /// Whether a locked account may get this name.
 fn look(conn: &mut Conn, now: Timestamp, user: UserId, by: Renamer, to: &Username) -> Result<()> {
+    names::lock(conn, [to])?;
     let renamed_at = users::table.find(user).select(users::renamed_at).first(conn)?;
     let taken = names::is_taken_for(conn, now, user, to)?;
     may_rename(now, RenameFacts { by, renamed_at, taken }, to)

@@ -43,6 +43,7 @@ pub fn register(
     new: NewAccount,
     password: String,
 ) -> Result<Registration> {
+    names::lock(tx.conn, [&new.username])?;
     if !rules.reveal_taken {
         // An email is required here, so somebody who has caused too many has to wait; this reveals nothing about the
         // address.
@@ -143,6 +144,7 @@ pub fn display_name(new: &NewAccount) -> String {
 
 /// Creates an account with a role, without signing it in. The role is recorded like any change of a role.
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, role: Role) -> Result<Own> {
+    names::lock(tx.conn, [&new.username])?;
     if names::is_taken(tx.conn, ctx.now, new.username.as_str())? {
         return Err(USERNAME_TAKEN.into());
     }

@@ -137,6 +137,15 @@ pub fn list(conn: &mut Conn, ctx: &Ctx, page: &PageRequest) -> Result<Page<Sessi
     Page::fill(rows, page, |session| Page::<()>::place(session.last_used_at, session.id))
 }
 
+/// Those of the caller's sessions that are open.
+pub fn open_among(conn: &mut Conn, ctx: &Ctx, ids: &[SessionId]) -> Result<Vec<Session>> {
+    let open = sessions::table
+        .filter(sessions::id.eq_any(ids).and(sessions::user_id.eq(ctx.user()?)))
+        .filter(sessions::ended_at.is_null().and(sessions::expires_at.gt(ctx.now)));
+    let rows: Vec<SessionRow> = open.select(SessionRow::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(|row| row.session(ctx)).collect())
+}
+
 pub fn name(tx: &mut Tx<'_>, ctx: &Ctx, session: SessionId, patch: SessionPatch) -> Result<Session> {
     let own = sessions::table.filter(sessions::id.eq(session).and(sessions::user_id.eq(ctx.user()?)));
     let row: Option<SessionRow> = diesel::update(own.filter(sessions::ended_at.is_null()))

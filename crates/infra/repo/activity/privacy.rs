@@ -12,7 +12,7 @@ use super::{
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, all_gone},
         },
     },
-    READER, delete_some, list,
+    READER, as_page, delete_some, rows,
 };
 use crate::{
     domains::activity::activity_clearings,
@@ -36,10 +36,10 @@ pub const PARTS: &[Part] = &[Part {
     erase,
 }];
 
-/// The latest first, as the list shows it.
+/// The latest first, as the list shows it; the devices are in the file of sessions.
 fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let request = PageRequest { limit: ROWS as u32, cursor: mark.map(str::to_owned) };
-    let page = list(conn, asking.user, None, &request)?;
+    let page = as_page(rows(conn, asking.user, None, &request)?, &request, |_| None)?;
     let items = page.items.iter().map(serde_json::to_value).collect::<serde_json::Result<_>>()?;
     Ok(ExportPage { items, next: page.next_cursor, seen: 0 })
 }

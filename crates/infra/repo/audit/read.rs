@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clowder_accounts::{
     AuditFilter, AuditRecord, SecurityEvent,
-    audit::{ActorFilter, ActorType, AuditActor, AuditTarget},
+    audit::{ActorFilter, ActorType, AuditActor, AuditTarget, REPORT_MADE},
 };
 use clowder_core::{Error, Id, Page, PageRequest, Result, UserId, Word};
 use data_encoding::HEXLOWER;
@@ -29,7 +29,7 @@ type Query = audit::BoxedQuery<'static, Backend>;
 pub fn page(conn: &mut Conn, ring: &KeyRing, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditRecord>> {
     let query = before(filtered(filter), page)?;
     let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
-    let records = opened(conn, ring, rows)?.into_iter().map(Ok);
+    let records = opened(conn, ring, rows)?.into_iter().map(|record| Ok(record.for_readers()));
     Page::fill(records, page, |record| record.position.to_string())
 }
 
@@ -45,7 +45,7 @@ pub fn piece(
     let query = filtered(filter).filter(audit::position.gt(after).and(audit::position.le(until)));
     let rows: Vec<AuditRow> =
         query.order(audit::position).limit(limit.into()).select(AuditRow::as_select()).load(conn)?;
-    opened(conn, ring, rows)
+    Ok(opened(conn, ring, rows)?.into_iter().map(AuditRecord::for_readers).collect())
 }
 
 pub fn end(conn: &mut Conn) -> Result<i64> {
@@ -72,7 +72,10 @@ fn filtered(filter: &AuditFilter) -> Query {
     let mut query = audit::table.into_boxed();
     match filter.actor {
         Some(ActorFilter::Type(kind)) => query = query.filter(audit::actor_type.eq(kind.as_str())),
-        Some(ActorFilter::Id(id)) => query = query.filter(audit::actor_id.eq(Id::<()>::from_uuid(id))),
+        Some(ActorFilter::Id(id)) => {
+            // Where the actor is not shown, nobody finds the entry by them.
+            query = query.filter(audit::actor_id.eq(Id::<()>::from_uuid(id)).and(audit::action.ne(REPORT_MADE)));
+        }
         None => {}
     }
     if let Some(action) = &filter.action {

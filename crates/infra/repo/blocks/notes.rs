@@ -18,8 +18,10 @@ use crate::{
 
 pub const TEXT: Column = Column::new("user_notes", "text", "id", Under::UserKey);
 
-pub fn one(conn: &mut Conn, ring: &KeyRing, author: UserId, about: UserId) -> Result<Note> {
-    let row = of(conn, author, about)?.ok_or(NOTE_UNKNOWN)?;
+pub fn one(conn: &mut Conn, ring: &KeyRing, ctx: &Ctx, about: UserId) -> Result<Note> {
+    let author = ctx.user()?;
+    let known = super::knows(conn, ctx, about)?;
+    let row = of(conn, author, about)?.filter(|_| known).ok_or(NOTE_UNKNOWN)?;
     let key = user_keys::find(conn, ring, author)?.ok_or_else(|| Error::internal("a note without a key"))?;
     read(row, &key)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use clowder_accounts::profiles::names::have_parts;
 use clowder_core::{Card, Page, PageRequest, Presence, Result, Timestamp, UserId, text};
 use clowder_social::{
     Friend, FriendFilter,
@@ -68,9 +69,12 @@ fn among_all(
         .select((CardRow::as_select(), table::since))
         .load(conn)?;
     let wanted = filter.search.as_deref().map(text::folded);
+    // Of what is sought, nothing may be part of names; then nobody is found.
+    let wanted: Option<Vec<&str>> = wanted.as_deref().map(|wanted| wanted.split(' ').collect());
     let has = |card: &Card| {
-        let within = |text: &str| wanted.as_deref().is_none_or(|wanted| text::folded(text).contains(wanted));
-        within(&card.username) || within(&card.display_name)
+        let Some(wanted) = &wanted else { return true };
+        let (username, shown) = (text::folded(&card.username), text::folded(&card.display_name));
+        wanted != &[""] && have_parts(&[&username, &shown], wanted)
     };
     let found = rows.into_iter().map(|(row, since)| unseen(row.into(), since)).filter(|friend| has(&friend.user));
     let mut found: Vec<Friend> = found.collect();

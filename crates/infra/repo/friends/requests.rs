@@ -1,6 +1,6 @@
 //! Friend requests: made, answered, expired.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use clowder_accounts::{privacy::tombstone, refusals::USER_UNKNOWN};
 use clowder_core::{Card, Ctx, Error, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
@@ -78,14 +78,15 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
         .select(table::decided_at)
         .first(conn)
         .optional()?;
+    // All is asked, whatever the first answer is: whether somebody exists must not show in time.
     let visible = users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?));
+    let visible: bool = diesel::select(self::exists(visible)).get_result(conn)?;
+    // Staff see people who have blocked them, and do not become their friends.
+    let blocked = !blocks::either_way(conn, caller, &[user])?.is_empty();
     let pending = sent.filter(table::status.eq(RequestStatus::Pending.as_str()));
     let pending = pending.filter(table::created_at.gt(ctx.now.minus(OPEN_FOR)));
     Ok(RequestFacts {
-        // Staff see people who have blocked them, and do not become their friends.
-        visible: exists
-            && diesel::select(self::exists(visible)).get_result(conn)?
-            && blocks::either_way(conn, caller, &[user])?.is_empty(),
+        visible: exists && visible && !blocked,
         friends: are_friends(conn, caller, user)?,
         asked: open(caller, user).first::<FriendRequestId>(conn).optional()?.is_some(),
         theirs: open(user, caller).first(conn).optional()?,
@@ -189,30 +190,18 @@ fn end(tx: &mut Tx<'_>, ctx: &Ctx, row: FriendRequestRow, status: RequestStatus)
     Ok(Change::of(&view(tx.conn, row)?))
 }
 
-/// Who has asked the viewer, and whom the viewer has asked.
-pub fn open_with(
-    conn: &mut Conn,
-    viewer: UserId,
-    now: Timestamp,
-    ids: &[UserId],
-) -> Result<(HashSet<UserId>, HashSet<UserId>)> {
-    let with = table::from_id.eq(viewer).and(table::to_id.eq_any(ids));
-    let with = with.or(table::to_id.eq(viewer).and(table::from_id.eq_any(ids)));
-    let rows: Vec<(UserId, UserId)> = table::table
-        .filter(with)
-        .filter(table::status.eq(RequestStatus::Pending.as_str()))
-        .filter(table::created_at.gt(now.minus(OPEN_FOR)))
-        .select((table::from_id, table::to_id))
-        .load(conn)?;
-    let (incoming, outgoing): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, to)| *to == viewer);
-    Ok((incoming.into_iter().map(|(from, _)| from).collect(), outgoing.into_iter().map(|(_, to)| to).collect()))
-}
-
 /// A request as one of the two sees it.
 pub fn one(conn: &mut Conn, viewer: UserId, id: FriendRequestId) -> Result<FriendRequest> {
     let own = table::table.find(id).filter(table::from_id.eq(viewer).or(table::to_id.eq(viewer)));
     let row: Option<FriendRequestRow> = own.select(FriendRequestRow::as_select()).first(conn).optional()?;
     view(conn, row.ok_or(FRIEND_REQUEST_UNKNOWN)?)
+}
+
+/// The same for somebody who repeats the call that made it: after a block there is nothing to see, as after an erasure.
+pub fn again(conn: &mut Conn, viewer: UserId, id: FriendRequestId) -> Result<FriendRequest> {
+    let request = one(conn, viewer, id)?;
+    let blocked = blocks::either_way(conn, viewer, &[request.from.id, request.to.id])?;
+    if blocked.is_empty() { Ok(request) } else { Err(FRIEND_REQUEST_UNKNOWN.into()) }
 }
 
 fn view(conn: &mut Conn, row: FriendRequestRow) -> Result<FriendRequest> {

@@ -8,7 +8,7 @@ use clowder_social::{
     FriendSuggestion,
     friends::{
         RequestStatus,
-        policy::{MOST_DISMISSED, MOST_FRIENDS},
+        policy::{MOST_DISMISSED, MOST_FRIENDS, may_dismiss},
         refusals::DISMISSED_LIMIT,
         suggest::{self, FRIENDS, LOOKED_AT},
     },
@@ -36,9 +36,11 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
         .limit(MOST_FRIENDS)
         .select(table::friend_id)
         .load(conn)?;
-    let latest = &friends[..friends.len().min(FRIENDS)];
-    let hiding = people::hiding(conn, by, FieldGroup::FriendsList, latest)?;
-    let shown: Vec<_> = latest.iter().copied().filter(|friend| !hiding.contains(friend)).collect();
+    let latest = friends.iter().take(FRIENDS).copied();
+    let visible = users::table.filter(users::id.eq_any(latest)).filter(people::visible_to(by)).order(users::id);
+    let visible: Vec<UserId> = visible.select(users::id).load(conn)?;
+    let hiding = people::hiding(conn, by, FieldGroup::FriendsList, &visible)?;
+    let shown: Vec<_> = visible.into_iter().filter(|friend| !hiding.contains(friend)).collect();
     let lists = counts(conn, &shown)?;
     let looked_at = suggest::look_at(lists.into_iter().collect());
     let theirs: Vec<UserId> =
@@ -74,12 +76,12 @@ fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<Us
 
 pub fn dismiss(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let caller = ctx.user()?;
-    // Nobody is suggested to themselves.
-    if caller == user {
-        return Err(USER_UNKNOWN.into());
-    }
+    may_dismiss(caller, user)?;
     let visible = exists(users::table.find(user).filter(people::visible_to(Viewer::of(ctx)?)));
-    if !lock_both(tx, caller, user)? || !diesel::select(visible).get_result(tx.conn)? {
+    let present = lock_both(tx, caller, user)?;
+    // Asked in any case: whether somebody exists must not show in time.
+    let visible: bool = diesel::select(visible).get_result(tx.conn)?;
+    if !present || !visible {
         return Err(USER_UNKNOWN.into());
     }
     let own = dismissed::table.filter(dismissed::user_id.eq(caller));

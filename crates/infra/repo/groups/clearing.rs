@@ -1,24 +1,37 @@
 //! Takes a deleted group apart, in pieces whose size does not depend on the group's.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    ChatId, Ctx, Result, Topic, UserId, Word,
+    ChatId, Ctx, Id, NewJob, Result, Topic, UserId, Word,
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_social::groups::{Change, GROUP, GroupId, Standing, change::Deleted};
+use clowder_social::groups::{
+    Change, Deletion, GROUP, GroupId, Standing, change::Deleted, model::DeletionStatus, refusals::DELETION_UNKNOWN,
+};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Repo, db::Tx, dialect, journal, messaging::membership},
+    super::{
+        Repo,
+        db::Tx,
+        dialect::{self, Conn},
+        jobs, journal,
+        messaging::membership,
+        upkeep::forget,
+    },
     told::{Told, tell},
 };
-use crate::domains::groups::{group_links, group_people, groups};
+use crate::domains::groups::{group_attempts, group_deletions as deletions, group_links, group_people, groups};
 
 /// How many rows are deleted in one piece.
 const PIECE: i64 = 200;
+/// How many pieces a deletion does before it is answered: enough for a group of one piece of members.
+const AT_ONCE: usize = 12;
+/// How long it is known that a deletion has ended.
+const KNOWN_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// What is left of a deleted group.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,7 +61,7 @@ impl Worker for Clearer {
         let Clear { group } = job.read()?;
         loop {
             let caller = ctx.clone();
-            if !self.0.db.write(move |tx| piece(tx, &caller, group)).await? {
+            if !self.0.db.write(move |tx| next(tx, &caller, group)).await? {
                 return Ok(());
             }
         }
@@ -60,11 +73,62 @@ impl Worker for Clearer {
     }
 }
 
-/// First the people, so that nobody writes in the chat any more, then everything else; false when it is done.
-fn piece(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<bool> {
+/// Lets a job clear a deleted group.
+pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
+    jobs::order(tx, ctx, &NewJob::new(&Clear { group }, ctx.now)?.keyed(format!("group.clear {group}")))?;
+    Ok(())
+}
+
+/// Clears a group that had so many members, if it is small; whether nothing is left.
+pub fn at_once(tx: &mut Tx<'_>, group: GroupId, members: i64, told: &mut Vec<Told>) -> Result<bool> {
+    if members > tx.services.options.groups.at_once {
+        return Ok(false);
+    }
+    for _ in 0..AT_ONCE {
+        match piece(tx, group)? {
+            Some(some) => told.extend(some),
+            None => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+/// Clears the next piece of a deleted group; false when nothing is left.
+fn next(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<bool> {
+    if let Some(told) = piece(tx, group)? {
+        tell(tx, ctx, &told)?;
+        return Ok(true);
+    }
+    let running = deletions::table.find(group).filter(deletions::finished_at.is_null());
+    diesel::update(running).set(deletions::finished_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(false)
+}
+
+/// How far the deletion that somebody began has come.
+pub fn deletion(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<Deletion> {
+    let own = deletions::table.find(group).filter(deletions::user_id.eq(viewer));
+    let own = own.select((deletions::members, deletions::finished_at.is_not_null())).first(conn).optional()?;
+    let (members, is_done): (i64, bool) = own.ok_or(DELETION_UNKNOWN)?;
+    if is_done {
+        return Ok(Deletion { group_id: group, status: DeletionStatus::Done, progress: 1.0 });
+    }
+    let left = groups::table.find(group).select(groups::member_count).first::<i64>(conn).optional()?.unwrap_or(0);
+    // The messages come last.
+    let progress = (members - left) as f64 / (members + 1) as f64;
+    Ok(Deletion { group_id: group, status: DeletionStatus::Running, progress: progress.clamp(0.0, 1.0) })
+}
+
+/// Forgets deletions that ended long ago.
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let past = ctx.now.minus(KNOWN_FOR);
+    Ok(forget!(tx, deletions by group_id: GroupId, deletions::finished_at.le(past)))
+}
+
+/// First the people, so that nobody writes in the chat any more, then everything else; `None` when nothing is left.
+fn piece(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Vec<Told>>> {
     dialect::groups::lock_group(tx.conn, group)?;
     let deleted = groups::table.find(group).filter(groups::deleted_at.is_not_null()).select(groups::chat_id);
-    let Some(chat) = deleted.first::<ChatId>(tx.conn).optional()? else { return Ok(false) };
+    let Some(chat) = deleted.first::<ChatId>(tx.conn).optional()? else { return Ok(None) };
     let of_group = group_people::table.filter(group_people::group_id.eq(group));
     let members: Vec<UserId> = of_group
         .filter(group_people::status.eq(Standing::Member.as_str()))
@@ -73,22 +137,27 @@ fn piece(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<bool> {
         .select(group_people::user_id)
         .load(tx.conn)?;
     if !members.is_empty() {
-        let told = take_out(tx, group, chat, &members)?;
-        tell(tx, ctx, &told)?;
-        return Ok(true);
+        return take_out(tx, group, chat, &members).map(Some);
     }
     let others: Vec<UserId> = of_group.limit(PIECE).select(group_people::user_id).load(tx.conn)?;
     if !others.is_empty() {
         diesel::delete(of_group.filter(group_people::user_id.eq_any(others))).execute(tx.conn)?;
-        return Ok(true);
+        tx.deleted_text = true;
+        return Ok(Some(Vec::new()));
+    }
+    let attempts = group_attempts::table.filter(group_attempts::group_id.eq(group)).limit(PIECE);
+    let attempts: Vec<Id<()>> = attempts.select(group_attempts::id).load(tx.conn)?;
+    if !attempts.is_empty() {
+        diesel::delete(group_attempts::table.filter(group_attempts::id.eq_any(attempts))).execute(tx.conn)?;
+        return Ok(Some(Vec::new()));
     }
     if membership::clear(tx, chat)? > 0 || journal::clear_topic(tx, Topic::new(GROUP, group), PIECE)? > 0 {
-        return Ok(true);
+        return Ok(Some(Vec::new()));
     }
     diesel::delete(group_links::table.filter(group_links::group_id.eq(group))).execute(tx.conn)?;
     diesel::delete(groups::table.find(group)).execute(tx.conn)?;
     membership::delete(tx, chat)?;
-    Ok(false)
+    Ok(None)
 }
 
 /// Takes members out of a deleted group and out of its chat.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{Ctx, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::groups::{
-    Change, GroupId, Invite, InviteId, Invited, Joined, NewGroupInvite, Standing,
+    Change, GroupId, Invite, InviteId, Invited, Joined, NewGroupInvite, Preview, Standing,
     change::Invitation,
     model::Code,
-    policy::{self, InviteFacts, Place},
-    refusals::{GROUP_UNKNOWN, INVITE_GONE, INVITE_UNKNOWN},
+    policy::{self, InviteFacts, Known, Place},
+    refusals::{GROUP_BANNED, GROUP_UNKNOWN, INVITE_GONE, INVITE_UNKNOWN},
 };
 use diesel::{dsl::count_star, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -23,10 +23,11 @@ use super::{
         people::{Viewer, visible_to},
         upkeep::forget,
     },
+    attempts::{self, Kind},
     people::come_in,
     read,
-    told::{Told, tell},
-    writes::{self, Held, hold, hold_any, put},
+    told::{Told, staff, tell},
+    writes::{self, Entry, Held, hold, hold_any, put},
 };
 use crate::{
     domains::{
@@ -67,9 +68,10 @@ impl Stored {
             None => None,
         };
         let invited = group_people::group_id.eq(group).and(group_people::status.eq(Standing::Invited.as_str()));
-        let invited = group_people::table.filter(invited).filter(group_people::user_id.eq_any(&new.user_ids));
+        let wanted = new.user_ids.as_deref().unwrap_or_default();
+        let invited = group_people::table.filter(invited).filter(group_people::user_id.eq_any(wanted));
         let invited: Vec<UserId> = invited.select(group_people::user_id).load(tx.conn)?;
-        let user_ids = new.user_ids.iter().filter(|user| invited.contains(user)).copied().collect();
+        let user_ids = wanted.iter().filter(|user| invited.contains(user)).copied().collect();
         Ok(Invited { user_ids, link, code: self.code })
     }
 }
@@ -79,34 +81,56 @@ fn load(conn: &mut Conn, id: InviteId) -> Result<Option<LinkRow>> {
 }
 
 pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, new: &NewGroupInvite) -> Result<Invited> {
-    let held = hold(tx, ctx, group, &new.user_ids)?;
+    let held = hold(tx, ctx, group, new.user_ids.as_deref().unwrap_or_default())?;
     policy::may_admit(held.place)?;
-    if new.user_ids.is_empty() { make_link(tx, ctx, &held, new) } else { invite_people(tx, ctx, &held, new) }
+    match &new.user_ids {
+        Some(wanted) => invite_people(tx, ctx, &held, wanted),
+        None => make_link(tx, ctx, &held, new),
+    }
 }
 
-fn invite_people(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) -> Result<Invited> {
-    let group = held.row.id;
+fn invite_people(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, wanted: &[UserId]) -> Result<Invited> {
+    let (group, inviter) = (held.row.id, held.caller);
     let seen: Vec<UserId> = users::table
-        .filter(users::id.eq_any(&new.user_ids))
+        .filter(users::id.eq_any(wanted))
         .filter(visible_to(Viewer::of(ctx)?))
         .select(users::id)
         .load(tx.conn)?;
     // Staff see people who have blocked them, and do not invite them.
-    let blocked = blocks::either_way(tx.conn, ctx.user()?, &seen)?;
+    let blocked = blocks::either_way(tx.conn, inviter, &seen)?;
     let seen: Vec<UserId> = seen.into_iter().filter(|user| !blocked.contains(user)).collect();
     let rows: Vec<PersonRow> = group_people::table
-        .filter(group_people::group_id.eq(group).and(group_people::user_id.eq_any(&new.user_ids)))
+        .filter(group_people::group_id.eq(group).and(group_people::user_id.eq_any(wanted)))
         .select(PersonRow::as_select())
         .load(tx.conn)?;
-    let place = |user: &UserId| rows.iter().find(|row| row.user_id == *user).map_or(Ok(Place::NONE), PersonRow::place);
-    let people = seen.iter().map(|user| Ok((*user, place(user)?))).collect::<Result<_>>()?;
-    let invited = writes::count(tx.conn, group, Standing::Invited)?;
-    let user_ids = policy::invite(new, &InviteFacts { people, invited })?;
-    let invitation = Invitation { group_id: group, invited_by: held.caller };
+    let place =
+        |user: &UserId| rows.iter().find(|row| row.user_id == *user).map_or(Ok(Place::NONE), |row| row.place(ctx.now));
+    let declined = attempts::last_refused(tx.conn, Kind::Invitation, group, &seen)?;
+    let today = attempts::invited_each(tx.conn, ctx, inviter, &seen)?;
+    let known = |user: &UserId| -> Result<Known> {
+        let today = today.get(user).copied().unwrap_or(0);
+        Ok(Known { place: place(user)?, declined_at: declined.get(user).copied(), today })
+    };
+    let people: Vec<(UserId, Known)> = seen.iter().map(|user| Ok((*user, known(user)?))).collect::<Result<_>>()?;
+    let facts = InviteFacts {
+        inviter,
+        invited: writes::count(tx.conn, ctx.now, group, Standing::Invited)?,
+        today: attempts::invited_today(tx.conn, ctx, inviter)?,
+        people,
+    };
+    let user_ids = policy::invite(ctx.now, wanted, &facts)?;
+    let asked = |user: &UserId| {
+        facts.people.iter().any(|(id, known)| id == user && known.place.standing == Some(Standing::Pending))
+    };
+    attempts::note(tx.conn, ctx, Kind::Invitation, group, &user_ids, inviter)?;
+    let staff = staff(tx.conn, group, &[])?;
     let mut told = Vec::new();
     for user in &user_ids {
-        put(tx.conn, ctx, group, *user, Place::of(Standing::Invited))?;
-        told.push(Told::Group(Change::Invited(*user, invitation)));
+        put(tx.conn, ctx, group, *user, Entry { invited_by: Some(inviter), ..Place::of(Standing::Invited).into() })?;
+        let invitation = Invitation { group_id: group, user_id: *user, invited_by: inviter };
+        // Whoever asked disappears from the list of requests.
+        let to = staff.iter().filter(|_| asked(user)).chain([user]);
+        told.extend(to.map(|to| Told::Group(Change::Invited(*to, invitation))));
     }
     tell(tx, ctx, &told)?;
     Ok(Invited { user_ids, link: None, code: None })
@@ -144,8 +168,14 @@ fn make_link(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) -> R
     Ok(Invited { user_ids: Vec::new(), link: Some(link), code: Some(code) })
 }
 
-pub fn list(conn: &mut Conn, viewer: UserId, group: GroupId, page: &PageRequest) -> Result<Page<Invite>> {
-    let (_, place) = read::seen(conn, viewer, group)?;
+pub fn list(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    group: GroupId,
+    page: &PageRequest,
+) -> Result<Page<Invite>> {
+    let (_, place) = read::seen(conn, now, viewer, group)?;
     policy::may_admit(place)?;
     let mut found = table::table
         .filter(table::group_id.eq(group))
@@ -170,10 +200,38 @@ pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, invite: InviteId) -> R
     Ok(())
 }
 
-pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Joined> {
+/// The link with this code, and its group.
+fn find(conn: &mut Conn, code: &Code) -> Result<(InviteId, GroupId)> {
     let hash = sha256(code.expose().as_bytes()).to_vec();
     let found = table::table.filter(table::code_hash.eq(hash)).select((table::id, table::group_id));
-    let (id, group): (InviteId, GroupId) = found.first(tx.conn).optional()?.ok_or(INVITE_UNKNOWN)?;
+    Ok(found.first(conn).optional()?.ok_or(INVITE_UNKNOWN)?)
+}
+
+/// What whoever has the code would join.
+pub fn preview(conn: &mut Conn, now: Timestamp, viewer: UserId, code: &Code) -> Result<Preview> {
+    let (id, group) = find(conn, code)?;
+    let row = read::row(conn, group)?.ok_or(INVITE_GONE)?;
+    let place = read::place(conn, now, group, viewer)?;
+    if place.standing == Some(Standing::Banned) {
+        return Err(GROUP_BANNED.into());
+    }
+    let link = load(conn, id)?.ok_or(INVITE_UNKNOWN)?;
+    if !place.is_member() {
+        policy::is_open(now, link.facts())?;
+    }
+    Ok(Preview {
+        visibility: row.visibility()?,
+        group_id: row.id,
+        name: row.name,
+        description: row.description,
+        member_count: row.member_count,
+        my_role: place.shown(),
+        expires_at: link.expires_at,
+    })
+}
+
+pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Joined> {
+    let (id, group) = find(tx.conn, code)?;
     // The lock of the group orders everybody who uses the link.
     let held = hold_any(tx, ctx, group, &[]).map_err(|error| match error {
         clowder_core::Error::Refused(GROUP_UNKNOWN) => INVITE_GONE.into(),

@@ -1,20 +1,24 @@
 //! Who comes, who goes, and who does what.
 
 use clowder_core::{Ctx, Result, UserId, Word};
-use clowder_social::groups::{
-    Change, GroupId, Joined, Member, Role, Standing,
-    change::{Asked, Decision, Removed},
-    model::Verb,
-    policy::{self, MOST_STAFF_TOLD, Place, Way},
-    refusals::{MEMBER_UNKNOWN, REQUEST_UNKNOWN},
+use clowder_social::{
+    Prose,
+    groups::{
+        Change, GroupId, Joined, Member, NewGroupBan, Role, Standing,
+        change::{Asked, Decided, Removed, Unwanted},
+        model::Verb,
+        policy::{self, Place, Way},
+        refusals::{MEMBER_UNKNOWN, REQUEST_UNKNOWN},
+    },
 };
 use diesel::prelude::*;
 
 use super::{
-    super::{cards::Cards, db::Tx, dialect::Conn, messaging::membership},
+    super::{blocks, cards::Cards, db::Tx, dialect::Conn, messaging::membership},
+    attempts::{self, Kind},
     read,
-    told::{Told, about_member, tell},
-    writes::{self, Held, enter, hold, is_there, put},
+    told::{Told, about_member, staff, tell},
+    writes::{self, Entry, Held, enter, forget, hold, is_there, put},
 };
 use crate::domains::groups::{GroupRow, PersonRow, group_people, groups};
 
@@ -27,40 +31,29 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Joined> {
 pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, held: Held, by_link: bool) -> Result<Joined> {
     let Held { caller, row, place } = held;
     let (group, room) = (row.id, writes::room(tx, &row, caller)?);
-    let open = writes::count(tx.conn, group, Standing::Pending)?;
-    let way = policy::join(row.visibility()?, place, by_link, room, open)?;
+    let way = policy::join(row.visibility()?, place, by_link, room)?;
     match way {
         Way::Stay if place.is_member() => Ok(Joined::Already(row.group(place)?)),
         Way::Stay => Ok(Joined::Asked(row.group(place)?)),
         Way::Enter => {
             let told = enter(tx, ctx, &row, caller, Role::Member)?;
             tell(tx, ctx, &told)?;
-            Ok(Joined::New(read::one(tx.conn, caller, group)?))
+            Ok(Joined::New(read::one(tx.conn, ctx.now, caller, group)?))
         }
         Way::Ask => {
-            put(tx.conn, ctx, group, caller, Place::of(Standing::Pending))?;
+            policy::may_ask(ctx.now, attempts::ask_facts(tx.conn, ctx, group, caller)?)?;
+            put(tx.conn, ctx, group, caller, Place::of(Standing::Pending).into())?;
+            attempts::note(tx.conn, ctx, Kind::Request, group, &[caller], caller)?;
             let asked = Asked { group_id: group, user_id: caller };
-            let staff = staff(tx.conn, group)?.into_iter().map(|user| Told::Group(Change::Requested(user, asked)));
-            tell(tx, ctx, &staff.collect::<Vec<_>>())?;
+            let staff = staff(tx.conn, group, &[])?;
+            // Nobody hears of a request across a block; others decide, or whoever looks at the list.
+            let blocked = blocks::either_way(tx.conn, caller, &staff)?;
+            let staff = staff.into_iter().filter(|user| !blocked.contains(user));
+            let told: Vec<_> = staff.map(|user| Told::Group(Change::Requested(user, asked))).collect();
+            tell(tx, ctx, &told)?;
             Ok(Joined::Asked(row.group(Place::of(Standing::Pending))?))
         }
     }
-}
-
-/// Who decides: the owner and the longest-serving of the others.
-fn staff(conn: &mut Conn, group: GroupId) -> Result<Vec<UserId>> {
-    let mut staff = Vec::new();
-    for role in [Role::Owner, Role::Admin, Role::Moderator] {
-        let some = group_people::group_id.eq(group).and(group_people::role.eq(role.as_str()));
-        let some: Vec<UserId> = group_people::table
-            .filter(some)
-            .order((group_people::since, group_people::user_id))
-            .limit(MOST_STAFF_TOLD - staff.len() as i64)
-            .select(group_people::user_id)
-            .load(conn)?;
-        staff.extend(some);
-    }
-    Ok(staff)
 }
 
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
@@ -69,17 +62,22 @@ pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
     match place.standing {
         Some(Standing::Member) => {
             let told = take_out(tx, &row, caller, caller)?;
-            forget(tx.conn, group, caller)?;
+            forget(tx, group, caller)?;
             tell(tx, ctx, &told)
         }
-        Some(Standing::Pending | Standing::Invited) => forget(tx.conn, group, caller),
+        Some(Standing::Pending) => {
+            forget(tx, group, caller)?;
+            let told = attempts::decided(tx.conn, group, caller, Decided::Cancel)?;
+            tell(tx, ctx, &told)
+        }
+        Some(Standing::Invited) => {
+            forget(tx, group, caller)?;
+            attempts::refused(tx.conn, ctx, Kind::Invitation, group, caller)?;
+            let told = attempts::uninvited(tx.conn, group, caller, Unwanted::Declined)?;
+            tell(tx, ctx, &told)
+        }
         Some(Standing::Banned) | None => Ok(()),
     }
-}
-
-fn forget(conn: &mut Conn, group: GroupId, user: UserId) -> Result<()> {
-    diesel::delete(group_people::table.find((group, user))).execute(conn)?;
-    Ok(())
 }
 
 /// Takes a member out of the count and the chat of a held group; their row is the caller's business.
@@ -96,61 +94,82 @@ pub fn take_out(tx: &mut Tx<'_>, row: &GroupRow, user: UserId, by: UserId) -> Re
 
 pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: Role) -> Result<Member> {
     let held = hold(tx, ctx, group, &[user])?;
-    let target = read::place(tx.conn, group, user)?;
+    let target = read::place(tx.conn, ctx.now, group, user)?;
     policy::may_set_role(held.place, target, role)?;
     if target.role != Some(role) {
         let told = writes::set_role(tx, &held.row, user, role)?;
         tell(tx, ctx, &told)?;
     }
     let row: PersonRow = group_people::table.find((group, user)).select(PersonRow::as_select()).first(tx.conn)?;
-    read::member(&row, Cards::of(tx.conn, None, [user])?.card(user)?)
+    read::member(ctx.now, &row, Cards::of(tx.conn, None, [user])?.card(user)?)
 }
 
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
     let Held { caller, row, place } = hold(tx, ctx, group, &[user])?;
-    let target = read::place(tx.conn, group, user)?;
+    let target = read::place(tx.conn, ctx.now, group, user)?;
     if user == caller && target.is_member() {
         policy::may_leave(place)?;
     } else {
         policy::may_remove(place, target)?;
     }
-    let told = if target.is_member() { take_out(tx, &row, user, caller)? } else { Vec::new() };
-    forget(tx.conn, group, user)?;
+    // It is a member or somebody who is invited.
+    let told = match target.is_member() {
+        true => take_out(tx, &row, user, caller)?,
+        false => attempts::uninvited(tx.conn, group, user, Unwanted::Withdrawn)?,
+    };
+    forget(tx, group, user)?;
     tell(tx, ctx, &told)
 }
 
 pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, action: Verb) -> Result<()> {
     let held = hold(tx, ctx, group, &[user])?;
     policy::may_admit(held.place)?;
-    if read::place(tx.conn, group, user)?.standing != Some(Standing::Pending) {
+    if read::place(tx.conn, ctx.now, group, user)?.standing != Some(Standing::Pending) {
         return Err(REQUEST_UNKNOWN.into());
     }
-    let mut told = vec![Told::Group(Change::Decided(Decision { group_id: group, user_id: user, action }))];
     match action {
         Verb::Approve => {
             policy::fits(writes::room(tx, &held.row, user)?)?;
+            let mut told = attempts::decided(tx.conn, group, user, Decided::Approve)?;
             told.extend(enter(tx, ctx, &held.row, user, Role::Member)?);
+            tell(tx, ctx, &told)
         }
-        Verb::Reject => forget(tx.conn, group, user)?,
+        Verb::Reject => {
+            forget(tx, group, user)?;
+            attempts::refused(tx.conn, ctx, Kind::Request, group, user)?;
+            let told = attempts::decided(tx.conn, group, user, Decided::Reject)?;
+            tell(tx, ctx, &told)
+        }
     }
-    tell(tx, ctx, &told)
 }
 
-pub fn ban(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
+pub fn ban(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, new: NewGroupBan) -> Result<()> {
     let Held { caller, row, place } = hold(tx, ctx, group, &[user])?;
-    let target = read::place(tx.conn, group, user)?;
-    let bans = writes::count(tx.conn, group, Standing::Banned)?;
+    let target = read::place(tx.conn, ctx.now, group, user)?;
+    let bans = writes::count(tx.conn, ctx.now, group, Standing::Banned)?;
     policy::may_ban(place, target, bans)?;
     // Whoever has nothing to do with the group must be somebody whom the caller can know.
     let is_known = target.standing.is_some() || is_visible(tx.conn, ctx, user)?;
     if !is_known || !is_there(tx.conn, user)? {
         return Err(MEMBER_UNKNOWN.into());
     }
-    if target.standing == Some(Standing::Banned) {
-        return Ok(());
-    }
-    let told = if target.is_member() { take_out(tx, &row, user, caller)? } else { Vec::new() };
-    put(tx.conn, ctx, group, user, Place::of(Standing::Banned))?;
+    let reason = new.reason.map(Prose::into_string);
+    let told = match target.standing {
+        Some(Standing::Banned) => {
+            if let Some(reason) = reason {
+                let one = group_people::table.find((group, user));
+                diesel::update(one).set(group_people::reason.eq(reason)).execute(tx.conn)?;
+                tx.deleted_text = true;
+            }
+            return Ok(());
+        }
+        Some(Standing::Member) => take_out(tx, &row, user, caller)?,
+        // They learn that they are banned only if they try again.
+        Some(Standing::Pending) => attempts::decided(tx.conn, group, user, Decided::Reject)?,
+        Some(Standing::Invited) => attempts::uninvited(tx.conn, group, user, Unwanted::Withdrawn)?,
+        None => Vec::new(),
+    };
+    put(tx.conn, ctx, group, user, Entry { reason, ..Place::of(Standing::Banned).into() })?;
     tell(tx, ctx, &told)
 }
 
@@ -165,6 +184,6 @@ pub fn unban(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result
     let held = hold(tx, ctx, group, &[user])?;
     policy::may_admit(held.place)?;
     let banned = group_people::table.find((group, user)).filter(group_people::status.eq(Standing::Banned.as_str()));
-    diesel::delete(banned).execute(tx.conn)?;
+    tx.deleted_text |= diesel::delete(banned).execute(tx.conn)? > 0;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Somebody's groups: exported, and left when they are erased.
 
-use clowder_core::{Ctx, Result, UserId, Word};
+use clowder_core::{Ctx, Id, Result, UserId, Word};
 use clowder_social::groups::{GroupId, GroupVisibility, Invite, InviteId, Role, Standing, policy::may_see};
 use diesel::prelude::*;
 use serde_json::json;
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domains::{
         accounts::users,
-        groups::{LinkRow, PersonRow, group_links, group_people, groups},
+        groups::{LinkRow, PersonRow, group_attempts as attempts, group_deletions, group_links, group_people, groups},
     },
     privacy::erased,
 };
@@ -29,7 +29,15 @@ use crate::{
 pub const PARTS: &[Part] = &[Part {
     name: "groups",
     phase: Phase::Content,
-    references: &[erased("group_links", "created_by"), erased("group_people", "user_id"), erased("groups", "owner_id")],
+    references: &[
+        erased("group_attempts", "by_id"),
+        erased("group_attempts", "user_id"),
+        erased("group_deletions", "user_id"),
+        erased("group_links", "created_by"),
+        erased("group_people", "invited_by"),
+        erased("group_people", "user_id"),
+        erased("groups", "owner_id"),
+    ],
     files: &[
         File {
             name: "groups.json",
@@ -59,8 +67,8 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
         .load(conn)?;
     let last = rows.last().map(|(id, ..)| *id);
     let item = |(id, name, visibility, row): (GroupId, String, String, PersonRow)| -> Result<_> {
-        // Whoever is banned from a secret group does not learn what it is.
-        let name = may_see(GroupVisibility::parse_word(&visibility)?, row.place()?).then_some(name);
+        // Whoever is banned from a secret group does not learn what it is. When an invitation expires is no matter here.
+        let name = may_see(GroupVisibility::parse_word(&visibility)?, row.place(row.since)?).then_some(name);
         Ok(json!({"group_id": id, "name": name, "status": row.status, "role": row.role, "since": row.since}))
     };
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
@@ -96,12 +104,48 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
     if !others.is_empty() {
         let some = group_people::user_id.eq(user).and(group_people::group_id.eq_any(others));
         let rows = diesel::delete(group_people::table.filter(some)).execute(tx.conn)?;
+        tx.deleted_text = true;
         return Ok(EraseStep { rows: rows as u64, next: again });
     }
+    let rows = forget_attempts(tx, user)?;
+    if rows > 0 {
+        return Ok(EraseStep { rows, next: again });
+    }
+    diesel::delete(group_deletions::table.filter(group_deletions::user_id.eq(user))).execute(tx.conn)?;
     let links = group_links::table.filter(group_links::created_by.eq(user)).limit(ROWS).select(group_links::id);
     let links: Vec<InviteId> = links.load(tx.conn)?;
     let rows = diesel::delete(group_links::table.filter(group_links::id.eq_any(&links))).execute(tx.conn)?;
     Ok(EraseStep { rows: rows as u64, next: again.filter(|_| !links.is_empty()) })
+}
+
+/// Some of their attempts and invitations: theirs go, and of whom they invited only that somebody did stays.
+fn forget_attempts(tx: &mut Tx<'_>, user: UserId) -> Result<u64> {
+    let ids: Vec<Id<()>> = attempts::table
+        .filter(attempts::user_id.eq(user))
+        .order(attempts::id)
+        .limit(ROWS)
+        .select(attempts::id)
+        .load(tx.conn)?;
+    let mut rows = diesel::delete(attempts::table.filter(attempts::id.eq_any(ids))).execute(tx.conn)?;
+    let made: Vec<Id<()>> = attempts::table
+        .filter(attempts::by_id.eq(user))
+        .order(attempts::id)
+        .limit(ROWS)
+        .select(attempts::id)
+        .load(tx.conn)?;
+    let made = attempts::table.filter(attempts::id.eq_any(made));
+    rows += diesel::update(made).set(attempts::by_id.eq(None::<UserId>)).execute(tx.conn)?;
+    let invited: Vec<(GroupId, UserId)> = group_people::table
+        .filter(group_people::invited_by.eq(user))
+        .order((group_people::group_id, group_people::user_id))
+        .limit(ROWS)
+        .select((group_people::group_id, group_people::user_id))
+        .load(tx.conn)?;
+    for one in invited {
+        let one = group_people::table.find(one).filter(group_people::invited_by.eq(user));
+        rows += diesel::update(one).set(group_people::invited_by.eq(None::<UserId>)).execute(tx.conn)?;
+    }
+    Ok(rows as u64)
 }
 
 /// Takes them out of a group. A group that they own goes to the longest-serving of those with the highest role; if nobody
@@ -111,7 +155,7 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, group: GroupId) -> Result<()>
     let Some(row) = read::row(tx.conn, group)? else {
         // It is being deleted anyway.
         let chat = groups::table.find(group).select(groups::chat_id).first(tx.conn)?;
-        let is_member = read::place(tx.conn, group, user)?.is_member();
+        let is_member = read::place(tx.conn, ctx.now, group, user)?.is_member();
         let told = if is_member { clearing::take_out(tx, group, chat, &[user])? } else { Vec::new() };
         return tell(tx, ctx, &told);
     };
@@ -119,6 +163,7 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, group: GroupId) -> Result<()>
     if row.owner_id == Some(user) {
         let Some(heir) = heir(tx.conn, group, user)? else {
             let told = close(tx, ctx, &row, user)?;
+            clearing::order(tx, ctx, group)?;
             return tell(tx, ctx, &told);
         };
         diesel::update(group_people::table.find((group, user)))

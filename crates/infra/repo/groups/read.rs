@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Card, Id, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{Card, ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word, sql::Uid};
 use clowder_social::groups::{
-    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Standing,
-    policy::{Place, may_list, may_see},
+    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Standing,
+    policy::{OPEN_FOR, Place, may_list, may_see},
     refusals::GROUP_UNKNOWN,
     search::{end_of, words},
 };
@@ -16,7 +16,7 @@ use diesel::{
 };
 
 use super::super::{
-    dialect::Conn,
+    dialect::{Backend, Conn},
     domains::Followed,
     fragment::Fragment,
     people::{self, Viewer},
@@ -45,30 +45,42 @@ pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
     Ok(one.select(GroupRow::as_select()).first(conn).optional()?)
 }
 
-pub fn place(conn: &mut Conn, group: GroupId, user: UserId) -> Result<Place> {
+/// The groups whose chats these are.
+pub fn of_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<HashMap<ChatId, GroupId>> {
+    let found = groups::table.filter(groups::chat_id.eq_any(ids)).select((groups::chat_id, groups::id));
+    Ok(found.load::<(ChatId, GroupId)>(conn)?.into_iter().collect())
+}
+
+pub fn place(conn: &mut Conn, now: Timestamp, group: GroupId, user: UserId) -> Result<Place> {
     let row = group_people::table.find((group, user)).select(PersonRow::as_select()).first(conn).optional()?;
-    row.map_or(Ok(Place::NONE), |row: PersonRow| row.place())
+    row.map_or(Ok(Place::NONE), |row: PersonRow| row.place(now))
 }
 
 /// A group that the viewer may see, and their place in it.
-pub fn seen(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<(GroupRow, Place)> {
+pub fn seen(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> Result<(GroupRow, Place)> {
     let row = row(conn, group)?.ok_or(GROUP_UNKNOWN)?;
-    let place = place(conn, group, viewer)?;
+    let place = place(conn, now, group, viewer)?;
     if may_see(row.visibility()?, place) { Ok((row, place)) } else { Err(GROUP_UNKNOWN.into()) }
 }
 
-pub fn one(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<Group> {
-    let (row, place) = seen(conn, viewer, group)?;
+pub fn one(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> Result<Group> {
+    let (row, place) = seen(conn, now, viewer, group)?;
     row.group(place)
 }
 
-pub fn list(conn: &mut Conn, viewer: UserId, filter: &GroupFilter, page: &PageRequest) -> Result<Page<Group>> {
+pub fn list(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    filter: &GroupFilter,
+    page: &PageRequest,
+) -> Result<Page<Group>> {
     if let Some(search) = &filter.search {
-        return find(conn, viewer, search, filter.mine, page);
+        return find(conn, now, viewer, search, filter, page);
     }
     let after: Option<GroupId> = page.id()?;
-    let mut rows = own(conn, viewer, filter.mine, after, page.fetch())?;
-    if !filter.mine {
+    let mut rows = own(conn, now, viewer, filter, after, page.fetch())?;
+    if !is_own(filter) {
         // Those that everybody finds, and the viewer's secret ones: two indexes, merged.
         let mut query = groups::table
             .order(groups::id.desc())
@@ -83,28 +95,61 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &GroupFilter, page: &PageRe
         rows.sort_by_key(|row| std::cmp::Reverse(row.id));
         rows.truncate(usize::try_from(page.fetch()).unwrap_or(usize::MAX));
     }
-    let views = views(conn, viewer, rows)?;
+    let views = views(conn, now, viewer, rows)?;
     Page::fill(views, page, |group: &Group| group.id.to_string())
 }
 
-/// The viewer's groups: all of them that they are in, or the secret ones that they may see.
-fn own(conn: &mut Conn, viewer: UserId, mine: bool, after: Option<GroupId>, limit: i64) -> Result<Vec<GroupRow>> {
-    let mut query = group_people::table
-        .inner_join(groups::table)
-        .filter(group_people::user_id.eq(viewer).and(groups::deleted_at.is_null()))
-        .order(group_people::group_id.desc())
+/// Whether only groups are listed in which the viewer has a part.
+fn is_own(filter: &GroupFilter) -> bool {
+    filter.mine || filter.my_role.is_some()
+}
+
+/// The groups that a filter finds because of how the viewer stands to them: those that they are in, those in which they
+/// have the part that is asked for, or those that they may see although they are secret.
+fn concerned<'q>(now: Timestamp, viewer: UserId, filter: &GroupFilter) -> group_people::BoxedQuery<'q, Backend, Uid> {
+    let is = |standing: Standing| group_people::status.eq(standing.as_str());
+    let is_open = group_people::since.gt(now.minus(OPEN_FOR));
+    let mut concerned = group_people::table.select(group_people::group_id).into_boxed();
+    concerned = concerned.filter(group_people::user_id.eq(viewer));
+    if let Some((standing, role)) = filter.my_role.map(Mine::place) {
+        concerned = match role {
+            Some(role) => concerned.filter(group_people::role.eq(role.as_str())),
+            None => concerned.filter(is(standing)).filter(is_open),
+        };
+    }
+    if filter.mine {
+        concerned.filter(is(Standing::Member))
+    } else if filter.my_role.is_none() {
+        concerned.filter(is(Standing::Member).or(is(Standing::Invited).and(is_open)))
+    } else {
+        concerned
+    }
+}
+
+/// The viewer's groups that a filter finds; without one, the secret ones that they may see.
+fn own(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    filter: &GroupFilter,
+    after: Option<GroupId>,
+    limit: i64,
+) -> Result<Vec<GroupRow>> {
+    let mut query = groups::table
+        .filter(groups::id.eq_any(concerned(now, viewer, filter)))
+        .filter(groups::deleted_at.is_null())
+        .order(groups::id.desc())
         .limit(limit)
         .select(GroupRow::as_select())
         .into_boxed();
-    if mine {
-        query = query.filter(group_people::status.eq(Standing::Member.as_str()));
-    } else {
-        query = query
-            .filter(group_people::status.eq_any([Standing::Member.as_str(), Standing::Invited.as_str()]))
-            .filter(groups::visibility.eq(GroupVisibility::Secret.as_str()));
+    if filter.my_role == Some(Mine::Pending) {
+        // Whoever asked does not see the group once it is secret.
+        query = query.filter(groups::visibility.ne(GroupVisibility::Secret.as_str()));
+    } else if !is_own(filter) {
+        query = query.filter(groups::visibility.eq(GroupVisibility::Secret.as_str()));
     }
     if let Some(after) = after {
-        query = query.filter(group_people::group_id.lt(after));
+        query = query.filter(groups::id.lt(after));
     }
     Ok(query.load(conn)?)
 }
@@ -118,7 +163,14 @@ type Named = (String, GroupId);
 /// Groups whose name has words that begin with all words of the search, in the order of the words that the longest of them
 /// finds. A group is found by the first of its words. Where few of many groups fit, a page has fewer of them than its
 /// limit, or none, although there is another page.
-fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRequest) -> Result<Page<Group>> {
+fn find(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    search: &str,
+    filter: &GroupFilter,
+    page: &PageRequest,
+) -> Result<Page<Group>> {
     let mut wanted = words(search);
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     let after = page.cursor.as_deref().map(read_place).transpose()?;
@@ -139,13 +191,12 @@ fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRe
         .filter(not(exists(found_before)))
         .select((group_words::word, GroupRow::as_select()))
         .into_boxed();
-    let own = group_people::table.filter(group_people::group_id.eq(groups::id).and(group_people::user_id.eq(viewer)));
-    query = if mine {
-        query.filter(exists(own.filter(group_people::status.eq(Standing::Member.as_str()))))
-    } else {
-        let concerns = [Standing::Member.as_str(), Standing::Invited.as_str()];
-        let concerns = exists(own.filter(group_people::status.eq_any(concerns)));
-        query.filter(groups::visibility.ne(GroupVisibility::Secret.as_str()).or(concerns))
+    let own = groups::id.eq_any(concerned(now, viewer, filter));
+    let is_secret = groups::visibility.eq(GroupVisibility::Secret.as_str());
+    query = match is_own(filter) {
+        true if filter.my_role == Some(Mine::Pending) => query.filter(own.and(not(is_secret))),
+        true => query.filter(own),
+        false => query.filter(not(is_secret).or(own)),
     };
     for other in others {
         let one = diesel::alias!(group_words as one);
@@ -160,7 +211,7 @@ fn find(conn: &mut Conn, viewer: UserId, search: &str, mine: bool, page: &PageRe
     let fitting = looked_at.into_iter().filter_map(|place| rows.remove(&place).map(|row| (place, row)));
     let (places, rows): (Vec<Named>, Vec<GroupRow>) = fitting.take(page.fetch() as usize).unzip();
     let by: HashMap<GroupId, Named> = places.into_iter().map(|place| (place.1, place)).collect();
-    let views = views(conn, viewer, rows)?;
+    let views = views(conn, now, viewer, rows)?;
     let mut page = Page::fill(views, page, |group: &Group| by.get(&group.id).map_or_else(String::new, written))?;
     page.next_cursor = page.next_cursor.or(more);
     Ok(page)
@@ -195,7 +246,12 @@ fn read_place(cursor: &str) -> Result<Named> {
 }
 
 /// Each group with the viewer's place in it.
-fn views(conn: &mut Conn, viewer: UserId, rows: Vec<GroupRow>) -> Result<impl Iterator<Item = Result<Group>>> {
+fn views(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    rows: Vec<GroupRow>,
+) -> Result<impl Iterator<Item = Result<Group>>> {
     let ids: HashSet<_> = rows.iter().map(|row| row.id).collect();
     let places: Vec<(GroupId, PersonRow)> = group_people::table
         .filter(group_people::user_id.eq(viewer).and(group_people::group_id.eq_any(ids)))
@@ -203,7 +259,7 @@ fn views(conn: &mut Conn, viewer: UserId, rows: Vec<GroupRow>) -> Result<impl It
         .load(conn)?;
     let places: HashMap<GroupId, PersonRow> = places.into_iter().collect();
     let view = move |row: GroupRow| {
-        let place = places.get(&row.id).map_or(Ok(Place::NONE), PersonRow::place)?;
+        let place = places.get(&row.id).map_or(Ok(Place::NONE), |row| row.place(now))?;
         row.group(place)
     };
     Ok(rows.into_iter().map(view))
@@ -216,7 +272,7 @@ pub fn members(
     filter: MemberFilter,
     page: &PageRequest,
 ) -> Result<Page<Member>> {
-    let (row, place) = seen(conn, viewer.id, group)?;
+    let (row, place) = seen(conn, viewer.now, viewer.id, group)?;
     may_list(row.visibility()?, place, filter.status)?;
     let mut query = group_people::table
         .inner_join(users::table)
@@ -225,6 +281,9 @@ pub fn members(
         .limit(page.fetch())
         .select((PersonRow::as_select(), CardRow::as_select()))
         .into_boxed();
+    if matches!(filter.status, Standing::Pending | Standing::Invited) {
+        query = query.filter(group_people::since.gt(viewer.now.minus(OPEN_FOR)));
+    }
     if let Some(role) = filter.role {
         query = query.filter(group_people::role.eq(role.as_str()));
     }
@@ -242,7 +301,7 @@ pub fn members(
     // Whom a stranger may not see is left out, so a page may be shorter; it ends where its rows do.
     let next_cursor = rows.get(most).and_then(|_| rows.get(most.checked_sub(1)?)).map(|(row, _)| key(row));
     let shown = rows.into_iter().take(most).filter(|(row, _)| is_seen(row.user_id));
-    let items = shown.map(|(row, card)| member(&row, card.into())).collect::<Result<_>>()?;
+    let items = shown.map(|(row, card)| member(viewer.now, &row, card.into())).collect::<Result<_>>()?;
     Ok(Page { items, next_cursor })
 }
 
@@ -253,8 +312,8 @@ fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Re
     Ok(seen.load(conn)?.into_iter().collect())
 }
 
-pub fn member(row: &PersonRow, user: Card) -> Result<Member> {
-    let place = row.place()?;
+pub fn member(now: Timestamp, row: &PersonRow, user: Card) -> Result<Member> {
+    let place = row.place(now)?;
     let status = place.standing.ok_or(GROUP_UNKNOWN)?;
-    Ok(Member { user, status, role: place.role, since: row.since })
+    Ok(Member { user, status, role: place.role, since: row.since, reason: row.reason.clone() })
 }

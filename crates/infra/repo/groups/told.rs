@@ -73,6 +73,22 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
     journal::append_all(tx, &told)
 }
 
+/// Who runs a group, except these: the owner and the longest-serving of the others.
+pub fn staff(conn: &mut Conn, group: GroupId, but: &[UserId]) -> Result<Vec<UserId>> {
+    let mut staff = Vec::new();
+    for role in [Role::Owner, Role::Admin, Role::Moderator] {
+        let some: Vec<UserId> = group_people::table
+            .filter(group_people::group_id.eq(group).and(group_people::role.eq(role.as_str())))
+            .filter(group_people::user_id.ne_all(but))
+            .order((group_people::since, group_people::user_id))
+            .limit(MOST_STAFF_TOLD - staff.len() as i64)
+            .select(group_people::user_id)
+            .load(conn)?;
+        staff.extend(some);
+    }
+    Ok(staff)
+}
+
 /// A change about a member of a group with so many members: to everybody, or, in a large group, to the member and the
 /// staff, because otherwise each of many would hear of each.
 pub fn about_member(
@@ -86,16 +102,8 @@ pub fn about_member(
         return Ok(vec![Told::Group(change(Audience::Group))]);
     }
     let mut told = vec![Told::Group(change(Audience::Member))];
-    for role in [Role::Owner, Role::Admin, Role::Moderator] {
-        let room = MOST_STAFF_TOLD + 1 - told.len() as i64;
-        let staff = group_people::table
-            .filter(group_people::group_id.eq(group).and(group_people::role.eq(role.as_str())))
-            .filter(group_people::user_id.ne(user))
-            .order((group_people::since, group_people::user_id))
-            .limit(room);
-        let staff: Vec<UserId> = staff.select(group_people::user_id).load(conn)?;
-        told.extend(staff.into_iter().map(|user| Told::Group(change(Audience::Staff(user)))));
-    }
+    let staff = staff(conn, group, &[user])?;
+    told.extend(staff.into_iter().map(|user| Told::Group(change(Audience::Staff(user)))));
     Ok(told)
 }
 

@@ -1,11 +1,11 @@
 //! Creating, editing, deleting and transferring groups, and what all writes of groups begin with.
 
-use clowder_core::{ChatId, Ctx, NewJob, Result, UserId, Versions, Word, versions};
+use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word};
 use clowder_social::groups::{
-    Change, Group, GroupId, GroupPatch, NewGroup, Role, Standing,
+    Change, Deletion, Gone, Group, GroupId, GroupPatch, GroupVisibility, NewGroup, Role, Standing,
     change::{Added, Audience, Face, SHOW_THE_GROUP},
-    model::Optional,
-    policy::{self, Place, Room, fits, may_see},
+    model::{DeletionStatus, Optional},
+    policy::{self, OPEN_FOR, Place, Room, fits, may_see},
     refusals::{GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
     search::words,
 };
@@ -19,17 +19,19 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::{self, Conn},
-        jobs, journal,
+        journal,
         messaging::membership,
     },
-    clearing::Clear,
-    read,
+    clearing, read,
     told::{Told, about_member, in_chat, tell},
 };
 use crate::domains::{
     accounts::users,
-    groups::{GroupRow, group_people, group_words, groups},
+    groups::{GroupRow, group_deletions as deletions, group_people, group_words, groups},
 };
+
+/// The name of a group whose texts were taken away.
+const NO_NAME: &str = "Group";
 
 /// A group that the caller may see, locked, with whom it is about.
 pub struct Held {
@@ -56,7 +58,7 @@ pub fn hold_any(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, others: &[UserId]) -
     }
     dialect::groups::lock_group(tx.conn, group)?;
     let row = read::row(tx.conn, group)?.ok_or(GROUP_UNKNOWN)?;
-    let place = read::place(tx.conn, group, caller)?;
+    let place = read::place(tx.conn, ctx.now, group, caller)?;
     Ok(Held { caller, row, place })
 }
 
@@ -65,9 +67,14 @@ pub fn is_there(conn: &mut Conn, user: UserId) -> Result<bool> {
     Ok(diesel::select(exists(users::table.find(user).filter(users::deleted_at.is_null()))).get_result(conn)?)
 }
 
-pub fn count(conn: &mut Conn, group: GroupId, standing: Standing) -> Result<i64> {
+/// How many stand to a group like this.
+pub fn count(conn: &mut Conn, now: Timestamp, group: GroupId, standing: Standing) -> Result<i64> {
     let some = group_people::group_id.eq(group).and(group_people::status.eq(standing.as_str()));
-    Ok(group_people::table.filter(some).select(count_star()).first(conn)?)
+    let mut some = group_people::table.filter(some).select(count_star()).into_boxed();
+    if matches!(standing, Standing::Pending | Standing::Invited) {
+        some = some.filter(group_people::since.gt(now.minus(OPEN_FOR)));
+    }
+    Ok(some.first(conn)?)
 }
 
 fn owned(conn: &mut Conn, user: UserId) -> Result<i64> {
@@ -81,16 +88,33 @@ pub fn room(tx: &mut Tx<'_>, row: &GroupRow, user: UserId) -> Result<Room> {
     Ok(Room { members: row.member_count, memberships, limits: tx.services.options.groups })
 }
 
+/// What is kept of somebody in a group.
+pub struct Entry {
+    pub place: Place,
+    pub invited_by: Option<UserId>,
+    /// Why they are banned.
+    pub reason: Option<String>,
+}
+
+impl From<Place> for Entry {
+    fn from(place: Place) -> Self {
+        Self { place, invited_by: None, reason: None }
+    }
+}
+
 /// How somebody stands to a group from now on.
-pub fn put(conn: &mut Conn, ctx: &Ctx, group: GroupId, user: UserId, place: Place) -> Result<()> {
+pub fn put(conn: &mut Conn, ctx: &Ctx, group: GroupId, user: UserId, entry: Entry) -> Result<()> {
+    let Entry { place, invited_by, reason } = entry;
     let status = place.standing.map(Word::as_str).unwrap_or_default();
     let values = (
         group_people::status.eq(status),
         group_people::role.eq(place.role.map(Word::as_str)),
         group_people::since.eq(ctx.now),
+        group_people::invited_by.eq(invited_by),
+        group_people::reason.eq(reason),
     );
     diesel::insert_into(group_people::table)
-        .values((group_people::group_id.eq(group), group_people::user_id.eq(user), values))
+        .values((group_people::group_id.eq(group), group_people::user_id.eq(user), values.clone()))
         .on_conflict((group_people::group_id, group_people::user_id))
         .do_update()
         .set(values)
@@ -98,10 +122,16 @@ pub fn put(conn: &mut Conn, ctx: &Ctx, group: GroupId, user: UserId, place: Plac
     Ok(())
 }
 
+/// From now on somebody has nothing to do with a group.
+pub fn forget(tx: &mut Tx<'_>, group: GroupId, user: UserId) -> Result<()> {
+    diesel::delete(group_people::table.find((group, user))).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Makes somebody a member of a held group, and of its chat.
 pub fn enter(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, role: Role) -> Result<Vec<Told>> {
     let group = row.id;
-    put(tx.conn, ctx, group, user, Place::member(role))?;
+    put(tx.conn, ctx, group, user, Place::member(role).into())?;
     let counted = groups::member_count.eq(groups::member_count + 1);
     let members: i64 =
         diesel::update(groups::table.find(group)).set(counted).returning(groups::member_count).get_result(tx.conn)?;
@@ -148,10 +178,10 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     let entered = enter(tx, ctx, &row, owner, Role::Owner)?;
     told.extend(entered.into_iter().filter(|told| matches!(told, Told::Chat(_))));
     tell(tx, ctx, &told)?;
-    read::one(tx.conn, owner, id)
+    read::one(tx.conn, ctx.now, owner, id)
 }
 
-fn index(conn: &mut Conn, group: GroupId, name: &str) -> Result<()> {
+pub fn index(conn: &mut Conn, group: GroupId, name: &str) -> Result<()> {
     let rows: Vec<_> =
         words(name).into_iter().map(|word| (group_words::word.eq(word), group_words::group_id.eq(group))).collect();
     diesel::insert_into(group_words::table).values(rows).execute(conn)?;
@@ -164,16 +194,21 @@ fn unindex(tx: &mut Tx<'_>, group: GroupId) -> Result<()> {
     Ok(())
 }
 
-pub fn edit(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    group: GroupId,
-    version: Option<&Versions>,
-    patch: GroupPatch,
-) -> Result<Group> {
+/// Fails if none of the tags that the caller has seen is of the current version; says which tag the group has now.
+fn check(tags: Option<&Versions>, held: &Held) -> Result<()> {
+    match tags.map(Versions::of_tags) {
+        Some(seen) if !seen.hold(held.row.version) => {
+            let current = held.row.clone().group(held.place)?.tag();
+            Err(Error::Stale { refusal: GROUP_STALE, current })
+        }
+        _ => Ok(()),
+    }
+}
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>, patch: GroupPatch) -> Result<Group> {
     let held = hold(tx, ctx, group, &[])?;
     policy::may_edit(held.place)?;
-    versions::check(version, held.row.version, GROUP_STALE)?;
+    check(tags, &held)?;
     let before = held.row;
     let mut after = before.clone();
     if let Some(name) = patch.name {
@@ -188,11 +223,19 @@ pub fn edit(
     if let Some(visibility) = patch.visibility {
         after.visibility = visibility.as_str().to_owned();
     }
+    let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place) };
+    tell(tx, ctx, &[Told::Group(updated)])?;
+    after.group(held.place)
+}
+
+/// Writes a changed row of a held group, also to its chat and to the journal, and returns what members are told.
+fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Option<(GroupRow, Change)>> {
     let is_same = (&after.name, &after.description, &after.rules, &after.visibility)
         == (&before.name, &before.description, &before.rules, &before.visibility);
     if is_same {
-        return before.group(held.place);
+        return Ok(None);
     }
+    let group = after.id;
     after.version += 1;
     let edited = (
         groups::name.eq(&after.name),
@@ -209,19 +252,44 @@ pub fn edit(
     }
     let updated = Change::Updated(Box::new(after.face()?));
     journal::rewrite(tx, SHOW_THE_GROUP, &updated)?;
-    tell(tx, ctx, &[Told::Group(updated)])?;
-    after.group(held.place)
+    Ok(Some((after, updated)))
 }
 
-pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, version: Option<&Versions>) -> Result<()> {
+/// Takes the texts of a group away by the decision of another domain, and hides it from everybody who is not in it. Answers
+/// the change, which the caller appends; nothing if the group is gone.
+pub fn blank_by_decision(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Change>> {
+    dialect::groups::lock_group(tx.conn, group)?;
+    let Some(before) = read::row(tx.conn, group)? else { return Ok(None) };
+    let after = GroupRow {
+        name: NO_NAME.to_owned(),
+        description: None,
+        rules: None,
+        visibility: GroupVisibility::Secret.as_str().to_owned(),
+        ..before.clone()
+    };
+    Ok(changed(tx, &before, after)?.map(|(_, updated)| updated))
+}
+
+/// Deletes a group: a small one wholly, and of a larger one what one transaction bears. A job does the rest.
+pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>) -> Result<Gone> {
     let held = hold(tx, ctx, group, &[])?;
     policy::may_own(held.place)?;
-    versions::check(version, held.row.version, GROUP_STALE)?;
-    let told = close(tx, ctx, &held.row, held.caller)?;
-    tell(tx, ctx, &told)
+    check(tags, &held)?;
+    let members = held.row.member_count;
+    let mut told = close(tx, ctx, &held.row, held.caller)?;
+    if clearing::at_once(tx, group, members, &mut told)? {
+        tell(tx, ctx, &told)?;
+        return Ok(Gone::Whole);
+    }
+    let kept = (deletions::group_id.eq(group), deletions::user_id.eq(held.caller), deletions::members.eq(members));
+    diesel::insert_into(deletions::table).values(kept).execute(tx.conn)?;
+    clearing::order(tx, ctx, group)?;
+    tell(tx, ctx, &told)?;
+    Ok(Gone::Started(Deletion { group_id: group, status: DeletionStatus::Running, progress: 0.0 }))
 }
 
-/// Hides a held group from everybody, takes its texts, and takes its owner out of it and of its chat. A job does the rest.
+/// Hides a held group from everybody, takes its texts, and takes its owner out of it and of its chat. The rest is to be
+/// cleared.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Result<Vec<Told>> {
     let group = row.id;
     let hidden = (
@@ -233,17 +301,16 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
     );
     diesel::update(groups::table.find(group)).set(hidden).execute(tx.conn)?;
     unindex(tx, group)?;
-    let told = super::clearing::take_out(tx, group, row.chat_id, &[owner])?;
+    let told = clearing::take_out(tx, group, row.chat_id, &[owner])?;
     // Whoever is still to be taken out may read them again, so they keep their form.
     let face = Face { name: String::new(), description: None, rules: None, ..row.face()? };
     journal::rewrite(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
-    jobs::order(tx, ctx, &NewJob::new(&Clear { group }, ctx.now)?.keyed(format!("group.clear {group}")))?;
     Ok(told)
 }
 
 pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<Group> {
     let held = hold(tx, ctx, group, &[user])?;
-    let target = read::place(tx.conn, group, user)?;
+    let target = read::place(tx.conn, ctx.now, group, user)?;
     let owned = owned(tx.conn, user)?;
     policy::may_transfer(held.place, target, owned, tx.services.options.groups)?;
     if user == held.caller {
@@ -251,7 +318,7 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Res
     }
     let told = hand_over(tx, held.row, Some(held.caller), user)?;
     tell(tx, ctx, &told)?;
-    read::one(tx.conn, held.caller, group)
+    read::one(tx.conn, ctx.now, held.caller, group)
 }
 
 /// Makes a member the owner of a held group, and the earlier owner, if they stay, an admin.

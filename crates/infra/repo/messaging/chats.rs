@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatRole, ChatType,
+    CHAT, Chat, ChatFilter, ChatRole, ChatType, Message,
     chats::Pair,
-    read::LowestReadMarks,
+    read::{LowestReadMarks, are_shown},
     receipts::{StatusFacts, status},
     refusals::CHAT_UNKNOWN,
 };
@@ -17,13 +17,21 @@ use diesel::{
 };
 
 use super::{
-    super::{batch, cards::Cards, dialect::Conn, domains::Followed, fragment::Fragment},
-    Caches,
+    super::{
+        batch, blocks,
+        cards::Cards,
+        dialect::{Backend, Conn},
+        domains::Followed,
+        fragment::Fragment,
+        groups,
+    },
+    Caches, messages as read,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
 };
-use crate::domains::messaging::{
-    ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants,
+use crate::domains::{
+    accounts::users,
+    messaging::{ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants},
 };
 
 /// Whether a chat has undeleted messages of others after the read mark.
@@ -66,8 +74,9 @@ struct FaceRow {
 }
 
 impl FaceRow {
-    fn summary(self, last: Option<MessageRow>) -> Result<ChatSummary> {
+    fn summary(self, group_id: Option<GroupId>, last: Option<MessageRow>) -> Result<ChatSummary> {
         Ok(ChatSummary {
+            group_id,
             kind: ChatType::parse_word(&self.kind)?,
             title: self.title,
             description: self.description,
@@ -139,14 +148,23 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
     Ok(memberships.select(participants::chat_id).order(participants::chat_id).limit(limit).load(conn)?)
 }
 
-/// Whether the two are in a chat together.
-pub fn share(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
-    let (ones, others) = diesel::alias!(participants as ones, participants as others);
-    let shared = ones
-        .inner_join(others.on(others.field(participants::chat_id).eq(ones.field(participants::chat_id))))
-        .filter(ones.field(participants::user_id).eq(one))
-        .filter(others.field(participants::user_id).eq(other));
-    Ok(diesel::select(diesel::dsl::exists(shared)).get_result(conn)?)
+/// The users with whom somebody is in a chat.
+pub fn shared_with(user: UserId) -> Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool>> {
+    let own = diesel::alias!(participants as own);
+    let own = own.filter(own.field(participants::user_id).eq(user)).select(own.field(participants::chat_id));
+    let theirs = participants::table.filter(participants::user_id.eq(users::id));
+    Box::new(diesel::dsl::exists(theirs.filter(participants::chat_id.eq_any(own))))
+}
+
+/// Those in a chat with whom the viewer has a block, either way; nobody where there are too many to be told.
+pub fn apart(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Vec<UserId>> {
+    let count = chats::table.find(chat).select(chats::participant_count).first::<i64>(conn).optional()?;
+    if !are_shown(count.ok_or(CHAT_UNKNOWN)?) {
+        return Ok(Vec::new());
+    }
+    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(viewer)));
+    let others: Vec<UserId> = others.select(participants::user_id).load(conn)?;
+    Ok(blocks::either_way(conn, viewer, &others)?.into_iter().collect())
 }
 
 /// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
@@ -160,6 +178,7 @@ fn views(
     let deleted = deleted_unread(conn, viewer, &rows)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
+    let hidden = read::hidden(conn, viewer, senders.clone())?;
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
     let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
     let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
@@ -175,17 +194,19 @@ fn views(
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
     let view = move |((chat, membership, lowest_marks, discreet), summary): (Joined, Arc<ChatSummary>)| {
         let gone = deleted.get(&chat.id).copied().unwrap_or(0);
-        let said = |last: &MessageRow| {
+        let said = |last: &MessageRow| -> Result<Message> {
             let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
             let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
             let reactions = reacted.to(last.chat_id, last.seq);
-            last.clone().message(cards.card(last.sender_id)?, status, reactions)
+            let said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
+            Ok(Message { hidden: hidden.contains(&last.sender_id), ..said })
         };
         Ok(Chat {
             id: chat.id,
             kind: summary.kind,
             title: summary.title.clone(),
             description: summary.description.clone(),
+            group_id: summary.group_id,
             peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,
             my_role: ChatRole::parse_word(&membership.role)?,
@@ -223,9 +244,13 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
     let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
     let last = if places.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &places)? };
     let mut last: HashMap<_, _> = last.into_iter().map(|row| (row.chat_id, row)).collect();
+    // A chat is made with its group, and stays its chat.
+    let kind = ChatType::Group.as_str();
+    let of_groups: Vec<ChatId> = heads.iter().filter(|head| head.kind == kind).map(|head| head.id).collect();
+    let groups = if of_groups.is_empty() { HashMap::new() } else { groups::of_chats(conn, &of_groups)? };
     for head in heads {
         let chat = head.id;
-        let summary = Arc::new(head.summary(last.remove(&chat))?);
+        let summary = Arc::new(head.summary(groups.get(&chat).copied(), last.remove(&chat))?);
         if let (Some(summaries), Some(state)) = (summaries, unknown.get(&chat)) {
             summaries.keep(chat, *state, Arc::clone(&summary));
         }

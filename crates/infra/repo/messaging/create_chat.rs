@@ -152,6 +152,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         peer: peer.and_then(|(user, _)| cards.get(user)).cloned(),
         participant_count: creation.participants.len() as i64,
         my_role: my_role.unwrap_or(ChatRole::Member),
+        group_id: None,
         writable: true,
         read_seq: 0,
         unread_count: 0,

@@ -64,7 +64,8 @@ impl Membership {
         rows: Vec<MessageRow>,
     ) -> Result<(Vec<Message>, bool)> {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
-        let hidden = if self.hides { hidden(conn, self.viewer, &rows)? } else { HashSet::new() };
+        let senders = rows.iter().map(|row| row.sender_id);
+        let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
         let seen = self.seen(conn, &rows)?;
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
@@ -95,8 +96,11 @@ struct Seen {
 }
 
 /// Those among the senders whom the viewer has blocked, hiding their messages.
-fn hidden(conn: &mut Conn, viewer: UserId, rows: &[MessageRow]) -> Result<HashSet<UserId>> {
-    let senders: HashSet<_> = rows.iter().map(|row| row.sender_id).collect();
+pub fn hidden(conn: &mut Conn, viewer: UserId, senders: impl IntoIterator<Item = UserId>) -> Result<HashSet<UserId>> {
+    let senders: HashSet<_> = senders.into_iter().filter(|sender| *sender != viewer).collect();
+    if senders.is_empty() {
+        return Ok(senders);
+    }
     let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.eq_any(senders)));
     let hidden: Vec<UserId> = hiding.filter(blocks::hide_messages).select(blocks::blocked_id).load(conn)?;
     Ok(hidden.into_iter().collect())
@@ -188,7 +192,9 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<Message> {
     let facts = facts(conn, memory, viewer, id)?;
     facts.role.ok_or(MESSAGE_UNKNOWN)?;
-    Ok(facts.message)
+    // Only here: what is edited or deleted goes into the journal, which everybody reads.
+    let hidden = !hidden(conn, viewer, [facts.message.sender.id])?.is_empty();
+    Ok(Message { hidden, ..facts.message })
 }
 
 pub fn history(

@@ -1,11 +1,11 @@
 //! Who keeps a pet besides its owner: invited, accepted, removed; and who owns it.
 
-use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{Ctx, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::pets::{
     Change, Keeper, NewKeeper, Pet, PetId, PetInvitation, Role,
     change::{Kept, Left, News},
     model::Action,
-    policy::{InviteFacts, has_room, may_invite, may_keep, may_own, may_remove},
+    policy::{InviteFacts, OPEN_FOR, has_room, is_over, may_invite, may_keep, may_own, may_remove},
     refusals::{INVITATION_UNKNOWN, KEEPER_UNKNOWN},
 };
 use diesel::{
@@ -21,7 +21,7 @@ use super::{
         dialect::Conn,
         people::{Viewer, visible_to},
     },
-    read,
+    invitations, read,
     writes::{Held, hold, keepers, kept, lock, tell, touch},
 };
 use crate::{
@@ -32,8 +32,11 @@ use crate::{
     seal::KeyRing,
 };
 
-fn find(conn: &mut Conn, pet: PetId, user: UserId) -> Result<Option<KeeperRow>> {
-    Ok(table::table.find((pet, user)).select(KeeperRow::as_select()).first(conn).optional()?)
+/// Somebody who keeps the pet or is invited to; not whose invitation is over, even before the sweep notices.
+fn find(conn: &mut Conn, now: Timestamp, pet: PetId, user: UserId) -> Result<Option<KeeperRow>> {
+    let row: Option<KeeperRow> =
+        table::table.find((pet, user)).select(KeeperRow::as_select()).first(conn).optional()?;
+    Ok(row.filter(|row| row.accepted || !is_over(now, row.since)))
 }
 
 fn keeper(row: &KeeperRow, cards: &Cards) -> Result<Keeper> {
@@ -44,6 +47,7 @@ pub fn list(conn: &mut Conn, viewer: Viewer, pet: PetId, page: &PageRequest) -> 
     may_keep(read::seen(conn, viewer, pet)?.role)?;
     let mut all = table::table
         .filter(table::pet_id.eq(pet))
+        .filter(table::accepted.eq(true).or(table::since.gt(viewer.now.minus(OPEN_FOR))))
         .order((table::since, table::user_id))
         .limit(page.fetch())
         .select(KeeperRow::as_select())
@@ -61,29 +65,32 @@ pub fn list(conn: &mut Conn, viewer: Viewer, pet: PetId, page: &PageRequest) -> 
 /// Somebody who keeps the pet, or is invited to, as the owner sees it.
 pub fn one(conn: &mut Conn, viewer: Viewer, pet: PetId, user: UserId) -> Result<Keeper> {
     may_keep(read::seen(conn, viewer, pet)?.role)?;
-    let row = find(conn, pet, user)?.ok_or(KEEPER_UNKNOWN)?;
+    let row = find(conn, viewer.now, pet, user)?.ok_or(KEEPER_UNKNOWN)?;
     keeper(&row, &Cards::of(conn, None, [user])?)
 }
 
 pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<Keeper> {
     let user = new.user_id;
     let held = hold(tx, ctx, pet, &[user])?;
+    let mut told = invitations::expire_of(tx, ctx, pet)?;
     let visible = exists(users::table.find(user).filter(visible_to(held.viewer)));
     let open = table::user_id.eq(user).and(table::accepted.eq(false));
+    let open = open.and(table::since.gt(ctx.now.minus(OPEN_FOR)));
     let facts = InviteFacts {
         // Staff see whom they have blocked, but nobody keeps a pet across a block.
         visible: diesel::select(visible).get_result(tx.conn)?
             && !blocks::either_way(tx.conn, held.caller, &[user])?.contains(&user),
-        concerned: find(tx.conn, pet, user)?.is_some(),
+        concerned: find(tx.conn, ctx.now, pet, user)?.is_some(),
+        declined_at: invitations::declined_at(tx.conn, pet, user)?,
         keepers: table::table.filter(table::pet_id.eq(pet)).select(count_star()).first(tx.conn)?,
         invitations: table::table.filter(open).select(count_star()).first(tx.conn)?,
     };
-    may_invite(held.caller, user, held.role, facts)?;
+    may_invite(ctx.now, held.caller, user, held.role, facts)?;
     let role = Role::from(new.role);
     let row = KeeperRow { pet_id: pet, user_id: user, role: role.as_str().to_owned(), accepted: false, since: ctx.now };
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
     let invited = News::Invited(Kept { pet_id: pet, user_id: user, role });
-    let told = Change::to_all(keepers(tx.conn, pet)?.into_iter().chain([user]), invited);
+    told.extend(Change::to_all(keepers(tx.conn, pet)?.into_iter().chain([user]), invited));
     tell(tx, ctx, &told)?;
     keeper(&row, &Cards::of(tx.conn, None, [user])?)
 }
@@ -92,6 +99,7 @@ pub fn invitations(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, page: &PageR
     let mut open = table::table
         .inner_join(pets::table)
         .filter(table::user_id.eq(viewer.id).and(table::accepted.eq(false)))
+        .filter(table::since.gt(viewer.now.minus(OPEN_FOR)))
         .order(table::pet_id.desc())
         .limit(page.fetch())
         .select((KeeperRow::as_select(), PetRow::as_select()))
@@ -110,8 +118,9 @@ pub fn invitations(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, page: &PageR
 
 pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, action: Action) -> Result<()> {
     let Held { caller, .. } = hold(tx, ctx, pet, &[])?;
-    let row = find(tx.conn, pet, caller)?.filter(|row| !row.accepted).ok_or(INVITATION_UNKNOWN)?;
+    let row = find(tx.conn, ctx.now, pet, caller)?.filter(|row| !row.accepted).ok_or(INVITATION_UNKNOWN)?;
     if action == Action::Decline {
+        invitations::decline(tx, ctx, &row)?;
         let told = take_out(tx, &row)?;
         return tell(tx, ctx, &told);
     }
@@ -127,9 +136,13 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, action: Action) -> Result<
 
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Result<()> {
     let Held { caller, role, .. } = hold(tx, ctx, pet, &[user])?;
-    let row = find(tx.conn, pet, user)?;
+    let row = find(tx.conn, ctx.now, pet, user)?;
     may_remove(role, user == caller, row.as_ref().map(KeeperRow::role).transpose()?)?;
-    let told = take_out(tx, &row.ok_or(KEEPER_UNKNOWN)?)?;
+    let row = row.ok_or(KEEPER_UNKNOWN)?;
+    if user == caller && !row.accepted {
+        invitations::decline(tx, ctx, &row)?;
+    }
+    let told = take_out(tx, &row)?;
     tell(tx, ctx, &told)
 }
 
@@ -146,7 +159,7 @@ pub fn take_out(tx: &mut Tx<'_>, row: &KeeperRow) -> Result<Vec<Change>> {
 pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Result<Pet> {
     let held = hold(tx, ctx, pet, &[user])?;
     may_own(held.role)?;
-    find(tx.conn, pet, user)?.filter(|row| row.accepted).ok_or(KEEPER_UNKNOWN)?;
+    find(tx.conn, ctx.now, pet, user)?.filter(|row| row.accepted).ok_or(KEEPER_UNKNOWN)?;
     if user != held.caller {
         let told = hand_over(tx, pet, held.caller, user)?;
         tell(tx, ctx, &told)?;
@@ -189,7 +202,8 @@ pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Change>>
         let Some(owner) = lock(tx, pet)?.map(|row| row.owner_id) else { continue };
         let guest = [(one, other), (other, one)].into_iter().find(|(host, _)| *host == owner);
         let Some((_, guest)) = guest else { continue };
-        if let Some(row) = find(tx.conn, pet, guest)? {
+        let row = table::table.find((pet, guest)).select(KeeperRow::as_select()).first(tx.conn).optional()?;
+        if let Some(row) = row {
             told.extend(take_out(tx, &row)?);
         }
     }

@@ -1,6 +1,6 @@
 //! Somebody's pets: exported, and handed on or deleted when they are erased.
 
-use clowder_core::{Ctx, Result, UserId, Word};
+use clowder_core::{Ctx, Result, Timestamp, UserId, Word};
 use clowder_social::pets::{EntryId, PetId, model::EntryKind, policy::sees_microchip};
 use diesel::prelude::*;
 use serde_json::json;
@@ -14,19 +14,26 @@ use super::{
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after},
         },
     },
+    clearing::piece,
     keepers::{hand_over, heir, take_out},
     microchips,
     writes::{lock, remove, tell},
 };
 use crate::{
-    domains::pets::{EntryRow, KeeperRow, PetRow, pet_keepers, pet_log, pets},
+    domains::pets::{EntryRow, KeeperRow, PetRow, pet_declines, pet_keepers, pet_log, pets},
     privacy::erased,
 };
 
 pub const PARTS: &[Part] = &[Part {
     name: "pets",
     phase: Phase::Content,
-    references: &[erased("pets", "owner_id"), erased("pet_keepers", "user_id"), erased("pet_log", "author_id")],
+    references: &[
+        erased("pets", "owner_id"),
+        erased("pets", "written_by"),
+        erased("pet_keepers", "user_id"),
+        erased("pet_log", "author_id"),
+        erased("pet_declines", "user_id"),
+    ],
     files: &[
         File {
             name: "pets.json",
@@ -39,6 +46,12 @@ pub const PARTS: &[Part] = &[Part {
             about: "what you wrote into the logs of pets",
             shape: Shape::List,
             read: export_log,
+        },
+        File {
+            name: "declined_pets.json",
+            about: "invitations to keep a pet that you declined in the last 7 days",
+            shape: Shape::List,
+            read: export_declines,
         },
     ],
     erase,
@@ -99,6 +112,19 @@ fn export_log(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Ex
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
 }
 
+fn export_declines(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
+    let next: PetId = after(mark)?;
+    let own = pet_declines::table.filter(pet_declines::user_id.eq(asking.user).and(pet_declines::pet_id.gt(next)));
+    let rows: Vec<(PetId, Timestamp)> = own
+        .order(pet_declines::pet_id)
+        .limit(ROWS)
+        .select((pet_declines::pet_id, pet_declines::declined_at))
+        .load(conn)?;
+    let last = rows.last().map(|(pet, _)| *pet);
+    let items = rows.into_iter().map(|(pet, at)| json!({"pet_id": pet, "declined_at": at})).collect();
+    Ok(ExportPage::by_id(items, last))
+}
+
 /// One pet in a piece, because each is locked and others are told; then what they wrote into logs.
 fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let (user, again) = (erasing.user, Some(String::new()));
@@ -106,6 +132,23 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
     if let Some(pet) = own.select(pet_keepers::pet_id).first::<PetId>(tx.conn).optional()? {
         let rows = leave(tx, ctx, user, pet)?;
         return Ok(EraseStep { rows, next: again });
+    }
+    // From now on, the owner answers for what they wrote about pets of others.
+    let wrote = pets::table.filter(pets::written_by.eq(user)).order(pets::id).limit(ROWS).select(pets::id);
+    let wrote: Vec<PetId> = wrote.load(tx.conn)?;
+    if !wrote.is_empty() {
+        for pet in &wrote {
+            lock(tx, *pet)?;
+        }
+        let own = pets::table.filter(pets::id.eq_any(&wrote).and(pets::written_by.eq(user)));
+        let rows = diesel::update(own).set(pets::written_by.eq(None::<UserId>)).execute(tx.conn)?;
+        return Ok(EraseStep { rows: rows as u64, next: again });
+    }
+    let declined = pet_declines::table.filter(pet_declines::user_id.eq(user)).order(pet_declines::pet_id).limit(ROWS);
+    let declined: Vec<PetId> = declined.select(pet_declines::pet_id).load(tx.conn)?;
+    if !declined.is_empty() {
+        let own = pet_declines::table.filter(pet_declines::user_id.eq(user).and(pet_declines::pet_id.eq_any(declined)));
+        return Ok(EraseStep { rows: diesel::delete(own).execute(tx.conn)? as u64, next: again });
     }
     let written: Vec<(EntryId, String)> = pet_log::table
         .filter(pet_log::author_id.eq(user))
@@ -132,13 +175,11 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, pet: PetId) -> Result<u64> {
     let mut told = Vec::new();
     if pet_row.owner_id == user {
         let Some(heir) = heir(tx.conn, pet)? else {
-            let log = pet_log::table.filter(pet_log::pet_id.eq(pet)).order(pet_log::id).limit(ROWS);
-            let log: Vec<EntryId> = log.select(pet_log::id).load(tx.conn)?;
-            if !log.is_empty() {
-                tx.deleted_text = true;
-                return Ok(diesel::delete(pet_log::table.filter(pet_log::id.eq_any(log))).execute(tx.conn)? as u64);
+            let gone = piece(tx, pet)?;
+            if gone > 0 {
+                return Ok(gone as u64);
             }
-            told.extend(remove(tx, pet)?);
+            told.extend(remove(tx, ctx, pet)?);
             tell(tx, ctx, &told)?;
             return Ok(1);
         };

@@ -8,17 +8,18 @@ use clowder_core::{Result, UserId, Visibility, Word};
 use clowder_social::{
     pets::{
         Pet, PetId, Role,
-        policy::{Sight, SightFacts, sees_microchip, sight},
+        policy::{Sight, SightFacts, is_over, sees_microchip, sight},
         refusals::PET_UNKNOWN,
     },
     reports::ReportedPet,
 };
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
     super::{
         cards::Cards,
         dialect::Conn,
+        fragment::Fragment,
         people::{self, Viewer},
     },
     microchips,
@@ -57,13 +58,26 @@ pub fn one(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, pet: PetId) -> Resul
     view(conn, ring, seen)
 }
 
-/// The texts of a pet that the viewer sees.
-pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<ReportedPet> {
+/// The texts of a pet that the viewer sees, who answers for them, and who owns it.
+pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<(ReportedPet, UserId, Vec<UserId>)> {
     let Seen { row, sight, .. } = seen(conn, viewer, pet)?;
-    let owner = Cards::of(conn, None, [row.owner_id])?.card(row.owner_id)?;
+    let owners = pet_keepers::table.filter(pet_keepers::pet_id.eq(pet)).filter(OWNS).order(pet_keepers::user_id);
+    let owners: Vec<UserId> = owners.select(pet_keepers::user_id).load(conn)?;
+    let (writer, owner) = (row.written_by.unwrap_or(row.owner_id), row.owner_id);
+    let owner = Cards::of(conn, None, [owner])?.card(owner)?;
     let PetRow { id, name, breed, bio, lost_text: lost, lost_place: place, .. } = row;
-    Ok(ReportedPet { id, name, breed, bio: bio.filter(|_| sight == Sight::Full), lost, place, owner })
+    let pet = ReportedPet { id, name, breed, bio: bio.filter(|_| sight == Sight::Full), lost, place, owner };
+    Ok((pet, writer, owners))
 }
+
+/// The pets that somebody owns or co-owns, of which there is a bounded number.
+pub fn owned(conn: &mut Conn, user: UserId) -> Result<Vec<PetId>> {
+    let own = pet_keepers::table.filter(pet_keepers::user_id.eq(user)).filter(OWNS);
+    Ok(own.select(pet_keepers::pet_id).load(conn)?)
+}
+
+/// Whether somebody owns or co-owns a pet.
+const OWNS: Fragment<Bool> = Fragment::new("(pet_keepers.accepted AND pet_keepers.role <> 'caretaker')");
 
 /// What is known around some pets: who keeps them, and what the viewer has to do with these people.
 struct Around {
@@ -130,7 +144,7 @@ impl Around {
         };
         let facts = SightFacts {
             role,
-            invited: own.is_some_and(|own| !own.accepted),
+            invited: own.is_some_and(|own| !own.accepted && !is_over(viewer.now, own.since)),
             owner_visible: self.visible.contains(&row.owner_id),
             friend: owners(keepers).any(|user| self.friends.contains(&user)),
             visibility,

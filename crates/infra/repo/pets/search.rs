@@ -3,27 +3,19 @@
 
 use std::{collections::HashMap, fmt};
 
-use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Page, PageRequest, Result, UserId, Word};
 use clowder_social::{
     groups::search::{end_of, words},
-    pets::{Pet, PetFilter, PetId},
+    pets::{Pet, PetFilter, PetId, refusals::PETS_HIDDEN},
 };
-use diesel::{dsl::exists, prelude::*, sql_types::Bool};
+use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
-    super::{
-        dialect::Conn,
-        fragment::Fragment,
-        people::{Viewer, visible_to},
-    },
+    super::{dialect::Conn, fragment::Fragment, people::Viewer, profiles},
     read::{look, views},
 };
 use crate::{
-    domains::{
-        accounts::users,
-        pets::{PetRow, pet_keepers, pet_words, pets},
-    },
+    domains::pets::{PetRow, pet_keepers, pet_words, pets},
     seal::KeyRing,
 };
 
@@ -104,11 +96,10 @@ fn word_of(name: &str, sought: &[String]) -> Option<String> {
     all.into_iter().find(|word| has_others && word.starts_with(first))
 }
 
-/// The pets of somebody whom the viewer may see.
+/// The pets of somebody who shows them to the viewer.
 pub fn of(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, user: UserId, page: &PageRequest) -> Result<Page<Pet>> {
-    let is_seen = exists(users::table.find(user).filter(visible_to(viewer)));
-    if !diesel::select(is_seen).get_result::<bool>(conn)? {
-        return Err(USER_UNKNOWN.into());
+    if profiles::seen(conn, viewer, user)?.pets_count.is_none() {
+        return Err(PETS_HIDDEN.into());
     }
     scan(
         conn,
@@ -210,6 +201,7 @@ fn own(conn: &mut Conn, viewer: UserId, accepted: bool) -> Result<Vec<PetRow>> {
         .limit(PIECE)
         .select(PetRow::as_select())
         .into_boxed();
+    // Invitations that are over are dropped with what the viewer does not see.
     if accepted {
         own = own.filter(pet_keepers::accepted.eq(true));
     }

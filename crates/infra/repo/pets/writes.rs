@@ -1,7 +1,7 @@
 //! Adding, editing and deleting pets, losing and finding them, and what all writes of pets begin with.
 
 use clowder_accounts::refusals::SESSION_ENDED;
-use clowder_core::{Ctx, Result, UserId, Versions, Word, versions};
+use clowder_core::{Ctx, Result, UserId, Versions, Visibility, Word, job::NewJob, versions};
 use clowder_social::{
     groups::{model::Optional, search::words},
     pets::{
@@ -12,21 +12,28 @@ use clowder_social::{
         refusals::PET_STALE,
     },
 };
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+};
 
 use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        jobs, journal,
         people::Viewer,
     },
+    clearing::Clear,
     microchips, read,
 };
 use crate::domains::{
     accounts::users,
     pets::{KeeperRow, PetRow, pet_keepers, pet_log, pet_words, pets},
 };
+
+/// The name of a pet whose texts were taken away.
+const NO_NAME: &str = "Pet";
 
 /// A pet that the caller may see, locked.
 pub struct Held {
@@ -100,6 +107,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewPet) -> Result<Pet> {
         lost_lng: None,
         created_at: ctx.now,
         version: 1,
+        written_by: Some(viewer.id),
     };
     diesel::insert_into(pets::table).values(&row).execute(tx.conn)?;
     let owner = KeeperRow {
@@ -115,7 +123,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewPet) -> Result<Pet> {
     read::one(tx.conn, &tx.services.ring, viewer, id)
 }
 
-fn index(conn: &mut Conn, pet: PetId, name: &str) -> Result<()> {
+pub fn index(conn: &mut Conn, pet: PetId, name: &str) -> Result<()> {
     let rows: Vec<_> =
         words(name).into_iter().map(|word| (pet_words::word.eq(word), pet_words::pet_id.eq(pet))).collect();
     diesel::insert_into(pet_words::table).values(rows).execute(conn)?;
@@ -161,14 +169,46 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, version: Option<&Versions>, 
             (after.microchip, after.microchip_index) = (sealed, index);
         }
     }
+    let after = written(&held.row, after, held.caller);
     put(tx, ctx, &held.row, after)?;
     read::one(tx.conn, &tx.services.ring, held.viewer, pet)
 }
 
+/// Whoever changes a text answers for it.
+fn written(before: &PetRow, after: PetRow, by: UserId) -> PetRow {
+    let written_by = if after.texts() == before.texts() { before.written_by } else { Some(by) };
+    PetRow { written_by, ..after }
+}
+
+/// Takes the texts of a pet away by the decision of another domain, and hides it. Answers the changes, which the caller
+/// appends; nothing if the pet is gone.
+pub fn blank_by_decision(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
+    let Some(before) = lock(tx, pet)? else { return Ok(Vec::new()) };
+    let after = PetRow {
+        name: NO_NAME.to_owned(),
+        breed: None,
+        bio: None,
+        visibility: Visibility::Private.as_str().to_owned(),
+        lost_since: None,
+        lost_text: None,
+        lost_place: None,
+        lost_lat: None,
+        lost_lng: None,
+        written_by: None,
+        ..before.clone()
+    };
+    changed(tx, &before, after)
+}
+
 /// Writes a changed row, if it is another, and tells everybody who keeps the pet.
 fn put(tx: &mut Tx<'_>, ctx: &Ctx, before: &PetRow, after: PetRow) -> Result<()> {
+    let told = changed(tx, before, after)?;
+    tell(tx, ctx, &told)
+}
+
+fn changed(tx: &mut Tx<'_>, before: &PetRow, after: PetRow) -> Result<Vec<Change>> {
     if after == *before {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let after = PetRow { version: before.version + 1, ..after };
     diesel::update(pets::table.find(after.id)).set(&after).execute(tx.conn)?;
@@ -178,26 +218,29 @@ fn put(tx: &mut Tx<'_>, ctx: &Ctx, before: &PetRow, after: PetRow) -> Result<()>
     }
     tx.deleted_text |= after.texts() != before.texts();
     let updated = News::Updated(Version { pet_id: after.id, version: after.version });
-    let told = Change::to_all(keepers(tx.conn, after.id)?, updated);
-    tell(tx, ctx, &told)
+    Ok(Change::to_all(keepers(tx.conn, after.id)?, updated))
 }
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, version: Option<&Versions>) -> Result<()> {
     let held = hold(tx, ctx, pet, &[])?;
     policy::may_own(held.role)?;
     versions::check(version, held.row.version, PET_STALE)?;
-    let told = remove(tx, pet)?;
+    let told = remove(tx, ctx, pet)?;
     tell(tx, ctx, &told)
 }
 
-/// Deletes a locked pet with everything about it. Those who are invited are told, too.
-pub fn remove(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
+/// Deletes a locked pet, and what its log has up to now: a job deletes that, which nobody reads any more. Those who are
+/// invited are told, too.
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId) -> Result<Vec<Change>> {
     let concerned = pet_keepers::table.filter(pet_keepers::pet_id.eq(pet)).order(pet_keepers::user_id);
     let concerned: Vec<UserId> = concerned.select(pet_keepers::user_id).load(tx.conn)?;
-    diesel::delete(pet_log::table.filter(pet_log::pet_id.eq(pet))).execute(tx.conn)?;
     diesel::delete(pet_keepers::table.filter(pet_keepers::pet_id.eq(pet))).execute(tx.conn)?;
     unindex(tx, pet)?;
     diesel::delete(pets::table.find(pet)).execute(tx.conn)?;
+    let log = pet_log::table.filter(pet_log::pet_id.eq(pet));
+    if diesel::select(exists(log)).get_result::<bool>(tx.conn)? {
+        jobs::order(tx, ctx, &NewJob::new(&Clear { pet }, ctx.now)?)?;
+    }
     Ok(Change::to_all(concerned, News::Deleted(Gone { pet_id: pet })))
 }
 
@@ -213,6 +256,7 @@ pub fn lose(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, version: Option<&Versions>, 
         lost_place: lost.place.map(|place| place.text.into_string()),
         ..held.row.clone()
     };
+    let after = written(&held.row, after, held.caller);
     put(tx, ctx, &held.row, after)?;
     read::one(tx.conn, &tx.services.ring, held.viewer, pet)
 }

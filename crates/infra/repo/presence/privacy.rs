@@ -33,9 +33,12 @@ pub const PARTS: &[Part] = &[Part {
 
 fn export(conn: &mut Conn, asking: &Asking, _: Option<&str>) -> Result<ExportPage> {
     let row = presence::table.find(asking.user).select(PresenceRow::as_select()).first(conn).optional()?;
-    let facts = row.map(|row| row.facts(false)).transpose()?.unwrap_or_default();
-    let PresenceFacts { status, until, last_seen_at, .. } = facts;
-    Ok(ExportPage::one(json!({ "status": status, "until": until, "last_seen_at": last_seen_at })))
+    let facts = row.map(|row| row.facts(None)).transpose()?.unwrap_or_default();
+    let PresenceFacts { status, until, last_seen_at, vanished, .. } = facts;
+    let since = vanished.map(|vanished| vanished.at);
+    Ok(ExportPage::one(json!({
+        "status": status, "until": until, "last_seen_at": last_seen_at, "invisible_since": since
+    })))
 }
 
 fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {

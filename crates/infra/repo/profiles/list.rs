@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use clowder_accounts::profiles::{
     Sort, User, UserFilter,
-    names::{fold, has_part},
+    names::{fold, have_parts},
 };
 use clowder_core::{Id, Page, PageRequest, Result, UserId};
 use diesel::prelude::*;
@@ -121,9 +121,7 @@ fn fitting(conn: &mut Conn, viewer: Viewer, seen: &[Place], words: Option<&[&str
         }
         Some(words) => {
             let names = visible_names(conn, viewer, ids)?;
-            let fits = |(_, username, shown): &(UserId, String, String)| {
-                words.iter().all(|word| has_part(username, word) || has_part(shown, word))
-            };
+            let fits = |(_, username, shown): &(UserId, String, String)| have_parts(&[username, shown], words);
             names.into_iter().filter(fits).map(|(id, ..)| id).collect()
         }
     };

@@ -1,24 +1,25 @@
 //! Finds people by their names, the best first. The work is bounded: each way to find somebody gives a limited number of
 //! candidates, which are then ranked together.
 
-use std::collections::{BTreeSet, HashMap};
-
-use clowder_accounts::{
-    policy::sight::FieldGroup,
-    profiles::{
-        names::{fold, grams_of_part, grams_of_typo},
-        ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
-    },
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap, HashSet},
 };
-use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
-use diesel::{dsl::count_star, prelude::*};
+
+use clowder_accounts::profiles::{
+    names::{fold, grams_of_part, grams_of_typo, whole},
+    ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
+};
+use clowder_core::{Error, Page, PageRequest, Result, UserId, page::MAX_LIMIT};
+use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
         dialect::Conn,
-        people::{self, Viewer, visible_to},
+        friends,
+        people::{Viewer, visible_to},
     },
-    look,
+    look, near,
 };
 use crate::domains::{
     accounts::users,
@@ -31,14 +32,16 @@ use crate::domains::{
 const MOST: usize = MAX_LIMIT as usize;
 /// How many names that begin with the text are considered, of usernames and display names each.
 const PREFIXES: i64 = 200;
+/// How many people are considered who have a word that begins with a word of the text.
+const BY_WORD: i64 = 500;
+/// A typo is only assumed if fewer people fit without one.
+const FEW: usize = 20;
 /// How many people are looked at if nobody in particular is sought.
 const NEWEST: i64 = 2_000;
 /// How many people are considered for a gram: the newest.
 const BY_GRAM: i64 = 1_000;
 /// How many grams are compared for their number of people.
 const COMPARED: usize = 12;
-/// Of how many candidates the friends in common are counted.
-const MUTUAL: usize = 100;
 
 pub fn search(
     conn: &mut Conn,
@@ -78,26 +81,72 @@ fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(U
         return Ok(Vec::new());
     }
     let words: Vec<&str> = sought.split(' ').collect();
-    let mut friends: Vec<UserId> =
-        friendships::table.filter(friendships::user_id.eq(viewer.id)).select(friendships::friend_id).load(conn)?;
-    friends.sort_unstable();
-    let mut ids: BTreeSet<UserId> = by_prefix(conn, &sought)?.into_iter().collect();
-    ids.extend(by_grams(conn, &parts_of(&words))?);
-    ids.extend(friends.iter().copied());
-    let candidates = candidates(conn, viewer, &ids, &friends, &sought)?;
-    let mut ranked = rank(&sought, candidates);
-    // A typo is only assumed if few people fit without one.
-    if ranked.len() < MOST {
-        let mut ids = BTreeSet::new();
-        for parts in grams_of_typo(&sought) {
-            ids.extend(by_grams(conn, &parts)?);
+    let parts = parts_of(&words);
+    let has_friends = friends::count(conn, viewer.id)? > 0;
+    let unseen = if has_friends { friends::unseen(conn, viewer)? } else { HashSet::new() };
+    let candidates = |conn: &mut Conn, ids: &BTreeSet<UserId>, near: &BTreeSet<UserId>| {
+        let mut candidates = candidates(conn, viewer, ids)?;
+        if has_friends {
+            near::add_mutual(conn, viewer, &mut candidates, &sought, near, &unseen)?;
         }
-        ids.retain(|id| !ranked.iter().any(|(known, _)| known == id));
-        let more = self::candidates(conn, viewer, &ids, &friends, &sought)?;
-        ranked.extend(rank(&sought, more));
+        Ok::<_, Error>(candidates)
+    };
+    // Friends of friends, who would be lost in a crowd.
+    let mut near = BTreeSet::new();
+    let mut ids: BTreeSet<UserId> = by_prefix(conn, &sought)?.into_iter().collect();
+    let with_word = by_word(conn, &words)?;
+    let crowd = with_word.len() as i64 == BY_WORD;
+    ids.extend(with_word);
+    if let Some(gram) = parts.last().filter(|_| has_friends) {
+        ids.extend(friends_with(conn, viewer.id, gram)?);
+        if crowd {
+            near = near::with_gram(conn, viewer, gram)?;
+            ids.extend(&near);
+        }
     }
-    ranked.sort_by_key(|(_, fit)| std::cmp::Reverse(*fit));
+    let mut ranked = rank(&sought, candidates(conn, &ids, &near)?);
+    if ranked.len() < MOST {
+        let known = ids.len();
+        let with_gram = by_grams(conn, &parts)?;
+        if let Some(gram) = parts.last().filter(|_| has_friends && !crowd && with_gram.len() as i64 == BY_GRAM) {
+            near = near::with_gram(conn, viewer, gram)?;
+            ids.extend(&near);
+        }
+        ids.extend(with_gram);
+        if ids.len() > known {
+            ranked = rank(&sought, candidates(conn, &ids, &near)?);
+        }
+    }
+    if ranked.len() < FEW {
+        let mut others = BTreeSet::new();
+        for parts in grams_of_typo(&sought) {
+            others.extend(by_grams(conn, &parts)?);
+        }
+        others.retain(|id| !ranked.iter().any(|(known, _)| known == id));
+        ranked.extend(rank(&sought, candidates(conn, &others, &near)?));
+    }
+    ranked.sort_by_key(|(_, fit)| Reverse(*fit));
     Ok(ranked.into_iter().take(MOST).map(|(id, fit)| (id, fit.score())).collect())
+}
+
+/// People with a word that begins with the longest of these words.
+fn by_word(conn: &mut Conn, words: &[&str]) -> Result<Vec<UserId>> {
+    let Some(longest) = words.iter().max_by_key(|word| word.chars().count()) else { return Ok(Vec::new()) };
+    let (from, to) = beginning_with(&whole(longest));
+    let known = grams::table.filter(grams::gram.ge(from).and(grams::gram.lt(to)));
+    Ok(known.order((grams::gram, grams::user_id)).select(grams::user_id).limit(BY_WORD).load(conn)?)
+}
+
+/// The friends of somebody who have this gram.
+fn friends_with(conn: &mut Conn, user: UserId, gram: &str) -> Result<Vec<UserId>> {
+    let having = grams::table.filter(grams::gram.eq(gram).and(grams::user_id.eq(friendships::friend_id)));
+    let friends = friendships::table.filter(friendships::user_id.eq(user)).filter(exists(having));
+    Ok(friends.select(friendships::friend_id).load(conn)?)
+}
+
+/// The range of all texts that begin with this one.
+fn beginning_with(text: &str) -> (String, String) {
+    (text.to_owned(), format!("{text}\u{10ffff}"))
 }
 
 /// The grams that lead to names with all these parts.
@@ -137,15 +186,15 @@ fn by_grams(conn: &mut Conn, parts: &BTreeSet<String>) -> Result<Vec<UserId>> {
 
 /// People whose names begin with the text, in the order of their names.
 fn by_prefix(conn: &mut Conn, sought: &str) -> Result<Vec<UserId>> {
-    let end = format!("{sought}\u{10ffff}");
+    let (from, to) = beginning_with(sought);
     let usernames = table::table
-        .filter(table::username.ge(sought).and(table::username.lt(&end)))
+        .filter(table::username.ge(&from).and(table::username.lt(&to)))
         .order((table::username, table::user_id))
         .select(table::user_id)
         .limit(PREFIXES);
     let mut ids: Vec<UserId> = usernames.load(conn)?;
     let shown = table::table
-        .filter(table::display_name.ge(sought).and(table::display_name.lt(&end)))
+        .filter(table::display_name.ge(&from).and(table::display_name.lt(&to)))
         .order((table::display_name, table::user_id))
         .select(table::user_id)
         .limit(PREFIXES);
@@ -159,45 +208,18 @@ pub fn visible_names(
     viewer: Viewer,
     ids: impl IntoIterator<Item = UserId>,
 ) -> Result<Vec<(UserId, String, String)>> {
-    let ids: Vec<UserId> = ids.into_iter().collect();
     let visible = users::table.filter(users::id.eq_any(ids)).filter(visible_to(viewer)).select(users::id);
     let visible: Vec<UserId> = visible.load(conn)?;
     let names = table::table.filter(table::user_id.eq_any(visible));
     Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
 }
 
-/// Those of these people whom the viewer may see, with the friends in common of those who fit best.
-fn candidates(
-    conn: &mut Conn,
-    viewer: Viewer,
-    ids: &BTreeSet<UserId>,
-    friends: &[UserId],
-    sought: &str,
-) -> Result<Vec<Candidate>> {
+/// Those of these people whom the viewer may see.
+fn candidates(conn: &mut Conn, viewer: Viewer, ids: &BTreeSet<UserId>) -> Result<Vec<Candidate>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = visible_names(conn, viewer, ids.iter().copied())?;
-    let candidate = |(id, username, display_name)| {
-        let mutual = i64::from(friends.binary_search(&id).is_ok());
-        Candidate { id, username, display_name, mutual }
-    };
-    let mut candidates: Vec<Candidate> = rows.into_iter().map(candidate).collect();
-    if friends.is_empty() {
-        return Ok(candidates);
-    }
-    let first: Vec<UserId> = rank(sought, candidates.clone()).into_iter().take(MUTUAL).map(|(id, _)| id).collect();
-    let hiding = people::hiding(conn, viewer, FieldGroup::FriendsList, &first)?;
-    let first: Vec<UserId> = first.into_iter().filter(|user| !hiding.contains(user)).collect();
-    let (mine, theirs) = diesel::alias!(friendships as mine, friendships as theirs);
-    let common: HashMap<UserId, i64> = theirs
-        .inner_join(mine.on(mine.field(friendships::friend_id).eq(theirs.field(friendships::friend_id))))
-        .filter(mine.field(friendships::user_id).eq(viewer.id))
-        .filter(theirs.field(friendships::user_id).eq_any(&first))
-        .group_by(theirs.field(friendships::user_id))
-        .select((theirs.field(friendships::user_id), count_star()))
-        .load(conn)?
-        .into_iter()
-        .collect();
-    for candidate in &mut candidates {
-        candidate.mutual += common.get(&candidate.id).copied().unwrap_or(0);
-    }
-    Ok(candidates)
+    let candidate = |(id, username, display_name)| Candidate { id, username, display_name, mutual: 0 };
+    Ok(rows.into_iter().map(candidate).collect())
 }

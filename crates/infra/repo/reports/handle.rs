@@ -15,7 +15,7 @@ use clowder_core::{
 use clowder_social::{
     Prose,
     reports::{
-        Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus,
+        Change, Handling, ModeratedReport, ModerationAction, ReportId, ReportPatch, ReportStatus, ReportTargetType,
         change::ReportTold,
         policy::{HandleFacts, Handled, decide, may_examine},
         refusals::{REPORT_STALE, REPORT_UNKNOWN},
@@ -29,9 +29,9 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        groups, journal,
         messaging::edit,
-        staff,
+        pets, profiles, staff,
     },
     read,
     statements::{self, Deciding},
@@ -48,7 +48,8 @@ use crate::{
 pub fn examine(tx: &mut Tx<'_>, ctx: &Ctx, report: ReportId) -> Result<ModeratedReport> {
     let row = read::row(tx.conn, report)?;
     let involved = read::involved(tx.conn, ctx.user()?, slice::from_ref(&row))?;
-    if !may_examine(ctx.user()?, row.reported_id) || !involved.is_empty() {
+    let owns = read::owns(tx.conn, ctx.user()?, &row)?;
+    if !may_examine(ctx.user()?, row.reported_id, owns) || !involved.is_empty() {
         return Err(REPORT_UNKNOWN.into());
     }
     let ring = &tx.services.ring;
@@ -103,6 +104,7 @@ fn facts(conn: &mut Conn, moderator: UserId, row: &ReportRow) -> Result<HandleFa
         reported_role: row.reported_id.map(|user| role(conn, user)).transpose()?.flatten(),
         assigned: row.assigned_id,
         decided_by: row.decided_by,
+        owns: read::owns(conn, moderator, row)?,
         involved: !read::involved(conn, moderator, slice::from_ref(row))?.is_empty(),
     })
 }
@@ -185,10 +187,9 @@ type Acted = (Option<Own>, Vec<Box<dyn Announced>>);
 /// Does what was decided, and lifts the suspension of an earlier decision. Answers what it announces.
 fn act(tx: &mut Tx<'_>, ctx: &Ctx, row: &ReportRow, deciding: Deciding<'_>, lifts: bool) -> Result<Acted> {
     let mut announced: Vec<Box<dyn Announced>> = Vec::new();
-    if deciding.action == ModerationAction::RemoveContent
-        && let Some(change) = edit::delete_by_decision(tx, ctx, Id::from_uuid(row.target_id.uuid()))?
-    {
-        announced.push(Box::new(change));
+    let mut blank = None;
+    if deciding.action == ModerationAction::RemoveContent {
+        blank = remove(tx, ctx, row, deciding.reason, &mut announced)?;
     }
     let (own, changes) = match row.reported_id {
         Some(user) if deciding.action == ModerationAction::Suspend => {
@@ -196,8 +197,42 @@ fn act(tx: &mut Tx<'_>, ctx: &Ctx, row: &ReportRow, deciding: Deciding<'_>, lift
             staff::suspend_locked(tx, ctx, user, new)?
         }
         Some(user) if lifts => staff::lift_locked(tx, ctx, user)?,
-        _ => return Ok((None, announced)),
+        _ => return Ok((blank, announced)),
     };
     announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
     Ok((Some(own.at(ctx.now)), announced))
+}
+
+/// Takes away what was reported. Answers the account, if it is a profile.
+fn remove(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    row: &ReportRow,
+    reason: &str,
+    announced: &mut Vec<Box<dyn Announced>>,
+) -> Result<Option<Own>> {
+    let target = row.target()?;
+    let id = target.id.uuid();
+    match target.kind {
+        ReportTargetType::Message => {
+            let change = edit::delete_by_decision(tx, ctx, Id::from_uuid(id))?;
+            announced.extend(change.map(|change| Box::new(change) as Box<dyn Announced>));
+        }
+        ReportTargetType::Group => {
+            let change = groups::blank_by_decision(tx, Id::from_uuid(id))?;
+            announced.extend(change.map(|change| Box::new(change) as Box<dyn Announced>));
+        }
+        ReportTargetType::Pet => {
+            let changes = pets::blank_by_decision(tx, Id::from_uuid(id))?;
+            announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
+        }
+        ReportTargetType::User => {
+            let Some((changes, own)) = profiles::blank_by_decision(tx, ctx, UserId::from_uuid(id), reason)? else {
+                return Ok(None);
+            };
+            announced.extend(changes.into_iter().map(|change| Box::new(change) as Box<dyn Announced>));
+            return Ok(Some(own));
+        }
+    }
+    Ok(None)
 }

@@ -20,7 +20,7 @@ use super::{
     targets::{self, Seen},
 };
 use crate::{
-    domains::reports::{COMMENT, EVIDENCE, NewReportRow, reports as table},
+    domains::reports::{COMMENT, EVIDENCE, NewReportRow, report_parties, reports as table},
     seal::Place,
 };
 
@@ -30,12 +30,12 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
     // Their account is not gone.
     profile::own(tx.conn, reporter)?;
     let NewReport { target, category, comment } = new;
-    let Seen { reported, evidence } = targets::seen(tx.conn, ctx, target)?;
+    let Seen { reported, parties, evidence } = targets::seen(tx.conn, ctx, target)?;
     let own = || table::table.filter(table::reporter_id.eq(reporter));
     let open = || own().filter(table::status.eq_any(UNDECIDED));
     let same = open().filter(table::target_id.eq(target.id).and(table::target_type.eq(target.kind.as_str())));
     may_report(ReportFacts {
-        own: reported == reporter,
+        own: reported == reporter || parties.contains(&reporter),
         reported: diesel::select(diesel::dsl::exists(same)).get_result(tx.conn)?,
         open: open().count().get_result(tx.conn)?,
         today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
@@ -56,6 +56,8 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         version: 1,
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    let parties = parties.into_iter().map(|user| (report_parties::report_id.eq(id), report_parties::user_id.eq(user)));
+    diesel::insert_into(report_parties::table).values(parties.collect::<Vec<_>>()).execute(tx.conn)?;
     let report =
         Report { id, target, category, comment, status: ReportStatus::Open, resolution: None, created_at: ctx.now };
     let entry = Entry::new("report.made").on(Target::of("report", id));

@@ -18,7 +18,7 @@ use super::{
     read::UNDECIDED,
 };
 use crate::{
-    domains::reports::{ReportRow, StatementRow, reports, statements},
+    domains::reports::{ReportRow, StatementRow, report_parties, reports, statements},
     privacy::{erased, kept},
     seal::Sealed,
 };
@@ -34,6 +34,7 @@ pub const PARTS: &[Part] = &[Part {
         kept("reports", "target_id", "the same; the target may be a user"),
         kept("reports", "assigned_id", OF_MODERATORS),
         kept("reports", "decided_by", OF_MODERATORS),
+        erased("report_parties", "user_id"),
         erased("statements", "user_id"),
         kept("statements", "target_id", "deleted with the statement"),
     ],
@@ -87,6 +88,11 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
         let open = reports::table.find(report).filter(reports::status.eq_any(UNDECIDED));
         diesel::update(open).set(decided).execute(tx.conn)?;
     }
+    let owned = report_parties::table.filter(report_parties::user_id.eq(user)).order(report_parties::report_id);
+    let owned: Vec<ReportId> = owned.limit(ROWS).select(report_parties::report_id).load(tx.conn)?;
+    let owned =
+        report_parties::table.filter(report_parties::user_id.eq(user).and(report_parties::report_id.eq_any(owned)));
+    gone += diesel::delete(owned).execute(tx.conn)?;
     gone += diesel::delete(statements::table.filter(statements::id.eq_any(told))).execute(tx.conn)?;
     tx.deleted_text |= gone > 0;
     all_gone(gone, gone > 0)

@@ -8,21 +8,27 @@ use clowder_social::{
     pets::PetId,
     reports::{
         Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId, ReportTargetType,
-        refusals::REPORT_UNKNOWN,
+        TargetId, refusals::REPORT_UNKNOWN,
     },
 };
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 use uuid::Uuid;
 
 use super::super::{
     cards::Cards,
     dialect::{Backend, Conn},
+    pets,
 };
 use crate::{
     domains::{
         groups::group_people,
         pets::pet_keepers,
-        reports::{COMMENT, EVIDENCE, REASON, ReportRow, StatementRow, reports as table, statements, text},
+        reports::{
+            COMMENT, EVIDENCE, REASON, ReportRow, StatementRow, report_parties, reports as table, statements, text,
+        },
     },
     seal::{KeyRing, Place, Sealed, unreadable},
 };
@@ -57,7 +63,7 @@ pub fn list_own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, page: &PageRe
     Page::fill(rows.iter().map(|row| row.report(ring)), page, |report| report.id.to_string())
 }
 
-/// All but those about the viewer.
+/// All but those about the viewer, or about pets of theirs.
 pub fn list(
     conn: &mut Conn,
     ring: &KeyRing,
@@ -65,8 +71,10 @@ pub fn list(
     filter: ReportFilter,
     page: &PageRequest,
 ) -> Result<Page<ModeratedReport>> {
+    let own = report_parties::table.filter(report_parties::report_id.eq(table::id));
     let mut query = table::table
         .filter(table::reported_id.is_null().or(table::reported_id.ne(viewer)))
+        .filter(not(exists(own.filter(report_parties::user_id.eq(viewer)))))
         .order(table::id.desc())
         .limit(page.fetch())
         .select(ReportRow::as_select())
@@ -88,6 +96,11 @@ pub fn list(
     if let Some(before) = page.id()? {
         query = query.filter(table::id.lt::<ReportId>(before));
     }
+    let owned = pets::read::owned(conn, viewer)?;
+    if !owned.is_empty() {
+        let owned: Vec<TargetId> = owned.iter().map(|pet| TargetId::from_uuid(pet.uuid())).collect();
+        query = query.filter(table::target_id.ne_all(owned));
+    }
     let rows: Vec<ReportRow> = query.load(conn)?;
     let involved = involved(conn, viewer, &rows)?;
     let reports = moderated(conn, ring, rows)?.into_iter().map(|report| {
@@ -98,6 +111,12 @@ pub fn list(
         Ok(ModeratedReport { reporter: None, comment: None, ..report })
     });
     Page::fill(reports, page, |report| report.id.to_string())
+}
+
+/// Whether somebody owns or co-owns the pet that a report is about, or did so when it was reported.
+pub fn owns(conn: &mut Conn, user: UserId, row: &ReportRow) -> Result<bool> {
+    let then = diesel::select(exists(report_parties::table.find((row.id, user)))).get_result(conn)?;
+    Ok(then || pets::read::owned(conn, user)?.iter().any(|pet| pet.uuid() == row.target_id.uuid()))
 }
 
 /// Those of the reports that are about pets that somebody keeps, or groups that they run: they do not learn who made them,

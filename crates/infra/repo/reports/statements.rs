@@ -73,12 +73,13 @@ pub fn issue(tx: &mut Tx<'_>, ctx: &Ctx, report: &ReportRow, deciding: Deciding<
     let earlier = table::table.filter(table::report_id.eq(report.id)).select(StatementRow::as_select());
     let earlier: Option<StatementRow> = earlier.first(tx.conn).optional()?;
     if let Some(earlier) = earlier {
-        return answer(tx, ctx, &earlier, &own, deciding);
+        return answer(tx, ctx, report, &earlier, &own, deciding);
     }
     if action == ModerationAction::None {
         return Ok(Stated::default());
     }
-    let mail = tx.services.email_templates.statement_issued(&Recipient::of(&own), action, until, reason)?;
+    let (to, about) = (Recipient::of(&own), report.target()?.kind);
+    let mail = tx.services.email_templates.statement_issued(&to, about, (action, until), reason)?;
     mailed::notify(tx, ctx, &own, &mail)?;
     let id = StatementId::new(ctx.now);
     let row = StatementRow {
@@ -107,6 +108,7 @@ pub fn issue(tx: &mut Tx<'_>, ctx: &Ctx, report: &ReportRow, deciding: Deciding<
 fn answer(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
+    report: &ReportRow,
     earlier: &StatementRow,
     own: &clowder_accounts::Own,
     Deciding { action, until, reason }: Deciding<'_>,
@@ -123,7 +125,8 @@ fn answer(
     let now = if status == AppealStatus::Upheld { action } else { earlier.action()? };
     let until = if status == AppealStatus::Upheld { until } else { earlier.until };
     let holds = if status == AppealStatus::Upheld { now } else { ModerationAction::None };
-    let mail = tx.services.email_templates.appeal_decided(&Recipient::of(own), status, (holds, until), reason)?;
+    let (to, about) = (Recipient::of(own), report.target()?.kind);
+    let mail = tx.services.email_templates.appeal_decided(&to, about, status, (holds, until), reason)?;
     mailed::notify(tx, ctx, own, &mail)?;
     diesel::update(table::table.find(earlier.id))
         .set((

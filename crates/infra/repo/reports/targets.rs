@@ -21,7 +21,15 @@ use crate::domains::accounts::users;
 /// A thing as the caller sees it, and who answers for it.
 pub struct Seen {
     pub reported: UserId,
+    /// Who else owns it.
+    pub parties: Vec<UserId>,
     pub evidence: Evidence,
+}
+
+impl Seen {
+    fn of(reported: UserId, evidence: Evidence) -> Self {
+        Self { reported, parties: Vec::new(), evidence }
+    }
 }
 
 /// Finds a thing, or refuses as if it did not exist if the caller cannot see it.
@@ -76,7 +84,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
             links: None,
         }
     };
-    Ok(Seen { reported: id, evidence: Evidence { user: Some(user), ..Evidence::default() } })
+    Ok(Seen::of(id, Evidence { user: Some(user), ..Evidence::default() }))
 }
 
 fn message(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
@@ -91,14 +99,12 @@ fn message(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
         created_at: said.created_at,
         edited_at: said.edited_at,
     });
-    Ok(Seen {
-        reported: sender.ok_or_else(|| clowder_core::Error::internal("a message that is not there"))?,
-        evidence: Evidence { messages: messages.collect(), ..Evidence::default() },
-    })
+    let sender = sender.ok_or_else(|| clowder_core::Error::internal("a message that is not there"))?;
+    Ok(Seen::of(sender, Evidence { messages: messages.collect(), ..Evidence::default() }))
 }
 
 fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
-    let (row, _) = groups::read::seen(conn, ctx.user()?, Id::from_uuid(id.uuid()))?;
+    let (row, _) = groups::read::seen(conn, ctx.now, ctx.user()?, Id::from_uuid(id.uuid()))?;
     let owner = row.owner()?;
     let group = ReportedGroup {
         id: row.id,
@@ -108,10 +114,10 @@ fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
         rules: row.rules,
         owner: Cards::of(conn, None, [owner])?.card(owner)?,
     };
-    Ok(Seen { reported: owner, evidence: Evidence { group: Some(group), ..Evidence::default() } })
+    Ok(Seen::of(owner, Evidence { group: Some(group), ..Evidence::default() }))
 }
 
 fn pet(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
-    let pet = pets::read::reported(conn, Viewer::of(ctx)?, Id::from_uuid(id.uuid()))?;
-    Ok(Seen { reported: pet.owner.id, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
+    let (pet, reported, parties) = pets::read::reported(conn, Viewer::of(ctx)?, Id::from_uuid(id.uuid()))?;
+    Ok(Seen { reported, parties, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
 }

@@ -10,7 +10,7 @@ use clowder_core::{
     Card, Ctx, Result, UserId,
     audit::{Entry, Target},
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 
 use super::super::{
     accounts::{names, register},
@@ -27,6 +27,7 @@ use crate::{
 
 /// One transaction: notifications come last, in one order.
 pub fn import(tx: &mut Tx<'_>, ctx: &Ctx, people: Vec<NewImport>) -> Result<Vec<Imported>> {
+    names::lock(tx.conn, people.iter().map(|new| &new.username))?;
     let mut made = Vec::new();
     let imported = people.into_iter().map(|new| one(tx, ctx, new, &mut made)).collect::<Result<Vec<_>>>()?;
     let entries: Vec<_> =
@@ -45,7 +46,9 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
         return Ok(Imported::Refused("the password hash has an unknown format, or costs too much to verify"));
     }
     let (username_key, email_key) = (new.username.key(), new.email.key());
-    if is_here(tx.conn, &username_key, &email_key)? {
+    let imported_as =
+        tx.services.keys.fingerprint(&[b"imported", username_key.as_bytes(), email_key.as_bytes()]).to_vec();
+    if is_here(tx.conn, &username_key, &email_key, &imported_as)? {
         return Ok(Imported::WasHere);
     }
     if let Err(reserved) = may_give(Giver::Operator, &new.username) {
@@ -64,7 +67,8 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
         created_at: new.created_at.filter(|at| *at < ctx.now).unwrap_or(ctx.now),
         ..UserRow::new(UserId::new(ctx.now), name, (new.email.as_str().to_owned(), email_key), hash, ctx.now)
     };
-    if diesel::insert_into(users::table).values(&row).on_conflict_do_nothing().execute(tx.conn)? == 0 {
+    let values = (&row, users::imported_as.eq(imported_as));
+    if diesel::insert_into(users::table).values(values).on_conflict_do_nothing().execute(tx.conn)? == 0 {
         return Ok(Imported::Refused(register::taken(tx.conn, &row)?.title));
     }
     names::claim(tx.conn, ctx.now, &row)?;
@@ -72,8 +76,9 @@ fn one(tx: &mut Tx<'_>, ctx: &Ctx, new: NewImport, made: &mut Vec<Card>) -> Resu
     Ok(Imported::Made)
 }
 
-/// Whether this user was imported before.
-fn is_here(conn: &mut Conn, username_key: &str, email_key: &str) -> Result<bool> {
+/// Whether this user was imported before: as the file says, also if they have changed their name or address since.
+fn is_here(conn: &mut Conn, username_key: &str, email_key: &str, imported_as: &[u8]) -> Result<bool> {
     let same = users::table.filter(users::username_key.eq(username_key).and(users::email_key.eq(email_key)));
-    Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn)?)
+    let imported = users::table.filter(users::imported_as.eq(imported_as));
+    Ok(diesel::select(exists(same)).get_result::<bool>(conn)? || diesel::select(exists(imported)).get_result(conn)?)
 }

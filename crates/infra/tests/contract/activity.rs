@@ -9,14 +9,14 @@ use clowder_accounts::{
     activity::{Activity, ActivityType, KEPT_FOR},
     model::{ProfilePatch, SettingsPatch},
 };
-use clowder_core::{Actor, Ctx, Input, PageRequest};
+use clowder_core::{Actor, Ctx, Input, PageRequest, Role, Timestamp};
 use clowder_messaging::NewChat;
 use serde_json::json;
 
 use crate::{
     privacy::{system, work},
     readers::read_all,
-    world::{Person, World, on_both},
+    world::{PASSWORD, Person, World, on_both},
 };
 
 pub async fn edit(world: &World, person: &Person, theme: &str) {
@@ -84,6 +84,37 @@ on_both! {
         assert_eq!(sorted(told(&of_bob)), [("account.created", "user"), ("chat.created", "chat"), ("session.opened", "session")]);
     }
 
+    async fn what_the_journal_does_not_tell_apart_is_told_apart(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let root = world.with_role("rita", Role::Admin).await;
+        for patch in [json!({"username": "countess"}), json!({"bio": "counts"})] {
+            let patch = ProfilePatch::from_json(patch).unwrap();
+            world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await.unwrap();
+        }
+        for text in [Some("in a meeting"), None] {
+            let new = clowder_accounts::presence::NewPresence::from_json(json!({"status": "busy", "text": text})).unwrap();
+            world.store.presence.set_presence(&world.ctx(&ada), new).await.unwrap();
+        }
+        let passwords = json!({"current_password": PASSWORD, "new_password": "another correct horse"});
+        let passwords = Input::from_json(passwords).unwrap();
+        world.store.credentials.change_password(&world.ctx(&ada), passwords).await.unwrap();
+        let note = clowder_social::NewNote::from_json(json!({"text": "private"})).unwrap();
+        world.store.blocks.write_note(&world.ctx(&ada), root.id, note).await.unwrap();
+        read_all(&world.store, &world).await;
+        let expected = [
+            ("account.created", "user"), ("password.changed", "user"), ("presence.changed", "user"), ("profile.changed", "user"),
+            ("session.opened", "session"), ("username.changed", "user"),
+        ];
+        assert_eq!(sorted(told(&items(&world, &ada).await)), expected, "and no note");
+        let opened = items(&world, &ada).await.into_iter().find(|item| item.kind == "session.opened").unwrap();
+        assert!(opened.data.device.is_some(), "the session that changed the password is open");
+        // What an administrator does to the account is not hers.
+        let patch = clowder_accounts::profiles::UserPatch::from_json(json!({"username": "other", "reason": "x"})).unwrap();
+        world.store.profiles.edit_user(&world.ctx(&root), ada.id, None, patch).await.unwrap();
+        read_all(&world.store, &world).await;
+        assert_eq!(counted(&world, &ada, "username.changed").await, [1]);
+    }
+
     async fn friends_and_members_of_groups_find_it_in_their_logs(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         for (one, other) in [(&ada, &bob), (&bob, &ada)] {
@@ -91,14 +122,23 @@ on_both! {
             world.store.friends.request(&world.ctx(one), new).await.unwrap();
         }
         world.store.friends.remove(&world.ctx(&bob), ada.id).await.unwrap();
+        let new = Input::from_json(json!({"name": "Minka", "species": "cat"})).unwrap();
+        let pet = world.store.pets.create(&world.ctx(&ada), new).await.unwrap().id;
+        let new = Input::from_json(json!({"user_id": bob.id, "role": "caretaker"})).unwrap();
+        world.store.pets.invite(&world.ctx(&ada), pet, new).await.unwrap();
+        let answer = Input::from_json(json!({"action": "accept"})).unwrap();
+        world.store.pets.answer(&world.ctx(&bob), pet, answer).await.unwrap();
+        let owner = Input::from_json(json!({"user_id": bob.id})).unwrap();
+        world.store.pets.transfer(&world.ctx(&ada), pet, owner).await.unwrap();
         let new = Input::from_json(json!({"name": "Rowers", "visibility": "public"})).unwrap();
         let group = world.store.groups.create(&world.ctx(&ada), new).await.unwrap().id;
         world.store.groups.join(&world.ctx(&bob), group).await.unwrap();
         world.store.groups.leave(&world.ctx(&bob), group).await.unwrap();
+        world.store.groups.delete(&world.ctx(&ada), group, None).await.unwrap();
         read_all(&world.store, &world).await;
         for (person, here, there) in [
-            (&ada, &["friend.added", "group.created"][..], &["friend.removed", "group.joined", "group.left"][..]),
-            (&bob, &["friend.added", "friend.removed", "group.joined", "group.left"][..], &["group.created", "chat.created"][..]),
+            (&ada, &["friend.added", "friend.requested", "group.created", "group.deleted", "pet.transferred"][..], &["friend.removed", "group.joined", "group.left"][..]),
+            (&bob, &["friend.added", "friend.removed", "group.joined", "group.left"][..], &["friend.requested", "group.created", "group.deleted", "chat.created", "pet.transferred"][..]),
         ] {
             for (kinds, count) in [(here, &[1_i64][..]), (there, &[][..])] {
                 for kind in kinds {
@@ -159,6 +199,43 @@ on_both! {
         read_all(&world.store, &world).await;
         assert_eq!(counted(&world, &ada, "message.sent").await, [1]);
         assert_eq!(items(&world, &ada).await.len(), 1);
+    }
+
+    async fn clocks_do_not_decide_what_is_cleared(world: World) {
+        let ada = world.person("ada").await;
+        let hour = Duration::from_secs(3600);
+        let at = |now| Ctx { now, ..world.ctx(&ada) };
+        let edit = async |ctx: Ctx, theme: &str| {
+            let patch = SettingsPatch::from_json(json!({"theme": theme})).unwrap();
+            world.store.preferences.edit_settings(&ctx, None, patch).await.unwrap();
+        };
+        // By a node whose clock is ahead, and cleared by another one.
+        edit(at(world.now().plus(hour)), "dark").await;
+        world.store.activity.clear_activity(&at(world.now())).await.unwrap();
+        read_all(&world.store, &world).await;
+        assert!(items(&world, &ada).await.is_empty(), "what was before is gone");
+        // Cleared by a node whose clock is ahead.
+        world.store.activity.clear_activity(&at(world.now().plus(hour))).await.unwrap();
+        edit(at(world.now()), "light").await;
+        read_all(&world.store, &world).await;
+        assert_eq!(counted(&world, &ada, "settings.changed").await, [1], "what comes after is there");
+    }
+
+    async fn the_last_time_is_never_before_the_first(world: World) {
+        let ada = world.person("ada").await;
+        let day = 24 * 3600 * 1_000_000;
+        let noon = Timestamp::from_micros(world.now().as_micros() / day * day + day / 2);
+        let mut themes = ["dark", "light"].into_iter().cycle();
+        for minutes in [10, 5, 20, 15] {
+            let now = noon.plus(Duration::from_secs(60 * minutes));
+            let patch = SettingsPatch::from_json(json!({"theme": themes.next()})).unwrap();
+            world.store.preferences.edit_settings(&Ctx { now, ..world.ctx(&ada) }, None, patch).await.unwrap();
+            read_all(&world.store, &world).await;
+        }
+        let edited: Vec<_> = items(&world, &ada).await.into_iter().filter(|item| item.kind == "settings.changed").collect();
+        let times = |minutes: u64| noon.plus(Duration::from_secs(60 * minutes));
+        assert_eq!((edited.len(), edited[0].data.count), (1, 4));
+        assert_eq!((edited[0].at, edited[0].data.last_at), (times(5), times(20)));
     }
 
     async fn a_long_log_is_cleared_whole(world: World) {

@@ -113,6 +113,44 @@ on_both! {
         assert!(blocks.mutes(&ctx, PageRequest::default()).await.unwrap().items.is_empty());
         assert_eq!(code(blocks.mute(&ctx, ada.id, NewMute::default()).await), "user.unknown");
         assert_eq!(code(blocks.write_note(&ctx, ada.id, note("louder")).await), "user.unknown");
+        let muted = async || world.store.friends.relationships(&ctx, vec![ada.id]).await.unwrap()[0].muted;
+        assert!(!muted().await);
+        assert_eq!(code(blocks.note(&ctx, ada.id).await), "note.unknown");
+        // It is kept, and shows again.
+        blocks.unblock(&world.ctx(&ada), bob.id).await.unwrap();
+        assert_eq!(blocks.mutes(&ctx, PageRequest::default()).await.unwrap().items.len(), 1);
+        assert!(muted().await);
+        assert_eq!(blocks.note(&ctx, ada.id).await.unwrap().text, "loud");
+        // So it does while one has blocked them oneself, whatever they do.
+        blocks.block(&ctx, ada.id, NewBlock::default()).await.unwrap();
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'ada'").unwrap();
+        assert!(muted().await);
+        assert_eq!(blocks.note(&ctx, ada.id).await.unwrap().text, "loud");
+    }
+
+    async fn mutes_of_hidden_people_leave_no_holes_in_pages(world: World) {
+        let [ada, hidden] = world.people(["ada", "hidden"]).await;
+        let (blocks, mut expected) = (&world.store.blocks, Vec::new());
+        for n in 0..5 {
+            let person = world.person(&format!("user{n}")).await;
+            blocks.mute(&world.ctx(&ada), person.id, NewMute::default()).await.unwrap();
+            if n == 2 {
+                blocks.mute(&world.ctx(&ada), hidden.id, NewMute::default()).await.unwrap();
+            }
+            expected.insert(0, person.id);
+        }
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'hidden'").unwrap();
+        let (mut found, mut cursor): (Vec<UserId>, _) = (Vec::new(), None);
+        loop {
+            let page = blocks.mutes(&world.ctx(&ada), PageRequest { limit: 2, cursor }).await.unwrap();
+            assert!(page.items.len() == 2 || page.next_cursor.is_none());
+            found.extend(page.items.iter().map(|mute| mute.user.id));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected);
     }
 
     async fn a_message_can_be_deleted_in_a_closed_chat(world: World) {
@@ -167,7 +205,7 @@ on_both! {
             blocks.mute(&world.ctx(&ada), ada.id, NewMute::default()).await.map(drop),
             blocks.write_note(&world.ctx(&ada), ada.id, note("x")).await.map(drop),
         ] {
-            assert_eq!(code(refused), "user.self");
+            assert_eq!(wrong(refused), [("{user_id}".to_owned(), "self".to_owned())]);
         }
     }
 
@@ -188,11 +226,27 @@ on_both! {
         assert!(blocks.block(&world.ctx(&ada), bob.id, hiding).await.unwrap().hide_messages);
         assert!(blocks.block(&world.ctx(&ada), bob.id, NewBlock::default()).await.unwrap().hide_messages, "it stays");
         assert_eq!(hidden(&ada).await, [true, false, false]);
+        // Wherever a message is shown.
+        let last = world.say(&bob, chat, "four").await.id;
+        let one = async |viewer: &Person| {
+            let ctx = world.ctx(viewer);
+            let messaging = &world.store.messaging;
+            let listed = messaging.chats(&ctx, Default::default(), Default::default()).await.unwrap().items.remove(0);
+            let [of_list, of_chat] =
+                [listed, messaging.chat(&ctx, chat).await.unwrap()].map(|chat| chat.last_message.unwrap().hidden);
+            [messaging.message(&ctx, last).await.unwrap().hidden, of_list, of_chat]
+        };
+        assert_eq!((one(&ada).await, one(&bob).await, one(&eve).await), ([true; 3], [false; 3], [false; 3]));
+        assert_eq!(world.store.journal.hidden(ada.id).await.unwrap(), [bob.id]);
+        // What is written about it tells nobody else.
+        world.store.messaging.delete(&world.ctx(&eve), last, None).await.unwrap();
+        let told = world.everything().await;
+        assert!(told.iter().all(|change| !change.data.get().contains("hidden")));
         for other in [&bob, &eve] {
-            assert_eq!(hidden(other).await, [false; 3]);
+            assert_eq!(hidden(other).await, [false; 4]);
         }
         blocks.unblock(&world.ctx(&ada), bob.id).await.unwrap();
-        assert_eq!(hidden(&ada).await, [false; 3]);
+        assert_eq!(hidden(&ada).await, [false; 4]);
     }
 
     async fn blocks_and_mutes_are_listed_the_latest_first(world: World) {

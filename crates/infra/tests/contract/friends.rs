@@ -5,9 +5,9 @@ mod lists;
 
 use std::time::Duration;
 
-use clowder_core::{Error, Id, Input, Made, PageRequest, Recorded, UserId};
+use clowder_core::{Ctx, Error, Id, IdempotencyKey, Input, Made, PageRequest, Recorded, UserId};
 use clowder_social::{
-    Decision, FriendFilter, FriendRequest, NewFriendRequest, RequestDirection,
+    Decision, FriendFilter, FriendRequest, NewBlock, NewFriendRequest, RequestDirection,
     friends::{RequestStatus, policy},
 };
 use serde_json::{Value, json};
@@ -127,6 +127,15 @@ on_both! {
         assert_eq!(told.iter().map(|(user, _, status)| (*user, status)).collect::<Vec<_>>(), [(ada.id, &json!("cancelled")), (bob.id, &json!("cancelled"))]);
         // Who took it back may ask again at once.
         asks(&world, &ada, &bob).await;
+    }
+
+    async fn a_call_repeated_after_a_block_shows_nothing(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let call = || Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.ctx(&ada) };
+        let asked = world.store.friends.request(&call(), ask(bob.id)).await.unwrap().into_inner();
+        assert_eq!(world.store.friends.request(&call(), ask(bob.id)).await.unwrap().into_inner(), asked);
+        world.store.blocks.block(&world.ctx(&bob), ada.id, NewBlock::default()).await.unwrap();
+        assert_eq!(code(world.store.friends.request(&call(), ask(bob.id)).await), "friend_request.unknown");
     }
 
     async fn after_a_rejection_one_waits_and_the_other_need_not(world: World) {

@@ -21,6 +21,7 @@ mod friends;
 mod given_names;
 mod groups;
 mod guessing;
+mod hidden;
 mod idempotency;
 mod jobs;
 mod journal;

@@ -1,17 +1,23 @@
 //! Whom somebody may see: the rule, the lists, the search and the details agree, whatever connects people.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Instant,
+};
 
 use clowder_accounts::{
     ProfilePatch,
     model::{Audience, SettingsPatch},
     policy::sight::{Sight, SightFacts, sight},
-    presence::{PresenceNews, Turn},
+    presence::{NewPresence, PresenceNews, PresenceStatus, TELL_EVERY},
     profiles::{Sort, User, UserFilter},
 };
-use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Role, UserId, Visibility, Word};
+use clowder_core::{
+    Actor, Ctx, Error, Input, PageRequest, Presence, Recorded, Role, Timestamp, Topic, UserId, Visibility, Word,
+};
 use clowder_messaging::{ChatFilter, NewChat};
-use serde_json::json;
+use serde_json::{json, value::to_raw_value};
 
 use crate::{
     stress::Dice,
@@ -45,6 +51,7 @@ struct Drawn {
     erased: bool,
     /// Who sees their presence.
     last_seen: Audience,
+    status: PresenceStatus,
 }
 
 impl Drawn {
@@ -55,6 +62,7 @@ impl Drawn {
             suspended: dice.below(5) == 0,
             erased: dice.below(8) == 0,
             last_seen: Audience::WORDS[dice.below(3)].1,
+            status: PresenceStatus::WORDS[dice.below(4)].1,
         }
     }
 }
@@ -87,9 +95,11 @@ fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
     let Links { graph, friends, blocks } = links;
     let tables = ["friendships", "friend_lists", "blocks"];
     let mut statements: Vec<_> = tables.iter().map(|table| format!("DELETE FROM {table}")).collect();
-    for (person, Drawn { visibility, role, suspended, erased, last_seen }) in people.iter().zip(drawn) {
+    for (person, Drawn { visibility, role, suspended, erased, last_seen, status }) in people.iter().zip(drawn) {
         let (person, last_seen) = (id(person), last_seen.as_str());
         statements.push(format!("UPDATE preferences SET last_seen = '{last_seen}' WHERE user_id = {person}"));
+        let status = status.as_str();
+        statements.push(format!("UPDATE presence SET status = '{status}' WHERE user_id = {person}"));
         statements.push(format!("INSERT INTO friend_lists (user_id, friends, version) VALUES ({person}, 1, {graph})"));
         statements.push(format!(
             "UPDATE users SET visibility = '{}', role = '{}', suspension_reason = {}, deleted_at = {} WHERE id = {}",
@@ -122,19 +132,48 @@ fn sights<'u>(users: impl IntoIterator<Item = &'u User>) -> BTreeMap<UserId, Sig
     users.into_iter().map(|user| (user.id, sight(user))).collect()
 }
 
-/// Who hears that these people have come online.
-async fn heard(world: &World, people: &[Person]) -> BTreeMap<UserId, Vec<UserId>> {
-    let ctx = Ctx::new(Actor::System, world.now(), "presence");
-    let came = people.iter().map(|person| Turn { user: person.id, came: true, at: ctx.now }).collect();
-    world.store.presence.turned(&ctx, came).await.unwrap();
-    let told = world.store.online.news().into_iter().map(|told| {
-        let news: PresenceNews = serde_json::from_str(told.data.get()).unwrap();
-        (news.user_id, told.to.to_vec())
-    });
-    told.collect()
+/// What everybody believes of everybody else's presence, by what they heard and by nothing else.
+#[derive(Default)]
+struct Beliefs {
+    there: BTreeMap<(UserId, UserId), Presence>,
+    friends: BTreeSet<(usize, usize)>,
 }
 
-/// How long graphs are drawn, and how many at least.
+impl Beliefs {
+    /// Tells the node which friendships there are now, and everybody what changed for them.
+    async fn follow(&mut self, world: &World, people: &[Person], links: &Links) {
+        let (online, now) = (&world.store.online, world.now());
+        let friends: BTreeSet<_> = links.friends.iter().copied().collect();
+        for (one, other) in friends.symmetric_difference(&self.friends) {
+            let name = if friends.contains(&(*one, *other)) { "friend.added" } else { "friend.removed" };
+            for (of, about) in [(one, other), (other, one)] {
+                online.hear(&change(name, people[*of].id, people[*about].id, now), now);
+            }
+        }
+        self.friends = friends;
+        // Whatever else was drawn.
+        online.missed(now);
+        world.wait(TELL_EVERY);
+        while world.store.presence.tell_friends(&Ctx::new(Actor::System, world.now(), "presence")).await.unwrap() > 0 {}
+        for told in online.news() {
+            let news: PresenceNews = serde_json::from_str(told.data.get()).unwrap();
+            for to in told.to.iter() {
+                match news.there() {
+                    Some(presence) => self.there.insert((*to, news.user_id), presence),
+                    None => self.there.remove(&(*to, news.user_id)),
+                };
+            }
+        }
+    }
+}
+
+fn change(name: &str, user: UserId, about: UserId, at: Timestamp) -> Recorded {
+    let data = Arc::from(to_raw_value(&json!({})).unwrap());
+    let (topic, subject) = (Topic::user(user), Some(about.uuid()));
+    Recorded { stream: 0, position: 1, topic, name: name.into(), actor: None, subject, follow: None, at, data }
+}
+
+/// How long graphs are drawn, and how many at least; `TEST_GRAPHS` says how many instead.
 const FOR: std::time::Duration = std::time::Duration::from_secs(4);
 const AT_LEAST: usize = 8;
 
@@ -146,10 +185,15 @@ on_both! {
         for person in &people {
             let patch = SettingsPatch::from_json(json!({"theme": "dark"})).unwrap();
             world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
+            let status = NewPresence::from_json(json!({"status": "away"})).unwrap();
+            world.store.presence.set_presence(&world.ctx(person), status).await.unwrap();
             world.store.online.enter(person.id, world.now());
         }
-        let (began, mut dice, mut graphs) = (Instant::now(), Dice(11), 0);
-        while began.elapsed() < FOR || graphs < AT_LEAST {
+        let mut beliefs = Beliefs::default();
+        let (began, mut dice, mut graphs) = (Instant::now(), Dice(11), 0_usize);
+        let wanted: Option<usize> = clowder_tests::setting("TEST_GRAPHS").map(|number| number.parse().unwrap());
+        let are_enough = |graphs| wanted.map_or(began.elapsed() >= FOR && graphs >= AT_LEAST, |wanted| graphs >= wanted);
+        while !are_enough(graphs) {
             graphs += 1;
             let drawn: Vec<Drawn> = people.iter().map(|_| Drawn::throw(&mut dice)).collect();
             let pairs = (0..people.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
@@ -158,7 +202,7 @@ on_both! {
             let blocks: Vec<(usize, usize)> = pairs.filter(|_| dice.below(8) == 0).collect();
             let links = Links { graph: graphs, friends, blocks };
             draw(&world, &people, &drawn, &links);
-            let heard = heard(&world, &people).await;
+            beliefs.follow(&world, &people, &links).await;
             for viewer in (0..people.len()).filter(|viewer| !drawn[*viewer].erased) {
                 if let Actor::User { role, .. } = &mut people[viewer].actor {
                     *role = drawn[viewer].role;
@@ -180,10 +224,10 @@ on_both! {
                 }
                 let mut by_id = BTreeMap::new();
                 for (other, person) in people.iter().enumerate() {
-                    let mut sees_presence = false;
+                    let mut sees = None;
                     match profiles.user(&ctx, person.id, None).await {
                         Ok(shown) => {
-                            sees_presence = shown.user.presence.is_some();
+                            sees = shown.user.presence.filter(|presence| *presence != Presence::Offline);
                             by_id.extend(sights([&shown.user]));
                         }
                         Err(error) => {
@@ -193,9 +237,9 @@ on_both! {
                     }
                     // A block ends a friendship, so nobody is connected by both.
                     if !links.blocked(viewer, other) && (!staff || !links.are_friends(viewer, other)) {
-                        let hears = heard.get(&person.id).is_some_and(|to| to.contains(&people[viewer].id));
-                        let expected = links.are_friends(viewer, other) && sees_presence;
-                        assert_eq!(hears, expected, "{viewer} of {other} in {drawn:?} {links:?}");
+                        let believes = beliefs.there.get(&(people[viewer].id, person.id)).copied();
+                        let expected = sees.filter(|_| links.are_friends(viewer, other));
+                        assert_eq!(believes, expected, "{viewer} of {other} in {drawn:?} {links:?}");
                     }
                 }
                 let seen = format!("{viewer} of {drawn:?} {links:?}");

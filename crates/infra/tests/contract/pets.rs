@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod growth;
+mod invitations;
 mod keepers;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     friends::befriend,
+    privacy::work,
     stress::of,
     world::{Person, World, code, on_both},
 };
@@ -156,6 +158,8 @@ on_both! {
         pets.delete(&world.ctx(&ada), pet.id, Some(2.into())).await.unwrap();
         assert_eq!(told(&world).await, each("pet.deleted", &[&ada]));
         assert!(!sees(&world, &ada, pet.id).await);
+        // What was in its log is left to a job.
+        work(&world, &world.store).await;
         for table in ["pets", "pet_keepers", "pet_words", "pet_log"] {
             assert_eq!(count(&world, table), 0, "{table}");
         }
@@ -251,6 +255,28 @@ on_both! {
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'ada'").unwrap();
         // Whoever keeps a pet goes on doing so; everybody else loses sight of its owner.
         assert_eq!(check(&[bob.id, cem.id, dia.id, eve.id]).await, [12, 0, 6, 0, 0]);
+    }
+
+    async fn people_choose_who_sees_their_list_of_pets(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        befriend(&world, &ada, &bob).await;
+        let pet = make(&world, &ada, json!({})).await;
+        for (audience, friend, stranger) in [("everyone", true, true), ("friends", true, false), ("nobody", false, false)] {
+            let patch = of::<clowder_accounts::model::SettingsPatch>(json!({"privacy": {"pets": audience}}));
+            world.store.preferences.edit_settings(&world.ctx(&ada), None, patch).await.unwrap();
+            for (viewer, shown) in [(&ada, true), (&bob, friend), (&eve, stranger)] {
+                let profile = world.store.profiles.user(&world.ctx(viewer), ada.id, None).await.unwrap().user;
+                assert_eq!(profile.pets_count, shown.then_some(1), "{audience}");
+                let list = world.store.pets.of(&world.ctx(viewer), ada.id, PageRequest::default()).await;
+                if shown {
+                    assert_eq!(list.unwrap().items[0].id, pet.id);
+                } else {
+                    assert_eq!(code(list), "pets.hidden");
+                }
+                // The pet itself has its own visibility.
+                assert!(sees(&world, viewer, pet.id).await);
+            }
+        }
     }
 
     async fn a_lost_pet_of_friends_is_shown_as_a_card(world: World) {

@@ -20,7 +20,7 @@ on_both! {
         let change = patch(json!({"time_zone": "Asia/Tokyo", "privacy": {"last_seen": "nobody"}}));
         let after = preferences.edit_settings(&world.ctx(&ada), Some(1.into()), change).await.unwrap();
         assert_eq!((after.time_zone.as_str(), after.privacy.last_seen, after.version), ("Asia/Tokyo", Audience::Nobody, 2));
-        assert_eq!(world.names().await, ["settings.updated"]);
+        assert_eq!(world.names().await, ["settings.updated", "presence.updated"]);
         assert_eq!(preferences.settings(&world.ctx(&ada)).await.unwrap(), after);
         assert_eq!(preferences.settings(&world.ctx(&bob)).await.unwrap(), Settings::default());
         let same = json!({"time_zone": "Asia/Tokyo", "privacy": {"last_seen": "nobody"}, "notifications": {}});

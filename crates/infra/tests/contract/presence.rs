@@ -1,16 +1,22 @@
 //! The guarantees of `Presences`, and who sees and hears what of somebody's presence.
 
 pub mod domain;
+mod told;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use clowder_accounts::{
+    ProfilePatch,
     model::SettingsPatch,
-    presence::{NewPresence, OwnPresence, PresenceStatus, Turn},
+    presence::{LINGER, NewPresence, OwnPresence, PresenceStatus, TELL_EVERY},
 };
-use clowder_core::{Actor, Ctx, Input, PageRequest, Presence, Timestamp, UserId};
+use clowder_core::{
+    Actor, Ctx, Input, PageRequest, Positions, Presence, Recorded, Result, Timestamp, UserId, journal::Chunk,
+};
+use clowder_infra::Store;
 use clowder_social::{FriendFilter, friends::Order};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::{
     friends::befriend,
@@ -33,19 +39,70 @@ async fn settings(world: &World, person: &Person, privacy: Value) {
     world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
 }
 
-/// Everything that is to be noted by now.
-async fn note(world: &World) -> Vec<Turn> {
-    let now = world.now();
-    let turns = world.store.online.turns(now);
-    world.store.presence.turned(&Ctx::new(Actor::System, now, "presence"), turns.clone()).await.unwrap();
-    turns
+async fn edit(world: &World, person: &Person, patch: Value) {
+    let patch = ProfilePatch::from_json(patch).unwrap();
+    world.store.accounts.edit_me(&world.ctx(person), None, patch).await.unwrap();
 }
 
-async fn enters(world: &World, person: &Person) -> Timestamp {
-    let now = world.now();
-    world.store.online.enter(person.id, now);
-    note(world).await;
-    now
+/// To whom of those who are connected, what, and its data.
+type Heard = (BTreeSet<UserId>, &'static str, Value);
+
+/// A node with sockets, as the gateway runs it: it hears of the journal, and looks after the people.
+struct Node {
+    store: Store,
+    place: Mutex<Positions>,
+}
+
+impl Node {
+    async fn of(store: &Store) -> Self {
+        let place = Mutex::new(store.journal.extent().await.unwrap().heads);
+        Self { store: store.clone(), place }
+    }
+
+    async fn hear(&self, world: &World) {
+        let mut place = self.place.lock().await;
+        for stream in 0..place.as_slice().len() {
+            for entry in self.store.journal.after(stream, place.get(stream), Chunk::rows(10_000)).await.unwrap() {
+                place.advance(stream, entry.position);
+                self.store.online.hear(&entry.change.unwrap(), world.now());
+            }
+        }
+    }
+
+    async fn look_after(&self, world: &World) -> Result<()> {
+        while self.store.presence.tell_friends(&Ctx::new(Actor::System, world.now(), "presence")).await? > 0 {}
+        Ok(())
+    }
+
+    /// What friends are told now, in the order in which they are.
+    async fn tells(&self, world: &World) -> Vec<Heard> {
+        self.hear(world).await;
+        self.look_after(world).await.unwrap();
+        let told = self.store.online.news().into_iter().map(|told| {
+            let data = serde_json::from_str(told.data.get()).unwrap();
+            (self.store.online.among(told.to.iter().copied()).into_iter().collect(), told.name, data)
+        });
+        told.collect()
+    }
+
+    /// The same after friends have had a rest from a person.
+    async fn tells_later(&self, world: &World) -> Vec<Heard> {
+        world.wait(TELL_EVERY);
+        self.tells(world).await
+    }
+
+    async fn enters(&self, world: &World, person: &Person) -> Timestamp {
+        let now = world.now();
+        self.store.online.enter(person.id, now);
+        now
+    }
+
+    /// Returns when the person left.
+    async fn leaves(&self, world: &World, person: &Person) -> Timestamp {
+        let now = world.now();
+        self.store.online.leave(person.id, now);
+        now
+    }
 }
 
 /// What the viewer sees of a person.
@@ -54,71 +111,91 @@ async fn seen(world: &World, viewer: &Person, person: &Person) -> (Option<Presen
     (user.presence, user.last_seen_at)
 }
 
-/// To whom, what, and the status in it.
-fn heard(world: &World) -> Vec<(BTreeSet<UserId>, &'static str, Value)> {
-    let told = world.store.online.news().into_iter().map(|told| {
-        let data: Value = serde_json::from_str(told.data.get()).unwrap();
-        (world.store.online.among(told.to.iter().copied()).into_iter().collect(), told.name, data)
-    });
-    told.collect()
-}
-
 fn only(person: &Person) -> BTreeSet<UserId> {
     BTreeSet::from([person.id])
 }
 
-on_both! {
-    async fn friends_who_are_online_hear_who_comes_and_goes(world: World) {
-        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
-        befriend(&world, &ada, &bob).await;
-        befriend(&world, &ada, &cem).await;
-        enters(&world, &bob).await;
-        assert!(heard(&world).iter().all(|(to, ..)| to.is_empty()), "none of his friends is there");
-        let came_at = enters(&world, &ada).await;
-        let told = heard(&world);
-        let [(to, name, data)] = &told[..] else { panic!("{told:?}") };
-        assert_eq!((to, *name), (&only(&bob), "user.online"));
-        assert_eq!((&data["user_id"], &data["status"], &data["text"]), (&json!(ada.id), &json!("online"), &Value::Null));
-        assert_eq!(seen(&world, &bob, &ada).await.0, Some(Presence::Online));
+/// Whom the only news is for, what it is, and the status in it.
+fn one(told: &[Heard]) -> (BTreeSet<UserId>, &'static str, Value) {
+    let [(to, name, data)] = told else { panic!("{told:?}") };
+    (to.clone(), *name, data["status"].clone())
+}
 
-        let left_at = world.now();
-        world.store.online.leave(ada.id, left_at);
-        world.wait(s(9));
-        assert!(note(&world).await.is_empty() && heard(&world).is_empty(), "she may be back");
-        assert_eq!(seen(&world, &bob, &ada).await.0, Some(Presence::Online));
-        world.wait(s(2));
-        assert_eq!(note(&world).await, [Turn { user: ada.id, came: false, at: left_at }]);
-        let told = heard(&world);
-        assert_eq!((&told[0].0, told[0].1, &told[0].2["status"]), (&only(&bob), "user.offline", &json!("offline")));
-        assert_eq!(told[0].2["last_seen_at"], json!(left_at));
-        assert_eq!(seen(&world, &bob, &ada).await, (Some(Presence::Offline), Some(left_at)));
-        assert!(left_at > came_at);
-        assert!(world.changes().await.iter().all(|change| !change.name.starts_with("user.o")), "nothing of it is kept");
+fn data(recorded: &Recorded) -> Value {
+    serde_json::from_str(recorded.data.get()).unwrap()
+}
+
+on_both! {
+    async fn a_status_is_told_to_the_persons_devices(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let until = world.now().plus(s(3600));
+        let busy = json!({"status": "busy", "text": "in a meeting", "until": until});
+        let after = set(&world, &ada, busy.clone()).await;
+        assert_eq!((after.status, after.text.as_deref(), after.until), (PresenceStatus::Busy, Some("in a meeting"), Some(until)));
+        let told = async || {
+            let told = world.changes().await;
+            assert!(told.iter().all(|change| change.topic.as_user() == Some(ada.id)), "{told:?}");
+            let names: Vec<_> = told.iter().map(|change| change.name.to_string()).collect();
+            (names, told.last().map_or(Value::Null, data))
+        };
+        let shown = |status: &str, text: Value, until: Value, seen_by: &str, text_seen_by: &str| {
+            json!({"status": status, "text": text, "until": until, "seen_by": seen_by, "text_seen_by": text_seen_by})
+        };
+        let both = |with: &str| vec![with.to_owned(), "presence.updated".to_owned()];
+        let first = shown("busy", json!("in a meeting"), json!(until), "everyone", "everyone");
+        assert_eq!(told().await, (both("user.updated"), first.clone()));
+        assert_eq!(set(&world, &ada, busy).await, after);
+        assert_eq!(told().await.0, [""; 0], "what changes nothing is no change");
+        set(&world, &ada, json!({"status": "away", "text": "in a meeting", "until": until})).await;
+        let away = shown("away", json!("in a meeting"), json!(until), "everyone", "everyone");
+        assert_eq!(told().await, (vec!["presence.updated".to_owned()], away), "the profile is the same");
+        edit(&world, &ada, json!({"status_text": "back soon", "bio": "Counting."})).await;
+        assert_eq!(told().await, (both("user.updated"), shown("away", json!("back soon"), json!(until), "everyone", "everyone")));
+        edit(&world, &ada, json!({"bio": "Still counting."})).await;
+        assert_eq!(told().await.0, ["user.updated"], "nothing of it is presence");
+        settings(&world, &ada, json!({"last_seen": "friends"})).await;
+        assert_eq!(told().await, (both("settings.updated"), shown("away", json!("back soon"), json!(until), "friends", "everyone")));
+        settings(&world, &ada, json!({"bio": "nobody"})).await;
+        assert_eq!(told().await, (both("settings.updated"), shown("away", json!("back soon"), json!(until), "friends", "nobody")));
+        settings(&world, &ada, json!({"read_receipts": false})).await;
+        assert_eq!(told().await.0, ["settings.updated"]);
+        edit(&world, &ada, json!({"visibility": "private"})).await;
+        assert_eq!(told().await, (both("user.updated"), shown("away", json!("back soon"), json!(until), "nobody", "nobody")));
+        world.wait(s(3600));
+        set(&world, &ada, json!({"status": "online"})).await;
+        let (names, last) = told().await;
+        assert_eq!((names.last().unwrap().as_str(), &last["status"], &last["text"]), ("presence.updated", &json!("online"), &Value::Null));
+        // Deleted texts are gone from what is replayed.
+        let all: Vec<Value> =
+            world.everything().await.iter().filter(|change| &*change.name == "presence.updated").map(data).collect();
+        assert!(all.len() > 5 && all.iter().all(|shown| shown["text"].is_null()), "{all:?}");
+        world.gone(b"back soon").await;
+    }
+
+    async fn administrators_who_edit_a_status_text_tell_of_it_too(world: World) {
+        let ada = world.person("ada").await;
+        let root = world.with_role("rita", clowder_core::Role::Admin).await;
+        set(&world, &ada, json!({"status": "busy", "text": "buy cheap pills"})).await;
+        world.names().await;
+        let patch = json!({"status_text": null, "reason": "advertising"});
+        let patch = clowder_accounts::profiles::UserPatch::from_json(patch).unwrap();
+        world.store.profiles.edit_user(&world.ctx(&root), ada.id, None, patch).await.unwrap();
+        let told = world.changes().await;
+        assert_eq!(told.iter().map(|change| &*change.name).collect::<Vec<_>>(), ["user.updated", "presence.updated"]);
+        assert_eq!((told[1].topic.as_user(), &data(&told[1])["status"], &data(&told[1])["text"]), (Some(ada.id), &json!("busy"), &Value::Null));
+        world.gone(b"cheap pills").await;
     }
 
     async fn a_status_is_seen_until_it_ends(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
-        befriend(&world, &ada, &bob).await;
-        enters(&world, &bob).await;
         let none = world.store.presence.presence(&world.ctx(&ada)).await.unwrap();
         let expected = (PresenceStatus::Online, None, None, Presence::Offline, None);
         assert_eq!((none.status, none.text, none.until, none.presence, none.last_seen_at), expected);
-        enters(&world, &ada).await;
-        heard(&world);
-        world.names().await;
+        world.store.online.enter(ada.id, world.now());
         let until = world.now().plus(s(3600));
-        let busy = set(&world, &ada, json!({"status": "busy", "text": "in a meeting", "until": until})).await;
-        assert_eq!((busy.status, busy.text.as_deref(), busy.until), (PresenceStatus::Busy, Some("in a meeting"), Some(until)));
-        assert_eq!(world.names().await, ["user.updated"], "the text is part of the profile");
-        let told = heard(&world);
-        let [(to, name, data)] = &told[..] else { panic!("{told:?}") };
-        assert_eq!((to, *name), (&only(&bob), "user.status"));
-        assert_eq!((&data["status"], &data["text"], &data["until"]), (&json!("busy"), &json!("in a meeting"), &json!(until)));
+        set(&world, &ada, json!({"status": "busy", "text": "in a meeting", "until": until})).await;
         let user = world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap().user;
         assert_eq!((user.presence, user.status_text.as_deref(), user.status_until), (Some(Presence::Busy), Some("in a meeting"), Some(until)));
-        assert_eq!(set(&world, &ada, json!({"status": "busy", "text": "in a meeting", "until": until})).await, busy);
-        assert!(heard(&world).is_empty() && world.names().await.is_empty(), "what changes nothing is no news");
-
         world.wait(s(3601));
         let after = world.store.presence.presence(&world.ctx(&ada)).await.unwrap();
         assert_eq!((after.status, after.text, after.until, after.presence), (PresenceStatus::Online, None, None, Presence::Online));
@@ -128,66 +205,42 @@ on_both! {
         assert_eq!((cleared.status, cleared.text), (PresenceStatus::Away, None), "both are set as a whole");
     }
 
-    async fn who_is_invisible_looks_offline_in_everything(world: World) {
-        let [ada, bob] = world.people(["ada", "bob"]).await;
-        befriend(&world, &ada, &bob).await;
-        enters(&world, &bob).await;
-        enters(&world, &ada).await;
-        heard(&world);
-        let ctx = world.ctx(&ada);
-        let new = NewPresence::from_json(json!({"status": "invisible"})).unwrap();
-        let hidden = world.store.presence.set_presence(&ctx, new).await.unwrap();
-        assert_eq!(hidden.presence, Presence::Offline);
-        let vanished_at = hidden.last_seen_at.unwrap();
-        assert_eq!(vanished_at, ctx.now, "as exactly as if she had left");
-        let told = heard(&world);
-        assert_eq!((told.len(), told[0].1, &told[0].2["status"]), (1, "user.offline", &json!("offline")));
-        world.wait(s(600));
-        assert_eq!(seen(&world, &bob, &ada).await, (Some(Presence::Offline), Some(vanished_at)));
-        world.store.online.leave(ada.id, world.now());
-        world.wait(s(20));
-        assert_eq!(note(&world).await.len(), 1);
-        enters(&world, &ada).await;
-        assert!(heard(&world).is_empty(), "nobody hears that she came or went");
-        assert_eq!(seen(&world, &bob, &ada).await, (Some(Presence::Offline), Some(vanished_at)));
-        set(&world, &ada, json!({"status": "away"})).await;
-        let told = heard(&world);
-        assert_eq!((told.len(), told[0].1, &told[0].2["status"]), (1, "user.online", &json!("away")));
-    }
-
-    async fn who_hides_it_is_not_seen_nor_heard_of(world: World) {
-        let [ada, bob, cem, mod_] = world.people(["ada", "bob", "cem", "mona"]).await;
-        befriend(&world, &ada, &bob).await;
-        enters(&world, &bob).await;
-        for (privacy, friend, stranger) in [("everyone", true, true), ("friends", true, false), ("nobody", false, false)] {
-            settings(&world, &ada, json!({"last_seen": privacy})).await;
-            heard(&world);
-            enters(&world, &ada).await;
-            assert_eq!(heard(&world).len(), usize::from(friend), "{privacy}");
-            assert_eq!(seen(&world, &bob, &ada).await.0.is_some(), friend, "{privacy}");
-            assert_eq!(seen(&world, &cem, &ada).await.0.is_some(), stranger, "{privacy}");
-            assert!(seen(&world, &ada, &ada).await.0.is_some(), "{privacy}: her own");
-            set(&world, &ada, json!({"status": "away", "text": format!("seen by {privacy}")})).await;
-            assert_eq!(heard(&world).len(), usize::from(friend), "{privacy}");
-            set(&world, &ada, json!({"status": "online"})).await;
-            world.store.online.leave(ada.id, world.now());
-            world.wait(s(11));
-            heard(&world);
-            note(&world).await;
-            assert_eq!(heard(&world).len(), usize::from(friend), "{privacy}");
-            let (presence, last_seen_at) = seen(&world, &bob, &ada).await;
-            assert_eq!((presence.is_some(), last_seen_at.is_some()), (friend, friend), "{privacy}");
+    async fn who_becomes_invisible_looks_like_who_disconnects(world: World) {
+        let [ada, eve, bob] = world.people(["ada", "eve", "bob"]).await;
+        let node = Node::of(&world.store).await;
+        for person in [&ada, &eve] {
+            set(&world, person, json!({"status": "busy"})).await;
+            node.enters(&world, person).await;
         }
-        settings(&world, &ada, json!({"last_seen": "everyone", "bio": "nobody"})).await;
-        enters(&world, &ada).await;
-        set(&world, &ada, json!({"status": "busy", "text": "secret"})).await;
-        let told = heard(&world);
-        assert_eq!(told.last().unwrap().2["text"], Value::Null, "nor is the text heard by those who may not see it");
-        world.store.profiles.user(&world.ctx(&mod_), ada.id, None).await.unwrap();
-        let private = clowder_accounts::ProfilePatch::from_json(json!({"visibility": "private"})).unwrap();
-        world.store.accounts.edit_me(&world.ctx(&ada), None, private).await.unwrap();
-        set(&world, &ada, json!({"status": "away"})).await;
-        assert!(heard(&world).is_empty(), "who is private is hidden from friends, too");
+        node.tells(&world).await;
+        world.wait(s(600));
+        let at = node.leaves(&world, &eve).await;
+        let new = NewPresence::from_json(json!({"status": "invisible"})).unwrap();
+        let own = world.store.presence.set_presence(&Ctx::new(ada.actor, at, "test"), new).await.unwrap();
+        assert_eq!((own.status, own.presence), (PresenceStatus::Invisible, Presence::Busy), "what others see for a while yet");
+        for wait in [1, 4, 4] {
+            node.tells(&world).await;
+            let gone = seen(&world, &bob, &eve).await;
+            assert_eq!(seen(&world, &bob, &ada).await, gone);
+            assert_eq!(gone.0, Some(Presence::Busy));
+            world.wait(s(wait));
+        }
+        world.wait(s(2));
+        node.tells(&world).await;
+        for person in [&ada, &eve] {
+            assert_eq!(seen(&world, &bob, person).await, (Some(Presence::Offline), Some(at)), "to the microsecond");
+        }
+        world.wait(s(600));
+        node.leaves(&world, &ada).await;
+        world.wait(s(20));
+        node.tells(&world).await;
+        node.enters(&world, &ada).await;
+        node.tells(&world).await;
+        assert_eq!(seen(&world, &bob, &ada).await, (Some(Presence::Offline), Some(at)), "whatever she does then");
+        // Who is invisible before they come is never seen.
+        set(&world, &eve, json!({"status": "invisible"})).await;
+        node.enters(&world, &eve).await;
+        assert_eq!(seen(&world, &bob, &eve).await, (Some(Presence::Offline), Some(at)));
     }
 
     async fn friends_are_listed_by_presence_and_by_who_was_active_last(world: World) {
@@ -195,14 +248,16 @@ on_both! {
         for friend in [&bob, &cem, &dan, &eve] {
             befriend(&world, &ada, friend).await;
         }
-        enters(&world, &cem).await;
-        world.store.online.leave(cem.id, world.now());
+        let node = Node::of(&world.store).await;
+        node.enters(&world, &cem).await;
+        node.tells(&world).await;
+        node.leaves(&world, &cem).await;
         world.wait(s(60));
-        note(&world).await;
-        enters(&world, &bob).await;
-        enters(&world, &dan).await;
+        node.tells(&world).await;
+        node.enters(&world, &bob).await;
+        node.enters(&world, &dan).await;
         set(&world, &dan, json!({"status": "busy"})).await;
-        enters(&world, &eve).await;
+        node.enters(&world, &eve).await;
         settings(&world, &eve, json!({"last_seen": "nobody"})).await;
         let list = async |filter: FriendFilter, limit: u32, cursor: Option<String>| {
             let page = world.store.friends.list(&world.ctx(&ada), filter, PageRequest { limit, cursor }).await.unwrap();
@@ -230,13 +285,14 @@ on_both! {
     async fn nothing_is_noted_of_who_is_erased(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         befriend(&world, &ada, &bob).await;
-        enters(&world, &bob).await;
+        let node = Node::of(&world.store).await;
+        node.enters(&world, &bob).await;
         set(&world, &ada, json!({"status": "away"})).await;
         world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
         while work(&world, &world.store).await > 0 {}
-        heard(&world);
-        enters(&world, &ada).await;
-        assert!(heard(&world).is_empty());
+        node.tells(&world).await;
+        node.enters(&world, &ada).await;
+        assert!(node.tells_later(&world).await.is_empty());
         assert_eq!(world.meddle("DELETE FROM presence WHERE status = 'away'").unwrap(), 0);
         let left = world.meddle("DELETE FROM presence").unwrap();
         assert_eq!(left, 1, "only that of the other");
@@ -247,17 +303,13 @@ on_both! {
             let world = world.clone();
             async move { world.person(&format!("person{n}")).await }
         })).await;
-        for person in &people {
-            world.store.online.enter(person.id, world.now());
+        // They come to another node, too, in another order.
+        let nodes = [Node::of(&world.store).await, Node::of(&world.another_node().await).await];
+        for (here, there) in people.iter().zip(people.iter().rev()) {
+            nodes[0].enters(&world, here).await;
+            nodes[1].enters(&world, there).await;
         }
-        // Another node notes the same people, in another order.
-        let other = world.another_node().await;
-        let now = world.now();
-        let ctx = Ctx::new(Actor::System, now, "presence");
-        let mut turns = world.store.online.turns(now);
-        let here = world.store.presence.turned(&ctx, turns.clone());
-        turns.reverse();
-        let (here, there) = tokio::join!(here, other.presence.turned(&ctx, turns));
+        let (here, there) = tokio::join!(nodes[0].look_after(&world), nodes[1].look_after(&world));
         here.unwrap();
         there.unwrap();
         assert_eq!(world.meddle("UPDATE presence SET status = 'online' WHERE last_seen_at IS NOT NULL").unwrap(), 120);

@@ -10,7 +10,7 @@ use clowder_accounts::{
     model::SettingsPatch,
     profiles::{SeenAs, Sort, UserFilter, UserPatch},
 };
-use clowder_core::{Friendship, Id, Input, PageRequest, Role, UserId};
+use clowder_core::{Error, Friendship, Id, Input, PageRequest, Role, UserId};
 use serde_json::{Value, json};
 
 use crate::world::{Person, World, code, on_both};
@@ -104,7 +104,7 @@ on_both! {
         let details = json!({"pronouns": "she/her", "location": "London", "links": [link]});
         edit(&world, &ada, details.clone()).await;
         edit(&world, &ada, json!({"status_text": "away", "status_until": until})).await;
-        assert_eq!(world.names().await, ["user.updated", "user.updated"]);
+        assert_eq!(world.names().await, ["user.updated", "user.updated", "presence.updated"]);
         edit(&world, &ada, details).await;
         assert!(world.names().await.is_empty(), "what changes nothing is no change");
         let seen = async || world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap();
@@ -118,6 +118,22 @@ on_both! {
         assert_eq!((&after.user.status_text, after.user.status_until), (&None, None));
         assert_ne!(after.tag(), before.tag(), "who has it gets it anew");
         assert_eq!(world.store.accounts.me(&world.ctx(&ada)).await.unwrap().status_text, None);
+        let ends = async |patch: serde_json::Value| {
+            let patch = ProfilePatch::from_json(patch).unwrap();
+            let edited = world.store.accounts.edit_me(&world.ctx(&ada), None, patch).await;
+            edited.map(|own| own.status_text).map_err(|error| match error {
+                Error::Invalid(errors) => (errors[0].pointer.clone(), errors[0].code.to_string()),
+                other => panic!("{other:?}"),
+            })
+        };
+        let wrong = |code: &str| Err(("/status_until".to_owned(), code.to_owned()));
+        assert_eq!(ends(json!({"status_until": world.now().plus(Duration::from_secs(60))})).await, wrong("unwanted"));
+        assert_eq!(ends(json!({"status_text": "x", "status_until": until})).await, wrong("past"));
+        assert_eq!(ends(json!({"status_until": null, "bio": "hello"})).await, Ok(None), "what is over does not come back");
+        edit(&world, &ada, json!({"bio": null})).await;
+        assert_eq!(seen().await.user.status_text, None);
+        edit(&world, &ada, json!({"status_text": "away"})).await;
+        assert_eq!(seen().await.user.status_text.as_deref(), Some("away"), "the same text again is a new one");
         edit(&world, &ada, json!({"status_text": "back"})).await;
         assert_eq!(seen().await.user.status_text.as_deref(), Some("back"), "does not end with the one before");
 
@@ -139,7 +155,7 @@ on_both! {
         let change = || patch(json!({"display_name": "Somebody", "reason": "an impersonation"}));
         for nobody in [&eve, &moderator] {
             let refused = profiles.edit_user(&world.ctx(nobody), ada.id, None, change()).await;
-            assert_eq!(code(refused), "permission.missing");
+            assert_eq!(code(refused), "permission.denied");
         }
         let refused = profiles.edit_user(&world.ctx(&root), ada.id, None, patch(json!({"bio": "x"}))).await;
         assert!(matches!(refused, Err(clowder_core::Error::Invalid(_))), "{refused:?}");
@@ -233,6 +249,34 @@ on_both! {
             }
         }
         assert_eq!((seen, scores), (expected.map(str::to_owned).to_vec(), vec![1.0, 0.8, 0.6, 0.4, 0.2]));
+    }
+
+    /// In a crowd of people with a word, those with friends in common are found, and come first.
+    async fn friends_of_friends_are_found_in_a_crowd(world: World) {
+        let [viewer, mutual] = world.people(["viewer", "mutual"]).await;
+        // The oldest and the last by name, so that neither order finds her.
+        let near = world.person("xx-smithzzz").await;
+        befriend(&world, &viewer, &mutual);
+        befriend(&world, &near, &mutual);
+        let scene = |n: &str, width: usize| match world.is_postgres() {
+            true => (format!("CAST('ffffffff' || lpad(to_hex({n}), 24, '0') AS uuid)"), format!("lpad({n}::text, {width}, '0')")),
+            false => (format!("CAST(printf('zzzz%012d', {n}) AS BLOB)"), format!("printf('%0{width}d', {n})")),
+        };
+        let (id, number) = scene("s.n", 5);
+        let series = match world.is_postgres() {
+            true => "generate_series(1, 1200) AS s(n)",
+            false => "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1200) SELECT n FROM t) s",
+        };
+        let now = if world.is_postgres() { "now()" } else { "1790000000000000" };
+        world.batch(&format!(
+            "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+                 created_at, version)
+               SELECT {id}, 'a' || {number}, 'a' || {number}, {number} || '@x.org', {number} || '@x.org', 'x',
+                 'Xx Smith' || {number}, 'public', 'user', {now}, 1 FROM {series}"
+        ));
+        drop(world.another_node().await);
+        assert_eq!(found(&world, &viewer, "smith").await[0], "xx-smithzzz");
+        assert!(found(&world, &mutual, "smith").await.len() >= 50);
     }
 
     /// An older version wrote the names, and another one since.

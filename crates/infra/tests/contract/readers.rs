@@ -98,6 +98,24 @@ on_both! {
         assert_eq!(counted(&world, &ada, "settings.changed").await, [1]);
     }
 
+    async fn a_reader_is_not_set_back_into_a_journal_of_before(world: World) {
+        read_all(&world.store, &world).await;
+        let before = world.store.journal.extent().await.unwrap().epoch;
+        let [one, other] = [clowder_core::Id::<()>::new(world.now()), clowder_core::Id::<()>::new(world.now())];
+        // The node has looked at the journal, and waits for the reader, while the journal becomes another one.
+        world.batch(&format!("UPDATE readers SET epoch = {}", world.literal(one)));
+        let mut transaction = world.transaction();
+        transaction.run("UPDATE readers SET holder = holder");
+        let node = world.clone();
+        let reading = tokio::spawn(async move { node.store.readers.read(&system(&node)).await });
+        world.until_somebody_waits().await;
+        transaction.run(&format!("UPDATE epoch SET id = {}", world.literal(other)));
+        transaction.commit();
+        assert_eq!(reading.await.unwrap().unwrap(), 0);
+        let before = world.literal(clowder_core::Id::<()>::from_uuid(before));
+        assert_eq!(world.number(&format!("SELECT count(*) FROM readers WHERE epoch = {before}")), 0);
+    }
+
     async fn a_change_that_this_version_cannot_read_is_passed_over(world: World) {
         let [ada] = world.people(["ada"]).await;
         read_all(&world.store, &world).await;

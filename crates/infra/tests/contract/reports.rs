@@ -1,9 +1,11 @@
 //! The guarantees of `Reports`: what is kept, who decides, and what follows from it.
 
 pub mod domain;
+mod removing;
 
 use std::time::Duration;
 
+use clowder_accounts::audit::ActorFilter;
 use clowder_core::{Error, MessageId, Timestamp, UserId};
 use clowder_messaging::MessagePatch;
 use clowder_social::{
@@ -123,6 +125,31 @@ on_both! {
         let made = report(&world, &eve, "user", json!(bob.id)).await.unwrap();
         let seen = evidence(&world, &judge, made.id).await.user.unwrap();
         assert_eq!((seen.username.as_str(), seen.bio, seen.links), ("bob", None, None));
+    }
+
+    /// Whoever reads the audit log may be who was reported.
+    async fn the_audit_log_does_not_say_who_reports(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let root = moderator(&world, "rita").await;
+        report(&world, &ada, "user", json!(root.id)).await.unwrap();
+        let by = |actor, action: &str| {
+            let action = Some(action.to_owned());
+            clowder_accounts::AuditFilter { actor, action, ..Default::default() }
+        };
+        let ctx = system(&world);
+        let page = world.store.audit.records(&ctx, by(None, "report.made"), Default::default()).await.unwrap().items;
+        let export = world.store.audit.export(&by(None, "report.made"), 0, i64::MAX, 100).await.unwrap();
+        for found in [page, export] {
+            let shown = serde_json::to_string(&found).unwrap();
+            assert!(found.len() == 1 && !shown.contains(&ada.id.to_string()), "{shown}");
+            let record = &found[0];
+            assert!(record.after.is_some() && record.address.is_none() && record.session_id.is_none(), "{shown}");
+        }
+        let of_ada = Some(ActorFilter::Id(ada.id.uuid()));
+        for action in ["report.*", "report.made", "*"] {
+            let found = world.store.audit.records(&ctx, by(of_ada, action), Default::default()).await.unwrap().items;
+            assert!(found.iter().all(|record| record.action != "report.made"), "{action}");
+        }
     }
 
     async fn a_pet_is_reported_with_its_texts(world: World) {

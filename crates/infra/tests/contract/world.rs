@@ -280,6 +280,7 @@ pub fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
         Err(
             Error::Refused(Refusal { code, .. })
             | Error::Stale { refusal: Refusal { code, .. }, .. }
+            | Error::Explained { refusal: Refusal { code, .. }, .. }
             | Error::TooEarly { refusal: Refusal { code, .. }, .. },
         ) => code,
         other => panic!("not refused: {other:?}"),

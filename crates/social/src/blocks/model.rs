@@ -48,7 +48,9 @@ pub struct NewMute {
 
 impl Input for NewMute {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.optional("until").map(|until| Self { until })
+        let until: Option<Option<Timestamp>> = fields.optional("until");
+        fields.expect_future("until", until.flatten());
+        Some(Self { until: until? })
     }
 }
 

@@ -1,8 +1,6 @@
 //! Pure rules: whom somebody can block, mute or note something about, and how many people.
 
-use clowder_core::{Error, Refusal, Result, Timestamp, UserId, text::Flaw};
-
-use super::refusals::USER_SELF;
+use clowder_core::{Error, Refusal, Result, Timestamp, UserId, input::past};
 
 /// How many people one person can block, how many they can mute, and on how many they can have notes.
 pub const MOST: i64 = 10_000;
@@ -28,7 +26,7 @@ pub fn may_decide_about(
     full: Refusal,
 ) -> Result<()> {
     if caller == user {
-        return Err(USER_SELF.into());
+        return Err(Error::field("{user_id}", "self", "must be somebody other than yourself"));
     }
     if !facts.known {
         return Err(unknown.into());
@@ -42,9 +40,7 @@ pub fn may_decide_about(
 /// A mute ends in the future.
 pub fn may_end(now: Timestamp, until: Option<Timestamp>) -> Result<()> {
     match until {
-        Some(until) if until <= now => {
-            Err(Error::Invalid(vec![Flaw::new("past", "must be in the future").at("/until")]))
-        }
+        Some(until) if until <= now => Err(Error::Invalid(vec![past().at("/until")])),
         _ => Ok(()),
     }
 }
@@ -77,7 +73,8 @@ mod tests {
             (bob, true, false, MOST, "ok"),
             (bob, false, true, 0, "user.unknown"),
             (bob, false, true, MOST, "user.unknown"),
-            (ada, true, true, 0, "user.self"),
+            (ada, true, true, 0, "self"),
+            (ada, false, true, MOST, "self"),
         ] {
             let facts = AboutFacts { known, new, count };
             assert_eq!(code(may_decide_about(ada, user, facts, unknown, BLOCK_LIMIT)), expected, "{facts:?}");

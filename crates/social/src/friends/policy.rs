@@ -78,6 +78,14 @@ pub fn may_ask(now: Timestamp, caller: UserId, user: UserId, facts: RequestFacts
     Err(refusal.into())
 }
 
+/// Nobody is suggested to themselves.
+pub fn may_dismiss(caller: UserId, user: UserId) -> Result<()> {
+    if caller == user {
+        return Err(Error::field("{user_id}", "self", "must be somebody other than yourself"));
+    }
+    Ok(())
+}
+
 /// From when on the same person may ask again, if that is not yet so. A rejection after `now` counts as one of now.
 fn again_at(now: Timestamp, rejected_at: Timestamp) -> Option<Timestamp> {
     Some(rejected_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)

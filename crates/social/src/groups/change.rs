@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{GroupId, GroupVisibility, Role, model::Verb};
+use super::{GroupId, GroupVisibility, Role};
 
 /// What everybody in a group follows.
 pub const GROUP: TopicKind = TopicKind::new("group");
@@ -30,10 +30,12 @@ pub enum Change {
     MemberRemoved(Audience, Removed),
     /// Sent to one of the staff.
     Requested(UserId, Asked),
-    /// Sent to whoever asked.
-    Decided(Decision),
-    /// Sent to whoever is invited.
+    /// Sent to whoever asked, and to each of the staff.
+    Decided(UserId, Decision),
+    /// Sent to whoever is invited, and to each of the staff if that answers a request.
     Invited(UserId, Invitation),
+    /// Sent to whoever was invited, and to each of the staff.
+    Uninvited(UserId, Uninvited),
 }
 
 /// Who receives a change about a member.
@@ -47,17 +49,23 @@ pub enum Audience {
     Staff(UserId),
 }
 
-/// What all members see of their group: the payload of `group.created` and `group.updated`.
+/// What is the same of a group for all of its members: the payload of `group.created` and `group.updated`. It is a
+/// [`Group`](super::Group) without `my_role` and `member_count`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = GroupFace)]
 pub struct Face {
-    pub group_id: GroupId,
+    pub id: GroupId,
     pub name: String,
     pub description: Option<String>,
     pub rules: Option<String>,
     pub visibility: GroupVisibility,
+    /// `null`: groups have no pictures yet.
+    pub avatar: Option<String>,
+    /// `null`: groups have no pictures yet.
+    pub cover: Option<String>,
     pub owner_id: UserId,
     pub chat_id: ChatId,
+    pub created_at: Timestamp,
     pub version: i64,
 }
 
@@ -96,13 +104,26 @@ pub struct Asked {
     pub user_id: UserId,
 }
 
-/// The payload of `group.decided`.
+/// The payload of `group.decided`: a request is no longer open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = GroupDecided)]
 pub struct Decision {
     pub group_id: GroupId,
     pub user_id: UserId,
-    pub action: Verb,
+    pub action: Decided,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = GroupDecision)]
+pub enum Decided {
+    Approve,
+    Reject,
+    /// Whoever asked took it back.
+    Cancel,
+    /// Nobody decided.
+    Expire,
 }
 
 /// The payload of `group.invited`.
@@ -110,19 +131,42 @@ pub struct Decision {
 #[schema(as = GroupInvitation)]
 pub struct Invitation {
     pub group_id: GroupId,
+    pub user_id: UserId,
     pub invited_by: UserId,
+}
+
+/// The payload of `group.uninvited`: an invitation is no longer open, and whoever was invited has not joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GroupUninvited)]
+pub struct Uninvited {
+    pub group_id: GroupId,
+    pub user_id: UserId,
+    pub reason: Unwanted,
+}
+
+/// How an invitation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = GroupUninvitedReason)]
+pub enum Unwanted {
+    /// Whoever was invited does not want to join.
+    Declined,
+    /// The staff took it back.
+    Withdrawn,
+    Expired,
 }
 
 impl Change {
     fn group(&self) -> GroupId {
         match self {
-            Self::Created(face) | Self::Updated(face) => face.group_id,
+            Self::Created(face) | Self::Updated(face) => face.id,
             Self::Deleted(_, deleted) => deleted.group_id,
             Self::MemberAdded(_, added) | Self::MemberUpdated(_, added) => added.group_id,
             Self::MemberRemoved(_, removed) => removed.group_id,
             Self::Requested(_, asked) => asked.group_id,
-            Self::Decided(decision) => decision.group_id,
+            Self::Decided(_, decision) => decision.group_id,
             Self::Invited(_, invitation) => invitation.group_id,
+            Self::Uninvited(_, uninvited) => uninvited.group_id,
         }
     }
 
@@ -141,8 +185,9 @@ impl clowder_core::Change for Change {
             Self::MemberUpdated(..) => "group.member_updated",
             Self::MemberRemoved(..) => "group.member_removed",
             Self::Requested(..) => "group.requested",
-            Self::Decided(_) => "group.decided",
+            Self::Decided(..) => "group.decided",
             Self::Invited(..) => "group.invited",
+            Self::Uninvited(..) => "group.uninvited",
         }
     }
 
@@ -155,10 +200,13 @@ impl clowder_core::Change for Change {
         match self {
             Self::Created(face) => Topic::user(face.owner_id),
             Self::Updated(_) => self.own(),
-            Self::Deleted(user, _) | Self::Requested(user, _) | Self::Invited(user, _) => Topic::user(*user),
+            Self::Deleted(user, _)
+            | Self::Requested(user, _)
+            | Self::Decided(user, _)
+            | Self::Invited(user, _)
+            | Self::Uninvited(user, _) => Topic::user(*user),
             Self::MemberAdded(audience, added) | Self::MemberUpdated(audience, added) => of(audience, added.user.id),
             Self::MemberRemoved(audience, removed) => of(audience, removed.user_id),
-            Self::Decided(decision) => Topic::user(decision.user_id),
         }
     }
 
@@ -171,9 +219,12 @@ impl clowder_core::Change for Change {
             Self::MemberAdded(Audience::Staff(_), _) | Self::MemberRemoved(Audience::Staff(_), _) => None,
             Self::MemberAdded(_, added) => step(added.user.id, Step::Enter),
             Self::MemberRemoved(_, removed) => step(removed.user_id, Step::Leave),
-            Self::Updated(_) | Self::MemberUpdated(..) | Self::Requested(..) | Self::Decided(_) | Self::Invited(..) => {
-                None
-            }
+            Self::Updated(_)
+            | Self::MemberUpdated(..)
+            | Self::Requested(..)
+            | Self::Decided(..)
+            | Self::Invited(..)
+            | Self::Uninvited(..) => None,
         }
     }
 
@@ -193,8 +244,9 @@ impl clowder_core::Change for Change {
             Self::MemberAdded(_, added) | Self::MemberUpdated(_, added) => to_raw_value(added),
             Self::MemberRemoved(_, removed) => to_raw_value(removed),
             Self::Requested(_, asked) => to_raw_value(asked),
-            Self::Decided(decision) => to_raw_value(decision),
+            Self::Decided(_, decision) => to_raw_value(decision),
             Self::Invited(_, invitation) => to_raw_value(invitation),
+            Self::Uninvited(_, uninvited) => to_raw_value(uninvited),
         }
     }
 }

@@ -3,19 +3,20 @@
 mod input;
 mod values;
 
-pub use input::{GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict};
-pub use values::{Code, GroupVisibility, MyRole, Optional, Role, Standing, Uses, Verb};
+pub use input::{
+    GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, RolePatch, Verdict,
+};
+pub use values::{Code, GroupVisibility, Mine, MyRole, Optional, Role, Standing, Uses, Verb};
 
-use clowder_core::{Card, ChatId, Id, Timestamp, UserId};
+pub use clowder_core::GroupId;
+use clowder_core::{Card, ChatId, Id, Timestamp, UserId, versions};
 use serde::{Deserialize, Serialize};
 
-pub enum GroupKind {}
-pub type GroupId = Id<GroupKind>;
 pub enum InviteKind {}
 pub type InviteId = Id<InviteKind>;
 
 /// A group as one person sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Group {
     pub id: GroupId,
     #[schema(example = "Gardeners of the north side")]
@@ -34,9 +35,16 @@ pub struct Group {
     /// The chat of the group; `null` unless the viewer is a member.
     pub chat_id: Option<ChatId>,
     pub created_at: Timestamp,
-    /// Starts at 1 and grows by one with each edit; also the `ETag`.
+    /// Starts at 1 and grows by one with each edit. The `ETag` changes with everything that is shown.
     #[schema(minimum = 1)]
     pub version: i64,
+}
+
+impl Group {
+    /// The version, and a fingerprint of everything that is shown: that may change without another version.
+    pub fn tag(&self) -> i64 {
+        versions::tag(self.version, self)
+    }
 }
 
 /// Somebody in a group, or on the way into it.
@@ -49,6 +57,8 @@ pub struct Member {
     pub role: Option<Role>,
     /// Since when they have this status.
     pub since: Timestamp,
+    /// Why they are banned; `null` if nobody said, and for everybody else.
+    pub reason: Option<String>,
 }
 
 /// A link by which people join a group.
@@ -78,6 +88,51 @@ pub struct Invited {
     /// For `POST /api/group-invites/{code}/join`. Shown only here.
     #[schema(example = "q0Jm3vXk2cYwzN1sT5bq7g")]
     pub code: Option<String>,
+}
+
+/// A group as whoever has a link to it sees it before joining.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GroupPreview)]
+pub struct Preview {
+    pub group_id: GroupId,
+    #[schema(example = "Gardeners of the north side")]
+    pub name: String,
+    pub description: Option<String>,
+    pub visibility: GroupVisibility,
+    #[schema(minimum = 1)]
+    pub member_count: i64,
+    pub my_role: MyRole,
+    /// Until when the link works.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How far the deletion of a group has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = GroupDeletion)]
+pub struct Deletion {
+    pub group_id: GroupId,
+    pub status: DeletionStatus,
+    /// From 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub progress: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = GroupDeletionStatus)]
+pub enum DeletionStatus {
+    /// The group is gone for everybody; its members are being taken out of its chat, and its messages deleted.
+    Running,
+    Done,
+}
+
+/// What deleting did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Gone {
+    /// Nothing is left.
+    Whole,
+    /// A job does the rest.
+    Started(Deletion),
 }
 
 /// What joining did.

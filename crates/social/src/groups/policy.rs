@@ -1,5 +1,7 @@
 //! Pure rules: who sees a group, who gets into it, and who may do what to whom.
 
+use std::time::Duration;
+
 use clowder_core::{Error, Result, Timestamp, UserId, text::Flaw};
 
 use super::{GroupVisibility, MyRole, NewGroupInvite, Role, Standing, refusals::*};
@@ -13,6 +15,20 @@ pub const MOST_REQUESTS: i64 = 1_000;
 pub const MOST_INVITED: i64 = 1_000;
 pub const MOST_LINKS: i64 = 100;
 pub const MOST_BANS: i64 = 10_000;
+/// How many open requests one person can have, in all groups.
+pub const MOST_OPEN: i64 = 50;
+/// How many requests one person can make within [`A_DAY`], and how many people they can invite.
+pub const MOST_REQUESTS_A_DAY: i64 = 100;
+pub const MOST_INVITES_A_DAY: i64 = 500;
+/// How often within [`A_DAY`] one person can ask the same group, or invite the same person.
+pub const MOST_A_DAY_EACH: i64 = 5;
+pub const A_DAY: Duration = Duration::from_secs(24 * 3600);
+/// How long a request or an invitation is open.
+pub const OPEN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long after a rejection the same person may not ask again, and how long whoever declined is not invited again.
+pub const AGAIN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long it is known that somebody asked or was invited: longer than it can take until nothing depends on it.
+pub const KEPT_FOR: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// The limits that the settings decide.
 #[derive(Debug, Clone, Copy)]
@@ -23,11 +39,13 @@ pub struct Limits {
     pub memberships: i64,
     /// How many members a group can have.
     pub members: i64,
+    /// How many members a group can have that is deleted at once, and not by a job.
+    pub at_once: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { owned: 50, memberships: 1_000, members: 100_000 }
+        Self { owned: 50, memberships: 1_000, members: 100_000, at_once: 200 }
     }
 }
 
@@ -67,6 +85,28 @@ impl Place {
     }
 }
 
+/// Whether a request or an invitation has expired.
+pub fn is_over(now: Timestamp, since: Timestamp) -> bool {
+    now.since(since) >= OPEN_FOR
+}
+
+/// From when on somebody may ask or be invited again, if that is not yet so. A refusal after `now` counts as one of now.
+fn again_at(now: Timestamp, refused_at: Timestamp) -> Option<Timestamp> {
+    Some(refused_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
+}
+
+/// What the role would have to be.
+const STAFF_ONLY: &str = "Only moderators, admins and the owner of the group can do this.";
+const ADMINS_ONLY: &str = "Only admins and the owner of the group can do this.";
+const OWNER_ONLY: &str = "Only the owner of the group can do this.";
+const MEMBERS_ONLY: &str = "Only members of the group see its members.";
+const HIGHER_ONLY: &str = "Only somebody in the group whose role is higher than theirs can do this.";
+const OWNER_MAKES_ADMINS: &str = "Only the owner of the group makes and unmakes admins.";
+
+const fn forbidden(detail: &'static str) -> Error {
+    Error::Explained { refusal: GROUP_FORBIDDEN, detail }
+}
+
 pub fn may_see(visibility: GroupVisibility, place: Place) -> bool {
     let is_concerned = matches!(place.standing, Some(Standing::Member | Standing::Invited));
     visibility != GroupVisibility::Secret || is_concerned
@@ -74,11 +114,11 @@ pub fn may_see(visibility: GroupVisibility, place: Place) -> bool {
 
 /// Members see each other; of a public group everybody sees the members. Who waits, is invited or banned, the staff sees.
 pub fn may_list(visibility: GroupVisibility, place: Place, status: Standing) -> Result<()> {
-    let allowed = match status {
-        Standing::Member => visibility == GroupVisibility::Public || place.is_member(),
-        Standing::Pending | Standing::Invited | Standing::Banned => is_staff(place),
-    };
-    if allowed { Ok(()) } else { Err(GROUP_FORBIDDEN.into()) }
+    match status {
+        Standing::Member if visibility == GroupVisibility::Public || place.is_member() => Ok(()),
+        Standing::Member => Err(forbidden(MEMBERS_ONLY)),
+        Standing::Pending | Standing::Invited | Standing::Banned => may_admit(place),
+    }
 }
 
 pub fn is_staff(place: Place) -> bool {
@@ -87,17 +127,17 @@ pub fn is_staff(place: Place) -> bool {
 
 /// Moderators and above invite, decide on requests and see who is banned.
 pub fn may_admit(place: Place) -> Result<()> {
-    if is_staff(place) { Ok(()) } else { Err(GROUP_FORBIDDEN.into()) }
+    if is_staff(place) { Ok(()) } else { Err(forbidden(STAFF_ONLY)) }
 }
 
 /// Admins and the owner edit.
 pub fn may_edit(place: Place) -> Result<()> {
-    if place.role >= Some(Role::Admin) { Ok(()) } else { Err(GROUP_FORBIDDEN.into()) }
+    if place.role >= Some(Role::Admin) { Ok(()) } else { Err(forbidden(ADMINS_ONLY)) }
 }
 
 /// Only the owner deletes and transfers.
 pub fn may_own(place: Place) -> Result<()> {
-    if place.role == Some(Role::Owner) { Ok(()) } else { Err(GROUP_FORBIDDEN.into()) }
+    if place.role == Some(Role::Owner) { Ok(()) } else { Err(forbidden(OWNER_ONLY)) }
 }
 
 /// Whether somebody can be one more member.
@@ -127,8 +167,8 @@ pub enum Way {
     Ask,
 }
 
-/// `open`: how many wait. `by_link`: a valid link lets in without a decision.
-pub fn join(visibility: GroupVisibility, place: Place, by_link: bool, room: Room, open: i64) -> Result<Way> {
+/// `by_link`: a valid link lets in without a decision.
+pub fn join(visibility: GroupVisibility, place: Place, by_link: bool, room: Room) -> Result<Way> {
     match place.standing {
         Some(Standing::Member) => return Ok(Way::Stay),
         Some(Standing::Banned) => return Err(GROUP_BANNED.into()),
@@ -137,10 +177,37 @@ pub fn join(visibility: GroupVisibility, place: Place, by_link: bool, room: Room
     }
     fits(room)?;
     let invited = by_link || place.standing == Some(Standing::Invited);
-    if invited || visibility == GroupVisibility::Public {
-        return Ok(Way::Enter);
+    Ok(if invited || visibility == GroupVisibility::Public { Way::Enter } else { Way::Ask })
+}
+
+/// What is known of whoever asks to join a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AskFacts {
+    /// How many wait for a decision in the group.
+    pub waiting: i64,
+    /// How many requests of this person are open, in all groups.
+    pub open: i64,
+    /// How many requests they have made within a day, and how many of them in this group.
+    pub today: i64,
+    pub here_today: i64,
+    /// When the group last rejected them.
+    pub rejected_at: Option<Timestamp>,
+}
+
+pub fn may_ask(now: Timestamp, facts: AskFacts) -> Result<()> {
+    if let Some(until) = facts.rejected_at.and_then(|at| again_at(now, at)) {
+        return Err(Error::TooEarly { refusal: GROUP_TOO_SOON, until });
     }
-    if open >= MOST_REQUESTS { Err(GROUP_REQUESTS.into()) } else { Ok(Way::Ask) }
+    let refusal = if facts.open >= MOST_OPEN {
+        GROUP_REQUESTS_OPEN
+    } else if facts.today >= MOST_REQUESTS_A_DAY || facts.here_today >= MOST_A_DAY_EACH {
+        GROUP_REQUESTS_TODAY
+    } else if facts.waiting >= MOST_REQUESTS {
+        GROUP_REQUESTS
+    } else {
+        return Ok(());
+    };
+    Err(refusal.into())
 }
 
 pub fn may_leave(place: Place) -> Result<()> {
@@ -151,13 +218,16 @@ pub fn may_leave(place: Place) -> Result<()> {
 pub fn may_set_role(actor: Place, target: Place, role: Role) -> Result<()> {
     may_edit(actor)?;
     let held = target.role.filter(|_| target.is_member()).ok_or(MEMBER_UNKNOWN)?;
-    if held == Role::Owner || role == Role::Owner {
-        return Err(GROUP_OWNER.into());
+    if held == Role::Owner {
+        return if role == Role::Owner { Ok(()) } else { Err(GROUP_OWNER.into()) };
+    }
+    if role == Role::Owner {
+        return Err(GROUP_TRANSFER.into());
     }
     if actor.role == Some(Role::Owner) || held < Role::Admin && role < Role::Admin {
         return Ok(());
     }
-    Err(GROUP_FORBIDDEN.into())
+    Err(forbidden(OWNER_MAKES_ADMINS))
 }
 
 /// Staff removes whoever has a lower role, and withdraws invitations.
@@ -166,7 +236,7 @@ pub fn may_remove(actor: Place, target: Place) -> Result<()> {
     match (target.standing, target.role) {
         (Some(Standing::Member), Some(Role::Owner)) => Err(GROUP_OWNER.into()),
         (Some(Standing::Member), role) if role < actor.role => Ok(()),
-        (Some(Standing::Member), _) => Err(GROUP_FORBIDDEN.into()),
+        (Some(Standing::Member), _) => Err(forbidden(HIGHER_ONLY)),
         (Some(Standing::Invited), _) => Ok(()),
         (Some(Standing::Pending | Standing::Banned) | None, _) => Err(MEMBER_UNKNOWN.into()),
     }
@@ -179,7 +249,7 @@ pub fn may_ban(actor: Place, target: Place, bans: i64) -> Result<()> {
         return Err(GROUP_OWNER.into());
     }
     if target.is_member() && target.role >= actor.role {
-        return Err(GROUP_FORBIDDEN.into());
+        return Err(forbidden(HIGHER_ONLY));
     }
     if bans >= MOST_BANS && target.standing != Some(Standing::Banned) {
         return Err(GROUP_BANS.into());
@@ -202,27 +272,36 @@ pub fn may_transfer(actor: Place, target: Place, owned: i64, limits: Limits) -> 
 /// What is known when people are invited.
 #[derive(Debug, Clone)]
 pub struct InviteFacts {
-    /// Those of the named people whom the inviter may see, with their places.
-    pub people: Vec<(UserId, Place)>,
+    pub inviter: UserId,
+    /// Those of the named people whom the inviter may see.
+    pub people: Vec<(UserId, Known)>,
+    /// How many are invited to the group.
     pub invited: i64,
+    /// How many people the inviter has invited within a day, to all groups.
+    pub today: i64,
+}
+
+/// What is known of somebody who is to be invited.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    pub place: Place,
+    /// When they last declined an invitation to the group.
+    pub declined_at: Option<Timestamp>,
+    /// How often the inviter has invited them within a day, to all groups.
+    pub today: i64,
 }
 
 /// Who is invited now. Who asked gets in by the invitation as well; who is banned stays out, and the inviter, who is of the
 /// staff, can see why.
-pub fn invite(new: &NewGroupInvite, facts: &InviteFacts) -> Result<Vec<UserId>> {
+pub fn invite(now: Timestamp, wanted: &[UserId], facts: &InviteFacts) -> Result<Vec<UserId>> {
     let mut errors = Vec::new();
     let mut invited = Vec::new();
-    for (index, id) in new.user_ids.iter().enumerate() {
-        let at = |flaw: Flaw| flaw.at(format!("/user_ids/{index}"));
-        match facts.people.iter().find(|(user, _)| user == id) {
-            None => errors.push(at(Flaw::new("user.unknown", "there is no such user"))),
-            Some((_, place)) if place.standing == Some(Standing::Banned) => {
-                errors.push(at(Flaw::new("banned", "is banned from the group")));
-            }
-            Some((_, place)) if matches!(place.standing, None | Some(Standing::Pending)) && !invited.contains(id) => {
-                invited.push(*id);
-            }
-            Some(_) => {}
+    for (index, id) in wanted.iter().enumerate() {
+        let known = facts.people.iter().find(|(user, _)| user == id).map(|(_, known)| known);
+        match may_be_invited(now, facts.inviter == *id, known) {
+            Err(flaw) => errors.push(flaw.at(format!("/user_ids/{index}"))),
+            Ok(true) if !invited.contains(id) => invited.push(*id),
+            Ok(_) => {}
         }
     }
     if !errors.is_empty() {
@@ -231,7 +310,31 @@ pub fn invite(new: &NewGroupInvite, facts: &InviteFacts) -> Result<Vec<UserId>> 
     if facts.invited + invited.len() as i64 > MOST_INVITED {
         return Err(GROUP_INVITES.into());
     }
+    if facts.today + invited.len() as i64 > MOST_INVITES_A_DAY {
+        return Err(GROUP_INVITES_TODAY.into());
+    }
     Ok(invited)
+}
+
+/// Whether somebody is invited; not if they are in the group, or invited already.
+fn may_be_invited(now: Timestamp, is_inviter: bool, known: Option<&Known>) -> Result<bool, Flaw> {
+    if is_inviter {
+        return Err(Flaw::new("self", "must be somebody other than yourself"));
+    }
+    let Some(known) = known else { return Err(Flaw::new("user.unknown", "there is no such user")) };
+    match known.place.standing {
+        Some(Standing::Banned) => Err(Flaw::new("banned", "is banned from the group")),
+        Some(Standing::Member | Standing::Invited) => Ok(false),
+        Some(Standing::Pending) | None => {
+            if known.declined_at.is_some_and(|at| again_at(now, at).is_some()) {
+                return Err(Flaw::new("too_soon", "has declined an invitation to this group less than 7 days ago"));
+            }
+            if known.today >= MOST_A_DAY_EACH {
+                return Err(Flaw::new("too_soon", "was invited by you 5 times within a day"));
+            }
+            Ok(true)
+        }
+    }
 }
 
 /// A link that ends must end later than now.

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
 
 use super::{
-    Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member, MemberFilter, NewGroup,
-    NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code,
+    Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member, MemberFilter,
+    NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Verdict, model::Code,
 };
 
 /// Each method is one use case and one transaction; its change is committed with it, and so is what it means for the chat
@@ -20,16 +20,22 @@ pub trait Groups: Send + Sync {
 
     async fn group(&self, ctx: &Ctx, group: GroupId) -> Result<Group>;
 
-    /// Edits a group; `group.stale` unless `version` is absent or contains the current one. Replaced texts disappear from
-    /// the journal.
-    async fn edit(&self, ctx: &Ctx, group: GroupId, version: Option<Versions>, patch: GroupPatch) -> Result<Group>;
+    /// Edits a group; `group.stale` unless `tags` are absent or contain one of the current version. Replaced texts
+    /// disappear from the journal.
+    async fn edit(&self, ctx: &Ctx, group: GroupId, tags: Option<Versions>, patch: GroupPatch) -> Result<Group>;
 
-    /// Deletes a group. From now on it is unknown to everybody; a job takes its members out of it and of its chat, and
-    /// deletes both, in pieces whose size does not depend on the group's.
-    async fn delete(&self, ctx: &Ctx, group: GroupId, version: Option<Versions>) -> Result<()>;
+    /// Deletes a group. From now on it is unknown to everybody. Nothing is left of a small one; otherwise a job takes its
+    /// members out of it and of its chat, and deletes both, in pieces whose size does not depend on the group's.
+    async fn delete(&self, ctx: &Ctx, group: GroupId, tags: Option<Versions>) -> Result<Gone>;
+
+    /// How far the job has come, for whoever deleted the group; it is known for a week after its end.
+    async fn deletion(&self, ctx: &Ctx, group: GroupId) -> Result<Deletion>;
 
     /// Joins a public group or one to which the caller is invited; asks to join a closed one.
     async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined>;
+
+    /// What a link leads to, as long as the caller can join by it, or is a member.
+    async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview>;
 
     /// Joins by a link. However many do so at once, no more than its `max_uses` get in.
     async fn join_by_code(&self, ctx: &Ctx, code: Code) -> Result<Joined>;
@@ -51,12 +57,12 @@ pub trait Groups: Send + Sync {
     async fn decide(&self, ctx: &Ctx, group: GroupId, user: UserId, verdict: Verdict) -> Result<()>;
 
     /// Removes somebody, if they are in the group, and keeps them out. Banning twice is fine.
-    async fn ban(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()>;
+    async fn ban(&self, ctx: &Ctx, group: GroupId, user: UserId, new: NewGroupBan) -> Result<()>;
 
     /// Lets somebody in again; nothing happens if they are not banned.
     async fn unban(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()>;
 
-    /// Invites people whom the caller may see, or makes a link. Honours `ctx.idempotency_key`.
+    /// Invites people whom the caller may see and who have not declined of late, or makes a link. Honours `ctx.idempotency_key`.
     async fn invite(&self, ctx: &Ctx, group: GroupId, new: NewGroupInvite) -> Result<Invited>;
 
     /// The links of a group, the newest first, without their codes.

@@ -7,11 +7,20 @@ pub const GROUP_UNKNOWN: Refusal =
 pub const GROUP_FORBIDDEN: Refusal =
     Refusal::new(Forbidden, "group.forbidden", "Your role in this group does not allow this");
 pub const GROUP_BANNED: Refusal = Refusal::new(Forbidden, "group.banned", "You cannot join this group");
-pub const GROUP_STALE: Refusal = Refusal::new(Stale, "group.stale", "The group has changed since you read it");
+pub const GROUP_STALE: Refusal = Refusal::new(
+    Stale,
+    "group.stale",
+    "The group has changed since you read it: read GET /api/groups/{group_id} again, and send its ETag",
+);
 pub const GROUP_OWNER: Refusal = Refusal::new(
     Conflict,
     "group.owner",
     "The owner stays in the group: transfer it to somebody else first, or delete it",
+);
+pub const GROUP_TRANSFER: Refusal = Refusal::new(
+    Conflict,
+    "group.transfer",
+    "Nobody becomes the owner like this: transfer the group with PUT /api/groups/{group_id}/owner",
 );
 pub const GROUP_FULL: Refusal = Refusal::new(Conflict, "group.full", "The group has as many members as it can have");
 pub const GROUP_LIMIT: Refusal =
@@ -20,6 +29,26 @@ pub const GROUP_MEMBERSHIPS: Refusal =
     Refusal::new(Conflict, "group.memberships", "This person is in as many groups as one person can be");
 pub const GROUP_REQUESTS: Refusal =
     Refusal::new(Conflict, "group.requests", "Too many people have asked to join this group; try again later");
+pub const GROUP_REQUESTS_OPEN: Refusal = Refusal::new(
+    Conflict,
+    "group.requests_open",
+    "You have as many open requests to join groups as one person can have; wait, or take some back",
+);
+pub const GROUP_REQUESTS_TODAY: Refusal = Refusal::new(
+    Conflict,
+    "group.requests_today",
+    "You have asked to join groups, or this one, as often as one person can within a day",
+);
+pub const GROUP_TOO_SOON: Refusal = Refusal::new(
+    Conflict,
+    "group.too_soon",
+    "The group has rejected your request; you can ask again 7 days after that",
+);
+pub const GROUP_INVITES_TODAY: Refusal = Refusal::new(
+    Conflict,
+    "group.invites_today",
+    "You have invited as many people to groups as one person can within a day",
+);
 pub const GROUP_INVITES: Refusal = Refusal::new(
     Conflict,
     "group.invites",
@@ -30,6 +59,8 @@ pub const MEMBER_UNKNOWN: Refusal =
     Refusal::new(Unknown, "group.member_unknown", "There is no such person in this group");
 pub const REQUEST_UNKNOWN: Refusal =
     Refusal::new(Unknown, "group.request_unknown", "This person has not asked to join, or it has been decided");
+pub const DELETION_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "group.deletion_unknown", "There is no such deletion, or somebody else began it");
 pub const INVITE_UNKNOWN: Refusal = Refusal::new(Unknown, "group.invite_unknown", "There is no such invitation");
 pub const INVITE_GONE: Refusal =
     Refusal::new(Gone, "group.invite_gone", "The invitation is used up, revoked or expired");
@@ -41,14 +72,20 @@ pub const ALL: &[Refusal] = &[
     GROUP_BANNED,
     GROUP_STALE,
     GROUP_OWNER,
+    GROUP_TRANSFER,
     GROUP_FULL,
     GROUP_LIMIT,
     GROUP_MEMBERSHIPS,
     GROUP_REQUESTS,
+    GROUP_REQUESTS_OPEN,
+    GROUP_REQUESTS_TODAY,
+    GROUP_TOO_SOON,
     GROUP_INVITES,
+    GROUP_INVITES_TODAY,
     GROUP_BANS,
     MEMBER_UNKNOWN,
     REQUEST_UNKNOWN,
+    DELETION_UNKNOWN,
     INVITE_UNKNOWN,
     INVITE_GONE,
 ];

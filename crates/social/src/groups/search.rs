@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clowder_core::{
-    name::{is_digit, is_letter},
+    name::{is_digit, is_letter, is_mark},
     text,
 };
 
@@ -15,7 +15,8 @@ const LONGEST_WORD: usize = 40;
 /// The words of a text, folded, each once.
 pub fn words(text: &str) -> Vec<String> {
     let folded = text::folded(text);
-    let words = folded.split(|c| !is_letter(c) && !is_digit(c)).filter(|word| !word.is_empty());
+    let is_part = |c: char| is_letter(c) || is_digit(c) || is_mark(c);
+    let words = folded.split(|c| !is_part(c)).filter(|word| !word.is_empty());
     let words: BTreeSet<String> =
         words.take(MOST_WORDS).map(|word| word.chars().take(LONGEST_WORD).collect()).collect();
     words.into_iter().collect()
@@ -38,6 +39,9 @@ mod tests {
             ("ﬁsh №5", &["fish", "no5"]),
             ("🐈 !", &[]),
             ("Ёжик", &["ежик"]),
+            ("Łódź & Weiß, Søren", &["lodz", "soren", "weiss"]),
+            ("søren WEISS lodz", &["lodz", "soren", "weiss"]),
+            ("हिन्दी", &["हिनदी"]),
         ] {
             assert_eq!(words(text), expected, "{text}");
         }

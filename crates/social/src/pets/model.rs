@@ -21,7 +21,7 @@ pub enum EntryOfLog {}
 pub type EntryId = Id<EntryOfLog>;
 
 /// A pet as one person sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Pet {
     pub id: PetId,
     #[schema(example = "Minka")]
@@ -48,13 +48,21 @@ pub struct Pet {
     #[schema(example = "276098102345678")]
     pub microchip: Option<String>,
     pub created_at: Timestamp,
-    /// Starts at 1 and grows by one with each change; also the `ETag`.
+    /// Starts at 1 and grows by one with each change of the pet. It is part of the `ETag`, which changes with everything
+    /// that is shown.
     #[schema(minimum = 1)]
     pub version: i64,
 }
 
+impl Pet {
+    /// The `ETag`: a pet is shown to each viewer in their own way.
+    pub fn tag(&self) -> i64 {
+        clowder_core::versions::tag(self.version, self)
+    }
+}
+
 /// That a pet is missing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = LostPet)]
 pub struct Lost {
     pub since: Timestamp,
@@ -64,7 +72,7 @@ pub struct Lost {
 }
 
 /// Where a pet was last seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LostPlace {
     #[schema(example = "In the park behind the station")]
     pub text: String,

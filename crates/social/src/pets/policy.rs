@@ -18,8 +18,13 @@ pub const MOST_KEEPERS: i64 = 20;
 pub const MOST_INVITATIONS: i64 = 100;
 /// How many entries the log of a pet can have.
 pub const MOST_ENTRIES: i64 = 10_000;
+/// How long an invitation is open.
+pub const OPEN_FOR: Duration = DAY.saturating_mul(30);
+/// How long after somebody has declined they may not be invited to the same pet again.
+pub const AGAIN_AFTER: Duration = DAY.saturating_mul(7);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How far ahead the time of an entry may be: clocks and time zones differ.
-const AHEAD: Duration = Duration::from_secs(24 * 3600);
+const AHEAD: Duration = DAY;
 /// Not before this.
 const FIRST: Timestamp = Timestamp::from_micros(0);
 
@@ -67,25 +72,34 @@ pub fn sees_microchip(role: Option<Role>) -> bool {
     role >= Some(Role::CoOwner)
 }
 
+/// What somebody would have to be to the pet.
+const KEEPERS_ONLY: &str = "Only those who keep the pet can do this.";
+const OWNERS_ONLY: &str = "Only the owner and the co-owners of the pet can do this.";
+const OWNER_ONLY: &str = "Only the owner of the pet can do this.";
+
+const fn forbidden(detail: &'static str) -> Error {
+    Error::Explained { refusal: PET_FORBIDDEN, detail }
+}
+
 /// The owner and the co-owners edit the pet and say that it is lost or found.
-pub fn may_edit(role: Option<Role>) -> Result<(), Refusal> {
-    if role >= Some(Role::CoOwner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+pub fn may_edit(role: Option<Role>) -> Result<()> {
+    if role >= Some(Role::CoOwner) { Ok(()) } else { Err(forbidden(OWNERS_ONLY)) }
 }
 
 /// Only the owner deletes and transfers, invites and removes keepers.
-pub fn may_own(role: Option<Role>) -> Result<(), Refusal> {
-    if role == Some(Role::Owner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+pub fn may_own(role: Option<Role>) -> Result<()> {
+    if role == Some(Role::Owner) { Ok(()) } else { Err(forbidden(OWNER_ONLY)) }
 }
 
 /// Whoever keeps the pet reads and writes its log, and sees who keeps it.
-pub fn may_keep(role: Option<Role>) -> Result<(), Refusal> {
-    if role.is_some() { Ok(()) } else { Err(PET_FORBIDDEN) }
+pub fn may_keep(role: Option<Role>) -> Result<()> {
+    if role.is_some() { Ok(()) } else { Err(forbidden(KEEPERS_ONLY)) }
 }
 
 /// Everybody deletes their own entries, and the owner all.
-pub fn may_delete_entry(role: Option<Role>, own: bool) -> Result<(), Refusal> {
+pub fn may_delete_entry(role: Option<Role>, own: bool) -> Result<()> {
     may_keep(role)?;
-    if own || role == Some(Role::Owner) { Ok(()) } else { Err(PET_FORBIDDEN) }
+    if own { Ok(()) } else { may_own(role) }
 }
 
 /// One more pet for somebody who keeps so many.
@@ -100,13 +114,15 @@ pub struct InviteFacts {
     pub visible: bool,
     /// Whether they keep it or are invited.
     pub concerned: bool,
+    /// When they last declined an invitation to it.
+    pub declined_at: Option<Timestamp>,
     /// How many people keep it or are invited.
     pub keepers: i64,
     /// How many open invitations they have.
     pub invitations: i64,
 }
 
-pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: InviteFacts) -> Result<()> {
+pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Role>, facts: InviteFacts) -> Result<()> {
     may_own(role)?;
     if caller == user {
         return Err(Error::field("/user_id", "self", "must be somebody other than yourself"));
@@ -116,6 +132,8 @@ pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: Invit
     }
     let refusal = if facts.concerned {
         PET_KEPT
+    } else if let Some(until) = facts.declined_at.and_then(|at| again_at(now, at)) {
+        return Err(Error::TooEarly { refusal: PET_TOO_SOON, until });
     } else if facts.keepers >= MOST_KEEPERS {
         PET_KEEPERS
     } else if facts.invitations >= MOST_INVITATIONS {
@@ -126,14 +144,24 @@ pub fn may_invite(caller: UserId, user: UserId, role: Option<Role>, facts: Invit
     Err(refusal.into())
 }
 
+/// From when on somebody may be invited again, if that is not yet so. What lies after `now` counts as now.
+fn again_at(now: Timestamp, declined_at: Timestamp) -> Option<Timestamp> {
+    Some(declined_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
+}
+
+/// Whether an open invitation has expired.
+pub fn is_over(now: Timestamp, since: Timestamp) -> bool {
+    now.since(since) >= OPEN_FOR
+}
+
 /// Who takes somebody out: the owner everybody else, and everybody themselves, except the owner.
-pub fn may_remove(role: Option<Role>, own: bool, target: Option<Role>) -> Result<(), Refusal> {
+pub fn may_remove(role: Option<Role>, own: bool, target: Option<Role>) -> Result<()> {
     if !own {
         may_own(role)?;
     }
     match target {
-        None => Err(KEEPER_UNKNOWN),
-        Some(Role::Owner) => Err(PET_OWNER),
+        None => Err(KEEPER_UNKNOWN.into()),
+        Some(Role::Owner) => Err(PET_OWNER.into()),
         Some(Role::CoOwner | Role::Caretaker) => Ok(()),
     }
 }
@@ -158,12 +186,10 @@ pub fn birth_date(
         (date, None) => date,
     };
     match &date {
-        Some(date) if is_given && date.is_after(now) => {
-            Err(Error::field("/birth_date", "time", "must not be in the future"))
-        }
-        Some(date) if is_given && date.is_too_long_ago(now) => {
-            Err(Error::field("/birth_date", "time", "must not be more than 200 years ago"))
-        }
+        Some(date) if is_given => match date.flaw_at(now) {
+            Some(flaw) => Err(Error::Invalid(vec![flaw.at("/birth_date")])),
+            None => Ok(Some(date.clone())),
+        },
         _ => Ok(date),
     }
 }
@@ -171,10 +197,10 @@ pub fn birth_date(
 /// Whether an entry can be about this time.
 pub fn may_be_about(now: Timestamp, at: Timestamp) -> Result<()> {
     if at > now.plus(AHEAD) {
-        return Err(Error::field("/at", "time", "must not be in the future"));
+        return Err(Error::field("/at", "future", "must not be in the future"));
     }
     if at < FIRST {
-        return Err(Error::field("/at", "time", "must not be before 1970"));
+        return Err(Error::field("/at", "range", "must not be before 1970"));
     }
     Ok(())
 }
@@ -234,8 +260,9 @@ mod tests {
 
     #[test]
     fn may_invite_table() {
-        let now = Timestamp::from_micros(1);
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
         let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(now));
+        let days_ago = |days: u32| Some(now.minus(DAY * days));
         let free = InviteFacts { visible: true, keepers: 1, ..InviteFacts::default() };
         for (role, user, facts, expected) in [
             (Some(Role::Owner), bob, free, "ok"),
@@ -244,14 +271,31 @@ mod tests {
             (Some(Role::Owner), ada, free, "self"),
             (Some(Role::Owner), bob, InviteFacts { visible: false, concerned: true, ..free }, "user.unknown"),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, keepers: 20, ..free }, "pet.kept"),
+            (
+                Some(Role::Owner),
+                bob,
+                InviteFacts { declined_at: days_ago(6), keepers: 20, ..free },
+                "pet.too_soon for 1 days",
+            ),
+            (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(7), ..free }, "ok"),
+            (
+                Some(Role::Owner),
+                bob,
+                InviteFacts { declined_at: Some(now.plus(DAY)), ..free },
+                "pet.too_soon for 7 days",
+            ),
+            (Some(Role::Owner), bob, InviteFacts { concerned: true, declined_at: days_ago(0), ..free }, "pet.kept"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),
             (Some(Role::Owner), bob, InviteFacts { invitations: 99, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { invitations: 100, ..free }, "pet.invitations"),
         ] {
-            let code = match may_invite(ada, user, role, facts) {
+            let code = match may_invite(now, ada, user, role, facts) {
                 Ok(()) => "ok".to_owned(),
-                Err(Error::Refused(refusal)) => refusal.code.to_owned(),
+                Err(Error::TooEarly { refusal, until }) => {
+                    format!("{} for {} days", refusal.code, until.since(now).as_secs() / DAY.as_secs())
+                }
+                Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code.to_owned(),
                 Err(Error::Invalid(errors)) => errors[0].code.to_string(),
                 Err(other) => panic!("{other:?}"),
             };
@@ -260,22 +304,35 @@ mod tests {
     }
 
     #[test]
+    fn invitations_are_over_after_a_month() {
+        let now = Timestamp::from_micros(1_790_000_000_000_000);
+        for (since, over) in [(now.minus(DAY * 29), false), (now.minus(DAY * 30), true), (now.plus(DAY), false)] {
+            assert_eq!(is_over(now, since), over, "{since:?}");
+        }
+    }
+
+    #[test]
     fn may_remove_table() {
         use Role::*;
         for (role, own, target, expected) in [
-            (Some(Owner), false, Some(CoOwner), Ok(())),
-            (Some(Owner), false, Some(Caretaker), Ok(())),
-            (Some(Owner), false, None, Err(KEEPER_UNKNOWN)),
-            (Some(Owner), true, Some(Owner), Err(PET_OWNER)),
-            (Some(CoOwner), false, Some(Caretaker), Err(PET_FORBIDDEN)),
-            (Some(CoOwner), false, Some(Owner), Err(PET_FORBIDDEN)),
-            (Some(CoOwner), true, Some(CoOwner), Ok(())),
+            (Some(Owner), false, Some(CoOwner), "ok"),
+            (Some(Owner), false, Some(Caretaker), "ok"),
+            (Some(Owner), false, None, "pet.keeper_unknown"),
+            (Some(Owner), true, Some(Owner), "pet.owner"),
+            (Some(CoOwner), false, Some(Caretaker), "pet.forbidden"),
+            (Some(CoOwner), false, Some(Owner), "pet.forbidden"),
+            (Some(CoOwner), true, Some(CoOwner), "ok"),
             // Somebody who is invited.
-            (None, true, Some(Caretaker), Ok(())),
-            (None, true, None, Err(KEEPER_UNKNOWN)),
-            (None, false, Some(Caretaker), Err(PET_FORBIDDEN)),
+            (None, true, Some(Caretaker), "ok"),
+            (None, true, None, "pet.keeper_unknown"),
+            (None, false, Some(Caretaker), "pet.forbidden"),
         ] {
-            assert_eq!(may_remove(role, own, target), expected, "{role:?} {own} {target:?}");
+            let code = match may_remove(role, own, target) {
+                Ok(()) => "ok",
+                Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code,
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(code, expected, "{role:?} {own} {target:?}");
         }
     }
 
@@ -294,8 +351,8 @@ mod tests {
             (None, Some(Some("2020-05-17")), Some(Month), Ok(Some("2020-05"))),
             (None, Some(Some("2020")), Some(Month), Err("precision")),
             (None, None, Some(Month), Err("precision")),
-            (None, Some(Some("2027")), None, Err("time")),
-            (None, Some(Some("1825")), None, Err("time")),
+            (None, Some(Some("2027")), None, Err("future")),
+            (None, Some(Some("1825")), None, Err("range")),
             // What was possible once stays.
             (Some("1825"), None, None, Ok(Some("1825"))),
         ] {

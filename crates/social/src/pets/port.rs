@@ -20,7 +20,7 @@ pub trait Pets: Send + Sync {
     async fn pets(&self, ctx: &Ctx, filter: PetFilter, page: PageRequest) -> Result<Page<Pet>>;
 
     /// The pets that somebody owns or co-owns, as far as the caller may see them, the newest first. `user.unknown` if the
-    /// caller may not see the person.
+    /// caller may not see the person, `pets.hidden` if the person does not show their pets to the caller.
     async fn of(&self, ctx: &Ctx, user: UserId, page: PageRequest) -> Result<Page<Pet>>;
 
     async fn pet(&self, ctx: &Ctx, pet: PetId) -> Result<Pet>;
@@ -28,7 +28,7 @@ pub trait Pets: Send + Sync {
     /// Edits a pet; `pet.stale` unless `version` is absent or contains the current one.
     async fn edit(&self, ctx: &Ctx, pet: PetId, version: Option<Versions>, patch: PetPatch) -> Result<Pet>;
 
-    /// Deletes a pet with its log.
+    /// Deletes a pet with its log; a job deletes the entries, which nobody sees any more.
     async fn delete(&self, ctx: &Ctx, pet: PetId, version: Option<Versions>) -> Result<()>;
 
     /// Says that a pet is lost, or what else is known about that; since when stays.
@@ -40,7 +40,8 @@ pub trait Pets: Send + Sync {
     /// Who keeps a pet, and who is invited to.
     async fn keepers(&self, ctx: &Ctx, pet: PetId, page: PageRequest) -> Result<Page<Keeper>>;
 
-    /// Invites somebody whom the owner may see. Honours `ctx.idempotency_key`.
+    /// Invites somebody whom the owner may see, for [`super::policy::OPEN_FOR`]. Who has declined is left alone for a while
+    /// (`pet.too_soon`). Honours `ctx.idempotency_key`.
     async fn invite(&self, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<Keeper>;
 
     /// The caller's open invitations, in the order of the pets, the newest first.

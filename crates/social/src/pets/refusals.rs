@@ -9,6 +9,12 @@ pub const PET_STALE: Refusal = Refusal::new(Stale, "pet.stale", "The pet has cha
 pub const PET_LIMIT: Refusal = Refusal::new(Conflict, "pet.limit", "You have as many pets as one person can have");
 pub const PET_OWNER: Refusal =
     Refusal::new(Conflict, "pet.owner", "The owner keeps the pet: transfer it to somebody else first, or delete it");
+pub const PET_TOO_SOON: Refusal = Refusal::new(
+    Conflict,
+    "pet.too_soon",
+    "This person has declined; they can be invited to this pet again 7 days after that",
+);
+pub const PETS_HIDDEN: Refusal = Refusal::new(Forbidden, "pets.hidden", "This person does not show you their pets");
 pub const PET_KEEPERS: Refusal =
     Refusal::new(Conflict, "pet.keepers", "The pet has as many keepers and invitations as it can have");
 pub const PET_KEPT: Refusal =
@@ -33,6 +39,8 @@ pub const ALL: &[Refusal] = &[
     PET_OWNER,
     PET_KEEPERS,
     PET_KEPT,
+    PET_TOO_SOON,
+    PETS_HIDDEN,
     PET_INVITATIONS,
     INVITATION_UNKNOWN,
     KEEPER_UNKNOWN,

@@ -68,7 +68,8 @@ pub struct ModeratedReport {
     pub status: ReportStatus,
     /// `null` if their account was erased.
     pub reporter: Option<Card>,
-    /// Who answers for the target: the user, the sender of the message, the owner of the group or of the pet.
+    /// Who answers for the target: the user, the sender of the message, the owner of the group, or who last wrote a text of
+    /// the pet.
     pub reported: Option<Card>,
     /// Who took it.
     pub assigned: Option<Card>,

@@ -45,9 +45,10 @@ pub fn may_report(facts: ReportFacts) -> Result<()> {
     Err(refusal.into())
 }
 
-/// Nobody sees reports about themselves, so that nobody learns who reported them.
-pub fn may_examine(caller: UserId, reported: Option<UserId>) -> bool {
-    reported != Some(caller)
+/// Nobody sees reports about themselves or about their pets, so that nobody learns who reported them. `owns`: the caller
+/// owns or co-owns the reported pet, or did so when it was reported.
+pub fn may_examine(caller: UserId, reported: Option<UserId>, owns: bool) -> bool {
+    reported != Some(caller) && !owns
 }
 
 /// What is known of a report that a moderator handles. It is locked, and so are the people.
@@ -64,7 +65,9 @@ pub struct HandleFacts {
     pub assigned: Option<UserId>,
     /// Who decided it before an appeal.
     pub decided_by: Option<UserId>,
-    /// The caller keeps the pet or runs the group that is reported.
+    /// The caller owns the pet that is reported, or did so then.
+    pub owns: bool,
+    /// The caller takes care of the pet or runs the group that is reported.
     pub involved: bool,
 }
 
@@ -82,7 +85,7 @@ pub enum Handled {
 
 /// `outranked` and `unknown` are the refusals of accounts with an equal or higher role, and of those that are gone.
 pub fn decide(facts: &HandleFacts, patch: &ReportPatch, outranked: Refusal, unknown: Refusal) -> Result<Handled> {
-    if !may_examine(facts.caller, facts.reported) {
+    if !may_examine(facts.caller, facts.reported, facts.owns) {
         return Err(REPORT_UNKNOWN.into());
     }
     // Their role may have changed since the call was let in.
@@ -110,19 +113,21 @@ pub fn decide(facts: &HandleFacts, patch: &ReportPatch, outranked: Refusal, unkn
     }
     match patch.action {
         ModerationAction::None => {}
-        ModerationAction::RemoveContent if facts.target != ReportTargetType::Message => {
-            return Err(Error::field("/action", "unwanted", "only messages can be removed"));
-        }
         ModerationAction::Warn | ModerationAction::Suspend | ModerationAction::RemoveContent => {
             match facts.reported_role {
-                // A message stays when its sender is gone, and can still be removed.
-                None if patch.action != ModerationAction::RemoveContent => return Err(unknown.into()),
+                // What somebody wrote elsewhere than in their profile stays when they are gone, and can still be removed.
+                None if !stays(facts.target, patch.action) => return Err(unknown.into()),
                 Some(role) if facts.role <= role => return Err(outranked.into()),
                 _ => {}
             }
         }
     }
     Ok(Handled::Decided { status, action: patch.action })
+}
+
+/// Whether an action is possible when the account that answers for the target is gone.
+fn stays(target: ReportTargetType, action: ModerationAction) -> bool {
+    action == ModerationAction::RemoveContent && target != ReportTargetType::User
 }
 
 /// What the second decision makes of an appeal.
@@ -187,6 +192,7 @@ mod tests {
             reported_role: Some(Role::User),
             assigned: None,
             decided_by: None,
+            owns: false,
             involved: false,
         };
         let gone = HandleFacts { reported_role: None, ..open };
@@ -201,6 +207,7 @@ mod tests {
             (HandleFacts { status: Resolved, ..open }, take.clone(), "report.decided".to_owned()),
             (HandleFacts { status: Dismissed, ..open }, dismiss.clone(), "report.decided".to_owned()),
             (HandleFacts { reported: Some(me), ..open }, take.clone(), "report.unknown".to_owned()),
+            (HandleFacts { owns: true, involved: true, ..open }, take.clone(), "report.unknown".to_owned()),
             (HandleFacts { reporter: Some(me), ..open }, take.clone(), "report.involved".to_owned()),
             (HandleFacts { involved: true, ..open }, take.clone(), "report.involved".to_owned()),
             (HandleFacts { role: Role::User, ..open }, take.clone(), "user.outranked".to_owned()),
@@ -212,8 +219,14 @@ mod tests {
             (open, act("warn"), decided("Resolved", "Warn")),
             (open, act("suspend"), decided("Resolved", "Suspend")),
             (open, act("remove_content"), decided("Resolved", "RemoveContent")),
-            (HandleFacts { target: ReportTargetType::User, ..open }, act("remove_content"), "unwanted".to_owned()),
-            (HandleFacts { target: Group, ..open }, act("remove_content"), "unwanted".to_owned()),
+            (
+                HandleFacts { target: ReportTargetType::User, ..open },
+                act("remove_content"),
+                decided("Resolved", "RemoveContent"),
+            ),
+            (HandleFacts { target: Group, ..open }, act("remove_content"), decided("Resolved", "RemoveContent")),
+            (HandleFacts { target: ReportTargetType::User, ..gone }, act("remove_content"), "user.unknown".to_owned()),
+            (HandleFacts { target: Pet, ..gone }, act("remove_content"), decided("Resolved", "RemoveContent")),
             (gone, act("warn"), "user.unknown".to_owned()),
             (gone, act("suspend"), "user.unknown".to_owned()),
             (gone, act("remove_content"), decided("Resolved", "RemoveContent")),

@@ -20,8 +20,8 @@ pub trait Reports: Send + Sync {
     /// One of the caller's reports, or `report.unknown`.
     async fn one_report(&self, ctx: &Ctx, report: ReportId) -> Result<Report>;
 
-    /// All reports, the newest first, without their evidence. Nobody sees reports about themselves. For moderators, as the
-    /// next two.
+    /// All reports, the newest first, without their evidence. Nobody sees reports about themselves or their pets. For
+    /// moderators, as the next two.
     async fn moderated(&self, ctx: &Ctx, filter: ReportFilter, page: PageRequest) -> Result<Page<ModeratedReport>>;
 
     /// A report with its evidence. That it was read is in the audit log before this returns.

@@ -12,6 +12,9 @@ const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
 pub fn of(line: &Endpoint) -> Vec<Value> {
     let segments = line.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<_> = segments.map(of_path).collect();
+    if line.path.starts_with("/api/users/{user_id}") {
+        parameters[0]["description"] = json!("The id of the user; `me` is yours");
+    }
     parameters.extend(line.asks.iter().map(of_query));
     let mut header = |name: &str, about: &str, schema: Value, example: &str| {
         parameters
@@ -86,5 +89,9 @@ fn of_query(asked: &Asked) -> Value {
     if asked.name == "limit" {
         schema["default"] = json!(clowder_core::page::DEFAULT_LIMIT);
     }
-    json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": schema })
+    let mut parameter = json!({ "name": asked.name, "in": "query", "description": asked.says, "schema": schema });
+    if asked.required {
+        parameter["required"] = json!(true);
+    }
+    parameter
 }

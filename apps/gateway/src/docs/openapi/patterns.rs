@@ -53,6 +53,15 @@ pub fn name(schema: &mut Value) {
     both(schema, &portable, &exact.concat());
 }
 
+/// The same, or nothing.
+pub fn name_or_nothing(schema: &mut Value) {
+    name(schema);
+    schema["minLength"] = json!(0);
+    for member in ["pattern", "x-unicode-pattern"] {
+        schema[member] = json!(format!("^$|{}", schema[member].as_str().unwrap_or_default()));
+    }
+}
+
 pub fn line(schema: &mut Value) {
     text(schema, &format!("^[^{SPACES}{CONTROLS}]([^{CONTROLS}]*[^{SPACES}{CONTROLS}])?$"));
 }

@@ -75,7 +75,7 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
     if line.reaches_others {
         failures.push(failure_of(EMAIL_UNVERIFIED));
     }
-    if matches!(line.access, Access::Needs(_)) {
+    if matches!(line.access, Access::Needs(_)) || line.others.is_some() {
         failures.push(refusals::PERMISSION_DENIED);
     }
     if line.takes.is_some() {
@@ -93,8 +93,8 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
     if line.methods.contains(&Method::GET) {
         failures.push(refusals::ANSWERS_FULL);
     }
-    let has_word = line.path.contains("{badge}");
-    if line.takes.is_some() || !line.asks.is_empty() || line.edits || line.creates || has_word {
+    // Also for a parameter that the route does not know.
+    if !line.asks.is_empty() || !line.ignores_others {
         failures.push(refusals::INPUT_INVALID);
     }
     if line.path.contains("id}") {
@@ -192,7 +192,11 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("X-RateLimit-Remaining", "integer", "Units that are left"),
     ("X-RateLimit-Reset", "integer", "Seconds until all units are available again"),
-    ("ETag", "string", "The `version` in quotes, for `If-Match` and `If-None-Match`"),
+    (
+        "ETag",
+        "string",
+        "The version in quotes, for `If-Match` and `If-None-Match`; of what each viewer sees in their own way, with a fingerprint of that",
+    ),
     ("Location", "string", "Where the status of what was started can be read"),
     ("Link", "string", "Where the next page is (RFC 8288, `rel=\"next\"`); absent on the last page"),
     ("Retry-After", "integer", "Seconds to wait before trying again"),

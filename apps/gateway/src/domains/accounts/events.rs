@@ -75,7 +75,7 @@ pub const EVENTS: &[Event] = &[
                 "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
                 "privacy": {
                     "last_seen": "friends", "messages_from": "everyone", "read_receipts": true, "bio": "everyone",
-                    "details": "everyone", "friends_list": "friends", "email": "nobody"
+                    "details": "everyone", "friends_list": "friends", "pets": "everyone", "email": "nobody"
                 },
                 "notifications": {"about": "all", "push": true, "mail": false}, "version": 2
             })

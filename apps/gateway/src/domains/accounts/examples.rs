@@ -23,7 +23,7 @@ pub fn of(name: &str) -> Option<Value> {
             "language": "en", "time_zone": "Europe/Berlin", "theme": "system",
             "privacy": {
                 "last_seen": "everyone", "messages_from": "everyone", "read_receipts": true, "bio": "everyone",
-                "details": "friends", "friends_list": "friends", "email": "nobody"
+                "details": "friends", "friends_list": "friends", "pets": "everyone", "email": "nobody"
             },
             "notifications": { "about": "all", "push": true, "mail": true }, "version": 1
         }),

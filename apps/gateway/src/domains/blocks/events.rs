@@ -1,5 +1,6 @@
 //! Events of blocks and mutes.
 
+use clowder_core::{Recorded, UserId};
 use clowder_social::{Block, Mute, blocks::change::Ended, blocks::scopes::BLOCKS_READ};
 use serde_json::json;
 
@@ -8,6 +9,18 @@ use crate::{
     routes::Shape,
     ws::{Event, Kind},
 };
+
+/// Whose messages a change of blocks makes its owner hide, or show again.
+pub fn hides(recorded: &Recorded) -> Option<(UserId, bool)> {
+    let data = recorded.data.get();
+    match &*recorded.name {
+        "block.added" => {
+            serde_json::from_str(data).ok().map(|Block { user, hide_messages, .. }| (user.id, hide_messages))
+        }
+        "block.removed" => serde_json::from_str(data).ok().map(|Ended { user_id }| (user_id, false)),
+        _ => None,
+    }
+}
 
 pub const EVENTS: &[Event] = &[
     Event {

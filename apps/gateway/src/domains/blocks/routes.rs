@@ -26,7 +26,7 @@ pub fn all() -> Vec<Endpoint> {
             .scope(BLOCKS_WRITE)
             .takes_if_any::<NewBlock>()
             .gives::<Block>(200, "The block, new or changed")
-            .refuses(&[USER_UNKNOWN, USER_SELF, BLOCK_LIMIT]),
+            .refuses(&[USER_UNKNOWN, BLOCK_LIMIT]),
         delete("/api/users/{user_id}/block", handlers::unblock)
             .says("End a block")
             .called("unblockUser")
@@ -46,7 +46,7 @@ pub fn all() -> Vec<Endpoint> {
             .scope(BLOCKS_WRITE)
             .takes_if_any::<NewMute>()
             .gives::<Mute>(200, "The mute, new or changed")
-            .refuses(&[USER_UNKNOWN, USER_SELF, MUTE_LIMIT]),
+            .refuses(&[USER_UNKNOWN, MUTE_LIMIT]),
         delete("/api/users/{user_id}/mute", handlers::unmute)
             .says("End a mute")
             .called("unmuteUser")
@@ -66,7 +66,7 @@ pub fn all() -> Vec<Endpoint> {
             .scope(BLOCKS_WRITE)
             .takes::<NewNote>()
             .gives::<Note>(200, "The note")
-            .refuses(&[USER_UNKNOWN, USER_SELF, NOTE_LIMIT]),
+            .refuses(&[USER_UNKNOWN, NOTE_LIMIT]),
         delete("/api/users/{user_id}/note", handlers::remove_note)
             .says("Delete your note on somebody")
             .called("deleteUserNote")

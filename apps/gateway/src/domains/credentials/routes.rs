@@ -81,12 +81,14 @@ pub fn all() -> Vec<Endpoint> {
             .called("showAccountPage")
             .notes("An HTML page that reads the token from the fragment of its own address.")
             .public()
+            .ignores_others()
             .gives_text("text/html", "A page that confirms an address or sets a new password"),
         get("/account/{file}", account_page::part)
             .says("A part of that page")
             .called("getAccountPageFile")
             .notes("Serves the scripts and style sheets of the account page.")
             .public()
+            .ignores_others()
             .gives_text("*/*", "A script or a style sheet")
             .fails(&[crate::refusals::ROUTE_UNKNOWN]),
     ]

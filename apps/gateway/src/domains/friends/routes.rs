@@ -94,9 +94,9 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/relationships", handlers::relationships)
             .says("Read what connects you with people")
             .called("listRelationships")
-            .notes("For up to 100 people at once, in the order of `ids`. Whom you may not see is answered like a stranger.")
+            .notes("For up to 100 people at once, in the order of `ids`. People whom you may not see are shown as strangers.")
             .scope(FRIENDS_READ)
-            .asks_ids("ids", handlers::MOST_IDS, "The people, separated by commas")
+            .asks_ids("ids", handlers::MOST_IDS, "The people, 1 to 100, separated by commas")
             .gives_page::<Relationship>(),
     ]
 }

@@ -1,7 +1,7 @@
 //! Events of groups.
 
 use clowder_social::groups::{
-    change::{Added, Asked, Decision, Deleted, Face, Invitation, Removed},
+    change::{Added, Asked, Decision, Deleted, Face, Invitation, Removed, Uninvited},
     scopes::GROUPS_READ,
 };
 use serde_json::{Value, json};
@@ -46,15 +46,21 @@ pub const EVENTS: &[Event] = &[
     ),
     event(
         "group.decided",
-        "Your request to join a group has been decided",
+        "A request to join a group is no longer open: yours, or one to a group of whose staff you are",
         Shape::of::<Decision>,
         || json!({"group_id": GROUP, "user_id": ADA, "action": "approve"}),
     ),
     event(
         "group.invited",
-        "You are invited to a group",
+        "You are invited to a group; or somebody who asked to join a group of whose staff you are was invited instead",
         Shape::of::<Invitation>,
-        || json!({"group_id": GROUP, "invited_by": ADA}),
+        || json!({"group_id": GROUP, "user_id": BOB, "invited_by": ADA}),
+    ),
+    event(
+        "group.uninvited",
+        "An invitation is no longer open: yours, or one to a group of whose staff you are",
+        Shape::of::<Uninvited>,
+        || json!({"group_id": GROUP, "user_id": BOB, "reason": "declined"}),
     ),
 ];
 
@@ -65,11 +71,13 @@ const fn event(name: &'static str, about: &'static str, shape: fn() -> Shape, ex
 const GROUP: &str = "01993c53-5f70-7d44-a2b8-90e1c3d7f562";
 const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
+const BOB: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13";
 
 fn face() -> Value {
     json!({
-        "group_id": GROUP, "name": "Gardeners", "description": null, "rules": "Be kind.", "visibility": "closed",
-        "owner_id": ADA, "chat_id": CHAT, "version": 1
+        "id": GROUP, "name": "Gardeners", "description": null, "rules": "Be kind.", "visibility": "closed",
+        "avatar": null, "cover": null, "owner_id": ADA, "chat_id": CHAT, "created_at": "2026-11-26T12:00:00.000Z",
+        "version": 1
     })
 }
 
@@ -97,6 +105,7 @@ mod tests {
             "group.requested",
             "group.decided",
             "group.invited",
+            "group.uninvited",
         ];
         are_heard_by(EVENTS, &names.map(|name| (name, Some(GROUPS_READ))));
     }

@@ -12,8 +12,13 @@ pub fn of(name: &str) -> Option<Value> {
         }
         "joinGroup 202" => group("pending", Value::Null),
         "GroupMember" => {
-            json!({ "user": card(BOB, "bob", "Bob"), "status": "member", "role": "moderator", "since": AT })
+            json!({ "user": card(BOB, "bob", "Bob"), "status": "member", "role": "moderator", "since": AT, "reason": null })
         }
+        "GroupDeletion" => json!({ "group_id": THING, "status": "running", "progress": 0.25 }),
+        "GroupPreview" => json!({
+            "group_id": THING, "name": "Gardeners of the north side", "description": "Seeds and advice",
+            "visibility": "closed", "member_count": 12, "my_role": "none", "expires_at": LATER
+        }),
         "GroupInvite" => link(),
         "GroupInvited" => json!({ "user_ids": [], "link": link(), "code": "q0Jm3vXk2cYwzN1sT5bq7g" }),
         _ => return None,

@@ -5,15 +5,16 @@ use clowder_core::{Ctx, Made, UserId};
 use clowder_social::{
     Groups,
     groups::{
-        Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member, MemberFilter, NewGroup,
-        NewGroupInvite, NewOwner, RolePatch, Standing, Verdict, model::Code,
+        Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member,
+        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Standing, Verdict,
+        model::Code,
     },
 };
 
 use crate::{
-    answer::{Accepted, Created, CreatedVersioned, Done, Listed, Shown, Version, Versioned},
+    answer::{Accepted, Created, CreatedVersioned, Done, Listed, Shown, Started, Version, Versioned},
     auth::Caller,
-    call::{IfMatch, Json, Path},
+    call::{IfMatch, Json, MaybeJson, Path},
     problem::Answer,
     query::Query,
 };
@@ -22,7 +23,7 @@ type Port = Data<dyn Groups>;
 
 impl Version for Group {
     fn version(&self) -> i64 {
-        self.version
+        self.tag()
     }
 }
 
@@ -31,7 +32,11 @@ pub async fn create(port: Port, Caller(ctx): Caller, Json(new): Json<NewGroup>) 
 }
 
 pub async fn groups(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Group>> {
-    let filter = GroupFilter { search: query.text("search"), mine: query.flag("mine").unwrap_or(false) };
+    let filter = GroupFilter {
+        search: query.text("search"),
+        mine: query.flag("mine").unwrap_or(false),
+        my_role: query.word("my_role"),
+    };
     let page = query.page();
     query.check()?;
     Ok(Listed(port.groups(&ctx, filter, page).await?))
@@ -39,28 +44,34 @@ pub async fn groups(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer
 
 pub async fn group(port: Port, Caller(ctx): Caller, Path(group): Path<GroupId>) -> Answer<Versioned<Group>> {
     let group = port.group(&ctx, group).await?;
-    Ok(Versioned(group.version, group))
+    Ok(Versioned(group.tag(), group))
 }
 
 pub async fn edit(
     port: Port,
     Caller(ctx): Caller,
     Path(group): Path<GroupId>,
-    IfMatch(version): IfMatch,
+    IfMatch(tags): IfMatch,
     Json(patch): Json<GroupPatch>,
 ) -> Answer<Versioned<Group>> {
-    let group = port.edit(&ctx, group, version, patch).await?;
-    Ok(Versioned(group.version, group))
+    let group = port.edit(&ctx, group, tags, patch).await?;
+    Ok(Versioned(group.tag(), group))
 }
 
 pub async fn delete(
     port: Port,
     Caller(ctx): Caller,
     Path(group): Path<GroupId>,
-    IfMatch(version): IfMatch,
-) -> Answer<Done> {
-    port.delete(&ctx, group, version).await?;
-    Ok(Done)
+    IfMatch(tags): IfMatch,
+) -> Answer<Either<Done, Started<Deletion>>> {
+    Ok(match port.delete(&ctx, group, tags).await? {
+        Gone::Whole => Either::Left(Done),
+        Gone::Started(job) => Either::Right(Started { job, status_at: format!("/api/group-deletions/{group}") }),
+    })
+}
+
+pub async fn deletion(port: Port, Caller(ctx): Caller, Path(group): Path<GroupId>) -> Answer<Shown<Deletion>> {
+    Ok(Shown(port.deletion(&ctx, group).await?))
 }
 
 type Came = Either<CreatedVersioned<Group>, Accepted<Group>>;
@@ -75,6 +86,10 @@ fn came(joined: Joined) -> Came {
 
 pub async fn join(port: Port, Caller(ctx): Caller, Path(group): Path<GroupId>) -> Answer<Came> {
     Ok(came(port.join(&ctx, group).await?))
+}
+
+pub async fn preview(port: Port, Caller(ctx): Caller, Path(code): Path<String>) -> Answer<Shown<Preview>> {
+    Ok(Shown(port.preview(&ctx, Code::new(code)).await?))
 }
 
 pub async fn join_by_code(
@@ -152,8 +167,13 @@ pub async fn bans(port: Port, Caller(ctx): Caller, Path(group): Path<GroupId>, q
     people(port, ctx, group, Standing::Banned, query).await
 }
 
-pub async fn ban(port: Port, Caller(ctx): Caller, Path((group, user)): Path<(GroupId, UserId)>) -> Answer<Done> {
-    port.ban(&ctx, group, user).await?;
+pub async fn ban(
+    port: Port,
+    Caller(ctx): Caller,
+    Path((group, user)): Path<(GroupId, UserId)>,
+    MaybeJson(new): MaybeJson<NewGroupBan>,
+) -> Answer<Done> {
+    port.ban(&ctx, group, user, new).await?;
     Ok(Done)
 }
 
@@ -166,7 +186,7 @@ pub async fn invite(
     port: Port,
     Caller(ctx): Caller,
     Path(group): Path<GroupId>,
-    Json(new): Json<NewGroupInvite>,
+    MaybeJson(new): MaybeJson<NewGroupInvite>,
 ) -> Answer<Created<Invited>> {
     Ok(Created(port.invite(&ctx, group, new).await?))
 }
@@ -194,5 +214,5 @@ pub async fn transfer(
     Json(owner): Json<NewOwner>,
 ) -> Answer<Versioned<Group>> {
     let group = port.transfer(&ctx, group, owner).await?;
-    Ok(Versioned(group.version, group))
+    Ok(Versioned(group.tag(), group))
 }

@@ -2,7 +2,8 @@
 
 use clowder_core::idempotency;
 use clowder_social::groups::{
-    Group, GroupPatch, Invite, Invited, Member, NewGroup, NewGroupInvite, NewOwner, Role, RolePatch, Standing, Verdict,
+    Deletion, Group, GroupPatch, Invite, Invited, Member, Mine, NewGroup, NewGroupBan, NewGroupInvite, NewOwner,
+    Preview, Role, RolePatch, Standing, Verdict,
     refusals::*,
     scopes::{GROUPS_READ, GROUPS_WRITE},
 };
@@ -26,6 +27,7 @@ fn groups() -> Vec<Endpoint> {
             .scope(GROUPS_READ)
             .asks::<String>("search", "Beginnings of words of the name")
             .asks::<bool>("mine", "Only groups that you are in")
+            .asks::<Mine>("my_role", "Only groups in which you have this role, to which you are invited, or which you have asked to join")
             .lists::<Group>(),
         post("/api/groups", handlers::create)
             .says("Create a group")
@@ -59,11 +61,19 @@ fn groups() -> Vec<Endpoint> {
         delete("/api/groups/{group_id}", handlers::delete)
             .says("Delete a group")
             .called("deleteGroup")
-            .notes("For the owner. The group is gone for everybody at once. A job takes its members out of it and of its chat, each of whom then receives `group.deleted` and `chat.deleted`, and deletes the chat with its messages; that takes a while for large groups.")
+            .notes("For the owner. The group is gone for everybody at once. Each member receives `group.deleted` and `chat.deleted`, and the chat goes with its messages. A small group is gone with the response (204). Of a larger one a job takes the members out, a few at a time (202); `Location` is where to read how far it has come.")
             .scope(GROUPS_WRITE)
             .edits()
-            .gives_nothing(204, "It is deleted")
+            .gives_nothing(204, "Nothing is left of it")
+            .starts::<Deletion>("It is gone for everybody, and a job takes it apart")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_STALE]),
+        get("/api/group-deletions/{group_deletion_id}", handlers::deletion)
+            .says("Read how far the deletion of a group has come")
+            .called("getGroupDeletion")
+            .notes("For whoever deleted it. The id is that of the group. It is known for a week after the end.")
+            .scope(GROUPS_READ)
+            .gives::<Deletion>(200, "How far it has come")
+            .refuses(&[DELETION_UNKNOWN]),
         put("/api/groups/{group_id}/owner", handlers::transfer)
             .says("Transfer a group")
             .called("transferGroup")
@@ -80,13 +90,13 @@ fn members() -> Vec<Endpoint> {
         post("/api/groups/{group_id}/join", handlers::join)
             .says("Join a group")
             .called("joinGroup")
-            .notes("Public groups, and those to which you are invited, you join at once. In a closed group the staff decides: you receive `group.decided`.")
+            .notes("Public groups, and those to which you are invited, you join at once. In a closed group the staff decides: you receive `group.decided`. After a rejection you can ask again 7 days later. A request expires after 30 days.")
             .scope(GROUPS_WRITE)
             .reaches_others()
             .gives::<Group>(201, "You are in it now")
             .gives::<Group>(200, "You were in it")
             .gives::<Group>(202, "You have asked to join")
-            .refuses(&[GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS, GROUP_REQUESTS_OPEN, GROUP_REQUESTS_TODAY, GROUP_TOO_SOON]),
         post("/api/groups/{group_id}/leave", handlers::leave)
             .says("Leave a group")
             .called("leaveGroup")
@@ -110,7 +120,7 @@ fn members() -> Vec<Endpoint> {
             .scope(GROUPS_WRITE)
             .takes::<RolePatch>()
             .gives::<Member>(200, "The member as they are now")
-            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, MEMBER_UNKNOWN, GROUP_OWNER]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, MEMBER_UNKNOWN, GROUP_OWNER, GROUP_TRANSFER]),
         delete("/api/groups/{group_id}/members/{member_id}", handlers::remove)
             .says("Remove a member")
             .called("removeGroupMember")
@@ -148,8 +158,9 @@ fn admission() -> Vec<Endpoint> {
         put("/api/groups/{group_id}/bans/{member_id}", handlers::ban)
             .says("Ban somebody from a group")
             .called("banFromGroup")
-            .notes("The staff bans whoever has a lower role, and people who are not in the group. It removes them, their request and their invitation.")
+            .notes("The staff bans whoever has a lower role, and people who are not in the group. It removes them, their request and their invitation. The staff reads the reason in the list of bans.")
             .scope(GROUPS_WRITE)
+            .takes_if_any::<NewGroupBan>()
             .gives_nothing(204, "They are out, and cannot come back")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, MEMBER_UNKNOWN, GROUP_OWNER, GROUP_BANS]),
         delete("/api/groups/{group_id}/bans/{member_id}", handlers::unban)
@@ -169,14 +180,14 @@ fn admission() -> Vec<Endpoint> {
         post("/api/groups/{group_id}/invites", handlers::invite)
             .says("Invite people, or create a link")
             .called("createGroupInvite")
-            .notes("For the staff. With `user_ids`, these people receive `group.invited` and can join; without, there is a link with a code.")
+            .notes("For the staff. With `user_ids`, these people receive `group.invited` and can join, within 30 days; without, there is a link with a code. Whoever has declined is not invited again for 7 days.")
             .scope(GROUPS_WRITE)
             .reaches_others()
             .creates()
-            .takes::<NewGroupInvite>()
+            .takes_if_any::<NewGroupInvite>()
             .gives::<Invited>(201, "Who is invited, or the link with its code, which is shown only here")
             // The last is the answer to a repeated call, if the link has been forgotten since.
-            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_INVITES, INVITE_UNKNOWN, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_INVITES, GROUP_INVITES_TODAY, INVITE_UNKNOWN, idempotency::MISMATCH, idempotency::RUNNING]),
         delete("/api/groups/{group_id}/invites/{group_invite_id}", handlers::revoke)
             .says("Revoke a link")
             .called("revokeGroupInvite")
@@ -184,6 +195,13 @@ fn admission() -> Vec<Endpoint> {
             .scope(GROUPS_WRITE)
             .gives_nothing(204, "It is revoked")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, INVITE_UNKNOWN]),
+        get("/api/group-invites/{group_code}", handlers::preview)
+            .says("Read what a link leads to")
+            .called("getGroupByCode")
+            .notes("For whoever could join by it. A link that is used up, revoked or expired is 410, except for members.")
+            .scope(GROUPS_READ)
+            .gives::<Preview>(200, "The group, as far as it is shown before joining")
+            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_BANNED]),
         post("/api/group-invites/{group_code}/join", handlers::join_by_code)
             .says("Join a group by a link")
             .called("joinGroupByCode")

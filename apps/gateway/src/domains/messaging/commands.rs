@@ -216,10 +216,15 @@ async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     if !call.ports.hub.follows(call.user, chat).await? {
         return Err(CHAT_UNKNOWN.into());
     }
-    if on && !call.ports.store.messaging.chat(&call.ctx, chat_id).await?.writable {
+    if !on {
+        call.ports.hub.end_signal(call.user, chat, &TYPING);
+        return nothing();
+    }
+    if !call.ports.store.messaging.chat(&call.ctx, chat_id).await?.writable {
         return Err(CHAT_CLOSED.into());
     }
-    call.ports.hub.signal(call.user, chat, &TYPING, on);
+    let apart = call.ports.store.messaging.apart(&call.ctx, chat_id).await?;
+    call.ports.hub.signal(call.user, chat, &TYPING, apart);
     nothing()
 }
 

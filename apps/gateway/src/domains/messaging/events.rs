@@ -21,7 +21,8 @@ pub const EVENTS: &[Event] = &[
         shape: Shape::of::<Chat>,
         example: || {
             json!({
-                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "my_role": "member",
+                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
+                "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
                 "writable": true, "created_at": AT, "active_at": AT, "version": 1
             })
@@ -36,7 +37,8 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "id": CHAT, "type": "private", "title": null, "description": null,
-                "peer": { "id": ADA, "username": "ada", "display_name": "Ada" }, "my_role": "member",
+                "peer": { "id": ADA, "username": "ada", "display_name": "Ada" }, "group_id": null,
+                "my_role": "member",
                 "participant_count": 2, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
                 "writable": false, "created_at": AT, "active_at": AT, "version": 2
             })

@@ -25,8 +25,8 @@ pub fn of(name: &str) -> Option<Value> {
 
 fn group() -> Value {
     json!({
-        "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "participant_count": 3,
-        "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
+        "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
+        "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
         "writable": true, "created_at": AT, "active_at": AT, "version": 1
     })
 }

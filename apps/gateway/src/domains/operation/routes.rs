@@ -41,12 +41,14 @@ pub fn all() -> Vec<Endpoint> {
             .called("listProblems")
             .notes("A page for browsers when they ask for HTML.")
             .public()
+            .ignores_others()
             .gives::<Problems>(200, "Also as a page, for browsers"),
         get("/api/problems/{code}", problems::one)
             .says("Read what a code means, and which operations can be refused with it")
             .called("getProblem")
             .notes("A page for browsers when they ask for HTML.")
             .public()
+            .ignores_others()
             .gives::<Described>(200, "Also as a page, for browsers")
             .fails(&[crate::refusals::ROUTE_UNKNOWN]),
         get("/api/openapi.json", docs::openapi)
@@ -67,18 +69,21 @@ pub fn all() -> Vec<Endpoint> {
             .called("showAsyncApi")
             .notes("An HTML page. It loads nothing from other hosts.")
             .public()
+            .ignores_others()
             .gives_text(HTML, "The AsyncAPI document as a page"),
         get("/api/swagger", docs::swagger)
             .says("Try the API")
             .called("showSwagger")
             .notes("An HTML page. It loads nothing from other hosts.")
             .public()
+            .ignores_others()
             .gives_text(HTML, "Swagger UI"),
         get("/api/swagger/{file}", docs::swagger_file)
             .says("A part of Swagger UI")
             .called("getSwaggerFile")
             .notes("Serves the scripts and style sheets of Swagger UI.")
             .public()
+            .ignores_others()
             .gives_text("*/*", "A script or a style sheet")
             .fails(&[crate::refusals::ROUTE_UNKNOWN]),
         get("/api/redoc", docs::redoc)
@@ -86,12 +91,14 @@ pub fn all() -> Vec<Endpoint> {
             .called("showRedoc")
             .notes("An HTML page. It loads nothing from other hosts.")
             .public()
+            .ignores_others()
             .gives_text(HTML, "ReDoc"),
         get("/api/redoc/redoc.standalone.js", docs::redoc_script)
             .says("A part of ReDoc")
             .called("getRedocScript")
             .notes("Serves the script of ReDoc.")
             .public()
+            .ignores_others()
             .gives_text("text/javascript", "Its script"),
     ]
 }

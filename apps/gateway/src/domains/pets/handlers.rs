@@ -1,7 +1,7 @@
 //! Pets over HTTP.
 
 use actix_web::web::Data;
-use clowder_core::{Made, Page, PageRequest, UserId};
+use clowder_core::{Made, Page, PageRequest, UserId, Versions};
 use clowder_social::{
     Pets,
     pets::{
@@ -22,8 +22,13 @@ type Port = Data<dyn Pets>;
 
 impl Version for Pet {
     fn version(&self) -> i64 {
-        self.version
+        self.tag()
     }
+}
+
+/// The versions in the tags that a caller has seen.
+fn versions(tags: Option<Versions>) -> Option<Versions> {
+    tags.map(|tags| tags.of_tags())
 }
 
 pub async fn species(_: Caller, mut query: Query) -> Answer<Listed<SpeciesName>> {
@@ -56,27 +61,22 @@ pub async fn create(port: Port, Caller(ctx): Caller, Json(new): Json<NewPet>) ->
 
 pub async fn pet(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>) -> Answer<Versioned<Pet>> {
     let pet = port.pet(&ctx, pet).await?;
-    Ok(Versioned(pet.version, pet))
+    Ok(Versioned(pet.tag(), pet))
 }
 
 pub async fn edit(
     port: Port,
     Caller(ctx): Caller,
     Path(pet): Path<PetId>,
-    IfMatch(version): IfMatch,
+    IfMatch(tags): IfMatch,
     Json(patch): Json<PetPatch>,
 ) -> Answer<Versioned<Pet>> {
-    let pet = port.edit(&ctx, pet, version, patch).await?;
-    Ok(Versioned(pet.version, pet))
+    let pet = port.edit(&ctx, pet, versions(tags), patch).await?;
+    Ok(Versioned(pet.tag(), pet))
 }
 
-pub async fn delete(
-    port: Port,
-    Caller(ctx): Caller,
-    Path(pet): Path<PetId>,
-    IfMatch(version): IfMatch,
-) -> Answer<Done> {
-    port.delete(&ctx, pet, version).await?;
+pub async fn delete(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, IfMatch(tags): IfMatch) -> Answer<Done> {
+    port.delete(&ctx, pet, versions(tags)).await?;
     Ok(Done)
 }
 
@@ -84,15 +84,15 @@ pub async fn lose(
     port: Port,
     Caller(ctx): Caller,
     Path(pet): Path<PetId>,
-    IfMatch(version): IfMatch,
+    IfMatch(tags): IfMatch,
     Json(lost): Json<LostPatch>,
 ) -> Answer<Versioned<Pet>> {
-    let pet = port.lose(&ctx, pet, version, lost).await?;
-    Ok(Versioned(pet.version, pet))
+    let pet = port.lose(&ctx, pet, versions(tags), lost).await?;
+    Ok(Versioned(pet.tag(), pet))
 }
 
-pub async fn find(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, IfMatch(version): IfMatch) -> Answer<Done> {
-    port.find(&ctx, pet, version).await?;
+pub async fn find(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, IfMatch(tags): IfMatch) -> Answer<Done> {
+    port.find(&ctx, pet, versions(tags)).await?;
     Ok(Done)
 }
 
@@ -144,7 +144,7 @@ pub async fn transfer(
     Json(owner): Json<NewOwner>,
 ) -> Answer<Versioned<Pet>> {
     let pet = port.transfer(&ctx, pet, owner).await?;
-    Ok(Versioned(pet.version, pet))
+    Ok(Versioned(pet.tag(), pet))
 }
 
 pub async fn log(port: Port, Caller(ctx): Caller, Path(pet): Path<PetId>, mut query: Query) -> Answer<Listed<Entry>> {

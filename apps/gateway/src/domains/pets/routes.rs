@@ -38,10 +38,10 @@ fn finding() -> Vec<Endpoint> {
         get("/api/users/{user_id}/pets", handlers::of)
             .says("List the pets that somebody owns or co-owns, the newest first")
             .called("listPetsOf")
-            .notes("As far as you may see them.")
+            .notes("As far as you may see them. 403 if the person does not show you their pets.")
             .scope(PETS_READ)
             .lists::<Pet>()
-            .refuses(&[USER_UNKNOWN]),
+            .refuses(&[USER_UNKNOWN, PETS_HIDDEN]),
         get("/api/pets/species", handlers::species)
             .says("List the species that a pet can have")
             .called("listPetSpecies")
@@ -138,7 +138,7 @@ fn keepers() -> Vec<Endpoint> {
         post("/api/pets/{pet_id}/keepers", handlers::invite)
             .says("Invite somebody to keep a pet")
             .called("invitePetKeeper")
-            .notes("For the owner. The person, whom you must be able to see, receives `pet.keeper_invited` and sees the pet.")
+            .notes("For the owner. The person, whom you must be able to see, receives `pet.keeper_invited` and sees the pet. The invitation is open for 30 days; who has declined can be invited again after 7 days.")
             .scope(PETS_WRITE)
             .reaches_others()
             .creates()
@@ -149,6 +149,7 @@ fn keepers() -> Vec<Endpoint> {
                 PET_UNKNOWN,
                 PET_FORBIDDEN,
                 PET_KEPT,
+                PET_TOO_SOON,
                 PET_KEEPERS,
                 PET_INVITATIONS,
                 KEEPER_UNKNOWN,

@@ -25,6 +25,6 @@ pub const COMMANDS: &[Command] = &[Command {
 }];
 
 async fn set(call: Call, data: Value) -> Result<Done, Problem> {
-    let new = NewPresence::from_json(data)?;
+    let new = NewPresence::from_json_at(data, call.ctx.now)?;
     done(call.ports.store.presence.set_presence(&call.ctx, new).await?)
 }

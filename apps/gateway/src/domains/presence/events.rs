@@ -1,6 +1,10 @@
-//! What friends hear of each other's presence.
+//! What somebody's devices hear of their own presence, and friends of each other's.
 
-use clowder_accounts::presence::{PresenceNews, USER_OFFLINE, USER_ONLINE, USER_STATUS};
+use clowder_accounts::{
+    change::PRESENCE_UPDATED,
+    presence::{PresenceNews, PresenceUpdated, USER_OFFLINE, USER_ONLINE, USER_STATUS},
+    scopes::PROFILE_READ,
+};
 use clowder_social::friends::scopes::FRIENDS_READ;
 use serde_json::{Value, json};
 
@@ -12,8 +16,20 @@ use crate::{
 
 pub const EVENTS: &[Event] = &[
     Event {
+        name: PRESENCE_UPDATED,
+        about: "You chose another status or status text, or who sees them, on whichever device",
+        scope: Some(PROFILE_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<PresenceUpdated>,
+        example: || {
+            json!({
+                "status": "busy", "text": "in a meeting", "until": null, "seen_by": "friends", "text_seen_by": "friends"
+            })
+        },
+    },
+    Event {
         name: USER_ONLINE,
-        about: "A friend has come online, or is no longer invisible",
+        about: "A friend has come online, is no longer invisible, or shows you their presence again",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -21,7 +37,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_OFFLINE,
-        about: "A friend has been offline for 10 seconds, or has become invisible",
+        about: "A friend has been offline for 10 seconds, or looks like that. With `status: null`: you see their presence no longer",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -29,7 +45,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_STATUS,
-        about: "A friend has set another status or status text. At the time in `until` both end without another event",
+        about: "A friend who is online has another status or status text, also because it has ended",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -49,6 +65,7 @@ mod tests {
     #[test]
     fn who_hears_them() {
         let scope = Some(FRIENDS_READ);
-        are_heard_by(EVENTS, &[("user.online", scope), ("user.offline", scope), ("user.status", scope)]);
+        let own = ("presence.updated", Some(PROFILE_READ));
+        are_heard_by(EVENTS, &[own, ("user.online", scope), ("user.offline", scope), ("user.status", scope)]);
     }
 }

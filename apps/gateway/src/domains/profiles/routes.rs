@@ -1,13 +1,12 @@
 //! The routes of profiles and of search.
 
 use clowder_accounts::{
+    permissions::EDIT_USERS,
     profiles::{
         SeenAs, Sort, User, UserPatch,
         ranking::{Found, Suggestion},
     },
-    refusals::{
-        OUTRANKED, USER_NOT_YOURS, USER_STALE, USER_UNKNOWN, USERNAME_RESERVED, USERNAME_TAKEN, USERNAME_TOO_SOON,
-    },
+    refusals::{OUTRANKED, USER_STALE, USER_UNKNOWN, USERNAME_RESERVED, USERNAME_TAKEN, USERNAME_TOO_SOON},
     scopes::{PROFILE_WRITE, USERS_READ},
 };
 
@@ -61,11 +60,12 @@ pub fn all() -> Vec<Endpoint> {
             .or_put()
             .says("Edit a profile")
             .called("editPerson")
-            .notes("With your own id, the same as `PATCH /api/users/me`. Administrators edit profiles of people with a lower role, with a `reason` for the audit log.")
+            .notes("With your own id, changes the same as `PATCH /api/users/me`, but returns the profile as `GET /api/users/{user_id}` does, with its `ETag`. `If-Match` takes the `ETag` of either call. After 412 `user.stale`, read `GET /api/users/{user_id}` again. Administrators edit profiles of people with a lower role, in person and with a `reason` for the audit log.")
+            .others_need(EDIT_USERS)
             .scope(PROFILE_WRITE)
             .edits()
             .takes::<UserPatch>()
             .gives::<User>(200, "As it is now")
-            .refuses(&[USER_UNKNOWN, USER_NOT_YOURS, OUTRANKED, USER_STALE, USERNAME_TAKEN, USERNAME_RESERVED, USERNAME_TOO_SOON]),
+            .refuses(&[USER_UNKNOWN, OUTRANKED, USER_STALE, USERNAME_TAKEN, USERNAME_RESERVED, USERNAME_TOO_SOON]),
     ]
 }

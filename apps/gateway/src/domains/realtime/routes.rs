@@ -19,6 +19,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Upgrades the connection to a WebSocket that speaks `clowder.v1`. Authenticate by a header, by a ticket, by subprotocol, or with the first frame. A socket that does not authenticate within 10 seconds is closed.")
             .public()
             .scope(REALTIME_CONNECT)
+            .ignores_others()
             .asks_long("ticket", Opaque::MAX, "One way to authenticate: from POST /api/ws/ticket")
             .asks_long("cursor", Opaque::MAX, "Resume after this event")
             .gives_nothing(101, "The connection now uses the subprotocol clowder.v1")

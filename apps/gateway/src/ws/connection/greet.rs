@@ -12,7 +12,7 @@ use super::{
     super::{
         Hub,
         cursor::Place,
-        events::opened_by,
+        events::{opened_by, sender},
         frame::{self, Durable, Hello, Reset, Resumed},
         hub::{Attached, TURN_WITHIN},
     },
@@ -117,9 +117,10 @@ impl Connection {
                     continue;
                 }
                 count += 1;
+                let hidden = sender(&recorded).is_some_and(|sender| attached.hidden.contains(&sender));
                 let missed = Durable::new(Arc::new(recorded), from.pack());
                 self.wrote(attached.queue.user, &missed);
-                self.write(&attached.queue, missed.text(&hub.sealer, attached.queue.user)).await?;
+                self.write(&attached.queue, missed.text(&hub.sealer, attached.queue.user, hidden)).await?;
             }
             from.positions = missed.reached;
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use clowder_core::{Topic, follow::Step};
+use clowder_core::{Topic, UserId, follow::Step};
 
 use super::super::send_queue::SendQueue;
 
@@ -10,20 +10,32 @@ use super::super::send_queue::SendQueue;
 pub struct Follows {
     queues: Vec<Arc<SendQueue>>,
     topics: Topics,
+    /// Whose messages the user hides.
+    hidden: Arc<HashSet<UserId>>,
     /// Sockets that are still attaching, which keep this entry alive.
     arriving: usize,
 }
 
 enum Topics {
-    /// Not loaded yet: the topics entered and left in the meantime, oldest first.
-    Unknown(Vec<(Topic, Step)>),
+    /// Not loaded yet: the topics entered and left in the meantime, and whom the user began to hide or to show, oldest
+    /// first.
+    Unknown(Vec<(Topic, Step)>, Vec<(UserId, bool)>),
     Known(HashSet<Topic>),
 }
 
 impl Default for Topics {
     fn default() -> Self {
-        Self::Unknown(Vec::new())
+        Self::Unknown(Vec::new(), Vec::new())
     }
+}
+
+/// What is loaded of a user when their first socket arrives.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The topics that they followed at the position of the shard.
+    pub topics: Vec<Topic>,
+    /// Whose messages they hide, then or later.
+    pub hidden: Vec<UserId>,
 }
 
 impl Follows {
@@ -39,15 +51,24 @@ impl Follows {
 
     /// Takes the topics as of the socket's arrival, and the changes since. Returns the topics followed from now on,
     /// unless they were already known.
-    pub fn load(&mut self, loaded: Vec<Topic>) -> Vec<Topic> {
+    pub fn load(&mut self, loaded: Loaded) -> Vec<Topic> {
         match &mut self.topics {
             // Another socket of the same user has loaded them first.
             Topics::Known(_) => Vec::new(),
-            Topics::Unknown(steps) => {
-                let mut known: HashSet<Topic> = loaded.into_iter().collect();
+            Topics::Unknown(steps, hides) => {
+                let mut known: HashSet<Topic> = loaded.topics.into_iter().collect();
                 for (topic, step) in steps.drain(..) {
                     take(&mut known, topic, step);
                 }
+                let mut hidden: HashSet<UserId> = loaded.hidden.into_iter().collect();
+                for (other, on) in hides.drain(..) {
+                    if on {
+                        hidden.insert(other)
+                    } else {
+                        hidden.remove(&other)
+                    };
+                }
+                self.hidden = Arc::new(hidden);
                 let new = known.iter().copied().collect();
                 self.topics = Topics::Known(known);
                 new
@@ -59,7 +80,7 @@ impl Follows {
     pub fn step(&mut self, topic: Topic, step: Step) -> bool {
         match &mut self.topics {
             Topics::Known(topics) => take(topics, topic, step),
-            Topics::Unknown(steps) => {
+            Topics::Unknown(steps, _) => {
                 // No socket is attaching, so nobody waits for these topics.
                 if self.arriving > 0 {
                     steps.push((topic, step));
@@ -67,6 +88,26 @@ impl Follows {
                 false
             }
         }
+    }
+
+    /// The user hides somebody's messages from now on, or shows them again.
+    pub fn hide(&mut self, other: UserId, on: bool) {
+        match &mut self.topics {
+            Topics::Known(_) => {
+                let hidden = Arc::make_mut(&mut self.hidden);
+                if on {
+                    hidden.insert(other)
+                } else {
+                    hidden.remove(&other)
+                };
+            }
+            Topics::Unknown(_, hides) if self.arriving > 0 => hides.push((other, on)),
+            Topics::Unknown(..) => {}
+        }
+    }
+
+    pub fn hidden(&self) -> &Arc<HashSet<UserId>> {
+        &self.hidden
     }
 
     /// Marks the followed topics as unknown, so that they are loaded again.
@@ -93,7 +134,7 @@ impl Follows {
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
         match &self.topics {
             Topics::Known(topics) => Some(topics),
-            Topics::Unknown(_) => None,
+            Topics::Unknown(..) => None,
         }
         .into_iter()
         .flatten()
@@ -114,12 +155,32 @@ fn take(topics: &mut HashSet<Topic>, topic: Topic, step: Step) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Timestamp, TopicKind, UserId};
+    use clowder_core::{Timestamp, TopicKind};
 
     use super::*;
 
     fn topics<const N: usize>() -> [Topic; N] {
         std::array::from_fn(|_| Topic::new(TopicKind::new("chat"), UserId::new(Timestamp::from_micros(1))))
+    }
+
+    fn loaded(topics: Vec<Topic>) -> Loaded {
+        Loaded { topics, hidden: Vec::new() }
+    }
+
+    #[test]
+    fn whom_the_user_hides_is_loaded_and_kept_up_to_date() {
+        let [ada, bob, cem]: [UserId; 3] = std::array::from_fn(|_| UserId::new(Timestamp::from_micros(1)));
+        let mut follows = Follows::default();
+        follows.hide(ada, true);
+        follows.arrive();
+        follows.hide(bob, true);
+        follows.hide(cem, false);
+        assert!(follows.hidden().is_empty());
+        follows.load(Loaded { topics: Vec::new(), hidden: vec![ada, cem] });
+        assert_eq!(**follows.hidden(), HashSet::from([ada, bob]), "what happened while loading counts");
+        follows.hide(ada, false);
+        follows.hide(cem, true);
+        assert_eq!(**follows.hidden(), HashSet::from([bob, cem]));
     }
 
     fn sorted(mut topics: Vec<Topic>) -> Vec<Topic> {
@@ -134,8 +195,8 @@ mod tests {
         assert!(!follows.arrive());
         assert!(!follows.step(two, Step::Enter), "not known yet");
         assert!(!follows.step(three, Step::Leave) && !follows.step(three, Step::Enter) && !follows.has(three));
-        assert_eq!(sorted(follows.load(vec![one, three])), [one, two, three]);
-        assert!(follows.load(vec![one]).is_empty(), "the second to load brings nothing new");
+        assert_eq!(sorted(follows.load(loaded(vec![one, three]))), [one, two, three]);
+        assert!(follows.load(loaded(vec![one])).is_empty(), "the second to load brings nothing new");
         assert!(!follows.step(two, Step::Enter), "known already");
         assert!(follows.step(two, Step::Leave) && !follows.step(two, Step::Leave) && !follows.has(two));
         assert!(follows.arrive());
@@ -153,7 +214,7 @@ mod tests {
         follows.step(one, Step::Leave);
         follows.step(two, Step::Enter);
         follows.step(two, Step::Leave);
-        assert!(follows.load(vec![one]).is_empty());
+        assert!(follows.load(loaded(vec![one])).is_empty());
     }
 
     #[test]
@@ -161,11 +222,11 @@ mod tests {
         let [one, two] = topics();
         let mut follows = Follows::default();
         follows.arrive();
-        follows.load(vec![one]);
+        follows.load(loaded(vec![one]));
         follows.arrived();
         follows.forget();
         assert!(!follows.step(two, Step::Enter), "nobody is on the way in");
         assert!(!follows.arrive() && !follows.has(one));
-        assert_eq!(follows.load(vec![one]), [one]);
+        assert_eq!(follows.load(loaded(vec![one])), [one]);
     }
 }

@@ -20,6 +20,7 @@ use super::{
         send_queue::{Next, SendQueue},
     },
     Attached,
+    follows::Loaded,
     shard::{Shard, Step},
     shards::{FEW, Shards},
 };
@@ -63,9 +64,9 @@ fn sealer() -> Sealer {
 
 fn attach(shard: &Shard, user: UserId, followed: &[Topic]) -> Attached {
     let arrival = shard.arrive(user);
-    let followed = arrival.to_load.is_some().then(|| followed.to_vec());
+    let loaded = arrival.to_load.is_some().then(|| Loaded { topics: followed.to_vec(), hidden: Vec::new() });
     let session: SessionId = Id::new(START);
-    arrival.attach(Via::Session(session), None, followed).unwrap().unwrap()
+    arrival.attach(Via::Session(session), None, loaded).unwrap().unwrap()
 }
 
 /// All waiting frames, as their sockets would send them.
@@ -120,7 +121,7 @@ fn with_one_lock(queues: &[Arc<SendQueue>], events: usize) -> Measured {
             let Step::Change(durable) = step(change(chat, "message.sent", position, None)) else { unreachable!() };
             let here = here.lock().unwrap();
             for (user, queues) in &*here {
-                let frame = durable.text(&sealer, *user);
+                let frame = durable.text(&sealer, *user, false);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
         }
@@ -251,5 +252,5 @@ fn what_was_swept_and_the_end_send_everybody_elsewhere() {
     shard.stop();
     assert_eq!(again.queue.closing(), Some(Close::Restart));
     let arrival = shard.arrive(ada);
-    assert!(arrival.attach(Via::Session(session), None, Some(Vec::new())).is_err(), "no more are taken");
+    assert!(arrival.attach(Via::Session(session), None, Some(Loaded::default())).is_err(), "no more are taken");
 }

@@ -9,7 +9,7 @@ use std::{
 use bytestring::ByteString;
 use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED};
 use clowder_core::{
-    Error, Follow, Passing, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
+    Error, Follow, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
     follow::Step::{Enter, Leave},
 };
 use clowder_infra::online::Told;
@@ -18,12 +18,13 @@ use super::{
     super::{
         close::Close,
         cursor::Place,
-        events::opened_by,
+        events::{hides, opened_by, sender},
         frame::{self, Durable, Outgoing},
         send_queue::SendQueue,
     },
     Attached,
-    follows::Follows,
+    follows::{Follows, Loaded},
+    signals::Telling,
 };
 
 /// What a shard receives, in journal order.
@@ -42,10 +43,10 @@ pub enum Step {
     },
     /// The journal is another one, and has come this far.
     Renewed(Arc<Place>),
-    /// A transient event goes to all followers of its topic except the user it is about.
+    /// A transient event goes to all followers of its topic except these.
     Passing {
         topic: Topic,
-        about: UserId,
+        but: Arc<[UserId]>,
         opened_by: Option<Scope>,
         frame: ByteString,
     },
@@ -67,9 +68,9 @@ impl Step {
         }
     }
 
-    pub fn passing(passing: &Passing, about: UserId) -> Self {
+    pub fn passing(Telling { passing, but }: Telling) -> Self {
         let opened_by = opened_by(passing.name);
-        Self::Passing { topic: passing.topic, about, opened_by, frame: frame::passing(passing) }
+        Self::Passing { topic: passing.topic, but, opened_by, frame: frame::passing(&passing) }
     }
 
     pub fn told(told: Told) -> Self {
@@ -159,8 +160,8 @@ impl Shard {
             Step::Change(durable) => self.hand_out(durable),
             Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
             Step::Swept { .. } | Step::Renewed(_) => self.start_anew(step),
-            Step::Passing { topic, about, opened_by, frame } => {
-                let queues = self.lock().followers(*topic, Some(*about), *opened_by);
+            Step::Passing { topic, but, opened_by, frame } => {
+                let queues = self.lock().followers(*topic, but, *opened_by);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
             Step::Told { to, opened_by, frame } => {
@@ -187,9 +188,10 @@ impl Shard {
 
     fn hand_out(&self, durable: &Arc<Durable>) {
         let recorded = durable.recorded();
-        let (queues, ended) = {
+        let (queues, ended, hiding) = {
             let mut state = self.lock();
             state.place.positions.advance(recorded.stream, recorded.position);
+            state.hide(recorded);
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Enter) {
                 state.follow(follow);
             }
@@ -197,14 +199,19 @@ impl Shard {
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Leave) {
                 state.follow(follow);
             }
-            (queues, state.ended(recorded))
+            let hiding = state.hiding(recorded, &queues);
+            (queues, state.ended(recorded), hiding)
         };
         for queue in &ended {
             let hears_of_it = queues.iter().any(|other| Arc::ptr_eq(other, queue));
             let last = hears_of_it.then(|| Outgoing::Durable(Arc::clone(durable)));
             queue.close_after(last, Close::SessionEnded);
         }
-        queues.iter().for_each(|queue| queue.push(Outgoing::Durable(Arc::clone(durable))));
+        for queue in &queues {
+            let durable = Arc::clone(durable);
+            let hides = hiding.contains(&queue.user);
+            queue.push(if hides { Outgoing::Hidden(durable) } else { Outgoing::Durable(durable) });
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -218,7 +225,7 @@ impl State {
     fn concerned(&self, recorded: &Recorded) -> Queues {
         let opened_by = opened_by(&recorded.name);
         let owner = recorded.topic.as_user();
-        let mut queues = self.followers(recorded.topic, None, opened_by);
+        let mut queues = self.followers(recorded.topic, &[], opened_by);
         let stepping = recorded.follow.map(|follow| follow.user);
         let audience = self.audience.get(&recorded.topic);
         let stepping = stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains(user)));
@@ -228,10 +235,25 @@ impl State {
         queues
     }
 
-    fn followers(&self, topic: Topic, but: Option<UserId>, opened_by: Option<Scope>) -> Queues {
+    /// Whose messages the owner of a personal topic hides from now on, or shows again.
+    fn hide(&mut self, recorded: &Recorded) {
+        let Some(follows) = recorded.topic.as_user().and_then(|user| self.here.get_mut(&user)) else { return };
+        if let Some((other, on)) = hides(recorded) {
+            follows.hide(other, on);
+        }
+    }
+
+    /// Who of these hides the message that a change shows.
+    fn hiding(&self, recorded: &Recorded, queues: &[Arc<SendQueue>]) -> HashSet<UserId> {
+        let Some(sender) = sender(recorded) else { return HashSet::new() };
+        let hides = |user: &UserId| self.here.get(user).is_some_and(|follows| follows.hidden().contains(&sender));
+        queues.iter().map(|queue| queue.user).filter(hides).collect()
+    }
+
+    fn followers(&self, topic: Topic, but: &[UserId], opened_by: Option<Scope>) -> Queues {
         let Some(audience) = self.audience.get(&topic) else { return Queues::new() };
         let mut queues = Queues::with_capacity(audience.len());
-        for user in audience.iter().filter(|user| Some(**user) != but) {
+        for user in audience.iter().filter(|user| !but.contains(user)) {
             queues.extend(self.sockets_in_scope(*user, opened_by).cloned());
         }
         queues
@@ -318,8 +340,8 @@ pub struct Arrival<'s> {
 }
 
 impl Arrival<'_> {
-    /// Finishes attaching; `followed` are the loaded topics. `None` if everything was discarded meanwhile.
-    pub fn attach(self, via: Via, scopes: Option<Scopes>, followed: Option<Vec<Topic>>) -> Result<Option<Attached>> {
+    /// Finishes attaching, with what was loaded. `None` if everything was discarded meanwhile.
+    pub fn attach(self, via: Via, scopes: Option<Scopes>, loaded: Option<Loaded>) -> Result<Option<Attached>> {
         let mut state = self.shard.lock();
         if state.stopping {
             return Err(Error::unavailable("stopping"));
@@ -329,12 +351,17 @@ impl Arrival<'_> {
         }
         let State { here, audience, place, .. } = &mut *state;
         let follows = here.entry(self.user).or_default();
-        for topic in followed.into_iter().flat_map(|followed| follows.load(followed)) {
+        for topic in loaded.into_iter().flat_map(|loaded| follows.load(loaded)) {
             audience.entry(topic).or_default().insert(self.user);
         }
         let queue = Arc::new(SendQueue::new(self.user, via, scopes));
         follows.attach(Arc::clone(&queue));
-        Ok(Some(Attached { queue, live_from: place.clone(), followed: follows.topics().collect() }))
+        Ok(Some(Attached {
+            queue,
+            live_from: place.clone(),
+            followed: follows.topics().collect(),
+            hidden: Arc::clone(follows.hidden()),
+        }))
     }
 }
 
@@ -365,7 +392,7 @@ mod tests {
         let shard = Shard::new(at(7));
         let attach = || {
             let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-            shard.arrive(user).attach(via, None, Some(vec![])).unwrap().unwrap()
+            shard.arrive(user).attach(via, None, Some(Loaded::default())).unwrap().unwrap()
         };
         let attached = attach();
         let arriving = shard.arrive(user);
@@ -373,7 +400,10 @@ mod tests {
         shard.take(&Step::Renewed(Arc::new(place.clone())));
         assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
         let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-        assert!(arriving.attach(via, None, Some(vec![])).unwrap().is_none(), "what it has loaded is of the one before");
+        assert!(
+            arriving.attach(via, None, Some(Loaded::default())).unwrap().is_none(),
+            "what it has loaded is of the one before"
+        );
         assert!(shard.reaches(&place) && !shard.reaches(&at(3)), "places of the one before are never reached");
         assert_eq!(attach().live_from, place);
     }
@@ -382,7 +412,8 @@ mod tests {
     fn a_panic_sends_every_socket_back_with_its_cursor() {
         let user = UserId::new(Timestamp::from_micros(1));
         let shard = Shard::new(at(7));
-        let attached = shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(vec![]));
+        let attached =
+            shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(Loaded::default()));
         let attached = attached.unwrap().unwrap();
         let step = Step::Unreadable { stream: 0, position: 8 };
         shard.guard(&step, |shard, _| {

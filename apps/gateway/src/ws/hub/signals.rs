@@ -2,7 +2,7 @@
 //! however often somebody renews it, the others are notified at a limited rate: one frame per person and topic in two
 //! seconds, starts and stops together.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, iter, sync::Arc, time::Duration};
 
 use clowder_core::{Passing, Timestamp, Topic, UserId};
 use serde_json::value::RawValue;
@@ -27,9 +27,17 @@ pub struct Signal {
 #[derive(Default)]
 pub struct Signals(HashMap<(Topic, UserId, &'static str), Given>);
 
+/// What is sent to the followers of its topic, except to these; whoever gives the signal is the first of them.
+pub struct Telling {
+    pub passing: Passing,
+    pub but: Arc<[UserId]>,
+}
+
 /// A signal that somebody has given.
 struct Given {
     signal: &'static Signal,
+    /// Who is not notified.
+    but: Arc<[UserId]>,
     /// Until when it lasts; `None` after it has stopped.
     until: Option<Timestamp>,
     /// Whether the others believe that it lasts, and since when.
@@ -39,8 +47,8 @@ struct Given {
 }
 
 impl Given {
-    const fn new(signal: &'static Signal) -> Self {
-        Self { signal, until: None, told: None, held_back: false }
+    fn new(signal: &'static Signal) -> Self {
+        Self { signal, but: Arc::default(), until: None, told: None, held_back: false }
     }
 
     /// What to send to the others now, if anything and if it is time to.
@@ -67,35 +75,39 @@ impl Given {
         self.until.is_none() && !self.told.is_some_and(|(lasts, _)| lasts) && self.may_tell(now)
     }
 
-    fn event(&self, name: &'static str, topic: Topic, user: UserId, at: Timestamp) -> Option<Passing> {
+    fn event(&self, name: &'static str, topic: Topic, user: UserId, at: Timestamp) -> Option<Telling> {
         let data = (self.signal.data)(topic, user).ok()?;
-        Some(Passing { topic, name, at, data: Arc::from(data) })
+        Some(Telling { passing: Passing { topic, name, at, data: Arc::from(data) }, but: Arc::clone(&self.but) })
     }
 }
 
 impl Signals {
-    /// Records that somebody gives a signal or has stopped; returns what to send at once. What has to wait is returned
-    /// by [`Signals::due`].
+    /// Records that somebody gives a signal to all but these, or has stopped; returns what to send at once. What has to
+    /// wait is returned by [`Signals::due`].
     pub fn set(
         &mut self,
         user: UserId,
         topic: Topic,
         signal: &'static Signal,
-        on: bool,
+        to_all_but: Option<Vec<UserId>>,
         now: Timestamp,
-    ) -> Option<Passing> {
+    ) -> Option<Telling> {
         let key = (topic, user, signal.start);
-        let given = match on {
-            true => self.0.entry(key).or_insert(Given::new(signal)),
-            false => self.0.get_mut(&key)?,
+        let given = match &to_all_but {
+            Some(_) => self.0.entry(key).or_insert_with(|| Given::new(signal)),
+            None => self.0.get_mut(&key)?,
         };
-        given.until = on.then(|| now.plus(LASTS_FOR));
+        given.until = to_all_but.is_some().then(|| now.plus(LASTS_FOR));
+        // Who has heard that it started hears that it stopped.
+        if let Some(but) = to_all_but {
+            given.but = iter::once(user).chain(but).collect();
+        }
         let name = given.tell(now)?;
         given.event(name, topic, user, now)
     }
 
     /// What to send by now: postponed notifications, and stops of those who have not renewed their signals.
-    pub fn due(&mut self, now: Timestamp) -> Vec<(UserId, Passing)> {
+    pub fn due(&mut self, now: Timestamp) -> Vec<Telling> {
         let mut due = Vec::new();
         self.0.retain(|(topic, user, _), given| {
             let lasts = |until: &Timestamp| *until > now && *until <= now.plus(LASTS_FOR);
@@ -103,7 +115,7 @@ impl Signals {
             if (ended || given.held_back)
                 && let Some(name) = given.tell(now)
             {
-                due.extend(given.event(name, *topic, *user, now).map(|passing| (*user, passing)));
+                due.extend(given.event(name, *topic, *user, now));
             }
             !given.is_over(now)
         });
@@ -142,11 +154,13 @@ mod tests {
         }
 
         fn set(&mut self, on: bool, ms: u64) -> Option<&'static str> {
-            self.list.set(self.user, self.topic, &TYPING, on, Self::at(ms)).map(|passing| passing.name)
+            self.list
+                .set(self.user, self.topic, &TYPING, on.then(Vec::new), Self::at(ms))
+                .map(|telling| telling.passing.name)
         }
 
         fn due(&mut self, ms: u64) -> Vec<&'static str> {
-            self.list.due(Self::at(ms)).into_iter().map(|(_, passing)| passing.name).collect()
+            self.list.due(Self::at(ms)).into_iter().map(|telling| telling.passing.name).collect()
         }
     }
 
@@ -209,9 +223,22 @@ mod tests {
     fn signals_of_one_person_do_not_mix() {
         let mut ada = Watched::new();
         assert_eq!(ada.set(true, 0), Some("typing.start"));
-        let drawing = ada.list.set(ada.user, ada.topic, &DRAWING, true, Watched::at(100));
-        assert_eq!(drawing.map(|passing| passing.name), Some("drawing.start"), "the other does not hold it back");
+        let drawing = ada.list.set(ada.user, ada.topic, &DRAWING, Some(Vec::new()), Watched::at(100));
+        assert_eq!(
+            drawing.map(|telling| telling.passing.name),
+            Some("drawing.start"),
+            "the other does not hold it back"
+        );
         assert_eq!(ada.set(false, 2_000), Some("typing.stop"));
         assert_eq!(ada.due(6_200), ["drawing.stop"]);
+    }
+
+    #[test]
+    fn who_is_not_told_that_it_started_is_not_told_that_it_stopped() {
+        let mut ada = Watched::new();
+        let bob = UserId::new(START);
+        let started = ada.list.set(ada.user, ada.topic, &TYPING, Some(vec![bob]), Watched::at(0)).unwrap();
+        let stopped = ada.list.due(Watched::at(6_000)).remove(0);
+        assert_eq!((&*started.but, &*stopped.but), (&[ada.user, bob][..], &[ada.user, bob][..]));
     }
 }

@@ -10,6 +10,11 @@ pub fn keep_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
 }
 
 /// Not needed: there is only one writer.
+pub fn keep_free_users(_: &mut Conn, ids: &[UserId]) -> Result<Vec<UserId>> {
+    Ok(ids.to_vec())
+}
+
+/// Not needed: there is only one writer.
 pub fn lock_users(_: &mut Conn, _: &[UserId]) -> Result<()> {
     Ok(())
 }
@@ -31,5 +36,10 @@ pub fn lock_admins(_: &mut Conn) -> Result<()> {
 
 /// Not needed: there is only one writer.
 pub fn lock_session(_: &mut Conn, _: SessionId) -> Result<()> {
+    Ok(())
+}
+
+/// Not needed: there is only one writer.
+pub fn lock_names(_: &mut Conn, _: &[i64]) -> Result<()> {
     Ok(())
 }

@@ -22,7 +22,7 @@ pub const DOMAIN: Domain = Domain {
         })
     },
     keeps,
-    ids: &["activity.id"],
+    ids: &["activity.id", "activity_clearings.epoch"],
     met: &[("item of what somebody did", "activity")],
     ..Domain::NONE
 };

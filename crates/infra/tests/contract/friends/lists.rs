@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clowder_accounts::profiles::SeenAs;
 use clowder_core::{Friendship, Id, Input, PageRequest, UserId};
 use clowder_social::{FriendFilter, friends::Order};
 use serde_json::json;
@@ -37,7 +38,10 @@ on_both! {
         assert_eq!(list(None, Order::Since).await, [cem, bjorn, zoe]);
         assert_eq!(list(None, Order::Name).await, [bjorn, cem, zoe]);
         assert_eq!(list(Some("elan"), Order::Name).await, [bjorn]);
-        assert_eq!(list(Some("E"), Order::Since).await, [cem, bjorn, zoe]);
+        assert_eq!(list(Some("E"), Order::Since).await, [bjorn], "short words are beginnings, as in all searches");
+        assert_eq!(list(Some("ÉLAN bjorn"), Order::Since).await, [bjorn], "in any order");
+        assert_eq!(list(Some("jør"), Order::Since).await, [bjorn]);
+        assert_eq!(list(Some("..."), Order::Since).await, [], "nothing that could be part of a name");
         assert_eq!(list(Some("nobody"), Order::Since).await, []);
     }
 
@@ -128,6 +132,63 @@ on_both! {
         world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
         assert_eq!(suggested().await, [(far.id, 1)]);
         assert_eq!(code(world.store.friends.dismiss(&world.ctx(&ada), hidden.id).await), "user.unknown");
+        // Whose friends cannot be seen, because of that nobody is suggested.
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
+        assert_eq!(suggested().await, []);
+    }
+
+    /// Whoever is hidden from a viewer is in no number that the viewer sees.
+    async fn counts_are_those_of_the_lists(world: World) {
+        let [ada, bob, cem, eve] = world.people(["ada", "bob", "cem", "eve"]).await;
+        let [open, private, suspended, blocking] = world.people(["open", "private", "suspended", "blocking"]).await;
+        for friend in [&open, &private, &suspended, &blocking] {
+            befriend(&world, &ada, friend).await;
+            befriend(&world, &bob, friend).await;
+        }
+        befriend(&world, &eve, &open).await;
+        befriend(&world, &eve, &private).await;
+        let counts = async |viewer: &Person, seen_as| {
+            let shown = world.store.profiles.user(&world.ctx(viewer), ada.id, seen_as).await.unwrap();
+            shown.user.friends_count.unwrap()
+        };
+        let listed = async |viewer: &Person| {
+            let page = PageRequest { limit: 200, cursor: None };
+            world.store.friends.of(&world.ctx(viewer), ada.id, false, page).await.unwrap().items.len() as i64
+        };
+        let common = async |viewer: &Person| {
+            world.store.friends.relationships(&world.ctx(viewer), vec![ada.id]).await.unwrap()[0].mutual_friends
+        };
+        assert_eq!((counts(&cem, None).await, common(&bob).await, common(&eve).await), (4, 4, 2));
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'private'").unwrap();
+        world.meddle("UPDATE users SET suspension_reason = 'spam' WHERE username = 'suspended'").unwrap();
+        world.store.blocks.block(&world.ctx(&blocking), cem.id, clowder_social::NewBlock::default()).await.unwrap();
+        for (viewer, seen) in [(&cem, 1), (&bob, 2), (&eve, 2)] {
+            assert_eq!((counts(viewer, None).await, listed(viewer).await), (seen, seen));
+        }
+        assert_eq!((common(&bob).await, common(&eve).await), (2, 1));
+        // One's own list shows all; others see as many as everybody may see.
+        assert_eq!(counts(&ada, None).await, 4);
+        for seen_as in [SeenAs::Public, SeenAs::Friend] {
+            assert_eq!(counts(&ada, Some(seen_as)).await, 2);
+        }
+        // Nobody is suggested, or found before others, because of a friend who is hidden.
+        let near = world.person("nearby").await;
+        world.meddle("UPDATE users SET visibility = 'public' WHERE username = 'private'").unwrap();
+        befriend(&world, &near, &private).await;
+        let score = async || {
+            let (ctx, page) = (world.ctx(&eve), PageRequest::default());
+            let found = world.store.profiles.search_users(&ctx, Some("earby".to_owned()), page).await.unwrap();
+            (found.items[0].user.id, found.items[0].score, found.items[0].user.friends_count)
+        };
+        let suggested = async || {
+            let page = world.store.friends.suggestions(&world.ctx(&eve), PageRequest::default()).await.unwrap();
+            page.items.into_iter().filter(|found| found.user.id == near.id).map(|found| found.mutual_friends).collect()
+        };
+        let (before, none): (Vec<i64>, Vec<i64>) = (suggested().await, Vec::new());
+        assert_eq!((score().await, before), ((near.id, 0.6, None), vec![1]));
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'private'").unwrap();
+        let after: Vec<i64> = suggested().await;
+        assert_eq!((score().await, after), ((near.id, 0.4, None), none));
     }
 
     async fn friends_of_others_are_seen_as_far_as_they_may_be_seen(world: World) {

@@ -1,7 +1,9 @@
 //! What the tests of all domains need to know about groups.
 
-use clowder_core::{Ctx, IdempotencyKey};
-use clowder_social::groups::{GroupPatch, NewGroup, NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code};
+use clowder_core::{Ctx, Error, IdempotencyKey};
+use clowder_social::groups::{
+    GroupPatch, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, RolePatch, Verdict, model::Code,
+};
 use serde_json::json;
 
 use crate::{
@@ -28,11 +30,18 @@ pub const DOMAIN: Domain = Domain {
         "Groups::revoke",
         "Groups::transfer",
     ],
-    reads: &["Groups::group", "Groups::groups", "Groups::members", "Groups::invites"],
+    reads: &[
+        "Groups::deletion",
+        "Groups::group",
+        "Groups::groups",
+        "Groups::invites",
+        "Groups::members",
+        "Groups::preview",
+    ],
     perform,
     keeps,
     repeats,
-    ids: &["group_links.id", "groups.id"],
+    ids: &["group_attempts.id", "group_deletions.group_id", "group_links.id", "groups.id"],
     never: &[
         (
             "a wrong count of members",
@@ -116,7 +125,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let patch = of::<GroupPatch>(json!({"name": stage.fresh("Cooks "), "rules": stage.fresh("be kind ")}));
                 groups.edit(&staff, group, None, patch).await.map(drop)
             }
-            "Groups::delete" => groups.delete(&staff, group, None).await,
+            "Groups::delete" => groups.delete(&staff, group, None).await.map(drop),
             "Groups::join" => groups.join(&ctx, group).await.map(drop),
             "Groups::join_by_code" => {
                 let link = groups.invite(&staff, group, of::<NewGroupInvite>(json!({"max_uses": 1}))).await;
@@ -128,10 +137,14 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Groups::leave" => groups.leave(&ctx, group).await,
             "Groups::set_role" | "Groups::transfer" | "Groups::remove" => {
                 let other = 2 + (who - 1) % 4;
-                let invited = of::<NewGroupInvite>(json!({"user_ids": [stage.members[other].id]}));
-                let person = match groups.invite(&staff, group, invited).await {
-                    Ok(_) if groups.join(&stage.ctx(other), group).await.is_ok() => stage.members[other].id,
-                    _ => person,
+                let link = groups.invite(&staff, group, of::<NewGroupInvite>(json!({"max_uses": 1}))).await;
+                let person = match link {
+                    Ok(made) => {
+                        let code = Code::new(made.code.unwrap());
+                        let joined = groups.join_by_code(&stage.ctx(other), code).await;
+                        joined.map_or(person, |_| stage.members[other].id)
+                    }
+                    Err(_) => person,
                 };
                 match write {
                     "Groups::transfer" => {
@@ -150,7 +163,10 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let action = ["approve", "reject"][dice.below(2)];
                 groups.decide(&staff, group, person, of::<Verdict>(json!({"action": action}))).await
             }
-            "Groups::ban" => groups.ban(&staff, group, person).await,
+            "Groups::ban" => {
+                let new = of::<NewGroupBan>(json!({"reason": stage.fresh("rude ")}));
+                groups.ban(&staff, group, person, new).await
+            }
             "Groups::unban" => groups.unban(&staff, group, person).await,
             "Groups::invite" => {
                 let new = json!({"user_ids": [person, stage.members[0].id]});
@@ -167,10 +183,12 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         // Others were faster, or the role of whoever does it is another by now.
         match outcome {
-            Err(clowder_core::Error::Refused(refusal)) if refusal.code.starts_with("group.") => {
+            Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::TooEarly { refusal, .. })
+                if refusal.code.starts_with("group.") =>
+            {
                 Err(NOTHING_TO_DO.into())
             }
-            Err(clowder_core::Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
+            Err(Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
             outcome => outcome,
         }
     })

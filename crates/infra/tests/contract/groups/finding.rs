@@ -28,7 +28,7 @@ on_both! {
         let found = async |search: &str, mine: bool| {
             let (mut found, mut pages, mut cursor) = (Vec::new(), Vec::new(), None);
             loop {
-                let filter = GroupFilter { search: Some(search.to_owned()), mine };
+                let filter = GroupFilter { search: Some(search.to_owned()), mine, my_role: None };
                 let request = PageRequest { limit: 1, cursor };
                 let page = world.store.groups.groups(&world.ctx(&bob), filter, request).await.unwrap();
                 pages.push(page.items.len());

@@ -7,7 +7,14 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Journal::sweep"],
-    reads: &["Journal::after", "Journal::extent", "Journal::followed", "Journal::replay", "Replay::next"],
+    reads: &[
+        "Journal::after",
+        "Journal::extent",
+        "Journal::followed",
+        "Journal::hidden",
+        "Journal::replay",
+        "Replay::next",
+    ],
     perform,
     ids: &["epoch.id", "journal.followed_id"],
     never: &[(

@@ -14,10 +14,26 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Messaging::create_chat", "Messaging::send", "Messaging::edit", "Messaging::delete", "Messaging::read",
-        "Messaging::react", "Messaging::unreact", "Messaging::delivered"],
-    reads: &["Messaging::chat", "Messaging::chats", "Messaging::history", "Messaging::message", "Messaging::messages",
-        "Messaging::reactions", "Messaging::receipts"],
+    writes: &[
+        "Messaging::create_chat",
+        "Messaging::send",
+        "Messaging::edit",
+        "Messaging::delete",
+        "Messaging::read",
+        "Messaging::react",
+        "Messaging::unreact",
+        "Messaging::delivered",
+    ],
+    reads: &[
+        "Messaging::chat",
+        "Messaging::apart",
+        "Messaging::chats",
+        "Messaging::history",
+        "Messaging::message",
+        "Messaging::messages",
+        "Messaging::reactions",
+        "Messaging::receipts",
+    ],
     perform,
     keeps,
     repeats,

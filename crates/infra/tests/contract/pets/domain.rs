@@ -32,7 +32,7 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["pet_log.id", "pets.id"],
+    ids: &["pet_declines.pet_id", "pet_log.id", "pet_log.pet_id", "pets.id"],
     never: &[
         (
             "a pet whose owner is not its owner",
@@ -60,7 +60,12 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let pet = pets.create(&world.ctx(ada), of::<NewPet>(new)).await?;
         pets.lose(&world.ctx(ada), pet.id, None, of::<LostPatch>(json!({"text": "shy"}))).await?;
         let note = of::<NewEntry>(json!({"kind": "note", "text": "vaccinated"}));
-        pets.write(&world.ctx(ada), pet.id, note).await.map(drop)
+        pets.write(&world.ctx(ada), pet.id, note).await?;
+        let owner = world.person("breeder").await;
+        let theirs = pets.create(&world.ctx(&owner), of::<NewPet>(json!({"name": "Rex", "species": "dog"}))).await?;
+        let invited = of::<NewKeeper>(json!({"user_id": ada.id, "role": "caretaker"}));
+        pets.invite(&world.ctx(&owner), theirs.id, invited).await?;
+        pets.answer(&world.ctx(ada), theirs.id, of::<Answer>(json!({"action": "decline"}))).await
     })
 }
 
@@ -103,6 +108,7 @@ async fn invited(scene: &Scene<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Resu
     let new = of::<NewKeeper>(json!({"user_id": user, "role": "co_owner"}));
     match scene.store.pets.invite(ctx, pet, new).await {
         Err(Error::Refused(refusal)) if refusal.code == "pet.kept" => Ok(()),
+        Err(Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
         invited => invited.map(drop),
     }
 }
@@ -137,7 +143,11 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 });
                 pets.edit(&ctx, pet, None, of::<PetPatch>(patch)).await.map(drop)
             }
-            "Pets::delete" => pets.delete(&ctx, pet, None).await,
+            "Pets::delete" => {
+                // Its log is left to a job.
+                let _ = pets.write(&ctx, pet, of::<NewEntry>(json!({"kind": "weight", "grams": 4200}))).await;
+                pets.delete(&ctx, pet, None).await
+            }
             "Pets::lose" => {
                 let lost = of::<LostPatch>(json!({"text": scene.stage.fresh("shy "), "place": {"text": "park"}}));
                 pets.lose(&ctx, pet, None, lost).await.map(drop)
@@ -179,8 +189,10 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         // Others were faster, or have blocked each other meanwhile.
         match outcome {
-            Err(Error::Refused(refusal)) if refusal.code.starts_with("pet.") => Err(NOTHING_TO_DO.into()),
-            Err(Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
+            Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) if refusal.code.starts_with("pet.") => {
+                Err(NOTHING_TO_DO.into())
+            }
+            Err(Error::Invalid(_) | Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
             outcome => outcome,
         }
     })

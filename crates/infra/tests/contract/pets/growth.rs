@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{contradictions, count, invite, make, names, note, reply};
 use crate::{
+    privacy::work,
     stress::of,
     world::{World, code, on_both},
 };
@@ -42,11 +43,15 @@ on_both! {
         let entry = pets.write(&world.ctx(&cem), of_cem.id, note("the last")).await.unwrap();
         assert_eq!(code(pets.write(&world.ctx(&cem), of_cem.id, note("one too many")).await), "pet.log_limit");
         pets.erase(&world.ctx(&cem), of_cem.id, entry.id).await.unwrap();
-        pets.write(&world.ctx(&cem), of_cem.id, note("again")).await.unwrap();
+        pets.write(&world.ctx(&cem), of_cem.id, note("zqonce more")).await.unwrap();
         assert_eq!(contradictions(&world), Vec::<&str>::new());
-        // As much as there can be goes in one transaction.
+        // The pet goes at once, and the log, of which there is as much as there can be, in pieces.
         pets.delete(&world.ctx(&cem), of_cem.id, None).await.unwrap();
+        assert_eq!(code(pets.log(&world.ctx(&cem), of_cem.id, PageRequest::default()).await), "pet.unknown");
+        assert_eq!(count(&world, "pet_log"), policy::MOST_ENTRIES);
+        work(&world, &world.store).await;
         assert_eq!(count(&world, "pet_log"), 0);
+        world.gone(b"zqonce more").await;
     }
 
     /// However many pets are hidden from somebody, a page ends soon, and nothing is missing from all pages together.

@@ -1,6 +1,6 @@
 //! What the tests of all domains need to know about presence.
 
-use clowder_accounts::presence::{NewPresence, Turn};
+use clowder_accounts::presence::NewPresence;
 use serde_json::json;
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Presences::set_presence", "Presences::turned"],
+    writes: &["Presences::set_presence", "Presences::tell_friends"],
     reads: &["Presences::presence"],
     perform,
     keeps,
@@ -35,14 +35,21 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let new = of::<NewPresence>(json!({"status": status, "text": text}));
                 store.presence.set_presence(&ctx, new).await.map(drop)
             }
-            "Presences::turned" => {
-                let came = dice.below(2) == 0;
+            "Presences::tell_friends" => {
                 // In no order, as they come and go.
-                let mut turns: Vec<Turn> =
-                    stage.members.iter().map(|person| Turn { user: person.id, came, at: ctx.now }).collect();
-                let middle = dice.below(turns.len());
-                turns.rotate_left(middle);
-                store.presence.turned(&ctx, turns).await
+                let middle = dice.below(stage.members.len());
+                let (first, last) = stage.members.split_at(middle);
+                for person in last.iter().chain(first) {
+                    if dice.below(2) == 0 {
+                        store.online.enter(person.id, ctx.now);
+                    } else {
+                        store.online.leave(person.id, ctx.now);
+                    }
+                }
+                store.online.missed(ctx.now);
+                store.presence.tell_friends(&ctx).await?;
+                store.online.news();
+                Ok(())
             }
             other => panic!("nobody performs {other}"),
         }

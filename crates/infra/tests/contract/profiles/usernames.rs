@@ -5,6 +5,7 @@ use std::time::Duration;
 use clowder_accounts::{
     AuditFilter, AuditRecord, Login, Username,
     badges::{Badge, BadgeStep},
+    model::{Imported, NewImport},
     profiles::{Shown, UserPatch},
     usernames::{AGAIN_AFTER, KEPT_FOR},
 };
@@ -62,6 +63,10 @@ on_both! {
             assert_eq!(named(&world, &bob, name).await.unwrap(), "Countess", "{name}");
         }
         assert_eq!(found(&world, &bob, "countess").await, ["Countess"]);
+        // What only looks like the name before leads to nobody.
+        for name in ["аda.l", "ada.1", "adа.l"] {
+            assert_eq!(code(named(&world, &bob, name).await), "user.unknown", "{name}");
+        }
         // Nobody else gets either of them, or what looks like them.
         for name in ["ada.l", "ADA.L", "аda.l", "countess", "Сountess"] {
             assert_eq!(code(register(&world, name).await), "username.taken", "{name}");
@@ -128,7 +133,7 @@ on_both! {
             let patch = UserPatch::from_json(patch).unwrap();
             world.store.profiles.edit_user(&world.ctx(person), ada.id, None, patch).await
         };
-        assert_eq!(code(by(&bob, json!({"username": "mine", "reason": "x"})).await), "permission.missing");
+        assert_eq!(code(by(&bob, json!({"username": "mine", "reason": "x"})).await), "permission.denied");
         assert!(matches!(by(&root, json!({"username": "renamed"})).await, Err(Error::Invalid(_))));
         for name in ["renamed-one", "renamed-two"] {
             let patch = json!({"username": name, "bio": name, "reason": "an insult"});
@@ -201,6 +206,28 @@ on_both! {
         rename(&world, &bob, "adal").await.unwrap();
     }
 
+    async fn a_second_import_finds_who_has_changed_since(world: World) {
+        let import = async |name: &str, email: &str| {
+            let hash = "pbkdf2_sha256$1000$seasalt2$CyPDFwPidlBqxNgJJqNSMGuJ5rsdFklnTF1oObL5ZzA=";
+            let new = json!({"username": name, "email": email, "password_hash": hash});
+            let imported = world.store.sign_ups.import(&world.nobody(), vec![NewImport::from_json(new).unwrap()]).await;
+            imported.unwrap().remove(0)
+        };
+        assert!(matches!(import("adal", "ada@example.org").await, Imported::Made));
+        let root = world.with_role("rita", Role::Admin).await;
+        let ada = world.store.profiles.user_named(&world.ctx(&root), &username("adal")).await.unwrap().user.id;
+        let patch = UserPatch::from_json(json!({"username": "countess", "reason": "asked for it"})).unwrap();
+        world.store.profiles.edit_user(&world.ctx(&root), ada, None, patch).await.unwrap();
+        for wait in [Duration::ZERO, KEPT_FOR] {
+            world.wait(wait);
+            assert!(matches!(import("adal", "ADA@example.org").await, Imported::WasHere));
+        }
+        world.meddle("UPDATE users SET email = 'a@b.example', email_key = 'a@b.example' WHERE username = 'countess'").unwrap();
+        assert!(matches!(import("adal", "ada@example.org").await, Imported::WasHere), "with another address, too");
+        assert!(matches!(import("countess", "ada@example.org").await, Imported::Refused(_)), "that is somebody else");
+        assert!(matches!(import("adal", "other@example.org").await, Imported::Made), "and so is this");
+    }
+
     async fn badges_are_given_and_taken(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let root = world.with_role("rita", Role::Admin).await;
@@ -229,5 +256,42 @@ on_both! {
         edit(&world, &ada, json!({"visibility": "friends"})).await;
         let card = world.store.profiles.user(&world.ctx(&bob), ada.id, None).await.unwrap();
         assert_eq!(card.user.badges, None, "no part of the card");
+    }
+}
+
+/// Only PostgreSQL has several writers at a time.
+mod postgres_alone {
+    use clowder_accounts::sign_up::Mode;
+
+    use super::*;
+    use crate::sign_ups;
+
+    /// A sign-up that waits, and somebody who changes their name, want the same one at the same instant.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_name_is_given_or_reserved_but_not_both() {
+        let world = World::postgres().await;
+        let bob = world.person("bob").await;
+        let node = sign_ups::node(&world, Mode::Approval, true).await;
+        let mut other = world.transaction();
+        // The sign-up has looked whether the name is free, and has not reserved it yet.
+        other.run("LOCK TABLE sign_up_claims IN SHARE MODE");
+        let waiting = {
+            let world = world.clone();
+            tokio::spawn(async move { sign_ups::register(&world, &node, "alice", None).await.map(drop) })
+        };
+        world.until_somebody_waits().await;
+        let renaming = {
+            let world = world.clone();
+            tokio::spawn(async move { rename(&world, &bob, "aIice").await.map(drop) })
+        };
+        let waits = "SELECT count(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        while !renaming.is_finished() && world.number(waits) < 2 {
+            tick.tick().await;
+        }
+        drop(other);
+        waiting.await.unwrap().unwrap();
+        assert_eq!(code(renaming.await.unwrap()), "username.taken");
     }
 }

@@ -2,7 +2,8 @@
 
 use clowder_core::{Fields, Input, Name, Timestamp, UserId, text::Flaw};
 
-use super::{GroupVisibility, Optional, Role, Standing, Uses, Verb};
+use super::{GroupVisibility, Mine, Optional, Role, Standing, Uses, Verb};
+use crate::Prose;
 
 /// The maximum number of people invited at once.
 pub const MAX_INVITED: usize = 100;
@@ -44,6 +45,7 @@ impl Input for NewGroup {
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"rules": "Be kind."}))]
 pub struct GroupPatch {
+    /// `title` is accepted for it.
     #[schema(value_type = Option<String>, max_length = 80)]
     pub name: Option<Name<80>>,
     #[schema(value_type = Option<String>, max_length = 2000)]
@@ -55,7 +57,7 @@ pub struct GroupPatch {
 
 impl Input for GroupPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let (name, visibility) = (fields.optional("name"), fields.optional("visibility"));
+        let (name, visibility) = (fields.either(["name", "title"]), fields.optional("visibility"));
         let (description, rules) = (fields.patch("description"), fields.patch("rules"));
         Some(Self { name: name?, description: description?, rules: rules?, visibility: visibility? })
     }
@@ -88,6 +90,21 @@ impl Input for Verdict {
     }
 }
 
+/// `{reason?}`
+#[derive(Debug, Clone, Default, utoipa::ToSchema)]
+#[schema(example = json!({"reason": "Advertising again and again"}))]
+pub struct NewGroupBan {
+    /// For the staff of the group. If absent, an earlier one stays.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
+    pub reason: Option<Prose<500>>,
+}
+
+impl Input for NewGroupBan {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.optional("reason").map(|reason| Self { reason })
+    }
+}
+
 /// `{user_id}`
 #[derive(Debug, Clone, Copy, utoipa::ToSchema)]
 #[schema(as = NewGroupOwner, example = json!({"user_id": "01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"}))]
@@ -106,8 +123,8 @@ impl Input for NewOwner {
 #[schema(example = json!({"max_uses": 20}))]
 pub struct NewGroupInvite {
     /// Whom to invite; with people there is no link.
-    #[schema(max_items = 100, required = false)]
-    pub user_ids: Vec<UserId>,
+    #[schema(value_type = Vec<UserId>, min_items = 1, max_items = 100, required = false)]
+    pub user_ids: Option<Vec<UserId>>,
     /// How many people can join by the link; unlimited if absent.
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 100_000)]
     pub max_uses: Option<Uses>,
@@ -117,13 +134,28 @@ pub struct NewGroupInvite {
 
 impl Input for NewGroupInvite {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let user_ids = fields.optional_list("user_ids", MAX_INVITED);
+        let user_ids = fields.list_patch("user_ids", MAX_INVITED);
         let (max_uses, expires_at) = (fields.optional("max_uses"), fields.optional("expires_at"));
-        Some(Self { user_ids: user_ids?, max_uses: max_uses?, expires_at: expires_at? })
+        let (user_ids, max_uses, expires_at) = (user_ids?, max_uses?, expires_at?);
+        let Some(people) = &user_ids else { return Some(Self { user_ids, max_uses, expires_at }) };
+        let mut is_whole = true;
+        let mut flaw = |name: &str, flaw: Flaw| {
+            fields.flaw(name, flaw);
+            is_whole = false;
+        };
+        if people.is_empty() {
+            flaw("user_ids", Flaw::new("required", "must name somebody; without it there is a link"));
+        }
+        for (name, is_given) in [("max_uses", max_uses.is_some()), ("expires_at", expires_at.is_some())] {
+            if is_given {
+                flaw(name, Flaw::new("unwanted", "is for links, and people are invited in person"));
+            }
+        }
+        is_whole.then_some(Self { user_ids, max_uses, expires_at })
     }
 
     fn rows(&self) -> usize {
-        self.user_ids.len()
+        self.user_ids.as_ref().map_or(0, Vec::len)
     }
 }
 
@@ -134,6 +166,8 @@ pub struct GroupFilter {
     pub search: Option<String>,
     /// Only those that the caller is in.
     pub mine: bool,
+    /// Only those in which the caller has this part.
+    pub my_role: Option<Mine>,
 }
 
 /// Which people of a group to list.

@@ -8,7 +8,7 @@ use clowder_core::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupVisibility {
     /// Anybody sees it and joins at once.
@@ -61,7 +61,7 @@ impl Word for Standing {
 }
 
 /// The viewer's own place in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MyRole {
     None,
@@ -71,6 +71,47 @@ pub enum MyRole {
     Moderator,
     Admin,
     Owner,
+}
+
+/// The part that a viewer has in their groups, for finding these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = GroupPart)]
+pub enum Mine {
+    /// They asked to join, and nobody has decided.
+    Pending,
+    /// They are invited, and have not joined.
+    Invited,
+    Member,
+    Moderator,
+    Admin,
+    Owner,
+}
+
+impl Word for Mine {
+    const WHAT: &'static str = "part in a group";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("pending", Self::Pending),
+        ("invited", Self::Invited),
+        ("member", Self::Member),
+        ("moderator", Self::Moderator),
+        ("admin", Self::Admin),
+        ("owner", Self::Owner),
+    ];
+}
+
+impl Mine {
+    /// How whoever has this part stands to the group, and with which role.
+    pub const fn place(self) -> (Standing, Option<Role>) {
+        match self {
+            Self::Pending => (Standing::Pending, None),
+            Self::Invited => (Standing::Invited, None),
+            Self::Member => (Standing::Member, Some(Role::Member)),
+            Self::Moderator => (Standing::Member, Some(Role::Moderator)),
+            Self::Admin => (Standing::Member, Some(Role::Admin)),
+            Self::Owner => (Standing::Member, Some(Role::Owner)),
+        }
+    }
 }
 
 /// A text of one or more lines, which `null` and the empty text take away.

@@ -17,7 +17,9 @@ const BANNED: Place = Place::of(Standing::Banned);
 fn code<T: std::fmt::Debug>(verdict: Result<T>) -> &'static str {
     match verdict {
         Ok(_) => "",
-        Err(Error::Refused(refusal)) => refusal.code,
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::TooEarly { refusal, .. }) => {
+            refusal.code
+        }
         Err(error) => panic!("{error:?}"),
     }
 }
@@ -37,7 +39,7 @@ fn who_sees_a_group() {
 
 #[test]
 fn join_table() {
-    let limits = Limits { owned: 1, memberships: 5, members: 10 };
+    let limits = Limits { owned: 1, memberships: 5, members: 10, ..Limits::default() };
     let room = Room { members: 3, memberships: 2, limits };
     for (visibility, place, link, expected) in [
         (Public, Place::NONE, false, Ok(Way::Enter)),
@@ -53,7 +55,7 @@ fn join_table() {
         (Secret, Place::NONE, true, Ok(Way::Enter)),
         (Secret, OWNER, true, Ok(Way::Stay)),
     ] {
-        let joined = join(visibility, place, link, room, 0);
+        let joined = join(visibility, place, link, room);
         match expected {
             Ok(way) => assert_eq!(joined.unwrap(), way, "{visibility:?} {place:?}"),
             Err(refused) => assert_eq!(code(joined), refused),
@@ -61,10 +63,34 @@ fn join_table() {
     }
     let full = Room { members: 10, ..room };
     let busy = Room { memberships: 5, ..room };
-    assert_eq!(code(join(Public, Place::NONE, false, full, 0)), "group.full");
-    assert_eq!(code(join(Public, MEMBER, false, full, 0)), "", "who is in it stays");
-    assert_eq!(code(join(Closed, INVITED, true, busy, 0)), "group.memberships");
-    assert_eq!(code(join(Closed, Place::NONE, false, room, MOST_REQUESTS)), "group.requests");
+    assert_eq!(code(join(Public, Place::NONE, false, full)), "group.full");
+    assert_eq!(code(join(Public, MEMBER, false, full)), "", "who is in it stays");
+    assert_eq!(code(join(Closed, INVITED, true, busy)), "group.memberships");
+}
+
+const DAY: i64 = 24 * 3600 * 1_000_000;
+
+fn day(number: i64) -> Timestamp {
+    Timestamp::from_micros(number * DAY)
+}
+
+#[test]
+fn ask_table() {
+    let free = AskFacts::default();
+    for (facts, expected) in [
+        (free, ""),
+        (AskFacts { waiting: MOST_REQUESTS - 1, open: 49, today: 99, here_today: 4, rejected_at: Some(day(93)) }, ""),
+        (AskFacts { rejected_at: Some(day(94)), ..free }, "group.too_soon"),
+        // A clock that was ahead.
+        (AskFacts { rejected_at: Some(day(300)), ..free }, "group.too_soon"),
+        (AskFacts { open: MOST_OPEN, today: 100, ..free }, "group.requests_open"),
+        (AskFacts { today: MOST_REQUESTS_A_DAY, ..free }, "group.requests_today"),
+        (AskFacts { here_today: MOST_A_DAY_EACH, waiting: MOST_REQUESTS, ..free }, "group.requests_today"),
+        (AskFacts { waiting: MOST_REQUESTS, ..free }, "group.requests"),
+    ] {
+        assert_eq!(code(may_ask(day(100), facts)), expected, "{facts:?}");
+    }
+    assert!(is_over(day(100), day(70)) && !is_over(day(100), day(71)) && !is_over(day(100), day(300)));
 }
 
 #[test]
@@ -79,7 +105,8 @@ fn roles_table() {
         (MODERATOR, MEMBER, Role::Moderator, "group.forbidden"),
         (Place::NONE, MEMBER, Role::Member, "group.forbidden"),
         (OWNER, PENDING, Role::Member, "group.member_unknown"),
-        (OWNER, MEMBER, Role::Owner, "group.owner"),
+        (OWNER, MEMBER, Role::Owner, "group.transfer"),
+        (OWNER, OWNER, Role::Owner, ""),
         (ADMIN, OWNER, Role::Member, "group.owner"),
     ] {
         assert_eq!(code(may_set_role(actor, target, role)), expected, "{actor:?} {target:?} {role:?}");
@@ -129,17 +156,46 @@ fn owning_table() {
 
 #[test]
 fn invite_table() {
-    let now = Timestamp::from_micros(1_000_000);
-    let [ada, bob, eve, dan]: [UserId; 4] = std::array::from_fn(|_| Id::new(now));
-    let facts =
-        InviteFacts { people: vec![(ada, MEMBER), (bob, Place::NONE), (eve, BANNED)], invited: MOST_INVITED - 1 };
-    let new = |ids: &[UserId]| NewGroupInvite::from_json(json!({"user_ids": ids})).unwrap();
-    assert_eq!(invite(&new(&[ada, bob, bob]), &facts).unwrap(), [bob]);
-    let Err(Error::Invalid(errors)) = invite(&new(&[dan, ada, eve]), &facts) else { panic!("must be refused") };
-    assert_eq!(errors.iter().map(|e| e.pointer.as_str()).collect::<Vec<_>>(), ["/user_ids/0", "/user_ids/2"]);
-    let full = InviteFacts { invited: MOST_INVITED, ..facts };
-    assert_eq!(code(invite(&new(&[bob]), &full)), "group.invites");
-    assert_eq!(code(invite(&new(&[ada]), &full)), "");
+    let now = day(100);
+    let [inviter, ada, bob, eve, dan]: [UserId; 5] = std::array::from_fn(|_| Id::new(now));
+    let known = |place| Known { place, declined_at: None, today: 0 };
+    let facts = InviteFacts {
+        inviter,
+        people: vec![(inviter, known(OWNER)), (ada, known(MEMBER)), (bob, known(Place::NONE)), (eve, known(BANNED))],
+        invited: MOST_INVITED - 1,
+        today: MOST_INVITES_A_DAY - 1,
+    };
+    assert_eq!(invite(now, &[ada, bob, bob], &facts).unwrap(), [bob]);
+    let wrong = |wanted: &[UserId], facts: &InviteFacts| -> Vec<(String, String)> {
+        let Err(Error::Invalid(errors)) = invite(now, wanted, facts) else { panic!("must be refused") };
+        errors.into_iter().map(|error| (error.pointer, error.code.into_owned())).collect()
+    };
+    let expected = [("/user_ids/0", "user.unknown"), ("/user_ids/2", "banned"), ("/user_ids/3", "self")];
+    let expected = expected.map(|(at, code)| (at.to_owned(), code.to_owned()));
+    assert_eq!(wrong(&[dan, ada, eve, inviter], &facts), expected);
+    let of_bob = |known| InviteFacts { people: vec![(bob, known)], ..facts.clone() };
+    let too_soon = [("/user_ids/0".to_owned(), "too_soon".to_owned())];
+    for (place, declined_at, today, is_invited) in [
+        (Place::NONE, Some(day(93)), 4, true),
+        (PENDING, None, 0, true),
+        (Place::NONE, Some(day(94)), 0, false),
+        (PENDING, None, 5, false),
+    ] {
+        let facts = of_bob(Known { place, declined_at, today });
+        match is_invited {
+            true => assert_eq!(invite(now, &[bob], &facts).unwrap(), [bob]),
+            false => assert_eq!(wrong(&[bob], &facts), too_soon),
+        }
+    }
+    // Whoever is invited already is left alone.
+    let again = of_bob(Known { place: INVITED, declined_at: None, today: 5 });
+    assert_eq!(invite(now, &[bob], &again).unwrap(), []);
+    let full = InviteFacts { invited: MOST_INVITED, ..facts.clone() };
+    assert_eq!(code(invite(now, &[bob], &full)), "group.invites");
+    assert_eq!(code(invite(now, &[ada], &full)), "");
+    let busy = InviteFacts { today: MOST_INVITES_A_DAY, ..facts };
+    assert_eq!(code(invite(now, &[bob], &busy)), "group.invites_today");
+    let new = |body| NewGroupInvite::from_json(body);
     let open = LinkFacts { revoked: false, expires_at: None, max_uses: None, uses: 9 };
     for (link, expected) in [
         (open, ""),
@@ -150,5 +206,8 @@ fn invite_table() {
     ] {
         assert_eq!(code(is_open(now, link)), expected);
     }
-    assert_eq!(code(may_link(now, &new(&[]), MOST_LINKS)), "group.invites");
+    assert_eq!(code(may_link(now, &new(json!({})).unwrap(), MOST_LINKS)), "group.invites");
+    for body in [json!({"user_ids": []}), json!({"user_ids": null}), json!({"user_ids": [bob], "max_uses": 3})] {
+        assert!(matches!(new(body.clone()), Err(Error::Invalid(_))), "{body}");
+    }
 }

@@ -4,7 +4,7 @@ use clowder_core::{Error, Field, Result, Timestamp, Word, input::string, text::F
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BirthDatePrecision)]
 pub enum Precision {
@@ -84,6 +84,15 @@ impl BirthDate {
     pub fn is_too_long_ago(&self, now: Timestamp) -> bool {
         let year = |text: &str| text.get(..4).and_then(|year| year.parse::<u16>().ok()).unwrap_or_default();
         year(&self.0) < year(&now.to_string()).saturating_sub(Self::OLDEST)
+    }
+
+    /// What is wrong with it at this time.
+    pub fn flaw_at(&self, now: Timestamp) -> Option<Flaw> {
+        match () {
+            () if self.is_after(now) => Some(Flaw::new("future", "must not be in the future")),
+            () if self.is_too_long_ago(now) => Some(Flaw::new("range", "must not be more than 200 years ago")),
+            () => None,
+        }
     }
 
     /// In years.

@@ -38,7 +38,11 @@ impl Input for NewPet {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (name, species) = (fields.required("name"), fields.required("species"));
         let (breed, sex, bio) = (fields.optional("breed"), fields.optional("sex"), fields.optional("bio"));
-        let (birth_date, precision) = (fields.optional("birth_date"), fields.optional("birth_date_precision"));
+        let (birth_date, precision): (Option<Option<BirthDate>>, _) =
+            (fields.optional("birth_date"), fields.optional("birth_date_precision"));
+        if let Some(Some(date)) = &birth_date {
+            fields.expect_now("birth_date", |now| date.flaw_at(now));
+        }
         let (visibility, microchip) = (fields.optional("visibility"), fields.optional("microchip"));
         Some(Self {
             name: name?,
@@ -95,7 +99,11 @@ impl Input for PetPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (name, species) = (fields.optional("name"), fields.optional("species"));
         let (breed, sex, bio) = (fields.patch("breed"), fields.optional("sex"), fields.patch("bio"));
-        let (birth_date, precision) = (fields.patch("birth_date"), fields.optional("birth_date_precision"));
+        let (birth_date, precision): (Option<Option<Erasable<BirthDate>>>, _) =
+            (fields.patch("birth_date"), fields.optional("birth_date_precision"));
+        if let Some(Some(Erasable(Some(date)))) = &birth_date {
+            fields.expect_now("birth_date", |now| date.flaw_at(now));
+        }
         let (visibility, microchip) = (fields.optional("visibility"), fields.patch("microchip"));
         Some(Self {
             name: name?,

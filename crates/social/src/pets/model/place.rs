@@ -11,7 +11,7 @@ use utoipa::{
 };
 
 /// Millionths of a degree, up to so many degrees in both directions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Degrees<const MOST: i32>(i32);
 
 /// North of the equator.

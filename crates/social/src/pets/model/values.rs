@@ -9,7 +9,7 @@ use serde_json::Value;
 macro_rules! species {
     ($($species:ident $word:literal $name:literal),+ $(,)?) => {
         /// What kind of animal it is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum Species {
             $($species),+
@@ -69,7 +69,7 @@ pub struct SpeciesName {
     pub name: String,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Sex {
     Female,
@@ -100,7 +100,7 @@ impl Word for Role {
         &[("caretaker", Self::Caretaker), ("co_owner", Self::CoOwner), ("owner", Self::Owner)];
 }
 
-/// As what somebody can be invited.
+/// The role that an invitation offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = PetKeeperRole)]
@@ -124,7 +124,7 @@ impl From<KeeperRole> for Role {
 }
 
 /// What the viewer is to a pet. Whoever is only invited is `none`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MyPetRole)]
 pub enum MyRole {

@@ -81,7 +81,8 @@ pub enum ModerationAction {
     Warn,
     /// The account of the person is suspended.
     Suspend,
-    /// The message is deleted.
+    /// The message is deleted; or the texts of the profile, of the group or of the pet are, and the group or the pet is
+    /// hidden.
     RemoveContent,
 }
 

@@ -29,6 +29,7 @@ diesel::table! {
         status_until -> Nullable<Ts>,
         renamed_at -> Nullable<Ts>,
         badges -> Nullable<Text>,
+        imported_as -> Nullable<Binary>,
     }
 }
 
@@ -63,6 +64,7 @@ diesel::table! {
         user_id -> Uid,
         version -> Integer,
         until -> Nullable<Ts>,
+        former -> Nullable<Text>,
     }
 }
 

@@ -1,10 +1,10 @@
 //! The row of what somebody did to one thing on one day.
 
-use clowder_accounts::activity::{Activity, ActivityData, ActivityId, ActivityTarget, Tally};
+use clowder_accounts::activity::{Activity, ActivityData, ActivityDevice, ActivityId, ActivityTarget, Tally};
 use clowder_core::{Id, Timestamp, UserId};
 use diesel::prelude::*;
 
-use super::schema::activity;
+use super::schema::{activity, activity_clearings};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = activity)]
@@ -35,13 +35,25 @@ impl ActivityRow {
         }
     }
 
-    pub fn activity(self) -> Activity {
+    pub fn activity(self, device: Option<ActivityDevice>) -> Activity {
         Activity {
             id: self.id,
             kind: self.kind,
             target: ActivityTarget { kind: self.target_kind, id: self.target_id.uuid() },
             at: self.at,
-            data: ActivityData { count: self.count, last_at: self.last_at },
+            data: ActivityData { count: self.count, last_at: self.last_at, device },
         }
     }
+}
+
+/// Up to where somebody has cleared their log: the positions of the journal with this epoch, and that of the audit log.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = activity_clearings)]
+pub struct ClearingRow {
+    pub user_id: UserId,
+    pub cleared_at: Timestamp,
+    pub epoch: Id<()>,
+    /// A JSON array.
+    pub heads: String,
+    pub audit: i64,
 }

@@ -19,7 +19,13 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    activity_clearings (user_id) { user_id -> Uid, cleared_at -> Ts, }
+    activity_clearings (user_id) {
+        user_id -> Uid,
+        cleared_at -> Ts,
+        epoch -> Uid,
+        heads -> Text,
+        audit -> BigInt,
+    }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(activity, activity_clearings);

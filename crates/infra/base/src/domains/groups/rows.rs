@@ -4,7 +4,7 @@ use clowder_core::{ChatId, Result, Timestamp, UserId, Word};
 use clowder_social::groups::{
     Group, GroupId, GroupVisibility, Invite, InviteId, Role, Standing,
     change::Face,
-    policy::{LinkFacts, Place},
+    policy::{LinkFacts, Place, is_over},
 };
 use diesel::prelude::*;
 
@@ -56,13 +56,16 @@ impl GroupRow {
 
     pub fn face(&self) -> Result<Face> {
         Ok(Face {
-            group_id: self.id,
+            id: self.id,
             name: self.name.clone(),
             description: self.description.clone(),
             rules: self.rules.clone(),
             visibility: self.visibility()?,
+            avatar: None,
+            cover: None,
             owner_id: self.owner()?,
             chat_id: self.chat_id,
+            created_at: self.created_at,
             version: self.version,
         })
     }
@@ -75,14 +78,20 @@ pub struct PersonRow {
     pub status: String,
     pub role: Option<String>,
     pub since: Timestamp,
+    /// A node of the version before may leave it with somebody who is not invited any more.
+    pub invited_by: Option<UserId>,
+    pub reason: Option<String>,
 }
 
 impl PersonRow {
-    pub fn place(&self) -> Result<Place> {
-        Ok(Place {
-            standing: Some(Standing::parse_word(&self.status)?),
-            role: self.role.as_deref().map(Role::parse_word).transpose()?,
-        })
+    /// A request or an invitation whose time is over does not count, even before the sweep notices.
+    pub fn place(&self, now: Timestamp) -> Result<Place> {
+        let standing = Standing::parse_word(&self.status)?;
+        if matches!(standing, Standing::Pending | Standing::Invited) && is_over(now, self.since) {
+            return Ok(Place::NONE);
+        }
+        let role = self.role.as_deref().map(Role::parse_word).transpose()?;
+        Ok(Place { standing: Some(standing), role })
     }
 }
 

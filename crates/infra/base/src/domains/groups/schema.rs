@@ -29,6 +29,33 @@ diesel::table! {
         status -> Text,
         role -> Nullable<Text>,
         since -> Ts,
+        invited_by -> Nullable<Uid>,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    group_attempts (id) {
+        id -> Uid,
+        kind -> Text,
+        group_id -> Uid,
+        user_id -> Uid,
+        by_id -> Nullable<Uid>,
+        made_at -> Ts,
+        refused_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    group_deletions (group_id) {
+        group_id -> Uid,
+        user_id -> Uid,
+        members -> BigInt,
+        finished_at -> Nullable<Ts>,
     }
 }
 

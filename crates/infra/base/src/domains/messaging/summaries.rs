@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, Timestamp};
+use clowder_core::{ChatId, GroupId, Timestamp};
 use clowder_messaging::{ChatType, chats::Pair};
 use quick_cache::{Weighter, sync::Cache};
 
@@ -22,6 +22,7 @@ const ORDINARY: usize = 512;
 #[derive(Debug)]
 pub struct ChatSummary {
     pub kind: ChatType,
+    pub group_id: Option<GroupId>,
     pub title: Option<String>,
     pub description: Option<String>,
     /// Members of a private chat.
@@ -94,6 +95,7 @@ mod tests {
         let chat = Id::new(now);
         let summary = ChatSummary {
             kind: ChatType::Group,
+            group_id: None,
             title: Some("Lunch".to_owned()),
             description: None,
             pair: None,

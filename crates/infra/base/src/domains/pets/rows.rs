@@ -34,6 +34,8 @@ pub struct PetRow {
     pub lost_lng: Option<i32>,
     pub created_at: Timestamp,
     pub version: i64,
+    /// Who last wrote one of its texts.
+    pub written_by: Option<UserId>,
 }
 
 /// What decides who sees a pet, of its row.

@@ -24,6 +24,7 @@ diesel::table! {
         lost_lng -> Nullable<Integer>,
         created_at -> Ts,
         version -> BigInt,
+        written_by -> Nullable<Uid>,
     }
 }
 
@@ -61,6 +62,12 @@ diesel::table! {
         word -> Text,
         pet_id -> Uid,
     }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    pet_declines (pet_id, user_id) { pet_id -> Uid, user_id -> Uid, declined_at -> Ts, }
 }
 
 diesel::joinable!(pet_keepers -> pets (pet_id));

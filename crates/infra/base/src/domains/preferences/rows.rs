@@ -26,6 +26,7 @@ pub struct PreferencesRow {
     pub see_details: String,
     pub see_friends: String,
     pub see_email: String,
+    pub see_pets: String,
 }
 
 impl PreferencesRow {
@@ -48,6 +49,7 @@ impl PreferencesRow {
             see_details: privacy.details.as_str().to_owned(),
             see_friends: privacy.friends_list.as_str().to_owned(),
             see_email: privacy.email.as_str().to_owned(),
+            see_pets: privacy.pets.as_str().to_owned(),
         }
     }
 
@@ -63,6 +65,7 @@ impl PreferencesRow {
                 bio: Audience::parse_word(&self.see_bio)?,
                 details: Audience::parse_word(&self.see_details)?,
                 friends_list: Audience::parse_word(&self.see_friends)?,
+                pets: Audience::parse_word(&self.see_pets)?,
                 email: Audience::parse_word(&self.see_email)?,
             },
             notifications: Notifications {

@@ -20,5 +20,6 @@ diesel::table! {
         see_details -> Text,
         see_friends -> Text,
         see_email -> Text,
+        see_pets -> Text,
     }
 }

@@ -1,41 +1,61 @@
-//! Who is connected to this process, who has just come or gone, and what their friends have yet to hear of it.
+//! Who is connected to this process, what their friends were last told of them, and of whom they have yet to hear.
+//!
+//! Whatever may change what friends see marks a person; whoever looks after the people takes those who are marked, reads
+//! once for all of them what friends see now, and hands it back: what differs from what was last told is told. One state is
+//! kept of each person with sockets here, none of pairs, and people of whom nothing changes cost nothing.
+
+mod person;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use clowder_accounts::presence::{LINGER, Turn};
-use clowder_core::{Timestamp, UserId};
-use serde_json::value::RawValue;
+use clowder_accounts::{
+    change::{PRESENCE_UPDATED, USER_DELETED, USER_SUSPENDED, USER_UPDATED},
+    presence::{PresenceNews, USER_OFFLINE, USER_ONLINE, news},
+};
+use clowder_core::{Id, Recorded, Result, Timestamp, UserId};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::Notify;
+
+use self::person::{Known, Next, Person};
+
+/// Nobody is looked at more often than this, whether there is something to tell or not.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Of how many friends it is remembered that they have come or gone; of more, everybody is told again.
+const MOST: usize = 256;
+/// While more news waits to be sent, nobody is looked at.
+const UNSENT: usize = 1_024;
+/// By how much the clock may go back without more ado.
+const TOLERATED: Duration = Duration::from_secs(1);
 
 /// Shared by the store, which knows who may see whom, and by the gateway, which has the sockets.
 #[derive(Default)]
 pub struct Online {
     state: Mutex<State>,
-    /// Somebody came.
-    came: Notify,
+    /// Somebody has to be looked at.
+    stirred: Notify,
     /// There is news.
     told: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    here: HashMap<UserId, Here>,
-    /// Who came or went since the last look, in this order.
-    turns: Vec<Turn>,
+    people: HashMap<UserId, Person>,
+    /// How many of them are here.
+    here: usize,
+    /// Who has to be looked at, in this order.
+    waiting: VecDeque<UserId>,
+    /// Who has to be looked at later: everybody once at most.
+    later: BTreeSet<(Timestamp, UserId)>,
     news: Vec<Told>,
+    /// The latest time that was heard of.
+    latest: Option<Timestamp>,
     /// The process stops: whoever is here leaves.
     ending: bool,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Here {
-    sockets: usize,
-    /// When the last socket closed.
-    left_at: Option<Timestamp>,
 }
 
 /// What some people hear about another.
@@ -47,98 +67,243 @@ pub struct Told {
     pub data: Arc<RawValue>,
 }
 
+/// Somebody to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    pub user: UserId,
+    /// When they came.
+    pub since: Timestamp,
+    /// When they were seen, if that has to be noted.
+    pub to_note: Option<Timestamp>,
+    newcomers: Vec<UserId>,
+    faded: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// What friends see now.
+    pub news: PresenceNews,
+    pub friends: Arc<[UserId]>,
+    /// When they see something else by itself.
+    pub ends_at: Option<Timestamp>,
+    /// Until when they still see somebody who has become invisible.
+    pub fades_until: Option<Timestamp>,
+}
+
+/// People who are being looked at. Those of whom nothing is handed back come again.
+pub struct Taken<'o> {
+    online: &'o Online,
+    now: Timestamp,
+    looks: Vec<Look>,
+}
+
+impl Taken<'_> {
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
+    }
+
+    /// Tells friends what is another than they were told.
+    pub fn tell(mut self, looked: Vec<Looked>) -> Result<()> {
+        let online = self.online;
+        let mut state = online.lock();
+        for looked in looked {
+            let Some(at) = self.looks.iter().position(|look| look.user == looked.news.user_id) else { continue };
+            let data = Arc::from(to_raw_value(&looked.news)?);
+            let look = self.looks.swap_remove(at);
+            state.tell(look, looked, data, self.now);
+        }
+        online.notify(&state);
+        Ok(())
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if self.looks.is_empty() {
+            return;
+        }
+        let mut state = self.online.lock();
+        for look in mem::take(&mut self.looks) {
+            if let Some(person) = state.people.get_mut(&look.user) {
+                person.fails(self.now);
+            }
+            state.put_back(look, self.now);
+        }
+        self.online.notify(&state);
+    }
+}
+
 impl Online {
     /// A socket of this person has opened.
     pub fn enter(&self, user: UserId, now: Timestamp) {
-        let mut state = self.lock();
-        let came = !state.here.contains_key(&user);
-        let here = state.here.entry(user).or_default();
-        here.sockets += 1;
-        here.left_at = None;
-        if came {
-            state.turns.push(Turn { user, came, at: now });
-            self.came.notify_one();
-        }
+        self.change(now, |state| {
+            let person = state.people.entry(user).or_insert_with(|| {
+                state.here += 1;
+                Person::comes(now)
+            });
+            if person.gone {
+                state.here += 1;
+                (person.gone, person.since, person.dirty) = (false, now, true);
+                person.to_note = person.to_note.max(Some(now));
+            }
+            person.sockets += 1;
+            person.left_at = None;
+            state.settle(user, now);
+        });
     }
 
     /// A socket of this person has closed. They count as online for a while yet, because they may be back at once.
     pub fn leave(&self, user: UserId, now: Timestamp) {
-        let mut state = self.lock();
-        let Some(here) = state.here.get_mut(&user) else { return };
-        here.sockets = here.sockets.saturating_sub(1);
-        if here.sockets == 0 {
-            here.left_at = Some(now);
+        self.change(now, |state| {
+            let Some(person) = state.people.get_mut(&user) else { return };
+            person.sockets = person.sockets.saturating_sub(1);
+            if person.sockets == 0 && !person.gone {
+                person.left_at = Some(now);
+            }
+            state.settle(user, now);
+        });
+    }
+
+    /// Something was written to the journal, by whichever process.
+    pub fn hear(&self, recorded: &Recorded, now: Timestamp) {
+        let Some(user) = recorded.topic.as_user() else { return };
+        let other = recorded.subject.map(Id::from_uuid);
+        match (&*recorded.name, other) {
+            (PRESENCE_UPDATED | USER_UPDATED | USER_SUSPENDED | USER_DELETED, _) => {
+                self.mark(user, now, |person| person.dirty = true);
+            }
+            ("friend.added", Some(friend)) => self.mark(user, now, |person| {
+                person.dirty = true;
+                person.befriends(friend);
+            }),
+            ("friend.removed", Some(friend)) => self.part(user, friend, now),
+            _ => {}
         }
     }
 
+    /// What was written meanwhile is not known.
+    pub fn missed(&self, now: Timestamp) {
+        self.change(now, |state| {
+            let all: Vec<UserId> = state.people.keys().copied().collect();
+            for user in all {
+                if let Some(person) = state.people.get_mut(&user) {
+                    person.dirty = true;
+                }
+                state.settle(user, now);
+            }
+        });
+    }
+
     pub fn has(&self, user: UserId) -> bool {
-        self.lock().here.contains_key(&user)
+        self.lock().since(user).is_some()
     }
 
     /// Those of these people who are online, in the same order.
     pub fn among(&self, people: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
+        self.since(people).into_iter().map(|(user, _)| user).collect()
+    }
+
+    /// The same, and since when.
+    pub fn since(&self, people: impl IntoIterator<Item = UserId>) -> Vec<(UserId, Timestamp)> {
         let state = self.lock();
-        people.into_iter().filter(|user| state.here.contains_key(user)).collect()
+        people.into_iter().filter_map(|user| Some((user, state.since(user)?))).collect()
     }
 
     pub fn count(&self) -> usize {
-        self.lock().here.len()
+        self.lock().here
     }
 
-    /// Who came or went and has not been taken yet, the earliest first; nobody is among them twice. Whoever is away for
-    /// longer than [`LINGER`] goes now.
-    pub fn turns(&self, now: Timestamp) -> Vec<Turn> {
+    /// Takes some of the people who have to be looked at by now, who has waited longest first. Whoever is away for longer than
+    /// [`LINGER`](clowder_accounts::presence::LINGER) goes now.
+    pub fn take(&self, now: Timestamp, most: usize) -> Taken<'_> {
         let mut state = self.lock();
-        let ending = state.ending;
-        // After a clock was ahead, what lies far in the future is over.
-        let over = |at: Timestamp| ending || at > now.plus(LINGER) || at.plus(LINGER) <= now;
-        let gone: Vec<(UserId, Timestamp)> = state
-            .here
-            .iter()
-            .filter_map(|(user, here)| here.left_at.filter(|at| over(*at)).map(|at| (*user, at.min(now))))
-            .collect();
-        for (user, at) in gone {
-            state.here.remove(&user);
-            state.turns.push(Turn { user, came: false, at });
+        state.go_on(now);
+        let mut looks = Vec::new();
+        while looks.len() < most && state.news.len() < UNSENT {
+            let Some(user) = state.waiting.pop_front() else { break };
+            looks.extend(state.look(user, now));
         }
-        latest(mem::take(&mut state.turns))
-    }
-
-    /// What was taken could not be worked on: it comes again, unless something later has come.
-    pub fn put_back(&self, turns: Vec<Turn>) {
-        let mut state = self.lock();
-        let later = mem::replace(&mut state.turns, turns);
-        state.turns.extend(later);
+        drop(state);
+        Taken { online: self, now, looks }
     }
 
     /// Everybody leaves, because the process stops.
     pub fn all_leave(&self, now: Timestamp) {
-        let mut state = self.lock();
-        state.ending = true;
-        for here in state.here.values_mut() {
-            here.left_at.get_or_insert(now);
-        }
-    }
-
-    /// Some people are to hear this.
-    pub fn tell(&self, told: Told) {
-        if !told.to.is_empty() {
-            self.lock().news.push(told);
-            self.told.notify_one();
-        }
+        self.change(now, |state| {
+            (state.ending, state.here) = (true, 0);
+            let all: Vec<UserId> = state.people.keys().copied().collect();
+            for user in all {
+                if let Some(person) = state.people.get_mut(&user).filter(|person| !person.gone) {
+                    person.goes(now);
+                }
+                state.settle(user, now);
+            }
+        });
     }
 
     /// What is to be sent now, the earliest first.
     pub fn news(&self) -> Vec<Told> {
-        mem::take(&mut self.lock().news)
+        let mut state = self.lock();
+        let news = mem::take(&mut state.news);
+        if news.len() >= UNSENT && !state.waiting.is_empty() {
+            self.stirred.notify_one();
+        }
+        news
     }
 
-    pub async fn somebody_came(&self) {
-        self.came.notified().await;
+    pub async fn somebody_stirred(&self) {
+        self.stirred.notified().await;
     }
 
     pub async fn somebody_is_told(&self) {
         self.told.notified().await;
+    }
+
+    fn part(&self, user: UserId, friend: UserId, now: Timestamp) {
+        self.change(now, |state| {
+            let Some(person) = state.people.get_mut(&user) else { return };
+            person.newcomers.retain(|newcomer| *newcomer != friend);
+            if person.looking {
+                person.parted.push(friend);
+            }
+            if person.known.there.is_none() {
+                return;
+            }
+            match to_raw_value(&PresenceNews::hidden(user)) {
+                Ok(data) => {
+                    let (to, data) = (Arc::from([friend]), Arc::from(data));
+                    state.news.push(Told { to, name: USER_OFFLINE, at: now, data });
+                }
+                Err(error) => tracing::error!(%error, "somebody who is no friend any more is not told"),
+            }
+        });
+    }
+
+    /// Changes what is kept of somebody who is here.
+    fn mark(&self, user: UserId, now: Timestamp, change: impl FnOnce(&mut Person)) {
+        self.change(now, |state| {
+            if let Some(person) = state.people.get_mut(&user) {
+                change(person);
+                state.settle(user, now);
+            }
+        });
+    }
+
+    fn change(&self, now: Timestamp, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        state.mind_the_clock(now);
+        change(&mut state);
+        self.notify(&state);
+    }
+
+    fn notify(&self, state: &State) {
+        if !state.waiting.is_empty() {
+            self.stirred.notify_one();
+        }
+        if !state.news.is_empty() {
+            self.told.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -146,84 +311,125 @@ impl Online {
     }
 }
 
-/// Of several turns of one person, only the last matters.
-fn latest(turns: Vec<Turn>) -> Vec<Turn> {
-    let mut last: HashMap<UserId, usize> = HashMap::new();
-    for (at, turn) in turns.iter().enumerate() {
-        last.insert(turn.user, at);
+impl State {
+    fn since(&self, user: UserId) -> Option<Timestamp> {
+        self.people.get(&user).filter(|person| !person.gone).map(|person| person.since)
     }
-    let turns = turns.into_iter().enumerate().filter(|(at, turn)| last.get(&turn.user) == Some(at));
-    turns.map(|(_, turn)| turn).collect()
+
+    /// Puts somebody where they belong by what is kept of them.
+    fn settle(&mut self, user: UserId, now: Timestamp) {
+        let Some(person) = self.people.get_mut(&user) else { return };
+        let next = person.next(now, self.ending);
+        let wakes_at = if let Next::At(at) = next { Some(at) } else { None };
+        if person.wakes_at != wakes_at {
+            if let Some(at) = mem::replace(&mut person.wakes_at, wakes_at) {
+                self.later.remove(&(at, user));
+            }
+            self.later.extend(wakes_at.map(|at| (at, user)));
+        }
+        match next {
+            Next::Now if !person.queued => {
+                person.queued = true;
+                self.waiting.push_back(user);
+            }
+            Next::Forget if !person.queued => drop(self.people.remove(&user)),
+            _ => {}
+        }
+    }
+
+    /// Lets everything happen that happens by itself until now.
+    fn go_on(&mut self, now: Timestamp) {
+        self.mind_the_clock(now);
+        while let Some((_, user)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
+            self.later.pop_first();
+            if let Some(person) = self.people.get_mut(&user) {
+                let was_gone = person.gone;
+                person.wakes_at = None;
+                person.wake(now);
+                self.here -= usize::from(person.gone && !was_gone);
+            }
+            self.settle(user, now);
+        }
+    }
+
+    /// Only this looks at everybody: when the clock was ahead and has gone back.
+    fn mind_the_clock(&mut self, now: Timestamp) {
+        if self.latest.is_some_and(|latest| now.plus(TOLERATED) < latest) {
+            self.latest = None;
+            let all: Vec<UserId> = self.people.keys().copied().collect();
+            for user in all {
+                if let Some(person) = self.people.get_mut(&user) {
+                    person.put_right(now);
+                }
+                self.settle(user, now);
+            }
+        }
+        self.latest = self.latest.max(Some(now));
+    }
+
+    /// Begins to look at somebody who has waited, unless there is no need to any more.
+    fn look(&mut self, user: UserId, now: Timestamp) -> Option<Look> {
+        let person = self.people.get_mut(&user)?;
+        person.queued = false;
+        if person.next(now, self.ending) != Next::Now {
+            self.settle(user, now);
+            return None;
+        }
+        let faded = mem::take(&mut person.faded);
+        (person.dirty, person.looking) = (false, true);
+        let (to_note, newcomers) = (person.to_note.take(), mem::take(&mut person.newcomers));
+        let look = Look { user, since: person.since, to_note, newcomers, faded };
+        self.settle(user, now);
+        Some(look)
+    }
+
+    fn put_back(&mut self, look: Look, now: Timestamp) {
+        let Some(person) = self.people.get_mut(&look.user) else { return };
+        person.to_note = person.to_note.max(look.to_note);
+        person.faded |= look.faded && person.fades_at.is_none();
+        look.newcomers.into_iter().for_each(|friend| person.befriends(friend));
+        self.settle(look.user, now);
+    }
+
+    fn tell(&mut self, look: Look, looked: Looked, data: Arc<RawValue>, now: Timestamp) {
+        let Looked { news: seen, friends, ends_at, fades_until } = looked;
+        let Some(person) = self.people.get_mut(&look.user) else { return };
+        person.looked(now);
+        let parted = mem::take(&mut person.parted);
+        if !person.gone {
+            person.ends_at = ends_at;
+            person.fades_at = fades_until;
+        }
+        if person.fades_at.is_some() {
+            // When that is over, it is noted when they were seen.
+            person.to_note = person.to_note.max(Some(now));
+            return self.put_back(look, now);
+        }
+        let (before, after) = (person.known, Known::of(&seen));
+        let event = news(before.there, after.there, after.other_text(&before));
+        if event.is_some() {
+            person.told(after, now);
+        }
+        let friends = if parted.is_empty() {
+            friends
+        } else {
+            friends.iter().filter(|friend| !parted.contains(friend)).copied().collect()
+        };
+        let told = match event {
+            Some(event) => Some((event, friends)),
+            // What the others know, they have yet to hear.
+            None if after.there.is_some() && !look.newcomers.is_empty() => {
+                let new = look.newcomers.into_iter().filter(|friend| friends.contains(friend));
+                Some((USER_ONLINE, new.collect()))
+            }
+            None => None,
+        };
+        if let Some((name, to)) = told.filter(|(_, to)| !to.is_empty()) {
+            self.news.push(Told { to, name, at: now, data });
+        }
+        self.settle(look.user, now);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use clowder_core::Id;
-
-    use super::*;
-
-    const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
-
-    fn at(seconds: u64) -> Timestamp {
-        START.plus(Duration::from_secs(seconds))
-    }
-
-    fn person() -> UserId {
-        Id::new(START)
-    }
-
-    #[test]
-    fn who_is_back_at_once_was_never_away() {
-        let (online, ada) = (Online::default(), person());
-        online.enter(ada, at(0));
-        online.enter(ada, at(0));
-        assert_eq!(online.turns(at(0)), [Turn { user: ada, came: true, at: at(0) }]);
-        online.leave(ada, at(1));
-        assert!(online.turns(at(60)).is_empty(), "another socket is open");
-        online.leave(ada, at(60));
-        assert!(online.has(ada));
-        online.enter(ada, at(69));
-        assert!(online.turns(at(200)).is_empty());
-        online.leave(ada, at(200));
-        assert!(online.turns(at(209)).is_empty());
-        assert_eq!(
-            online.turns(at(210)),
-            [Turn { user: ada, came: false, at: at(200) }],
-            "gone when the socket closed"
-        );
-        assert!(!online.has(ada) && online.count() == 0);
-    }
-
-    #[test]
-    fn of_several_turns_the_last_counts_and_what_fails_comes_again() {
-        let (online, [ada, bob]) = (Online::default(), [person(), person()]);
-        online.enter(ada, at(0));
-        online.enter(bob, at(0));
-        let taken = online.turns(at(0));
-        online.leave(ada, at(1));
-        assert_eq!(online.among([bob, ada, person()]), [bob, ada]);
-        online.put_back(taken);
-        let turns = online.turns(at(20));
-        assert_eq!(turns, [Turn { user: bob, came: true, at: at(0) }, Turn { user: ada, came: false, at: at(1) }]);
-    }
-
-    #[test]
-    fn who_left_by_a_clock_that_was_ahead_is_gone() {
-        let (online, ada) = (Online::default(), person());
-        online.enter(ada, at(0));
-        online.leave(ada, at(10_000));
-        let turns = online.turns(at(5));
-        assert_eq!(turns, [Turn { user: ada, came: false, at: at(5) }]);
-    }
-
-    #[test]
-    fn all_leave_at_once_when_the_process_stops() {
-        let (online, ada) = (Online::default(), person());
-        online.enter(ada, at(0));
-        online.turns(at(0));
-        online.all_leave(at(30));
-        assert_eq!(online.turns(at(30)), [Turn { user: ada, came: false, at: at(30) }]);
-    }
-}
+mod tests;

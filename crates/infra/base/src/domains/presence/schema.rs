@@ -1,5 +1,7 @@
 //! The table of presence.
 
+use crate::domains::accounts::users;
+
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
@@ -8,5 +10,9 @@ diesel::table! {
         status -> Text,
         until -> Nullable<Ts>,
         last_seen_at -> Nullable<Ts>,
+        vanished_at -> Nullable<Ts>,
+        vanished_as -> Nullable<Text>,
     }
 }
+
+diesel::allow_tables_to_appear_in_same_query!(presence, users);

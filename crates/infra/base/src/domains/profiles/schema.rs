@@ -25,3 +25,4 @@ diesel::table! {
 diesel::joinable!(name_index -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(name_index, users);
 diesel::allow_tables_to_appear_in_same_query!(name_index, friendships);
+diesel::allow_tables_to_appear_in_same_query!(name_grams, friendships);

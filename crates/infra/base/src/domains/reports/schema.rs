@@ -46,4 +46,10 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(reports, statements);
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    report_parties (report_id, user_id) { report_id -> Uid, user_id -> Uid, }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(report_parties, reports, statements);

@@ -1,0 +1,92 @@
+//! The parameters of the query string in the table of routes.
+
+use clowder_core::input::LONGEST_TEXT;
+use utoipa::ToSchema;
+
+use super::{endpoint::Endpoint, shape::Shape};
+
+/// A parameter of the query string.
+pub struct Asked {
+    pub name: &'static str,
+    pub says: &'static str,
+    pub schema: Shape,
+    /// The maximum length of a text, in characters.
+    pub most: usize,
+    /// The minimum and maximum of a number.
+    pub range: Option<(i64, i64)>,
+    /// The pattern of a text.
+    pub pattern: Option<&'static str>,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// Ids, separated by commas.
+const IDS: &str =
+    "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(,[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})*$";
+/// The length of an id with its comma.
+const ID: usize = 37;
+
+impl Endpoint {
+    /// Parameters of which at most one can be given.
+    pub fn excludes(mut self, names: &'static [&'static str]) -> Self {
+        self.exclusive = names;
+        self
+    }
+
+    /// A parameter of the query string.
+    pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
+        self.asks.push(Asked {
+            name,
+            says,
+            schema: Shape::of::<T>(),
+            most: LONGEST_TEXT,
+            range: None,
+            pattern: None,
+            required: false,
+        });
+        self
+    }
+
+    /// A whole number of the query string.
+    pub fn asks_number(mut self, name: &'static str, least: i64, most: i64, says: &'static str) -> Self {
+        let range = Some((least, most));
+        self.asks.push(Asked {
+            name,
+            says,
+            schema: Shape::of::<i64>(),
+            most: LONGEST_TEXT,
+            range,
+            pattern: None,
+            required: false,
+        });
+        self
+    }
+
+    /// A text in the query string with a pattern of its own.
+    pub fn asks_form(mut self, name: &'static str, pattern: &'static str, says: &'static str) -> Self {
+        let (schema, pattern) = (Shape::of::<String>(), Some(pattern));
+        self.asks.push(Asked { name, says, schema, most: LONGEST_TEXT, range: None, pattern, required: false });
+        self
+    }
+
+    /// Ids in the query string, at least one, separated by commas.
+    pub fn asks_ids(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
+        let (schema, pattern) = (Shape::of::<String>(), Some(IDS));
+        self.asks.push(Asked { name, says, schema, most: most * ID - 1, range: None, pattern, required: true });
+        self
+    }
+
+    /// A text in the query string that may be longer than most.
+    pub fn asks_long(mut self, name: &'static str, most: usize, says: &'static str) -> Self {
+        self.asks.push(Asked {
+            name,
+            says,
+            schema: Shape::of::<String>(),
+            most,
+            range: None,
+            pattern: None,
+            required: false,
+        });
+        self
+    }
+}

@@ -1,0 +1,178 @@
+//! Who comes and goes, and when friends are told.
+
+use clowder_core::Presence;
+
+use super::*;
+
+const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+fn at(seconds: u64) -> Timestamp {
+    START.plus(Duration::from_secs(seconds))
+}
+
+fn person() -> UserId {
+    Id::new(START)
+}
+
+fn sees(user: UserId, status: Presence, text: &str, friends: &[UserId]) -> Looked {
+    let text = Some(text.to_owned());
+    let news = PresenceNews { user_id: user, status: Some(status), text, until: None, last_seen_at: None };
+    Looked { news, friends: friends.into(), ends_at: None, fades_until: None }
+}
+
+/// Looks at everybody by now, who are all seen like this. Returns whom was looked at, and what is told.
+fn look(online: &Online, now: Timestamp, seen: impl Fn(UserId) -> Looked) -> (Vec<UserId>, Vec<&'static str>) {
+    let taken = online.take(now, 10);
+    let users: Vec<UserId> = taken.looks().iter().map(|look| look.user).collect();
+    taken.tell(users.iter().map(|user| seen(*user)).collect()).unwrap();
+    (users, online.news().into_iter().map(|told| told.name).collect())
+}
+
+#[test]
+fn who_is_back_at_once_was_never_away() {
+    let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    let there = |user| sees(user, Presence::Online, "", &[bob]);
+    online.enter(ada, at(0));
+    online.enter(ada, at(0));
+    assert_eq!(look(&online, at(0), there), (vec![ada], vec!["user.online"]));
+    online.leave(ada, at(1));
+    assert!(online.take(at(60), 10).looks().is_empty(), "another socket is open");
+    online.leave(ada, at(60));
+    assert!(online.has(ada));
+    online.enter(ada, at(69));
+    assert!(online.take(at(200), 10).looks().is_empty() && online.since([ada]) == [(ada, at(0))]);
+    online.leave(ada, at(200));
+    assert!(online.take(at(209), 10).looks().is_empty());
+    let taken = online.take(at(210), 10);
+    assert_eq!((taken.looks()[0].to_note, taken.looks()[0].since), (Some(at(200)), at(0)), "when the socket closed");
+    assert!(!online.has(ada) && online.count() == 0);
+}
+
+#[test]
+fn the_latest_state_is_told_after_a_rest_and_what_fails_comes_again() {
+    let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    online.enter(ada, at(0));
+    drop(online.take(at(0), 10));
+    assert!(online.take(at(0), 10).looks().is_empty(), "not at once");
+    let there = |user| sees(user, Presence::Online, "", &[bob]);
+    assert_eq!(look(&online, at(1), there), (vec![ada], vec!["user.online"]));
+    let text = |text: &'static str| move |user| sees(user, Presence::Online, text, &[bob]);
+    online.missed(at(2));
+    online.missed(at(3));
+    assert!(look(&online, at(5), text("one")).0.is_empty(), "friends rest");
+    assert_eq!(look(&online, at(6), text("two")).1, ["user.status"]);
+    online.missed(at(12));
+    assert_eq!(look(&online, at(12), text("two")), (vec![ada], vec![]), "nothing else is seen");
+    assert!(online.take(at(10_000), 10).looks().is_empty(), "and nobody is looked at who does nothing");
+}
+
+#[test]
+fn what_changes_during_a_look_is_looked_at_again() {
+    let (online, [ada, bob, cem]) = (Online::default(), [person(), person(), person()]);
+    online.enter(ada, at(0));
+    let taken = online.take(at(0), 10);
+    online.missed(at(0));
+    online.part(ada, cem, at(0));
+    assert!(online.take(at(0), 10).looks().is_empty(), "by one at a time");
+    taken.tell(vec![sees(ada, Presence::Online, "", &[bob, cem])]).unwrap();
+    let told = online.news();
+    assert_eq!((told.len(), &*told[0].to), (1, &[bob][..]), "who has parted meanwhile hears nothing");
+    assert_eq!(online.take(at(5), 10).looks().len(), 1);
+}
+
+#[test]
+fn who_goes_and_comes_back_during_the_rest_is_told_after_it() {
+    let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    let there = |user| sees(user, Presence::Online, "", &[bob]);
+    let away = |user| sees(user, Presence::Offline, "", &[bob]);
+    online.enter(ada, at(0));
+    look(&online, at(0), there);
+    online.leave(ada, at(1));
+    assert_eq!(look(&online, at(11), away).1, ["user.offline"]);
+    online.enter(ada, at(12));
+    assert!(look(&online, at(15), there).0.is_empty());
+    assert_eq!(look(&online, at(16), there).1, ["user.online"]);
+    online.leave(ada, at(17));
+    look(&online, at(27), away);
+    online.take(at(40), 10);
+    let state = online.lock();
+    assert!(state.people.is_empty() && state.later.is_empty() && state.waiting.is_empty(), "nothing is kept");
+}
+
+#[test]
+fn another_friend_hears_what_the_others_know_and_a_former_one_that_there_is_no_more() {
+    let (online, [ada, bob, cem]) = (Online::default(), [person(), person(), person()]);
+    online.enter(ada, at(0));
+    look(&online, at(0), |user| sees(user, Presence::Busy, "", &[bob]));
+    online.mark(ada, at(9), |person| {
+        person.dirty = true;
+        person.befriends(cem);
+    });
+    let taken = online.take(at(9), 10);
+    taken.tell(vec![sees(ada, Presence::Busy, "", &[bob, cem])]).unwrap();
+    let told = online.news();
+    assert_eq!((told.len(), told[0].name, &*told[0].to), (1, "user.online", &[cem][..]));
+    online.part(ada, bob, at(9));
+    let told = online.news();
+    assert_eq!((told.len(), told[0].name, &*told[0].to), (1, "user.offline", &[bob][..]));
+    assert!(told[0].data.get().contains(r#""status":null"#), "{}", told[0].data);
+}
+
+#[test]
+fn what_ends_by_itself_is_looked_at_then() {
+    let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    online.enter(ada, at(0));
+    let busy = |user| Looked { ends_at: Some(at(3600)), ..sees(user, Presence::Busy, "", &[bob]) };
+    look(&online, at(0), busy);
+    assert!(online.take(at(3599), 10).looks().is_empty());
+    assert_eq!(look(&online, at(3600), |user| sees(user, Presence::Online, "", &[bob])).1, ["user.status"]);
+}
+
+#[test]
+fn who_becomes_invisible_goes_like_somebody_who_disconnects() {
+    let told = |fades: bool| {
+        let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+        online.enter(ada, at(0));
+        look(&online, at(0), |user| sees(user, Presence::Online, "", &[bob]));
+        if fades {
+            online.missed(at(20));
+        } else {
+            online.leave(ada, at(20));
+        }
+        let mut told = Vec::new();
+        for second in 20..40 {
+            // Whatever they change meanwhile, and if they leave as well.
+            online.missed(at(second));
+            if second == 23 && fades {
+                online.leave(ada, at(23));
+            }
+            let fading = Looked { fades_until: Some(at(30)), ..sees(ada, Presence::Online, "other", &[bob]) };
+            let gone = sees(ada, Presence::Offline, "", &[bob]);
+            let seen = |_| if fades && second < 30 { fading.clone() } else { gone.clone() };
+            told.extend(look(&online, at(second), seen).1.into_iter().map(|name| (second, name)));
+        }
+        told
+    };
+    assert_eq!(told(true), [(30, "user.offline")]);
+    assert_eq!(told(false), told(true));
+}
+
+#[test]
+fn after_a_clock_was_ahead_nobody_waits_for_it() {
+    let (online, ada) = (Online::default(), person());
+    online.enter(ada, at(10_000));
+    online.leave(ada, at(10_000));
+    assert!(online.take(at(5), 10).looks().is_empty() && online.has(ada));
+    let taken = online.take(at(15), 10);
+    assert_eq!((taken.looks()[0].user, taken.looks()[0].to_note), (ada, Some(at(5))));
+}
+
+#[test]
+fn all_leave_at_once_when_the_process_stops() {
+    let (online, ada) = (Online::default(), person());
+    online.enter(ada, at(0));
+    look(&online, at(0), |user| sees(user, Presence::Online, "", &[]));
+    online.all_leave(at(1));
+    assert_eq!(online.take(at(1), 10).looks()[0].to_note, Some(at(1)));
+    assert!(!online.has(ada));
+}

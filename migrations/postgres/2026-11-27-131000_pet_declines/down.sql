@@ -1,0 +1,2 @@
+DROP INDEX pet_keepers_since;
+DROP TABLE pet_declines;

@@ -1,0 +1,11 @@
+DROP INDEX reports_status_category;
+DROP INDEX reports_status_target;
+DROP INDEX reports_status_assigned;
+DROP INDEX reports_category_target;
+DROP INDEX reports_category_assigned;
+DROP INDEX reports_target_assigned;
+DROP INDEX reports_status_category_target;
+DROP INDEX reports_status_category_assigned;
+DROP INDEX reports_status_target_assigned;
+DROP INDEX reports_category_target_assigned;
+DROP INDEX reports_status_category_target_assigned;

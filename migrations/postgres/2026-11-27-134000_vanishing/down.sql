@@ -1,0 +1,1 @@
+ALTER TABLE presence DROP COLUMN vanished_at, DROP COLUMN vanished_as;

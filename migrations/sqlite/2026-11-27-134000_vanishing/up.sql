@@ -1,0 +1,3 @@
+-- When somebody became invisible, and what others could see of them until then.
+ALTER TABLE presence ADD COLUMN vanished_at INTEGER;
+ALTER TABLE presence ADD COLUMN vanished_as TEXT;
