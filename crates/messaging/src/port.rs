@@ -5,8 +5,7 @@ use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, User
 
 use crate::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction,
-    Reactor, Read, Window,
-    receipts::Receipt,
+    Reactor, Read, Window, receipts::Receipt,
 };
 
 /// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in

@@ -84,7 +84,8 @@ impl Membership {
         let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered: seen.delivered };
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
-        row.message(cards.card(row.sender_id)?, status, reactions)
+        let sender = cards.card(row.sender_id)?;
+        row.message(sender, status, reactions)
     }
 }
 
