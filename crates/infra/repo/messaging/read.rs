@@ -47,6 +47,8 @@ pub struct Way {
     shown_from: i64,
     /// The mark of what has arrived.
     delivered_from: i64,
+    /// Whether the chat is closed, so that nobody is told of anything in it.
+    closed: bool,
     /// Whether the reader hides the mark.
     discreet: bool,
     /// How many messages after the mark were the reader's own.
@@ -80,8 +82,12 @@ impl Way {
     }
 
     fn moving(&self) -> Moving {
-        let Self { chat, user, to, delivered_from, discreet, .. } = *self;
-        Moving { chat, user, to, read_from: Some(self.from), delivered_from, discreet }
+        let Self { chat, user, to, delivered_from, .. } = *self;
+        Moving { chat, user, to, read_from: Some(self.from), delivered_from, discreet: self.is_hidden() }
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.discreet || self.closed
     }
 
     fn mark_move(&self) -> MarkMove {
@@ -89,7 +95,8 @@ impl Way {
             chat_id: self.chat,
             user_id: self.user,
             read_seq: self.to,
-            shown_read_seq: if self.discreet { self.shown_from } else { self.to },
+            shown_read_seq: if self.is_hidden() { self.shown_from } else { self.to },
+            delivered_seq: if self.closed { self.delivered_from } else { self.to },
             own: self.own(),
         }
     }
@@ -104,7 +111,7 @@ impl Way {
 /// moves. Only messages that the mark passes are counted: so over all their marks together, nobody can make the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
-    type Row = (i64, i64, i64, i64, i64, i64, LowestReadMarksRow, bool);
+    type Row = (i64, i64, i64, i64, i64, i64, bool, LowestReadMarksRow, bool);
     let facts: Option<Row> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
@@ -115,18 +122,20 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
             participants::own_after_read,
             chats::last_seq,
             chats::participant_count,
+            chats::closed,
             LowestReadMarksRow::as_select(),
             DISCREET,
         ))
         .first(conn)
         .optional()?;
-    let (from, shown_from, delivered_from, own_after, last_seq, participants, lowest_marks, discreet) =
+    let (from, shown_from, delivered_from, own_after, last_seq, participants, closed, lowest_marks, discreet) =
         facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All values were read by one query, so the numbers of own messages between mark and end are consistent.
     let beyond = last_seq - to < to - from;
     let uncounted = if beyond { (to, last_seq) } else { (from, to) };
-    let counts = are_shown(participants) && !discreet && LowestReadMarks::from(lowest_marks).counts(shown_from);
+    let hidden = discreet || closed;
+    let counts = are_shown(participants) && !hidden && LowestReadMarks::from(lowest_marks).counts(shown_from);
     let way = Way {
         chat,
         user,
@@ -134,6 +143,7 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
         to,
         shown_from,
         delivered_from,
+        closed,
         discreet,
         own_after,
         uncounted,
@@ -212,7 +222,9 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
 pub struct Kept {
     /// Whether its lowest marks are kept, because others see marks.
     pub shown: bool,
-    /// Whether the others are told: not when one of the two has closed the chat.
+    /// Whether one of the two has closed the chat.
+    closed: bool,
+    /// Whether the others are told: not in a closed chat.
     pub told: bool,
     /// Whether somebody in the chat hides read marks.
     pub discreet: bool,
@@ -229,7 +241,8 @@ impl Kept {
                 seq: row.lowest_read_seq,
                 next: row.second_lowest_read_seq,
             };
-            (row.id, Self { shown, told: shown && !row.closed, discreet: row.discreet, lowest })
+            let (closed, discreet) = (row.closed, row.discreet);
+            (row.id, Self { shown, closed, told: shown && !closed, discreet, lowest })
         });
         Ok(kept.collect())
     }
@@ -285,11 +298,11 @@ impl Facts {
             return Outcome::Held;
         }
         let mark = self.marks.get(&(way.chat, way.user));
-        let (Some(mark), Some(Kept { shown, lowest, .. })) = (mark, self.chats.get(&way.chat)) else {
+        let (Some(mark), Some(Kept { shown, closed, lowest, .. })) = (mark, self.chats.get(&way.chat)) else {
             return Outcome::Done(Err(CHAT_UNKNOWN.into()));
         };
-        let has_moved = mark.read_seq != way.from || mark.shown_read_seq != way.shown_from;
-        if has_moved || !way.counts && !way.discreet && *shown && lowest.counts(way.shown_from) {
+        let has_moved = mark.read_seq != way.from || mark.shown_read_seq != way.shown_from || *closed != way.closed;
+        if has_moved || !way.counts && !way.is_hidden() && *shown && lowest.counts(way.shown_from) {
             return Outcome::Done(Ok(None));
         }
         Outcome::Again

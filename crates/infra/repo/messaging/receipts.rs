@@ -64,11 +64,11 @@ impl Moving {
     }
 }
 
-/// What the times of these moves become, in chats where others see marks.
+/// What the times of these moves become, in chats where others see them.
 pub fn times(moves: &[(&Ctx, Moving)], chats: &HashMap<ChatId, Kept>) -> ReceiptChanges {
     let mut times = ReceiptChanges::default();
-    let shown = moves.iter().filter(|(_, moving)| chats.get(&moving.chat).is_some_and(|kept| kept.shown));
-    for (ctx, moving) in shown {
+    let told = moves.iter().filter(|(_, moving)| chats.get(&moving.chat).is_some_and(|kept| kept.told));
+    for (ctx, moving) in told {
         let Moving { chat, user, to, read_from, delivered_from, .. } = *moving;
         if moving.shows() || to > delivered_from {
             let (chat_id, user_id, read) = (chat, user, moving.shows());

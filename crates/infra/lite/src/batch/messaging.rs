@@ -132,7 +132,7 @@ pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges
         )
         .bind::<BigInt, _>(row.read_seq)
         .bind::<BigInt, _>(row.shown_read_seq)
-        .bind::<BigInt, _>(row.read_seq)
+        .bind::<BigInt, _>(row.delivered_seq)
         .bind::<BigInt, _>(row.own)
         .bind::<Uid, _>(row.chat_id)
         .bind::<Uid, _>(row.user_id)

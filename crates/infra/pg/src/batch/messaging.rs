@@ -147,8 +147,8 @@ pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges
     let added = &times.added;
     statement::<(), Pg>(
         "WITH moved AS (UPDATE participants p SET read_seq = w.seq, shown_read_seq = w.shown, \
-         delivered_seq = greatest(p.delivered_seq, w.seq), own_after_read = p.own_after_read - w.own \
-         FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, seq, shown, own) \
+         delivered_seq = greatest(p.delivered_seq, w.delivered), own_after_read = p.own_after_read - w.own \
+         FROM unnest(?, ?, ?, ?, ?, ?) AS w(chat_id, user_id, seq, shown, delivered, own) \
          WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id) \
          INSERT INTO receipts (chat_id, user_id, read, seq, at) SELECT w.chat_id, w.user_id, w.read, w.seq, w.at \
          FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, read, seq, at) \
@@ -158,6 +158,7 @@ pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges
     .bind::<Array<Uid>, _>(moves.iter().map(|row| row.user_id).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.read_seq).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.shown_read_seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.delivered_seq).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.own).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(added.iter().map(|row| row.chat_id).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(added.iter().map(|row| row.user_id).collect::<Vec<_>>())

@@ -60,7 +60,7 @@ pub const DOMAIN: Domain = Domain {
         (
             "marks that contradict each other",
             "participants p JOIN chats c ON c.id = p.chat_id WHERE p.shown_read_seq > p.read_seq
-               OR p.read_seq > p.delivered_seq OR p.delivered_seq > c.last_seq",
+               OR p.shown_read_seq > p.delivered_seq OR p.delivered_seq > c.last_seq",
         ),
         (
             "times of marks that did not move so far",

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clowder_accounts::model::SettingsPatch;
 use clowder_core::{ChatId, Input, MessageId, PageRequest, Timestamp, Topic, UserId};
-use clowder_messaging::{CHAT, ChatFilter, NewRead, Status, Window, receipts::Receipt};
+use clowder_messaging::{CHAT, ChatFilter, NewChat, NewRead, Status, Window, receipts::Receipt};
+use clowder_social::NewBlock;
 use serde_json::json;
 
 use crate::{
@@ -174,6 +175,27 @@ on_both! {
         let mine = world.meddle("UPDATE chats SET last_seq = 1").unwrap();
         assert_eq!(mine, 1);
         assert!(!messaging.delivered(&world.ctx(&ada), chat, NewRead { seq: 1 }).await.unwrap().kept);
+    }
+
+    async fn a_closed_chat_shows_no_marks(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let new = NewChat::from_json(json!({"type": "private", "participant_ids": [bob.id]})).unwrap();
+        let chat = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let first = world.say(&bob, chat, "seen?").await.id;
+        world.store.blocks.block(&world.ctx(&ada), bob.id, NewBlock::default()).await.unwrap();
+        read(&world, &ada, chat, 1).await;
+        assert_eq!(status(&world, &bob, chat, first).await, Status::Sent);
+        let hidden = async |message| receipts(&world, &bob, message).await.iter().all(|one| one.delivered_at.or(one.read_at).is_none());
+        assert!(hidden(first).await);
+        assert_eq!(world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap().unread_count, 0);
+        world.store.blocks.unblock(&world.ctx(&ada), bob.id).await.unwrap();
+        assert_eq!(status(&world, &bob, chat, first).await, Status::Sent, "what was read meanwhile stays hidden");
+        let second = world.say(&bob, chat, "and now?").await.id;
+        read(&world, &ada, chat, 2).await;
+        for message in [first, second] {
+            assert_eq!(status(&world, &bob, chat, message).await, Status::Read);
+            assert!(!hidden(message).await);
+        }
     }
 
     async fn times_are_kept_for_the_last_messages(world: World) {

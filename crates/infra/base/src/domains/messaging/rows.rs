@@ -187,6 +187,8 @@ pub struct MarkMove {
     pub user_id: UserId,
     pub read_seq: i64,
     pub shown_read_seq: i64,
+    /// Never moves that of what has arrived back.
+    pub delivered_seq: i64,
     /// How many of the messages that the read mark passes are the reader's own.
     pub own: i64,
 }
