@@ -5,10 +5,12 @@
 //! reads a clock or knows a database; the SQL mapping of the value types is behind the feature `diesel`, which only
 //! `clowder-infra` enables.
 
+pub mod attempt;
 pub mod audit;
 pub mod card;
 pub mod change;
 pub mod ctx;
+pub mod deletion;
 pub mod error;
 pub mod follow;
 pub mod friendship;
@@ -17,6 +19,7 @@ pub mod idempotency;
 pub mod input;
 pub mod job;
 pub mod journal;
+pub mod link;
 pub mod made;
 pub mod mail;
 pub mod name;
@@ -33,6 +36,7 @@ pub mod topic;
 pub mod versions;
 pub mod visibility;
 pub mod word;
+pub mod words;
 
 pub use card::Card;
 pub use change::{Change, Passing, Recorded};

@@ -4,8 +4,9 @@ pub mod chats;
 pub mod closing;
 mod create_chat;
 pub mod edit;
+pub mod finding;
 pub mod membership;
-mod messages;
+pub mod messages;
 mod privacy;
 mod reacted;
 mod reactions;
@@ -13,7 +14,9 @@ mod read;
 mod receipts;
 pub mod reported;
 mod send;
-mod wanted;
+pub mod system;
+pub mod titles;
+pub mod wanted;
 pub mod writes;
 
 use std::sync::Arc;
@@ -32,6 +35,7 @@ use writes::ChatWrite;
 
 use super::{
     Repo,
+    chats::notes,
     clock::{IN_ORDER, PRESENCE, SHOWN, never},
     db::{Db, Tx},
     dialect::{self, Conn},
@@ -49,13 +53,23 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
-        Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic),
+        Rule::new("chat.created", "chat.joined", Whose::Follower(Step::Enter), Target::Subject("chat")).only(is_joined),
+        Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic).only(is_of_a_person),
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
     followed: &[chats::FOLLOWED],
-    words: &["chats.type", "messages.type", "participants.role"],
+    words: &[
+        "chats.history",
+        "chats.type",
+        "chats.visibility",
+        "messages.type",
+        "participants.notify",
+        "participants.role",
+    ],
     told: &[
-        ("chats.title", "the chat of a group takes over a new name; the name of a group is not a text about a person"),
+        ("chat_words.word", "one word of a title, which may be part of any text"),
+        ("chats.description", "everybody in the chat has seen it; what replaces it is told to them"),
+        ("chats.title", "everybody in the chat has seen it; what replaces it is told to them"),
         ("message_reactions.emoji", "one of a few thousand signs; taking it back is told with the same sign"),
         ("message_reaction_counts.emoji", "the same"),
     ],
@@ -63,6 +77,7 @@ pub const DOMAIN: Domain = Domain {
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
+        never("chats.deleted_at", "only whether there is one matters"),
         never("message_edits.written_at", IN_ORDER),
         never("message_reaction_counts.since", SHOWN),
         never("message_reactions.reacted_at", SHOWN),
@@ -71,6 +86,7 @@ pub const DOMAIN: Domain = Domain {
         never("messages.edited_at", SHOWN),
         never("receipts.at", SHOWN),
         never("participants.joined_at", SHOWN),
+        never("participants.muted_until", "chosen by a person"),
     ],
     ..Domain::NONE
 };
@@ -78,6 +94,17 @@ pub const DOMAIN: Domain = Domain {
 /// Whoever joins a group is also told of its chat as a new one; they did not create it.
 fn is_own_chat(chat: &serde_json::Value) -> bool {
     chat["type"] == "private" || chat["my_role"] == "owner"
+}
+
+/// Where somebody is now whom others have added, or who has joined. That they are in a group is told of the group, and a
+/// private chat is no place that one joins.
+fn is_joined(chat: &serde_json::Value) -> bool {
+    !is_own_chat(chat) && chat["group_id"].is_null()
+}
+
+/// What the server writes is not what somebody wrote.
+fn is_of_a_person(message: &serde_json::Value) -> bool {
+    message["type"] != "system"
 }
 
 /// What an open store keeps for messaging.
@@ -137,13 +164,35 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chats(&self, ctx: &Ctx, filter: ChatFilter, page: PageRequest) -> Result<Page<Chat>> {
         let viewer = ctx.user()?;
-        self.look(move |conn, caches| chats::list(conn, Some(caches), viewer, &filter, &page)).await
+        let (ring, now) = (self.db.ring(), ctx.now);
+        self.look(move |conn, caches| {
+            let found = match &filter.search {
+                Some(search) => {
+                    let mut found = finding::with_titles(conn, viewer, search)?;
+                    found.extend(finding::with_people(conn, viewer, search)?);
+                    found.extend(notes::titled(conn, &ring, viewer, search)?);
+                    Some(found)
+                }
+                None => None,
+            };
+            let asked = chats::Asked { viewer, now, filter: &filter, found: found.as_deref() };
+            let mut page = chats::list(conn, Some(caches), &asked, &page)?;
+            notes::fill(conn, &ring, viewer, &mut page.items)?;
+            Ok(page)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        self.look(move |conn, caches| chats::one(conn, Some(caches), viewer, chat)).await
+        let ring = self.db.ring();
+        self.look(move |conn, caches| {
+            let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
+            notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
+            Ok(chat)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]

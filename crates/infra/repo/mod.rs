@@ -4,10 +4,13 @@
 
 mod accounts;
 mod activity;
+mod among;
 mod api_keys;
+mod attempts;
 mod audit;
 mod blocks;
 mod cards;
+mod chats;
 mod check;
 mod clock;
 mod credentials;
@@ -18,10 +21,12 @@ mod friends;
 mod group_commit;
 mod groups;
 mod idempotency;
+mod invitations;
 mod jobs;
 mod journal;
 mod messaging;
 mod migrations;
+mod participants;
 mod people;
 mod pets;
 mod preferences;

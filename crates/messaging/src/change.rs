@@ -1,28 +1,42 @@
 //! Changes in chats.
 
+pub use clowder_core::attempt::{Decided, Unwanted};
 use clowder_core::{ChatId, Follow, MessageId, Timestamp, Topic, TopicKind, UserId, follow::Step};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Chat, Message};
+use crate::{Chat, ChatFace, ChatPreferences, Message, Notify, Participant};
 
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Sent to each participant in person, because each sees a chat of their own.
     ChatCreated(UserId, Box<Chat>),
-    /// Sent to each participant in person, for the same reason.
-    ChatUpdated(UserId, Box<Chat>),
+    ChatUpdated(Box<ChatFace>),
+    /// Sent to whoever chose.
+    PreferencesChanged(UserId, PreferencesChanged),
     MessageSent(Box<Message>),
     MessageUpdated(Box<Message>),
+    /// In place of the former, if not everybody in the chat may see the message: it says nothing of its text.
+    MessageEdited(Edited),
     MessageDeleted(Deleted),
     MessageRead(Read, Audience),
     /// Sent to whoever wrote messages that have arrived.
     MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction),
     ReactionRemoved(Reaction),
-    /// Sent to whoever is no longer in the chat.
-    ParticipantRemoved(ParticipantRemoved),
+    ParticipantAdded(Told, ParticipantChanged),
+    ParticipantUpdated(Told, ParticipantChanged),
+    /// Ends that somebody follows the chat.
+    ParticipantRemoved(Told, ParticipantRemoved),
+    /// Sent to whoever is invited, and to each of those who decide if that answers a request.
+    Invited(UserId, Invited),
+    /// Sent to whoever was invited, and to each of those who decide.
+    Uninvited(UserId, Uninvited),
+    /// Sent to one of those who decide.
+    Requested(UserId, Requested),
+    /// Sent to whoever asked, and to each of those who decide.
+    Decided(UserId, Decision),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
@@ -36,6 +50,15 @@ pub enum Audience {
     Reader,
     /// Somebody who wrote messages that were read, where others must not be told.
     Sender(UserId),
+}
+
+/// Who receives what happened to a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Everybody in the chat.
+    Chat,
+    /// The participant: the chat is large, or tells the others in another way.
+    Participant,
 }
 
 /// What everybody in a chat follows.
@@ -55,6 +78,52 @@ pub struct Deleted {
     pub seq: i64,
     pub deleted_by: UserId,
     pub deleted_at: Timestamp,
+}
+
+/// The payload of `message.edited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageEdited)]
+pub struct Edited {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    pub seq: i64,
+    /// That of the message as it is now.
+    pub version: i64,
+}
+
+/// The payload of `participant.added` and `participant.updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ParticipantChanged {
+    pub chat_id: ChatId,
+    pub participant: Participant,
+}
+
+/// The payload of `chat.preferences`. Of the texts it says only whether there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatPreferencesChanged)]
+pub struct PreferencesChanged {
+    pub chat_id: ChatId,
+    pub archived: bool,
+    pub pinned: bool,
+    pub muted_until: Option<Timestamp>,
+    pub notify: Notify,
+    pub has_title: bool,
+    /// When the draft was written; `null` if there is none.
+    pub drafted_at: Option<Timestamp>,
+}
+
+impl PreferencesChanged {
+    pub fn of(chat_id: ChatId, preferences: &ChatPreferences) -> Self {
+        Self {
+            chat_id,
+            archived: preferences.archived,
+            pinned: preferences.pinned,
+            muted_until: preferences.muted_until,
+            notify: preferences.notify,
+            has_title: preferences.title.is_some(),
+            drafted_at: preferences.drafted_at,
+        }
+    }
 }
 
 /// The payload of `message.read`: somebody has read a chat up to here.
@@ -102,6 +171,42 @@ pub struct ParticipantRemoved {
     pub removed_by: UserId,
 }
 
+/// The payload of `chat.invited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatInvited)]
+pub struct Invited {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub invited_by: UserId,
+    pub expires_at: Timestamp,
+}
+
+/// The payload of `chat.uninvited`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatUninvited)]
+pub struct Uninvited {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub reason: Unwanted,
+}
+
+/// The payload of `chat.requested`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatRequested)]
+pub struct Requested {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+}
+
+/// The payload of `chat.decided`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatDecided)]
+pub struct Decision {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub action: Decided,
+}
+
 /// The payload of `chat.deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatDeleted {
@@ -115,98 +220,124 @@ pub struct Typing {
     pub user_id: UserId,
 }
 
+impl Change {
+    fn chat(&self) -> ChatId {
+        match self {
+            Self::ChatCreated(_, chat) => chat.id,
+            Self::ChatUpdated(face) => face.id,
+            Self::PreferencesChanged(_, changed) => changed.chat_id,
+            Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
+            Self::MessageEdited(edited) => edited.chat_id,
+            Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::MessageRead(read, _) => read.chat_id,
+            Self::MessageDelivered(delivered, _) => delivered.chat_id,
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
+            Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
+            Self::ParticipantRemoved(_, removed) => removed.chat_id,
+            Self::Invited(_, invited) => invited.chat_id,
+            Self::Requested(_, requested) => requested.chat_id,
+            Self::Uninvited(_, uninvited) => uninvited.chat_id,
+            Self::Decided(_, decision) => decision.chat_id,
+            Self::ChatDeleted(_, deleted) => deleted.chat_id,
+        }
+    }
+
+    fn own(&self) -> Topic {
+        Topic::new(CHAT, self.chat())
+    }
+}
+
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
             Self::ChatCreated(..) => "chat.created",
-            Self::ChatUpdated(..) => "chat.updated",
+            Self::ChatUpdated(_) => "chat.updated",
+            Self::PreferencesChanged(..) => "chat.preferences",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
+            Self::MessageEdited(_) => "message.edited",
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(..) => "message.read",
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(_) => "reaction.added",
             Self::ReactionRemoved(_) => "reaction.removed",
-            Self::ParticipantRemoved(_) => "participant.removed",
+            Self::ParticipantAdded(..) => "participant.added",
+            Self::ParticipantUpdated(..) => "participant.updated",
+            Self::ParticipantRemoved(..) => "participant.removed",
+            Self::Invited(..) => "chat.invited",
+            Self::Requested(..) => "chat.requested",
+            Self::Uninvited(..) => "chat.uninvited",
+            Self::Decided(..) => "chat.decided",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
 
     fn topic(&self) -> Topic {
-        let chat = match self {
-            Self::ChatCreated(user, _) | Self::ChatUpdated(user, _) | Self::ChatDeleted(user, _) => {
-                return Topic::user(*user);
-            }
-            Self::ParticipantRemoved(removed) => return Topic::user(removed.user_id),
-            Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
-            Self::MessageDeleted(deleted) => deleted.chat_id,
-            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
-            Self::MessageRead(read, Audience::Reader) => return Topic::user(read.user_id),
-            Self::MessageRead(_, Audience::Sender(user)) | Self::MessageDelivered(_, user) => {
-                return Topic::user(*user);
-            }
-            Self::MessageRead(read, Audience::Chat) => read.chat_id,
-        };
-        Topic::new(CHAT, chat)
+        match self {
+            Self::ChatCreated(user, _)
+            | Self::ChatDeleted(user, _)
+            | Self::PreferencesChanged(user, _)
+            | Self::Invited(user, _)
+            | Self::Uninvited(user, _)
+            | Self::Requested(user, _)
+            | Self::Decided(user, _)
+            | Self::MessageDelivered(_, user)
+            | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
+            Self::ParticipantAdded(Told::Participant, changed)
+            | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
+            Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
+            Self::MessageRead(read, Audience::Reader) => Topic::user(read.user_id),
+            _ => self.own(),
+        }
     }
 
     fn follow(&self) -> Option<Follow> {
+        let step = |user, step| Some(Follow { user, topic: self.own(), step });
         match self {
-            Self::ChatCreated(user, chat) => {
-                Some(Follow { user: *user, topic: Topic::new(CHAT, chat.id), step: Step::Enter })
-            }
-            Self::ParticipantRemoved(removed) => Some(left(removed.user_id, removed.chat_id)),
-            Self::ChatDeleted(user, deleted) => Some(left(*user, deleted.chat_id)),
-            Self::ChatUpdated(..)
-            | Self::MessageSent(_)
-            | Self::MessageUpdated(_)
-            | Self::MessageDeleted(_)
-            | Self::MessageRead(..)
-            | Self::MessageDelivered(..)
-            | Self::ReactionAdded(_)
-            | Self::ReactionRemoved(_) => None,
+            Self::ChatCreated(user, _) => step(*user, Step::Enter),
+            Self::ParticipantRemoved(_, removed) => step(removed.user_id, Step::Leave),
+            Self::ChatDeleted(user, _) => step(*user, Step::Leave),
+            _ => None,
         }
     }
 
+    /// In the order of the chat, so that no device receives a mark before the message that it refers to.
     fn anchor(&self) -> Topic {
-        match self {
-            // In the order of the chat, so that no device receives a mark before the message that it refers to.
-            Self::MessageRead(read, _) => Topic::new(CHAT, read.chat_id),
-            Self::MessageDelivered(delivered, _) => Topic::new(CHAT, delivered.chat_id),
-            Self::ChatUpdated(_, chat) => Topic::new(CHAT, chat.id),
-            _ => self.follow().map_or_else(|| self.topic(), |follow| follow.topic),
-        }
+        self.own()
     }
 
     fn subject(&self) -> Option<Uuid> {
         match self {
-            Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => Some(chat.id.uuid()),
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
+            Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => Some(reaction.message_id.uuid()),
-            Self::ParticipantRemoved(removed) => Some(removed.chat_id.uuid()),
-            Self::ChatDeleted(_, deleted) => Some(deleted.chat_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
             Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
             Self::MessageRead(..) => None,
+            _ => Some(self.chat().uuid()),
         }
     }
 
     fn data(&self) -> serde_json::Result<Box<RawValue>> {
         match self {
-            Self::ChatCreated(_, chat) | Self::ChatUpdated(_, chat) => to_raw_value(chat),
+            Self::ChatCreated(_, chat) => to_raw_value(chat),
+            Self::ChatUpdated(face) => to_raw_value(face),
+            Self::PreferencesChanged(_, changed) => to_raw_value(changed),
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
+            Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => to_raw_value(reaction),
-            Self::ParticipantRemoved(removed) => to_raw_value(removed),
+            Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
+            Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
+            Self::Invited(_, invited) => to_raw_value(invited),
+            Self::Requested(_, requested) => to_raw_value(requested),
+            Self::Uninvited(_, uninvited) => to_raw_value(uninvited),
+            Self::Decided(_, decision) => to_raw_value(decision),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }
-}
-
-fn left(user: UserId, chat: ChatId) -> Follow {
-    Follow { user, topic: Topic::new(CHAT, chat), step: Step::Leave }
 }

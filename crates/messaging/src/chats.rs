@@ -1,14 +1,35 @@
-//! The rules of creating a chat.
+//! The rules of creating, finding and changing chats.
 
-use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, text::Flaw};
+mod input;
+pub mod port;
+pub mod rules;
+
+use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, deletion, text::Flaw};
+use serde::{Deserialize, Serialize};
+
+pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch};
 
 use crate::{
-    ChatRole, ChatType, NewChat,
+    ChatRole, ChatType, ChatVisibility, History, NewChat, Rights,
     refusals::{CHAT_LIMIT, CHAT_NOT_WANTED},
 };
 
 /// How many chats one person can create, unless the settings say otherwise.
 pub const MOST: i64 = 5_000;
+
+/// How far the deletion of a chat has come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatDeletion)]
+pub struct Deletion {
+    pub chat_id: ChatId,
+    pub status: deletion::DeletionStatus,
+    /// From 0 to 1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub progress: f64,
+}
+
+/// What deleting, or leaving, did.
+pub type Gone = deletion::Gone<Deletion>;
 
 /// What is known when somebody creates a chat.
 #[derive(Debug, Clone)]
@@ -38,6 +59,9 @@ pub struct ChatCreation {
     pub participants: Vec<(UserId, ChatRole)>,
     /// Makes a private chat unique per pair.
     pub pair: Option<Pair>,
+    pub visibility: ChatVisibility,
+    pub history: History,
+    pub rights: Rights,
     pub at: Timestamp,
 }
 
@@ -93,7 +117,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
     let mut participants = vec![(creator, ChatRole::Owner)];
     for id in new.participant_ids {
         if !participants.iter().any(|(joined, _)| *joined == id) {
-            participants.push((id, ChatRole::Member));
+            participants.push((id, ChatRole::of_newcomers(new.kind)));
         }
     }
     let pair = match (new.kind, participants.as_mut_slice()) {
@@ -112,6 +136,9 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
         description: new.description.map(crate::model::Title::into_string),
         participants,
         pair,
+        visibility: new.visibility.unwrap_or(ChatVisibility::Private),
+        history: new.history.unwrap_or(History::All),
+        rights: Rights::of(new.kind),
         at: ctx.now,
     })
 }
@@ -130,7 +157,7 @@ mod tests {
         let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
         let facts = CreateFacts { visible: vec![ada, bob], unwilling: vec![], exists: false, made: 6, most: 7 };
         let new = |kind: &str, ids: &[UserId]| {
-            let title = (kind == "group").then_some("x");
+            let title = (kind != "private").then_some("x");
             NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))
         };
         let decided = |kind: &str, ids: &[UserId]| decide(&ctx, new(kind, ids)?, &facts);
@@ -147,6 +174,8 @@ mod tests {
         let group = decided("group", &[bob, bob, ada]).unwrap();
         assert_eq!(group.participants, [(ada, ChatRole::Owner), (bob, ChatRole::Member)]);
         assert_eq!((group.pair, group.creator), (None, ada));
+        let channel = decided("channel", &[bob]).unwrap();
+        assert_eq!(channel.participants, [(ada, ChatRole::Owner), (bob, ChatRole::Subscriber)]);
         let shy = CreateFacts { unwilling: vec![bob], ..facts.clone() };
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {
             let decided = decide(&ctx, new(kind, &[bob]).unwrap(), &CreateFacts { exists, ..shy.clone() });

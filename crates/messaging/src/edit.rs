@@ -3,8 +3,11 @@
 use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
 
 use crate::{
-    ChatRole, Message, MessagePatch, policy,
-    refusals::{CHAT_CLOSED, MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN},
+    Message, MessagePatch, MessageType,
+    policy::{self, Action, Seat},
+    refusals::{
+        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN,
+    },
 };
 
 /// How often one message can be edited: all its versions are kept until it is deleted.
@@ -14,17 +17,17 @@ pub const MOST_EDITS: i64 = 100;
 #[derive(Debug, Clone)]
 pub struct EditFacts {
     pub message: Message,
-    /// The caller's role in its chat; `None` for outsiders.
-    pub role: Option<ChatRole>,
+    /// The caller's place in its chat; `None` for outsiders, and for those who may not see the message.
+    pub seat: Option<Seat>,
     /// Whether nobody can write in its chat any more. Its messages can still be deleted.
     pub closed: bool,
 }
 
 /// The edited message, or `None` if the edit changes nothing.
 pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { mut message, role, closed } = facts;
-    role.ok_or(MESSAGE_UNKNOWN)?;
-    if !policy::may_edit(ctx.user()?, message.sender.id) {
+    let EditFacts { mut message, seat, closed } = facts;
+    let seat = seat.ok_or(MESSAGE_UNKNOWN)?;
+    if !policy::may_edit(ctx.user()?, message.sender.id) || message.kind == MessageType::System {
         return Err(MESSAGE_FORBIDDEN.into());
     }
     if message.deleted_at.is_some() {
@@ -32,6 +35,9 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     }
     if closed {
         return Err(CHAT_CLOSED.into());
+    }
+    if !policy::may(seat, Action::Post) {
+        return Err(CHAT_FORBIDDEN.into());
     }
     versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
     let content = Some(patch.content.into_string());
@@ -50,9 +56,9 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
 
 /// The message without its text, or `None` if it is already deleted.
 pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { message, role, .. } = facts;
-    let role = role.ok_or(MESSAGE_UNKNOWN)?;
-    if !policy::may_delete(ctx.user()?, role, message.sender.id) {
+    let EditFacts { message, seat, .. } = facts;
+    let seat = seat.ok_or(MESSAGE_UNKNOWN)?;
+    if !policy::may_delete(ctx.user()?, seat, message.sender.id) {
         return Err(MESSAGE_FORBIDDEN.into());
     }
     if message.deleted_at.is_some() {
@@ -67,7 +73,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
     if message.deleted_at.is_some() {
         return None;
     }
-    message.content = None;
+    (message.content, message.system) = (None, None);
     message.reactions = Vec::new();
     message.deleted_at = Some(now);
     message.version += 1;
@@ -80,7 +86,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{MessageType, Status};
+    use crate::{ChatRole, ChatType, Rights, Status};
+
+    fn seat(role: ChatRole) -> Seat {
+        Seat { kind: ChatType::Group, role, rights: Rights::of(ChatType::Group), of_group: false }
+    }
 
     fn message(sender: UserId, deleted: bool) -> Message {
         let at = Timestamp::from_micros(1);
@@ -99,6 +109,7 @@ mod tests {
             deleted_at: deleted.then_some(at),
             version: 3,
             hidden: false,
+            system: None,
         }
     }
 
@@ -127,20 +138,27 @@ mod tests {
             (bob, member, None, "new", false, "message.forbidden", "message.forbidden"),
             (bob, Some(ChatRole::Admin), None, "new", false, "message.forbidden", "v4 None"),
         ] {
-            let facts = || EditFacts { message: message(ada, deleted), role, closed: false };
+            let facts = || EditFacts { message: message(ada, deleted), seat: role.map(seat), closed: false };
             let version = version.map(Versions::from);
             assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
             assert_eq!(code(decide_delete(&ctx(viewer), version, facts())), delete);
         }
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
-            let facts = || EditFacts { message: message(), role: member, closed: false };
+            let facts = || EditFacts { message: message(), seat: member.map(seat), closed: false };
             assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
-        let closed = || EditFacts { message: message(ada, false), role: member, closed: true };
+        let closed = || EditFacts { message: message(ada, false), seat: member.map(seat), closed: true };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), closed())), "chat.closed");
         assert_eq!(code(decide_delete(&ctx(ada), None, closed())), "v4 None", "also in a closed chat");
+        let silent = || Seat { rights: Rights::NONE, ..seat(ChatRole::Member) };
+        let silenced = || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false };
+        assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), silenced())), "chat.forbidden");
+        assert_eq!(code(decide_delete(&ctx(ada), None, silenced())), "v4 None", "it can always be taken back");
+        let system = || Message { kind: MessageType::System, ..message(ada, false) };
+        let system = || EditFacts { message: system(), seat: member.map(seat), closed: false };
+        assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), system())), "message.forbidden");
     }
 }

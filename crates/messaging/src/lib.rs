@@ -1,19 +1,21 @@
 //! Messaging: chats, their participants, and messages.
 //!
-//! A chat is private (two people, one per pair) or a group. Its participants see it; for everybody else it does not
-//! exist. Every message of a chat has a `seq` that counts 1, 2, 3 … without gaps, and everyone sees them in that order.
+//! A chat is private (two people, one per pair), a group, or a channel, in which few write and many read. Its participants
+//! see it; for everybody else it does not exist, unless it is public: then anybody finds it and joins. Every message of a chat has a `seq` that counts 1, 2, 3 … without gaps, and everyone sees them in that order.
 //! A message may carry a `client_id` chosen by its sender: sent twice it is still one message. The author can edit; the
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
 //! participant has one read mark per chat, which never goes back. People react to messages with emoji.
 //!
-//! The rules are in one file per family of use cases ([`chats`], [`send`], [`edit`], [`read`],
-//! [`receipts`], [`reactions`]) and in [`policy`]; their
-//! refusals are in [`refusals`]; what an implementation must guarantee is documented on [`Messaging`].
+//! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`edit`], [`read`],
+//! [`receipts`], [`reactions`]) and in [`policy`], whose table says who may do what; their refusals are in [`refusals`];
+//! what an implementation must guarantee is documented on [`Messaging`], [`Chats`] and [`Participants`].
 
 pub mod change;
 pub mod chats;
 pub mod edit;
+pub mod invitations;
 pub mod model;
+pub mod participants;
 pub mod policy;
 pub mod port;
 pub mod reactions;
@@ -24,8 +26,12 @@ pub mod scopes;
 pub mod send;
 
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
+pub use chats::port::Chats;
+pub use invitations::port::Invitations;
 pub use model::{
-    Chat, ChatFilter, ChatRole, ChatType, Content, Edit, Emoji, Message, MessagePatch, MessageType, NewChat,
-    NewMessage, NewRead, Reacted, Reactor, Status, Window,
+    Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, Emoji,
+    History, Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Reacted, Reactor,
+    Rights, Status, SystemAction, SystemNote, Window,
 };
+pub use participants::port::Participants;
 pub use port::Messaging;

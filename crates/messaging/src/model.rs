@@ -2,13 +2,18 @@
 
 mod emoji;
 mod input;
+mod rights;
 mod values;
 
 pub use emoji::Emoji;
 pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
-pub use values::{ChatRole, ChatType, ClientId, Content, MessageType, Status, Title};
+pub use rights::{Rights, RightsPatch};
+pub use values::{
+    ChatRole, ChatType, ChatVisibility, ClientId, Content, History, MessageType, Notify, Optional, OptionalText,
+    OptionalTime, Status, Title,
+};
 
-use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp};
+use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// A chat as one participant sees it.
@@ -23,13 +28,18 @@ pub struct Chat {
     pub description: Option<String>,
     /// The other person of a private chat.
     pub peer: Option<Card>,
-    /// The group whose chat this is: whoever is in the group is in it. `null` for every other chat.
+    /// The group whose chat this is: it decides about the title and the people. `null` for every other chat.
     pub group_id: Option<GroupId>,
     #[schema(minimum = 1)]
     pub participant_count: i64,
     pub my_role: ChatRole,
-    /// Whether messages can be sent and edited. A private chat closes when one of the two blocks the other.
+    pub visibility: ChatVisibility,
+    pub history: History,
+    /// What its members may do.
+    pub rights: Rights,
+    /// Whether the viewer can send messages and edit them. A private chat closes when one of the two blocks the other.
     pub writable: bool,
+    pub preferences: ChatPreferences,
     /// The `seq` up to which the viewer has read.
     #[schema(minimum = 0)]
     pub read_seq: i64,
@@ -46,6 +56,121 @@ pub struct Chat {
     /// Starts at 1 and grows by one with each edit; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
+}
+
+/// What a participant has chosen for themselves in a chat. Nobody else sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ChatPreferences {
+    pub archived: bool,
+    /// Pinned chats come first in the list.
+    pub pinned: bool,
+    pub muted_until: Option<Timestamp>,
+    pub notify: Notify,
+    /// What they call the chat; `null` in events.
+    #[schema(max_length = 120, example = "The lunch people")]
+    pub title: Option<String>,
+    /// What they have begun to write; `null` in events.
+    #[schema(max_length = 8000)]
+    pub draft: Option<String>,
+    pub drafted_at: Option<Timestamp>,
+}
+
+impl Default for ChatPreferences {
+    fn default() -> Self {
+        Self {
+            archived: false,
+            pinned: false,
+            muted_until: None,
+            notify: Notify::All,
+            title: None,
+            draft: None,
+            drafted_at: None,
+        }
+    }
+}
+
+/// What everybody in a chat sees of it alike: the payload of `chat.updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ChatFace {
+    pub id: ChatId,
+    #[serde(rename = "type")]
+    pub kind: ChatType,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub visibility: ChatVisibility,
+    pub history: History,
+    pub rights: Rights,
+    /// Whether nobody can write in it any more.
+    pub closed: bool,
+    #[schema(minimum = 0)]
+    pub participant_count: i64,
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+/// A public chat in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ChatEntry {
+    pub id: ChatId,
+    #[serde(rename = "type")]
+    pub kind: ChatType,
+    #[schema(example = "Lunch")]
+    pub title: Option<String>,
+    pub description: Option<String>,
+    #[schema(minimum = 0)]
+    pub participant_count: i64,
+    /// Whether the viewer is in it.
+    pub joined: bool,
+    pub created_at: Timestamp,
+}
+
+/// Somebody in a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Participant {
+    pub user: Card,
+    pub role: ChatRole,
+    pub joined_at: Timestamp,
+}
+
+/// What happened, in a message of type `system`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SystemNote {
+    pub action: SystemAction,
+    /// To whom it happened.
+    #[schema(max_items = 200)]
+    pub user_ids: Vec<UserId>,
+    /// The new title.
+    pub title: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemAction {
+    Added,
+    Joined,
+    Left,
+    Removed,
+    Retitled,
+    OwnerChanged,
+}
+
+impl SystemNote {
+    /// The plain text of the message. It names nobody: its sender and the ids say who it was, so that no name has to be
+    /// found and taken away when somebody is renamed or erased.
+    pub fn text(&self) -> String {
+        let people = |verb: &str| match self.user_ids.len() {
+            1 => format!("{verb} 1 person"),
+            many => format!("{verb} {many} people"),
+        };
+        match self.action {
+            SystemAction::Added => people("added"),
+            SystemAction::Joined => "joined".to_owned(),
+            SystemAction::Left => "left".to_owned(),
+            SystemAction::Removed => people("removed"),
+            SystemAction::Retitled => "changed the title".to_owned(),
+            SystemAction::OwnerChanged => "handed over the chat".to_owned(),
+        }
+    }
 }
 
 /// A message. It has the same shape when stored, answered, written to the journal and sent to sockets.
@@ -81,6 +206,10 @@ pub struct Message {
     /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+    /// Present in messages of type `system`, unless they are deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SystemNote, required = false)]
+    pub system: Option<Box<SystemNote>>,
 }
 
 impl Message {

@@ -9,6 +9,54 @@ pub const CHAT_CLOSED: Refusal =
     Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
 pub const CHAT_NOT_WANTED: Refusal =
     Refusal::new(Forbidden, "chat.not_wanted", "You cannot start a chat with this person, or add them to one");
+pub const CHAT_STALE: Refusal = Refusal::new(Stale, "chat.stale", "The chat has changed since you read it");
+pub const CHAT_FORBIDDEN: Refusal =
+    Refusal::new(Forbidden, "chat.forbidden", "Your role in this chat does not allow this");
+pub const CHAT_PRIVATE: Refusal =
+    Refusal::new(Conflict, "chat.private", "This is not done in the private chat of two people");
+pub const CHAT_OF_GROUP: Refusal =
+    Refusal::new(Conflict, "chat.of_group", "This is the chat of a group: change the group instead");
+pub const CHAT_OWNER: Refusal = Refusal::new(
+    Conflict,
+    "chat.owner",
+    "A chat keeps an owner: make somebody else the owner first, or delete the chat",
+);
+pub const CHAT_FULL: Refusal =
+    Refusal::new(Conflict, "chat.full", "The chat has as many people with this role as it can have");
+pub const CHAT_MEMBERSHIPS: Refusal =
+    Refusal::new(Conflict, "chat.memberships", "This person is in as many chats as one person can be");
+pub const CHAT_PINS: Refusal =
+    Refusal::new(Conflict, "chat.pins", "You have pinned as many chats as you can; unpin another first");
+pub const CHAT_NOTES: Refusal = Refusal::new(
+    Conflict,
+    "chat.notes",
+    "You have titles of your own and drafts in as many chats as you can; discard some first",
+);
+pub const PARTICIPANT_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.participant_unknown", "There is no such person in this chat");
+pub const INVITATION_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.invitation_unknown", "There is no such invitation, or it has been answered");
+pub const REQUEST_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.request_unknown", "This person has not asked to join, or it has been decided");
+pub const LINK_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.link_unknown", "There is no such link");
+pub const LINK_GONE: Refusal = Refusal::new(Gone, "chat.link_gone", "The link is used up, revoked or expired");
+pub const CHAT_INVITES: Refusal =
+    Refusal::new(Conflict, "chat.invites", "The chat has as many open invitations as it can have; withdraw some first");
+pub const CHAT_REQUESTS: Refusal =
+    Refusal::new(Conflict, "chat.requests", "Too many people have asked to join this chat; try again later");
+pub const CHAT_REQUESTS_OPEN: Refusal = Refusal::new(
+    Conflict,
+    "chat.requests_open",
+    "You have asked to join as many chats as you can at once; take a request back first",
+);
+pub const CHAT_REQUESTS_TODAY: Refusal =
+    Refusal::new(Conflict, "chat.requests_today", "You have asked too often within a day; try again tomorrow");
+pub const CHAT_INVITES_TODAY: Refusal =
+    Refusal::new(Conflict, "chat.invites_today", "You have invited too many people within a day; try again tomorrow");
+pub const CHAT_TOO_SOON: Refusal =
+    Refusal::new(Conflict, "chat.too_soon", "The chat has rejected you not long ago; try again later");
+pub const DELETION_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -35,6 +83,27 @@ pub const ALL: &[Refusal] = &[
     CHAT_LIMIT,
     CHAT_CLOSED,
     CHAT_NOT_WANTED,
+    CHAT_STALE,
+    CHAT_FORBIDDEN,
+    CHAT_PRIVATE,
+    CHAT_OF_GROUP,
+    CHAT_OWNER,
+    CHAT_FULL,
+    CHAT_MEMBERSHIPS,
+    CHAT_PINS,
+    CHAT_NOTES,
+    PARTICIPANT_UNKNOWN,
+    INVITATION_UNKNOWN,
+    REQUEST_UNKNOWN,
+    LINK_UNKNOWN,
+    LINK_GONE,
+    CHAT_INVITES,
+    CHAT_REQUESTS,
+    CHAT_REQUESTS_OPEN,
+    CHAT_REQUESTS_TODAY,
+    CHAT_INVITES_TODAY,
+    CHAT_TOO_SOON,
+    DELETION_UNKNOWN,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

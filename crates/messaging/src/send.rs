@@ -3,8 +3,9 @@
 use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
-    ChatRole, Message, MessageType, NewMessage, Status,
-    refusals::{CHAT_CLOSED, CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
+    ChatRole, Message, MessageType, NewMessage, Rights, Status,
+    policy::may_post,
+    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
 };
 
 /// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.
@@ -20,6 +21,8 @@ pub struct SendFacts {
     pub fingerprint: Fingerprint,
     /// Whether nobody can write in the chat any more.
     pub closed: bool,
+    /// What the chat allows its members.
+    pub rights: Rights,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
@@ -43,12 +46,15 @@ pub enum Verdict {
 /// The message to write. Times never decrease with `seq`: if this node's clock is behind that of the node that wrote
 /// the last message, both messages get the same time.
 pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Result<Verdict> {
-    let (_, sender) = facts.membership.ok_or(CHAT_UNKNOWN)?;
+    let (role, sender) = facts.membership.ok_or(CHAT_UNKNOWN)?;
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
     }
     if facts.closed {
         return Err(CHAT_CLOSED.into());
+    }
+    if !may_post(role, facts.rights) {
+        return Err(CHAT_FORBIDDEN.into());
     }
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
@@ -65,6 +71,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         deleted_at: None,
         version: 1,
         hidden: false,
+        system: None,
     })))
 }
 
@@ -74,6 +81,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::ChatType;
+
+    const OPEN: Rights = Rights::of(ChatType::Group);
 
     #[test]
     fn decide_table() {
@@ -84,7 +94,8 @@ mod tests {
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            decide(&ctx, chat, new, SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, last })
+            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, rights: OPEN, last };
+            decide(&ctx, chat, new, facts)
         };
         let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
         let refused = |r| matches!(r, Err(Error::Refused(refusal)) if refusal == CHAT_UNKNOWN);
@@ -97,12 +108,26 @@ mod tests {
         for (earlier, expected) in [(None, Err(CHAT_CLOSED)), (Some((id, [1; 16])), Ok(Verdict::Repeat(id)))] {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
             let last = Last { seq: 4, at: now };
-            let facts = SendFacts { membership: membership.clone(), earlier, fingerprint: [1; 16], closed: true, last };
+            let membership = membership.clone();
+            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, last };
             let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
                 Error::Refused(refusal) => refusal,
                 other => panic!("{other:?}"),
             });
             assert_eq!(decided, expected, "what was sent before the chat was closed is still found");
+        }
+        for (role, rights, refused) in [
+            (ChatRole::Member, OPEN, false),
+            (ChatRole::Member, Rights::NONE, true),
+            (ChatRole::Admin, Rights::NONE, false),
+            (ChatRole::Subscriber, OPEN, true),
+        ] {
+            let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
+            let membership = membership.clone().map(|(_, card)| (role, card));
+            let last = Last { seq: 4, at: now };
+            let facts = SendFacts { membership, earlier: None, fingerprint: [1; 16], closed: false, rights, last };
+            let decided = decide(&ctx, chat, new, facts);
+            assert_eq!(matches!(decided, Err(Error::Refused(CHAT_FORBIDDEN))), refused, "{role:?} {rights:?}");
         }
         for (last, time) in [(6, 7), (7, 7), (8, 8)] {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };

@@ -12,7 +12,6 @@ pub mod policy;
 pub mod port;
 pub mod refusals;
 pub mod scopes;
-pub mod search;
 
 pub use change::{Change, GROUP};
 pub use model::{

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::Domain;
+use super::{Domain, Reasons};
 use crate::{
     User,
-    lists::{List, MANY},
+    lists::{List, MANY, Scene},
     texts::{
         Then::{self, Gone, Kept},
         call,
@@ -18,14 +18,27 @@ pub const DOMAIN: Domain = Domain {
     texts: TEXTS,
     plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
     lists: LISTS,
+    not_sent: NOT_SENT,
     ..Domain::new("Messaging")
 };
 
 const THINGS: &[Thing] = &[
     Thing {
         name: "chat_id",
-        comes: Comes::Made(|stage| Box::pin(async move { stage.owner.private_chat(stage.friend).await })),
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let chat = stage.owner.group("Lunch", &[stage.friend]).await;
+                stage.owner.says(&chat, "among us").await;
+                chat
+            })
+        }),
     },
+    Thing { name: "invited_chat_id", comes: Comes::Never { unknown: "chat.invitation_unknown" } },
+    Thing { name: "chat_deletion_id", comes: Comes::Never { unknown: "chat.deletion_unknown" } },
+    Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
+    Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
+    Thing { name: "chat_requester_id", comes: Comes::Never { unknown: "chat.request_unknown" } },
+    Thing { name: "participant_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing {
         name: "message_id",
         comes: Comes::Made(|stage| {
@@ -38,19 +51,33 @@ const THINGS: &[Thing] = &[
     Thing { name: "emoji", comes: Comes::Made(|_| Box::pin(async { "👍".to_owned() })) },
 ];
 
+const OF_CHAT: Then = Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is");
+
+const OWN: Then = Then::Never("it is encrypted with the key of its author");
+
+const NOT_SENT: Reasons = &[
+    ("answerChatInvitation", "nobody has invited the caller"),
+    ("joinChatByCode", "only with a code"),
+    ("getChatByCode", "only with a code"),
+    ("getChatDeletion", "chats of a walk are small, and gone at once"),
+    ("revokeChatLink", "there is no link in a walk"),
+    ("decideChatRequest", "nobody has asked to join"),
+    ("addParticipants", "the example names nobody of the walk"),
+    ("transferChat", "the example names nobody of the walk"),
+];
+
 const TEXTS: &[(&str, Then)] = &[
-    (
-        "POST /api/chats /description",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
-    ),
-    (
-        "POST /api/chats /name",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
-    ),
-    (
-        "POST /api/chats /title",
-        Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is"),
-    ),
+    ("POST /api/chats /description", OF_CHAT),
+    ("POST /api/chats /name", OF_CHAT),
+    ("POST /api/chats /title", OF_CHAT),
+    ("PATCH /api/chats/{chat_id} /description", OF_CHAT),
+    ("PATCH /api/chats/{chat_id} /name", OF_CHAT),
+    ("PATCH /api/chats/{chat_id} /title", OF_CHAT),
+    ("PUT /api/chats/{chat_id} /description", OF_CHAT),
+    ("PUT /api/chats/{chat_id} /name", OF_CHAT),
+    ("PUT /api/chats/{chat_id} /title", OF_CHAT),
+    ("PUT /api/chats/{chat_id}/preferences /title", OWN),
+    ("PUT /api/chats/{chat_id}/draft /content", OWN),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
@@ -65,13 +92,86 @@ const LISTS: &[List] = &[
             format!(
                 "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
                      active_at, version)
-                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {soon}, 1 FROM {series};
+                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {soon}, 1 FROM {series} WHERE NOT EXISTS
+                     (SELECT 1 FROM chats c WHERE c.id = {of_n});
                  INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
                    SELECT {of_n}, {me}, 'owner', {now}, 0, 0 FROM {series};",
                 of_n = scene.id_of_n(),
                 me = scene.me(),
                 now = scene.at("0"),
                 soon = scene.at("s.n"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
+    List { path: "/api/chats/{chat_id}/requests", at_least: 1_000, rows: Some(|scene| guests(scene, "pending")) },
+    List {
+        path: "/api/chats/{chat_id}/invites",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chat_links (id, chat_id, code_hash, created_by, role, approval, uses, created_at, revoked_at)
+                   SELECT {id}, {chat}, {octets}, {me}, 'member', {no}, 0, {now}, {now} FROM {series};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                octets = scene.octets_of_n(),
+                me = scene.me(),
+                no = scene.no(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chat-invitations",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
+                     active_at, version)
+                   SELECT {of_n}, 'group', 'x', 1, 0, 0, 0, {now}, {now}, 1 FROM {series} WHERE NOT EXISTS
+                     (SELECT 1 FROM chats c WHERE c.id = {of_n});
+                 INSERT INTO chat_guests (chat_id, user_id, status, role, since)
+                   SELECT {of_n}, {me}, 'invited', 'member', {now} FROM {series};",
+                of_n = scene.id_of_n(),
+                me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chats/directory",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chats (id, type, title, participant_count, last_seq, revision, deleted_count, created_at,
+                     active_at, version, visibility)
+                   SELECT {id}, 'channel', 'x', 0, 0, 0, 0, {now}, {now}, 1, 'public' FROM {series};",
+                id = scene.new_id(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chats/{chat_id}/participants",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+                     created_at, version)
+                   SELECT {id}, 'crowd' || s.n, 'crowd' || s.n, 'x', 'crowd' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+                   FROM {series};
+                 INSERT INTO name_index (user_id, username, display_name, written)
+                   SELECT u.id, u.username, 'x', 'x' FROM users u WHERE u.username LIKE 'crowd%';
+                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+                   SELECT {chat}, u.id, 'member', {now}, 0, 0 FROM users u WHERE u.username LIKE 'crowd%';
+                 UPDATE chats SET participant_count = participant_count + {MANY} WHERE id = {chat};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                now = scene.at("0"),
                 series = scene.series(MANY),
             )
         }),
@@ -149,6 +249,22 @@ const LISTS: &[List] = &[
     },
 ];
 
+/// People with accounts of their own who stand to the chat like this.
+fn guests(scene: &Scene, status: &str) -> String {
+    format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+             created_at, version)
+           SELECT {id}, 'c{status}' || s.n, 'c{status}' || s.n, 'x', 'c{status}' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+           FROM {series};
+         INSERT INTO chat_guests (chat_id, user_id, status, role, since)
+           SELECT {chat}, u.id, '{status}', 'member', {now} FROM users u WHERE u.username LIKE 'c{status}%';",
+        id = scene.new_id(),
+        chat = scene.id_of("chat_id"),
+        now = scene.at("0"),
+        series = scene.series(1_000),
+    )
+}
+
 /// A group with a friend and a message that was edited, a private chat, and a group with nobody else.
 async fn plant(ada: &User, bob: &User) {
     let new = json!({"type": "group", "title": "Lunch", "participant_ids": [bob.id]});
@@ -162,4 +278,5 @@ async fn plant(ada: &User, bob: &User) {
     let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
     let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();
     ada.says(&alone, "zqalonesaid").await;
+    call(ada, "PATCH", &format!("/api/chats/{alone}"), json!({"description": "Zqaloneedited"}), "").await.expect(200);
 }

@@ -14,6 +14,15 @@ pub struct ChatState {
     before: i64,
     /// By `seq`, so that gaps and swaps are noticed.
     messages: BTreeMap<i64, Value>,
+    /// Messages of which events say only that they were edited: a client loads them.
+    edited: BTreeSet<i64>,
+}
+
+/// What an edit changes.
+fn forget_edit(message: &mut Value) {
+    for member in ["content", "edited_at", "version"] {
+        message.as_object_mut().unwrap().remove(member);
+    }
 }
 
 /// All chats of one user.
@@ -80,7 +89,8 @@ impl Replica {
             let mut state = ChatState::of(chat);
             state.messages = messages.iter().map(message).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
-            assert_eq!(state.last_seq(), chat["last_seq"]);
+            // Whoever came later may see none yet.
+            assert!(state.messages.is_empty() || state.last_seq() == chat["last_seq"]);
             chats.insert(text(&chat["id"]), state);
         }
         Self { me: user.id.clone(), chats, readers: BTreeMap::new(), left: BTreeSet::new() }
@@ -90,7 +100,11 @@ impl Replica {
     pub fn apply(&mut self, event: &Value) {
         self.change(event);
         let data = &event["data"];
-        let chat = if event["type"] == "chat.created" { &data["id"] } else { &data["chat_id"] };
+        let chat = if ["chat.created", "chat.updated"].contains(&event["type"].as_str().unwrap()) {
+            &data["id"]
+        } else {
+            &data["chat_id"]
+        };
         if let Some(chat) = chat.as_str() {
             self.tell_status(chat);
         }
@@ -107,6 +121,10 @@ impl Replica {
                 let unclear = chat.before > 0 || self.left.contains(&id);
                 self.readers.insert(id.clone(), Readers { people, unclear, ..Readers::default() });
                 self.chats.insert(id, chat);
+            }
+            "chat.updated" => {
+                let chat = self.chats.get_mut(data["id"].as_str().unwrap()).expect("an update of an unknown chat");
+                chat.title = data["title"].clone();
             }
             "message.sent" => {
                 let (seq, message) = message(data);
@@ -125,6 +143,15 @@ impl Replica {
                         reacted["mine"] = known.expect("a reaction that nobody told of")["mine"].clone();
                     }
                     chat.messages.insert(seq, message);
+                    chat.edited.remove(&seq);
+                }
+            }
+            "message.edited" => {
+                let chat = self.chat(&data["chat_id"]);
+                let seq = data["seq"].as_i64().unwrap();
+                if seq > chat.before {
+                    forget_edit(chat.messages.get_mut(&seq).expect("edited before it was sent"));
+                    chat.edited.insert(seq);
                 }
             }
             "message.deleted" => {
@@ -137,7 +164,15 @@ impl Replica {
                 message["content"] = Value::Null;
                 message["reactions"] = Value::Array(Vec::new());
                 message["deleted_at"] = data["deleted_at"].clone();
-                message.as_object_mut().unwrap().remove("version");
+                for member in ["version", "system"] {
+                    message.as_object_mut().unwrap().remove(member);
+                }
+                if chat.edited.contains(&data["seq"].as_i64().unwrap()) {
+                    forget_edit(message);
+                }
+            }
+            "participant.added" if data["participant"]["user"]["id"] != *self.me => {
+                self.readers.get_mut(data["chat_id"].as_str().unwrap()).unwrap().unclear = true;
             }
             "reaction.added" | "reaction.removed" => {
                 let me = data["user_id"] == *self.me;
@@ -195,6 +230,10 @@ impl Replica {
         for (id, chat) in &mut self.chats {
             chat.before = other.chats.get(id).map_or(0, |other| other.before);
             chat.messages.retain(|seq, _| *seq > chat.before);
+            chat.edited = other.chats.get(id).map(|other| other.edited.clone()).unwrap_or_default();
+            for seq in &chat.edited {
+                chat.messages.get_mut(seq).into_iter().for_each(forget_edit);
+            }
             if other.readers.get(id).is_none_or(|readers| readers.unclear) {
                 chat.messages.values_mut().for_each(|message| drop(message.as_object_mut().unwrap().remove("status")));
             } else {
@@ -212,7 +251,7 @@ impl Replica {
 impl ChatState {
     fn of(chat: &Value) -> Self {
         let read_seq = chat["read_seq"].as_i64().unwrap();
-        Self { title: chat["title"].clone(), read_seq, before: 0, messages: BTreeMap::new() }
+        Self { title: chat["title"].clone(), read_seq, before: 0, ..Self::default() }
     }
 
     fn last_seq(&self) -> i64 {
@@ -222,6 +261,10 @@ impl ChatState {
     /// Undeleted messages of others after the mark.
     fn unread(&self, me: &str) -> usize {
         let after = self.messages.range(self.read_seq + 1..);
-        after.filter(|(_, message)| message["sender"]["id"] != *me && message["deleted_at"].is_null()).count()
+        after
+            .filter(|(_, message)| {
+                message["sender"]["id"] != *me && message["deleted_at"].is_null() && message["type"] != "system"
+            })
+            .count()
     }
 }

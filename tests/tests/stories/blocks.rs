@@ -21,7 +21,7 @@ async fn blocking(world: World) {
     let block = ada.put(&format!("/api/users/{}/block", bob.id), json!({})).await.expect(200);
     assert_eq!((&block["user"]["id"], &block["hide_messages"]), (&json!(bob.id), &json!(false)));
     assert_eq!(phone.until("friend.removed").await["data"]["user_id"], json!(ada.id));
-    assert_eq!(phone.until("chat.updated").await["data"]["writable"], false);
+    assert_eq!(phone.until("chat.updated").await["data"]["closed"], true);
     for (person, other) in [(&ada, &bob), (&bob, &ada)] {
         person.post(&messages, json!({"content": "after"})).await.refused(403, "chat.closed");
         assert_eq!(person.chat(&chat).await["writable"], false);
@@ -53,7 +53,7 @@ async fn blocking(world: World) {
 
     ada.delete(&format!("/api/users/{}/block", bob.id)).await.expect(204);
     ada.delete(&format!("/api/users/{}/block", bob.id)).await.expect(204);
-    assert_eq!(phone.until("chat.updated").await["data"]["writable"], true);
+    assert_eq!(phone.until("chat.updated").await["data"]["closed"], false);
     bob.says(&chat, "again").await;
     bob.get(&format!("/api/users/{}", ada.id)).await.expect(200);
 }

@@ -7,6 +7,7 @@ mod admin;
 mod api_keys;
 mod blocks;
 mod bounds;
+mod chats;
 mod clock;
 mod command_line;
 mod contention;

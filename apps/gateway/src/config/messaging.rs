@@ -8,11 +8,15 @@ use super::settings::{Setting, setting, within};
 pub struct Messaging {
     /// How many chats one person can create.
     pub chats_per_person: u64,
+    /// In how many chats one person can be.
+    pub memberships: u64,
+    /// How many people can be in a group.
+    pub people_per_group: u64,
 }
 
 impl Default for Messaging {
     fn default() -> Self {
-        Self { chats_per_person: 5_000 }
+        Self { chats_per_person: 5_000, memberships: 10_000, people_per_group: 10_000 }
     }
 }
 
@@ -20,6 +24,8 @@ impl Messaging {
     /// What the store is told.
     pub fn apply_to(&self, options: &mut Options) {
         options.messaging.chats_per_person = i64::try_from(self.chats_per_person).unwrap_or(i64::MAX);
+        options.messaging.memberships = i64::try_from(self.memberships).unwrap_or(i64::MAX);
+        options.messaging.people_per_group = i64::try_from(self.people_per_group).unwrap_or(i64::MAX);
     }
 }
 
@@ -27,8 +33,16 @@ impl Messaging {
 pub const SETTINGS: &[Setting] = &[
     within(1, 1_000_000, setting("messaging", "chats_per_person", "CHATS_PER_PERSON", |c| &mut c.messaging.chats_per_person,
         "How many chats one person can create. Chats to which others add them do not count.")),
+    within(1, 1_000_000, setting("messaging", "memberships", "CHAT_MEMBERSHIPS", |c| &mut c.messaging.memberships,
+        "In how many chats one person can be. Nobody is added to more, and nobody joins more; chats that they create themselves always fit.")),
+    within(2, 1_000_000, setting("messaging", "people_per_group", "PEOPLE_PER_GROUP", |c| &mut c.messaging.people_per_group,
+        "How many people can be in a chat of type `group`. Channels have no limit, and groups (`/api/groups`) have one of their own.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[("messaging.chats_per_person", &["0", "1000001", "many"])];
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("messaging.chats_per_person", &["0", "1000001", "many"]),
+    ("messaging.memberships", &["0", "1000001", "many"]),
+    ("messaging.people_per_group", &["1", "1000001", "many"]),
+];

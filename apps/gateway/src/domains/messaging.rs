@@ -1,16 +1,19 @@
 //! Chats and messages.
 
 mod arrivals;
+mod chats;
 mod commands;
 mod events;
 mod examples;
 mod handlers;
+mod invitations;
+mod participants;
 mod routes;
 
 /// The refusal of a message that is not there, for other domains.
 pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
 use clowder_messaging::{refusals, scopes};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Domain, Form, Rule};
 use crate::docs::patterns::{line, name, prose};
@@ -33,9 +36,34 @@ const FORMS: &[Form] = &[
     ("NewMessage", "content", prose),
     ("NewMessage", "client_id", line),
     ("MessagePatch", "content", prose),
+    ("ChatPatch", "title", name),
+    ("ChatPatch", "description", name),
+    ("ChatPreferencesPatch", "title", name),
+    ("NewChatDraft", "content", prose),
 ];
 
-const RULES: &[Rule] = &[("NewChat", |schema| {
+const RULES: &[Rule] = &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite)];
+
+fn new_invite(schema: &mut Value) {
+    schema["anyOf"] = json!([
+        {
+            "title": "People", "type": "object", "required": ["user_ids"],
+            "properties": { "approval": { "type": "null" }, "max_uses": { "type": "null" }, "expires_at": { "type": "null" } }
+        },
+        { "title": "A link", "type": "object", "properties": { "user_ids": false } }
+    ]);
+}
+
+fn by_name(schema: &mut Value) {
+    schema["properties"]["name"] = schema["properties"]["title"].clone();
+    schema["properties"]["name"]["description"] = json!("Another name for `title`; only one of the two can be given.");
+    schema["anyOf"] = json!([
+        { "title": "By `title`", "type": "object", "properties": { "name": { "type": "null" } } },
+        { "title": "By `name`", "type": "object", "properties": { "title": { "type": "null" } } }
+    ]);
+}
+
+fn new_chat(schema: &mut Value) {
     schema["properties"]["name"] = schema["properties"]["title"].clone();
     schema["properties"]["name"]["description"] = json!("Another name for `title`.");
     schema["required"] = json!(["type"]);
@@ -44,23 +72,23 @@ const RULES: &[Rule] = &[("NewChat", |schema| {
             "title": "A private chat", "type": "object", "required": ["type", "participant_ids"],
             "properties": {
                 "type": { "type": "string", "enum": ["private"] }, "title": { "type": "null" }, "name": { "type": "null" },
-                "description": { "type": "null" },
+                "description": { "type": "null" }, "visibility": { "type": "null" }, "history": { "type": "null" },
                 "participant_ids": {
                     "type": "array", "items": { "type": "string", "format": "uuid" }, "minItems": 1, "maxItems": 1
                 }
             }
         },
         {
-            "title": "A group", "type": "object", "required": ["type", "title"],
+            "title": "A group or a channel", "type": "object", "required": ["type", "title"],
             "properties": {
-                "type": { "type": "string", "enum": ["group"] }, "title": { "type": "string" }, "name": { "type": "null" }
+                "type": { "type": "string", "enum": ["group", "channel"] }, "title": { "type": "string" }, "name": { "type": "null" }
             }
         },
         {
-            "title": "A group by `name`", "type": "object", "required": ["type", "name"],
+            "title": "A group or a channel by `name`", "type": "object", "required": ["type", "name"],
             "properties": {
-                "type": { "type": "string", "enum": ["group"] }, "name": { "type": "string" }, "title": { "type": "null" }
+                "type": { "type": "string", "enum": ["group", "channel"] }, "name": { "type": "string" }, "title": { "type": "null" }
             }
         }
     ]);
-})];
+}

@@ -34,6 +34,9 @@ macro_rules! for_domains {
     ($each:ident) => {
         $each! {
             messaging: clowder_messaging::Messaging,
+            chats: clowder_messaging::Chats,
+            participants: clowder_messaging::Participants,
+            invitations: clowder_messaging::Invitations,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

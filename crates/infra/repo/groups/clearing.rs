@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use clowder_core::{
     ChatId, Ctx, Id, NewJob, Result, Topic, UserId, Word,
+    deletion::progress,
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_social::groups::{
@@ -19,7 +20,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         jobs, journal,
-        messaging::membership,
+        messaging::membership::{self, Told as InChat},
         upkeep::forget,
     },
     told::{Told, tell},
@@ -113,9 +114,7 @@ pub fn deletion(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<Delet
         return Ok(Deletion { group_id: group, status: DeletionStatus::Done, progress: 1.0 });
     }
     let left = groups::table.find(group).select(groups::member_count).first::<i64>(conn).optional()?.unwrap_or(0);
-    // The messages come last.
-    let progress = (members - left) as f64 / (members + 1) as f64;
-    Ok(Deletion { group_id: group, status: DeletionStatus::Running, progress: progress.clamp(0.0, 1.0) })
+    Ok(Deletion { group_id: group, status: DeletionStatus::Running, progress: progress(members, left) })
 }
 
 /// Forgets deletions that ended long ago.
@@ -168,6 +167,6 @@ pub fn take_out(tx: &mut Tx<'_>, group: GroupId, chat: ChatId, members: &[UserId
     diesel::update(groups::table.find(group)).set(counted).execute(tx.conn)?;
     let gone = members.iter().map(|user| Told::Group(Change::Deleted(*user, Deleted { group_id: group })));
     let mut told: Vec<_> = gone.collect();
-    told.extend(membership::remove(tx, chat, members, None)?.into_iter().map(Told::Chat));
+    told.extend(membership::remove(tx, chat, members, None, InChat::Participant)?.into_iter().map(Told::Chat));
     Ok(told)
 }

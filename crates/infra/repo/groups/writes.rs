@@ -1,13 +1,12 @@
 //! Creating, editing, deleting and transferring groups, and what all writes of groups begin with.
 
-use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word};
+use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word, words::words};
 use clowder_social::groups::{
     Change, Deletion, Gone, Group, GroupId, GroupPatch, GroupVisibility, NewGroup, Role, Standing,
     change::{Added, Audience, Face, SHOW_THE_GROUP},
     model::{DeletionStatus, Optional},
     policy::{self, OPEN_FOR, Place, Room, fits, may_see},
     refusals::{GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
-    search::words,
 };
 use diesel::{
     dsl::{count_star, exists},
@@ -135,12 +134,12 @@ pub fn enter(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, role: Rol
     let counted = groups::member_count.eq(groups::member_count + 1);
     let members: i64 =
         diesel::update(groups::table.find(group)).set(counted).returning(groups::member_count).get_result(tx.conn)?;
-    let chat = membership::add(tx, ctx, row.chat_id, user, in_chat(role))?;
+    let chat = membership::add(tx, ctx, row.chat_id, &[user], in_chat(role))?;
     let user = Cards::of(tx.conn, None, [user])?.card(user)?;
     let added =
         |audience| Change::MemberAdded(audience, Added { group_id: group, user: user.clone(), role, since: ctx.now });
     let mut told = about_member(tx.conn, group, members, user.id, added)?;
-    told.push(Told::Chat(chat));
+    told.extend(chat.into_iter().map(Told::Chat));
     Ok(told)
 }
 
@@ -155,7 +154,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     }
     let (id, chat) = (GroupId::new(ctx.now), ChatId::new(ctx.now));
     let name = new.name.into_string();
-    membership::create(tx, ctx, chat, &name)?;
+    membership::create(tx, ctx, chat, id, &name)?;
     diesel::insert_into(groups::table)
         .values((
             groups::id.eq(id),
@@ -251,7 +250,7 @@ fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Op
         membership::rename(tx, after.chat_id, &after.name)?;
     }
     let updated = Change::Updated(Box::new(after.face()?));
-    journal::rewrite(tx, SHOW_THE_GROUP, &updated)?;
+    journal::supersede(tx, SHOW_THE_GROUP, &updated)?;
     Ok(Some((after, updated)))
 }
 
@@ -304,7 +303,7 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
     let told = clearing::take_out(tx, group, row.chat_id, &[owner])?;
     // Whoever is still to be taken out may read them again, so they keep their form.
     let face = Face { name: String::new(), description: None, rules: None, ..row.face()? };
-    journal::rewrite(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
+    journal::supersede(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
     Ok(told)
 }
 

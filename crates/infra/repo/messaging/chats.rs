@@ -4,8 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatRole, ChatType, Message,
+    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, Rights,
     chats::Pair,
+    policy::{Action, may},
     read::{LowestReadMarks, are_shown},
     receipts::{StatusFacts, status},
     refusals::CHAT_UNKNOWN,
@@ -18,12 +19,12 @@ use diesel::{
 
 use super::{
     super::{
+        among::AmongIds,
         batch, blocks,
         cards::Cards,
         dialect::{Backend, Conn},
         domains::Followed,
         fragment::Fragment,
-        groups,
     },
     Caches, messages as read,
     reacted::AllReacted,
@@ -31,15 +32,21 @@ use super::{
 };
 use crate::domains::{
     accounts::users,
-    messaging::{ChatState, ChatSummary, LowestReadMarksRow, MessageRow, chats, messages, participants},
+    messaging::{
+        ChatState, ChatSummary, ChoiceRow, FaceRow, LowestReadMarksRow, MessageRow, chats, messages, participants,
+    },
 };
 
 /// Whether a chat has undeleted messages of others after the read mark.
 const UNREAD: Fragment<Bool> = Fragment::new(
     "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
      FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
+     AND m.sender_id <> participants.user_id) + (SELECT count(*) FROM messages m WHERE m.chat_id = chats.id \
+     AND m.type = 'system' AND m.seq > participants.read_seq AND m.deleted_at IS NULL \
      AND m.sender_id <> participants.user_id))",
 );
+/// As constant text, so that the databases use the index of these messages.
+const IS_SYSTEM: Fragment<Bool> = Fragment::new("messages.type = 'system'");
 
 /// The members of a chat that change with messages and read marks.
 #[derive(Queryable, Selectable)]
@@ -50,6 +57,7 @@ struct ChatRow {
     last_seq: i64,
     revision: i64,
     deleted_count: i64,
+    system_count: i64,
     active_at: Timestamp,
     version: i64,
     closed: bool,
@@ -64,20 +72,27 @@ impl ChatRow {
 /// The members that change only by edits.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = chats)]
-struct FaceRow {
+struct ConstantRow {
     id: ChatId,
     kind: String,
     title: Option<String>,
     description: Option<String>,
     pair: Option<Vec<u8>>,
     created_at: Timestamp,
+    visibility: String,
+    history: String,
+    rights: i64,
+    group_id: Option<GroupId>,
 }
 
-impl FaceRow {
-    fn summary(self, group_id: Option<GroupId>, last: Option<MessageRow>) -> Result<ChatSummary> {
+impl ConstantRow {
+    fn summary(self, last: Option<MessageRow>) -> Result<ChatSummary> {
         Ok(ChatSummary {
-            group_id,
+            group_id: self.group_id,
             kind: ChatType::parse_word(&self.kind)?,
+            visibility: ChatVisibility::parse_word(&self.visibility)?,
+            history: History::parse_word(&self.history)?,
+            rights: Rights::from_bits(self.rights),
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
@@ -93,6 +108,9 @@ struct MembershipRow {
     role: String,
     read_seq: i64,
     own_after_read: i64,
+    visible_from: i64,
+    #[diesel(embed)]
+    choice: ChoiceRow,
 }
 
 /// A chat, the viewer's membership in it, its lowest read marks, and whether the viewer hides read marks.
@@ -101,23 +119,26 @@ type Joined = (ChatRow, MembershipRow, LowestReadMarksRow, bool);
 /// The chats of a viewer.
 macro_rules! joined {
     ($viewer:expr) => {
-        participants::table.inner_join(chats::table).filter(participants::user_id.eq($viewer)).select((
-            ChatRow::as_select(),
-            MembershipRow::as_select(),
-            LowestReadMarksRow::as_select(),
-            DISCREET,
-        ))
+        participants::table
+            .inner_join(chats::table)
+            .filter(participants::user_id.eq($viewer).and(chats::deleted_at.is_null()))
+            .select((ChatRow::as_select(), MembershipRow::as_select(), LowestReadMarksRow::as_select(), DISCREET))
     };
 }
 
-pub fn list(
-    conn: &mut Conn,
-    caches: Option<&Caches>,
-    viewer: UserId,
-    filter: &ChatFilter,
-    page: &PageRequest,
-) -> Result<Page<Chat>> {
-    let mut query = joined!(viewer).order((chats::active_at.desc(), chats::id.desc())).limit(page.fetch()).into_boxed();
+/// What a list of chats is asked for, and by whom.
+pub struct Asked<'a> {
+    pub viewer: UserId,
+    pub now: Timestamp,
+    pub filter: &'a ChatFilter,
+    /// With a search, the chats that it finds.
+    pub found: Option<&'a [ChatId]>,
+}
+
+pub fn list(conn: &mut Conn, caches: Option<&Caches>, asked: &Asked<'_>, page: &PageRequest) -> Result<Page<Chat>> {
+    let Asked { viewer, now, filter, found } = *asked;
+    let order = (participants::pinned.desc(), chats::active_at.desc(), chats::id.desc());
+    let mut query = joined!(viewer).order(order).limit(page.fetch()).into_boxed();
     if let Some(kind) = filter.kind {
         query = query.filter(chats::kind.eq(kind.as_str()));
     }
@@ -126,13 +147,87 @@ pub fn list(
         Some(false) => query = query.filter(not(UNREAD)),
         None => {}
     }
-    if let Some((at, id)) = page.moment()? {
-        let id: ChatId = id;
-        query = query.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
+    if let Some(archived) = filter.archived {
+        query = query.filter(participants::archived.eq(archived));
+    }
+    match filter.muted {
+        Some(true) => query = query.filter(participants::muted_until.gt(now)),
+        Some(false) => {
+            query = query.filter(participants::muted_until.is_null().or(participants::muted_until.le(now)));
+        }
+        None => {}
+    }
+    if let Some(found) = found {
+        query = query.filter(chats::id.eq_any(found));
+    }
+    if let Some((pinned, (at, id))) = place(page)? {
+        let later = chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id)));
+        query = if pinned {
+            query.filter(not(participants::pinned).or(later))
+        } else {
+            query.filter(not(participants::pinned).and(later))
+        };
     }
     let rows: Vec<Joined> = query.load(conn)?;
     let views = views(conn, caches, viewer, rows)?;
-    Page::fill(views, page, |chat| Page::<()>::place(chat.active_at, chat.id))
+    let written = |chat: &Chat| {
+        let place = Page::<()>::place(chat.active_at, chat.id);
+        format!("{}{place}", if chat.preferences.pinned { PINNED } else { OTHERS })
+    };
+    Page::fill(views, page, written)
+}
+
+/// How a cursor among the pinned chats begins.
+const PINNED: &str = "p";
+/// And one among the others.
+const OTHERS: &str = "o";
+
+fn place(page: &PageRequest) -> Result<Option<(bool, (Timestamp, ChatId))>> {
+    let Some(cursor) = page.cursor.as_deref() else { return Ok(None) };
+    let (pinned, rest) = match (cursor.strip_prefix(PINNED), cursor.strip_prefix(OTHERS)) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => return Err(PageRequest::wrong()),
+    };
+    let rest = PageRequest { limit: page.limit, cursor: Some(rest.to_owned()) };
+    Ok(rest.moment()?.map(|moment| (pinned, moment)))
+}
+
+/// A chat as everybody in it sees it, unless it is being deleted.
+pub fn face(conn: &mut Conn, chat: ChatId) -> Result<Option<FaceRow>> {
+    let one = chats::table.find(chat).filter(chats::deleted_at.is_null());
+    Ok(one.select(FaceRow::as_select()).first(conn).optional()?)
+}
+
+/// A chat as somebody sees it who has just come into it, with this role. Texts that are deleted later must not stay in the
+/// journal for its sake, so it has no last message.
+pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
+    let (row, constant): (ChatRow, ConstantRow) =
+        chats::table.find(chat).select((ChatRow::as_select(), ConstantRow::as_select())).first(conn)?;
+    let summary = constant.summary(None)?;
+    let seat = summary.seat(role);
+    Ok(Chat {
+        id: row.id,
+        kind: summary.kind,
+        title: summary.title,
+        description: summary.description,
+        peer: None,
+        participant_count: row.participant_count,
+        my_role: role,
+        visibility: summary.visibility,
+        history: summary.history,
+        rights: summary.rights,
+        group_id: summary.group_id,
+        writable: !row.closed && may(seat, Action::Post),
+        preferences: ChatPreferences::default(),
+        read_seq: row.last_seq,
+        unread_count: 0,
+        last_seq: row.last_seq,
+        last_message: None,
+        created_at: summary.created_at,
+        active_at: row.active_at,
+        version: row.version,
+    })
 }
 
 pub fn one(conn: &mut Conn, caches: Option<&Caches>, viewer: UserId, chat: ChatId) -> Result<Chat> {
@@ -176,6 +271,7 @@ fn views(
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
     let summaries = summaries(conn, caches, &rows)?;
     let deleted = deleted_unread(conn, viewer, &rows)?;
+    let system = system_unread(conn, viewer, &rows)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let hidden = read::hidden(conn, viewer, senders.clone())?;
@@ -193,7 +289,10 @@ fn views(
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
     let view = move |((chat, membership, lowest_marks, discreet), summary): (Joined, Arc<ChatSummary>)| {
-        let gone = deleted.get(&chat.id).copied().unwrap_or(0);
+        let silent: i64 = [&deleted, &system].iter().filter_map(|counts| counts.get(&chat.id)).sum();
+        let my_role = ChatRole::parse_word(&membership.role)?;
+        let seat = summary.seat(my_role);
+        let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);
         let said = |last: &MessageRow| -> Result<Message> {
             let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
             let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
@@ -209,13 +308,17 @@ fn views(
             group_id: summary.group_id,
             peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,
-            my_role: ChatRole::parse_word(&membership.role)?,
-            writable: !chat.closed,
+            my_role,
+            visibility: summary.visibility,
+            history: summary.history,
+            rights: summary.rights,
+            writable: !chat.closed && may(seat, Action::Post),
+            preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,
             // Messages may be sent and deleted between the queries.
-            unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - gone).max(0),
+            unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - silent).max(0),
             last_seq: chat.last_seq,
-            last_message: summary.last.as_ref().map(said).transpose()?,
+            last_message: last.map(said).transpose()?,
             created_at: summary.created_at,
             active_at: chat.active_at,
             version: chat.version,
@@ -238,19 +341,15 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
     if unknown.is_empty() {
         return Ok(found);
     }
-    let heads: Vec<FaceRow> =
-        chats::table.filter(chats::id.eq_any(unknown.keys())).select(FaceRow::as_select()).load(conn)?;
+    let heads: Vec<ConstantRow> =
+        chats::table.filter(chats::id.among(unknown.keys())).select(ConstantRow::as_select()).load(conn)?;
     let said = unknown.iter().filter(|(_, state)| state.last_seq > 0);
     let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
     let last = if places.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &places)? };
     let mut last: HashMap<_, _> = last.into_iter().map(|row| (row.chat_id, row)).collect();
-    // A chat is made with its group, and stays its chat.
-    let kind = ChatType::Group.as_str();
-    let of_groups: Vec<ChatId> = heads.iter().filter(|head| head.kind == kind).map(|head| head.id).collect();
-    let groups = if of_groups.is_empty() { HashMap::new() } else { groups::of_chats(conn, &of_groups)? };
     for head in heads {
         let chat = head.id;
-        let summary = Arc::new(head.summary(groups.get(&chat).copied(), last.remove(&chat))?);
+        let summary = Arc::new(head.summary(last.remove(&chat))?);
         if let (Some(summaries), Some(state)) = (summaries, unknown.get(&chat)) {
             summaries.keep(chat, *state, Arc::clone(&summary));
         }
@@ -274,7 +373,30 @@ fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<Ha
         .and(messages::deleted_at.is_not_null());
     let rows: Vec<(ChatId, i64)> = participants::table
         .inner_join(messages::table.on(unread))
-        .filter(participants::user_id.eq(viewer).and(participants::chat_id.eq_any(ids)))
+        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
+        .group_by(participants::chat_id)
+        .select((participants::chat_id, count_star()))
+        .load(conn)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// How many messages of others after the read mark the system wrote, deleted ones excepted: they do not count either.
+fn system_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
+    let maybe =
+        rows.iter().filter(|(chat, membership, ..)| chat.system_count > 0 && chat.last_seq > membership.read_seq);
+    let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let unread = messages::chat_id
+        .eq(participants::chat_id)
+        .and(messages::seq.gt(participants::read_seq))
+        .and(messages::sender_id.ne(participants::user_id))
+        .and(messages::deleted_at.is_null());
+    let rows: Vec<(ChatId, i64)> = participants::table
+        .inner_join(messages::table.on(unread))
+        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
+        .filter(IS_SYSTEM)
         .group_by(participants::chat_id)
         .select((participants::chat_id, count_star()))
         .load(conn)?;

@@ -1,6 +1,6 @@
 //! Closing the private chat of two people, and opening it again. What was written stays.
 
-use clowder_core::{ChatId, Result, UserId};
+use clowder_core::{ChatId, Error, Result, UserId};
 use clowder_messaging::{Change, chats::Pair};
 use diesel::prelude::*;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domains::messaging::chats as table;
 
-/// Closes or opens the private chat of the two, if they have one, and returns what each of them is told. Both people are
+/// Closes or opens the private chat of the two, if they have one, and returns what they are told. Both people are
 /// locked: so nobody creates the chat meanwhile.
 pub fn set_closed(tx: &mut Tx<'_>, people: [UserId; 2], closed: bool) -> Result<Vec<Change>> {
     let Some(chat) = of(tx.conn, Pair::of(people[0], people[1]))? else { return Ok(Vec::new()) };
@@ -25,15 +25,8 @@ pub fn set_closed(tx: &mut Tx<'_>, people: [UserId; 2], closed: bool) -> Result<
     if changed == 0 {
         return Ok(Vec::new());
     }
-    people
-        .into_iter()
-        .map(|user| {
-            let mut chat = chats::one(tx.conn, None, user, chat)?;
-            // A text that is deleted later must not stay in the journal for its sake.
-            chat.last_message = None;
-            Ok(Change::ChatUpdated(user, Box::new(chat)))
-        })
-        .collect()
+    let face = chats::face(tx.conn, chat)?.ok_or_else(|| Error::internal("a chat that is gone while it is locked"))?;
+    Ok(vec![Change::ChatUpdated(Box::new(face.face()?))])
 }
 
 fn of(conn: &mut Conn, pair: Pair) -> Result<Option<ChatId>> {

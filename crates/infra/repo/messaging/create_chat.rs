@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use clowder_core::{Card, Ctx, Made, Result, UserId, Word};
 use clowder_messaging::{
-    Change, Chat, ChatRole, ChatType, NewChat,
+    Change, Chat, ChatPreferences, ChatRole, ChatType, NewChat,
     chats::{ChatCreation, CreateFacts, Pair, decide},
+    policy::may_post,
     read::{LowestReadMarks, are_shown},
 };
 use diesel::prelude::*;
@@ -18,7 +19,7 @@ use super::{
         journal,
         people::{self, Viewer},
     },
-    chats, wanted,
+    chats, titles, wanted,
 };
 use crate::domains::{
     accounts::{CardRow, users},
@@ -98,12 +99,18 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
             table::active_at.eq(creation.at),
             table::version.eq(1),
             table::closed.eq(false),
+            table::visibility.eq(creation.visibility.as_str()),
+            table::history.eq(creation.history.as_str()),
+            table::rights.eq(creation.rights.to_bits()),
             lowest_marks(creation),
         ))
         .on_conflict_do_nothing()
         .execute(conn)?;
     if made == 0 {
         return Ok(false);
+    }
+    if let Some(title) = &creation.title {
+        titles::index(conn, creation.id, title)?;
     }
     let rows: Vec<_> = creation
         .participants
@@ -144,6 +151,7 @@ fn lowest_marks(creation: &ChatCreation) -> LowestReadMarksRow {
 fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) -> Chat {
     let peer = creation.pair.and_then(|_| creation.participants.iter().find(|(user, _)| *user != viewer));
     let my_role = creation.participants.iter().find(|(user, _)| *user == viewer).map(|(_, role)| *role);
+    let my_role = my_role.unwrap_or(ChatRole::Member);
     Chat {
         id: creation.id,
         kind: creation.kind,
@@ -151,9 +159,13 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         description: creation.description.clone(),
         peer: peer.and_then(|(user, _)| cards.get(user)).cloned(),
         participant_count: creation.participants.len() as i64,
-        my_role: my_role.unwrap_or(ChatRole::Member),
+        my_role,
+        visibility: creation.visibility,
+        history: creation.history,
+        rights: creation.rights,
         group_id: None,
-        writable: true,
+        writable: may_post(my_role, creation.rights),
+        preferences: ChatPreferences::default(),
         read_seq: 0,
         unread_count: 0,
         last_seq: 0,

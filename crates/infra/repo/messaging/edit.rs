@@ -2,17 +2,23 @@
 
 use clowder_core::{ChatId, Ctx, Error, MessageId, Result, UserId, Versions};
 use clowder_messaging::{
-    Change, ChatRole, Deleted, Message, MessagePatch,
-    change::SHOW_THE_MESSAGE,
+    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, Rights,
+    change::{Edited, SHOW_THE_MESSAGE},
     edit::{EditFacts, decide, decide_delete, without_text},
+    policy::Seat,
 };
-use diesel::{dsl::exists, prelude::*};
+use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 
 use super::{
-    super::{db::Tx, dialect, journal},
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        fragment::Fragment,
+        journal,
+    },
     messages, reacted,
 };
-use crate::domains::messaging::{chats, message_edits, messages as table};
+use crate::domains::messaging::{chats, message_edits, messages as table, participants};
 
 pub fn edit(
     tx: &mut Tx<'_>,
@@ -40,8 +46,20 @@ pub fn edit(
         ))
         .execute(tx.conn)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
-    journal::append(tx, ctx, &Change::MessageUpdated(Box::new(after.clone().for_everybody())))?;
+    let told = told(tx.conn, &after)?;
+    journal::append(tx, ctx, &told)?;
     Ok(after)
+}
+
+/// What the chat is told: nothing of the text, if somebody in it may not see the message.
+fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
+    let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
+    let later = later.filter(participants::visible_from.ge(message.seq));
+    if !diesel::select(exists(later)).get_result::<bool>(conn)? {
+        return Ok(Change::MessageUpdated(Box::new(message.clone().for_everybody())));
+    }
+    let Message { id, chat_id, seq, version, .. } = *message;
+    Ok(Change::MessageEdited(Edited { chat_id, message_id: id, seq, version }))
 }
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Versions>) -> Result<Deleted> {
@@ -49,10 +67,16 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
     delete_held(tx, ctx, before, facts, version)
 }
 
+/// The condition of the index of those who came later, as constant text, so that the databases use it.
+const CAME_LATER: Fragment<Bool> = Fragment::new("(participants.visible_from > 0)");
+
+/// The place of an author who may be anywhere by now.
+const AUTHOR: Seat = Seat { kind: ChatType::Group, role: ChatRole::Member, rights: Rights::NONE, of_group: false };
+
 /// Deletes a message for its author, also in a chat that they have left.
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Deleted> {
     let (before, mut facts) = locked(tx, ctx, id)?;
-    facts.role.get_or_insert(ChatRole::Member);
+    facts.seat.get_or_insert(AUTHOR);
     delete_held(tx, ctx, before, facts, None)
 }
 
@@ -95,6 +119,7 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Dele
         .set((
             table::reaction_kinds.eq(kinds),
             table::content.eq(None::<String>),
+            table::data.eq(None::<String>),
             table::deleted_at.eq(ctx.now),
             table::deleted_by.eq(deleted.deleted_by),
             table::version.eq(after.version),

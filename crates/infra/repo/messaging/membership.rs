@@ -1,13 +1,13 @@
-//! Who is in the chat of a group: another domain decides, and this carries it out within the same transaction. Nothing
-//! here decides; what it answers are the changes that the caller appends last.
+//! Who is in a chat: others decide, for the chat of a group another domain, and this carries it out within the same
+//! transaction. Nothing here decides; what it answers are the changes that the caller appends last.
 
-use clowder_core::{ChatId, Ctx, Error, Id, Result, Topic, UserId, Word};
+use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
-    CHAT, ChatType,
+    CHAT, ChatType, History,
     change::{ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
-pub use clowder_messaging::{Change as ChatChange, ChatRole};
+pub use clowder_messaging::{Change as ChatChange, ChatRole, change::Told};
 use diesel::{dsl::exists, prelude::*};
 use uuid::Uuid;
 
@@ -19,17 +19,18 @@ use super::{
     },
     chats,
     privacy::deserted,
-    read, receipts,
+    read, receipts, titles,
 };
 use crate::domains::messaging::{
-    LowestReadMarksRow, chats as table, former_participants as former, messages, participants,
+    LowestReadMarksRow, chat_guests as guests, chat_notes as notes, chats as table, former_participants as former,
+    messages, participants,
 };
 
 /// How many changes of a chat are emptied in one piece.
 const ROWS: i64 = 200;
 
-/// Creates an empty chat. It counts for nobody.
-pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, title: &str) -> Result<()> {
+/// Creates the empty chat of a group. It counts for nobody.
+pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, group: GroupId, title: &str) -> Result<()> {
     diesel::insert_into(table::table)
         .values((
             table::id.eq(chat),
@@ -44,34 +45,46 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, title: &str) -> Result<(
             table::active_at.eq(ctx.now),
             table::version.eq(1),
             table::closed.eq(false),
+            table::group_id.eq(group),
             LowestReadMarksRow::from(LowestReadMarks::of(&[])),
         ))
         .execute(tx.conn)?;
-    Ok(())
+    titles::index(tx.conn, chat, title)
 }
 
-/// Adds somebody who is not in it. What was said before counts as read.
-pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<ChatChange> {
+/// Adds people who are not in it. What was said before counts as read; whether they see it, the chat says.
+pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: ChatRole) -> Result<Vec<ChatChange>> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    let last_seq: i64 = table::table.find(chat).select(table::last_seq).first(tx.conn)?;
-    diesel::insert_into(participants::table)
-        .values((
-            participants::chat_id.eq(chat),
-            participants::user_id.eq(user),
-            participants::role.eq(role.as_str()),
-            participants::joined_at.eq(ctx.now),
-            participants::read_seq.eq(last_seq),
-            participants::own_after_read.eq(0),
-            participants::delivered_seq.eq(last_seq),
-            participants::shown_read_seq.eq(last_seq),
-        ))
+    let (last_seq, history): (i64, String) =
+        table::table.find(chat).select((table::last_seq, table::history)).first(tx.conn)?;
+    let visible_from = match History::parse_word(&history)? {
+        History::All => 0,
+        History::SinceJoin => last_seq,
+    };
+    let rows: Vec<_> = users
+        .iter()
+        .map(|user| {
+            (
+                participants::chat_id.eq(chat),
+                participants::user_id.eq(user),
+                participants::role.eq(role.as_str()),
+                participants::joined_at.eq(ctx.now),
+                participants::read_seq.eq(last_seq),
+                participants::own_after_read.eq(0),
+                participants::visible_from.eq(visible_from),
+                participants::delivered_seq.eq(last_seq),
+                participants::shown_read_seq.eq(last_seq),
+            )
+        })
+        .collect();
+    diesel::insert_into(participants::table).values(&rows).execute(tx.conn)?;
+    diesel::delete(former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users))))
         .execute(tx.conn)?;
-    diesel::delete(former::table.find((user, chat))).execute(tx.conn)?;
-    count(tx.conn, chat, 1)?;
-    let mut seen = chats::one(tx.conn, None, user, chat)?;
-    // A text that is deleted later must not stay in the journal for its sake.
-    seen.last_message = None;
-    Ok(ChatChange::ChatCreated(user, Box::new(seen)))
+    let waiting = guests::chat_id.eq(chat).and(guests::user_id.eq_any(users));
+    diesel::delete(guests::table.filter(waiting)).execute(tx.conn)?;
+    count(tx.conn, chat, users.len() as i64)?;
+    let seen = chats::fresh(tx.conn, chat, role)?;
+    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen.clone()))).collect())
 }
 
 pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<()> {
@@ -85,11 +98,18 @@ pub fn rename(tx: &mut Tx<'_>, chat: ChatId, title: &str) -> Result<()> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let renamed = (table::title.eq(title), table::version.eq(table::version + 1));
     diesel::update(table::table.find(chat)).set(renamed).execute(tx.conn)?;
-    Ok(())
+    titles::unindex(tx, chat)?;
+    titles::index(tx.conn, chat, title)
 }
 
-/// Removes people; `by` is nobody when the chat is being deleted.
-pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId>) -> Result<Vec<ChatChange>> {
+/// Removes people; `by` is nobody when the chat is being deleted. They keep nothing of their own about it.
+pub fn remove(
+    tx: &mut Tx<'_>,
+    chat: ChatId,
+    users: &[UserId],
+    by: Option<UserId>,
+    told: Told,
+) -> Result<Vec<ChatChange>> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let some = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
     let gone = diesel::delete(some).execute(tx.conn)?;
@@ -97,13 +117,15 @@ pub fn remove(tx: &mut Tx<'_>, chat: ChatId, users: &[UserId], by: Option<UserId
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
     receipts::forget(tx.conn, chat, users)?;
+    let own = notes::chat_id.eq(chat).and(notes::user_id.eq_any(users));
+    diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;
     if by.is_some() {
         remember(tx.conn, chat, users)?;
     }
     let removed = |user_id: &UserId| match by {
         Some(removed_by) => {
-            ChatChange::ParticipantRemoved(ParticipantRemoved { chat_id: chat, user_id: *user_id, removed_by })
+            ChatChange::ParticipantRemoved(told, ParticipantRemoved { chat_id: chat, user_id: *user_id, removed_by })
         }
         None => ChatChange::ChatDeleted(*user_id, ChatDeleted { chat_id: chat }),
     };
@@ -137,8 +159,8 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
 
 /// Deletes an empty chat.
 pub fn delete(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
+    titles::unindex(tx, chat)?;
     diesel::delete(table::table.find(chat)).execute(tx.conn)?;
-    tx.deleted_text = true;
     Ok(())
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word, page::Room};
 use clowder_messaging::{
-    ChatRole, Edit, Message, Status, Window,
+    ChatRole, ChatType, Edit, Message, Rights, Status, Window,
     edit::EditFacts,
+    policy::Seat,
     read::LowestReadMarks,
     receipts::{StatusFacts, status},
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
@@ -13,13 +14,13 @@ use clowder_messaging::{
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
-    super::{cards::Cards, dialect::Conn, fragment::Fragment},
+    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment},
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
 };
 use crate::{
     domains::blocks::blocks,
-    domains::messaging::{LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
+    domains::messaging::{FaceRow, LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
     store::Memory,
 };
 
@@ -29,28 +30,42 @@ const HIDES: Fragment<Bool> =
 
 /// A viewer's membership in a chat, and its lowest read marks.
 pub struct Membership {
-    pub role: ChatRole,
+    pub seat: Seat,
     closed: bool,
+    /// The viewer sees the messages after this one.
+    pub visible_from: i64,
     /// Whether the viewer hides the messages of some people.
     hides: bool,
     viewer: UserId,
     /// Whether the viewer hides read marks, and sees none.
-    discreet: bool,
+    pub discreet: bool,
+    /// How many people are in the chat.
+    pub participants: i64,
     lowest_marks: LowestReadMarks,
 }
 
 impl Membership {
     /// `None` for outsiders and unknown chats.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
-        let row: Option<(String, bool, bool, bool, LowestReadMarksRow)> = participants::table
+        type Row = (String, i64, FaceRow, bool, bool, LowestReadMarksRow);
+        let row: Option<Row> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
-            .select((participants::role, chats::closed, HIDES, DISCREET, LowestReadMarksRow::as_select()))
+            .filter(chats::deleted_at.is_null())
+            .select((
+                participants::role,
+                participants::visible_from,
+                FaceRow::as_select(),
+                HIDES,
+                DISCREET,
+                LowestReadMarksRow::as_select(),
+            ))
             .first(conn)
             .optional()?;
-        row.map(|(role, closed, hides, discreet, lowest_marks)| {
-            let role = ChatRole::parse_word(&role)?;
-            Ok(Self { role, closed, hides, viewer, discreet, lowest_marks: lowest_marks.into() })
+        row.map(|(role, visible_from, face, hides, discreet, lowest_marks)| {
+            let (seat, closed) = (seat(&face, &role)?, face.closed);
+            let (participants, lowest_marks) = (face.participant_count, lowest_marks.into());
+            Ok(Self { seat, closed, visible_from, hides, viewer, discreet, participants, lowest_marks })
         })
         .transpose()
     }
@@ -96,13 +111,23 @@ struct Seen {
     delivered: Option<i64>,
 }
 
+/// Somebody's place in a chat, in which they have this role.
+pub fn seat(face: &FaceRow, role: &str) -> Result<Seat> {
+    Ok(Seat {
+        kind: ChatType::parse_word(&face.kind)?,
+        role: ChatRole::parse_word(role)?,
+        rights: Rights::from_bits(face.rights),
+        of_group: face.group_id.is_some(),
+    })
+}
+
 /// Those among the senders whom the viewer has blocked, hiding their messages.
 pub fn hidden(conn: &mut Conn, viewer: UserId, senders: impl IntoIterator<Item = UserId>) -> Result<HashSet<UserId>> {
     let senders: HashSet<_> = senders.into_iter().filter(|sender| *sender != viewer).collect();
     if senders.is_empty() {
         return Ok(senders);
     }
-    let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.eq_any(senders)));
+    let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.among(&senders)));
     let hidden: Vec<UserId> = hiding.filter(blocks::hide_messages).select(blocks::blocked_id).load(conn)?;
     Ok(hidden.into_iter().collect())
 }
@@ -117,24 +142,25 @@ pub fn page(
 ) -> Result<Page<Message>> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     let mut room = Room::of(limit);
+    let from = membership.visible_from;
     let (items, more) = match window {
         Window::Before(seq) => {
-            let rows = older(conn, chat, seq, room.items)?;
+            let rows = older(conn, chat, from, seq, room.items)?;
             membership.fill(conn, memory, &mut room, rows)?
         }
         Window::After(seq) => {
-            let rows = newer(conn, chat, seq, room.items)?;
+            let rows = newer(conn, chat, from.max(seq), room.items)?;
             membership.fill(conn, memory, &mut room, rows)?
         }
         Window::Around(seq) => {
             // Those nearest to the middle, at most half of the page.
             let half = Room { items: room.items / 2, octets: room.octets / 2 };
-            let (mut left, rows) = (half, older(conn, chat, seq, half.items)?);
+            let (mut left, rows) = (half, older(conn, chat, from, seq, half.items)?);
             let (mut items, _) = membership.fill(conn, memory, &mut left, rows)?;
             items.reverse();
             room.items -= items.len();
             room.octets -= half.octets - left.octets;
-            let rows = newer(conn, chat, seq - 1, room.items)?;
+            let rows = newer(conn, chat, from.max(seq - 1), room.items)?;
             let (newer, more) = membership.fill(conn, memory, &mut room, rows)?;
             items.extend(newer);
             (items, more)
@@ -147,9 +173,9 @@ pub fn page(
 }
 
 /// One more than `limit`, if there is one, so that a page knows whether another follows.
-fn older(conn: &mut Conn, chat: ChatId, before: i64, limit: usize) -> Result<Vec<MessageRow>> {
+fn older(conn: &mut Conn, chat: ChatId, from: i64, before: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
-        .filter(messages::chat_id.eq(chat).and(messages::seq.lt(before)))
+        .filter(messages::chat_id.eq(chat).and(messages::seq.lt(before)).and(messages::seq.gt(from)))
         .order(messages::seq.desc())
         .limit(limit as i64 + 1)
         .select(MessageRow::as_select())
@@ -177,13 +203,13 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
         Some(membership) => {
             let seen = membership.seen(conn, std::slice::from_ref(&row))?;
             EditFacts {
-                role: Some(membership.role),
+                seat: Some(membership.seat).filter(|_| row.seq > membership.visible_from),
                 closed: membership.closed,
                 message: membership.message(row, &cards, &seen)?,
             }
         }
         None => EditFacts {
-            role: None,
+            seat: None,
             closed: false,
             message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent, Vec::new()))?,
         },
@@ -192,7 +218,7 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
 
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<Message> {
     let facts = facts(conn, memory, viewer, id)?;
-    facts.role.ok_or(MESSAGE_UNKNOWN)?;
+    facts.seat.ok_or(MESSAGE_UNKNOWN)?;
     // Only here: what is edited or deleted goes into the journal, which everybody reads.
     let hidden = !hidden(conn, viewer, [facts.message.sender.id])?.is_empty();
     Ok(Message { hidden, ..facts.message })

@@ -115,6 +115,7 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
     let facts: Option<Row> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
+        .filter(chats::deleted_at.is_null())
         .select((
             participants::read_seq,
             participants::shown_read_seq,

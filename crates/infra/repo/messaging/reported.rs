@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::{
     super::{cards::Cards, dialect::Conn},
-    messages,
+    messages::{self, Membership},
 };
 use crate::domains::messaging::{MessageRow, messages as table};
 
@@ -22,8 +22,9 @@ pub struct Said {
 /// The message after at most so many others, or `message.unknown`.
 pub fn seen(conn: &mut Conn, viewer: UserId, id: MessageId, before: i64) -> Result<Vec<Said>> {
     let message = messages::one(conn, None, viewer, id)?;
+    let from = Membership::of(conn, message.chat_id, viewer)?.map_or(message.seq, |membership| membership.visible_from);
     let rows = table::table
-        .filter(table::chat_id.eq(message.chat_id).and(table::seq.le(message.seq)))
+        .filter(table::chat_id.eq(message.chat_id).and(table::seq.le(message.seq)).and(table::seq.gt(from)))
         .order(table::seq.desc())
         .limit(before + 1)
         .select(MessageRow::as_select());

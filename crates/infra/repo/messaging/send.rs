@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, UserId, Word};
 use clowder_messaging::{
-    Change, ChatRole, Message, NewMessage,
+    Change, ChatRole, Message, NewMessage, Rights,
     refusals::CHAT_UNKNOWN,
     send::{Fingerprint, Last, SendFacts, Verdict, decide},
 };
@@ -118,7 +118,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         return Ok((outcomes, Vec::new()));
     }
     facts.advance_chats(tx, &accepted)?;
-    let rows: Vec<_> = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect();
+    let rows = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect::<Result<Vec<_>>>()?;
     let client_ids = accepted.iter().filter_map(|(index, message)| {
         let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
@@ -234,7 +234,8 @@ impl Facts {
         if !new_client || !new_key {
             return Ok(Attempt::Twin);
         }
-        let membership = self.memberships.get(&(send.chat, send.sender)).cloned();
+        let is_there = self.chats.get(&send.chat).is_some_and(|chat| !chat.deleted);
+        let membership = self.memberships.get(&(send.chat, send.sender)).filter(|_| is_there).cloned();
         match send.answered(&self.answers) {
             Ok(Some(_)) if membership.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
             Ok(Some(made)) => return Ok(Attempt::Replayed(made)),
@@ -247,7 +248,8 @@ impl Facts {
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
         let closed = chat.as_ref().is_some_and(|chat| chat.closed);
-        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, closed, last };
+        let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
+        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, closed, rights, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;

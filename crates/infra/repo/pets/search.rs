@@ -3,11 +3,11 @@
 
 use std::{collections::HashMap, fmt};
 
-use clowder_core::{Page, PageRequest, Result, UserId, Word};
-use clowder_social::{
-    groups::search::{end_of, words},
-    pets::{Pet, PetFilter, PetId, refusals::PETS_HIDDEN},
+use clowder_core::{
+    Page, PageRequest, Result, UserId, Word,
+    words::{end_of, words},
 };
+use clowder_social::pets::{Pet, PetFilter, PetId, refusals::PETS_HIDDEN};
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::{

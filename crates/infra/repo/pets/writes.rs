@@ -1,9 +1,9 @@
 //! Adding, editing and deleting pets, losing and finding them, and what all writes of pets begin with.
 
 use clowder_accounts::refusals::SESSION_ENDED;
-use clowder_core::{Ctx, Result, UserId, Versions, Visibility, Word, job::NewJob, versions};
+use clowder_core::{Ctx, Result, UserId, Versions, Visibility, Word, job::NewJob, versions, words::words};
 use clowder_social::{
-    groups::{model::Optional, search::words},
+    groups::model::Optional,
     pets::{
         Change, LostPatch, NewPet, Pet, PetId, PetPatch, Role,
         change::{Gone, News, Version},

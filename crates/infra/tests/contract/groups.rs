@@ -1,10 +1,11 @@
 //! The guarantees of `Groups`.
 
 mod admission;
-mod deleting;
+pub mod deleting;
 pub mod domain;
 mod finding;
 mod leaving;
+mod links;
 
 use std::time::Duration;
 

@@ -206,9 +206,9 @@ on_both! {
         assert_eq!(second.items.iter().map(|c| c.id).collect::<Vec<_>>(), [chats[3], chats[2]]);
         let third = list(ChatFilter::default(), 2, second.next_cursor).await;
         assert_eq!((third.items.len(), third.next_cursor), (1, None));
-        let unread = list(ChatFilter { unread: Some(true), kind: None }, 9, None).await;
+        let unread = list(ChatFilter { unread: Some(true), ..ChatFilter::default() }, 9, None).await;
         assert_eq!(unread.items.iter().map(|c| c.id).collect::<Vec<_>>(), [chats[1]]);
-        let private = ChatFilter { kind: Some(clowder_messaging::ChatType::Private), unread: None };
+        let private = ChatFilter { kind: Some(clowder_messaging::ChatType::Private), ..ChatFilter::default() };
         assert!(list(private, 9, None).await.items.is_empty());
         let wrong = world.store.messaging.chats(&world.ctx(&ada), ChatFilter::default(), page(2, Some("x".into()))).await;
         assert!(matches!(wrong, Err(clowder_core::Error::Invalid(_))));

@@ -2,7 +2,7 @@
 
 use clowder_core::{Fields, Input, UserId, text::Flaw};
 
-use super::{ChatType, ClientId, Content, Title};
+use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
 
 /// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
@@ -13,14 +13,18 @@ pub const MAX_INVITED: usize = 500;
 pub struct NewChat {
     #[schema(rename = "type")]
     pub kind: ChatType,
-    /// Needed by a group; `name` is accepted for it.
+    /// Needed by groups and channels; `name` is accepted for it.
     #[schema(value_type = Option<String>, max_length = 120)]
     pub title: Option<Title<120>>,
     #[schema(value_type = Option<String>, max_length = 500)]
     pub description: Option<Title<500>>,
-    /// The others; exactly one for a private chat.
+    /// The others; exactly one for a private chat. In a channel they are its subscribers.
     #[schema(max_items = 500)]
     pub participant_ids: Vec<UserId>,
+    /// `private` if absent.
+    pub visibility: Option<ChatVisibility>,
+    /// `all` if absent.
+    pub history: Option<History>,
 }
 
 impl Input for NewChat {
@@ -29,7 +33,15 @@ impl Input for NewChat {
         let title = fields.either(["title", "name"]);
         let description = fields.optional("description");
         let participant_ids = fields.optional_list("participant_ids", MAX_INVITED);
-        let new = Self { kind: kind?, title: title?, description: description?, participant_ids: participant_ids? };
+        let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
+        let new = Self {
+            kind: kind?,
+            title: title?,
+            description: description?,
+            participant_ids: participant_ids?,
+            visibility: visibility?,
+            history: history?,
+        };
         match new.kind {
             ChatType::Private if new.participant_ids.len() != 1 => {
                 fields.flaw("participant_ids", Flaw::new("one", "must name exactly one person for a private chat"));
@@ -40,8 +52,14 @@ impl Input for NewChat {
             ChatType::Private if new.description.is_some() => {
                 fields.flaw("description", Flaw::new("unwanted", "a private chat has no description"));
             }
-            ChatType::Group if new.title.is_none() => {
-                fields.flaw("title", Flaw::new("required", "a group needs a title"));
+            ChatType::Private if new.visibility.is_some() => {
+                fields.flaw("visibility", Flaw::new("unwanted", "a private chat is visible to two people"));
+            }
+            ChatType::Private if new.history.is_some() => {
+                fields.flaw("history", Flaw::new("unwanted", "nobody comes later to a private chat"));
+            }
+            ChatType::Group | ChatType::Channel if new.title.is_none() => {
+                fields.flaw("title", Flaw::new("required", "a group or a channel needs a title"));
             }
             _ => {}
         }
@@ -110,6 +128,10 @@ impl Input for NewRead {
 pub struct ChatFilter {
     pub kind: Option<ChatType>,
     pub unread: Option<bool>,
+    pub archived: Option<bool>,
+    pub muted: Option<bool>,
+    /// Words of the title, or of the name of the other person, begin with these.
+    pub search: Option<String>,
 }
 
 /// Which messages of a chat to read, by `seq`.

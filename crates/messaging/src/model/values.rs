@@ -1,7 +1,7 @@
 //! Values that are valid by construction, and the closed sets of messaging.
 
 use clowder_core::{
-    Field, Name, Word,
+    Field, Name, Timestamp, Word,
     input::string,
     text::{self, Flaw},
 };
@@ -14,36 +14,98 @@ pub enum ChatType {
     /// Two people, one chat per pair.
     Private,
     Group,
+    /// A few write, and any number of subscribers read.
+    Channel,
 }
 
 impl Word for ChatType {
     const WHAT: &'static str = "chat type";
-    const WORDS: &'static [(&'static str, Self)] = &[("private", Self::Private), ("group", Self::Group)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("private", Self::Private), ("group", Self::Group), ("channel", Self::Channel)];
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+/// What a participant may do in a chat; earlier ones may do more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatRole {
     Owner,
     Admin,
     Member,
+    /// Only in channels: reads, and does not write.
+    Subscriber,
+}
+
+impl ChatRole {
+    /// The role of those who come without another.
+    pub const fn of_newcomers(kind: ChatType) -> Self {
+        match kind {
+            ChatType::Channel => Self::Subscriber,
+            ChatType::Private | ChatType::Group => Self::Member,
+        }
+    }
 }
 
 impl Word for ChatRole {
     const WHAT: &'static str = "chat role";
     const WORDS: &'static [(&'static str, Self)] =
-        &[("owner", Self::Owner), ("admin", Self::Admin), ("member", Self::Member)];
+        &[("owner", Self::Owner), ("admin", Self::Admin), ("member", Self::Member), ("subscriber", Self::Subscriber)];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatVisibility {
+    /// It does not exist for anybody but its participants.
+    Private,
+    /// Anybody finds it in the directory, and joins.
+    Public,
+}
+
+impl Word for ChatVisibility {
+    const WHAT: &'static str = "chat visibility";
+    const WORDS: &'static [(&'static str, Self)] = &[("private", Self::Private), ("public", Self::Public)];
+}
+
+/// What people who come later see of what was said before they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ChatHistory)]
+pub enum History {
+    All,
+    SinceJoin,
+}
+
+impl Word for History {
+    const WHAT: &'static str = "history";
+    const WORDS: &'static [(&'static str, Self)] = &[("all", Self::All), ("since_join", Self::SinceJoin)];
+}
+
+/// Of which messages of a chat somebody wants to be notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ChatNotify)]
+pub enum Notify {
+    All,
+    Mentions,
+    None,
+}
+
+impl Word for Notify {
+    const WHAT: &'static str = "notification level";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("all", Self::All), ("mentions", Self::Mentions), ("none", Self::None)];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageType {
     Text,
+    /// Written by the server: what happened to the people or the title of the chat.
+    System,
 }
 
 impl Word for MessageType {
     const WHAT: &'static str = "message type";
-    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text)];
+    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("system", Self::System)];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -96,3 +158,37 @@ impl Field for ClientId {
 
 /// The title of a chat: 1 to `MAX` characters on one line.
 pub type Title<const MAX: usize> = Name<MAX>;
+
+/// A line that `null` takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Optional<const MAX: usize>(pub Option<String>);
+
+impl<const MAX: usize> Field for Optional<MAX> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        if value.is_null() {
+            Ok(Self(None))
+        } else {
+            Name::<MAX>::parse(value).map(|name| Self(Some(name.into_string())))
+        }
+    }
+}
+
+/// A text of one or more lines that `null` takes away: 1 to `MAX` characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionalText<const MAX: usize>(pub Option<String>);
+
+impl<const MAX: usize> Field for OptionalText<MAX> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        if value.is_null() { Ok(Self(None)) } else { text::prose(&string(value)?, 1, MAX).map(|text| Self(Some(text))) }
+    }
+}
+
+/// A time that `null` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionalTime(pub Option<Timestamp>);
+
+impl Field for OptionalTime {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        if value.is_null() { Ok(Self(None)) } else { Timestamp::parse(value).map(|at| Self(Some(at))) }
+    }
+}

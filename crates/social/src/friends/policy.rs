@@ -2,23 +2,16 @@
 
 use std::time::Duration;
 
+use clowder_core::attempt::again_at;
+pub use clowder_core::attempt::{A_DAY, AGAIN_AFTER, MOST_OPEN, MOST_REQUESTS_A_DAY as MOST_A_DAY, OPEN_FOR, is_over};
 use clowder_core::{Error, Refusal, Result, Timestamp, UserId};
 
 use super::{Action, FriendRequestId, RequestStatus, refusals::*};
 
 /// How many friends one person can have.
 pub const MOST_FRIENDS: i64 = 5_000;
-/// How many open requests one person can have sent.
-pub const MOST_OPEN: i64 = 50;
-/// How many requests one person can send within [`A_DAY`].
-pub const MOST_A_DAY: i64 = 100;
-pub const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// How many suggestions one person can have dismissed.
 pub const MOST_DISMISSED: i64 = 1_000;
-/// How long a request is open.
-pub const OPEN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long after a rejection the same person may not ask again.
-pub const AGAIN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a decided request is kept.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -86,11 +79,6 @@ pub fn may_dismiss(caller: UserId, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// From when on the same person may ask again, if that is not yet so. A rejection after `now` counts as one of now.
-fn again_at(now: Timestamp, rejected_at: Timestamp) -> Option<Timestamp> {
-    Some(rejected_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
-}
-
 /// What is known of a request that somebody decides about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecisionFacts {
@@ -122,11 +110,6 @@ pub fn decide(now: Timestamp, caller: UserId, action: Action, facts: DecisionFac
         return Err(FRIEND_LIMIT);
     }
     Ok(after)
-}
-
-/// Whether an open request has expired.
-pub fn is_over(now: Timestamp, created_at: Timestamp) -> bool {
-    now.since(created_at) >= OPEN_FOR
 }
 
 fn has_room(counts: [i64; 2]) -> bool {

@@ -1,5 +1,6 @@
 //! Changes in groups.
 
+pub use clowder_core::attempt::{Decided, Unwanted};
 use clowder_core::{Card, ChatId, Follow, Timestamp, Topic, TopicKind, UserId, follow::Step};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -113,19 +114,6 @@ pub struct Decision {
     pub action: Decided,
 }
 
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = GroupDecision)]
-pub enum Decided {
-    Approve,
-    Reject,
-    /// Whoever asked took it back.
-    Cancel,
-    /// Nobody decided.
-    Expire,
-}
-
 /// The payload of `group.invited`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = GroupInvitation)]
@@ -142,18 +130,6 @@ pub struct Uninvited {
     pub group_id: GroupId,
     pub user_id: UserId,
     pub reason: Unwanted,
-}
-
-/// How an invitation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = GroupUninvitedReason)]
-pub enum Unwanted {
-    /// Whoever was invited does not want to join.
-    Declined,
-    /// The staff took it back.
-    Withdrawn,
-    Expired,
 }
 
 impl Change {

@@ -3,12 +3,16 @@
 mod input;
 mod values;
 
+pub use clowder_core::{
+    GroupId,
+    deletion::DeletionStatus,
+    link::{Code, Uses},
+};
 pub use input::{
     GroupFilter, GroupPatch, MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, RolePatch, Verdict,
 };
-pub use values::{Code, GroupVisibility, Mine, MyRole, Optional, Role, Standing, Uses, Verb};
+pub use values::{GroupVisibility, Mine, MyRole, Optional, Role, Standing, Verb};
 
-pub use clowder_core::GroupId;
 use clowder_core::{Card, ChatId, Id, Timestamp, UserId, versions};
 use serde::{Deserialize, Serialize};
 
@@ -117,23 +121,8 @@ pub struct Deletion {
     pub progress: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = GroupDeletionStatus)]
-pub enum DeletionStatus {
-    /// The group is gone for everybody; its members are being taken out of its chat, and its messages deleted.
-    Running,
-    Done,
-}
-
 /// What deleting did.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Gone {
-    /// Nothing is left.
-    Whole,
-    /// A job does the rest.
-    Started(Deletion),
-}
+pub type Gone = clowder_core::deletion::Gone<Deletion>;
 
 /// What joining did.
 #[derive(Debug, Clone, PartialEq, Eq)]

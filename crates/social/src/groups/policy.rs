@@ -1,8 +1,17 @@
 //! Pure rules: who sees a group, who gets into it, and who may do what to whom.
 
-use std::time::Duration;
-
-use clowder_core::{Error, Result, Timestamp, UserId, text::Flaw};
+use clowder_core::{
+    Error, Result, Timestamp, UserId,
+    attempt::{self, NotNow},
+    text::Flaw,
+};
+pub use clowder_core::{
+    attempt::{
+        A_DAY, AGAIN_AFTER, AskFacts, KEPT_FOR, MOST_A_DAY_EACH, MOST_INVITES_A_DAY, MOST_OPEN, MOST_REQUESTS_A_DAY,
+        OPEN_FOR, is_over,
+    },
+    link::LinkFacts,
+};
 
 use super::{GroupVisibility, MyRole, NewGroupInvite, Role, Standing, refusals::*};
 
@@ -15,20 +24,6 @@ pub const MOST_REQUESTS: i64 = 1_000;
 pub const MOST_INVITED: i64 = 1_000;
 pub const MOST_LINKS: i64 = 100;
 pub const MOST_BANS: i64 = 10_000;
-/// How many open requests one person can have, in all groups.
-pub const MOST_OPEN: i64 = 50;
-/// How many requests one person can make within [`A_DAY`], and how many people they can invite.
-pub const MOST_REQUESTS_A_DAY: i64 = 100;
-pub const MOST_INVITES_A_DAY: i64 = 500;
-/// How often within [`A_DAY`] one person can ask the same group, or invite the same person.
-pub const MOST_A_DAY_EACH: i64 = 5;
-pub const A_DAY: Duration = Duration::from_secs(24 * 3600);
-/// How long a request or an invitation is open.
-pub const OPEN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
-/// How long after a rejection the same person may not ask again, and how long whoever declined is not invited again.
-pub const AGAIN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long it is known that somebody asked or was invited: longer than it can take until nothing depends on it.
-pub const KEPT_FOR: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// The limits that the settings decide.
 #[derive(Debug, Clone, Copy)]
@@ -85,16 +80,6 @@ impl Place {
     }
 }
 
-/// Whether a request or an invitation has expired.
-pub fn is_over(now: Timestamp, since: Timestamp) -> bool {
-    now.since(since) >= OPEN_FOR
-}
-
-/// From when on somebody may ask or be invited again, if that is not yet so. A refusal after `now` counts as one of now.
-fn again_at(now: Timestamp, refused_at: Timestamp) -> Option<Timestamp> {
-    Some(refused_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
-}
-
 /// What the role would have to be.
 const STAFF_ONLY: &str = "Only moderators, admins and the owner of the group can do this.";
 const ADMINS_ONLY: &str = "Only admins and the owner of the group can do this.";
@@ -107,8 +92,9 @@ const fn forbidden(detail: &'static str) -> Error {
     Error::Explained { refusal: GROUP_FORBIDDEN, detail }
 }
 
+/// Whoever asked when a group was not yet secret still sees it, and so can take the request back.
 pub fn may_see(visibility: GroupVisibility, place: Place) -> bool {
-    let is_concerned = matches!(place.standing, Some(Standing::Member | Standing::Invited));
+    let is_concerned = matches!(place.standing, Some(Standing::Member | Standing::Invited | Standing::Pending));
     visibility != GroupVisibility::Secret || is_concerned
 }
 
@@ -180,34 +166,13 @@ pub fn join(visibility: GroupVisibility, place: Place, by_link: bool, room: Room
     Ok(if invited || visibility == GroupVisibility::Public { Way::Enter } else { Way::Ask })
 }
 
-/// What is known of whoever asks to join a group.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AskFacts {
-    /// How many wait for a decision in the group.
-    pub waiting: i64,
-    /// How many requests of this person are open, in all groups.
-    pub open: i64,
-    /// How many requests they have made within a day, and how many of them in this group.
-    pub today: i64,
-    pub here_today: i64,
-    /// When the group last rejected them.
-    pub rejected_at: Option<Timestamp>,
-}
-
 pub fn may_ask(now: Timestamp, facts: AskFacts) -> Result<()> {
-    if let Some(until) = facts.rejected_at.and_then(|at| again_at(now, at)) {
-        return Err(Error::TooEarly { refusal: GROUP_TOO_SOON, until });
-    }
-    let refusal = if facts.open >= MOST_OPEN {
-        GROUP_REQUESTS_OPEN
-    } else if facts.today >= MOST_REQUESTS_A_DAY || facts.here_today >= MOST_A_DAY_EACH {
-        GROUP_REQUESTS_TODAY
-    } else if facts.waiting >= MOST_REQUESTS {
-        GROUP_REQUESTS
-    } else {
-        return Ok(());
-    };
-    Err(refusal.into())
+    attempt::may_ask(now, facts, MOST_REQUESTS).map_err(|why| match why {
+        NotNow::Until(until) => Error::TooEarly { refusal: GROUP_TOO_SOON, until },
+        NotNow::Open => GROUP_REQUESTS_OPEN.into(),
+        NotNow::Today => GROUP_REQUESTS_TODAY.into(),
+        NotNow::Waiting => GROUP_REQUESTS.into(),
+    })
 }
 
 pub fn may_leave(place: Place) -> Result<()> {
@@ -326,12 +291,7 @@ fn may_be_invited(now: Timestamp, is_inviter: bool, known: Option<&Known>) -> Re
         Some(Standing::Banned) => Err(Flaw::new("banned", "is banned from the group")),
         Some(Standing::Member | Standing::Invited) => Ok(false),
         Some(Standing::Pending) | None => {
-            if known.declined_at.is_some_and(|at| again_at(now, at).is_some()) {
-                return Err(Flaw::new("too_soon", "has declined an invitation to this group less than 7 days ago"));
-            }
-            if known.today >= MOST_A_DAY_EACH {
-                return Err(Flaw::new("too_soon", "was invited by you 5 times within a day"));
-            }
+            attempt::may_be_invited(now, known.declined_at, known.today)?;
             Ok(true)
         }
     }
@@ -345,19 +305,8 @@ pub fn may_link(now: Timestamp, new: &NewGroupInvite, open: i64) -> Result<()> {
     if open >= MOST_LINKS { Err(GROUP_INVITES.into()) } else { Ok(()) }
 }
 
-/// What is known of a link.
-#[derive(Debug, Clone, Copy)]
-pub struct LinkFacts {
-    pub revoked: bool,
-    pub expires_at: Option<Timestamp>,
-    pub max_uses: Option<i32>,
-    pub uses: i32,
-}
-
 pub fn is_open(now: Timestamp, link: LinkFacts) -> Result<()> {
-    let is_past = link.expires_at.is_some_and(|at| at <= now);
-    let is_used_up = link.max_uses.is_some_and(|most| link.uses >= most);
-    if link.revoked || is_past || is_used_up { Err(INVITE_GONE.into()) } else { Ok(()) }
+    if link.is_open(now) { Ok(()) } else { Err(INVITE_GONE.into()) }
 }
 
 #[cfg(test)]

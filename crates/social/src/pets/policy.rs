@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clowder_core::attempt::{A_DAY as DAY, again_at};
+pub use clowder_core::attempt::{AGAIN_AFTER, OPEN_FOR, is_over};
 use clowder_core::{Error, Refusal, Result, Timestamp, UserId, Visibility};
 
 use super::{
@@ -18,11 +20,6 @@ pub const MOST_KEEPERS: i64 = 20;
 pub const MOST_INVITATIONS: i64 = 100;
 /// How many entries the log of a pet can have.
 pub const MOST_ENTRIES: i64 = 10_000;
-/// How long an invitation is open.
-pub const OPEN_FOR: Duration = DAY.saturating_mul(30);
-/// How long after somebody has declined they may not be invited to the same pet again.
-pub const AGAIN_AFTER: Duration = DAY.saturating_mul(7);
-const DAY: Duration = Duration::from_secs(24 * 3600);
 /// How far ahead the time of an entry may be: clocks and time zones differ.
 const AHEAD: Duration = DAY;
 /// Not before this.
@@ -142,16 +139,6 @@ pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Rol
         return Ok(());
     };
     Err(refusal.into())
-}
-
-/// From when on somebody may be invited again, if that is not yet so. What lies after `now` counts as now.
-fn again_at(now: Timestamp, declined_at: Timestamp) -> Option<Timestamp> {
-    Some(declined_at.min(now).plus(AGAIN_AFTER)).filter(|until| *until > now)
-}
-
-/// Whether an open invitation has expired.
-pub fn is_over(now: Timestamp, since: Timestamp) -> bool {
-    now.since(since) >= OPEN_FOR
 }
 
 /// Who takes somebody out: the owner everybody else, and everybody themselves, except the owner.

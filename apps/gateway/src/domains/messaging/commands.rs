@@ -2,9 +2,10 @@
 
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    CHAT, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read, Typing,
-    refusals::{CHAT_CLOSED, CHAT_UNKNOWN},
-    scopes::MESSAGES_WRITE,
+    CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read, Typing,
+    chats::NewDraft,
+    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
+    scopes::{CHATS_WRITE, MESSAGES_WRITE},
 };
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -93,6 +94,16 @@ pub const COMMANDS: &[Command] = &[
         example: || json!({"message_id": A_MESSAGE, "emoji": "👍"}),
         reply: Reply::Ack(Shape::of::<Reaction>),
         run: |call, data| Box::pin(react(call, data, false)),
+    },
+    Command {
+        name: "draft.set",
+        about: "Keeps what you have begun to write; `null` discards it",
+        scope: Some(CHATS_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<InChat, NewDraft>),
+        example: || json!({"chat_id": A_CHAT, "content": "Shall we have"}),
+        reply: Reply::Ack(Shape::of::<ChatPreferences>),
+        run: |call, data| Box::pin(draft(call, data)),
     },
     Command {
         name: "typing.start",
@@ -210,6 +221,11 @@ async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     })
 }
 
+async fn draft(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(InChat { chat_id }, new) = Both::<_, NewDraft>::from_json(data)?;
+    done(call.ports.store.chats.set_draft(&call.ctx, chat_id, new).await?)
+}
+
 async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
     let InChat { chat_id } = InChat::from_json(data)?;
     let chat = Topic::new(CHAT, chat_id);
@@ -220,8 +236,10 @@ async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
         call.ports.hub.end_signal(call.user, chat, &TYPING);
         return nothing();
     }
-    if !call.ports.store.messaging.chat(&call.ctx, chat_id).await?.writable {
-        return Err(CHAT_CLOSED.into());
+    let shown = call.ports.store.messaging.chat(&call.ctx, chat_id).await?;
+    if !shown.writable {
+        // What is closed is a private chat; elsewhere it is the role that does not allow it.
+        return Err(if shown.peer.is_some() { CHAT_CLOSED.into() } else { CHAT_FORBIDDEN.into() });
     }
     let apart = call.ports.store.messaging.apart(&call.ctx, chat_id).await?;
     call.ports.hub.signal(call.user, chat, &TYPING, apart);

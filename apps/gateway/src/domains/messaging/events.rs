@@ -2,8 +2,11 @@
 
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
-    Chat, Deleted, Delivered, Message, Reaction, Read, Typing,
-    change::{ChatDeleted, ParticipantRemoved},
+    Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
+    change::{
+        ChatDeleted, Decision, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
+        Uninvited,
+    },
 };
 use serde_json::{Value, json};
 
@@ -24,25 +27,72 @@ pub const EVENTS: &[Event] = &[
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
                 "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "writable": true, "created_at": AT, "active_at": AT, "version": 1
+                "visibility": "private", "history": "all", "rights": rights(), "writable": true,
+                "preferences": {
+                    "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
+                    "drafted_at": null
+                },
+                "created_at": AT, "active_at": AT, "version": 1
             })
         },
     },
     Event {
         name: "chat.updated",
-        about: "Something about a chat of yours changed, such as whether messages can be sent. `last_message` is always `null` here: messages have events of their own",
+        about: "Something about a chat of yours changed for everybody in it: its title, its rights, or whether messages can be sent",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
-        shape: Shape::of::<Chat>,
+        shape: Shape::of::<ChatFace>,
         example: || {
             json!({
-                "id": CHAT, "type": "private", "title": null, "description": null,
-                "peer": { "id": ADA, "username": "ada", "display_name": "Ada" }, "group_id": null,
-                "my_role": "member",
-                "participant_count": 2, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "writable": false, "created_at": AT, "active_at": AT, "version": 2
+                "id": CHAT, "type": "group", "title": "Late lunch", "description": null, "visibility": "private",
+                "history": "all", "rights": rights(), "closed": false, "participant_count": 3, "version": 2
             })
         },
+    },
+    Event {
+        name: "chat.preferences",
+        about: "You arranged a chat for yourself on one of your devices, or a draft changed. Texts are not in it: load the chat",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<PreferencesChanged>,
+        example: || {
+            json!({
+                "chat_id": CHAT, "archived": false, "pinned": true, "muted_until": null, "notify": "mentions",
+                "has_title": false, "drafted_at": AT
+            })
+        },
+    },
+    Event {
+        name: "chat.invited",
+        about: "You are invited to a chat; or somebody who asked to join a chat of which you are an owner or admin was invited instead",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Invited>,
+        example: || json!({"chat_id": CHAT, "user_id": BOB, "invited_by": ADA, "expires_at": AT}),
+    },
+    Event {
+        name: "chat.uninvited",
+        about: "An invitation is no longer open: yours, or one to a chat of which you are an owner or admin",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Uninvited>,
+        example: || json!({"chat_id": CHAT, "user_id": BOB, "reason": "declined"}),
+    },
+    Event {
+        name: "chat.requested",
+        about: "Somebody asks to join a chat of which you are an owner or admin",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Requested>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA}),
+    },
+    Event {
+        name: "chat.decided",
+        about: "A request to join a chat is no longer open: yours, or one to a chat of which you are an owner or admin",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Decision>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "action": "approve"}),
     },
     Event {
         name: "chat.deleted",
@@ -53,8 +103,24 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT}),
     },
     Event {
+        name: "participant.added",
+        about: "Somebody is now in a chat of at most 256 people",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ParticipantChanged>,
+        example: participant,
+    },
+    Event {
+        name: "participant.updated",
+        about: "Somebody in a chat has another role; in chats of more than 256 people only they receive this",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ParticipantChanged>,
+        example: participant,
+    },
+    Event {
         name: "participant.removed",
-        about: "You are no longer in a chat",
+        about: "Somebody is no longer in a chat, perhaps you; in chats of more than 256 people only they receive this",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<ParticipantRemoved>,
@@ -75,6 +141,14 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Durable,
         shape: Shape::of::<Message>,
         example: || message("Shall we have dinner?", json!("2026-11-26T12:01:00.000Z"), 2),
+    },
+    Event {
+        name: "message.edited",
+        about: "A message was edited that somebody in the chat may not see, because they came later: load it, if you can",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Edited>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "version": 2}),
     },
     Event {
         name: "message.deleted",
@@ -136,6 +210,7 @@ pub const EVENTS: &[Event] = &[
 
 const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+const BOB: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13";
 const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
 const AT: &str = "2026-11-26T12:00:00.000Z";
 
@@ -149,6 +224,15 @@ fn message(content: &str, edited_at: Value, version: i64) -> Value {
 
 fn reaction(count: u32) -> Value {
     json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "user_id": ADA, "emoji": "👍", "count": count})
+}
+
+fn rights() -> Value {
+    json!({ "post": true, "mention_all": false, "pin": false, "edit": false, "add": true, "invite": false })
+}
+
+fn participant() -> Value {
+    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace"});
+    json!({"chat_id": CHAT, "participant": {"user": user, "role": "admin", "joined_at": AT}})
 }
 
 fn typing() -> Value {
@@ -165,10 +249,18 @@ mod tests {
         let expected = [
             ("chat.created", Some(CHATS_READ)),
             ("chat.updated", Some(CHATS_READ)),
+            ("chat.preferences", Some(CHATS_READ)),
+            ("chat.invited", Some(CHATS_READ)),
+            ("chat.uninvited", Some(CHATS_READ)),
+            ("chat.requested", Some(CHATS_READ)),
+            ("chat.decided", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
+            ("participant.added", Some(CHATS_READ)),
+            ("participant.updated", Some(CHATS_READ)),
             ("participant.removed", Some(CHATS_READ)),
             ("message.sent", Some(MESSAGES_READ)),
             ("message.updated", Some(MESSAGES_READ)),
+            ("message.edited", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
             ("message.delivered", Some(MESSAGES_READ)),

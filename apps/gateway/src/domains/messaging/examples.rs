@@ -9,6 +9,7 @@ pub fn of(name: &str) -> Option<Value> {
         "Chat" => group(),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
+        "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Delivered" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
@@ -18,6 +19,27 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "Reactor" => json!({ "user": card(ADA, "ada", "Ada"), "emoji": "👍", "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
+        "ChatEntry" => json!({
+            "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today",
+            "participant_count": 1200, "joined": false, "created_at": AT
+        }),
+        "ChatPreferences" => preferences(),
+        "ChatInvites" => json!({ "user_ids": [], "link": link(), "code": "q0Jm3vXk2cYwzN1sT5bq7g" }),
+        "ChatLink" => link(),
+        "ChatGuest" => json!({
+            "user": card(BOB, "bob", "Bob"), "role": "member", "invited_by": ADA, "since": AT, "expires_at": AT
+        }),
+        "ChatInvitation" => json!({
+            "chat_id": CHAT, "type": "group", "status": "invited", "title": "Lunch", "participant_count": 3,
+            "invited_by": card(BOB, "bob", "Bob"), "role": "member", "since": AT, "expires_at": AT
+        }),
+        "ChatDeletion" => json!({ "chat_id": CHAT, "status": "running", "progress": 0.25 }),
+        "ChatPreview" => json!({
+            "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
+            "joined": false, "role": "member", "approval": false, "expires_at": null
+        }),
+        "ChatAsked" => json!({ "chat_id": CHAT }),
+        "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })
@@ -27,7 +49,35 @@ fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
-        "writable": true, "created_at": AT, "active_at": AT, "version": 1
+        "visibility": "private", "history": "all", "rights": rights(), "writable": true,
+        "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+    })
+}
+
+/// What the server says of a new title.
+fn retitled() -> Value {
+    json!({
+        "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
+        "content": "changed the title", "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
+        "deleted_at": null, "version": 1, "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
+    })
+}
+
+fn link() -> Value {
+    json!({
+        "id": THING, "chat_id": CHAT, "created_by": ADA, "role": "member", "approval": false, "max_uses": 20, "uses": 3,
+        "created_at": AT, "expires_at": null, "revoked_at": null
+    })
+}
+
+fn rights() -> Value {
+    json!({ "post": true, "mention_all": false, "pin": false, "edit": false, "add": true, "invite": false })
+}
+
+fn preferences() -> Value {
+    json!({
+        "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
+        "drafted_at": null
     })
 }
 
@@ -49,6 +99,7 @@ fn private() -> Value {
         ("peer", card(BOB, "bob", "Bob")),
         ("participant_count", json!(2)),
         ("my_role", json!("member")),
+        ("rights", with(with(rights(), "add", json!(false)), "pin", json!(true))),
     ] {
         chat = with(chat, member, value);
     }

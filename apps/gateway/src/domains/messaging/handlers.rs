@@ -39,7 +39,13 @@ pub async fn create_chat(
 }
 
 pub async fn chats(messaging: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Chat>> {
-    let filter = ChatFilter { kind: query.word("type"), unread: query.flag("unread") };
+    let filter = ChatFilter {
+        kind: query.word("type"),
+        unread: query.flag("unread"),
+        archived: query.flag("archived"),
+        muted: query.flag("muted"),
+        search: query.text("q"),
+    };
     let page = query.page();
     query.check()?;
     Ok(Listed(messaging.chats(&ctx, filter, page).await?))

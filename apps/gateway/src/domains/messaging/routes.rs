@@ -14,10 +14,22 @@ use crate::{
     routes::{Endpoint, delete, get, patch, post, put},
 };
 
+mod chats;
+mod invitations;
+mod participants;
+
 pub fn all() -> Vec<Endpoint> {
+    let mut all = messages();
+    all.extend(chats::all());
+    all.extend(participants::all());
+    all.extend(invitations::all());
+    all
+}
+
+fn messages() -> Vec<Endpoint> {
     vec![
         get("/api/chats", handlers::chats)
-            .says("List your chats, the most recently active first")
+            .says("List your chats: the pinned ones, then the others, the most recently active first")
             .called("listChats")
             .notes(
                 "A message moves its chat to the top. A chat that moves while the list is read page by page is on the \
@@ -28,11 +40,14 @@ pub fn all() -> Vec<Endpoint> {
             .scope(CHATS_READ)
             .asks::<clowder_messaging::ChatType>("type", "Only chats of this type")
             .asks::<bool>("unread", "Only chats with (`true`) or without (`false`) unread messages")
+            .asks::<bool>("archived", "Only chats that you have (`true`) or have not (`false`) archived")
+            .asks::<bool>("muted", "Only chats that are (`true`) or are not (`false`) muted now")
+            .asks::<String>("q", "Beginnings of words of the title, of your own title, or of the name of the other person")
             .lists::<Chat>(),
         post("/api/chats", handlers::create_chat)
             .says("Create a chat")
             .called("createChat")
-            .notes("Two people have one private chat: creating it again returns it with 200. A group needs a title. All participants receive `chat.created`. A repeated call is 404 if you have left the chat since.")
+            .notes("Two people have one private chat: creating it again returns it with 200. Groups and channels need a title. All participants receive `chat.created`. A repeated call is 404 if you have left the chat since.")
             .scope(CHATS_WRITE)
             .reaches_others()
             .creates()
@@ -70,7 +85,7 @@ pub fn all() -> Vec<Endpoint> {
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "The message that was first sent with this `client_id`")
-            .refuses(&[CHAT_UNKNOWN, CHAT_CLOSED, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_CLOSED, CHAT_FORBIDDEN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/chats/{chat_id}/read", handlers::read)
             .says("Move your read mark forward")
             .called("markChatRead")
@@ -112,6 +127,7 @@ pub fn all() -> Vec<Endpoint> {
                 MESSAGE_STALE,
                 MESSAGE_EDITS,
                 CHAT_CLOSED,
+                CHAT_FORBIDDEN,
             ]),
         delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")

@@ -14,10 +14,16 @@ pub use summaries::*;
 pub struct Options {
     /// How many chats one person can create.
     pub chats_per_person: i64,
+    /// In how many chats one person can be; those that they create always fit.
+    pub memberships: i64,
+    /// How many people can be in a group. Channels have no limit.
+    pub people_per_group: i64,
+    /// In a chat that is deleted at once, and not by a job, so many people can be.
+    pub at_once: i64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chats_per_person: MOST }
+        Self { chats_per_person: MOST, memberships: 10_000, people_per_group: 10_000, at_once: 200 }
     }
 }

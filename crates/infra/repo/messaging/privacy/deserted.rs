@@ -12,7 +12,7 @@ use super::super::{
         journal,
         privacy::{Erasing, parts::EraseStep},
     },
-    reacted, receipts,
+    reacted, receipts, titles,
 };
 use crate::domains::{
     accounts::users,
@@ -25,7 +25,7 @@ const CHATS: i64 = 50;
 const ROWS: i64 = 200;
 
 /// Deletes the chats that the user shared with no living person, with everything in them.
-pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+pub fn clear(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let mark: Option<ChatId> =
         mark.map(str::parse).transpose().map_err(|_| Error::internal("a mark that is not a chat"))?;
     let mut after = mark.unwrap_or(Id::from_uuid(Uuid::nil()));
@@ -36,15 +36,29 @@ pub fn clear(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) ->
         .limit(CHATS)
         .load(tx.conn)?;
     for chat in &memberships {
-        // Nobody can join such a chat any more, so the result stays true.
         if !is_inhabited(tx.conn, *chat)? {
             dialect::messaging::lock_chat(tx.conn, *chat)?;
+            // Somebody may have joined meanwhile. From now on nobody can, so the result stays true.
+            if is_inhabited(tx.conn, *chat)? {
+                after = *chat;
+                continue;
+            }
+            hide(tx, ctx, *chat)?;
             let rows = clear_some(tx, erasing.user, *chat)?;
             return Ok(EraseStep { rows, next: Some(after.to_string()) });
         }
         after = *chat;
     }
     Ok(EraseStep { rows: 0, next: (memberships.len() as i64 == CHATS).then(|| after.to_string()) })
+}
+
+/// Makes a locked chat unknown to everybody.
+fn hide(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
+    let shown = chats::table.find(chat).filter(chats::deleted_at.is_null());
+    if diesel::update(shown).set(chats::deleted_at.eq(ctx.now)).execute(tx.conn)? > 0 {
+        titles::unindex(tx, chat)?;
+    }
+    Ok(())
 }
 
 fn is_inhabited(conn: &mut Conn, chat: ChatId) -> Result<bool> {

@@ -56,6 +56,8 @@ pub struct Stage {
     pub invites: Mutex<Vec<clowder_accounts::model::InviteId>>,
     /// Groups, each with the place of its first owner.
     pub groups: Mutex<Vec<(usize, clowder_social::groups::GroupId)>>,
+    /// Chats whose people change, each with the place of its first owner.
+    pub crowds: Mutex<Vec<(usize, ChatId)>>,
     pub others: Mutex<Vec<UserId>>,
     /// The users who registered last, with their unconfirmed addresses.
     pub newcomers: Mutex<Vec<(Actor, String)>>,
@@ -118,6 +120,7 @@ impl Stage {
                 (options.groups.owned, options.groups.memberships) = (100_000, 100_000);
                 // One of them leaves deletions to a job.
                 options.groups.at_once = if reveal_taken { 200 } else { 0 };
+                options.messaging.at_once = options.groups.at_once;
             });
             node.await
         };
@@ -159,6 +162,7 @@ impl Stage {
             friend_requests: Mutex::default(),
             invites: Mutex::default(),
             groups: Mutex::default(),
+            crowds: Mutex::default(),
             others: Mutex::default(),
             newcomers: Mutex::default(),
             worked: Mutex::default(),

@@ -134,19 +134,6 @@ impl<const MAX: usize> Field for Optional<MAX> {
     }
 }
 
-/// How often a link works: 1 to 100,000 times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Uses(pub i32);
-
-impl Field for Uses {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        match i32::try_from(i64::parse(value)?) {
-            Ok(uses @ 1..=100_000) => Ok(Self(uses)),
-            _ => Err(Flaw::new("range", "must be 1 to 100000")),
-        }
-    }
-}
-
 /// What staff does with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -159,24 +146,4 @@ pub enum Verb {
 impl Word for Verb {
     const WHAT: &'static str = "action";
     const WORDS: &'static [(&'static str, Self)] = &[("approve", Self::Approve), ("reject", Self::Reject)];
-}
-
-/// The code of a link. It never appears in logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Code(String);
-
-impl Code {
-    pub fn new(code: String) -> Self {
-        Self(code)
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Code(…)")
-    }
 }

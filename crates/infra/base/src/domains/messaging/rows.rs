@@ -1,10 +1,18 @@
 //! The rows of chats and messages.
 
-use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId, Word};
-use clowder_messaging::{Message, MessageType, Reacted, Status, read::LowestReadMarks};
+use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
+use clowder_messaging::{
+    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted,
+    Rights, Status,
+    invitations::{Link, LinkId},
+    read::LowestReadMarks,
+};
 use diesel::prelude::*;
 
-use super::schema::{chats, message_client_ids, message_reactions, messages};
+use super::schema::{
+    chat_guests, chat_links, chat_notes, chats, message_client_ids, message_reactions, messages, participants,
+};
+use crate::seal::Sealed;
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = chats)]
@@ -45,6 +53,7 @@ pub struct MessageRow {
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
     pub version: i64,
+    pub data: Option<String>,
     pub reaction_kinds: i64,
 }
 
@@ -65,6 +74,7 @@ impl MessageRow {
             deleted_at: self.deleted_at,
             version: self.version,
             hidden: false,
+            system: self.data.as_deref().map(serde_json::from_str).transpose()?,
         })
     }
 }
@@ -82,11 +92,12 @@ pub struct NewMessageRow<'m> {
     pub client_id: Option<&'m str>,
     pub created_at: Timestamp,
     pub version: i64,
+    pub data: Option<String>,
 }
 
 impl<'m> NewMessageRow<'m> {
-    pub fn new(message: &'m Message) -> Self {
-        Self {
+    pub fn new(message: &'m Message) -> Result<Self> {
+        Ok(Self {
             id: message.id,
             chat_id: message.chat_id,
             seq: message.seq,
@@ -96,7 +107,8 @@ impl<'m> NewMessageRow<'m> {
             client_id: message.client_id.as_deref(),
             created_at: message.created_at,
             version: message.version,
-        }
+            data: message.system.as_ref().map(serde_json::to_string).transpose()?,
+        })
     }
 }
 
@@ -120,6 +132,137 @@ pub struct LockedChatRow {
     pub active_at: Timestamp,
     /// Whether nobody can write in it any more.
     pub closed: bool,
+    /// What it allows its members, as bits.
+    pub rights: i64,
+    /// Whether it is being deleted, and so unknown to everybody.
+    #[diesel(select_expression = chats::deleted_at.is_not_null())]
+    #[diesel(select_expression_type = diesel::dsl::IsNotNull<chats::deleted_at>)]
+    pub deleted: bool,
+}
+
+/// What all participants see of a chat alike.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = chats)]
+pub struct FaceRow {
+    pub id: ChatId,
+    pub kind: String,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub visibility: String,
+    pub history: String,
+    pub rights: i64,
+    pub group_id: Option<GroupId>,
+    pub closed: bool,
+    pub participant_count: i64,
+    pub last_seq: i64,
+    pub version: i64,
+}
+
+impl FaceRow {
+    pub fn face(self) -> Result<ChatFace> {
+        Ok(ChatFace {
+            id: self.id,
+            kind: ChatType::parse_word(&self.kind)?,
+            title: self.title,
+            description: self.description,
+            visibility: ChatVisibility::parse_word(&self.visibility)?,
+            history: History::parse_word(&self.history)?,
+            rights: Rights::from_bits(self.rights),
+            closed: self.closed,
+            participant_count: self.participant_count,
+            version: self.version,
+        })
+    }
+}
+
+/// What a participant has chosen for themselves, except texts.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = participants)]
+pub struct ChoiceRow {
+    pub archived: bool,
+    pub pinned: bool,
+    pub muted_until: Option<Timestamp>,
+    pub notify: String,
+}
+
+impl ChoiceRow {
+    pub fn preferences(self) -> Result<ChatPreferences> {
+        Ok(ChatPreferences {
+            archived: self.archived,
+            pinned: self.pinned,
+            muted_until: self.muted_until,
+            notify: Notify::parse_word(&self.notify)?,
+            ..ChatPreferences::default()
+        })
+    }
+}
+
+/// Somebody who is not in a chat, but on the way into it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = chat_guests)]
+pub struct GuestRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub status: String,
+    pub role: String,
+    pub invited_by: Option<UserId>,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chat_links)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ChatLinkRow {
+    pub id: LinkId,
+    pub chat_id: ChatId,
+    pub code_hash: Vec<u8>,
+    pub created_by: UserId,
+    pub role: String,
+    pub approval: bool,
+    pub max_uses: Option<i32>,
+    pub uses: i32,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ChatLinkRow {
+    pub fn facts(&self) -> LinkFacts {
+        LinkFacts {
+            revoked: self.revoked_at.is_some(),
+            expires_at: self.expires_at,
+            max_uses: self.max_uses,
+            uses: self.uses,
+        }
+    }
+
+    pub fn link(self) -> Result<Link> {
+        Ok(Link {
+            id: self.id,
+            chat_id: self.chat_id,
+            created_by: self.created_by,
+            role: ChatRole::parse_word(&self.role)?,
+            approval: self.approval,
+            max_uses: self.max_uses,
+            uses: self.uses,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            revoked_at: self.revoked_at,
+        })
+    }
+}
+
+/// What somebody writes for themselves about a chat.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chat_notes)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ChatNoteRow {
+    pub id: Id<()>,
+    pub user_id: UserId,
+    pub chat_id: ChatId,
+    pub title: Option<Sealed>,
+    pub draft: Option<Sealed>,
+    pub drafted_at: Option<Timestamp>,
 }
 
 /// A reaction of somebody to a message.

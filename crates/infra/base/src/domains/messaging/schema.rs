@@ -1,6 +1,6 @@
 //! The tables of chats and messages.
 
-use crate::domains::accounts::users;
+use crate::domains::{accounts::users, profiles::name_index};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -24,6 +24,12 @@ diesel::table! {
         active_at -> Ts,
         version -> BigInt,
         closed -> Bool,
+        visibility -> Text,
+        history -> Text,
+        rights -> BigInt,
+        group_id -> Nullable<Uid>,
+        system_count -> BigInt,
+        deleted_at -> Nullable<Ts>,
     }
 }
 
@@ -37,6 +43,11 @@ diesel::table! {
         joined_at -> Ts,
         read_seq -> BigInt,
         own_after_read -> BigInt,
+        visible_from -> BigInt,
+        archived -> Bool,
+        pinned -> Bool,
+        muted_until -> Nullable<Ts>,
+        notify -> Text,
         delivered_seq -> BigInt,
         shown_read_seq -> BigInt,
     }
@@ -59,6 +70,7 @@ diesel::table! {
         version -> BigInt,
         client_id -> Nullable<Text>,
         content -> Nullable<Text>,
+        data -> Nullable<Text>,
         reaction_kinds -> BigInt,
     }
 }
@@ -131,11 +143,97 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_words (word, chat_id) {
+        word -> Text,
+        chat_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_notes (id) {
+        id -> Uid,
+        user_id -> Uid,
+        chat_id -> Uid,
+        title -> Nullable<Seal>,
+        draft -> Nullable<Seal>,
+        drafted_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_guests (chat_id, user_id) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        status -> Text,
+        role -> Text,
+        invited_by -> Nullable<Uid>,
+        since -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_attempts (id) {
+        id -> Uid,
+        kind -> Text,
+        chat_id -> Uid,
+        user_id -> Uid,
+        by_id -> Nullable<Uid>,
+        made_at -> Ts,
+        refused_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_deletions (chat_id) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        people -> BigInt,
+        finished_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_links (id) {
+        id -> Uid,
+        chat_id -> Uid,
+        code_hash -> Binary,
+        created_by -> Uid,
+        role -> Text,
+        approval -> Bool,
+        max_uses -> Nullable<Integer>,
+        uses -> Integer,
+        created_at -> Ts,
+        expires_at -> Nullable<Ts>,
+        revoked_at -> Nullable<Ts>,
+    }
+}
+
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(former_participants -> chats (chat_id));
 diesel::joinable!(participants -> chats (chat_id));
 diesel::joinable!(participants -> users (user_id));
+diesel::joinable!(chat_words -> chats (chat_id));
+diesel::joinable!(chat_guests -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(chats, chat_words);
+diesel::allow_tables_to_appear_in_same_query!(chat_words, participants);
+diesel::joinable!(chat_guests -> chats (chat_id));
+diesel::allow_tables_to_appear_in_same_query!(chat_guests, chats);
+diesel::allow_tables_to_appear_in_same_query!(chat_guests, users);
+diesel::allow_tables_to_appear_in_same_query!(participants, name_index);
 diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
 diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);
 diesel::allow_tables_to_appear_in_same_query!(message_reactions, message_reaction_counts, messages);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use clowder_core::{ChatId, GroupId, Timestamp};
-use clowder_messaging::{ChatType, chats::Pair};
+use clowder_messaging::{ChatRole, ChatType, ChatVisibility, History, Rights, chats::Pair, policy::Seat};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::MessageRow;
@@ -22,6 +22,9 @@ const ORDINARY: usize = 512;
 #[derive(Debug)]
 pub struct ChatSummary {
     pub kind: ChatType,
+    pub visibility: ChatVisibility,
+    pub history: History,
+    pub rights: Rights,
     pub group_id: Option<GroupId>,
     pub title: Option<String>,
     pub description: Option<String>,
@@ -29,6 +32,13 @@ pub struct ChatSummary {
     pub pair: Option<Pair>,
     pub created_at: Timestamp,
     pub last: Option<MessageRow>,
+}
+
+impl ChatSummary {
+    /// The place of somebody who has this role.
+    pub fn seat(&self, role: ChatRole) -> Seat {
+        Seat { kind: self.kind, role, rights: self.rights, of_group: self.group_id.is_some() }
+    }
 }
 
 /// The state of a chat: `last_seq` counts messages, `revision` later changes of them, `version` changes of the chat
@@ -95,6 +105,9 @@ mod tests {
         let chat = Id::new(now);
         let summary = ChatSummary {
             kind: ChatType::Group,
+            visibility: ChatVisibility::Private,
+            history: History::All,
+            rights: Rights::of(ChatType::Group),
             group_id: None,
             title: Some("Lunch".to_owned()),
             description: None,

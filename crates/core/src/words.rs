@@ -1,8 +1,8 @@
-//! How names of groups are found: by the beginnings of their words, without case and accents.
+//! How names of groups, chats and pets are found: by the beginnings of their words, without case and accents.
 
 use std::collections::BTreeSet;
 
-use clowder_core::{
+use crate::{
     name::{is_digit, is_letter, is_mark},
     text,
 };

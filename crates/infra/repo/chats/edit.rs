@@ -1,0 +1,110 @@
+//! Editing, handing over and deleting chats.
+
+use clowder_core::{ChatId, Ctx, Result, UserId, Versions, Word, deletion::DeletionStatus};
+use clowder_messaging::{
+    Change, Chat, ChatRole, SystemAction, SystemNote,
+    change::{ParticipantChanged, Told},
+    chats::{ChatPatch, Deletion, Gone, rules},
+};
+use diesel::prelude::*;
+
+use super::{
+    super::{
+        db::Tx,
+        invitations::links,
+        journal,
+        messaging::{chats, membership, system, titles},
+        participants::writes,
+    },
+    clearing,
+    hold::{Held, hold, put_role, role},
+};
+use crate::domains::messaging::{chat_deletions as deletions, chats as table};
+
+pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>, patch: ChatPatch) -> Result<Chat> {
+    let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
+    let before = row.face()?;
+    let Some(after) = rules::edit(seat, version, patch, &before)? else {
+        return chats::one(tx.conn, None, caller, chat);
+    };
+    diesel::update(table::table.find(chat))
+        .set((
+            table::title.eq(&after.title),
+            table::description.eq(&after.description),
+            table::visibility.eq(after.visibility.as_str()),
+            table::history.eq(after.history.as_str()),
+            table::rights.eq(after.rights.to_bits()),
+            table::version.eq(after.version),
+        ))
+        .execute(tx.conn)?;
+    let mut changes = Vec::new();
+    tx.deleted_text |= after.description != before.description;
+    if before.rights.invite && !after.rights.invite {
+        links::revoke_of_members(tx, ctx, chat)?;
+    }
+    if after.title != before.title {
+        titles::unindex(tx, chat)?;
+        let title = after.title.clone().unwrap_or_default();
+        titles::index(tx.conn, chat, &title)?;
+        let note = SystemNote { action: SystemAction::Retitled, user_ids: Vec::new(), title: Some(title) };
+        changes.push(system::say(tx, ctx, chat, caller, note)?);
+    }
+    changes.insert(0, Change::ChatUpdated(Box::new(after)));
+    tell(tx, ctx, &changes)?;
+    chats::one(tx.conn, None, caller, chat)
+}
+
+/// The last statement of a write.
+pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, changes: &[Change]) -> Result<()> {
+    journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())
+}
+
+/// A small chat is deleted wholly, and of a larger one what one transaction bears. A job does the rest.
+pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>) -> Result<Gone> {
+    let held = hold(tx, ctx, chat, &[])?;
+    if rules::end(held.seat, version, held.row.version)? == rules::Ending::Leave {
+        writes::leave(tx, ctx, held)?;
+        return Ok(Gone::Whole);
+    }
+    let (caller, people) = (held.caller, held.row.participant_count);
+    let mut changes = close(tx, ctx, chat, caller)?;
+    if clearing::at_once(tx, chat, people, &mut changes)? {
+        tell(tx, ctx, &changes)?;
+        return Ok(Gone::Whole);
+    }
+    let kept = (deletions::chat_id.eq(chat), deletions::user_id.eq(caller), deletions::people.eq(people));
+    diesel::insert_into(deletions::table).values(kept).execute(tx.conn)?;
+    clearing::order(tx, ctx, chat)?;
+    tell(tx, ctx, &changes)?;
+    Ok(Gone::Started(Deletion { chat_id: chat, status: DeletionStatus::Running, progress: 0.0 }))
+}
+
+/// Hides a locked chat from everybody, takes its texts, and takes its owner out of it. The rest is to be cleared.
+pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, owner: UserId) -> Result<Vec<Change>> {
+    diesel::update(table::table.find(chat))
+        .set((table::deleted_at.eq(ctx.now), table::title.eq(None::<String>), table::description.eq(None::<String>)))
+        .execute(tx.conn)?;
+    titles::unindex(tx, chat)?;
+    let changes = membership::remove(tx, chat, &[owner], None, Told::Participant)?;
+    Ok(changes)
+}
+
+pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<Chat> {
+    let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
+    let target = role(tx.conn, chat, user)?;
+    rules::may_transfer(seat, target)?;
+    if user == caller {
+        return chats::one(tx.conn, None, caller, chat);
+    }
+    let mut changes = Vec::new();
+    for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
+        put_role(tx.conn, chat, user, role)?;
+        let participant = writes::participant(tx.conn, chat, user)?;
+        let told = writes::told(row.participant_count);
+        changes.push(Change::ParticipantUpdated(told, ParticipantChanged { chat_id: chat, participant }));
+    }
+    let note = SystemNote { action: SystemAction::OwnerChanged, user_ids: vec![user], title: None };
+    changes.push(system::say(tx, ctx, chat, caller, note)?);
+    tell(tx, ctx, &changes)?;
+    chats::one(tx.conn, None, caller, chat)
+}

@@ -1,0 +1,56 @@
+//! The people in chats over the database: each method is one transaction.
+
+mod people;
+mod privacy;
+pub mod writes;
+
+use async_trait::async_trait;
+use clowder_core::{ChatId, Ctx, Made, Page, PageRequest, Result, UserId};
+use clowder_messaging::{
+    Chat, Participant, Participants,
+    participants::{NewParticipants, PeopleFilter, RolePatch},
+};
+use tracing::instrument;
+
+use super::{Repo, domains::Domain};
+
+pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+
+#[async_trait]
+impl Participants for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn participants(
+        &self,
+        ctx: &Ctx,
+        chat: ChatId,
+        filter: PeopleFilter,
+        page: PageRequest,
+    ) -> Result<Page<Participant>> {
+        let viewer = ctx.user()?;
+        self.db.read(move |conn| people::list(conn, viewer, chat, &filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn add(&self, ctx: &Ctx, chat: ChatId, new: NewParticipants) -> Result<Vec<Participant>> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::add(tx, &ctx, chat, &new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn set_role(&self, ctx: &Ctx, chat: ChatId, user: UserId, patch: RolePatch) -> Result<Participant> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::set_role(tx, &ctx, chat, user, patch.role)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove(&self, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::remove(tx, &ctx, chat, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::join(tx, &ctx, chat)).await
+    }
+}

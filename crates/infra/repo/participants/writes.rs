@@ -1,0 +1,217 @@
+//! Who comes, who goes, and who does what.
+
+use std::collections::{HashMap, HashSet};
+
+use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word};
+use clowder_messaging::{
+    Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
+    change::{ParticipantChanged, Told},
+    chats::rules,
+    participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
+    refusals::PARTICIPANT_UNKNOWN,
+};
+use diesel::{dsl::count_star, prelude::*};
+
+use super::super::{
+    blocks,
+    cards::Cards,
+    chats::hold::{Held, hold, hold_any, owners, put_role, role, room},
+    db::Tx,
+    dialect::Conn,
+    invitations::links,
+    journal,
+    messaging::{chats, membership, system, wanted},
+    people::{Viewer, visible_to},
+};
+use crate::domains::{
+    accounts::users,
+    messaging::{FaceRow, participants},
+};
+
+/// Who hears what happens to somebody in a chat of so many people.
+pub const fn told(people: i64) -> Told {
+    if people <= TOLD_AMONG { Told::Chat } else { Told::Participant }
+}
+
+/// Whether a message says that people come or go: not in channels and large groups, where it would say little else.
+fn is_noted(row: &FaceRow) -> bool {
+    row.kind == ChatType::Group.as_str() && row.participant_count <= TOLD_AMONG
+}
+
+pub fn participant(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<Participant> {
+    let mut found = participants_of(conn, chat, &[user])?;
+    found.pop().ok_or_else(|| PARTICIPANT_UNKNOWN.into())
+}
+
+/// Those of these people who are in a chat, in their order.
+pub fn participants_of(conn: &mut Conn, chat: ChatId, wanted: &[UserId]) -> Result<Vec<Participant>> {
+    let rows: Vec<(UserId, String, Timestamp)> = participants::table
+        .filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(wanted)))
+        .select((participants::user_id, participants::role, participants::joined_at))
+        .load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|(user, ..)| *user))?;
+    let mut rows: HashMap<UserId, (String, Timestamp)> =
+        rows.into_iter().map(|(user, role, joined_at)| (user, (role, joined_at))).collect();
+    let shown = wanted.iter().filter_map(|user| rows.remove(user).map(|row| (*user, row)));
+    let shown = shown.map(|(user, (role, joined_at))| {
+        Ok(Participant { user: cards.card(user)?, role: ChatRole::parse_word(&role)?, joined_at })
+    });
+    shown.collect()
+}
+
+/// The last statement of a write.
+fn tell(tx: &mut Tx<'_>, ctx: &Ctx, changes: &[Change]) -> Result<()> {
+    journal::append_all(tx, &changes.iter().map(|change| (ctx, change)).collect::<Vec<_>>())
+}
+
+/// Lets people into a held chat, and answers what is told of it.
+pub fn enter(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    row: &FaceRow,
+    caller: UserId,
+    people: &[UserId],
+    role: ChatRole,
+) -> Result<Vec<Change>> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let chat = row.id;
+    let mut changes = membership::add(tx, ctx, chat, people, role)?;
+    let after = FaceRow { participant_count: row.participant_count + people.len() as i64, ..row.clone() };
+    if told(after.participant_count) == Told::Chat {
+        let added = participants_of(tx.conn, chat, people)?.into_iter();
+        changes.extend(added.map(|participant| {
+            Change::ParticipantAdded(Told::Chat, ParticipantChanged { chat_id: chat, participant })
+        }));
+    }
+    if is_noted(&after) {
+        let own = people == [caller];
+        let action = if own { SystemAction::Joined } else { SystemAction::Added };
+        let user_ids = if own { Vec::new() } else { people.to_vec() };
+        changes.push(system::say(tx, ctx, chat, caller, SystemNote { action, user_ids, title: None })?);
+    }
+    Ok(changes)
+}
+
+pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> Result<Vec<Participant>> {
+    let Held { caller, row, seat } = hold(tx, ctx, chat, &new.user_ids)?;
+    let viewer = Viewer::of(ctx)?;
+    let visible: Vec<UserId> = users::table
+        .filter(users::id.eq_any(&new.user_ids))
+        .filter(visible_to(viewer))
+        .select(users::id)
+        .load(tx.conn)?;
+    // Staff see people who have blocked them, and do not add them.
+    let blocked = blocks::either_way(tx.conn, caller, &visible)?;
+    let present = participants::table.filter(participants::chat_id.eq(chat));
+    let present = present.filter(participants::user_id.eq_any(&new.user_ids)).select(participants::user_id);
+    let facts = AddFacts {
+        visible: visible.into_iter().filter(|user| !blocked.contains(user)).collect(),
+        unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
+        present: present.load(tx.conn)?,
+        room: room(tx, &row)?,
+        busy: busy(tx, &new.user_ids)?.into_iter().collect(),
+    };
+    let (added, role) = policy::add(seat, new, &facts)?;
+    let changes = enter(tx, ctx, &row, caller, &added, role)?;
+    tell(tx, ctx, &changes)?;
+    participants_of(tx.conn, chat, &new.user_ids)
+}
+
+/// Those of these people who are in as many chats as one person can be.
+fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
+    let most = tx.services.options.messaging.memberships;
+    let counts: Vec<(UserId, i64)> = participants::table
+        .filter(participants::user_id.eq_any(people))
+        .group_by(participants::user_id)
+        .select((participants::user_id, count_star()))
+        .load(tx.conn)?;
+    Ok(counts.into_iter().filter(|(_, count)| *count >= most).map(|(user, _)| user).collect())
+}
+
+pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
+    let (caller, row) = hold_any(tx, ctx, chat, &[])?;
+    if role(tx.conn, chat, caller)?.is_some() {
+        return Ok(Made::Found(chats::one(tx.conn, None, caller, chat)?));
+    }
+    let face = row.clone().face()?;
+    policy::may_join(face.visibility, row.group_id.is_some())?;
+    come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
+}
+
+/// Whether there is room for somebody in a held chat.
+pub fn fits(tx: &mut Tx<'_>, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
+    let memberships = participants::table.filter(participants::user_id.eq(user)).select(count_star());
+    let memberships = memberships.first(tx.conn)?;
+    let most = tx.services.options.messaging.memberships;
+    policy::join(ChatType::parse_word(&row.kind)?, role, room(tx, row)?, memberships, most)
+}
+
+/// Lets the caller into a held chat.
+pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Made<Chat>> {
+    fits(tx, row, caller, role)?;
+    let changes = enter(tx, ctx, row, caller, &[caller], role)?;
+    tell(tx, ctx, &changes)?;
+    Ok(Made::New(chats::one(tx.conn, None, caller, row.id)?))
+}
+
+pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<Participant> {
+    let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
+    let held = self::role(tx.conn, chat, user)?;
+    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?, room: room(tx, &row)? };
+    let changes = policy::set_role(seat, role, facts)?;
+    if changes {
+        put_role(tx.conn, chat, user, role)?;
+        if held.is_some_and(|before| role > before) {
+            links::revoke_of(tx, ctx, chat, user)?;
+        }
+    }
+    let participant = participant(tx.conn, chat, user)?;
+    if changes {
+        let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
+        tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])?;
+    }
+    Ok(participant)
+}
+
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
+    let held = hold(tx, ctx, chat, &[user])?;
+    if user == held.caller {
+        return leave(tx, ctx, held);
+    }
+    let target = role(tx.conn, chat, user)?;
+    policy::may_remove(held.seat, target, owners(tx.conn, chat)?)?;
+    take_out(tx, ctx, &held.row, user, held.caller)
+}
+
+/// The caller leaves a held chat.
+pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
+    let owners = owners(tx.conn, held.row.id)?;
+    rules::may_leave(held.seat, owners)?;
+    take_out(tx, ctx, &held.row, held.caller, held.caller)
+}
+
+fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
+    links::revoke_of(tx, ctx, row.id, user)?;
+    let mut changes = Vec::new();
+    if is_noted(row) {
+        let note = if user == by {
+            SystemNote { action: SystemAction::Left, user_ids: Vec::new(), title: None }
+        } else {
+            SystemNote { action: SystemAction::Removed, user_ids: vec![user], title: None }
+        };
+        // Before they are out, so that it is the last that they receive.
+        changes.push(system::say(tx, ctx, row.id, by, note)?);
+    }
+    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row.participant_count))?);
+    tell(tx, ctx, &changes)
+}
+
+/// Makes a participant the owner of a chat whose last owner is being erased.
+pub fn inherit(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, heir: UserId) -> Result<()> {
+    put_role(tx.conn, row.id, heir, ChatRole::Owner)?;
+    let participant = participant(tx.conn, row.id, heir)?;
+    let changed = ParticipantChanged { chat_id: row.id, participant };
+    tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])
+}

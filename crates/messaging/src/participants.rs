@@ -1,0 +1,216 @@
+//! The rules of who is in a chat: adding, joining, roles, removing.
+
+pub mod port;
+
+use clowder_core::{Error, Fields, Input, Result, UserId, text::Flaw};
+
+use crate::{
+    ChatRole, ChatType, ChatVisibility,
+    policy::{Action, Seat, allow},
+    refusals::{
+        CHAT_FORBIDDEN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN,
+    },
+};
+
+/// How many people can be added at once.
+pub const MOST_ADDED: usize = 200;
+/// How many owners and admins a chat can have.
+pub const MOST_STAFF: i64 = 100;
+/// In chats with more people than this, what happens to a participant is told to them alone, and no message says so.
+pub const TOLD_AMONG: i64 = 256;
+
+/// `{user_ids, role?}`
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(example = json!({"user_ids": ["01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"]}))]
+pub struct NewParticipants {
+    #[schema(min_items = 1, max_items = 200)]
+    pub user_ids: Vec<UserId>,
+    /// `member` if absent, in channels `subscriber`.
+    pub role: Option<ChatRole>,
+}
+
+impl Input for NewParticipants {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let user_ids: Option<Vec<UserId>> = fields.required_list("user_ids", MOST_ADDED);
+        let role = fields.optional("role");
+        if user_ids.as_ref().is_some_and(Vec::is_empty) {
+            fields.flaw("user_ids", Flaw::new("required", "must name at least one person"));
+        }
+        Some(Self { user_ids: user_ids?, role: role? })
+    }
+
+    fn rows(&self) -> usize {
+        self.user_ids.len()
+    }
+}
+
+/// `{role}`
+#[derive(Debug, Clone, Copy, utoipa::ToSchema)]
+#[schema(as = ChatRolePatch, example = json!({"role": "admin"}))]
+pub struct RolePatch {
+    pub role: ChatRole,
+}
+
+impl Input for RolePatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("role").map(|role| Self { role })
+    }
+}
+
+/// Which people of a chat to list.
+#[derive(Debug, Clone, Default)]
+pub struct PeopleFilter {
+    pub role: Option<ChatRole>,
+    /// Words of their names begin with these.
+    pub search: Option<String>,
+}
+
+/// What is known when people are added.
+#[derive(Debug, Clone)]
+pub struct AddFacts {
+    /// Those of the named people whom the caller may see. Others count as unknown.
+    pub visible: Vec<UserId>,
+    /// Those of them whom the caller must not add: so they have chosen.
+    pub unwilling: Vec<UserId>,
+    /// Those who are in the chat already.
+    pub present: Vec<UserId>,
+    pub room: Room,
+    /// Those who are in as many chats as one person can be.
+    pub busy: Vec<UserId>,
+}
+
+/// How many people a chat has, and how many it can have.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    pub people: i64,
+    /// Of them, its owners and admins.
+    pub staff: i64,
+    pub most: i64,
+}
+
+impl Room {
+    /// Whether so many more fit. Channels have room for everybody.
+    fn fits(self, kind: ChatType, more: usize, role: ChatRole) -> Result<()> {
+        let more = i64::try_from(more).unwrap_or(i64::MAX);
+        if kind != ChatType::Channel && self.people.saturating_add(more) > self.most {
+            return Err(CHAT_FULL.into());
+        }
+        if is_staff(role) && self.staff.saturating_add(more) > MOST_STAFF {
+            return Err(CHAT_FULL.into());
+        }
+        Ok(())
+    }
+}
+
+pub fn is_staff(role: ChatRole) -> bool {
+    role <= ChatRole::Admin
+}
+
+/// A role that there is in this type of chat, and that the seat may give: none above its own, and owners are made one by
+/// one.
+pub fn grants(seat: Seat, role: ChatRole) -> Result<()> {
+    if role == ChatRole::Subscriber && seat.kind != ChatType::Channel {
+        return Err(Error::field("/role", "unwanted", "only channels have subscribers"));
+    }
+    if is_staff(role) {
+        allow(seat, Action::Promote)?;
+    }
+    if role == ChatRole::Owner && seat.role != ChatRole::Owner { Err(CHAT_FORBIDDEN.into()) } else { Ok(()) }
+}
+
+/// Who comes into the chat now, with which role; who is in it already stays as they are.
+pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<UserId>, ChatRole)> {
+    allow(seat, Action::Add)?;
+    let role = new.role.unwrap_or(ChatRole::of_newcomers(seat.kind));
+    grants(seat, role)?;
+    if role == ChatRole::Owner {
+        return Err(Error::field("/role", "unwanted", "owners are made of participants"));
+    }
+    let (mut errors, mut added) = (Vec::new(), Vec::new());
+    for (index, id) in new.user_ids.iter().enumerate() {
+        let at = |flaw: Flaw| flaw.at(format!("/user_ids/{index}"));
+        if facts.present.contains(id) || added.contains(id) {
+            continue;
+        }
+        if !facts.visible.contains(id) {
+            errors.push(at(Flaw::new("user.unknown", "there is no such user")));
+        }
+        added.push(*id);
+    }
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors));
+    }
+    if added.iter().any(|id| facts.unwilling.contains(id)) {
+        return Err(CHAT_NOT_WANTED.into());
+    }
+    if added.iter().any(|id| facts.busy.contains(id)) {
+        return Err(CHAT_MEMBERSHIPS.into());
+    }
+    facts.room.fits(seat.kind, added.len(), role)?;
+    Ok((added, role))
+}
+
+/// Whether somebody can come in: by themselves into public chats, otherwise by an invitation or a link.
+pub fn join(kind: ChatType, role: ChatRole, room: Room, memberships: i64, most: i64) -> Result<()> {
+    room.fits(kind, 1, role)?;
+    if memberships >= most { Err(CHAT_MEMBERSHIPS.into()) } else { Ok(()) }
+}
+
+/// Anybody joins a public chat; another does not exist for them. The chat of a group is joined with its group.
+pub fn may_join(visibility: ChatVisibility, of_group: bool) -> Result<()> {
+    if visibility == ChatVisibility::Public && !of_group { Ok(()) } else { Err(CHAT_UNKNOWN.into()) }
+}
+
+/// What is known when somebody gets another role.
+#[derive(Debug, Clone, Copy)]
+pub struct RoleFacts {
+    /// The role that they have, if they are in the chat.
+    pub held: Option<ChatRole>,
+    /// Whether it is about the caller.
+    pub own: bool,
+    pub owners: i64,
+    pub room: Room,
+}
+
+/// Whether a role changes. Nobody changes the role of somebody who has the same or a higher one, but owners change those of
+/// owners too, and everybody may take a lower role themselves. A chat always has an owner.
+pub fn set_role(seat: Seat, role: ChatRole, facts: RoleFacts) -> Result<bool> {
+    let is_lowered = facts.own && facts.held.is_some_and(|held| role > held);
+    if !is_lowered || seat.of_group || seat.kind == ChatType::Private {
+        allow(seat, Action::Promote)?;
+    }
+    let held = facts.held.ok_or(PARTICIPANT_UNKNOWN)?;
+    if is_lowered {
+        if role == ChatRole::Subscriber && seat.kind != ChatType::Channel {
+            return Err(Error::field("/role", "unwanted", "only channels have subscribers"));
+        }
+    } else {
+        grants(seat, role)?;
+        if seat.role != ChatRole::Owner && held <= seat.role && held != role {
+            return Err(CHAT_FORBIDDEN.into());
+        }
+    }
+    if held == role {
+        return Ok(false);
+    }
+    if held == ChatRole::Owner && facts.owners <= 1 {
+        return Err(CHAT_OWNER.into());
+    }
+    if is_staff(role) && !is_staff(held) {
+        facts.room.fits(ChatType::Channel, 1, role)?;
+    }
+    Ok(true)
+}
+
+/// Whoever has a lower role can be removed; owners remove each other.
+pub fn may_remove(seat: Seat, held: Option<ChatRole>, owners: i64) -> Result<()> {
+    allow(seat, Action::Remove)?;
+    let held = held.ok_or(PARTICIPANT_UNKNOWN)?;
+    if held == ChatRole::Owner && seat.role == ChatRole::Owner {
+        return if owners <= 1 { Err(CHAT_OWNER.into()) } else { Ok(()) };
+    }
+    if held <= seat.role { Err(CHAT_FORBIDDEN.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! People run chats: they edit them, find them, bring others in and take them out, and arrange them for themselves.
+
+use clowder_tests::{Answer, User, World, on_both, world::each};
+use serde_json::{Value, json};
+
+on_both!(shared; editing, people, channels, for_oneself, invitations, links, since_join, deleting, of_groups);
+
+async fn make(owner: &User, new: Value) -> String {
+    owner.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+async fn edited_with(user: &User, chat: &str, version: u64, body: Value) -> Answer {
+    let request = user.request("PATCH", &format!("/api/chats/{chat}")).header("If-Match", format!("\"{version}\""));
+    Answer::to(request.json(&body)).await
+}
+
+async fn editing(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let mut phone = bob.socket().await;
+    let edited = edited_with(&ada, &chat, 1, json!({"title": "Tea", "rights": {"add": false}})).await.expect(200);
+    assert_eq!(
+        (&edited["title"], &edited["version"], &edited["rights"]["add"]),
+        (&json!("Tea"), &json!(2), &json!(false))
+    );
+    let told = phone.until("chat.updated").await;
+    assert_eq!(
+        (&told["data"]["id"], &told["data"]["title"], &told["data"]["version"]),
+        (&json!(chat), &json!("Tea"), &json!(2))
+    );
+    let said = phone.until("message.sent").await;
+    assert_eq!((&said["data"]["type"], &said["data"]["system"]["action"]), (&json!("system"), &json!("retitled")));
+    edited_with(&ada, &chat, 1, json!({"title": "x"})).await.refused(412, "chat.stale");
+    let path = format!("/api/chats/{chat}");
+    bob.patch(&path, json!({"title": "x"})).await.refused(403, "chat.forbidden");
+    bob.post(&format!("{path}/participants"), json!({"user_ids": [ada.id]})).await.refused(403, "chat.forbidden");
+    assert_eq!(ada.put(&path, json!({"description": "At four"})).await.expect(200)["title"], "Tea");
+    assert_eq!(ada.patch(&path, json!({"title": "x", "name": "y"})).await.wrong_fields(), ["/name"]);
+    let private = ada.private_chat(&bob).await;
+    ada.patch(&format!("/api/chats/{private}"), json!({"title": "x"})).await.refused(409, "chat.private");
+    ada.delete(&format!("/api/chats/{private}")).await.refused(409, "chat.private");
+}
+
+async fn people(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let path = format!("/api/chats/{chat}/participants");
+    let (mut phone, mut new) = (bob.socket().await, eve.socket().await);
+    let added = ada.post(&path, json!({"user_ids": [eve.id]})).await.expect(200);
+    assert_eq!(added["items"][0]["user"]["id"], json!(eve.id));
+    assert_eq!(new.until("chat.created").await["data"]["id"], json!(chat));
+    assert_eq!(phone.until("participant.added").await["data"]["participant"]["user"]["id"], json!(eve.id));
+    let list = bob.get(&format!("{path}?limit=2")).await.expect(200);
+    assert_eq!(list["items"].as_array().unwrap().len(), 2);
+    assert_eq!(list["items"][0]["role"], "owner");
+    let found = bob.get(&format!("{path}?role=member&q=eve")).await.expect(200);
+    assert_eq!(found["items"][0]["user"]["id"], json!(eve.id));
+    ada.put(&format!("{path}/{}", eve.id), json!({"role": "admin"})).await.expect(200);
+    assert_eq!(phone.until("participant.updated").await["data"]["participant"]["role"], "admin");
+    bob.put(&format!("{path}/{}", eve.id), json!({"role": "member"})).await.refused(403, "chat.forbidden");
+    ada.put(&format!("{path}/{}", eve.id), json!({"role": "subscriber"})).await.refused(422, "input.invalid");
+    eve.delete(&format!("{path}/{}", bob.id)).await.expect(204);
+    assert_eq!(phone.until("participant.removed").await["data"]["removed_by"], json!(eve.id));
+    bob.get(&path).await.refused(404, "chat.unknown");
+    ada.delete(&format!("{path}/{}", ada.id)).await.refused(409, "chat.owner");
+    let handed = ada.put(&format!("/api/chats/{chat}/owner"), json!({"user_id": eve.id})).await.expect(200);
+    assert_eq!(handed["my_role"], "admin");
+    ada.delete(&format!("/api/chats/{chat}")).await.expect(204);
+    ada.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
+    assert_eq!(eve.chat(&chat).await["participant_count"], 1);
+}
+
+async fn channels(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let title = format!("Menus {}", ada.name);
+    let chat = make(&ada, json!({"type": "channel", "title": title, "visibility": "public"})).await;
+    bob.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
+    let search = format!("/api/chats/directory?type=channel&search={}", ada.name);
+    let found = bob.get(&search).await.expect(200);
+    assert_eq!((&found["items"][0]["id"], &found["items"][0]["joined"]), (&json!(chat), &json!(false)));
+    let join = format!("/api/chats/{chat}/join");
+    let joined = bob.post(&join, json!({})).await.expect(201);
+    assert_eq!((&joined["my_role"], &joined["writable"]), (&json!("subscriber"), &json!(false)));
+    bob.post(&join, json!({})).await.expect(200);
+    bob.post(&format!("/api/chats/{chat}/messages"), json!({"content": "hi"})).await.refused(403, "chat.forbidden");
+    let refused = bob.socket().await.command("typing.start", json!({"chat_id": chat})).await.unwrap_err();
+    assert_eq!(refused["code"], "chat.forbidden");
+    bob.get(&format!("/api/chats/{chat}/participants")).await.refused(403, "chat.forbidden");
+    let mut phone = bob.socket().await;
+    ada.says(&chat, "Soup").await;
+    assert_eq!(phone.until("message.sent").await["data"]["content"], "Soup");
+    assert_eq!(bob.chat(&chat).await["unread_count"], 1);
+}
+
+async fn for_oneself(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (first, second) = (ada.group("First", &[&bob]).await, ada.group("Second", &[&bob]).await);
+    let (mut phone, mut laptop) = (bob.socket().await, bob.socket().await);
+    let path = format!("/api/chats/{first}/preferences");
+    let chosen = bob.put(&path, json!({"pinned": true, "notify": "none", "title": "Mine"})).await.expect(200);
+    assert_eq!((&chosen["pinned"], &chosen["title"]), (&json!(true), &json!("Mine")));
+    let told = phone.until("chat.preferences").await;
+    assert_eq!(
+        (&told["data"]["pinned"], &told["data"]["has_title"], &told["data"]["title"]),
+        (&json!(true), &json!(true), &json!(null))
+    );
+    let list = bob.get("/api/chats").await.expect(200);
+    assert_eq!(each(list["items"].as_array().unwrap(), "id"), [json!(first), json!(second)]);
+    let ids = async |query: &str| {
+        each(bob.get(&format!("/api/chats?{query}")).await.expect(200)["items"].as_array().unwrap(), "id")
+    };
+    assert_eq!(ids("q=mine").await, [json!(first)]);
+    assert_eq!(ids("q=sec").await, [json!(second)]);
+    bob.put(&path, json!({"archived": true, "muted_until": "2126-01-01T00:00:00Z"})).await.expect(200);
+    assert_eq!((ids("archived=true").await, ids("archived=false").await), (vec![json!(first)], vec![json!(second)]));
+    assert_eq!((ids("muted=true").await, ids("muted=false").await), (vec![json!(first)], vec![json!(second)]));
+    assert_eq!(bob.put(&path, json!({"muted_until": "2020-01-01T00:00:00Z"})).await.wrong_fields(), ["/muted_until"]);
+    let drafted = bob.put(&format!("/api/chats/{second}/draft"), json!({"content": "Shall we"})).await.expect(200);
+    assert_eq!(drafted["draft"], "Shall we");
+    let draft = laptop.command("draft.set", json!({"chat_id": second, "content": "Shall we have"})).await.unwrap();
+    assert_eq!(draft["draft"], "Shall we have");
+    assert_eq!(bob.chat(&second).await["preferences"]["draft"], "Shall we have");
+    assert_eq!(ada.chat(&second).await["preferences"]["draft"], json!(null));
+    laptop.command("draft.set", json!({"chat_id": second, "content": null})).await.unwrap();
+    assert_eq!(bob.chat(&second).await["preferences"]["drafted_at"], json!(null));
+}
+
+async fn invitations(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat = ada.group("Lunch", &[]).await;
+    let (path, mut phone, mut staff) = (format!("/api/chats/{chat}"), bob.socket().await, ada.socket().await);
+    let made = ada.post(&format!("{path}/invites"), json!({"user_ids": [bob.id, eve.id]})).await.expect(201);
+    assert_eq!(made["user_ids"], json!([bob.id, eve.id]));
+    assert_eq!(phone.until("chat.invited").await["data"]["chat_id"], json!(chat));
+    let mine = bob.get("/api/chat-invitations").await.expect(200);
+    assert_eq!((&mine["items"][0]["chat_id"], &mine["items"][0]["title"]), (&json!(chat), &json!("Lunch")));
+    assert_eq!(ada.get(&format!("{path}/invitations")).await.expect(200)["items"].as_array().unwrap().len(), 2);
+    let own = format!("/api/chat-invitations/{chat}");
+    assert_eq!(bob.put(&own, json!({"action": "accept"})).await.expect(200)["my_role"], "member");
+    bob.get(&format!("{path}/invitations")).await.refused(403, "chat.forbidden");
+    eve.put(&own, json!({"action": "decline"})).await.expect(204);
+    let again = ada.post(&format!("{path}/invites"), json!({"user_ids": [eve.id]})).await;
+    assert_eq!(again.wrong_fields(), ["/user_ids/0"]);
+    assert_eq!(staff.until("chat.uninvited").await["data"]["reason"], "declined");
+    ada.delete(&format!("{path}/invitations/{}", eve.id)).await.expect(204);
+    for (new, wrong) in [
+        (json!({"user_ids": []}), vec!["/user_ids"]),
+        (json!({"user_ids": [ada.id]}), vec!["/user_ids/0"]),
+        (json!({"user_ids": [eve.id], "max_uses": 3, "approval": true}), vec!["/approval", "/max_uses"]),
+    ] {
+        assert_eq!(ada.post(&format!("{path}/invites"), new).await.wrong_fields(), wrong);
+    }
+    eve.put(&own, json!({"action": "accept"})).await.refused(404, "chat.invitation_unknown");
+}
+
+async fn links(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat = ada.group("Lunch", &[]).await;
+    let path = format!("/api/chats/{chat}");
+    let made = ada.post(&format!("{path}/invites"), json!({"max_uses": 1})).await.expect(201);
+    let come = format!("/api/chats/join/{}", made["code"].as_str().unwrap());
+    let shown = bob.get(&come).await.expect(200);
+    assert_eq!((&shown["title"], &shown["joined"]), (&json!("Lunch"), &json!(false)));
+    bob.post(&come, json!({})).await.expect(201);
+    bob.post(&come, json!({})).await.expect(200);
+    eve.post(&come, json!({})).await.refused(410, "chat.link_gone");
+    let listed = ada.get(&format!("{path}/invites")).await.expect(200);
+    assert_eq!((&listed["items"][0]["uses"], &listed["items"][0]["code"]), (&json!(1), &json!(null)));
+
+    let (mut staff, mut guest) = (ada.socket().await, eve.socket().await);
+    let made = ada.post(&format!("{path}/invites"), json!({"approval": true})).await.expect(201);
+    let come = format!("/api/chats/join/{}", made["code"].as_str().unwrap());
+    assert_eq!(eve.post(&come, json!({})).await.expect(202)["chat_id"], json!(chat));
+    assert_eq!(staff.until("chat.requested").await["data"]["user_id"], json!(eve.id));
+    let waiting = ada.get(&format!("{path}/requests")).await.expect(200);
+    assert_eq!(waiting["items"][0]["user"]["id"], json!(eve.id));
+    let mine = eve.get("/api/chat-invitations?status=pending").await.expect(200);
+    assert_eq!((&mine["items"][0]["chat_id"], &mine["items"][0]["title"]), (&json!(chat), &json!(null)));
+    ada.put(&format!("{path}/requests/{}", eve.id), json!({"action": "approve"})).await.expect(204);
+    assert_eq!(guest.until("chat.decided").await["data"]["action"], "approve");
+    assert_eq!(eve.chat(&chat).await["my_role"], "member");
+    let link = made["link"]["id"].as_str().unwrap();
+    ada.delete(&format!("{path}/invites/{link}")).await.expect(204);
+    world.user("dan").await.post(&come, json!({})).await.refused(410, "chat.link_gone");
+}
+
+async fn since_join(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat =
+        make(&ada, json!({"type": "group", "title": "x", "participant_ids": [bob.id], "history": "since_join"})).await;
+    let early = ada.says(&chat, "before").await["id"].as_str().unwrap().to_owned();
+    ada.post(&format!("/api/chats/{chat}/participants"), json!({"user_ids": [eve.id]})).await.expect(200);
+    let (mut old, mut new) = (bob.socket().await, eve.socket().await);
+    eve.get(&format!("/api/messages/{early}")).await.refused(404, "message.unknown");
+    assert!(eve.messages(&chat).await.iter().all(|message| message["content"] != "before"));
+    ada.patch(&format!("/api/messages/{early}"), json!({"content": "rewritten"})).await.expect(200);
+    for socket in [&mut old, &mut new] {
+        let told = socket.until("message.edited").await;
+        assert_eq!((&told["data"]["seq"], &told["data"]["content"]), (&json!(1), &json!(null)));
+    }
+    assert_eq!(bob.get(&format!("/api/messages/{early}")).await.expect(200)["content"], "rewritten");
+}
+
+async fn deleting(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    ada.says(&chat, "hello").await;
+    let mut phone = bob.socket().await;
+    ada.delete(&format!("/api/chats/{chat}")).await.expect(204);
+    bob.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
+    assert_eq!(phone.until("chat.deleted").await["data"]["chat_id"], json!(chat));
+    assert_eq!(bob.get("/api/chats").await.expect(200)["items"], json!([]));
+}
+
+async fn of_groups(world: World) {
+    let ada = world.user("ada").await;
+    let group = ada.post("/api/groups", json!({"name": "Gardeners"})).await.expect(201);
+    let chat = group["chat_id"].as_str().unwrap();
+    assert_eq!(ada.chat(chat).await["group_id"], group["id"]);
+    ada.patch(&format!("/api/chats/{chat}"), json!({"title": "x"})).await.refused(409, "chat.of_group");
+    ada.delete(&format!("/api/chats/{chat}")).await.refused(409, "chat.of_group");
+    ada.post(&format!("/api/chats/{chat}/invites"), json!({})).await.refused(409, "chat.of_group");
+}
