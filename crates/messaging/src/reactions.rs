@@ -12,7 +12,7 @@ use crate::{
 pub const MOST_KINDS: i64 = 20;
 
 /// What is known when somebody reacts to a message. The chat is locked, so that it stays true until the reaction is
-/// written.
+/// written, except that the author may just be blocking the caller: then the reaction was there first.
 #[derive(Debug, Clone, Copy)]
 pub struct ReactFacts {
     /// The caller's role in the chat; `None` for outsiders.

@@ -4,9 +4,10 @@ use clowder_core::{Card, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ChatRole, Status,
+    Status,
+    policy::{Action, Seat, allow},
     read::{LowestReadMarks, are_shown},
-    refusals::{MESSAGE_UNKNOWN, RECEIPTS_TOO_MANY},
+    refusals::RECEIPTS_TOO_MANY,
 };
 
 /// For how many messages of a chat the times of marks are kept. For older ones, the time is that of the first mark that
@@ -26,9 +27,9 @@ pub struct Receipt {
     pub read_at: Option<Timestamp>,
 }
 
-/// Whether somebody may see the receipts of a message.
-pub fn may_list(role: Option<ChatRole>, participants: i64) -> Result<()> {
-    role.ok_or(MESSAGE_UNKNOWN)?;
+/// Whether somebody in a chat may see the receipts of a message: they name the people in it.
+pub fn may_list(seat: Seat, participants: i64) -> Result<()> {
+    allow(seat, Action::SeePeople)?;
     if are_shown(participants) { Ok(()) } else { Err(RECEIPTS_TOO_MANY.into()) }
 }
 
@@ -58,6 +59,7 @@ mod tests {
     use clowder_core::{Error, Id};
 
     use super::*;
+    use crate::{ChatRole, ChatType, Rights};
 
     #[test]
     fn status_table() {
@@ -89,14 +91,17 @@ mod tests {
             Err(Error::Refused(refusal)) => refusal.code,
             Err(other) => panic!("{other:?}"),
         };
-        for (role, participants, expected) in [
-            (Some(ChatRole::Member), 2, "yes"),
-            (Some(ChatRole::Member), 256, "yes"),
-            (Some(ChatRole::Owner), 257, "receipts.too_many"),
-            (None, 2, "message.unknown"),
-            (None, 257, "message.unknown"),
+        for (kind, role, participants, expected) in [
+            (ChatType::Private, ChatRole::Member, 2, "yes"),
+            (ChatType::Group, ChatRole::Member, 256, "yes"),
+            (ChatType::Group, ChatRole::Owner, 257, "receipts.too_many"),
+            (ChatType::Channel, ChatRole::Admin, 256, "yes"),
+            (ChatType::Channel, ChatRole::Admin, 257, "receipts.too_many"),
+            (ChatType::Channel, ChatRole::Member, 2, "chat.forbidden"),
+            (ChatType::Channel, ChatRole::Subscriber, 257, "chat.forbidden"),
         ] {
-            assert_eq!(code(may_list(role, participants)), expected);
+            let seat = Seat { kind, role, rights: Rights::NONE, of_group: false };
+            assert_eq!(code(may_list(seat, participants)), expected);
         }
     }
 }

@@ -147,6 +147,13 @@ fn remember(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
     Ok(())
 }
 
+/// Deletes some of the times of the marks in a chat that is being deleted, before its people go; none when there are none
+/// left. So removing many people does not delete very many rows at once.
+pub fn clear_times(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    receipts::clear(tx.conn, chat)
+}
+
 /// Deletes some of what a chat contains; none when everything is gone.
 pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     dialect::messaging::lock_chat(tx.conn, chat)?;

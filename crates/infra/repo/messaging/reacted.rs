@@ -3,7 +3,12 @@
 use std::collections::HashMap;
 
 use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp, UserId};
-use clowder_messaging::{Emoji, Reacted, Reactor};
+use clowder_messaging::{
+    Emoji, Reacted, Reactor,
+    edit::EditFacts,
+    policy::{Action, allow},
+    refusals::MESSAGE_UNKNOWN,
+};
 use diesel::prelude::*;
 
 use super::{
@@ -90,7 +95,9 @@ pub fn page(
     emoji: Option<&Emoji>,
     page: &PageRequest,
 ) -> Result<Page<Reactor>> {
-    let message = messages::one(conn, memory, viewer, id)?;
+    let EditFacts { seat, message, .. } = messages::facts(conn, memory, viewer, id)?;
+    // Whoever may not see who is in the chat sees only how many have reacted.
+    allow(seat.ok_or(MESSAGE_UNKNOWN)?, Action::SeePeople)?;
     let after = page.cursor.as_deref().map(place).transpose()?;
     if message.deleted_at.is_some() {
         return Ok(Page { items: Vec::new(), next_cursor: None });

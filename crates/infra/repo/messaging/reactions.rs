@@ -48,7 +48,8 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: b
     let (user, emoji) = (ctx.user()?, emoji.into_string());
     let found: Option<(ChatId, i64, bool, i64, bool)> = statement::<(Uid, BigInt, Bool, BigInt, Bool), Backend>(
         "SELECT m.chat_id, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), m.deleted_at IS NOT NULL FROM messages m \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? \
+         JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
+         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
          LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
          LEFT JOIN message_reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.emoji = ? \
          AND r.user_id = p.user_id WHERE m.id = ?",
@@ -108,7 +109,7 @@ pub fn write_batch<'r>(tx: &mut Tx<'_>, reactions: &[&'r PendingReaction]) -> Re
 }
 
 enum Attempt {
-    /// Another transaction holds its chat or the account.
+    /// Another transaction holds its chat.
     Held,
     /// Another reaction of this batch is the same person's with the same emoji.
     Twin,
@@ -124,12 +125,13 @@ struct Kinds {
     before: i64,
 }
 
-/// What is known of all reactions of a batch, after their chats and accounts have been locked.
+/// What is known of all reactions of a batch, after their chats have been locked.
 struct Facts {
     /// Whether nobody can write in it any more, of each chat that is locked.
     chats: HashMap<ChatId, bool>,
     held: HashSet<(ChatId, UserId)>,
-    members: HashSet<(ChatId, UserId)>,
+    /// After which message each of them sees the chat.
+    members: HashMap<(ChatId, UserId), i64>,
     rows: HashMap<i64, ReactFactsRow>,
     kinds: HashMap<(ChatId, i64), Kinds>,
     counts: HashMap<(ChatId, i64, String), (i64, Timestamp)>,
@@ -141,18 +143,16 @@ impl Facts {
         let mut ids: Vec<_> = reactions.iter().map(|pending| pending.reaction.chat_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let chats: HashMap<_, _> =
-            batch::lock_chats(conn, &ids)?.into_iter().map(|chat| (chat.id, chat.closed)).collect();
+        let locked = batch::lock_chats(conn, &ids)?;
+        let chats: HashMap<_, _> = locked.iter().map(|chat| (chat.id, (chat.closed, chat.deleted))).collect();
         ids.retain(|id| !chats.contains_key(id));
+        let chats = chats.into_iter().filter(|(_, (_, deleted))| !deleted).map(|(id, (closed, _))| (id, closed));
+        let chats = chats.collect();
         let held_chats = if ids.is_empty() { Vec::new() } else { batch::held_chats(conn, &ids)? };
-        let (held, mut pairs): (HashSet<_>, HashSet<_>) =
+        let (held, pairs): (HashSet<_>, HashSet<_>) =
             reactions.iter().map(|pending| pending.key()).partition(|(chat, _)| held_chats.contains(chat));
-        let members = statements::keep_reactors(conn, &pairs.iter().copied().collect::<Vec<_>>())?;
-        let members: HashSet<_> = members.into_iter().collect();
-        pairs.retain(|pair| !members.contains(pair));
-        let pairs: Vec<_> = pairs.into_iter().collect();
-        let held_seats = if pairs.is_empty() { Vec::new() } else { batch::held_seats(conn, &pairs)? };
-        let held = held.into_iter().chain(held_seats).collect();
+        let members = statements::reactors(conn, &pairs.into_iter().collect::<Vec<_>>())?;
+        let members = members.into_iter().map(|(chat, user, from)| ((chat, user), from)).collect();
         let wanted: Vec<_> = reactions
             .iter()
             .map(|PendingReaction { reaction, .. }| {
@@ -182,7 +182,7 @@ impl Facts {
         let first = (row.people, row.since.unwrap_or(ctx.now));
         let (count, _) = self.counts.entry(key).or_insert(first);
         let facts = ReactFacts {
-            role: self.members.contains(&pending.key()).then_some(ChatRole::Member),
+            role: self.members.get(&pending.key()).filter(|from| seq > **from).map(|_| ChatRole::Member),
             closed: *closed,
             deleted: row.deleted,
             unwanted: row.unwanted,

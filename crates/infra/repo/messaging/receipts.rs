@@ -29,6 +29,7 @@ use super::{
         fragment::Fragment,
         group_commit::Outcome,
     },
+    messages::Membership,
     read::Kept,
     send::Changes,
 };
@@ -37,6 +38,9 @@ use crate::{
     statement::statement,
     store::Memory,
 };
+
+/// How many times of marks are deleted in one piece.
+const AT_ONCE: i64 = 1_000;
 
 /// Whether a participant hides read marks.
 pub const DISCREET: Fragment<Bool> = Fragment::new(
@@ -154,6 +158,7 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Pl
     let facts: Option<(i64, i64, i64, bool)> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
+        .filter(chats::deleted_at.is_null())
         .select((participants::delivered_seq, chats::last_seq, chats::participant_count, chats::closed))
         .first(conn)
         .optional()?;
@@ -239,12 +244,9 @@ pub fn page(
         said::table.filter(said::id.eq(id)).select((said::chat_id, said::seq, said::sender_id, said::created_at));
     let found: Option<(ChatId, i64, UserId, Timestamp)> = found.first(conn).optional()?;
     let (chat, seq, sender, created_at) = found.ok_or(MESSAGE_UNKNOWN)?;
-    let own = participants::table.inner_join(chats::table);
-    let own = own.filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)));
-    let own: Option<(i64, bool)> = own.select((chats::participant_count, DISCREET)).first(conn).optional()?;
-    let role = own.map(|_| clowder_messaging::ChatRole::Member);
-    let (people, discreet) = own.unwrap_or((0, true));
-    may_list(role, people)?;
+    let own = Membership::of(conn, chat, viewer)?.filter(|own| seq > own.visible_from);
+    let Membership { seat, discreet, participants, .. } = own.ok_or(MESSAGE_UNKNOWN)?;
+    may_list(seat, participants)?;
     let after: UserId = page.id()?.unwrap_or(Id::from_uuid(Uuid::nil()));
     // Marks only move forward: the first move that passed the message is the earliest.
     let rows = statement::<(Uid, BigInt, BigInt, Bool, Nullable<Ts>, Nullable<Ts>), Backend>(
@@ -286,9 +288,9 @@ pub fn forget(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
 
 /// Deletes some of the times of a chat that goes with everything in it; none when there are none left.
 pub fn clear(conn: &mut Conn, chat: ChatId) -> Result<u64> {
-    let first = receipts::table.filter(receipts::chat_id.eq(chat)).order(receipts::user_id).select(receipts::user_id);
-    let Some(user) = first.first::<UserId>(conn).optional()? else { return Ok(0) };
-    // At most as many as are kept for one person, and once more until the old ones go.
-    let own = receipts::table.filter(receipts::chat_id.eq(chat).and(receipts::user_id.eq(user)));
-    Ok(diesel::delete(own).execute(conn)? as u64)
+    let rows = statement::<(), Backend>(
+        "DELETE FROM receipts WHERE (chat_id, user_id, read, seq) IN (SELECT r.chat_id, r.user_id, r.read, r.seq \
+         FROM receipts r WHERE r.chat_id = ? ORDER BY r.user_id, r.read, r.seq LIMIT ?)",
+    );
+    Ok(rows.bind::<Uid, _>(chat).bind::<BigInt, _>(AT_ONCE).execute(conn)? as u64)
 }

@@ -75,8 +75,6 @@ pub struct Locks {
     holds_chat: bool,
     /// Whether it needs the lowest marks of the others.
     keeps_lowest: bool,
-    /// Whether the account must stay as it is.
-    keeps_user: bool,
 }
 
 impl Queued for ChatWrite {
@@ -136,26 +134,23 @@ impl Queued for ChatWrite {
     fn locks(&self) -> Locks {
         let (chat, user) = self.key();
         let claims = Vec::new();
-        let chat_only = Locks { chat, user, claims, holds_chat: true, keeps_lowest: false, keeps_user: false };
+        let chat_only = Locks { chat, user, claims, holds_chat: true, keeps_lowest: false };
         match self {
             Self::Send(send) => Locks { claims: send.claims().to_vec(), ..chat_only },
             Self::Mark(mark) => {
                 let counts = mark.counts();
                 Locks { holds_chat: counts, keeps_lowest: counts, ..chat_only }
             }
-            Self::React(_) => Locks { keeps_user: true, ..chat_only },
+            Self::React(_) => chat_only,
             Self::Deliver(_) => Locks { holds_chat: false, ..chat_only },
         }
     }
 
     fn lock(tx: &mut Tx<'_>, locks: Locks) -> Result<()> {
-        let Locks { chat, user, claims, holds_chat, keeps_lowest, keeps_user } = locks;
+        let Locks { chat, user, claims, holds_chat, keeps_lowest } = locks;
         dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
         for claim in claims {
             dialect::lock_claim(tx.conn, claim)?;
-        }
-        if keeps_user {
-            dialect::accounts::keep_users(tx.conn, &[user])?;
         }
         if holds_chat {
             dialect::messaging::lock_chat(tx.conn, chat)?;

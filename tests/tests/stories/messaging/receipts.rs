@@ -1,9 +1,9 @@
 //! People learn how far their messages have come.
 
-use clowder_tests::{World, on_both, wait};
+use clowder_tests::{Socket, World, on_both, wait};
 use serde_json::{Value, json};
 
-on_both!(shared; by_a_page, by_a_socket, by_the_client, hidden, after_a_resume);
+on_both!(shared; by_a_page, by_a_socket, by_the_client, hidden, after_a_resume, on_all_devices, in_a_channel);
 
 async fn status(user: &clowder_tests::User, message: &Value) -> String {
     let path = format!("/api/messages/{}", message["id"].as_str().unwrap());
@@ -99,4 +99,91 @@ async fn after_a_resume(world: World) {
         () = arrived => {}
         () = async { loop { his.next().await; } } => {}
     }
+}
+
+/// The next event of this type with this person, on each of these sockets.
+async fn all_hear(sockets: &mut [&mut Socket], kind: &str, who: &str) -> Vec<Value> {
+    let mut heard = Vec::with_capacity(sockets.len());
+    for socket in sockets {
+        heard.push(loop {
+            let told = socket.until(kind).await;
+            if told["data"]["user_id"] == *who {
+                break told["data"].clone();
+            }
+        });
+    }
+    heard
+}
+
+async fn on_all_devices(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let tablet = world.login("bob").await;
+    let chat = ada.group("Lunch", &[&bob, &eve]).await;
+    let mut hers = ada.socket().await;
+    let (mut phone_socket, mut tablet_socket, mut third) =
+        (bob.socket().await, tablet.socket().await, eve.socket().await);
+    let message = ada.says(&chat, "hello").await;
+    for socket in [&mut phone_socket, &mut tablet_socket, &mut third] {
+        assert_eq!(socket.until("message.sent").await["data"]["id"], message["id"]);
+    }
+    // One device is enough for a person, and the sender hears once of each person.
+    let here = json!({"chat_id": chat, "seq": 1});
+    for socket in [&mut phone_socket, &mut tablet_socket, &mut third] {
+        assert_eq!(socket.command("message.delivered", here.clone()).await.unwrap()["seq"], 1);
+    }
+    assert_eq!(status(&ada, &message).await, "delivered");
+    let arrived: Vec<_> = hers.drain().await.into_iter().filter(|told| told["type"] == "message.delivered").collect();
+    let mut arrived: Vec<_> = arrived.iter().map(|told| told["data"]["user_id"].as_str().unwrap()).collect();
+    arrived.sort_unstable();
+    let mut expected = [bob.id.as_str(), eve.id.as_str()];
+    expected.sort_unstable();
+    assert_eq!(arrived, expected);
+    let read = tablet_socket.command("message.read", here.clone()).await.unwrap();
+    let mut all = [&mut hers, &mut phone_socket, &mut tablet_socket, &mut third];
+    for told in all_hear(&mut all, "message.read", &bob.id).await {
+        assert_eq!(told, read);
+    }
+    assert_eq!((&bob.chat(&chat).await["unread_count"], &tablet.chat(&chat).await["read_seq"]), (&json!(0), &json!(1)));
+    let back = phone_socket.command("message.read", json!({"chat_id": chat, "seq": 0})).await.unwrap();
+    assert_eq!(back["seq"], 1, "what one device has read stays read on the other");
+    assert_eq!(status(&ada, &message).await, "delivered", "eve has not read it");
+    eve.post(&format!("/api/chats/{chat}/read"), json!({"seq": 1})).await.expect(200);
+    let mut all = [&mut hers, &mut phone_socket, &mut tablet_socket, &mut third];
+    all_hear(&mut all, "message.read", &eve.id).await;
+    assert_eq!(status(&ada, &message).await, "read");
+
+    let pizza = json!({"message_id": message["id"], "emoji": "🍕"});
+    third.command("reaction.add", pizza.clone()).await.unwrap();
+    tablet_socket.command("reaction.add", pizza.clone()).await.unwrap();
+    let mut all = [&mut hers, &mut phone_socket, &mut tablet_socket, &mut third];
+    for told in all_hear(&mut all, "reaction.added", &bob.id).await {
+        assert_eq!((&told["emoji"], &told["count"]), (&json!("🍕"), &json!(2)));
+    }
+    let path = format!("/api/messages/{}", message["id"].as_str().unwrap());
+    for device in [&bob, &tablet] {
+        let seen = device.get(&path).await.expect(200);
+        assert_eq!(seen["reactions"], json!([{"emoji": "🍕", "count": 2, "mine": true}]));
+    }
+    phone_socket.command("reaction.remove", pizza).await.unwrap();
+    let mut all = [&mut hers, &mut tablet_socket, &mut third];
+    for told in all_hear(&mut all, "reaction.removed", &bob.id).await {
+        assert_eq!(told["count"], 1);
+    }
+    let seen = tablet.get(&path).await.expect(200);
+    assert_eq!(seen["reactions"], json!([{"emoji": "🍕", "count": 1, "mine": false}]));
+}
+
+async fn in_a_channel(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let new = json!({"type": "channel", "title": "News", "participant_ids": [bob.id]});
+    let chat = ada.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
+    bob.put(&format!("/api/messages/{message}/reactions/👍"), json!({})).await.expect(200);
+    for list in ["receipts", "reactions"] {
+        let path = format!("/api/messages/{message}/{list}");
+        assert_eq!(ada.get(&path).await.expect(200)["items"][0]["user"]["id"], json!(bob.id));
+        bob.get(&path).await.refused(403, "chat.forbidden");
+    }
+    let seen = bob.get(&format!("/api/messages/{message}")).await.expect(200);
+    assert_eq!(seen["reactions"], json!([{"emoji": "👍", "count": 1, "mine": true}]));
 }

@@ -147,18 +147,18 @@ fn messages() -> Vec<Endpoint> {
         get("/api/messages/{message_id}/receipts", handlers::receipts)
             .says("List at whom a message has arrived and who has read it")
             .called("listReceipts")
-            .notes("Everybody in the chat except its sender and those who came later, in the order of their ids. `read_at` is `null` for people who hide their read marks (`privacy.read_receipts`), and for everybody if you do. For all but the last 1,000 messages, the times are those of a later mark.")
+            .notes("Everybody in the chat except its sender and those who came later, in the order of their ids. `read_at` is `null` for people who hide their read marks (`privacy.read_receipts`), and for everybody if you do. For all but the last 1,000 messages, the times are those of a later mark. In channels, only owners and admins see them.")
             .scope(MESSAGES_READ)
             .lists::<Receipt>()
-            .refuses(&[MESSAGE_UNKNOWN, RECEIPTS_TOO_MANY]),
+            .refuses(&[MESSAGE_UNKNOWN, CHAT_FORBIDDEN, RECEIPTS_TOO_MANY]),
         get("/api/messages/{message_id}/reactions", handlers::reactions)
             .says("List who has reacted to a message")
             .called("listReactions")
-            .notes("Ordered by emoji, and then by the id of the person. Messages show how many people have reacted with which emoji.")
+            .notes("Ordered by emoji, and then by the id of the person. Messages show how many people have reacted with which emoji. In channels, only owners and admins see who has.")
             .scope(MESSAGES_READ)
             .asks_form("emoji", patterns::EMOJI, "Only who has reacted with this emoji")
             .lists::<Reactor>()
-            .refuses(&[MESSAGE_UNKNOWN]),
+            .refuses(&[MESSAGE_UNKNOWN, CHAT_FORBIDDEN]),
         put("/api/messages/{message_id}/reactions/{emoji}", handlers::react)
             .says("React to a message with an emoji")
             .called("addReaction")

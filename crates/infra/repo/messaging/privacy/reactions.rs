@@ -13,13 +13,17 @@ use super::super::super::{
     journal,
     privacy::{
         Asking, Erasing,
-        parts::{EraseStep, ExportPage, ROWS},
+        parts::{EraseStep, ExportPage, ROWS, after},
     },
 };
-use crate::domains::messaging::{ReactionChanges, message_reactions as table, messages};
+use crate::domains::messaging::{ReactionChanges, message_reactions as table, messages, participants};
 
 /// How many reactions are taken back in one piece.
 const AT_ONCE: i64 = 50;
+/// How many chats without any are passed in one piece.
+const CHATS: i64 = 20;
+/// Where the chats come that the person has left.
+const LEFT: &str = "left";
 
 /// Where a file continues.
 #[derive(Serialize, Deserialize)]
@@ -50,18 +54,51 @@ pub fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Ex
     Ok(ExportPage { items: items.collect(), next, seen: 0 })
 }
 
-/// Takes reactions back in one chat, as the person could have done.
-pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
+/// Takes reactions back in one chat, as the person could have done. The chats that they are in are locked before they are
+/// looked at: whoever reacts locks the chat, too, and sees then that the account is erased. In chats that they have left,
+/// they cannot react.
+pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+    if mark == Some(LEFT) {
+        return take_back_left(tx, ctx, erasing);
+    }
+    let mut passed: ChatId = after(mark)?;
+    let memberships =
+        participants::table.filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(passed)));
+    let chats = memberships.order(participants::chat_id).limit(CHATS).select(participants::chat_id);
+    let chats: Vec<ChatId> = chats.load(tx.conn)?;
+    for chat in &chats {
+        dialect::messaging::lock_chat(tx.conn, *chat)?;
+        let rows = take_some(tx, ctx, erasing, *chat)?;
+        if rows < AT_ONCE as u64 {
+            passed = *chat;
+        }
+        if rows > 0 {
+            return Ok(EraseStep { rows, next: Some(passed.to_string()) });
+        }
+    }
+    let is_last = (chats.len() as i64) < CHATS;
+    Ok(EraseStep { rows: 0, next: Some(if is_last { LEFT.to_owned() } else { passed.to_string() }) })
+}
+
+fn take_back_left(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing) -> Result<EraseStep> {
     let own = table::table.filter(table::user_id.eq(erasing.user));
     let first: Option<ChatId> = own.order(table::chat_id).select(table::chat_id).first(tx.conn).optional()?;
     let Some(chat) = first else { return Ok(EraseStep::default()) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    let rows: Vec<(i64, String)> = own
-        .filter(table::chat_id.eq(chat))
+    Ok(EraseStep { rows: take_some(tx, ctx, erasing, chat)?, next: Some(LEFT.to_owned()) })
+}
+
+/// Takes some reactions back in a chat that is locked, and returns how many.
+fn take_some(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, chat: ChatId) -> Result<u64> {
+    let rows: Vec<(i64, String)> = table::table
+        .filter(table::user_id.eq(erasing.user).and(table::chat_id.eq(chat)))
         .order((table::seq, table::emoji))
         .limit(AT_ONCE)
         .select((table::seq, table::emoji))
         .load(tx.conn)?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
     let wanted: Vec<_> = rows.iter().map(|(seq, emoji)| (chat, *seq, erasing.user, emoji.as_str())).collect();
     let mut changes = ReactionChanges::default();
     let mut told = Vec::new();
@@ -92,7 +129,7 @@ pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>)
     let via = Via::Session(Id::from_uuid(uuid::Uuid::nil()));
     let author = ctx.by(Actor::User { id: erasing.user, via, role: Role::User });
     journal::append_all(tx, &told.iter().map(|change| (&author, change)).collect::<Vec<_>>())?;
-    Ok(EraseStep { rows: rows.len() as u64, next: Some(String::new()) })
+    Ok(rows.len() as u64)
 }
 
 fn removed(chat_id: ChatId, message_id: MessageId, seq: i64, user_id: UserId, emoji: &str, count: i64) -> Change {

@@ -1,7 +1,9 @@
 //! The guarantees of `Messaging` about reactions.
 
 use clowder_core::{Input, MessageId, Page, PageRequest, Topic};
-use clowder_messaging::{CHAT, Emoji, Message, Reacted, Reactor, Window};
+use clowder_messaging::{
+    CHAT, Emoji, Message, NewChat, NewRead, Reacted, Reactor, Window, participants::NewParticipants,
+};
 use clowder_social::NewBlock;
 use serde_json::json;
 
@@ -228,6 +230,54 @@ on_both! {
         assert_eq!(code(messaging.react(&world.ctx(&bob), private, emoji("🍕")).await), "chat.closed");
         assert_eq!(code(messaging.react(&world.ctx(&ada), private, emoji("🍕")).await), "chat.closed");
         assert_eq!(messaging.unreact(&world.ctx(&bob), private, emoji("👍")).await.unwrap().count, 0);
+    }
+
+    async fn what_was_said_before_somebody_came_has_no_reactions_of_theirs(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let new = json!({"type": "group", "title": "x", "participant_ids": [bob.id], "history": "since_join"});
+        let new = NewChat::from_json(new).unwrap();
+        let messaging = &world.store.messaging;
+        let chat = messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let before = world.say(&ada, chat, "before").await.id;
+        react(&world, &bob, before, "👍").await;
+        let new = NewParticipants::from_json(json!({"user_ids": [eve.id]})).unwrap();
+        world.store.participants.add(&world.ctx(&ada), chat, new).await.unwrap();
+        let since = world.say(&ada, chat, "since").await;
+        let hers = world.ctx(&eve);
+        world.changes().await;
+        assert_eq!(code(messaging.react(&hers, before, emoji("👍")).await), "message.unknown");
+        assert_eq!(code(messaging.unreact(&hers, before, emoji("👍")).await), "message.unknown");
+        assert_eq!(code(messaging.reactions(&hers, before, None, PageRequest::default()).await), "message.unknown");
+        assert_eq!(code(messaging.receipts(&hers, before, PageRequest::default()).await), "message.unknown");
+        assert!(world.names().await.is_empty());
+        assert_eq!(react(&world, &eve, since.id, "👍").await, 1);
+        assert_eq!(react(&world, &ada, before, "👍").await, 2);
+        assert_eq!(messaging.delivered(&hers, chat, NewRead { seq: since.seq }).await.unwrap().seq, since.seq);
+        assert_eq!(messaging.receipts(&world.ctx(&ada), before, PageRequest::default()).await.unwrap().items.len(), 1);
+    }
+
+    async fn nobody_reacts_in_a_deleted_chat(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let message = world.say(&ada, chat, "hello").await.id;
+        react(&world, &bob, message, "👍").await;
+        let messaging = &world.store.messaging;
+        messaging.read(&world.ctx(&bob), chat, NewRead { seq: 1 }).await.unwrap();
+        // As if it were being deleted.
+        world.batch("UPDATE chats SET deleted_at = created_at");
+        world.changes().await;
+        let his = world.ctx(&bob);
+        assert_eq!(code(messaging.react(&his, message, emoji("🍕")).await), "message.unknown");
+        assert_eq!(code(messaging.reactions(&his, message, None, PageRequest::default()).await), "message.unknown");
+        assert_eq!(code(messaging.receipts(&his, message, PageRequest::default()).await), "message.unknown");
+        assert_eq!(code(messaging.delivered(&his, chat, NewRead { seq: 1 }).await), "chat.unknown");
+        assert!(world.names().await.is_empty());
+        world.batch("UPDATE chats SET deleted_at = NULL");
+        world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+        work(&world, &world.store).await;
+        for table in ["message_reactions", "message_reaction_counts", "receipts", "chats"] {
+            assert_eq!(world.meddle(&format!("DELETE FROM {table}")).unwrap(), 0, "{table}");
+        }
     }
 
     async fn a_deleted_message_has_no_reactions(world: World) {

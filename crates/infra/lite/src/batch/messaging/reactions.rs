@@ -19,16 +19,17 @@ use crate::{
     statement::statement,
 };
 
-/// Those of these memberships whose people are in the chat and not erased. No lock is needed: there is only one writer.
-pub fn keep_reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+/// Those of these memberships whose people are in the chat and not erased, and after which message they see it. No lock is
+/// needed: there is only one writer.
+pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
         let membership = participants::table
             .inner_join(users::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
             .filter(users::deleted_at.is_null())
-            .select((participants::chat_id, participants::user_id));
-        found.extend(membership.first::<(ChatId, UserId)>(conn).optional()?);
+            .select((participants::chat_id, participants::user_id, participants::visible_from));
+        found.extend(membership.first::<(ChatId, UserId, i64)>(conn).optional()?);
     }
     Ok(found)
 }
