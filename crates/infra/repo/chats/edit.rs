@@ -103,7 +103,7 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
     for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
         put_role(tx.conn, chat, user, role)?;
         let participant = writes::participant(tx.conn, chat, user)?;
-        let told = writes::told(row.participant_count);
+        let told = writes::told(&row);
         changes.push(Change::ParticipantUpdated(told, ParticipantChanged { chat_id: chat, participant }));
     }
     let note = SystemNote { action: SystemAction::OwnerChanged, user_ids: vec![user], title: None };

@@ -31,9 +31,11 @@ use crate::domains::{
     messaging::{FaceRow, participants},
 };
 
-/// Who hears what happens to somebody in a chat of so many people.
-pub const fn told(people: i64) -> Told {
-    if people <= TOLD_AMONG { Told::Chat } else { Told::Participant }
+/// Who hears what happens to somebody in a chat: in a channel nobody learns of the others, and of many people it is told
+/// only to whom it concerns.
+pub fn told(row: &FaceRow) -> Told {
+    let is_open = row.kind != ChatType::Channel.as_str() && row.participant_count <= TOLD_AMONG;
+    if is_open { Told::Chat } else { Told::Participant }
 }
 
 /// Whether a message says that people come or go: not in channels and large groups, where it would say little else.
@@ -82,7 +84,7 @@ pub fn enter(
     let chat = row.id;
     let mut changes = membership::add(tx, ctx, chat, people, role)?;
     let after = FaceRow { participant_count: row.participant_count + people.len() as i64, ..row.clone() };
-    if told(after.participant_count) == Told::Chat {
+    if told(&after) == Told::Chat {
         let added = participants_of(tx.conn, chat, people)?.into_iter();
         changes.extend(added.map(|participant| {
             Change::ParticipantAdded(Told::Chat, ParticipantChanged { chat_id: chat, participant })
@@ -169,7 +171,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
     put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
     let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
-    let mut changes = vec![Change::ParticipantUpdated(told(row.participant_count), changed)];
+    let mut changes = vec![Change::ParticipantUpdated(told(&row), changed)];
     if held.is_some_and(|before| role > before) {
         changes.extend(links::revoke_of(tx, ctx, chat, user)?);
     }
@@ -205,7 +207,7 @@ fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId)
         // Before they are out, so that it is the last that they receive.
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
-    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row.participant_count))?);
+    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row))?);
     tell(tx, ctx, &changes)
 }
 
@@ -214,5 +216,5 @@ pub fn inherit(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, heir: UserId) -> Resul
     put_role(tx.conn, row.id, heir, ChatRole::Owner)?;
     let participant = participant(tx.conn, row.id, heir)?;
     let changed = ParticipantChanged { chat_id: row.id, participant };
-    tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])
+    tell(tx, ctx, &[Change::ParticipantUpdated(told(row), changed)])
 }

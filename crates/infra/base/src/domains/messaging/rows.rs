@@ -363,6 +363,7 @@ pub struct ChatMarksRow {
     pub lowest_reader_id: Option<UserId>,
     pub lowest_read_seq: Option<i64>,
     pub second_lowest_read_seq: Option<i64>,
-    /// Whether somebody in it hides read marks; not determined for large chats.
+    /// Whether marks are told only to those whose messages they pass: somebody in it hides read marks, which is not determined
+    /// for large chats, or it is a channel, in which nobody learns of the others.
     pub discreet: bool,
 }
