@@ -7,8 +7,7 @@ use std::borrow::Cow;
 
 pub use clowder_core::SeenAs;
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED,
-    text::Flaw, versions,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED, versions,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -267,11 +266,6 @@ impl Word for Sort {
     const WORDS: &'static [(&'static str, Self)] = &[("new", Self::New), ("name", Self::Name)];
 }
 
-/// The fault of a reason that is missing where one is needed.
-pub fn reason_missing() -> clowder_core::Error {
-    clowder_core::Error::Invalid(vec![Flaw::new("required", "is required to edit somebody else").at("/reason")])
-}
-
 #[cfg(test)]
 mod tests {
     use clowder_core::{Id, Role, Visibility};
@@ -297,6 +291,13 @@ mod tests {
             role: Role::User,
             two_factor: false,
             visibility,
+            avatar: (),
+            cover: (),
+            presence: None,
+            last_seen_at: None,
+            friendship: None,
+            friends_count: None,
+            pets_count: None,
             erase_at: None,
             suspension: None,
             created_at: now,

@@ -50,6 +50,10 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("friend.added", "friend.added", Whose::Told, Target::Subject("user")),
         Rule::new(FRIEND_REQUEST, "friend.requested", Whose::Actor, Target::Subject("friend_request")).only(is_asked),
+        Rule::new(FRIEND_REQUEST, "friend.rejected", Whose::OnOneself("/to/id"), Target::Subject("friend_request"))
+            .only(is_rejected),
+        Rule::new(FRIEND_REQUEST, "friend.cancelled", Whose::OnOneself("/from/id"), Target::Subject("friend_request"))
+            .only(is_cancelled),
         Rule::new("friend.removed", "friend.removed", Whose::Actor, Target::Subject("user")),
     ],
     words: &["friend_requests.status"],
@@ -66,6 +70,14 @@ pub const DOMAIN: Domain = Domain {
 /// Whether a request has just been made.
 fn is_asked(request: &Value) -> bool {
     request["status"] == "pending"
+}
+
+fn is_rejected(request: &Value) -> bool {
+    request["status"] == "rejected"
+}
+
+fn is_cancelled(request: &Value) -> bool {
+    request["status"] == "cancelled"
 }
 
 /// What an open store keeps of friends.

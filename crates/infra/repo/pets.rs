@@ -45,6 +45,10 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("pet.created", "pet.created", Whose::Actor, Target::Subject("pet")),
         Rule::new("pet.deleted", "pet.deleted", Whose::Actor, Target::Subject("pet")),
+        Rule::new("pet.keeper_added", "pet.joined", Whose::OnOneself("/user_id"), Target::Subject("pet")),
+        Rule::new("pet.keeper_invited", "pet.keeper_invited", Whose::OnAnother("/user_id"), Target::Subject("pet")),
+        Rule::new("pet.keeper_removed", "pet.keeper_removed", Whose::OnAnother("/user_id"), Target::Subject("pet")),
+        Rule::new("pet.keeper_removed", "pet.left", Whose::OnOneself("/user_id"), Target::Subject("pet")),
         Rule::new("pet.keeper_updated", "pet.transferred", Whose::Actor, Target::Subject("pet")).only(is_new_owner),
         Rule::new("pet.updated", "pet.changed", Whose::Actor, Target::Subject("pet")),
     ],

@@ -5,6 +5,7 @@ mod list;
 mod look;
 mod near;
 mod search;
+mod suggest;
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use clowder_accounts::{
     policy::sight::{Sight, sight},
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
-        ranking::{Found, Suggestion},
-        reason_missing, show,
+        ranking::{Found, Sought, Suggestion},
+        show,
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
@@ -98,10 +99,10 @@ impl Profiles for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>> {
+    async fn suggestions(&self, ctx: &Ctx, sought: Sought, page: PageRequest) -> Result<Page<Suggestion>> {
         let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
         let lists = Arc::clone(&self.friends.lists);
-        self.db.read(move |conn| search::suggest(conn, &online, &lists, viewer, sought.as_deref(), &page)).await
+        self.db.read(move |conn| suggest::suggest(conn, &online, &lists, viewer, &sought, &page)).await
     }
 }
 
@@ -172,13 +173,13 @@ fn edit_other<'c>(
         look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;
     may_govern(&facts)?;
-    let reason = reason.ok_or_else(reason_missing)?;
+    let reason = reason.as_ref().map(Reason::as_str);
     versions::check(seen, before.version, USER_STALE)?;
     let Some((before, after)) = change(tx)? else { return Ok(before) };
-    if let Some(entry) = profile::renamed(&before, &after, Some(reason.as_str())) {
+    if let Some(entry) = profile::renamed(&before, &after, reason) {
         audit::record(tx, ctx, &entry)?;
     }
-    edited(tx, ctx, &before, &after, reason.as_str())?;
+    edited(tx, ctx, &before, &after, reason)?;
     profile::tell(tx, ctx, &before, &after)?;
     Ok(after)
 }
@@ -188,12 +189,12 @@ fn edit_other<'c>(
 pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Vec<Change>, Own)>> {
     let patch = ProfilePatch::without_texts(&profile::own(tx.conn, user)?);
     let Some((before, after)) = profile::change(tx, ctx, user, Renamer::Staff, patch)? else { return Ok(None) };
-    edited(tx, ctx, &before, &after, reason)?;
+    edited(tx, ctx, &before, &after, Some(reason))?;
     Ok(Some((profile::told(tx.conn, &before, &after, ctx.now)?, after)))
 }
 
-/// Records that somebody else has changed a profile.
-fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: &str) -> Result<()> {
+/// Records that somebody else has changed a profile, and why, if they have said so.
+fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: Option<&str>) -> Result<()> {
     if let Some((before, now)) = profile::otherwise(before, after)? {
         let entry = Entry::new("profile.edited").on(Target::user(after.id)).changed(before, now);
         let changes = entry.after.clone();

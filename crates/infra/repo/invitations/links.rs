@@ -74,6 +74,42 @@ impl Stored {
     }
 }
 
+/// What is stored of coming by a link: what it did, and the chat.
+#[derive(Serialize, Deserialize)]
+pub struct StoredCame {
+    did: Did,
+    chat: ChatId,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Did {
+    In,
+    Already,
+    Asked,
+}
+
+impl Stub for StoredCame {}
+
+impl StoredCame {
+    pub fn of(came: &Came) -> Self {
+        match came {
+            Came::In(chat) => Self { did: Did::In, chat: chat.id },
+            Came::Already(chat) => Self { did: Did::Already, chat: chat.id },
+            Came::Asked(chat) => Self { did: Did::Asked, chat: *chat },
+        }
+    }
+
+    /// The same, with the chat as it is now, if the caller is in it.
+    pub fn again(self, tx: &mut Tx<'_>, caller: UserId) -> Result<Came> {
+        let mut chat = || chats::one(tx.conn, None, caller, self.chat).map(Box::new);
+        Ok(match self.did {
+            Did::In => Came::In(chat()?),
+            Did::Already => Came::Already(chat()?),
+            Did::Asked => Came::Asked(self.chat),
+        })
+    }
+}
+
 fn load(conn: &mut Conn, id: LinkId) -> Result<Option<ChatLinkRow>> {
     Ok(table::table.find(id).select(ChatLinkRow::as_select()).first(conn).optional()?)
 }

@@ -4,7 +4,7 @@ pub mod domain;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Ctx, IdempotencyKey, PageRequest, Topic, UserId, link::Code};
+use clowder_core::{ChatId, Ctx, IdempotencyKey, Made, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
     ChatRole,
     invitations::{MOST_LINKS, NewAnswer, NewInvite, Standing, Verdict, port::Came},
@@ -288,6 +288,34 @@ on_both! {
             page.cursor = Some(next);
         }
         assert_eq!(left, MOST_LINKS + 1);
+    }
+
+    async fn coming_and_joining_can_be_repeated(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let (invitations, people) = (&world.store.invitations, &world.store.participants);
+        let call = |who: &Person, key: &str| {
+            Ctx { idempotency_key: Some(IdempotencyKey::new(key, [1; 32])), ..world.ctx(who) }
+        };
+        let [one, other] = [world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id];
+        let public = of(json!({"visibility": "public"}));
+        world.store.chats.edit_chat(&world.ctx(&ada), other, None, public).await.unwrap();
+        let open = link(&world, &ada, one, json!({"max_uses": 1})).await;
+        let asking = link(&world, &ada, one, json!({"approval": true})).await;
+        world.names().await;
+        for time in ["first", "again"] {
+            let came = invitations.come(&call(&bob, "open"), open.clone()).await.unwrap();
+            assert!(matches!(&came, Came::In(chat) if chat.id == one), "{time}: {came:?}");
+            let asked = invitations.come(&call(&eve, "asking"), asking.clone()).await.unwrap();
+            assert_eq!(asked, Came::Asked(one), "{time}");
+            let joined = people.join(&call(&bob, "join"), other).await.unwrap();
+            assert!(matches!(&joined, Made::New(chat) if chat.id == other), "{time}: {joined:?}");
+            assert_eq!(world.names().await.is_empty(), time == "again", "{time}");
+        }
+        for chat in [one, other] {
+            people.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
+        }
+        assert_eq!(code(invitations.come(&call(&bob, "open"), open).await), "chat.unknown");
+        assert_eq!(code(people.join(&call(&bob, "join"), other).await), "chat.unknown");
     }
 
     async fn whoever_may_not_invite_any_more_gets_no_link_again(world: World) {

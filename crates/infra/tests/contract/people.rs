@@ -14,7 +14,10 @@ use clowder_accounts::{
     model::SettingsPatch,
     policy::sight::{Sight, sight},
     presence::{NewPresence, PresenceNews, TELL_EVERY},
-    profiles::{Sort, User, UserFilter},
+    profiles::{
+        Sort, User, UserFilter,
+        ranking::{Sought, SuggestionKind},
+    },
 };
 use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Presence, Recorded, Timestamp, Topic, UserId, Visibility};
 use clowder_messaging::{ChatFilter, NewChat};
@@ -167,8 +170,9 @@ on_both! {
                     let page = PageRequest::default();
                     let found = profiles.search_users(&ctx, sought.clone(), page.clone()).await.unwrap().items;
                     assert_eq!(sights(found.iter().map(|found| &found.user)), expected, "{sought:?}: {seen}");
-                    let suggested = profiles.suggestions(&ctx, sought, page).await.unwrap().items;
-                    let mut suggested: Vec<UserId> = suggested.into_iter().map(|item| item.id).collect();
+                    let suggested = profiles.suggestions(&ctx, Sought::of_all_kinds(sought), page).await.unwrap().items;
+                    let people = suggested.into_iter().filter(|item| item.kind == SuggestionKind::User);
+                    let mut suggested: Vec<_> = people.map(|item| UserId::from_uuid(item.id)).collect();
                     suggested.sort_unstable();
                     assert_eq!(suggested, expected.keys().copied().collect::<Vec<_>>(), "{seen}");
                 }

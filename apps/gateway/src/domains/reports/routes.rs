@@ -76,9 +76,10 @@ fn of_everybody() -> Vec<Endpoint> {
             .notes("Once for each statement. Another moderator than the one who decided it decides again.")
             .scope(REPORTS_WRITE)
             .even_suspended()
+            .creates()
             .takes::<NewAppeal>()
             .gives::<Statement>(200, "The statement, with your appeal")
-            .refuses(&[STATEMENT_UNKNOWN, STATEMENT_APPEALED]),
+            .refuses(&[STATEMENT_UNKNOWN, STATEMENT_APPEALED, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }
 
