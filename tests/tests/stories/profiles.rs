@@ -19,6 +19,8 @@ async fn seen_by_others(world: World) {
     assert_eq!(own["email"], *world.email("ada"));
     let public = ada.get(&format!("{path}?as=public")).await.expect(200);
     assert_eq!(public, bob.get(&path).await.expect(200));
+    assert_eq!(ada.get("/api/users/me?as=public").await.expect(200), public);
+    assert_eq!(ada.get("/api/users/me?as=nobody").await.wrong_fields(), ["?as"]);
     ada.post("/api/pets", json!({"name": "Minka", "species": "cat", "visibility": "private"})).await.expect(201);
     for list in ["friends", "pets"] {
         let list = format!("{path}/{list}");
@@ -44,6 +46,7 @@ async fn seen_by_others(world: World) {
     for list in ["", "/friends", "/pets"] {
         ada.get(&format!("{path}{list}?as=friend")).await.refused(404, "user.unknown");
     }
+    ada.get("/api/users/me?as=friend").await.refused(404, "user.unknown");
     let listed = bob.get(&format!("/api/users?search={}", ada.name)).await.expect(200);
     assert_eq!(listed["items"], json!([]));
 }

@@ -4,9 +4,11 @@ use actix_web::{Either, web::Data};
 use clowder_accounts::{
     Accounts, Login, NewAccount, Own, ProfilePatch, Profiles, Registration, Session, SessionPatch, SignedIn,
     model::{EndKeys, Waiting},
+    profiles::User,
     refusals::{SESSION_ENDED, USER_UNKNOWN},
 };
 use clowder_core::{Ctx, Error, SessionId, Versions};
+use serde::Serialize;
 
 use super::token::Refresh;
 use crate::{
@@ -18,6 +20,14 @@ use crate::{
 };
 
 type Port = Data<dyn Accounts>;
+
+/// Your account, or your profile as somebody else sees it.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum OwnProfile {
+    Own(Box<Own>),
+    SeenAs(Box<User>),
+}
 
 pub async fn register(
     accounts: Port,
@@ -73,9 +83,21 @@ async fn with_profile(profiles: &Data<dyn Profiles>, ctx: &Ctx, own: Own) -> Ans
     Ok(Versioned(shown.tag(), own.with(&shown.user)))
 }
 
-pub async fn own_profile(accounts: Port, profiles: Data<dyn Profiles>, Caller(ctx): Caller) -> Answer<Versioned<Own>> {
+pub async fn own_profile(
+    accounts: Port,
+    profiles: Data<dyn Profiles>,
+    Caller(ctx): Caller,
+    mut query: Query,
+) -> Answer<Versioned<OwnProfile>> {
+    let seen_as = query.word("as");
+    query.check()?;
     let own = accounts.me(&ctx).await?;
-    with_profile(&profiles, &ctx, own).await
+    if seen_as.is_some() {
+        let shown = profiles.user(&ctx, own.id, seen_as).await?;
+        return Ok(Versioned(shown.tag(), OwnProfile::SeenAs(Box::new(shown.user))));
+    }
+    let Versioned(tag, own) = with_profile(&profiles, &ctx, own).await?;
+    Ok(Versioned(tag, OwnProfile::Own(Box::new(own))))
 }
 
 /// The tags of both calls that read one's account count.

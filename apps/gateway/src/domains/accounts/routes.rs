@@ -6,7 +6,7 @@ use clowder_accounts::{
     refusals::*,
     scopes::{PROFILE_READ, PROFILE_WRITE},
 };
-use clowder_core::idempotency;
+use clowder_core::{SeenAs, idempotency};
 
 use super::{
     handlers, preferences,
@@ -93,11 +93,13 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/users/me", handlers::own_profile)
             .says("Read your account and your profile")
             .called("getOwnProfile")
-            .notes("The same as `GET /api/auth/me`, with `presence`, `last_seen_at`, `friends_count` and `pets_count`. Its `ETag` is that of `GET /api/users/{user_id}` with your id.")
+            .notes("The same as `GET /api/auth/me`, with `presence`, `last_seen_at`, `friends_count` and `pets_count`. Its `ETag` is that of `GET /api/users/{user_id}` with your id. With `as`, it is `GET /api/users/{user_id}?as=` with your id: your profile as others see it, and 404 if they see nothing.")
             .scope(PROFILE_READ)
+            .asks::<SeenAs>("as", "Your profile as somebody else sees it")
             .even_suspended()
             .tagged()
-            .gives::<Own>(200, "With private fields"),
+            .gives::<handlers::OwnProfile>(200, "With private fields; with `as`, without them")
+            .refuses(&[USER_UNKNOWN]),
         patch("/api/users/me", handlers::edit_own_profile)
             .or_put()
             .says("Edit your profile and read all of it")
