@@ -49,8 +49,11 @@ pub const CHAT_REQUESTS_OPEN: Refusal = Refusal::new(
     "chat.requests_open",
     "You have asked to join as many chats as you can at once; take a request back first",
 );
-pub const CHAT_REQUESTS_TODAY: Refusal =
-    Refusal::new(Conflict, "chat.requests_today", "You have asked too often within a day; try again tomorrow");
+pub const CHAT_REQUESTS_TODAY: Refusal = Refusal::new(
+    Conflict,
+    "chat.requests_today",
+    "You have joined chats or asked to, or this one, too often within a day; try again tomorrow",
+);
 pub const CHAT_INVITES_TODAY: Refusal =
     Refusal::new(Conflict, "chat.invites_today", "You have invited too many people within a day; try again tomorrow");
 pub const CHAT_TOO_SOON: Refusal =

@@ -8,7 +8,7 @@ use clowder_social::{
         change::{Asked, Decided, Removed, Unwanted},
         model::Verb,
         policy::{self, Place, Way},
-        refusals::{MEMBER_UNKNOWN, REQUEST_UNKNOWN},
+        refusals::{GROUP_REQUESTS_TODAY, MEMBER_UNKNOWN, REQUEST_UNKNOWN},
     },
 };
 use diesel::prelude::*;
@@ -81,6 +81,10 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, held: Held, by_link: bool) -> Result<
         Way::Stay if place.is_member() => Ok(Joined::Already(row.group(place)?)),
         Way::Stay => Ok(Joined::Asked(row.group(place)?)),
         Way::Enter => {
+            // Whoever was invited does not come in by themselves.
+            if place.standing.is_none() && attempts::comes_too_often(tx.conn, ctx, group, caller)? {
+                return Err(GROUP_REQUESTS_TODAY.into());
+            }
             let told = enter(tx, ctx, &row, caller, Role::Member)?;
             tell(tx, ctx, &told)?;
             Ok(Joined::New(read::one(tx.conn, ctx.now, caller, group)?))

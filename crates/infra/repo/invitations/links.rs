@@ -24,7 +24,7 @@ use super::{
         dialect::Conn,
         idempotency::Stub,
         messaging::{chats, messages::Membership},
-        participants::writes::come_in,
+        participants::writes::{come_in, comes_alone},
         upkeep::forget,
     },
     guests::{Inviters, ask, standing, standing_of, withdraw_of},
@@ -251,6 +251,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
     }
     match way {
         Way::Enter => {
+            comes_alone(tx, ctx, chat, caller, waiting == Some(Standing::Invited))?;
             let made = come_in(tx, ctx, caller, &row, role)?;
             Ok(Came::In(Box::new(made.into_inner())))
         }

@@ -8,7 +8,7 @@ use clowder_messaging::{
     change::{ParticipantChanged, Told},
     chats::rules,
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
-    refusals::PARTICIPANT_UNKNOWN,
+    refusals::{CHAT_REQUESTS_TODAY, PARTICIPANT_UNKNOWN},
 };
 use diesel::{dsl::count_star, prelude::*};
 
@@ -21,7 +21,7 @@ use super::super::{
     },
     db::Tx,
     dialect::Conn,
-    invitations::links,
+    invitations::{attempts, guests::standing, links},
     journal,
     messaging::{membership, system, wanted},
     people::{Viewer, visible_to},
@@ -142,7 +142,17 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
+    let invited = standing(tx.conn, ctx.now, chat, caller)?.is_some_and(|guest| guest.invited_by.is_some());
+    comes_alone(tx, ctx, chat, caller, invited)?;
     come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
+}
+
+/// Notes that somebody comes in, by themselves unless they were invited, which one person can only do so often.
+pub fn comes_alone(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, invited: bool) -> Result<()> {
+    if !invited && attempts::comes_too_often(tx.conn, ctx, chat, user)? {
+        return Err(CHAT_REQUESTS_TODAY.into());
+    }
+    Ok(())
 }
 
 /// Whether there is room for somebody in a held chat.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use clowder_core::{ChatId, Ctx, IdempotencyKey, Made, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
-    ChatRole,
+    ChatRole, NewChat,
     invitations::{MOST_LINKS, NewAnswer, NewInvite, Standing, Verdict, port::Came},
     participants::RolePatch,
 };
@@ -169,6 +169,37 @@ on_both! {
         assert!(guests(&world, &ada, theirs, Standing::Invited).await.is_empty());
         assert!(guests(&world, &ada, hers, Standing::Pending).await.is_empty());
         assert_eq!(guests(&world, &eve, shared, Standing::Pending).await, [bob.id], "another owner can decide");
+    }
+
+    async fn nobody_comes_and_goes_all_day(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let new = of::<NewChat>(json!({"type": "group", "title": "Garden friends", "visibility": "public"}));
+        let public = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let (participants, invitations) = (&world.store.participants, &world.store.invitations);
+        let link = link(&world, &ada, public, json!({})).await;
+        let comes = async |n: usize| match n % 2 {
+            0 => participants.join(&world.ctx(&bob), public).await.map(drop),
+            _ => invitations.come(&world.ctx(&bob), link.clone()).await.map(drop),
+        };
+        let goes = async || participants.remove(&world.ctx(&bob), public, bob.id).await.unwrap();
+        for n in 0..5 {
+            comes(n).await.unwrap();
+            // Being in it already is no attempt.
+            comes(n).await.unwrap();
+            goes().await;
+        }
+        for n in 0..2 {
+            assert_eq!(code(comes(n).await), "chat.requests_today");
+        }
+        // Others, and whoever is invited, come as before.
+        participants.join(&world.ctx(&cem), public).await.unwrap();
+        for n in 0..2 {
+            invitations.invite(&world.ctx(&ada), public, inviting(&[&bob])).await.unwrap();
+            comes(n).await.unwrap();
+            goes().await;
+        }
+        world.wait(Duration::from_secs(24 * 3600));
+        comes(0).await.unwrap();
     }
 
     async fn a_link_shows_where_it_leads(world: World) {

@@ -218,6 +218,6 @@ fn admission() -> Vec<Endpoint> {
             .creates()
             .gives::<Group>(201, "You are in it now")
             .gives::<Group>(200, "You were in it")
-            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS_TODAY, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }

@@ -7,7 +7,7 @@ use clowder_social::{
     NewBlock,
     groups::{
         Group, GroupFilter, GroupId, Joined, MemberFilter, Mine, MyRole, NewGroup, NewGroupBan, NewGroupInvite,
-        Standing,
+        Standing, model::Code,
     },
 };
 use serde_json::{Value, json};
@@ -233,6 +233,36 @@ on_both! {
         world.wait(12 * DAY);
         world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
         assert_eq!(super::count(&world, "group_attempts"), 0);
+    }
+
+    async fn nobody_comes_and_goes_all_day(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let groups = &world.store.groups;
+        let public = make(&world, &ada, "public").await.id;
+        let link = groups.invite(&world.ctx(&ada), public, of(json!({}))).await.unwrap().code.unwrap();
+        let comes = async |n: usize| match n % 2 {
+            0 => groups.join(&world.ctx(&bob), public).await.map(drop),
+            _ => groups.join_by_code(&world.ctx(&bob), Code::new(link.clone())).await.map(drop),
+        };
+        let goes = async |who: &Person| groups.leave(&world.ctx(who), public).await.unwrap();
+        for n in 0..5 {
+            comes(n).await.unwrap();
+            // Being in it already is no attempt.
+            comes(n).await.unwrap();
+            goes(&bob).await;
+        }
+        for n in 0..2 {
+            assert_eq!(code(comes(n).await), "group.requests_today");
+        }
+        // Others, and whoever is invited, come as before.
+        groups.join(&world.ctx(&cem), public).await.unwrap();
+        for _ in 0..2 {
+            invite(&world, &ada, public, &[&bob]).await.unwrap();
+            comes(0).await.unwrap();
+            goes(&bob).await;
+        }
+        world.wait(DAY);
+        comes(0).await.unwrap();
     }
 
     async fn nobody_floods_staff_or_a_person(world: World) {

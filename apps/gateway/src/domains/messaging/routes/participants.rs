@@ -55,6 +55,6 @@ pub fn all() -> Vec<Endpoint> {
             .creates()
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS_TODAY, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }
