@@ -80,7 +80,7 @@ async fn answers(world: World) {
     bob.put(&path(&request), json!({"action": "accept"})).await.refused(409, "friend_request.decided");
     let refused = ada.post("/api/friends/request", json!({"user_id": bob.id})).await.refused(409, "friend.too_soon");
     let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains("It is possible again at 2") && detail.ends_with("Z."), "{detail}");
+    assert!(detail.contains("It is possible from 2") && detail.ends_with("Z on."), "{detail}");
     let again = ask(&bob, &ada).await;
     bob.put(&path(&again), json!({"action": "cancel"})).await.expect(200);
 }

@@ -92,7 +92,7 @@ impl ConstantRow {
             kind: ChatType::parse_word(&self.kind)?,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
-            rights: Rights::from_bits(self.rights),
+            rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word, attempt::again_at};
 use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
@@ -117,11 +117,18 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
         busy: busy(tx, &new.user_ids)?,
+        declined: declined(tx, ctx, chat, &new.user_ids)?,
     };
     let (added, role) = policy::add(seat, new, &facts)?;
     let changes = enter(tx, ctx, &row, caller, &added, role)?;
     tell(tx, ctx, &changes)?;
     participants_of(tx.conn, chat, &new.user_ids)
+}
+
+/// Those of these people who are left alone for a while, because they have declined an invitation to the chat.
+fn declined(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, people: &[UserId]) -> Result<Vec<UserId>> {
+    let declined = attempts::last_refused(tx.conn, attempts::Kind::Invitation, chat, people)?;
+    Ok(declined.into_iter().filter(|(_, at)| again_at(ctx.now, *at).is_some()).map(|(user, _)| user).collect())
 }
 
 /// Those of these people who are in as many chats as one person can be.

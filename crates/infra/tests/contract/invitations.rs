@@ -76,6 +76,8 @@ on_both! {
         assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
         let again = invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await;
         assert!(matches!(&again, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{again:?}");
+        let added = world.store.participants.add(&world.ctx(&ada), chat, of(json!({"user_ids": [eve.id]}))).await;
+        assert!(matches!(&added, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{added:?}");
         world.wait(Duration::from_secs(7 * 24 * 3600));
         assert_eq!(invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await.unwrap().user_ids, [eve.id]);
         world.changes().await;

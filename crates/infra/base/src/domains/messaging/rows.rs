@@ -167,7 +167,7 @@ impl FaceRow {
             description: self.description,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
-            rights: Rights::from_bits(self.rights),
+            rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             closed: self.closed,
             participant_count: self.participant_count,
             version: self.version,
