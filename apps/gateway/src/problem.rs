@@ -10,7 +10,7 @@ use actix_web::{
     },
 };
 use clowder_accounts::Suspension;
-use clowder_core::{Cause, Error, FieldError, Kind, Refusal, error::MOST_ERRORS, text};
+use clowder_core::{Cause, Error, FieldError, Kind, Refusal, Timestamp, error::MOST_ERRORS, text};
 use serde::Serialize;
 
 use crate::{
@@ -355,7 +355,7 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Limit, Timestamp};
+    use clowder_core::Limit;
     use serde_json::json;
 
     use super::*;
