@@ -17,6 +17,9 @@ async fn seen_by_others(world: World) {
     assert_eq!(again.status, 304);
     let own = ada.get(&path).await.expect(200);
     assert_eq!(own["email"], *world.email("ada"));
+    let me = ada.get("/api/users/me").await.header("etag").to_owned();
+    let again = Answer::to(ada.request("GET", "/api/users/me").header("if-none-match", &me)).await;
+    assert_eq!(again.status, 304);
     let public = ada.get(&format!("{path}?as=public")).await.expect(200);
     assert_eq!(public, bob.get(&path).await.expect(200));
     assert_eq!(ada.get("/api/users/me?as=public").await.expect(200), public);
