@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Chat, ChatFace, ChatPreferences, Message, Notify, Participant};
+use crate::{Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -21,10 +21,10 @@ pub enum Change {
     MessageEdited(Edited),
     MessageDeleted(Deleted),
     MessageRead(Read, Audience),
-    /// Sent to whoever wrote messages that have arrived.
+    /// Sent to whoever wrote messages that were delivered.
     MessageDelivered(Delivered, UserId),
-    ReactionAdded(Reaction),
-    ReactionRemoved(Reaction),
+    ReactionAdded(Reaction, Audience),
+    ReactionRemoved(Reaction, Audience),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -41,13 +41,13 @@ pub enum Change {
     ChatDeleted(UserId, ChatDeleted),
 }
 
-/// Who receives a read mark.
+/// Who receives a read mark or a reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
     Chat,
-    /// The reader, on all devices.
-    Reader,
+    /// Whoever reads or reacts, on all devices.
+    Own,
     /// Somebody who wrote messages that were read, where others must not be told.
     Sender(UserId),
 }
@@ -137,7 +137,7 @@ pub struct Read {
     pub at: Timestamp,
 }
 
-/// The payload of `message.delivered`: a chat has arrived at a device of somebody up to here.
+/// The payload of `message.delivered`: messages up to this one were delivered to a device of somebody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Delivered {
     pub chat_id: ChatId,
@@ -156,7 +156,8 @@ pub struct Reaction {
     pub message_id: MessageId,
     #[schema(minimum = 1)]
     pub seq: i64,
-    pub user_id: UserId,
+    /// Who reacted; `null` for all except themselves in channels, where subscribers learn nothing of each other.
+    pub user_id: Option<UserId>,
     #[schema(example = "👍")]
     pub emoji: String,
     /// How many people have reacted to the message with this emoji now.
@@ -222,6 +223,17 @@ pub struct Typing {
     pub user_id: UserId,
 }
 
+impl Reaction {
+    /// What is told of it, and to whom. In a channel the others learn that somebody has reacted, and not who.
+    pub fn told(self, kind: ChatType) -> Vec<(Self, Audience)> {
+        if kind != ChatType::Channel {
+            return vec![(self, Audience::Chat)];
+        }
+        let unnamed = Self { user_id: None, ..self.clone() };
+        vec![(unnamed, Audience::Chat), (self, Audience::Own)]
+    }
+}
+
 impl Change {
     fn chat(&self) -> ChatId {
         match self {
@@ -233,7 +245,7 @@ impl Change {
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
-            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -261,8 +273,8 @@ impl clowder_core::Change for Change {
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(..) => "message.read",
             Self::MessageDelivered(..) => "message.delivered",
-            Self::ReactionAdded(_) => "reaction.added",
-            Self::ReactionRemoved(_) => "reaction.removed",
+            Self::ReactionAdded(..) => "reaction.added",
+            Self::ReactionRemoved(..) => "reaction.removed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -288,7 +300,10 @@ impl clowder_core::Change for Change {
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
-            Self::MessageRead(read, Audience::Reader) => Topic::user(read.user_id),
+            Self::MessageRead(read, Audience::Own) => Topic::user(read.user_id),
+            Self::ReactionAdded(reaction, Audience::Own) | Self::ReactionRemoved(reaction, Audience::Own) => {
+                reaction.user_id.map_or_else(|| self.own(), Topic::user)
+            }
             _ => self.own(),
         }
     }
@@ -313,7 +328,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
-            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => Some(reaction.message_id.uuid()),
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
             Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
@@ -332,7 +347,7 @@ impl clowder_core::Change for Change {
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
-            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => to_raw_value(reaction),
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),

@@ -187,12 +187,12 @@ pub struct Message {
     /// `null` when the message has been deleted.
     #[schema(max_length = 8000, example = "Shall we have lunch?")]
     pub content: Option<String>,
-    /// `read` when all other participants have read it, and, for its sender, `delivered` when it has arrived at a device of
-    /// each of them; always `sent` in chats of more than 256 people.
+    /// `read` when all other participants have read it, and, for its sender, `delivered` when it was delivered to a device
+    /// of each of them; always `sent` in chats of more than 256 people.
     pub status: Status,
     /// The sender's own id for the message.
     pub client_id: Option<String>,
-    /// The emoji that people have reacted with, the one that was first used first.
+    /// The emoji that people have reacted with, in the order in which they were first used.
     #[schema(max_items = 20, required = true)]
     #[serde(default)]
     pub reactions: Vec<Reacted>,
@@ -213,8 +213,9 @@ pub struct Message {
 }
 
 impl Message {
-    /// As an event shows it, which is the same for everybody.
+    /// As an event shows it, which is the same for everybody: without what depends on the viewer.
     pub fn for_everybody(mut self) -> Self {
+        self.status = Status::Sent;
         for reacted in &mut self.reactions {
             reacted.mine = None;
         }

@@ -72,11 +72,11 @@ pub trait Messaging: Send + Sync {
     /// Moves the caller's read mark forward; if it stays, nothing is written and nothing waited for.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
 
-    /// Notes that a chat has arrived at a device of the caller up to a message; the mark never goes back. What is read has
+    /// Notes that messages up to this one were delivered to a device of the caller; the mark never goes back. What is read has
     /// also arrived. Nothing is written in closed chats and in those of more than 256 people.
     async fn delivered(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Delivered>;
 
-    /// At whom a message has arrived and who has read it: everybody in the chat but its sender and those who entered it
+    /// Who has received a message and who has read it: everybody in the chat but its sender and those who entered it
     /// later, in the order of their ids. `receipts.too_many` in chats of more than 256 people.
     async fn receipts(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Receipt>>;
 }

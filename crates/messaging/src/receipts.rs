@@ -17,11 +17,11 @@ pub const KEPT: i64 = 1_000;
 /// A mark that moves over more messages than this is told only to the senders of the last of them.
 pub const TOLD: i64 = 100;
 
-/// Whether a message has arrived at somebody, and whether they have read it.
+/// Whether a message was delivered to somebody, and whether they have read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Receipt {
     pub user: Card,
-    /// When it arrived at one of their devices.
+    /// When it was delivered to one of their devices.
     pub delivered_at: Option<Timestamp>,
     /// When they read it; `null` if they or you hide read marks (`privacy.read_receipts`).
     pub read_at: Option<Timestamp>,
@@ -39,11 +39,11 @@ pub struct StatusFacts {
     pub viewer: UserId,
     /// Whether the viewer hides read marks, and hence sees none.
     pub discreet: bool,
-    /// How far the chat has arrived at all except the viewer, if marks are shown.
+    /// Up to which message all except the viewer have received the chat, if marks are shown.
     pub delivered: Option<i64>,
 }
 
-/// The status of a message. That it has arrived concerns only its sender.
+/// The status of a message. That it was delivered concerns only its sender.
 pub fn status(facts: StatusFacts, lowest: LowestReadMarks, sender: UserId, seq: i64) -> Status {
     let own = facts.viewer == sender;
     match lowest.status(sender, seq) {

@@ -83,7 +83,7 @@ pub const REACTION_KINDS: Refusal =
 pub const REACTION_NOT_WANTED: Refusal =
     Refusal::new(Forbidden, "reaction.not_wanted", "You cannot react to this message");
 pub const RECEIPTS_TOO_MANY: Refusal =
-    Refusal::new(Forbidden, "receipts.too_many", "In chats of more than 256 people nobody sees who has read what");
+    Refusal::new(Forbidden, "receipts.too_many", "Receipts are not available in chats of more than 256 people");
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 

@@ -4,9 +4,9 @@
 //! the background and at most a third of the time, so that senders never wait for it; what waits is put together.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use clowder_infra::Store;
 use futures_util::future::join_all;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{domains::DOMAINS, stop::Stop};
@@ -25,14 +25,18 @@ use crate::{domains::DOMAINS, stop::Stop};
 const ASK_AFTER: Duration = Duration::from_millis(500);
 /// How many topics of a socket are remembered; a client that has been told of more says itself what has arrived.
 const MOST_TOPICS: usize = 1_000;
-/// How many notes wait; further ones are dropped, and made up for by the next of the same topic.
+/// How many notes wait; further ones are dropped, and made up for by the next of the same person and topic.
 const ROOM: usize = 20_000;
 /// How many are made at the same time: about as many as share a commit.
 const AT_ONCE: usize = 32;
 /// How many results are remembered, so that nothing is noted twice.
 const KNOWN: usize = 100_000;
-/// How long it is remembered that nothing is noted in a topic.
-const NEVER_FOR: Duration = Duration::from_secs(600);
+/// How many topics are remembered in which nothing is noted.
+const UNNOTED: usize = 10_000;
+/// How long this is remembered: about as long as between two heartbeats, which ping anyway.
+const UNNOTED_FOR: Duration = Duration::from_secs(30);
+/// How long notes are still made when the server stops.
+const LAST_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a domain makes of an event that has arrived.
 pub struct Arrivals {
@@ -105,91 +109,143 @@ impl Unconfirmed {
 #[derive(Default)]
 pub struct Notes {
     queue: Mutex<Queue>,
+    /// The topics in which nothing is noted, and until when that is remembered. Each delivery asks here.
+    unnoted: RwLock<HashMap<Topic, Instant>>,
     more: Notify,
 }
 
 type Place = (UserId, Topic);
 
-#[derive(Default)]
-struct Queue {
-    waiting: HashMap<Place, (Ctx, i64)>,
-    known: HashMap<Place, Known>,
+#[derive(Clone)]
+struct Note {
+    ctx: Ctx,
+    number: i64,
+    /// Whether it has failed before.
+    again: bool,
 }
 
-enum Known {
-    UpTo(i64),
-    NeverUntil(Instant),
+#[derive(Default)]
+struct Queue {
+    waiting: HashMap<Place, Note>,
+    /// In the order in which they came.
+    order: VecDeque<Place>,
+    /// Up to which number each was noted.
+    known: HashMap<Place, i64>,
 }
 
 impl Queue {
-    fn knows(&self, place: Place, number: i64) -> bool {
-        match self.known.get(&place) {
-            Some(Known::UpTo(known)) => *known >= number,
-            Some(Known::NeverUntil(until)) => Instant::now() < *until,
-            None => false,
+    fn add(&mut self, place: Place, note: Note) {
+        if self.known.get(&place).is_some_and(|known| *known >= note.number) {
+            return;
         }
+        if let Some(waiting) = self.waiting.get_mut(&place) {
+            if note.number > waiting.number {
+                // With its time, so that nothing arrives before it was sent.
+                *waiting = note;
+            }
+        } else if self.waiting.len() < ROOM {
+            self.waiting.insert(place, note);
+            self.order.push_back(place);
+        } else {
+            metrics::counter!("clowder_arrivals_dropped_total").increment(1);
+        }
+    }
+
+    fn take(&mut self) -> Vec<(Place, Note)> {
+        let places: Vec<_> = self.order.drain(..AT_ONCE.min(self.order.len())).collect();
+        places.into_iter().filter_map(|place| Some((place, self.waiting.remove(&place)?))).collect()
+    }
+
+    /// Takes a topic out.
+    fn drop_topic(&mut self, topic: Topic) {
+        self.waiting.retain(|(_, waiting), _| *waiting != topic);
+        self.order.retain(|(_, waiting)| *waiting != topic);
     }
 }
 
 impl Notes {
+    /// Whether it is known that nothing is noted in a topic, so that nobody has to be asked.
+    pub fn is_unnoted(&self, topic: Topic) -> bool {
+        let unnoted = self.unnoted.read().unwrap_or_else(PoisonError::into_inner);
+        unnoted.get(&topic).is_some_and(|until| Instant::now() < *until)
+    }
+
     /// A topic has arrived at somebody up to a number. It returns at once.
     pub fn add(&self, ctx: &Ctx, topic: Topic, number: i64) {
         let Ok(user) = ctx.user() else { return };
-        let mut queue = self.lock();
-        if queue.knows((user, topic), number) {
+        if self.is_unnoted(topic) {
             return;
         }
-        if let Some((_, waiting)) = queue.waiting.get_mut(&(user, topic)) {
-            *waiting = number.max(*waiting);
-        } else if queue.waiting.len() < ROOM {
-            queue.waiting.insert((user, topic), (ctx.clone(), number));
-        } else {
-            metrics::counter!("clowder_arrivals_dropped_total").increment(1);
-        }
-        drop(queue);
+        self.lock().add((user, topic), Note { ctx: ctx.clone(), number, again: false });
         self.more.notify_one();
     }
 
-    /// Makes notes until the server stops.
+    /// Makes notes until the server stops, and then those that wait, if they do not take long.
     pub async fn run(&self, store: &Store, stop: &mut Stop) {
         loop {
             tokio::select! {
-                () = stop.wait() => return,
+                () = stop.wait() => break,
                 () = self.more.notified() => {}
             }
             while !stop.is_stopping() {
-                let some = self.take();
-                if some.is_empty() {
+                let began = Instant::now();
+                if !self.make_some(store).await {
                     break;
                 }
-                let began = Instant::now();
-                join_all(some.into_iter().map(|(place, (ctx, number))| self.note(store, place, ctx, number))).await;
-                sleep(2 * began.elapsed()).await;
+                tokio::select! {
+                    () = stop.wait() => break,
+                    () = sleep(2 * began.elapsed()) => {}
+                }
+            }
+        }
+        let rest = async { while self.make_some(store).await {} };
+        if timeout(LAST_WITHIN, rest).await.is_err() {
+            tracing::debug!("the server stops before everything that has arrived was noted");
+        }
+    }
+
+    /// Makes some of the notes that wait; false if there are none.
+    async fn make_some(&self, store: &Store) -> bool {
+        let some = self.lock().take();
+        let any = !some.is_empty();
+        join_all(some.into_iter().map(|(place, note)| self.make(store, place, note))).await;
+        any
+    }
+
+    async fn make(&self, store: &Store, place: Place, note: Note) {
+        let (_, topic) = place;
+        // Only one domain has events of a kind of topic that arrive.
+        let Some(arrivals) = DOMAINS.iter().find_map(|domain| domain.arrivals) else { return };
+        match (arrivals.note)(store, &note.ctx, topic, note.number).await {
+            Ok(Noted::UpTo(number)) => {
+                let mut queue = self.lock();
+                if queue.known.len() >= KNOWN {
+                    queue.known.clear();
+                }
+                queue.known.insert(place, number);
+            }
+            Ok(Noted::Never) => self.leave_out(topic),
+            Err(error) => {
+                tracing::debug!(%error, "what has arrived could not be noted");
+                if error.is_ours() && !note.again {
+                    self.lock().add(place, Note { again: true, ..note });
+                }
             }
         }
     }
 
-    fn take(&self) -> Vec<(Place, (Ctx, i64))> {
-        let mut queue = self.lock();
-        let places: Vec<_> = queue.waiting.keys().take(AT_ONCE).copied().collect();
-        places.into_iter().filter_map(|place| Some((place, queue.waiting.remove(&place)?))).collect()
-    }
-
-    async fn note(&self, store: &Store, place: Place, ctx: Ctx, number: i64) {
-        let (_, topic) = place;
-        // Only one domain has events of a kind of topic that arrive.
-        let Some(arrivals) = DOMAINS.iter().find_map(|domain| domain.arrivals) else { return };
-        let known = match (arrivals.note)(store, &ctx, topic, number).await {
-            Ok(Noted::UpTo(number)) => Known::UpTo(number),
-            Ok(Noted::Never) => Known::NeverUntil(Instant::now() + NEVER_FOR),
-            // The next one makes up for it.
-            Err(error) => return tracing::debug!(%error, "what has arrived could not be noted"),
-        };
-        let mut queue = self.lock();
-        if queue.known.len() >= KNOWN {
-            queue.known.clear();
+    /// Nothing is noted in a topic: for a while nobody is asked about it.
+    fn leave_out(&self, topic: Topic) {
+        let mut unnoted = self.unnoted.write().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if unnoted.len() >= UNNOTED {
+            unnoted.retain(|_, until| now < *until);
         }
-        queue.known.insert(place, known);
+        if unnoted.len() < UNNOTED {
+            unnoted.insert(topic, now + UNNOTED_FOR);
+        }
+        drop(unnoted);
+        self.lock().drop_topic(topic);
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -246,20 +302,44 @@ mod tests {
     fn notes_are_put_together_and_not_made_twice() {
         let now = Timestamp::from_micros(0);
         let me: UserId = Id::new(now);
-        let ctx = Ctx::new(Actor::User { id: me, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let chat = Topic::new(TopicKind::new("chat"), Id::<()>::new(now));
+        let at = |at| Ctx::new(Actor::User { id: me, via: Via::Session(Id::new(now)), role: Role::User }, at, "test");
+        let ctx = at(now);
+        let [chat, other] = [1, 2].map(|_| Topic::new(TopicKind::new("chat"), Id::<()>::new(now)));
         let notes = Notes::default();
-        notes.add(&ctx, chat, 3);
         notes.add(&ctx, chat, 2);
-        let some = notes.take();
-        assert_eq!(some.iter().map(|(place, (_, number))| (*place, *number)).collect::<Vec<_>>(), [((me, chat), 3)]);
-        notes.lock().known.insert((me, chat), Known::UpTo(3));
+        notes.add(&ctx, other, 1);
+        let later = at(Timestamp::from_micros(9));
+        notes.add(&later, chat, 3);
+        notes.add(&ctx, chat, 1);
+        let some = notes.lock().take();
+        let some: Vec<_> = some.into_iter().map(|((_, topic), note)| (topic, note.number, note.ctx.now)).collect();
+        assert_eq!(some, [(chat, 3, later.now), (other, 1, now)], "in their order, with the time of the last");
+        notes.lock().known.insert((me, chat), 3);
         notes.add(&ctx, chat, 3);
-        assert!(notes.take().is_empty());
+        assert!(notes.lock().take().is_empty());
         notes.add(&ctx, chat, 4);
-        assert_eq!(notes.take().len(), 1);
-        notes.lock().known.insert((me, chat), Known::NeverUntil(Instant::now() + NEVER_FOR));
-        notes.add(&ctx, chat, 9);
-        assert!(notes.take().is_empty());
+        assert_eq!(notes.lock().take().len(), 1);
+    }
+
+    #[test]
+    fn where_nothing_is_noted_nobody_is_asked_for_a_while() {
+        let now = Timestamp::from_micros(0);
+        let [chat, other] = [1, 2].map(|_| Topic::new(TopicKind::new("chat"), Id::<()>::new(now)));
+        let notes = Notes::default();
+        for topic in [chat, other, chat] {
+            let by = Actor::User { id: Id::new(now), via: Via::Session(Id::new(now)), role: Role::User };
+            notes.add(&Ctx::new(by, now, "test"), topic, 1);
+        }
+        assert!(!notes.is_unnoted(chat));
+        notes.leave_out(chat);
+        assert!(notes.is_unnoted(chat) && !notes.is_unnoted(other));
+        let some = notes.lock().take();
+        assert_eq!(
+            some.iter().map(|((_, topic), _)| *topic).collect::<Vec<_>>(),
+            [other],
+            "those that waited are gone"
+        );
+        notes.unnoted.write().unwrap().insert(chat, Instant::now());
+        assert!(!notes.is_unnoted(chat), "it is asked again later");
     }
 }

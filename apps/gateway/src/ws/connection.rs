@@ -256,7 +256,7 @@ impl Connection {
         loop {
             match queue.next() {
                 Next::Send(frame) => {
-                    if let Outgoing::Durable(durable) = &frame {
+                    if let Outgoing::Durable(durable) | Outgoing::Hidden(durable) = &frame {
                         self.wrote(queue.user, durable);
                     }
                     let text = frame.text(&self.context.hub.sealer, queue.user);
@@ -319,8 +319,9 @@ impl Connection {
 
     /// A frame is being written, and may arrive.
     fn wrote(&mut self, user: UserId, frame: &Durable) {
-        if let Some(number) = frame.arrives(user) {
-            self.unconfirmed.get_or_insert_default().wrote(frame.recorded().topic, number);
+        let topic = frame.recorded().topic;
+        if let Some(number) = frame.arrives(user).filter(|_| !self.context.ports.arrived.is_unnoted(topic)) {
+            self.unconfirmed.get_or_insert_default().wrote(topic, number);
         }
     }
 

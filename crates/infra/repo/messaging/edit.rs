@@ -131,7 +131,7 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Dele
     let edits = message_edits::chat_id.eq(after.chat_id).and(message_edits::seq.eq(after.seq));
     diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     // A resuming client must get the message without its text.
-    journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after)))?;
+    journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after.for_everybody())))?;
     Ok(deleted)
 }
 

@@ -176,15 +176,15 @@ pub fn delete(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
     Ok(())
 }
 
-/// Counts the participants anew and finds the two lowest marks, while the chat is locked.
-fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
+/// Adds to the number of participants and finds the two lowest marks, while the chat is locked.
+pub fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
     let participants: i64 = diesel::update(table::table.find(chat))
         .set(table::participant_count.eq(table::participant_count + more))
         .returning(table::participant_count)
         .get_result(conn)?;
     let marks = if are_shown(participants) {
         read::keep_lowest(conn, chat, Id::from_uuid(Uuid::nil()))?;
-        let lowest = participants::table.filter(participants::chat_id.eq(chat));
+        let lowest = participants::table.filter(participants::chat_id.eq(chat)).filter(receipts::COUNTS);
         let lowest = lowest.order((participants::shown_read_seq, participants::user_id)).limit(2);
         lowest.select((participants::user_id, participants::shown_read_seq)).load(conn)?
     } else {

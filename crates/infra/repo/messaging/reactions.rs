@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    Change, ChatRole, Emoji, Reaction,
+    Change, ChatRole, ChatType, Emoji, Reaction,
     reactions::{ReactFacts, decide_add, decide_remove},
     refusals::MESSAGE_UNKNOWN,
 };
@@ -38,6 +38,8 @@ pub enum Plan {
 /// A reaction to add or to remove.
 pub struct PendingReaction {
     ctx: Ctx,
+    user: UserId,
+    kind: ChatType,
     /// Without its count, which is known when it is written.
     reaction: Reaction,
     add: bool,
@@ -46,8 +48,8 @@ pub struct PendingReaction {
 /// Finds the message, and whether anything has to be written at all.
 pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: bool) -> Result<Plan> {
     let (user, emoji) = (ctx.user()?, emoji.into_string());
-    let found: Option<(ChatId, i64, bool, i64, bool)> = statement::<(Uid, BigInt, Bool, BigInt, Bool), Backend>(
-        "SELECT m.chat_id, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), m.deleted_at IS NOT NULL FROM messages m \
+    let found: Option<(ChatId, String, i64, bool, i64, bool)> = statement::<(Uid, Text, BigInt, Bool, BigInt, Bool), Backend>(
+        "SELECT m.chat_id, h.type, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), m.deleted_at IS NOT NULL FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
          JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
          LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
@@ -60,19 +62,20 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: b
     .bind::<Uid, _>(message)
     .get_result(conn)
     .optional()?;
-    let (chat_id, seq, reacted, count, deleted) = found.ok_or(MESSAGE_UNKNOWN)?;
-    let reaction = Reaction { chat_id, message_id: message, seq, user_id: user, emoji, count };
+    let (chat_id, kind, seq, reacted, count, deleted) = found.ok_or(MESSAGE_UNKNOWN)?;
+    let reaction = Reaction { chat_id, message_id: message, seq, user_id: Some(user), emoji, count };
     // Reactions to a deleted message may take a while to go.
     if reacted == add && !deleted {
         return Ok(Plan::Stay(reaction));
     }
-    Ok(Plan::Change(PendingReaction { ctx: ctx.clone(), reaction, add }))
+    let kind = ChatType::parse_word(&kind)?;
+    Ok(Plan::Change(PendingReaction { ctx: ctx.clone(), user, kind, reaction, add }))
 }
 
 impl PendingReaction {
     /// The membership in the chat of who reacts.
     pub fn key(&self) -> (ChatId, UserId) {
-        (self.reaction.chat_id, self.reaction.user_id)
+        (self.reaction.chat_id, self.user)
     }
 
     fn message(&self) -> (ChatId, i64) {
@@ -97,7 +100,8 @@ pub fn write_batch<'r>(tx: &mut Tx<'_>, reactions: &[&'r PendingReaction]) -> Re
             Attempt::Changed(reaction) => {
                 written.note(pending, &reaction);
                 let change = if pending.add { Change::ReactionAdded } else { Change::ReactionRemoved };
-                changes.push((&pending.ctx, change(reaction.clone())));
+                let told = reaction.clone().told(pending.kind);
+                changes.extend(told.into_iter().map(|(reaction, to)| (&pending.ctx, change(reaction, to))));
                 Outcome::Done(Ok(reaction))
             }
         });
@@ -155,8 +159,8 @@ impl Facts {
         let members = members.into_iter().map(|(chat, user, from)| ((chat, user), from)).collect();
         let wanted: Vec<_> = reactions
             .iter()
-            .map(|PendingReaction { reaction, .. }| {
-                (reaction.chat_id, reaction.seq, reaction.user_id, reaction.emoji.as_str())
+            .map(|PendingReaction { user, reaction, .. }| {
+                (reaction.chat_id, reaction.seq, *user, reaction.emoji.as_str())
             })
             .collect();
         let rows = statements::react_facts(conn, &wanted)?.into_iter().map(|row| (row.index, row)).collect();
@@ -166,12 +170,12 @@ impl Facts {
 
     /// Decides about the next reaction of the batch.
     fn attempt(&mut self, index: i64, pending: &PendingReaction) -> Result<Attempt> {
-        let PendingReaction { reaction, add, ctx } = pending;
+        let PendingReaction { ctx, user, reaction, add, .. } = pending;
         if self.held.contains(&pending.key()) {
             return Ok(Attempt::Held);
         }
         let (chat, seq) = pending.message();
-        if !self.seen.insert((chat, seq, reaction.user_id, reaction.emoji.clone())) {
+        if !self.seen.insert((chat, seq, *user, reaction.emoji.clone())) {
             return Ok(Attempt::Twin);
         }
         let (Some(closed), Some(row)) = (self.chats.get(&chat), self.rows.get(&index)) else {
@@ -219,7 +223,8 @@ struct Written {
 
 impl Written {
     fn note(&mut self, pending: &PendingReaction, reaction: &Reaction) {
-        let Reaction { chat_id, seq, user_id, emoji, .. } = reaction.clone();
+        let Reaction { chat_id, seq, emoji, .. } = reaction.clone();
+        let user_id = pending.user;
         self.touched.insert((chat_id, seq, emoji.clone()));
         match pending.add {
             true => self.added.push(ReactionRow { chat_id, seq, emoji, user_id, reacted_at: pending.ctx.now }),

@@ -21,7 +21,7 @@ use super::{
         dialect::{self, Conn},
         group_commit::Outcome,
     },
-    receipts::{self, DISCREET, Moving},
+    receipts::{self, COUNTS, DISCREET, Moving},
     send::Changes,
 };
 use crate::domains::messaging::{LowestReadMarksRow, MarkMove, MarksRow, chats, messages, participants};
@@ -377,6 +377,7 @@ pub fn keep_lowest(conn: &mut Conn, chat: ChatId, except: UserId) -> Result<()> 
     let lowest = |conn: &mut Conn| -> Result<Vec<UserId>> {
         Ok(participants::table
             .filter(participants::chat_id.eq(chat).and(participants::user_id.ne(except)))
+            .filter(COUNTS)
             .order((participants::shown_read_seq, participants::user_id))
             .limit(2)
             .select(participants::user_id)

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use clowder_core::{
-    ChatId, Ctx, Id, MessageId, Page, PageRequest, Result, Timestamp, UserId,
+    ChatId, Ctx, Id, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word,
     sql::{Ts, Uid},
 };
 use clowder_messaging::{
-    Audience, Change, Delivered, NewRead, Read, Status,
+    Audience, Change, ChatRole, ChatType, Delivered, NewRead, Read, Status,
+    policy::{Action, Cell, cell},
     read::{ReadFacts, are_shown, decide},
     receipts::{KEPT, Receipt, TOLD, may_list},
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
@@ -45,6 +46,12 @@ const AT_ONCE: i64 = 1_000;
 /// Whether a participant hides read marks.
 pub const DISCREET: Fragment<Bool> = Fragment::new(
     "EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = participants.user_id AND NOT f.read_receipts)",
+);
+
+/// Whether the status of messages depends on a participant: of erased accounts, only on the other person of a private chat.
+pub const COUNTS: Fragment<Bool> = Fragment::new(
+    "(EXISTS (SELECT 1 FROM users u WHERE u.id = participants.user_id AND u.deleted_at IS NULL) \
+     OR EXISTS (SELECT 1 FROM chats c WHERE c.id = participants.chat_id AND c.type = 'private'))",
 );
 
 /// A mark that moves.
@@ -99,9 +106,15 @@ pub fn tell<'m>(conn: &mut Conn, moves: &[(&'m Ctx, Moving)], chats: &HashMap<Ch
         (moving.chat, moving.user, from.max(moving.to - TOLD), moving.to)
     };
     let mut senders = HashMap::<_, Vec<_>>::new();
-    for (index, sender, hides) in statements::senders_between(conn, &some.iter().map(range).collect::<Vec<_>>())? {
-        let moving = usize::try_from(index).ok().and_then(|index| some.get(index));
-        senders.entry(moving.map(|moving| (moving.chat, moving.user, moving.to))).or_default().push((sender, hides));
+    for row in statements::senders_between(conn, &some.iter().map(range).collect::<Vec<_>>())? {
+        // A mark names a person.
+        let (kind, role) = (ChatType::parse_word(&row.kind)?, ChatRole::parse_word(&row.role)?);
+        if cell(kind, role, Action::SeePeople) != Cell::Yes {
+            continue;
+        }
+        let moving = usize::try_from(row.index).ok().and_then(|index| some.get(index));
+        let told = senders.entry(moving.map(|moving| (moving.chat, moving.user, moving.to))).or_default();
+        told.push((row.user_id, row.discreet));
     }
     let mut changes = Vec::with_capacity(moves.len());
     for (ctx, moving) in moves {
@@ -112,7 +125,7 @@ pub fn tell<'m>(conn: &mut Conn, moves: &[(&'m Ctx, Moving)], chats: &HashMap<Ch
             continue;
         }
         if moving.read_from.is_some() {
-            changes.push((*ctx, Change::MessageRead(read.clone(), Audience::Reader)));
+            changes.push((*ctx, Change::MessageRead(read.clone(), Audience::Own)));
         }
         let mut senders = senders.remove(&Some((chat, user, to))).unwrap_or_default();
         senders.sort_unstable();
@@ -220,6 +233,7 @@ pub fn least_delivered(conn: &mut Conn, viewer: UserId, chats: &[ChatId]) -> Res
         return Ok(HashMap::new());
     }
     let others = participants::table.filter(participants::chat_id.eq_any(chats).and(participants::user_id.ne(viewer)));
+    let others = others.filter(COUNTS);
     let least =
         others.group_by(participants::chat_id).select((participants::chat_id, min(participants::delivered_seq)));
     let rows: Vec<(ChatId, Option<i64>)> = least.load(conn)?;
@@ -256,7 +270,8 @@ pub fn page(
          AND r.seq >= ? ORDER BY r.seq LIMIT 1), \
          (SELECT r.at FROM receipts r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id AND r.read = true \
          AND r.seq >= ? ORDER BY r.seq LIMIT 1) \
-         FROM participants p WHERE p.chat_id = ? AND p.user_id > ? AND p.user_id <> ? AND p.joined_at <= ? \
+         FROM participants p JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
+         WHERE p.chat_id = ? AND p.user_id > ? AND p.user_id <> ? AND p.joined_at <= ? \
          ORDER BY p.user_id LIMIT ?",
     );
     let rows: Vec<Row> = rows

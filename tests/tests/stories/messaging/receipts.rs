@@ -3,7 +3,7 @@
 use clowder_tests::{Socket, World, on_both, wait};
 use serde_json::{Value, json};
 
-on_both!(shared; by_a_page, by_a_socket, by_the_client, hidden, after_a_resume, on_all_devices, in_a_channel);
+on_both!(shared; by_a_page, by_a_socket, of_a_hidden_sender, by_the_client, hidden, after_a_resume, on_all_devices, in_a_channel);
 
 async fn status(user: &clowder_tests::User, message: &Value) -> String {
     let path = format!("/api/messages/{}", message["id"].as_str().unwrap());
@@ -46,6 +46,26 @@ async fn by_a_socket(world: World) {
     assert_eq!((&told["data"]["user_id"], &told["data"]["seq"]), (&json!(bob.id), &json!(1)));
     assert!(told["cursor"].is_string());
     assert_eq!(status(&ada, &message).await, "delivered");
+}
+
+async fn of_a_hidden_sender(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    bob.put(&format!("/api/users/{}/block", ada.id), json!({"hide_messages": true})).await.expect(200);
+    let mut his = bob.socket().await;
+    let message = ada.says(&chat, "hello").await;
+    let told = his.until("message.sent").await;
+    assert_eq!(told["data"]["hidden"], true);
+    let arrived = wait::until("as every other message", async || status(&ada, &message).await == "delivered");
+    let listening = async {
+        loop {
+            his.next().await;
+        }
+    };
+    tokio::select! {
+        () = arrived => {}
+        () = listening => {}
+    }
 }
 
 async fn by_the_client(world: World) {
@@ -174,14 +194,28 @@ async fn on_all_devices(world: World) {
 }
 
 async fn in_a_channel(world: World) {
-    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let new = json!({"type": "channel", "title": "News", "participant_ids": [bob.id]});
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let new = json!({"type": "channel", "title": "News", "participant_ids": [bob.id, eve.id]});
     let chat = ada.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned();
     let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
-    bob.put(&format!("/api/messages/{message}/reactions/👍"), json!({})).await.expect(200);
+    let (mut his, mut hers) = (bob.socket().await, eve.socket().await);
+    let path = format!("/api/messages/{message}/reactions/👍");
+    bob.put(&path, json!({})).await.expect(200);
+    let told = hers.until("reaction.added").await;
+    assert_eq!(
+        (&told["data"]["user_id"], &told["data"]["count"]),
+        (&json!(null), &json!(1)),
+        "eve learns nothing of bob"
+    );
+    let mut named = Vec::new();
+    for _ in 0..2 {
+        named.push(his.until("reaction.added").await["data"]["user_id"].clone());
+    }
+    assert_eq!(named, [json!(null), json!(bob.id)]);
     for list in ["receipts", "reactions"] {
         let path = format!("/api/messages/{message}/{list}");
-        assert_eq!(ada.get(&path).await.expect(200)["items"][0]["user"]["id"], json!(bob.id));
+        let items = ada.get(&path).await.expect(200)["items"].as_array().unwrap().clone();
+        assert!(items.iter().any(|item| item["user"]["id"] == *bob.id), "{items:?}");
         bob.get(&path).await.refused(403, "chat.forbidden");
     }
     let seen = bob.get(&format!("/api/messages/{message}")).await.expect(200);

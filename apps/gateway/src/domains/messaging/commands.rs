@@ -68,7 +68,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         name: "message.delivered",
-        about: "Says up to where a chat has arrived at this device, before the server finds out by itself",
+        about: "Confirms that messages up to this one have reached this device, before the server finds out by itself",
         scope: Some(MESSAGES_WRITE),
         reaches_others: false,
         takes: Some(Shape::both::<InChat, NewRead>),

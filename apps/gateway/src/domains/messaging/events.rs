@@ -168,7 +168,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "message.delivered",
-        about: "Messages of yours have arrived at a device of somebody, all up to this one. Sent only to those who wrote them, and not in chats of more than 256 people. What somebody has read has also arrived",
+        about: "All your messages up to this one have been delivered to one of the user's devices. Sent only to those who wrote them, in channels only if they are owners or admins, and not in chats of more than 256 people. What somebody has read has also been delivered",
         scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Delivered>,
@@ -176,7 +176,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "reaction.added",
-        about: "Somebody has reacted to a message",
+        about: "Somebody has reacted to a message. In channels `user_id` is `null`; whoever reacts receives the event once more on their own devices, with it",
         scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Reaction>,
@@ -184,7 +184,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "reaction.removed",
-        about: "Somebody has taken a reaction back. Deleting a message removes its reactions without this event",
+        about: "Somebody has removed a reaction; `user_id` as in `reaction.added`. Deleting a message removes its reactions without this event",
         scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Reaction>,

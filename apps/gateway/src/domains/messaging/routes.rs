@@ -95,7 +95,7 @@ fn messages() -> Vec<Endpoint> {
             .gives::<Read>(200, "Where the mark is now")
             .refuses(&[CHAT_UNKNOWN]),
         post("/api/chats/{chat_id}/delivered", handlers::delivered)
-            .says("Say up to where a chat has arrived at your device")
+            .says("Confirm that messages up to one have reached your device")
             .called("markChatDelivered")
             .notes("Only for clients that learn of messages in another way than by a page or a socket, for example by a push notification: the server notes both by itself. The mark never moves back. Nothing is noted in chats of more than 256 people.")
             .scope(MESSAGES_WRITE)
@@ -145,7 +145,7 @@ fn messages() -> Vec<Endpoint> {
             .lists::<Edit>()
             .refuses(&[MESSAGE_UNKNOWN]),
         get("/api/messages/{message_id}/receipts", handlers::receipts)
-            .says("List at whom a message has arrived and who has read it")
+            .says("List who has received a message and who has read it")
             .called("listReceipts")
             .notes("Everybody in the chat except its sender and those who came later, in the order of their ids. `read_at` is `null` for people who hide their read marks (`privacy.read_receipts`), and for everybody if you do. For all but the last 1,000 messages, the times are those of a later mark. In channels, only owners and admins see them.")
             .scope(MESSAGES_READ)
@@ -170,7 +170,7 @@ fn messages() -> Vec<Endpoint> {
         delete("/api/messages/{message_id}/reactions/{emoji}", handlers::unreact)
             .says("Take your reaction back")
             .called("removeReaction")
-            .notes("Taking back what is not there is not an error. All participants receive `reaction.removed`.")
+            .notes("Removing a reaction that does not exist is not an error. All participants receive `reaction.removed`.")
             .scope(MESSAGES_WRITE)
             .gives_nothing(204, "You have not reacted with this emoji")
             .refuses(&[MESSAGE_UNKNOWN]),

@@ -78,16 +78,16 @@ pub fn keep_marks(_: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(Chat
     Ok(wanted.to_vec())
 }
 
-/// The lowest read marks of these chats, this many of each, in ascending order.
+/// The lowest read marks of these chats on which the status of messages depends, this many of each, in ascending order.
 pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let mut found = Vec::new();
     for (chat, count) in wanted {
-        let lowest: Vec<(UserId, i64)> = participants::table
-            .filter(participants::chat_id.eq(chat))
-            .order((participants::shown_read_seq, participants::user_id))
-            .limit(*count)
-            .select((participants::user_id, participants::shown_read_seq))
-            .load(conn)?;
+        let lowest = statement::<(Uid, BigInt), Sqlite>(
+            "SELECT p.user_id, p.shown_read_seq FROM chats c JOIN participants p ON p.chat_id = c.id WHERE c.id = ? \
+             AND (c.type = 'private' OR EXISTS (SELECT 1 FROM users u WHERE u.id = p.user_id AND u.deleted_at IS NULL)) \
+             ORDER BY p.shown_read_seq, p.user_id LIMIT ?",
+        );
+        let lowest: Vec<(UserId, i64)> = lowest.bind::<Uid, _>(*chat).bind::<BigInt, _>(*count).load(conn)?;
         found.extend(lowest.into_iter().map(|(user, seq)| (*chat, user, seq)));
     }
     Ok(found)

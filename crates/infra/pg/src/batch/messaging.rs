@@ -102,12 +102,14 @@ pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
     .load(conn)?)
 }
 
-/// The lowest read marks of these chats, this many of each, in ascending order.
+/// The lowest read marks of these chats on which the status of messages depends, this many of each, in ascending order.
 pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Uid, BigInt), Pg>(
         "SELECT w.chat_id, p.user_id, p.shown_read_seq FROM unnest(?, ?) AS w(chat_id, n) \
+         JOIN chats c ON c.id = w.chat_id \
          CROSS JOIN LATERAL (SELECT p.user_id, p.shown_read_seq FROM participants p WHERE p.chat_id = w.chat_id \
+         AND (c.type = 'private' OR EXISTS (SELECT 1 FROM users u WHERE u.id = p.user_id AND u.deleted_at IS NULL)) \
          ORDER BY p.shown_read_seq, p.user_id LIMIT w.n) p ORDER BY w.chat_id, p.shown_read_seq, p.user_id",
     )
     .bind::<Array<Uid>, _>(chats)

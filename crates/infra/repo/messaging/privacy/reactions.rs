@@ -1,7 +1,7 @@
 //! The reactions of somebody: exported, and taken back when they are erased.
 
-use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, Timestamp, UserId, Via};
-use clowder_messaging::{Change, Reaction};
+use clowder_core::{Actor, ChatId, Ctx, Id, MessageId, Result, Role, Timestamp, Via, Word};
+use clowder_messaging::{Change, ChatType, Reaction};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::super::super::{
         parts::{EraseStep, ExportPage, ROWS, after},
     },
 };
-use crate::domains::messaging::{ReactionChanges, message_reactions as table, messages, participants};
+use crate::domains::messaging::{ReactionChanges, chats, message_reactions as table, messages, participants};
 
 /// How many reactions are taken back in one piece.
 const AT_ONCE: i64 = 50;
@@ -102,6 +102,8 @@ fn take_some(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, chat: ChatId) -> Res
     let wanted: Vec<_> = rows.iter().map(|(seq, emoji)| (chat, *seq, erasing.user, emoji.as_str())).collect();
     let mut changes = ReactionChanges::default();
     let mut told = Vec::new();
+    let kind: String = chats::table.find(chat).select(chats::kind).first(tx.conn)?;
+    let kind = ChatType::parse_word(&kind)?;
     let seqs: Vec<i64> = rows.iter().map(|(seq, _)| *seq).collect();
     let ids: Vec<(i64, MessageId)> = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.eq_any(seqs)))
@@ -122,7 +124,9 @@ fn take_some(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, chat: ChatId) -> Res
             }
         }
         if let Some((_, message)) = ids.iter().find(|(known, _)| known == seq) {
-            told.push(removed(chat, *message, *seq, erasing.user, emoji, count));
+            let (chat_id, message_id, seq, emoji) = (chat, *message, *seq, emoji.clone());
+            let removed = Reaction { chat_id, message_id, seq, user_id: Some(erasing.user), emoji, count };
+            told.extend(removed.told(kind).into_iter().map(|(removed, to)| Change::ReactionRemoved(removed, to)));
         }
     }
     statements::write_reactions(tx.conn, &changes)?;
@@ -130,8 +134,4 @@ fn take_some(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, chat: ChatId) -> Res
     let author = ctx.by(Actor::User { id: erasing.user, via, role: Role::User });
     journal::append_all(tx, &told.iter().map(|change| (&author, change)).collect::<Vec<_>>())?;
     Ok(rows.len() as u64)
-}
-
-fn removed(chat_id: ChatId, message_id: MessageId, seq: i64, user_id: UserId, emoji: &str, count: i64) -> Change {
-    Change::ReactionRemoved(Reaction { chat_id, message_id, seq, user_id, emoji: emoji.to_owned(), count })
 }

@@ -5,18 +5,18 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::super::{
-    db::Tx,
-    dialect::{self, Conn},
-    privacy::{
-        Asking, Erasing,
-        parts::{EraseStep, ExportPage, ROWS, after},
+use super::super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        privacy::{
+            Asking, Erasing,
+            parts::{EraseStep, ExportPage, ROWS, after},
+        },
     },
+    membership,
 };
 use crate::domains::messaging::{participants, receipts};
-
-/// How many chats are gone through in one piece.
-const CHATS: i64 = 20;
 
 /// Where the file continues: after the first rows of a chat.
 #[derive(Serialize, Deserialize)]
@@ -51,20 +51,19 @@ pub fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Ex
     Ok(ExportPage { items: items.collect(), next: Some(serde_json::to_string(&last)?), seen: 0 })
 }
 
-/// The memberships stay, and with them where the marks are; when they moved is deleted.
+/// The memberships stay, and with them where the marks are; when they moved is deleted, and nobody waits any more for them to
+/// move.
 pub fn forget(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
     let from: ChatId = after(mark)?;
     let memberships =
         participants::table.filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(from)));
-    let chats = memberships.order(participants::chat_id).limit(CHATS).select(participants::chat_id);
-    let chats: Vec<ChatId> = chats.load(tx.conn)?;
-    let mut rows = 0;
-    for chat in &chats {
-        // Whoever moves a mark holds it: so nothing is written afterwards.
-        dialect::messaging::lock_participant(tx.conn, *chat, erasing.user)?;
-        let own = receipts::table.filter(receipts::chat_id.eq(chat).and(receipts::user_id.eq(erasing.user)));
-        rows += diesel::delete(own).execute(tx.conn)? as u64;
-    }
-    let next = chats.last().filter(|_| chats.len() as i64 == CHATS).map(ToString::to_string);
-    Ok(EraseStep { rows, next })
+    let next = memberships.order(participants::chat_id).select(participants::chat_id);
+    let Some(chat) = next.first::<ChatId>(tx.conn).optional()? else { return Ok(EraseStep::default()) };
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    // Whoever moves a mark holds it: so nothing is written afterwards.
+    dialect::messaging::lock_participant(tx.conn, chat, erasing.user)?;
+    let own = receipts::table.filter(receipts::chat_id.eq(chat).and(receipts::user_id.eq(erasing.user)));
+    let rows = diesel::delete(own).execute(tx.conn)? as u64;
+    membership::count(tx.conn, chat, 0)?;
+    Ok(EraseStep { rows, next: Some(chat.to_string()) })
 }

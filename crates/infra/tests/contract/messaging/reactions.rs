@@ -76,6 +76,25 @@ on_both! {
         assert!(page.items[0].reactions.is_empty());
     }
 
+    async fn in_a_channel_only_the_reactor_is_named(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        world.meddle("UPDATE chats SET type = 'channel'").unwrap();
+        let message = world.say(&ada, chat, "hello").await;
+        world.changes().await;
+        react(&world, &bob, message.id, "👍").await;
+        world.store.messaging.unreact(&world.ctx(&bob), message.id, emoji("👍")).await.unwrap();
+        let told = world.changes().await;
+        let told = |name: &str, topic| {
+            let one = told.iter().find(|change| *change.name == *name && change.topic == topic).unwrap();
+            serde_json::from_str::<serde_json::Value>(one.data.get()).unwrap()["user_id"].clone()
+        };
+        for name in ["reaction.added", "reaction.removed"] {
+            assert_eq!(told(name, Topic::new(CHAT, chat)), json!(null));
+            assert_eq!(told(name, Topic::user(bob.id)), json!(bob.id));
+        }
+    }
+
     async fn pages_lists_and_edits_show_reactions(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

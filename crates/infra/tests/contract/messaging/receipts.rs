@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::model::SettingsPatch;
 use clowder_core::{ChatId, Input, MessageId, PageRequest, Timestamp, Topic, UserId};
-use clowder_messaging::{CHAT, ChatFilter, NewChat, NewRead, Status, Window, receipts::Receipt};
+use clowder_messaging::{CHAT, ChatFilter, MessagePatch, NewChat, NewRead, Status, Window, receipts::Receipt};
 use clowder_social::NewBlock;
 use serde_json::json;
 
@@ -223,6 +223,56 @@ on_both! {
         world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
         work(&world, &world.store).await;
         assert_eq!(world.meddle("DELETE FROM receipts").unwrap(), 0);
+    }
+
+    async fn nobody_waits_for_somebody_erased(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        world.say(&ada, chat, "one").await;
+        world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let message = world.say(&ada, chat, "two").await.id;
+        arrives(&world, &eve, chat, 2).await;
+        assert_eq!(status(&world, &ada, chat, message).await, Status::Delivered);
+        read(&world, &eve, chat, 2).await;
+        assert_eq!(status(&world, &ada, chat, message).await, Status::Read);
+        assert_eq!(receipts(&world, &ada, message).await.iter().map(|one| one.user.id).collect::<Vec<_>>(), [eve.id]);
+        let third = world.say(&eve, chat, "three").await.id;
+        read(&world, &ada, chat, 3).await;
+        assert_eq!(status(&world, &eve, chat, third).await, Status::Read);
+    }
+
+    async fn in_a_channel_only_who_sees_the_people_is_told(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        world.meddle("UPDATE chats SET type = 'channel'").unwrap();
+        world.say(&ada, chat, "one").await;
+        world.say(&bob, chat, "two").await;
+        world.changes().await;
+        arrives(&world, &eve, chat, 2).await;
+        assert_eq!(told(&world).await, [("message.delivered".to_owned(), Topic::user(ada.id))], "not bob, a member");
+        read(&world, &eve, chat, 2).await;
+        let (own, owner) = (Topic::user(eve.id), Topic::user(ada.id));
+        assert_eq!(told(&world).await, [("message.read".to_owned(), own), ("message.read".to_owned(), owner)]);
+    }
+
+    async fn an_edit_says_nothing_of_the_status(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let message = world.say(&ada, chat, "hello").await.id;
+        read(&world, &bob, chat, 1).await;
+        read(&world, &eve, chat, 1).await;
+        assert_eq!(status(&world, &ada, chat, message).await, Status::Read);
+        world.changes().await;
+        let (messaging, ctx) = (&world.store.messaging, world.ctx(&ada));
+        let patch = MessagePatch::from_json(json!({"content": "hello!"})).unwrap();
+        assert_eq!(messaging.edit(&ctx, message, None, patch).await.unwrap().status, Status::Read);
+        let [edited] = world.changes().await.try_into().unwrap();
+        let shown: serde_json::Value = serde_json::from_str(edited.data.get()).unwrap();
+        assert_eq!((&*edited.name, &shown["status"]), ("message.updated", &json!("sent")));
+        messaging.delete(&world.ctx(&ada), message, None).await.unwrap();
+        let shown = |status: &str| world.meddle(&format!("UPDATE journal SET data = data WHERE CAST(data AS text) LIKE '%\"status\":\"{status}\"%'"));
+        assert_eq!((shown("sent").unwrap(), shown("read").unwrap()), (2, 0), "nor does what is replayed after a deletion");
     }
 
     async fn marks_that_move_at_once_never_go_back(world: World) {

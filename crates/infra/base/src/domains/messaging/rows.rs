@@ -336,6 +336,18 @@ pub struct MarkMove {
     pub own: i64,
 }
 
+/// Somebody whose messages a mark passes.
+#[derive(Debug, Queryable)]
+pub struct SenderRow {
+    /// The place of the mark.
+    pub index: i64,
+    pub user_id: UserId,
+    pub kind: String,
+    pub role: String,
+    /// Whether they hide read marks.
+    pub discreet: bool,
+}
+
 /// When a mark moved, and how far.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiptRow {

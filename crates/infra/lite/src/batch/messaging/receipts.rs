@@ -6,12 +6,15 @@ use clowder_core::{
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Bool},
+    sql_types::{BigInt, Bool, Text},
     sqlite::Sqlite,
 };
 
 use super::Conn;
-use crate::{domains::messaging::ReceiptChanges, statement::statement};
+use crate::{
+    domains::messaging::{ReceiptChanges, SenderRow},
+    statement::statement,
+};
 
 /// Moves the marks of what has arrived, and keeps when they moved.
 pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)], times: &ReceiptChanges) -> Result<()> {
@@ -55,13 +58,14 @@ pub fn keep(conn: &mut Conn, times: &ReceiptChanges) -> Result<()> {
 
 /// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and whether they
 /// hide read marks; with the place of the range.
-pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -> Result<Vec<(i64, UserId, bool)>> {
+pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -> Result<Vec<SenderRow>> {
     let mut found = Vec::new();
     for (index, (chat, user, after, until)) in (0_i64..).zip(ranges) {
-        let senders = statement::<(BigInt, Uid, Bool), Sqlite>(
-            "SELECT DISTINCT ?, p.user_id, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
+        let senders = statement::<(BigInt, Uid, Text, Text, Bool), Sqlite>(
+            "SELECT DISTINCT ?, p.user_id, c.type, p.role, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
              AND NOT f.read_receipts) FROM messages m \
              JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = m.sender_id \
+             JOIN chats c ON c.id = p.chat_id \
              WHERE m.chat_id = ? AND m.seq > ? AND m.seq <= ? AND m.sender_id <> ?",
         )
         .bind::<BigInt, _>(index)
@@ -69,7 +73,7 @@ pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -
         .bind::<BigInt, _>(*after)
         .bind::<BigInt, _>(*until)
         .bind::<Uid, _>(*user);
-        found.extend(senders.load::<(i64, UserId, bool)>(conn)?);
+        found.extend(senders.load::<SenderRow>(conn)?);
     }
     Ok(found)
 }

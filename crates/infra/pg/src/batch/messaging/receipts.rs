@@ -7,11 +7,14 @@ use clowder_core::{
 use diesel::{
     pg::Pg,
     prelude::*,
-    sql_types::{Array, BigInt, Bool},
+    sql_types::{Array, BigInt, Bool, Text},
 };
 
 use super::Conn;
-use crate::{domains::messaging::ReceiptChanges, statement::statement};
+use crate::{
+    domains::messaging::{ReceiptChanges, SenderRow},
+    statement::statement,
+};
 
 /// Moves the marks of what has arrived, which are locked, and keeps when they moved.
 pub fn advance_delivered(conn: &mut Conn, moves: &[(ChatId, UserId, i64)], times: &ReceiptChanges) -> Result<()> {
@@ -50,18 +53,19 @@ pub fn forget(conn: &mut Conn, old: &[(ChatId, UserId, i64)]) -> Result<()> {
     Ok(())
 }
 
-/// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and whether they
-/// hide read marks; with the place of the range.
-pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -> Result<Vec<(i64, UserId, bool)>> {
+/// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and which
+/// role they have, and whether they hide read marks; with the place of the range.
+pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -> Result<Vec<SenderRow>> {
     if ranges.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(statement::<(BigInt, Uid, Bool), Pg>(
-        "SELECT DISTINCT w.n - 1, p.user_id, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
+    Ok(statement::<(BigInt, Uid, Text, Text, Bool), Pg>(
+        "SELECT DISTINCT w.n - 1, p.user_id, c.type, p.role, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
          AND NOT f.read_receipts) \
          FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, after, until, n) \
          JOIN messages m ON m.chat_id = w.chat_id AND m.seq > w.after AND m.seq <= w.until AND m.sender_id <> w.user_id \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = m.sender_id",
+         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = m.sender_id \
+         JOIN chats c ON c.id = p.chat_id",
     )
     .bind::<Array<Uid>, _>(ranges.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(ranges.iter().map(|(_, user, ..)| *user).collect::<Vec<_>>())
