@@ -45,7 +45,7 @@ pub struct Details {
     pub suspension: Option<Suspension>,
     /// Seconds, in `Retry-After`.
     pub retry_after: Option<u64>,
-    /// From when on the same call may succeed, if that is days away.
+    /// From when on it is possible.
     pub until: Option<Timestamp>,
     /// Further headers of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -83,9 +83,9 @@ pub struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
     pub retry_after: Option<u64>,
-    /// With the codes that end with `too_soon` alone: from when on the same call may succeed.
+    /// With the codes that end with `too_soon`: from when on the call is possible.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Timestamp, required = false)]
+    #[schema(value_type = String, format = DateTime, required = false)]
     pub until: Option<Timestamp>,
     /// With `account.suspended` alone: why, and until when.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -299,9 +299,10 @@ impl From<Error> for Problem {
             Error::TooEarly { refusal, until } => {
                 // Rounded up to the milliseconds that are shown, so that waiting until then is always enough.
                 let until = until.plus(Duration::from_micros(999));
-                Self::from(refusal)
-                    .because(format!("{}. You can try again from {until} on.", refusal.title))
-                    .until(until)
+                let mut problem =
+                    Self::from(refusal).because(format!("{}. It is possible from {until} on.", refusal.title));
+                problem.0.until = Some(until);
+                problem
             }
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { limit, retry_after } => {

@@ -3,6 +3,8 @@
 
 use clowder_core::{Ctx, Result, Timestamp, UserId, attempt::OPEN_FOR};
 
+use serde_json::Value;
+
 use super::{Repo, db::Tx, dialect::Conn, domains::Steps};
 
 /// How many open requests and invitations expire at a time.
@@ -22,6 +24,21 @@ impl Kind {
             Self::Invitation => "invitation",
         }
     }
+}
+
+/// Whether somebody decided on a request; otherwise it was taken back, or is over.
+pub fn is_decided(decision: &Value) -> bool {
+    decision["action"] == "approve" || decision["action"] == "reject"
+}
+
+/// Whether whoever was invited does not want to come.
+pub fn is_declined(uninvited: &Value) -> bool {
+    uninvited["reason"] == "declined"
+}
+
+/// Whether those who invited took it back.
+pub fn is_withdrawn(uninvited: &Value) -> bool {
+    uninvited["reason"] == "withdrawn"
 }
 
 /// The functions over a table of attempts, whose rows name a place in this column.

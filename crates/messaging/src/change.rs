@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Chat, ChatFace, ChatPreferences, Message, Notify, Participant};
+use crate::{Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -21,6 +21,10 @@ pub enum Change {
     MessageEdited(Edited),
     MessageDeleted(Deleted),
     MessageRead(Read, Audience),
+    /// Sent to whoever wrote messages that were delivered.
+    MessageDelivered(Delivered, UserId),
+    ReactionAdded(Reaction, Audience),
+    ReactionRemoved(Reaction, Audience),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -37,13 +41,15 @@ pub enum Change {
     ChatDeleted(UserId, ChatDeleted),
 }
 
-/// Who receives a read mark.
+/// Who receives a read mark or a reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
     Chat,
-    /// The reader, on all devices.
-    Reader,
+    /// Whoever reads or reacts, on all devices.
+    Own,
+    /// Somebody who wrote messages that were read, where others must not be told.
+    Sender(UserId),
 }
 
 /// Who receives what happened to a participant.
@@ -58,6 +64,8 @@ pub enum Told {
 /// What everybody in a chat follows.
 pub const CHAT: TopicKind = TopicKind::new("chat");
 
+pub const CHAT_CREATED: &str = "chat.created";
+pub const CHAT_UPDATED: &str = "chat.updated";
 pub const MESSAGE_SENT: &str = "message.sent";
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
@@ -129,6 +137,34 @@ pub struct Read {
     pub at: Timestamp,
 }
 
+/// The payload of `message.delivered`: messages up to this one were delivered to a device of somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Delivered {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub seq: i64,
+    pub at: Timestamp,
+    /// Whether this is kept at all: not in large and in closed chats.
+    #[serde(skip)]
+    pub kept: bool,
+}
+
+/// The payload of `reaction.added` and `reaction.removed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reaction {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    #[schema(minimum = 1)]
+    pub seq: i64,
+    /// Who reacted; `null` for all except themselves in channels, where subscribers learn nothing of each other.
+    pub user_id: Option<UserId>,
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// How many people have reacted to the message with this emoji now.
+    #[schema(minimum = 0)]
+    pub count: i64,
+}
+
 /// The payload of `participant.removed`: somebody has left, or was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParticipantRemoved {
@@ -187,6 +223,17 @@ pub struct Typing {
     pub user_id: UserId,
 }
 
+impl Reaction {
+    /// What is told of it, and to whom. In a channel the others learn that somebody has reacted, and not who.
+    pub fn told(self, kind: ChatType) -> Vec<(Self, Audience)> {
+        if kind != ChatType::Channel {
+            return vec![(self, Audience::Chat)];
+        }
+        let unnamed = Self { user_id: None, ..self.clone() };
+        vec![(unnamed, Audience::Chat), (self, Audience::Own)]
+    }
+}
+
 impl Change {
     fn chat(&self) -> ChatId {
         match self {
@@ -197,6 +244,8 @@ impl Change {
             Self::MessageEdited(edited) => edited.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
+            Self::MessageDelivered(delivered, _) => delivered.chat_id,
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -215,14 +264,17 @@ impl Change {
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
-            Self::ChatCreated(..) => "chat.created",
-            Self::ChatUpdated(_) => "chat.updated",
+            Self::ChatCreated(..) => CHAT_CREATED,
+            Self::ChatUpdated(_) => CHAT_UPDATED,
             Self::PreferencesChanged(..) => "chat.preferences",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageEdited(_) => "message.edited",
             Self::MessageDeleted(_) => "message.deleted",
             Self::MessageRead(..) => "message.read",
+            Self::MessageDelivered(..) => "message.delivered",
+            Self::ReactionAdded(..) => "reaction.added",
+            Self::ReactionRemoved(..) => "reaction.removed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -242,11 +294,16 @@ impl clowder_core::Change for Change {
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
-            | Self::Decided(user, _) => Topic::user(*user),
+            | Self::Decided(user, _)
+            | Self::MessageDelivered(_, user)
+            | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
-            Self::MessageRead(read, Audience::Reader) => Topic::user(read.user_id),
+            Self::MessageRead(read, Audience::Own) => Topic::user(read.user_id),
+            Self::ReactionAdded(reaction, Audience::Own) | Self::ReactionRemoved(reaction, Audience::Own) => {
+                reaction.user_id.map_or_else(|| self.own(), Topic::user)
+            }
             _ => self.own(),
         }
     }
@@ -271,6 +328,10 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
+            // Of changes on personal topics, an erasure finds those about somebody by this.
+            Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
+            Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
             Self::MessageRead(..) => None,
             _ => Some(self.chat().uuid()),
         }
@@ -285,6 +346,8 @@ impl clowder_core::Change for Change {
             Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::MessageRead(read, _) => to_raw_value(read),
+            Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),

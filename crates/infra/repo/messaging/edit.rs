@@ -16,7 +16,7 @@ use super::{
         fragment::Fragment,
         journal,
     },
-    messages,
+    messages, reacted,
 };
 use crate::domains::messaging::{chats, message_edits, messages as table, participants};
 
@@ -56,7 +56,7 @@ fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
     let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
     let later = later.filter(participants::visible_from.ge(message.seq));
     if !diesel::select(exists(later)).get_result::<bool>(conn)? {
-        return Ok(Change::MessageUpdated(Box::new(message.clone())));
+        return Ok(Change::MessageUpdated(Box::new(message.clone().for_everybody())));
     }
     let Message { id, chat_id, seq, version, .. } = *message;
     Ok(Change::MessageEdited(Edited { chat_id, message_id: id, seq, version }))
@@ -114,8 +114,10 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
+    let kinds = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
+            table::reaction_kinds.eq(kinds),
             table::content.eq(None::<String>),
             table::data.eq(None::<String>),
             table::deleted_at.eq(ctx.now),
@@ -129,7 +131,7 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Dele
     let edits = message_edits::chat_id.eq(after.chat_id).and(message_edits::seq.eq(after.seq));
     diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     // A resuming client must get the message without its text.
-    journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after)))?;
+    journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after.for_everybody())))?;
     Ok(deleted)
 }
 

@@ -35,9 +35,9 @@ impl Rights {
         }
     }
 
-    /// As they are shown: who comes into the chat of a group, and what it is called, the group decides.
-    pub const fn shown(self, of_group: bool) -> Self {
-        if of_group { Self { edit: false, add: false, invite: false, ..self } } else { self }
+    /// In the chat of a group, nobody is added but by the group.
+    pub const fn within(self, of_group: bool) -> Self {
+        Self { add: self.add && !of_group, invite: self.invite && !of_group, ..self }
     }
 
     /// As they are stored: a bit for each.

@@ -3,6 +3,7 @@
 use clowder_accounts::badges::Badge;
 use serde_json::{Value, json};
 
+use super::patterns;
 use crate::routes::{Asked, Endpoint};
 
 /// A list of entity tags, or `*` (RFC 9110 §13.1).
@@ -49,20 +50,24 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
 
 fn of_path(name: &str) -> Value {
     let (schema, about) = if name.ends_with("id") {
-        let about = match name {
-            "chat_requester_id" | "requester_id" => "The id of the user who asks to join".to_owned(),
-            "participant_id" => "The id of the user in the chat, or on the way into it".to_owned(),
-            "member_id" => "The id of the user in the group, or on the way into it".to_owned(),
-            "keeper_id" => "The id of the user who keeps the pet, or is invited to".to_owned(),
-            "chat_deletion_id" | "invited_chat_id" => "The id of the chat".to_owned(),
-            "group_deletion_id" => "The id of the group".to_owned(),
-            _ => format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API")),
+        let thing = match name.trim_end_matches("_id") {
+            "chat_requester" | "requester" | "participant" | "member" | "keeper" => "user".to_owned(),
+            "chat_deletion" | "invited_chat" => "chat".to_owned(),
+            "group_deletion" => "group".to_owned(),
+            "case" => "report".to_owned(),
+            thing => thing.replace('_', " ").replace("api", "API"),
         };
+        let about = format!("The id of the {thing}");
         (json!({ "type": "string", "format": "uuid" }), about)
     } else if name == "badge" {
         (
             json!({ "type": "string", "pattern": Badge::PATTERN, "minLength": 1, "maxLength": 30 }),
             "The badge".to_owned(),
+        )
+    } else if name == "emoji" {
+        (
+            json!({ "type": "string", "pattern": patterns::EMOJI, "minLength": 1, "maxLength": 16 }),
+            "A single emoji. Variation selectors may be missing".to_owned(),
         )
     } else {
         let about = match name {

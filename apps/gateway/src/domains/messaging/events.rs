@@ -2,7 +2,7 @@
 
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
-    Chat, ChatFace, Deleted, Message, Read, Typing,
+    Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
         ChatDeleted, Decision, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
         Uninvited,
@@ -167,6 +167,30 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
     },
     Event {
+        name: "message.delivered",
+        about: "All your messages up to this one have been delivered to one of the user's devices. Sent only to those who wrote them, in channels only if they are owners or admins, and not in chats of more than 256 people. What somebody has read has also been delivered",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Delivered>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
+    },
+    Event {
+        name: "reaction.added",
+        about: "Somebody has reacted to a message. In channels `user_id` is `null`; whoever reacts receives the event once more on their own devices, with it",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Reaction>,
+        example: || reaction(3),
+    },
+    Event {
+        name: "reaction.removed",
+        about: "Somebody has removed a reaction; `user_id` as in `reaction.added`. Deleting a message removes its reactions without this event",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Reaction>,
+        example: || reaction(2),
+    },
+    Event {
         name: "typing.start",
         about: "Somebody is typing. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
         scope: Some(CHATS_READ),
@@ -193,9 +217,13 @@ const AT: &str = "2026-11-26T12:00:00.000Z";
 fn message(content: &str, edited_at: Value, version: i64) -> Value {
     json!({
         "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
-        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace"}, "content": content, "status": "sent",
-        "client_id": "phone-42", "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
+        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "content": content, "status": "sent",
+        "client_id": "phone-42", "reactions": [], "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
     })
+}
+
+fn reaction(count: u32) -> Value {
+    json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "user_id": ADA, "emoji": "👍", "count": count})
 }
 
 fn rights() -> Value {
@@ -203,7 +231,7 @@ fn rights() -> Value {
 }
 
 fn participant() -> Value {
-    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace"});
+    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null});
     json!({"chat_id": CHAT, "participant": {"user": user, "role": "admin", "joined_at": AT}})
 }
 
@@ -235,6 +263,9 @@ mod tests {
             ("message.edited", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
+            ("message.delivered", Some(MESSAGES_READ)),
+            ("reaction.added", Some(MESSAGES_READ)),
+            ("reaction.removed", Some(MESSAGES_READ)),
             ("typing.start", Some(CHATS_READ)),
             ("typing.stop", Some(CHATS_READ)),
         ];
