@@ -2,13 +2,10 @@
 
 pub mod port;
 
-use std::collections::HashMap;
-
-use clowder_core::{Error, FieldError, Fields, Input, Result, Timestamp, UserId, attempt::may_be_invited, text::Flaw};
+use clowder_core::{Error, FieldError, Fields, Input, Result, UserId, text::Flaw};
 
 use crate::{
     ChatRole, ChatType, ChatVisibility,
-    change::Told,
     policy::{Action, Seat, allow, forbidden},
     refusals::{CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN},
 };
@@ -71,9 +68,6 @@ pub struct PeopleFilter {
 pub struct AddFacts {
     /// Those of the named people whom the caller may see. Others count as unknown.
     pub visible: Vec<UserId>,
-    pub now: Timestamp,
-    /// When those of them who have declined an invitation to the chat did so last.
-    pub declined: HashMap<UserId, Timestamp>,
     /// Those of them whom the caller must not add: so they have chosen.
     pub unwilling: Vec<UserId>,
     /// Those who are in the chat already.
@@ -108,11 +102,6 @@ impl Room {
     }
 }
 
-/// Who hears what happens to somebody with this role in a chat of so many people. Subscribers do not see each other.
-pub fn told(people: i64, role: ChatRole) -> Told {
-    if people <= TOLD_AMONG && role != ChatRole::Subscriber { Told::Chat } else { Told::Participant }
-}
-
 pub fn is_staff(role: ChatRole) -> bool {
     role <= ChatRole::Admin
 }
@@ -140,7 +129,7 @@ pub fn no_owner(role: ChatRole) -> Result<()> {
     Ok(())
 }
 
-/// Why some of the people whom a call names at a pointer cannot be brought into a chat: they do not want that.
+/// Refuses to bring people into a chat who do not want that, and says which of those that a call names.
 pub fn not_wanted<'a>(at: &str, named: impl IntoIterator<Item = &'a UserId>, unwilling: &[UserId]) -> Result<()> {
     let named = named.into_iter().enumerate().filter(|(_, id)| unwilling.contains(id));
     let errors: Vec<FieldError> = named
@@ -149,15 +138,12 @@ pub fn not_wanted<'a>(at: &str, named: impl IntoIterator<Item = &'a UserId>, unw
     if errors.is_empty() { Ok(()) } else { Err(Error::Pointed { refusal: CHAT_NOT_WANTED, errors }) }
 }
 
-/// Who comes into the chat now, with which role; who is in it already stays as they are. Whoever has declined an invitation
-/// is left alone for a while.
+/// Who comes into the chat now, with which role; who is in it already stays as they are.
 pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<UserId>, ChatRole)> {
     allow(seat, Action::Add)?;
     let role = new.role.unwrap_or(ChatRole::of_newcomers(seat.kind));
     grants(seat, role)?;
-    if role == ChatRole::Owner {
-        return Err(Error::field("/role", "unwanted", "only somebody in the chat can become its owner"));
-    }
+    no_owner(role)?;
     let (mut errors, mut added) = (Vec::new(), Vec::new());
     for (index, id) in new.user_ids.iter().enumerate() {
         let at = |flaw: Flaw| flaw.at(format!("/user_ids/{index}"));

@@ -5,7 +5,6 @@ use clowder_messaging::{
     Change, Chat, ChatRole, SystemAction, SystemNote,
     change::{CHAT_UPDATED, ParticipantChanged, Told},
     chats::{ChatPatch, Deletion, Gone, rules},
-    participants,
 };
 use diesel::prelude::*;
 

@@ -112,8 +112,6 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
     let present = participants::table.filter(participants::chat_id.eq(chat));
     let present = present.filter(participants::user_id.eq_any(&new.user_ids)).select(participants::user_id);
     let facts = AddFacts {
-        now: ctx.now,
-        declined: attempts::last_refused(tx.conn, attempts::Kind::Invitation, chat, &new.user_ids)?,
         visible: visible.into_iter().filter(|user| !blocked.contains(user)).collect(),
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
@@ -212,7 +210,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
     let owners = owners(tx.conn, held.row.id)?.len();
     rules::may_leave(held.seat, owners)?;
-    take_out(tx, ctx, &held.row, (held.caller, held.seat.role), held.caller)
+    take_out(tx, ctx, &held.row, held.caller, held.caller)
 }
 
 fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {

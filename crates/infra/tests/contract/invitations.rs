@@ -8,7 +8,7 @@ use clowder_core::{ChatId, Ctx, IdempotencyKey, Made, PageRequest, Topic, UserId
 use clowder_messaging::{
     ChatRole, NewChat,
     invitations::{MOST_LINKS, NewAnswer, NewInvite, Standing, Verdict, port::Came},
-    participants::{NewParticipants, RolePatch},
+    participants::RolePatch,
 };
 use clowder_social::NewBlock;
 use serde_json::{Value, json};
@@ -171,27 +171,6 @@ on_both! {
         assert!(guests(&world, &ada, theirs, Standing::Invited).await.is_empty());
         assert!(guests(&world, &ada, hers, Standing::Pending).await.is_empty());
         assert_eq!(guests(&world, &eve, shared, Standing::Pending).await, [bob.id], "another owner can decide");
-    }
-
-    async fn whoever_has_declined_is_not_added_either(world: World) {
-        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
-        let chat = world.group(&ada, &[&eve]).await.id;
-        let (participants, invitations) = (&world.store.participants, &world.store.invitations);
-        invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await.unwrap();
-        invitations.answer(&world.ctx(&bob), chat, of::<NewAnswer>(json!({"action": "decline"}))).await.unwrap();
-        world.names().await;
-        let adds = async |who: &Person| {
-            let new = of::<NewParticipants>(json!({"user_ids": [eve.id, bob.id]}));
-            participants.add(&world.ctx(who), chat, new).await.map(drop)
-        };
-        for who in [&ada, &eve] {
-            let Err(Error::Invalid(errors)) = adds(who).await else { panic!("it is too soon") };
-            assert_eq!((errors[0].pointer.as_str(), errors[0].code.as_ref()), ("/user_ids/1", "too_soon"));
-        }
-        assert!(world.names().await.is_empty());
-        world.wait(Duration::from_secs(7 * 24 * 3600));
-        adds(&eve).await.unwrap();
-        assert_eq!(world.names().await, ["chat.created", "participant.added", "message.sent"]);
     }
 
     async fn nobody_comes_and_goes_all_day(world: World) {

@@ -99,8 +99,6 @@ mod tests {
         assert_eq!(Rights::from_bits(-1).to_bits(), 63);
         // The default of the column, for the chats that were there before rights were.
         assert_eq!(Rights::of(ChatType::Group).to_bits(), 17);
-        let all = Rights::from_bits(63);
-        assert_eq!((all.shown(false).to_bits(), all.shown(true).to_bits()), (63, 7));
         let patch = RightsPatch { post: Some(false), pin: Some(true), ..RightsPatch::default() };
         assert_eq!(patch.apply(Rights::of(ChatType::Group)).to_bits(), 4 + 16);
     }

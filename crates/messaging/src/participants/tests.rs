@@ -1,6 +1,6 @@
 //! Table tests of who comes, who goes, and who does what.
 
-use clowder_core::{Id, Refusal, Timestamp, attempt::AGAIN_AFTER};
+use clowder_core::{Id, Refusal, Timestamp};
 use serde_json::json;
 
 use super::*;
@@ -74,21 +74,6 @@ fn add_table() {
     let staffed = AddFacts { room: Room { staff: MOST_STAFF, ..ROOM }, ..facts };
     assert_eq!(code(add(owner, &new(&[bob], Some("admin")), &staffed)), "chat.full");
     assert_eq!(add(seat(Channel, Owner), &new(&[bob], None), &staffed).unwrap().1, Subscriber);
-}
-
-#[test]
-fn told_table() {
-    use ChatRole::{Admin, Member, Owner, Subscriber};
-    for (people, role, told) in [
-        (3, Member, Told::Chat),
-        (3, Owner, Told::Chat),
-        (3, Subscriber, Told::Participant),
-        (TOLD_AMONG, Admin, Told::Chat),
-        (TOLD_AMONG + 1, Admin, Told::Participant),
-        (TOLD_AMONG + 1, Subscriber, Told::Participant),
-    ] {
-        assert_eq!(super::told(people, role), told, "{people} {role:?}");
-    }
 }
 
 #[test]

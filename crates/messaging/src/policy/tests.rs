@@ -76,8 +76,7 @@ fn the_page_shows_the_table() {
         "# What each role may do in a chat\n\n\
          A test writes this page from the table in `crates/messaging/src/policy.rs`. “by right” means: if the chat gives its \
          members this right (`rights` of the chat; [messaging.md](messaging.md#roles-and-rights)). A right that is on in a new \
-         chat is marked with *. The chats of groups have fixed rights: members write, and the \
-         group decides about the people and the title.\n\n\
+         chat is marked with *. Of the chats of groups, the group decides about the people, the title and the rights.\n\n\
          | | private chat | group: owner | admin | member | channel: owner | admin | member | subscriber |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     chats::domain::{crowd, unless_others_were_faster},
     domains::Domain,
-    stress::{NOTHING_TO_DO, Performed, Scene, of},
+    stress::{Performed, Scene, of},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -37,10 +37,6 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Participants::join" => people.join(&ctx, chat).await.map(drop),
             other => panic!("nobody performs {other}"),
         };
-        match outcome {
-            // They have declined an invitation lately.
-            Err(clowder_core::Error::Invalid(_)) => Err(NOTHING_TO_DO.into()),
-            outcome => unless_others_were_faster(outcome),
-        }
+        unless_others_were_faster(outcome)
     })
 }
