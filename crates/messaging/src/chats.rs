@@ -11,7 +11,8 @@ pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch
 
 use crate::{
     ChatRole, ChatType, ChatVisibility, History, NewChat, Rights,
-    refusals::{CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED},
+    participants::not_wanted,
+    refusals::{CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS},
 };
 
 /// How many chats one person can create, unless the settings say otherwise.
