@@ -48,9 +48,8 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
     for (status, failures) in by_status {
         // Identical problems are described once, however many routes have them.
         let again = |failure: &Failure| line.only_again.contains(&failure.code);
-        let codes: Vec<_> =
-            failures.iter().map(|it| if again(it) { format!("{}.again", it.code) } else { it.code.to_owned() });
-        let codes: Vec<_> = codes.collect();
+        let code = |it: &Failure| if again(it) { format!("{}.again", it.code) } else { it.code.to_owned() };
+        let codes: Vec<String> = failures.iter().map(code).collect();
         let exclusive = if status == refusals::INPUT_INVALID.status { line.exclusive } else { &[] };
         let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
         let name = [&[status.to_string().as_str()], codes.as_slice(), exclusive].concat().join("-");
