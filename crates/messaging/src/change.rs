@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Chat, ChatFace, ChatPreferences, Message, Notify, Participant};
+use crate::{
+    Chat, ChatFace, ChatPreferences, Message, Notify, Participant,
+    moderation::{SanctionId, SanctionType},
+};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -33,6 +36,10 @@ pub enum Change {
     Requested(UserId, Requested),
     /// Sent to whoever asked, and to each of those who decide.
     Decided(UserId, Decision),
+    /// Sent to whoever it is about.
+    Sanctioned(Sanctioned),
+    /// Sent to one of those who run the chat.
+    Braked(UserId, Braked),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
@@ -174,6 +181,30 @@ pub struct Decision {
     pub action: Decided,
 }
 
+/// The payload of `chat.sanctioned`. Why is not in it, so that it can be forgotten: the list of one's sanctions says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatSanctioned)]
+pub struct Sanctioned {
+    pub id: SanctionId,
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    #[serde(rename = "type")]
+    pub kind: SanctionType,
+    /// `null` if it lasts until somebody lifts it, and for what does not last.
+    pub until: Option<Timestamp>,
+    /// Whether it is over, because somebody lifted it.
+    pub lifted: bool,
+}
+
+/// The payload of `chat.braked`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatBraked)]
+pub struct Braked {
+    pub chat_id: ChatId,
+    /// Until when whoever comes has to be let in.
+    pub until: Timestamp,
+}
+
 /// The payload of `chat.deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatDeleted {
@@ -203,6 +234,8 @@ impl Change {
             Self::Requested(_, requested) => requested.chat_id,
             Self::Uninvited(_, uninvited) => uninvited.chat_id,
             Self::Decided(_, decision) => decision.chat_id,
+            Self::Sanctioned(sanctioned) => sanctioned.chat_id,
+            Self::Braked(_, braked) => braked.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -230,6 +263,8 @@ impl clowder_core::Change for Change {
             Self::Requested(..) => "chat.requested",
             Self::Uninvited(..) => "chat.uninvited",
             Self::Decided(..) => "chat.decided",
+            Self::Sanctioned(_) => "chat.sanctioned",
+            Self::Braked(..) => "chat.braked",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
@@ -242,7 +277,9 @@ impl clowder_core::Change for Change {
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
+            | Self::Braked(user, _)
             | Self::Decided(user, _) => Topic::user(*user),
+            Self::Sanctioned(sanctioned) => Topic::user(sanctioned.user_id),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
@@ -291,6 +328,8 @@ impl clowder_core::Change for Change {
             Self::Requested(_, requested) => to_raw_value(requested),
             Self::Uninvited(_, uninvited) => to_raw_value(uninvited),
             Self::Decided(_, decision) => to_raw_value(decision),
+            Self::Sanctioned(sanctioned) => to_raw_value(sanctioned),
+            Self::Braked(_, braked) => to_raw_value(braked),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

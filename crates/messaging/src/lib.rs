@@ -7,15 +7,17 @@
 //! participant has one read mark per chat, which never goes back.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`edit`], [`read`]) and in
-//! [`policy`], whose table says who may do what; their refusals are in [`refusals`]; what an implementation must guarantee is
-//! documented on [`Messaging`], [`Chats`] and [`Participants`].
+//! [`policy`], whose table says who may do what; [`moderation`] says what keeps people from writing and coming in; their refusals are in [`refusals`]; what an implementation must guarantee is
+//! documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
 pub mod change;
 pub mod chats;
 pub mod edit;
 pub mod invitations;
 pub mod model;
+pub mod moderation;
 pub mod participants;
+pub mod permissions;
 pub mod policy;
 pub mod port;
 pub mod read;
@@ -31,5 +33,6 @@ pub use model::{
     Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Rights, Status,
     SystemAction, SystemNote, Window,
 };
+pub use moderation::port::Moderation;
 pub use participants::port::Participants;
 pub use port::Messaging;

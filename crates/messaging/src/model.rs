@@ -35,6 +35,10 @@ pub struct Chat {
     pub history: History,
     /// What its members may do.
     pub rights: Rights,
+    /// How many seconds members wait between two messages; 0 if they need not. Owners and admins never do.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 21600)]
+    pub slow_seconds: i64,
     /// Whether the viewer can send messages and edit them. A private chat closes when one of the two blocks the other.
     pub writable: bool,
     pub preferences: ChatPreferences,
@@ -98,6 +102,10 @@ pub struct ChatFace {
     pub visibility: ChatVisibility,
     pub history: History,
     pub rights: Rights,
+    /// How many seconds members wait between two messages.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 21600)]
+    pub slow_seconds: i64,
     /// Whether nobody can write in it any more.
     pub closed: bool,
     #[schema(minimum = 0)]

@@ -30,6 +30,12 @@ pub enum Action {
     Promote,
     /// Delete the messages of others.
     Moderate,
+    /// Mute whoever has a lower role.
+    Mute,
+    /// Ban whoever has a lower role, and set the brake on joins.
+    Ban,
+    /// Set slow mode and the word filter, and decide about what it caught.
+    Review,
     Transfer,
     Delete,
     Leave,
@@ -61,6 +67,9 @@ pub const TABLE: &[(Action, &str, [Cell; 8])] = &[
     (Action::Remove, "remove people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Promote, "change roles of people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Moderate, "delete messages of others", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Mute, "mute people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Ban, "ban people with a lower role, set the brake", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Review, "set slow mode and the word filter, decide about what it caught", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Transfer, "hand over the chat", [N, Y, N, N, Y, N, N, N]),
     (Action::Delete, "delete the chat", [N, Y, N, N, Y, N, N, N]),
     (Action::Leave, "leave", [N, Y, Y, Y, Y, Y, Y, Y]),
@@ -118,7 +127,16 @@ const fn has(rights: Rights, action: Action) -> bool {
 
 /// What the group decides whose chat it is.
 const fn is_of_the_group(action: Action) -> bool {
-    !matches!(action, Action::Post | Action::MentionAll | Action::Pin | Action::SeePeople | Action::Moderate)
+    !matches!(
+        action,
+        Action::Post
+            | Action::MentionAll
+            | Action::Pin
+            | Action::SeePeople
+            | Action::Moderate
+            | Action::Mute
+            | Action::Review
+    )
 }
 
 /// Like [`may`], with the reason why not.

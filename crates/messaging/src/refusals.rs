@@ -57,6 +57,28 @@ pub const CHAT_TOO_SOON: Refusal =
     Refusal::new(Conflict, "chat.too_soon", "The chat has rejected you not long ago; try again later");
 pub const DELETION_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
+pub const CHAT_MUTED: Refusal =
+    Refusal::new(Forbidden, "chat.muted", "You are muted in this chat: you can read, and not write");
+pub const CHAT_BANNED: Refusal = Refusal::new(Forbidden, "chat.banned", "This person is banned from the chat");
+pub const CHAT_SANCTIONS: Refusal =
+    Refusal::new(Conflict, "chat.sanctions", "As many people are muted or banned as a chat can have; lift some first");
+pub const CHAT_PURGES: Refusal =
+    Refusal::new(Conflict, "chat.purges", "As many deletions of messages run in this chat as can; wait until one ends");
+pub const PURGE_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.purge_unknown", "No deletion of messages with this id began in this chat in the last days");
+pub const REVIEW_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "message.review_unknown", "There is nothing with this id to decide about");
+pub const MESSAGE_SLOW: Refusal =
+    Refusal::new(Forbidden, "message.slow", "In this chat you have to wait between two messages");
+pub const MESSAGE_FILTERED: Refusal =
+    Refusal::new(Forbidden, "message.filtered", "The message has words that are not allowed here");
+pub const MESSAGE_HELD: Refusal = Refusal::new(
+    Forbidden,
+    "message.held",
+    "The message is kept, and sent when a moderator has approved it; sending it again changes nothing",
+);
+pub const MESSAGE_REVIEWS: Refusal =
+    Refusal::new(Conflict, "message.reviews", "As many of your messages wait for approval as can");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -98,6 +120,16 @@ pub const ALL: &[Refusal] = &[
     CHAT_INVITES_TODAY,
     CHAT_TOO_SOON,
     DELETION_UNKNOWN,
+    CHAT_MUTED,
+    CHAT_BANNED,
+    CHAT_SANCTIONS,
+    CHAT_PURGES,
+    PURGE_UNKNOWN,
+    REVIEW_UNKNOWN,
+    MESSAGE_SLOW,
+    MESSAGE_FILTERED,
+    MESSAGE_HELD,
+    MESSAGE_REVIEWS,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

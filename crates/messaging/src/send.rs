@@ -4,8 +4,13 @@ use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Rights, Status,
+    moderation::{
+        FilterAction,
+        pace::may_write,
+        rules::{Caught, may_speak},
+    },
     policy::may_post,
-    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
+    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
 };
 
 /// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.
@@ -23,8 +28,22 @@ pub struct SendFacts {
     pub closed: bool,
     /// What the chat allows its members.
     pub rights: Rights,
+    pub bounds: Bounds,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
+}
+
+/// What keeps the sender from writing in the chat just now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Until when they are muted.
+    pub silent_until: Option<Timestamp>,
+    /// When they last wrote there.
+    pub spoke_at: Option<Timestamp>,
+    /// How many seconds members wait between two messages.
+    pub slow_seconds: i64,
+    /// The filter that caught the message.
+    pub caught: Option<Caught>,
 }
 
 /// The end of a chat.
@@ -39,6 +58,8 @@ pub struct Last {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     New(Box<Message>),
+    /// It is not sent before somebody approves it.
+    Hold(Caught),
     /// It was sent before: answer with that message, as it is now.
     Repeat(MessageId),
 }
@@ -55,6 +76,14 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     }
     if !may_post(role, facts.rights) {
         return Err(CHAT_FORBIDDEN.into());
+    }
+    let Bounds { silent_until, spoke_at, slow_seconds, caught } = facts.bounds;
+    may_speak(silent_until, ctx.now)?;
+    may_write(role, slow_seconds, spoke_at, ctx.now)?;
+    match caught {
+        Some(Caught { action: FilterAction::Block, .. }) => return Err(MESSAGE_FILTERED.into()),
+        Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
+        _ => {}
     }
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
@@ -80,9 +109,56 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ChatType;
+    use crate::{
+        ChatType,
+        refusals::{CHAT_MUTED, MESSAGE_SLOW},
+    };
 
     const OPEN: Rights = Rights::of(ChatType::Group);
+    const FREE: Bounds = Bounds { silent_until: None, spoke_at: None, slow_seconds: 0, caught: None };
+
+    #[test]
+    fn bounds_table() {
+        let now = Timestamp::from_micros(7);
+        let ctx = Ctx::new(Actor::System, now, "test");
+        let (chat, ada): (ChatId, UserId) = (Id::new(now), Id::new(now));
+        let card = Card { id: ada, username: "ada".into(), display_name: "Ada".into() };
+        let caught = |action| Bounds { caught: Some(Caught { action, by_server: true }), ..FREE };
+        let later = Some(Timestamp::from_micros(8));
+        let slow = Bounds { spoke_at: Some(now), slow_seconds: 1, ..FREE };
+        let held = Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true });
+        for (role, bounds, expected) in [
+            (ChatRole::Member, FREE, Ok(None)),
+            (ChatRole::Member, Bounds { silent_until: later, ..FREE }, Err(CHAT_MUTED)),
+            (ChatRole::Admin, Bounds { silent_until: later, ..FREE }, Err(CHAT_MUTED)),
+            (ChatRole::Member, Bounds { silent_until: Some(now), ..FREE }, Ok(None)),
+            (ChatRole::Member, slow, Err(MESSAGE_SLOW)),
+            (ChatRole::Admin, slow, Ok(None)),
+            (ChatRole::Member, caught(FilterAction::Block), Err(MESSAGE_FILTERED)),
+            (ChatRole::Member, caught(FilterAction::Hold), Ok(Some(held))),
+            (ChatRole::Member, caught(FilterAction::Flag), Ok(None)),
+            (ChatRole::Member, Bounds { spoke_at: Some(now), ..caught(FilterAction::Hold) }, Ok(Some(Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true })))),
+        ] {
+            let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
+            let facts = SendFacts {
+                membership: Some((role, card.clone())),
+                earlier: None,
+                fingerprint: [1; 16],
+                closed: false,
+                rights: OPEN,
+                bounds,
+                last: Last { seq: 4, at: now },
+            };
+            let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
+                Error::Refused(refusal) | Error::TooEarly { refusal, .. } => refusal,
+                other => panic!("{other:?}"),
+            });
+            match (decided, expected) {
+                (Ok(Verdict::New(_)), Ok(None)) => {}
+                (decided, expected) => assert_eq!(decided.map(Some), expected, "{role:?} {bounds:?}"),
+            }
+        }
+    }
 
     #[test]
     fn decide_table() {
@@ -93,7 +169,7 @@ mod tests {
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, rights: OPEN, last };
+            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, rights: OPEN, bounds: FREE, last };
             decide(&ctx, chat, new, facts)
         };
         let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
@@ -108,7 +184,7 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
             let last = Last { seq: 4, at: now };
             let membership = membership.clone();
-            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, last };
+            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, bounds: FREE, last };
             let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
                 Error::Refused(refusal) => refusal,
                 other => panic!("{other:?}"),
@@ -124,7 +200,8 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let membership = membership.clone().map(|(_, card)| (role, card));
             let last = Last { seq: 4, at: now };
-            let facts = SendFacts { membership, earlier: None, fingerprint: [1; 16], closed: false, rights, last };
+            let facts =
+                SendFacts { membership, earlier: None, fingerprint: [1; 16], closed: false, rights, bounds: FREE, last };
             let decided = decide(&ctx, chat, new, facts);
             assert_eq!(matches!(decided, Err(Error::Refused(CHAT_FORBIDDEN))), refused, "{role:?} {rights:?}");
         }
