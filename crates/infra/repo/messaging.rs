@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
-use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
+use clowder_core::{
+    ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit, follow::Step,
+};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
 };
@@ -40,7 +42,7 @@ use super::{
     idempotency::Stub,
 };
 use crate::{
-    domains::messaging::ChatSummaries,
+    domains::messaging::{ChatSummaries, Paces, Screens},
     store::{Memory, StoreDeps},
     turns::Turns,
 };
@@ -77,6 +79,8 @@ pub const DOMAIN: Domain = Domain {
         never("messages.edited_at", SHOWN),
         never("participants.joined_at", SHOWN),
         never("participants.muted_until", "chosen by a person"),
+        never("participants.silent_until", "chosen by a person"),
+        never("participants.spoke_at", "what lies further ahead than the pause does not count"),
     ],
     ..Domain::NONE
 };
@@ -104,6 +108,9 @@ pub struct State {
     /// Turns of those who make chats.
     creators: Turns<UserId>,
     writes: GroupCommit<ChatWrite>,
+    /// How fast everybody sends.
+    paces: Paces,
+    screens: Arc<Screens>,
     caches: Caches,
 }
 
@@ -121,12 +128,20 @@ impl State {
         let jobs = options.write_connections / 2;
         let writes = GroupCommit::new(db.clone(), options.batch, jobs, dialect::answer_within(options));
         let caches = Caches { people: deps.memory.clone(), summaries: Arc::default() };
-        Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes, caches }
+        Self {
+            marks: Turns::new(1, options.patience),
+            creators: Turns::new(1, options.patience),
+            writes,
+            paces: Paces::new(deps.options.messaging.pace),
+            screens: Arc::clone(&db.services().screens),
+            caches,
+        }
     }
 
     /// The journal is another one.
     pub fn start_anew(&self) {
         self.caches.summaries.clear();
+        self.screens.start_anew();
     }
 }
 
@@ -193,7 +208,14 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
-        let send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
+        // Before anything waits or is written: whoever sends too much delays nobody else.
+        let full = self.messaging.paces.take(chat, ctx.user()?, ctx.now);
+        full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })?;
+        let mut send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
+        if self.messaging.screens.expect(chat) {
+            // Here, because locks are held where it is needed.
+            send.fold();
+        }
         self.messaging.writes.write(ChatWrite::Send(send)).await?.sent()
     }
 

@@ -26,6 +26,7 @@ mod jobs;
 mod journal;
 mod messaging;
 mod migrations;
+mod moderation;
 mod participants;
 mod people;
 mod pets;

@@ -5,9 +5,10 @@ mod privacy;
 pub mod writes;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Made, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
-    Chat, Participant, Participants,
+    Participant, Participants,
+    invitations::port::Came,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
 use tracing::instrument;
@@ -49,7 +50,7 @@ impl Participants for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
+    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Came> {
         let ctx = ctx.clone();
         self.db.write(move |tx| writes::join(tx, &ctx, chat)).await
     }

@@ -37,6 +37,7 @@ macro_rules! for_domains {
             chats: clowder_messaging::Chats,
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
+            moderation: clowder_messaging::Moderation,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

@@ -23,7 +23,8 @@ use super::{
         dialect::Conn,
         idempotency::Stub,
         messaging::{chats, messages::Membership},
-        participants::writes::come_in,
+        moderation::sanctions,
+        participants::writes,
         upkeep::forget,
     },
     guests::{ask, standing, standing_of},
@@ -204,6 +205,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
     if self::role(tx.conn, chat, caller)?.is_some() {
         return Ok(Came::Already(Box::new(chats::one(tx.conn, None, caller, chat)?)));
     }
+    sanctions::may_come(tx.conn, ctx.now, chat, caller)?;
     let link = load(tx.conn, id)?.ok_or(LINK_UNKNOWN)?;
     let waiting = standing_of(standing(tx.conn, ctx.now, chat, caller)?.as_ref())?;
     let way = rules::come(ctx.now, link.facts(), link.approval, waiting)?;
@@ -213,10 +215,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
         diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
     }
     match way {
-        Way::Enter => {
-            let made = come_in(tx, ctx, caller, &row, role)?;
-            Ok(Came::In(Box::new(made.into_inner())))
-        }
+        Way::Enter => writes::come(tx, ctx, caller, &row, role),
         Way::Ask if waiting == Some(Standing::Pending) => Ok(Came::Asked(chat)),
         Way::Ask => {
             let changes = ask(tx, ctx, chat, caller, role)?;

@@ -79,6 +79,7 @@ struct ConstantRow {
     visibility: String,
     history: String,
     rights: i64,
+    slow_seconds: i64,
     group_id: Option<GroupId>,
 }
 
@@ -90,6 +91,7 @@ impl ConstantRow {
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights),
+            slow_seconds: self.slow_seconds,
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
@@ -214,6 +216,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         visibility: summary.visibility,
         history: summary.history,
         rights: summary.rights,
+        slow_seconds: summary.slow_seconds,
         group_id: summary.group_id,
         writable: !row.closed && may(seat, Action::Post),
         preferences: ChatPreferences::default(),
@@ -299,6 +302,7 @@ fn views(
             visibility: summary.visibility,
             history: summary.history,
             rights: summary.rights,
+            slow_seconds: summary.slow_seconds,
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,

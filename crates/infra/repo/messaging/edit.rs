@@ -1,10 +1,10 @@
 //! Editing and deleting messages.
 
-use clowder_core::{ChatId, Ctx, Error, MessageId, Result, UserId, Versions};
+use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions};
 use clowder_messaging::{
     Change, ChatRole, ChatType, Deleted, Message, MessagePatch, Rights,
     change::{Edited, SHOW_THE_MESSAGE},
-    edit::{EditFacts, decide, decide_delete, without_text},
+    edit::{EditFacts, decide, decide_delete, may_say, without_text},
     policy::Seat,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
@@ -15,6 +15,7 @@ use super::{
         dialect::{self, Conn},
         fragment::Fragment,
         journal,
+        moderation::{reviews, screening},
     },
     messages,
 };
@@ -27,8 +28,19 @@ pub fn edit(
     version: Option<Versions>,
     patch: MessagePatch,
 ) -> Result<Message> {
+    // What moderation notes of it belongs to the author.
+    dialect::accounts::keep_users(tx.conn, &[ctx.user()?])?;
     let (before, facts) = locked(tx, ctx, id)?;
+    let role = facts.seat.map_or(ChatRole::Subscriber, |seat| seat.role);
     let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
+    let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
+    let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
+    let content = after.content.as_deref().unwrap_or_default();
+    let caught = screening::caught_in_edit(tx, after.chat_id, role, content)?;
+    may_say(silent_until, caught, ctx.now)?;
+    if let Some(caught) = caught {
+        reviews::flag(tx, &after, caught)?;
+    }
     diesel::insert_into(message_edits::table)
         .values((
             message_edits::chat_id.eq(before.chat_id),
@@ -111,7 +123,7 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 }
 
 /// Writes a deletion, which is decided, and takes the text out of the journal.
-fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
     diesel::update(table::table.find((after.chat_id, after.seq)))

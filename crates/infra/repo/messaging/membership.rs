@@ -16,6 +16,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        moderation::{self, sanctions},
     },
     chats,
     privacy::deserted,
@@ -61,6 +62,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
         History::All => 0,
         History::SinceJoin => last_seq,
     };
+    // Whoever was muted stays so.
+    let silent = sanctions::silent(tx.conn, chat, users)?;
     let rows: Vec<_> = users
         .iter()
         .map(|user| {
@@ -72,6 +75,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
                 participants::read_seq.eq(last_seq),
                 participants::own_after_read.eq(0),
                 participants::visible_from.eq(visible_from),
+                participants::silent_until.eq(silent.get(user).copied()),
             )
         })
         .collect();
@@ -149,7 +153,10 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     // The journal first: nobody may read a text there that is gone elsewhere.
     let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
-    let rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
+    let mut rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
+    if rows == 0 {
+        rows = moderation::clear(tx, chat)?;
+    }
     tx.deleted_text |= rows > 0;
     Ok(rows)
 }

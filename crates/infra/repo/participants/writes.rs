@@ -7,6 +7,7 @@ use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
     chats::rules,
+    invitations::{Standing, port::Came},
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
     refusals::PARTICIPANT_UNKNOWN,
 };
@@ -108,6 +109,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
     let present = present.filter(participants::user_id.eq_any(&new.user_ids)).select(participants::user_id);
     let facts = AddFacts {
         visible: visible.into_iter().filter(|user| !blocked.contains(user)).collect(),
+        banned: sanctions::banned(tx.conn, ctx.now, chat, &new.user_ids)?,
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
@@ -130,18 +132,35 @@ fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
     Ok(counts.into_iter().filter(|(_, count)| *count >= most).map(|(user, _)| user).collect())
 }
 
-pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
+pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
     let (caller, row) = hold_any(tx, ctx, chat, &[])?;
     if role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Made::Found(chats::one(tx.conn, None, caller, chat)?));
+        return Ok(Came::Already(Box::new(chats::one(tx.conn, None, caller, chat)?)));
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
-    come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
+    come(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
 }
 
-/// Whether there is room for somebody in a held chat.
-pub fn fits(tx: &mut Tx<'_>, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
+/// The caller comes into a held chat by themselves, or, while its brake is on, asks to be let in.
+pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Came> {
+    fits(tx, ctx, row, caller, role)?;
+    let waiting = guests::standing_of(guests::standing(tx.conn, ctx.now, row.id, caller)?.as_ref())?;
+    let braked = if waiting == Some(Standing::Invited) { None } else { settings::brake(tx, ctx, row)? };
+    let Some(mut changes) = braked else {
+        return Ok(Came::In(Box::new(come_in(tx, ctx, caller, row, role)?.into_inner())));
+    };
+    // Whoever waits already goes on waiting.
+    if waiting.is_none() {
+        changes.extend(guests::ask(tx, ctx, row.id, caller, role)?);
+    }
+    tell(tx, ctx, &changes)?;
+    Ok(Came::Asked(row.id))
+}
+
+/// Whether somebody may be in a held chat, and there is room for them.
+pub fn fits(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
+    sanctions::may_come(tx.conn, ctx.now, row.id, user)?;
     let memberships = participants::table.filter(participants::user_id.eq(user)).select(count_star());
     let memberships = memberships.first(tx.conn)?;
     let most = tx.services.options.messaging.memberships;
@@ -150,7 +169,7 @@ pub fn fits(tx: &mut Tx<'_>, row: &FaceRow, user: UserId, role: ChatRole) -> Res
 
 /// Lets the caller into a held chat.
 pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Made<Chat>> {
-    fits(tx, row, caller, role)?;
+    fits(tx, ctx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
     Ok(Made::New(chats::one(tx.conn, None, caller, row.id)?))
@@ -193,6 +212,12 @@ pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
 }
 
 fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
+    let changes = removal(tx, ctx, row, user, by)?;
+    tell(tx, ctx, &changes)
+}
+
+/// Takes somebody out of a held chat, and answers what is told of it.
+pub fn removal(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<Vec<Change>> {
     links::revoke_of(tx, ctx, row.id, user)?;
     let mut changes = Vec::new();
     if is_noted(row) {
@@ -205,7 +230,7 @@ fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId)
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
     changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row.participant_count))?);
-    tell(tx, ctx, &changes)
+    Ok(changes)
 }
 
 /// Makes a participant the owner of a chat whose last owner is being erased.

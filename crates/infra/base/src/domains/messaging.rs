@@ -1,11 +1,13 @@
 //! Chats and messages.
 
+mod moderation;
 mod rows;
 mod schema;
 mod summaries;
 
-use clowder_messaging::chats::MOST;
+use clowder_messaging::{chats::MOST, moderation::pace::Rate};
 
+pub use moderation::*;
 pub use rows::*;
 pub use schema::*;
 pub use summaries::*;
@@ -20,10 +22,12 @@ pub struct Options {
     pub people_per_group: i64,
     /// In a chat that is deleted at once, and not by a job, so many people can be.
     pub at_once: i64,
+    /// How fast one person can send into one chat; as fast as they like without it.
+    pub pace: Option<Rate>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chats_per_person: MOST, memberships: 10_000, people_per_group: 10_000, at_once: 200 }
+        Self { chats_per_person: MOST, memberships: 10_000, people_per_group: 10_000, at_once: 200, pace: None }
     }
 }

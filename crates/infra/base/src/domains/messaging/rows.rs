@@ -9,6 +9,7 @@ use clowder_messaging::{
 };
 use diesel::prelude::*;
 
+use super::super::accounts::CardRow;
 use super::schema::{chat_guests, chat_links, chat_notes, chats, message_client_ids, messages, participants};
 use crate::seal::Sealed;
 
@@ -119,8 +120,7 @@ pub struct ClientIdRow {
 }
 
 /// The end of a locked chat.
-#[derive(Debug, Clone, Copy, Queryable, Selectable)]
-#[diesel(table_name = chats)]
+#[derive(Debug, Clone, Copy, Queryable)]
 pub struct LockedChatRow {
     pub id: ChatId,
     pub last_seq: i64,
@@ -131,9 +131,24 @@ pub struct LockedChatRow {
     /// What it allows its members, as bits.
     pub rights: i64,
     /// Whether it is being deleted, and so unknown to everybody.
-    #[diesel(select_expression = chats::deleted_at.is_not_null())]
-    #[diesel(select_expression_type = diesel::dsl::IsNotNull<chats::deleted_at>)]
     pub deleted: bool,
+    /// How many seconds members wait between two messages.
+    pub slow_seconds: i64,
+    /// The versions of its word filter, 0 if it has none, and of that of the server.
+    pub filter_version: i64,
+    pub server_filter: i64,
+}
+
+/// Somebody in a chat who sends.
+#[derive(Debug, Clone, Queryable)]
+pub struct SeatRow {
+    pub chat_id: ChatId,
+    pub role: String,
+    /// Until when they are muted.
+    pub silent_until: Option<Timestamp>,
+    /// When they last wrote there.
+    pub spoke_at: Option<Timestamp>,
+    pub card: CardRow,
 }
 
 /// What all participants see of a chat alike.
@@ -147,6 +162,7 @@ pub struct FaceRow {
     pub visibility: String,
     pub history: String,
     pub rights: i64,
+    pub slow_seconds: i64,
     pub group_id: Option<GroupId>,
     pub closed: bool,
     pub participant_count: i64,
@@ -164,6 +180,7 @@ impl FaceRow {
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights),
+            slow_seconds: self.slow_seconds,
             closed: self.closed,
             participant_count: self.participant_count,
             version: self.version,

@@ -30,6 +30,8 @@ diesel::table! {
         group_id -> Nullable<Uid>,
         system_count -> BigInt,
         deleted_at -> Nullable<Ts>,
+        slow_seconds -> BigInt,
+        filter_version -> BigInt,
     }
 }
 
@@ -48,6 +50,8 @@ diesel::table! {
         pinned -> Bool,
         muted_until -> Nullable<Ts>,
         notify -> Text,
+        silent_until -> Nullable<Ts>,
+        spoke_at -> Nullable<Ts>,
     }
 }
 

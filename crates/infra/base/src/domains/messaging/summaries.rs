@@ -25,6 +25,7 @@ pub struct ChatSummary {
     pub visibility: ChatVisibility,
     pub history: History,
     pub rights: Rights,
+    pub slow_seconds: i64,
     pub group_id: Option<GroupId>,
     pub title: Option<String>,
     pub description: Option<String>,
