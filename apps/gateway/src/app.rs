@@ -112,7 +112,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.database.apply_to(&mut options);
     config.auth.apply_to(&mut options);
     config.accounts.apply_to(&mut options);
-    config.messaging.apply_to(&mut options);
+    config.messaging.apply_to(config.server.rate_limit_factor, &mut options);
     config.groups.apply_to(&mut options);
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);

@@ -98,7 +98,8 @@ pub enum FilterAction {
 
 impl Word for FilterAction {
     const WHAT: &'static str = "action of a filter";
-    const WORDS: &'static [(&'static str, Self)] = &[("flag", Self::Flag), ("hold", Self::Hold), ("block", Self::Block)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("flag", Self::Flag), ("hold", Self::Hold), ("block", Self::Block)];
 }
 
 /// The words that a chat or the server catches.

@@ -64,8 +64,11 @@ pub const CHAT_SANCTIONS: Refusal =
     Refusal::new(Conflict, "chat.sanctions", "As many people are muted or banned as a chat can have; lift some first");
 pub const CHAT_PURGES: Refusal =
     Refusal::new(Conflict, "chat.purges", "As many deletions of messages run in this chat as can; wait until one ends");
-pub const PURGE_UNKNOWN: Refusal =
-    Refusal::new(Unknown, "chat.purge_unknown", "No deletion of messages with this id began in this chat in the last days");
+pub const PURGE_UNKNOWN: Refusal = Refusal::new(
+    Unknown,
+    "chat.purge_unknown",
+    "No deletion of messages with this id began in this chat in the last days",
+);
 pub const REVIEW_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.review_unknown", "There is nothing with this id to decide about");
 pub const MESSAGE_SLOW: Refusal =

@@ -137,7 +137,11 @@ mod tests {
             (ChatRole::Member, caught(FilterAction::Block), Err(MESSAGE_FILTERED)),
             (ChatRole::Member, caught(FilterAction::Hold), Ok(Some(held))),
             (ChatRole::Member, caught(FilterAction::Flag), Ok(None)),
-            (ChatRole::Member, Bounds { spoke_at: Some(now), ..caught(FilterAction::Hold) }, Ok(Some(Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true })))),
+            (
+                ChatRole::Member,
+                Bounds { spoke_at: Some(now), ..caught(FilterAction::Hold) },
+                Ok(Some(Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true }))),
+            ),
         ] {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let facts = SendFacts {
@@ -169,7 +173,15 @@ mod tests {
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, rights: OPEN, bounds: FREE, last };
+            let facts = SendFacts {
+                membership,
+                earlier,
+                fingerprint: [1; 16],
+                closed: false,
+                rights: OPEN,
+                bounds: FREE,
+                last,
+            };
             decide(&ctx, chat, new, facts)
         };
         let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
@@ -184,7 +196,8 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
             let last = Last { seq: 4, at: now };
             let membership = membership.clone();
-            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, bounds: FREE, last };
+            let facts =
+                SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, bounds: FREE, last };
             let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
                 Error::Refused(refusal) => refusal,
                 other => panic!("{other:?}"),
@@ -200,8 +213,15 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let membership = membership.clone().map(|(_, card)| (role, card));
             let last = Last { seq: 4, at: now };
-            let facts =
-                SendFacts { membership, earlier: None, fingerprint: [1; 16], closed: false, rights, bounds: FREE, last };
+            let facts = SendFacts {
+                membership,
+                earlier: None,
+                fingerprint: [1; 16],
+                closed: false,
+                rights,
+                bounds: FREE,
+                last,
+            };
             let decided = decide(&ctx, chat, new, facts);
             assert_eq!(matches!(decided, Err(Error::Refused(CHAT_FORBIDDEN))), refused, "{role:?} {rights:?}");
         }

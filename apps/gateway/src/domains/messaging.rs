@@ -6,12 +6,13 @@ mod events;
 mod examples;
 mod handlers;
 mod invitations;
+mod moderation;
 mod participants;
 mod routes;
 
 /// The refusal of a message that is not there, for other domains.
 pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
-use clowder_messaging::{refusals, scopes};
+use clowder_messaging::{permissions, refusals, scopes};
 use serde_json::{Value, json};
 
 use super::{Domain, Form, Rule};
@@ -24,6 +25,7 @@ pub const DOMAIN: Domain = Domain {
     messages: &["message.sent", "message.updated"],
     commands: commands::COMMANDS,
     scopes: scopes::ALL,
+    permissions: permissions::ALL,
     refusals: refusals::ALL,
     ..Domain::new("Messaging", "Chats and messages.", routes::all, examples::of)
 };
@@ -38,6 +40,14 @@ const FORMS: &[Form] = &[
     ("ChatPatch", "description", name),
     ("ChatPreferencesPatch", "title", name),
     ("NewChatDraft", "content", prose),
+    ("NewChatSanction", "reason", prose),
+    ("NewChatLifting", "reason", prose),
+    ("NewChatSlowMode", "reason", prose),
+    ("NewWordFilter", "reason", prose),
+    ("NewWordFilter", "words", line),
+    ("NewChatBrake", "reason", prose),
+    ("NewChatPurge", "reason", prose),
+    ("NewMessageReviewVerdict", "reason", prose),
 ];
 
 const RULES: &[Rule] = &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite)];

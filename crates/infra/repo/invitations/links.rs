@@ -24,7 +24,7 @@ use super::{
         idempotency::Stub,
         messaging::{chats, messages::Membership},
         moderation::sanctions,
-        participants::writes,
+        participants::writes::{self, Approach},
         upkeep::forget,
     },
     guests::{ask, standing, standing_of},
@@ -210,14 +210,20 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
     let waiting = standing_of(standing(tx.conn, ctx.now, chat, caller)?.as_ref())?;
     let way = rules::come(ctx.now, link.facts(), link.approval, waiting)?;
     let role = ChatRole::parse_word(&link.role)?;
-    // Whoever waits already uses it once.
-    if way == Way::Enter || waiting != Some(Standing::Pending) {
-        diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
-    }
+    let uses =
+        |tx: &mut Tx<'_>| diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn);
     match way {
-        Way::Enter => writes::come(tx, ctx, caller, &row, role),
+        Way::Enter => {
+            let approach = writes::approach(tx, ctx, caller, &row, role)?;
+            // Whoever waits already uses no more.
+            if !matches!(approach, Approach::Waits(_)) {
+                uses(tx)?;
+            }
+            writes::arrive(tx, ctx, caller, &row, role, approach)
+        }
         Way::Ask if waiting == Some(Standing::Pending) => Ok(Came::Asked(chat)),
         Way::Ask => {
+            uses(tx)?;
             let changes = ask(tx, ctx, chat, caller, role)?;
             tell(tx, ctx, &changes)?;
             Ok(Came::Asked(chat))

@@ -195,13 +195,7 @@ pub fn examine(tx: &mut Tx<'_>, ctx: &Ctx, id: ReviewId) -> Result<Review> {
     Ok(review)
 }
 
-pub fn decide(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    chat: Option<ChatId>,
-    id: ReviewId,
-    new: NewReviewVerdict,
-) -> Result<()> {
+pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, new: NewReviewVerdict) -> Result<()> {
     // Whose account and which chat is locked depends on it; it is read again below.
     let (row, _) = match chat {
         // Whoever may not see the chat learns nothing of what is in it.
@@ -227,7 +221,11 @@ pub fn decide(
         ReviewVerb::Reject => ("message_review.rejected", "reject"),
     };
     let entry = Entry::new(action).on(Target::of("message_review", id)).about(sender);
-    audit::record(tx, ctx, &entry.after(json!({"chat_id": row.chat_id, "action": verb, "reason": new.reason.as_str()})))?;
+    audit::record(
+        tx,
+        ctx,
+        &entry.after(json!({"chat_id": row.chat_id, "action": verb, "reason": new.reason.as_str()})),
+    )?;
     let author = ctx.by(Actor::User { id: sender, via: Via::Session(Id::from_uuid(Uuid::nil())), role: Role::User });
     match outcome {
         Outcome::Keep => Ok(()),
@@ -240,7 +238,14 @@ pub fn decide(
             if outcome == Outcome::Delete {
                 told.extend(delete(tx, ctx, &review)?);
             }
-            told.push(sanctions::note(tx, ctx, row.chat_id, sender, SanctionType::Rejection, new.reason.into_string())?);
+            told.push(sanctions::note(
+                tx,
+                ctx,
+                row.chat_id,
+                sender,
+                SanctionType::Rejection,
+                new.reason.into_string(),
+            )?);
             journal::append_all(tx, &told.iter().map(|change| (ctx, change)).collect::<Vec<_>>())
         }
     }

@@ -70,7 +70,8 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
         diesel::update(table::table.find(chat))
             .set((table::slow_seconds.eq(new.seconds), table::version.eq(table::version + 1)))
             .execute(tx.conn)?;
-        let face = chats::face(tx.conn, chat)?.ok_or_else(|| Error::internal("a chat that is gone while it is locked"))?;
+        let face =
+            chats::face(tx.conn, chat)?.ok_or_else(|| Error::internal("a chat that is gone while it is locked"))?;
         let change = Change::ChatUpdated(Box::new(face.face()?));
         tell(tx, ctx, &[change])?;
     }
@@ -108,20 +109,16 @@ fn put(tx: &mut Tx<'_>, id: Id<()>, new: &NewFilter) -> Result<i64> {
         .values((filters::id.eq(id), filters::version.eq(1_i64), filters::action.eq(action), filters::words.eq(&words)))
         .on_conflict(filters::id)
         .do_update()
-        .set((
-            filters::version.eq(filters::version + 1),
-            filters::action.eq(action),
-            filters::words.eq(&words),
-        ))
+        .set((filters::version.eq(filters::version + 1), filters::action.eq(action), filters::words.eq(&words)))
         .returning(filters::version);
     Ok(version.get_result(tx.conn)?)
 }
 
 pub fn set_brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewBrake) -> Result<Rules> {
     held(tx, ctx, chat, Action::Ban)?;
-    let limits = new.limits.map(|limits| {
-        json!({"joins": limits.joins, "seconds": limits.seconds, "hold_seconds": limits.hold_seconds})
-    });
+    let limits = new
+        .limits
+        .map(|limits| json!({"joins": limits.joins, "seconds": limits.seconds, "hold_seconds": limits.hold_seconds}));
     let entry = Entry::new("chat_brake.set").on(Target::of("chat", chat));
     audit::record(tx, ctx, &entry.after(json!({"limits": limits, "reason": new.reason.as_str()})))?;
     diesel::delete(brakes::table.find(chat)).execute(tx.conn)?;

@@ -19,9 +19,10 @@ use super::super::{
     chats::hold::{Held, hold, hold_any, owners, put_role, role, room},
     db::Tx,
     dialect::Conn,
-    invitations::links,
+    invitations::{guests, links},
     journal,
     messaging::{chats, membership, system, wanted},
+    moderation::{sanctions, settings},
     people::{Viewer, visible_to},
 };
 use crate::domains::{
@@ -139,23 +140,51 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
-    come(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
+    let role = ChatRole::of_newcomers(face.kind);
+    let way = approach(tx, ctx, caller, &row, role)?;
+    arrive(tx, ctx, caller, &row, role, way)
 }
 
-/// The caller comes into a held chat by themselves, or, while its brake is on, asks to be let in.
-pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Came> {
+/// How somebody comes who comes by themselves.
+pub enum Approach {
+    In,
+    /// The brake of the chat is on, and they have asked to be let in: what is told of it.
+    Asks(Vec<Change>),
+    /// They had asked before.
+    Waits(Vec<Change>),
+}
+
+/// The caller comes to a held chat by themselves; while its brake is on, they ask to be let in.
+pub fn approach(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Approach> {
     fits(tx, ctx, row, caller, role)?;
     let waiting = guests::standing_of(guests::standing(tx.conn, ctx.now, row.id, caller)?.as_ref())?;
-    let braked = if waiting == Some(Standing::Invited) { None } else { settings::brake(tx, ctx, row)? };
-    let Some(mut changes) = braked else {
-        return Ok(Came::In(Box::new(come_in(tx, ctx, caller, row, role)?.into_inner())));
-    };
-    // Whoever waits already goes on waiting.
-    if waiting.is_none() {
-        changes.extend(guests::ask(tx, ctx, row.id, caller, role)?);
+    if waiting == Some(Standing::Invited) {
+        return Ok(Approach::In);
     }
-    tell(tx, ctx, &changes)?;
-    Ok(Came::Asked(row.id))
+    let Some(mut changes) = settings::brake(tx, ctx, row)? else { return Ok(Approach::In) };
+    if waiting.is_some() {
+        return Ok(Approach::Waits(changes));
+    }
+    changes.extend(guests::ask(tx, ctx, row.id, caller, role)?);
+    Ok(Approach::Asks(changes))
+}
+
+/// Carries it out.
+pub fn arrive(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    caller: UserId,
+    row: &FaceRow,
+    role: ChatRole,
+    way: Approach,
+) -> Result<Came> {
+    match way {
+        Approach::In => Ok(Came::In(Box::new(come_in(tx, ctx, caller, row, role)?.into_inner()))),
+        Approach::Asks(changes) | Approach::Waits(changes) => {
+            tell(tx, ctx, &changes)?;
+            Ok(Came::Asked(row.id))
+        }
+    }
 }
 
 /// Whether somebody may be in a held chat, and there is room for them.

@@ -29,7 +29,14 @@ fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
 fn add_table() {
     let now = Timestamp::from_micros(1);
     let [bob, cem, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
-    let facts = AddFacts { visible: vec![bob, cem], unwilling: vec![], banned: vec![], present: vec![], room: ROOM, busy: vec![] };
+    let facts = AddFacts {
+        visible: vec![bob, cem],
+        unwilling: vec![],
+        banned: vec![],
+        present: vec![],
+        room: ROOM,
+        busy: vec![],
+    };
     let new = |ids: &[UserId], role: Option<&str>| {
         NewParticipants::from_json(json!({"user_ids": ids, "role": role})).unwrap()
     };

@@ -25,8 +25,10 @@ const ALL: Rights = Rights { post: true, mention_all: true, pin: true, edit: tru
 fn every_cell() {
     use Action::*;
     let chosen = [Post, MentionAll, Pin, Edit, Add, Invite];
-    let staff =
-        [Post, MentionAll, Pin, Edit, Configure, SeePeople, Add, Invite, Admit, Remove, Promote, Moderate, Mute, Ban, Review, Leave];
+    let staff = [
+        Post, MentionAll, Pin, Edit, Configure, SeePeople, Add, Invite, Admit, Remove, Promote, Moderate, Mute, Ban,
+        Review, Leave,
+    ];
     for (kind, role) in SEATS {
         for (action, ..) in TABLE.iter().copied() {
             let always = match (kind, role) {

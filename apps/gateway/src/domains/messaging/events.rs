@@ -4,8 +4,8 @@ use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Message, Read, Typing,
     change::{
-        ChatDeleted, Decision, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
-        Uninvited,
+        Braked, ChatDeleted, Decision, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged,
+        Requested, Sanctioned, Uninvited,
     },
 };
 use serde_json::{Value, json};
@@ -27,7 +27,8 @@ pub const EVENTS: &[Event] = &[
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
                 "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "visibility": "private", "history": "all", "rights": rights(), "writable": true,
+                "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
+                "writable": true,
                 "preferences": {
                     "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
                     "drafted_at": null
@@ -45,7 +46,8 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "id": CHAT, "type": "group", "title": "Late lunch", "description": null, "visibility": "private",
-                "history": "all", "rights": rights(), "closed": false, "participant_count": 3, "version": 2
+                "history": "all", "rights": rights(), "slow_seconds": 30, "closed": false, "participant_count": 3,
+                "version": 2
             })
         },
     },
@@ -93,6 +95,22 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Durable,
         shape: Shape::of::<Decision>,
         example: || json!({"chat_id": CHAT, "user_id": ADA, "action": "approve"}),
+    },
+    Event {
+        name: "chat.sanctioned",
+        about: "A moderator of a chat muted or banned you, lifted that, or deleted what you wrote. `GET /api/chat-sanctions` says why",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Sanctioned>,
+        example: || json!({"id": MESSAGE, "chat_id": CHAT, "user_id": ADA, "type": "mute", "until": AT, "lifted": false}),
+    },
+    Event {
+        name: "chat.braked",
+        about: "So many people came into a chat of which you are an owner or admin that whoever comes has to be let in for a while",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Braked>,
+        example: || json!({"chat_id": CHAT, "until": AT}),
     },
     Event {
         name: "chat.deleted",
@@ -226,6 +244,8 @@ mod tests {
             ("chat.uninvited", Some(CHATS_READ)),
             ("chat.requested", Some(CHATS_READ)),
             ("chat.decided", Some(CHATS_READ)),
+            ("chat.sanctioned", Some(CHATS_READ)),
+            ("chat.braked", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
             ("participant.added", Some(CHATS_READ)),
             ("participant.updated", Some(CHATS_READ)),

@@ -32,6 +32,22 @@ pub fn of(name: &str) -> Option<Value> {
             "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
             "joined": false, "role": "member", "approval": false, "expires_at": null
         }),
+        "ChatSanction" => json!({
+            "id": THING, "chat_id": CHAT, "type": "mute", "user": card(BOB, "bob", "Bob"), "reason": "Advertising",
+            "by": ADA, "since": AT, "until": null, "lifted_at": null, "lift_reason": null
+        }),
+        "ChatModeration" => json!({
+            "chat_id": CHAT, "slow_seconds": 30, "filter": filter(), "reviews": 2,
+            "brake": { "joins": 20, "seconds": 60, "hold_seconds": 3600, "held_until": null }
+        }),
+        "WordFilter" => filter(),
+        "MessageReview" => json!({
+            "id": THING, "chat_id": CHAT, "type": "held", "sender": card(BOB, "bob", "Bob"), "content": "Buy cheap lunch!",
+            "message_id": null, "seq": null, "created_at": AT
+        }),
+        "ChatPurge" => json!({
+            "id": THING, "chat_id": CHAT, "user_id": BOB, "status": "running", "progress": 0.25, "deleted": 150
+        }),
         "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
@@ -43,8 +59,8 @@ fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
-        "visibility": "private", "history": "all", "rights": rights(), "writable": true,
-        "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+        "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
+        "writable": true, "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
     })
 }
 
@@ -62,6 +78,10 @@ fn link() -> Value {
         "id": THING, "chat_id": CHAT, "created_by": ADA, "role": "member", "approval": false, "max_uses": 20, "uses": 3,
         "created_at": AT, "expires_at": null, "revoked_at": null
     })
+}
+
+fn filter() -> Value {
+    json!({ "words": ["cheap lunch", "casino*"], "action": "hold" })
 }
 
 fn rights() -> Value {

@@ -12,6 +12,7 @@ use crate::routes::{Endpoint, delete, get, patch, post};
 
 mod chats;
 mod invitations;
+mod moderation;
 mod participants;
 
 pub fn all() -> Vec<Endpoint> {
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(chats::all());
     all.extend(participants::all());
     all.extend(invitations::all());
+    all.extend(moderation::all());
     all
 }
 
@@ -74,14 +76,26 @@ fn messages() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/messages", handlers::send)
             .says("Send a message")
             .called("sendMessage")
-            .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`.")
+            .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`. Whoever sends more than so many messages to one chat at once is refused for a moment with 429, which says for how long.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .creates()
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "The message that was first sent with this `client_id`")
-            .refuses(&[CHAT_UNKNOWN, CHAT_CLOSED, CHAT_FORBIDDEN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[
+                CHAT_UNKNOWN,
+                CHAT_CLOSED,
+                CHAT_FORBIDDEN,
+                CHAT_MUTED,
+                MESSAGE_SLOW,
+                MESSAGE_FILTERED,
+                MESSAGE_HELD,
+                MESSAGE_REVIEWS,
+                CLIENT_ID_MISMATCH,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ]),
         post("/api/chats/{chat_id}/read", handlers::read)
             .says("Move your read mark forward")
             .called("markChatRead")
@@ -116,6 +130,8 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_EDITS,
                 CHAT_CLOSED,
                 CHAT_FORBIDDEN,
+                CHAT_MUTED,
+                MESSAGE_FILTERED,
             ]),
         delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")

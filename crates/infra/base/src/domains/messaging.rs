@@ -5,6 +5,8 @@ mod rows;
 mod schema;
 mod summaries;
 
+use std::time::Duration;
+
 use clowder_messaging::{chats::MOST, moderation::pace::Rate};
 
 pub use moderation::*;
@@ -24,6 +26,15 @@ pub struct Options {
     pub at_once: i64,
     /// How fast one person can send into one chat; as fast as they like without it.
     pub pace: Option<Rate>,
+}
+
+impl Options {
+    /// Lets one person send so many messages into one chat in a minute, and so many at once; as many as they like if 0.
+    pub fn set_pace(&mut self, a_minute: f64, at_once: f64) {
+        let interval = Duration::try_from_secs_f64(60.0 / a_minute).ok();
+        let burst = at_once.clamp(1.0, f64::from(u32::MAX)) as u32;
+        self.pace = interval.map(|interval| Rate { interval, burst });
+    }
 }
 
 impl Default for Options {

@@ -166,11 +166,7 @@ pub fn held_chats(_: &mut Conn, _: &[ChatId]) -> Result<Vec<ChatId>> {
 }
 
 /// Updates the ends of these chats, and the senders' counts of own messages and when they last wrote.
-pub fn advance_chats(
-    conn: &mut Conn,
-    chats: &[LockedChatRow],
-    own: &[(ChatId, UserId, i64, Timestamp)],
-) -> Result<()> {
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64, Timestamp)]) -> Result<()> {
     for chat in chats {
         statement::<(), Sqlite>("UPDATE chats SET last_seq = ?, active_at = ? WHERE id = ?")
             .bind::<BigInt, _>(chat.last_seq)

@@ -13,11 +13,9 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    domains::{
-        messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, SeatRow, chats,
-            message_client_ids, messages,
-        },
+    domains::messaging::{
+        ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, SeatRow, chats, message_client_ids,
+        messages,
     },
     statement::statement,
 };
@@ -177,11 +175,7 @@ pub fn held_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatId>> {
 }
 
 /// Updates the ends of these chats, which are locked, and the senders' counts of own messages and when they last wrote.
-pub fn advance_chats(
-    conn: &mut Conn,
-    chats: &[LockedChatRow],
-    own: &[(ChatId, UserId, i64, Timestamp)],
-) -> Result<()> {
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64, Timestamp)]) -> Result<()> {
     // Nobody else adds messages to the chats, but read marks move, so the stored counts are incremented.
     statement::<(), Pg>(
         "WITH advanced AS (UPDATE chats c SET last_seq = w.last_seq, active_at = w.active_at \

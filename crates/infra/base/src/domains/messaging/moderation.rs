@@ -8,9 +8,7 @@ use std::{
 
 use clowder_core::{Card, ChatId, Id, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
 use clowder_messaging::moderation::{
-    Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType,
-    filter::Screen,
-    pace::Rate,
+    Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType, filter::Screen, pace::Rate,
 };
 use diesel::prelude::*;
 use uuid::Uuid;
