@@ -31,6 +31,7 @@ mod lists;
 mod locks;
 mod mail;
 mod messaging;
+mod moderation;
 mod pages;
 mod participants;
 mod partitions;
