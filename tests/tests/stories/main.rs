@@ -25,6 +25,7 @@ mod limits;
 mod long_lists;
 mod mail;
 mod messaging;
+mod moderation;
 mod names;
 mod operation;
 mod pages_of_others;
