@@ -40,7 +40,7 @@ impl<const MIN: i64, const MAX: i64> Field for Within<MIN, MAX> {
         if number < MIN {
             return Err(Flaw::new("minimum", format!("must be {MIN} or more")));
         }
-        if number > MAX { Err(Flaw::new("maximum", format!("must be {MAX} or less"))) } else { Ok(Self(number)) }
+        if number > MAX { Err(Flaw::new("range", format!("must be {MAX} or less"))) } else { Ok(Self(number)) }
     }
 }
 
