@@ -120,7 +120,8 @@ pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) ->
 
 /// Makes the latest change of each of these kinds about a thing say this, and empties the earlier ones, which it
 /// supersedes. The work does not grow with the number of changes, unlike that of [`rewrite`]. The names of the kinds end
-/// with `.created` or `.updated`, for which there is an index, and all changes of one kind about a thing are in one stream.
+/// with `.created` or `.updated`, for which there is an index (not for those of messages), and all changes of one kind
+/// about a thing are in one stream.
 pub fn supersede(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) -> Result<()> {
     let Some(subject) = change.subject() else { return Ok(()) };
     let data = change.data()?;

@@ -86,6 +86,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
         return None;
     }
     (message.content, message.system) = (None, None);
+    message.reactions = Vec::new();
     message.deleted_at = Some(now);
     message.version += 1;
     Some(message)
@@ -114,6 +115,7 @@ mod tests {
             content: (!deleted).then(|| "old".into()),
             status: Status::Sent,
             client_id: None,
+            reactions: Vec::new(),
             created_at: at,
             edited_at: None,
             deleted_at: deleted.then_some(at),

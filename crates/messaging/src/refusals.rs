@@ -93,6 +93,12 @@ pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =
     Refusal::new(Conflict, "message.edits", "A message can be edited at most 100 times; send a new one");
+pub const REACTION_KINDS: Refusal =
+    Refusal::new(Conflict, "reaction.kinds", "The message already has 20 different emoji; react with one of them");
+pub const REACTION_NOT_WANTED: Refusal =
+    Refusal::new(Forbidden, "reaction.not_wanted", "You cannot react to this message");
+pub const RECEIPTS_TOO_MANY: Refusal =
+    Refusal::new(Forbidden, "receipts.too_many", "In chats of more than 256 people nobody sees who has read what");
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
@@ -138,5 +144,8 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_FORBIDDEN,
     MESSAGE_STALE,
     MESSAGE_EDITS,
+    REACTION_KINDS,
+    REACTION_NOT_WANTED,
+    RECEIPTS_TOO_MANY,
     CLIENT_ID_MISMATCH,
 ];

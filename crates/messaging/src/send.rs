@@ -94,6 +94,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         content: Some(new.content.into_string()),
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
+        reactions: Vec::new(),
         created_at: ctx.now.max(facts.last.at),
         edited_at: None,
         deleted_at: None,

@@ -1,5 +1,6 @@
 //! Chats and messages.
 
+mod arrivals;
 mod chats;
 mod commands;
 mod events;
@@ -24,6 +25,7 @@ pub const DOMAIN: Domain = Domain {
     events: events::EVENTS,
     messages: &["message.sent", "message.updated"],
     commands: commands::COMMANDS,
+    arrivals: Some(&arrivals::ARRIVALS),
     scopes: scopes::ALL,
     permissions: permissions::ALL,
     refusals: refusals::ALL,

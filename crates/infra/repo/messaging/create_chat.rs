@@ -123,6 +123,8 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
                 participants::joined_at.eq(creation.at),
                 participants::read_seq.eq(0),
                 participants::own_after_read.eq(0),
+                participants::delivered_seq.eq(0),
+                participants::shown_read_seq.eq(0),
             )
         })
         .collect();

@@ -17,7 +17,7 @@ use super::{
         journal,
         moderation::{reviews, screening},
     },
-    messages,
+    messages, reacted,
 };
 use crate::domains::messaging::{chats, message_edits, messages as table, participants};
 
@@ -68,7 +68,7 @@ fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
     let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
     let later = later.filter(participants::visible_from.ge(message.seq));
     if !diesel::select(exists(later)).get_result::<bool>(conn)? {
-        return Ok(Change::MessageUpdated(Box::new(message.clone())));
+        return Ok(Change::MessageUpdated(Box::new(message.clone().for_everybody())));
     }
     let Message { id, chat_id, seq, version, .. } = *message;
     Ok(Change::MessageEdited(Edited { chat_id, message_id: id, seq, version }))
@@ -126,8 +126,10 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
+    let kinds = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
+            table::reaction_kinds.eq(kinds),
             table::content.eq(None::<String>),
             table::data.eq(None::<String>),
             table::deleted_at.eq(ctx.now),

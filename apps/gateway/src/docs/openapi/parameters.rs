@@ -3,6 +3,7 @@
 use clowder_accounts::badges::Badge;
 use serde_json::{Value, json};
 
+use super::patterns;
 use crate::routes::{Asked, Endpoint};
 
 /// A list of entity tags, or `*` (RFC 9110 §13.1).
@@ -55,6 +56,11 @@ fn of_path(name: &str) -> Value {
         (
             json!({ "type": "string", "pattern": Badge::PATTERN, "minLength": 1, "maxLength": 30 }),
             "The badge".to_owned(),
+        )
+    } else if name == "emoji" {
+        (
+            json!({ "type": "string", "pattern": patterns::EMOJI, "minLength": 1, "maxLength": 16 }),
+            "A single emoji. Variation selectors may be missing".to_owned(),
         )
     } else {
         let about = match name {

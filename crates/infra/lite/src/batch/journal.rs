@@ -75,7 +75,7 @@ pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &
 pub fn saying(conn: &mut Conn, subject: Id<()>, kind: &str) -> Result<Vec<(i16, i64)>> {
     Ok(statement::<(SmallInt, BigInt), Sqlite>(
         "SELECT stream, position FROM journal WHERE subject_id = ? AND name = ? \
-         AND substr(name, -8) IN ('.created', '.updated') AND data <> 'null'",
+         AND substr(name, -8) IN ('.created', '.updated') AND substr(name, 1, 8) <> 'message.' AND data <> 'null'",
     )
     .bind::<Uid, _>(subject)
     .bind::<Text, _>(kind.to_owned())

@@ -135,7 +135,7 @@ pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &
 pub fn saying(conn: &mut Conn, subject: Id<()>, kind: &str) -> Result<Vec<(i16, i64)>> {
     Ok(statement::<(SmallInt, BigInt), Pg>(
         "SELECT stream, position FROM journal WHERE subject_id = ? AND name = ? \
-         AND right(name, 8) IN ('.created', '.updated') AND data <> 'null'",
+         AND right(name, 8) IN ('.created', '.updated') AND left(name, 8) <> 'message.' AND data <> 'null'",
     )
     .bind::<Uid, _>(subject)
     .bind::<Text, _>(kind.to_owned())

@@ -34,6 +34,7 @@ struct ChatRow {
     role: String,
     joined_at: Timestamp,
     read_seq: i64,
+    delivered_seq: i64,
 }
 
 pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -52,6 +53,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
             participants::role,
             participants::joined_at,
             participants::read_seq,
+            participants::delivered_seq,
         ))
         .load(conn)?;
     let last = rows.last().map(|row| row.id);
@@ -61,6 +63,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
         json!({
             "id": row.id, "type": row.kind, "title": row.title, "description": row.description,
             "peer": peers.get(&row.id), "my_role": row.role, "joined_at": row.joined_at, "read_seq": row.read_seq,
+            "delivered_seq": row.delivered_seq,
             "created_at": row.created_at,
         })
     };
