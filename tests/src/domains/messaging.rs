@@ -61,8 +61,9 @@ const IN_THE_LOG: Then = Then::Never("it is only in the audit log, encrypted wit
 const OWN: Then = Then::Never("it is encrypted with the key of its author");
 
 /// Reasons of moderators, and words of filters.
-const OF_MODERATION: Then =
-    Kept("it belongs to the chat; those about a person go with the account of that person, and half a year after the end");
+const OF_MODERATION: Then = Kept(
+    "it belongs to the chat; those about a person go with the account of that person, and half a year after the end",
+);
 
 const NOT_SENT: Reasons = &[
     ("muteParticipant", "the example names nobody of the walk"),
@@ -133,7 +134,11 @@ const LISTS: &[List] = &[
             )
         }),
     },
-    List { path: "/api/chats/{chat_id}/moderation/mutes", at_least: 1_000, rows: Some(|scene| sanctions(scene, "mute")) },
+    List {
+        path: "/api/chats/{chat_id}/moderation/mutes",
+        at_least: 1_000,
+        rows: Some(|scene| sanctions(scene, "mute")),
+    },
     List { path: "/api/chats/{chat_id}/moderation/bans", at_least: 1_000, rows: Some(|scene| sanctions(scene, "ban")) },
     List {
         path: "/api/chat-sanctions",

@@ -23,6 +23,7 @@ enum Step {
     React { who: usize, chat: usize, seq: usize, emoji: usize, on: bool },
     Join { who: usize, chat: usize },
     Leave { who: usize, chat: usize },
+    Ban { who: usize, chat: usize },
     Rename { who: usize, chat: usize, n: usize },
     Unreadable { chat: usize, times: usize },
     Drop { who: usize },
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, chat, seq, emoji, on)| Step::React { who, chat, seq, emoji, on }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Join { who, chat }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Leave { who, chat }),
+        1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Ban { who, chat }),
         1 => (who.clone(), chat.clone(), seq).prop_map(|(who, chat, n)| Step::Rename { who, chat, n }),
         1 => (chat, 1..300_usize).prop_map(|(chat, times)| Step::Unreadable { chat, times }),
         2 => who.clone().prop_map(|who| Step::Drop { who }),
@@ -214,6 +216,15 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
             if user.delete(&format!("{path}/{}", user.id)).await.status == 409 {
                 let heir = &people[(who + 1) % PEOPLE].user.id;
                 user.put(&format!("{path}/{heir}"), json!({"role": "owner"})).await;
+            }
+        }
+        Step::Ban { who, chat: index } => {
+            // Whoever may do so, and at once lifts it, so that the person can come back.
+            let (path, new) = (format!("/api/chats/{}/moderation", chat(index)), &people[who].user.id);
+            let new = json!({"user_id": new, "reason": "a test"});
+            for person in people.iter() {
+                person.user.post(&format!("{path}/ban"), new.clone()).await;
+                person.user.post(&format!("{path}/unban"), new.clone()).await;
             }
         }
         Step::Rename { who, chat: index, n } => {

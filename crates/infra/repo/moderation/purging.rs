@@ -166,7 +166,7 @@ fn next(tx: &mut Tx<'_>, ctx: &Ctx, id: PurgeId) -> Result<bool> {
     };
     let (card, mut changes) = (Cards::of(tx.conn, None, [row.user_id])?.card(row.user_id)?, Vec::new());
     for message in rows {
-        let message = message.message(card.clone(), Status::Sent)?;
+        let message = message.message(card.clone(), Status::Sent, Vec::new())?;
         // What the server said about them stays, as does what is deleted already.
         if message.kind == MessageType::System {
             continue;

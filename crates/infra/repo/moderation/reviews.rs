@@ -291,6 +291,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
         deleted_at: None,
         version: 1,
         hidden: false,
+        reactions: Vec::new(),
         system: None,
     };
     diesel::insert_into(said::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;
@@ -312,7 +313,7 @@ fn delete(tx: &mut Tx<'_>, ctx: &Ctx, review: &Review) -> Result<Option<Change>>
     let at = (review.chat_id, review.seq.unwrap_or_default());
     let row: Option<MessageRow> = said::table.find(at).select(MessageRow::as_select()).first(tx.conn).optional()?;
     let Some(row) = row else { return Ok(None) };
-    let message = row.message(review.sender.clone(), Status::Sent)?;
+    let message = row.message(review.sender.clone(), Status::Sent, Vec::new())?;
     let Some(after) = without_text(ctx.now, message) else { return Ok(None) };
     Ok(Some(Change::MessageDeleted(edit::remove(tx, ctx, ctx.user()?, after)?)))
 }

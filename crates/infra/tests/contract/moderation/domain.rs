@@ -86,7 +86,12 @@ fn held(sent: Result<()>) -> Result<()> {
     }
 }
 
-async fn sanction(store: &Store, scene: (&clowder_core::Ctx, ChatId), kind: SanctionType, new: NewSanction) -> Result<()> {
+async fn sanction(
+    store: &Store,
+    scene: (&clowder_core::Ctx, ChatId),
+    kind: SanctionType,
+    new: NewSanction,
+) -> Result<()> {
     store.moderation.sanction(scene.0, scene.1, kind, new).await.map(drop)
 }
 
