@@ -1,7 +1,7 @@
 //! Invitations to chats over the database: of people, by links, and requests to join. Each method is one transaction.
 
 mod attempts;
-mod guests;
+pub mod guests;
 pub mod links;
 mod severing;
 

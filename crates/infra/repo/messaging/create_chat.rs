@@ -162,6 +162,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         my_role,
         visibility: creation.visibility,
         history: creation.history,
+        slow_seconds: 0,
         rights: creation.rights,
         group_id: None,
         writable: may_post(my_role, creation.rights),

@@ -101,7 +101,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             Attempt::Held => Outcome::Held,
             Attempt::Twin => Outcome::Again,
             Attempt::Refused(error) => Outcome::Done(Err(error)),
-            Attempt::Caught(caught) => Outcome::Done(Err(reviews::hold(tx, &send.ctx, &send.held(caught))?.into())),
+            Attempt::Caught(caught) => {
+                Outcome::Done(Err(reviews::keep_back(tx, &send.ctx, &send.held(caught))?.into()))
+            }
             Attempt::New(message, caught) => {
                 if let Some(caught) = caught {
                     flagged.push((message.clone(), caught));

@@ -62,7 +62,7 @@ pub fn keeps(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
 
 /// Keeps a message in a locked chat, whose sender stays as they are, until somebody decides about it; the same one only
 /// once. Answers what the sender is told.
-pub fn hold(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal> {
+pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal> {
     let own = || {
         let own = table::table.filter(table::chat_id.eq(held.chat).and(table::user_id.eq(held.sender)));
         own.filter(table::kind.eq(ReviewType::Held.as_str()))

@@ -19,7 +19,7 @@ use crate::{
         accounts::{CardRow, users},
         messaging::{
             ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
-            NewMessageRow, ReceiptChanges, SeatRow, chats, message_client_ids, messages, participants,
+            NewMessageRow, ReceiptChanges, SeatRow, message_client_ids, messages, participants,
         },
     },
     statement::statement,

@@ -109,6 +109,7 @@ mod tests {
             visibility: ChatVisibility::Private,
             history: History::All,
             rights: Rights::of(ChatType::Group),
+            slow_seconds: 0,
             group_id: None,
             title: Some("Lunch".to_owned()),
             description: None,
