@@ -41,7 +41,11 @@ pub struct Chat {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 21600)]
     pub slow_seconds: i64,
-    /// Whether the viewer can send messages and edit them. A private chat closes when one of the two blocks the other.
+    /// Until when a moderator has muted the viewer: the end of the year 9999 if until somebody lifts it. A time that is over
+    /// means nothing.
+    #[serde(default)]
+    pub silent_until: Option<Timestamp>,
+    /// Whether the viewer can send messages and edit them, unless they are muted. A private chat closes when one of the two blocks the other.
     pub writable: bool,
     pub preferences: ChatPreferences,
     /// The `seq` up to which the viewer has read.

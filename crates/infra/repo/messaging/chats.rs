@@ -111,6 +111,7 @@ struct MembershipRow {
     read_seq: i64,
     own_after_read: i64,
     visible_from: i64,
+    silent_until: Option<Timestamp>,
     #[diesel(embed)]
     choice: ChoiceRow,
 }
@@ -220,6 +221,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         history: summary.history,
         rights: summary.rights,
         slow_seconds: summary.slow_seconds,
+        silent_until: None,
         group_id: summary.group_id,
         writable: !row.closed && may(seat, Action::Post),
         preferences: ChatPreferences::default(),
@@ -316,6 +318,7 @@ fn views(
             history: summary.history,
             rights: summary.rights,
             slow_seconds: summary.slow_seconds,
+            silent_until: membership.silent_until,
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,

@@ -163,6 +163,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         visibility: creation.visibility,
         history: creation.history,
         slow_seconds: 0,
+        silent_until: None,
         rights: creation.rights,
         group_id: None,
         writable: may_post(my_role, creation.rights),

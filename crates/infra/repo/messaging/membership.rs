@@ -3,7 +3,7 @@
 
 use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
-    CHAT, ChatType, History,
+    CHAT, Chat, ChatType, History,
     change::{ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
@@ -88,7 +88,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
     diesel::delete(guests::table.filter(waiting)).execute(tx.conn)?;
     count(tx.conn, chat, users.len() as i64)?;
     let seen = chats::fresh(tx.conn, chat, role)?;
-    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen.clone()))).collect())
+    let seen_by = |user: &UserId| Chat { silent_until: silent.get(user).copied(), ..seen.clone() };
+    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen_by(user)))).collect())
 }
 
 pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<()> {

@@ -53,6 +53,7 @@ on_both! {
         let patch = of(json!({"content": "but"}));
         assert_eq!(code(world.store.messaging.edit(&world.ctx(&bob), said.id, None, patch).await), "chat.muted");
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().last_seq, 1);
+        assert!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().silent_until.is_some());
         world.say(&eve, chat, "others can").await;
 
         // It stays when somebody leaves and comes back.

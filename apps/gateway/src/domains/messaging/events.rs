@@ -28,7 +28,7 @@ pub const EVENTS: &[Event] = &[
                 "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
                 "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
-                "writable": true,
+                "silent_until": null, "writable": true,
                 "preferences": {
                     "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
                     "drafted_at": null

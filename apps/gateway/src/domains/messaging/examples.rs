@@ -66,7 +66,7 @@ fn group() -> Value {
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
         "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
-        "writable": true, "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+        "silent_until": null, "writable": true, "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
     })
 }
 
