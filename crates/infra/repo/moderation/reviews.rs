@@ -18,6 +18,7 @@ use clowder_messaging::{
 use diesel::{
     dsl::{count_star, exists},
     prelude::*,
+    sql_types::Bool,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -29,6 +30,7 @@ use super::{
         chats::hold::{self, hold, role},
         db::Tx,
         dialect::{self, Conn},
+        fragment::Fragment,
         journal,
         messaging::{edit, messages},
     },
@@ -41,6 +43,11 @@ use crate::domains::{
         messages as said, participants,
     },
 };
+
+/// The conditions of the indexes of what a chat, and what the server decides, as constant text, so that the databases use
+/// them.
+const OF_CHAT: Fragment<Bool> = Fragment::new("(NOT message_reviews.by_server)");
+const OF_SERVER: Fragment<Bool> = Fragment::new("(message_reviews.by_server)");
 
 /// A message that a filter keeps from being sent.
 pub struct Held<'s> {
@@ -115,7 +122,7 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
 
 /// How many wait for a chat to decide.
 pub fn count(conn: &mut Conn, chat: ChatId) -> Result<i64> {
-    let own = table::table.filter(table::chat_id.eq(chat).and(table::by_server.eq(false)));
+    let own = table::table.filter(table::chat_id.eq(chat)).filter(OF_CHAT);
     Ok(own.select(count_star()).first(conn)?)
 }
 
@@ -126,9 +133,9 @@ pub fn list(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, page: &PageRe
         Some(chat) => {
             let membership = messages::Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
             allow(membership.seat, Action::Review)?;
-            query = query.filter(table::chat_id.eq(chat).and(table::by_server.eq(false)));
+            query = query.filter(table::chat_id.eq(chat)).filter(OF_CHAT);
         }
-        None => query = query.filter(table::by_server.eq(true)),
+        None => query = query.filter(OF_SERVER),
     }
     if let Some(last) = page.id()? {
         let last: ReviewId = last;

@@ -91,10 +91,10 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
         let theirs = lasting(chat, kind).filter(table::user_id.eq(user)).select(table::id);
         theirs.first::<SanctionId>(tx.conn).optional()?.is_some()
     };
-    let seen = users::table.filter(users::id.eq(user)).filter(visible_to(Viewer::of(ctx)?));
+    let seen = users::table.filter(users::id.eq(user)).filter(visible_to(Viewer::of(ctx)?)).select(users::id);
     let facts = SanctionFacts {
         held,
-        visible: diesel::select(exists(seen)).get_result(tx.conn)?,
+        visible: seen.first::<UserId>(tx.conn).optional()?.is_some(),
         own: user == caller,
         already,
         count: lasting(chat, kind).select(count_star()).first(tx.conn)?,

@@ -130,8 +130,8 @@ on_both! {
         moderation.sanction(&world.ctx(&ada), chat, SanctionType::Ban, about(&eve, "known elsewhere")).await.unwrap();
         assert_eq!(world.names().await, ["chat.uninvited", "chat.uninvited", "chat.sanctioned"]);
         assert_eq!(code(people.join(&world.ctx(&eve), chat).await), "chat.banned");
-        let list = moderation.sanctions(&world.ctx(&ada), chat, SanctionType::Ban, PageRequest { limit: 1, cursor: None });
-        let list = list.await.unwrap();
+        let page = PageRequest { limit: 1, cursor: None };
+        let list = moderation.sanctions(&world.ctx(&ada), chat, SanctionType::Ban, page).await.unwrap();
         assert_eq!((list.items[0].user.id, list.next_cursor.is_some()), (eve.id, true), "the last first");
 
         moderation.lift(&world.ctx(&ada), chat, SanctionType::Ban, lifting(&bob)).await.unwrap();
@@ -223,7 +223,7 @@ on_both! {
         let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
         let chat = public(&world, &ada).await;
         let (people, invitations) = (&world.store.participants, &world.store.invitations);
-        let link = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(json!({"max_uses": 1}))).await.unwrap();
+        let link = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(json!({"max_uses": 2}))).await.unwrap();
         let link = || clowder_core::link::Code::new(link.code.clone().unwrap());
         let limits = json!({"joins": 2, "seconds": 60, "hold_seconds": 600});
         let brake = of::<NewBrake>(json!({"limits": limits, "reason": "raids"}));
@@ -240,6 +240,8 @@ on_both! {
             assert!(matches!(invitations.come(&world.ctx(&dan), link()).await, Ok(Came::Asked(_))), "by links, too");
         }
         assert_eq!(world.names().await, ["chat.requested"]);
+        let links = invitations.links(&world.ctx(&ada), chat, PageRequest::default()).await.unwrap();
+        assert_eq!(links.items[0].uses, 1, "whoever waits uses no more");
         let waiting = invitations.guests(&world.ctx(&ada), chat, Standing::Pending, PageRequest::default()).await.unwrap();
         assert_eq!(waiting.items.iter().map(|guest| guest.user.id).collect::<Vec<_>>(), [cem.id, dan.id]);
         let rules = world.store.moderation.rules(&world.ctx(&ada), chat).await.unwrap();
@@ -260,7 +262,7 @@ on_both! {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let (chat, other) = (world.group(&ada, &[&bob]).await.id, world.group(&ada, &[&bob]).await.id);
         world.names().await;
-        let rate = Rate { interval: Duration::from_millis(500), burst: 10 };
+        let rate = Rate { interval: Duration::from_secs(10), burst: 10 };
         let node = world.node_with(|options| options.messaging.pace = Some(rate)).await;
         let send = async |who: &Person, chat: ChatId| {
             let new = of(json!({"content": "spam"}));
@@ -275,7 +277,7 @@ on_both! {
             }
         }
         assert_eq!(waits.len(), 990);
-        assert!(waits.iter().all(|wait| *wait <= Duration::from_millis(500)), "a moment");
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(10)), "a moment");
         assert_eq!(world.names().await.len(), 10, "the others wrote nothing");
         send(&ada, chat).await.unwrap();
         send(&bob, other).await.unwrap();

@@ -114,55 +114,58 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             let new = of(json!({"content": caught}));
             store.messaging.send(&ctx, chat, new).await.map(drop)
         };
-        let outcome = match write {
-            // Nobody stays banned, so that the others find somebody to write with.
-            "Moderation::sanction" => match sanction(store, (&staff, chat), kind, sanctioning()).await {
-                Ok(()) => moderation.lift(&staff, chat, kind, lifting()).await,
-                refused => refused,
-            },
-            "Moderation::lift" => moderation.lift(&staff, chat, kind, lifting()).await,
-            "Moderation::slow_down" => {
-                let new = json!({"seconds": dice.below(2), "reason": "a test"});
-                moderation.slow_down(&staff, chat, of::<NewSlowMode>(new)).await.map(drop)
-            }
-            "Moderation::set_filter" => {
-                let words: &[&str] = if dice.below(2) == 0 { &["casino"] } else { &[] };
-                moderation.set_filter(&staff, chat, filter(words)).await.map(drop)
-            }
-            "Moderation::set_brake" => {
-                let limits = json!({"joins": 1 + dice.below(3), "seconds": 60, "hold_seconds": 60});
-                let limits = if dice.below(2) == 0 { limits } else { json!(null) };
-                let new = of::<NewBrake>(json!({"limits": limits, "reason": "a test"}));
-                moderation.set_brake(&staff, chat, new).await.map(drop)
-            }
-            "Moderation::decide_review" => {
-                moderation.set_filter(&staff, chat, filter(&["casino"])).await?;
-                drop(say().await);
-                match moderation.reviews(&staff, Some(chat), page()).await?.items.first() {
-                    Some(review) => moderation.decide_review(&staff, Some(chat), review.id, verdict()).await,
-                    None => Err(NOTHING_TO_DO.into()),
+        let outcome = async {
+            match write {
+                // Nobody stays banned, so that the others find somebody to write with.
+                "Moderation::sanction" => match sanction(store, (&staff, chat), kind, sanctioning()).await {
+                    Ok(()) => moderation.lift(&staff, chat, kind, lifting()).await,
+                    refused => refused,
+                },
+                "Moderation::lift" => moderation.lift(&staff, chat, kind, lifting()).await,
+                "Moderation::slow_down" => {
+                    let new = json!({"seconds": dice.below(2), "reason": "a test"});
+                    moderation.slow_down(&staff, chat, of::<NewSlowMode>(new)).await.map(drop)
                 }
-            }
-            "Moderation::purge" => {
-                drop(say().await);
-                let user = stage.members[who].id;
-                let new = of::<NewPurge>(json!({"user_id": user, "reason": stage.fresh("because ")}));
-                moderation.purge(&staff, chat, new).await.map(drop)
-            }
-            "Moderation::examine_review" | "Moderation::set_server_filter" => {
-                moderation.set_server_filter(&admin, filter(&["casino"])).await?;
-                drop(say().await);
-                let first = moderation.reviews(&admin, None, page()).await?.items.first().map(|review| review.id);
-                match first {
-                    Some(review) => {
-                        moderation.examine_review(&admin, review).await?;
-                        moderation.decide_review(&admin, None, review, verdict()).await
+                "Moderation::set_filter" => {
+                    let words: &[&str] = if dice.below(2) == 0 { &["casino"] } else { &[] };
+                    moderation.set_filter(&staff, chat, filter(words)).await.map(drop)
+                }
+                "Moderation::set_brake" => {
+                    let limits = json!({"joins": 1 + dice.below(3), "seconds": 60, "hold_seconds": 60});
+                    let limits = if dice.below(2) == 0 { limits } else { json!(null) };
+                    let new = of::<NewBrake>(json!({"limits": limits, "reason": "a test"}));
+                    moderation.set_brake(&staff, chat, new).await.map(drop)
+                }
+                "Moderation::decide_review" => {
+                    moderation.set_filter(&staff, chat, filter(&["casino"])).await?;
+                    drop(say().await);
+                    match moderation.reviews(&staff, Some(chat), page()).await?.items.first() {
+                        Some(review) => moderation.decide_review(&staff, Some(chat), review.id, verdict()).await,
+                        None => Err(NOTHING_TO_DO.into()),
                     }
-                    None => Err(NOTHING_TO_DO.into()),
                 }
+                "Moderation::purge" => {
+                    drop(say().await);
+                    let user = stage.members[who].id;
+                    let new = of::<NewPurge>(json!({"user_id": user, "reason": stage.fresh("because ")}));
+                    moderation.purge(&staff, chat, new).await.map(drop)
+                }
+                "Moderation::examine_review" | "Moderation::set_server_filter" => {
+                    moderation.set_server_filter(&admin, filter(&["casino"])).await?;
+                    drop(say().await);
+                    let first = moderation.reviews(&admin, None, page()).await?.items.first().map(|review| review.id);
+                    match first {
+                        Some(review) => {
+                            moderation.examine_review(&admin, review).await?;
+                            moderation.decide_review(&admin, None, review, verdict()).await
+                        }
+                        None => Err(NOTHING_TO_DO.into()),
+                    }
+                }
+                other => panic!("nobody performs {other}"),
             }
-            other => panic!("nobody performs {other}"),
         };
+        let outcome = outcome.await;
         match outcome {
             Err(Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
             Err(Error::Refused(refusal)) if refusal.code.starts_with("message.") => Err(NOTHING_TO_DO.into()),

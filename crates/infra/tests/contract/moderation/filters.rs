@@ -7,8 +7,8 @@ use clowder_messaging::{
 };
 use serde_json::json;
 
-use super::super::reports::domain::moderator;
 use crate::{
+    reports::domain::moderator,
     stress::of,
     world::{Person, World, code, on_both},
 };

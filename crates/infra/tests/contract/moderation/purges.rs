@@ -6,8 +6,8 @@ use clowder_core::{PageRequest, deletion::DeletionStatus};
 use clowder_messaging::moderation::NewPurge;
 use serde_json::json;
 
-use super::super::privacy::work;
 use crate::{
+    privacy::work,
     stress::of,
     world::{World, code, on_both},
 };
