@@ -148,6 +148,13 @@ impl State {
         }
     }
 
+    /// Counts a message that somebody is about to send, before anything waits or is written: whoever sends too much is
+    /// refused at once, and delays nobody else. Every way of sending that people cause directly goes through it.
+    pub fn pace(&self, ctx: &Ctx, chat: ChatId) -> Result<()> {
+        let full = self.paces.take(chat, ctx.user()?, ctx.now);
+        full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })
+    }
+
     /// The journal is another one.
     pub fn start_anew(&self) {
         self.caches.summaries.clear();
@@ -218,9 +225,7 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
-        // Before anything waits or is written: whoever sends too much delays nobody else.
-        let full = self.messaging.paces.take(chat, ctx.user()?, ctx.now);
-        full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })?;
+        self.messaging.pace(ctx, chat)?;
         let mut send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
         if self.messaging.screens.expect(chat) {
             // Here, because locks are held where it is needed.
