@@ -1,6 +1,6 @@
 //! Owners and admins keep order in their chats, and staff on the server.
 
-use clowder_tests::{User, World, on_both, until, world::each};
+use clowder_tests::{User, World, on_both, until};
 use serde_json::{Value, json};
 
 on_both!(shared; muting, banning, slow_mode, filters, brake, purging);

@@ -12,7 +12,7 @@ pub struct Messaging {
     pub memberships: u64,
     /// How many people can be in a group.
     pub people_per_group: u64,
-    /// How many messages one person can send into one chat in a minute; as many as they like if 0.
+    /// How many messages one person can send into one chat in a minute.
     pub messages_per_minute: u64,
     /// How many of them at once.
     pub messages_at_once: u64,
@@ -50,8 +50,8 @@ pub const SETTINGS: &[Setting] = &[
         "In how many chats one person can be. Nobody is added to more, and nobody joins more; chats that they create themselves always fit.")),
     within(2, 1_000_000, setting("messaging", "people_per_group", "PEOPLE_PER_GROUP", |c| &mut c.messaging.people_per_group,
         "How many people can be in a chat of type `group`. Channels have no limit, and groups (`/api/groups`) have one of their own.")),
-    within(0, 1_000_000, setting("messaging", "messages_per_minute", "CHAT_MESSAGES_PER_MINUTE", |c| &mut c.messaging.messages_per_minute,
-        "How many messages one person can send to one chat in a minute, on each node; 0: as many as they like. `RATE_LIMIT_FACTOR` multiplies it.")),
+    within(1, 1_000_000, setting("messaging", "messages_per_minute", "CHAT_MESSAGES_PER_MINUTE", |c| &mut c.messaging.messages_per_minute,
+        "How many messages one person can send to one chat in a minute, on each node. `RATE_LIMIT_FACTOR` multiplies it.")),
     within(1, 1_000_000, setting("messaging", "messages_at_once", "CHAT_MESSAGES_AT_ONCE", |c| &mut c.messaging.messages_at_once,
         "How many of these at once. `RATE_LIMIT_FACTOR` multiplies it.")),
 ];
@@ -62,6 +62,6 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("messaging.chats_per_person", &["0", "1000001", "many"]),
     ("messaging.memberships", &["0", "1000001", "many"]),
     ("messaging.people_per_group", &["1", "1000001", "many"]),
-    ("messaging.messages_per_minute", &["1000001", "-1", "many"]),
+    ("messaging.messages_per_minute", &["0", "1000001", "many"]),
     ("messaging.messages_at_once", &["0", "1000001", "many"]),
 ];

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Change, ChatRole, Message, NewMessage, Rights,
+    model::ClientId,
     moderation::{filter::Folded, rules::Caught},
     refusals::CHAT_UNKNOWN,
     send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
@@ -159,7 +160,7 @@ impl PendingSend {
             chat: self.chat,
             sender: self.sender,
             content: self.new.content.as_str(),
-            client_id: self.new.client_id.as_ref().map(|client_id| client_id.as_str()),
+            client_id: self.new.client_id.as_ref().map(ClientId::as_str),
             fingerprint: self.fingerprint,
             caught,
         }

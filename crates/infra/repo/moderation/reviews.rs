@@ -223,16 +223,12 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
     let present = role(tx.conn, row.chat_id, sender)?.is_some() && is_there(tx.conn, sender)?;
     let outcome = rules::decide(Some(&review), new.action, present)?;
     tx.deleted_text |= diesel::delete(table::table.find(id)).execute(tx.conn)? > 0;
-    let (action, verb) = match new.action {
-        ReviewVerb::Approve => ("message_review.approved", "approve"),
-        ReviewVerb::Reject => ("message_review.rejected", "reject"),
+    let entry = match new.action {
+        ReviewVerb::Approve => Entry::new("message_review.approved"),
+        ReviewVerb::Reject => Entry::new("message_review.rejected"),
     };
-    let entry = Entry::new(action).on(Target::of("message_review", id)).about(sender);
-    audit::record(
-        tx,
-        ctx,
-        &entry.after(json!({"chat_id": row.chat_id, "action": verb, "reason": new.reason.as_str()})),
-    )?;
+    let entry = entry.on(Target::of("message_review", id)).about(sender);
+    audit::record(tx, ctx, &entry.after(json!({"chat_id": row.chat_id, "reason": new.reason.as_str()})))?;
     let author = ctx.by(Actor::User { id: sender, via: Via::Session(Id::from_uuid(Uuid::nil())), role: Role::User });
     match outcome {
         Outcome::Keep => Ok(()),

@@ -108,8 +108,11 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     diesel::update(before.filter(table::kind.eq(kind.as_str())).filter(LASTS))
         .set((table::lifted_at.eq(ctx.now), table::lifted_by.eq(caller)))
         .execute(tx.conn)?;
-    let action = if kind == SanctionType::Ban { "participant.banned" } else { "participant.muted" };
-    let entry = Entry::new(action).on(Target::of("chat", chat)).about(user);
+    let entry = match kind {
+        SanctionType::Ban => Entry::new("participant.banned"),
+        _ => Entry::new("participant.muted"),
+    };
+    let entry = entry.on(Target::of("chat", chat)).about(user);
     audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.as_str(), "until": until})))?;
     let row_of = SanctionRow { until, ..new_row(ctx, chat, user, kind, reason.into_string())? };
     diesel::insert_into(table::table).values(&row_of).execute(tx.conn)?;
@@ -207,8 +210,11 @@ pub fn lift(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: N
     if kind == SanctionType::Mute {
         set_silent(tx.conn, chat, user, None)?;
     }
-    let action = if kind == SanctionType::Ban { "participant.unbanned" } else { "participant.unmuted" };
-    let entry = Entry::new(action).on(Target::of("chat", chat)).about(user);
+    let entry = match kind {
+        SanctionType::Ban => Entry::new("participant.unbanned"),
+        _ => Entry::new("participant.unmuted"),
+    };
+    let entry = entry.on(Target::of("chat", chat)).about(user);
     audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.as_str()})))?;
     let change = told(&SanctionRow { lifted_at: Some(ctx.now), ..row })?;
     tell(tx, ctx, &[change])

@@ -20,25 +20,35 @@ pub struct Folded(String);
 
 impl Folded {
     pub fn of(text: &str) -> Self {
-        let folded = fold(text);
-        let spelled = spelled_out(&folded);
+        let mut seen = folds(text);
+        let spelled: Vec<_> = seen.iter().flat_map(|folded| spelled_out(folded)).collect();
+        seen.extend(spelled);
         // A line break is in no folded text: nothing is found across it.
-        Self(if spelled.is_empty() { folded } else { format!("{folded}\n{spelled}") })
+        Self(seen.join("\n"))
     }
 }
 
 /// Whether nothing of an entry could be found.
 pub fn is_empty(entry: &str) -> bool {
-    fold(entry.trim_matches('*')).is_empty()
+    folds(entry.trim_matches('*')).iter().all(String::is_empty)
+}
+
+/// How a text can be read: letters that look alike in small may not do so as capitals, and the other way round.
+fn folds(text: &str) -> Vec<String> {
+    if text.is_ascii() {
+        return vec![fold_ascii(text)];
+    }
+    let small: String = text.chars().flat_map(char::to_lowercase).collect();
+    let mut folds = vec![look(&small), look(text)];
+    folds.dedup();
+    folds
 }
 
 static ASCII: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..=127_u8).map(|octet| look(&char::from(octet).to_string())).collect());
 
-fn fold(text: &str) -> String {
-    if !text.is_ascii() {
-        return look(text);
-    }
+/// The same as [`look`], in which all ASCII letters are read the same in small and as capitals.
+fn fold_ascii(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for octet in text.bytes() {
         match ASCII.get(usize::from(octet)) {
@@ -68,8 +78,8 @@ fn look(text: &str) -> String {
 }
 
 /// The words whose letters stand apart: `b a d` is `bad`.
-fn spelled_out(folded: &str) -> String {
-    let mut found = String::new();
+fn spelled_out(folded: &str) -> Vec<String> {
+    let mut found = Vec::new();
     let mut run = String::new();
     let mut letters = 0;
     for word in folded.split(' ').chain([""]) {
@@ -80,10 +90,7 @@ fn spelled_out(folded: &str) -> String {
             continue;
         }
         if letters >= SPELLED_OUT {
-            if !found.is_empty() {
-                found.push('\n');
-            }
-            found.push_str(&run);
+            found.push(run);
         }
         (letters, run) = (0, String::new());
     }
@@ -101,20 +108,21 @@ fn is_unspaced(c: char) -> bool {
 pub struct Screen {
     pub action: FilterAction,
     machine: AhoCorasick,
-    /// Of each word, whether it may begin, and end, within another.
+    /// Of each way to read each word, whether it may begin, and end, within another.
     open: Vec<(bool, bool)>,
 }
 
 impl Screen {
     pub fn new(filter: &Filter) -> Result<Self> {
-        let words: Vec<&String> = filter.words.iter().filter(|word| !is_empty(word)).collect();
-        let folded: Vec<String> = words.iter().map(|word| fold(word.trim_matches('*'))).collect();
-        let open = words.iter().zip(&folded).map(|(word, folded)| {
-            let unspaced = |c: Option<char>| c.is_some_and(is_unspaced);
-            let begins = word.starts_with('*') || unspaced(folded.chars().next());
-            (begins, word.ends_with('*') || unspaced(folded.chars().next_back()))
-        });
-        let open = open.collect();
+        let (mut folded, mut open) = (Vec::new(), Vec::new());
+        for word in &filter.words {
+            for fold in folds(word.trim_matches('*')).into_iter().filter(|fold| !fold.is_empty()) {
+                let unspaced = |c: Option<char>| c.is_some_and(is_unspaced);
+                let begins = word.starts_with('*') || unspaced(fold.chars().next());
+                open.push((begins, word.ends_with('*') || unspaced(fold.chars().next_back())));
+                folded.push(fold);
+            }
+        }
         let machine = AhoCorasick::new(&folded).map_err(|error| Error::internal(error.to_string()))?;
         Ok(Self { action: filter.action, machine, open })
     }
@@ -165,6 +173,8 @@ mod tests {
             ("cheap lunch", "cheap brunch", false),
             ("straße", "STRASSE", true),
             ("спам", "СПАМ!", true),
+            ("help", "НELP", true),
+            ("hello", "ΗΕLLΟ", true),
             ("賭博", "在線賭博網站", true),
             ("การพนัน", "เว็บการพนันออนไลน์", true),
             ("🎰", "play 🎰🎰", true),
@@ -191,7 +201,8 @@ mod tests {
     #[test]
     fn the_short_way_for_ascii_is_the_long_one() {
         for text in ["Hello,   World! ", "  m|1I0O rn", "a\tb\nc", "x_y-z.9", "~!@#$%^&*()", ""] {
-            assert_eq!(fold(text), look(text), "{text:?}");
+            assert_eq!(fold_ascii(text), look(text), "{text:?}");
+            assert_eq!(fold_ascii(text), look(&text.to_lowercase()), "{text:?}");
         }
     }
 }

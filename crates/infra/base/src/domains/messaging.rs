@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Lets one person send so many messages into one chat in a minute, and so many at once; as many as they like if 0.
+    /// Lets one person send so many messages into one chat in a minute, and so many at once.
     pub fn set_pace(&mut self, a_minute: f64, at_once: f64) {
         let interval = Duration::try_from_secs_f64(60.0 / a_minute).ok();
         let burst = at_once.clamp(1.0, f64::from(u32::MAX)) as u32;

@@ -36,7 +36,7 @@ pub const DOMAIN: Domain = Domain {
     ],
     perform,
     keeps,
-    ids: &["chat_brakes.chat_id", "chat_purges.id", "chat_sanctions.id", "message_reviews.id", "word_filters.id"],
+    ids: &["chat_purges.id", "chat_sanctions.id", "message_reviews.id", "word_filters.id"],
     never: &[
         (
             "somebody in a chat who is banned from it",
@@ -69,9 +69,9 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let owner = world.person("moderating").await;
         let chat = world.group(&owner, &[ada]).await.id;
         let (moderation, ctx) = (&world.store.moderation, world.ctx(&owner));
-        let filter = json!({"words": ["peculiar"], "action": "hold", "reason": "a test"});
+        let filter = json!({"words": ["casino"], "action": "hold", "reason": "a test"});
         moderation.set_filter(&ctx, chat, of::<NewFilter>(filter)).await?;
-        held(world.try_say(ada, chat, "a peculiar message", None).await.map(drop))?;
+        held(world.try_say(ada, chat, "a peculiar casino", None).await.map(drop))?;
         let mute = json!({"user_id": ada.id, "reason": "a peculiar reason"});
         moderation.sanction(&ctx, chat, SanctionType::Mute, of::<NewSanction>(mute)).await.map(drop)
     })
