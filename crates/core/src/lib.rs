@@ -59,5 +59,5 @@ pub use scope::{Scope, Scopes};
 pub use time::Timestamp;
 pub use topic::{Topic, TopicKind};
 pub use versions::Versions;
-pub use visibility::Visibility;
+pub use visibility::{SeenAs, Visibility};
 pub use word::Word;

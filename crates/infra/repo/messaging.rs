@@ -56,6 +56,9 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
         Rule::new("chat.created", "chat.joined", Whose::Follower(Step::Enter), Target::Subject("chat")).only(is_joined),
+        Rule::new("message.deleted", "message.deleted", Whose::Actor, Target::Topic),
+        Rule::new("message.edited", "message.edited", Whose::Actor, Target::Topic),
+        Rule::new("message.updated", "message.edited", Whose::Actor, Target::Topic),
         Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic).only(is_of_a_person),
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
@@ -70,8 +73,14 @@ pub const DOMAIN: Domain = Domain {
     ],
     told: &[
         ("chat_words.word", "one word of a title, which may be part of any text"),
-        ("chats.description", "everybody in the chat has seen it; what replaces it is told to them"),
-        ("chats.title", "everybody in the chat has seen it; what replaces it is told to them"),
+        (
+            "chats.description",
+            "what everybody was told when they came stays for as long as the journal keeps it, or the chat",
+        ),
+        (
+            "chats.title",
+            "what everybody was told when they came stays for as long as the journal keeps it, or the chat",
+        ),
         ("message_reactions.emoji", "one of a few thousand signs; taking it back is told with the same sign"),
         ("message_reaction_counts.emoji", "the same"),
     ],
@@ -177,9 +186,8 @@ impl Messaging for Repo {
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };
-        let again = move |tx: &mut Tx<'_>, stub: Stored| {
-            stub.again(|id| chats::one(tx.conn, None, viewer, ChatId::from_uuid(id)))
-        };
+        let again =
+            move |tx: &mut Tx<'_>, stub: Stored| stub.again(|id| notes::whole(tx, viewer, ChatId::from_uuid(id)));
         self.db.create(ctx, first, again).await
     }
 

@@ -13,7 +13,7 @@ use clowder_messaging::{
 };
 use tracing::instrument;
 
-use super::{Repo, domains::Domain};
+use super::{Repo, db::Tx, domains::Domain, invitations::links::StoredCame};
 
 pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
@@ -51,7 +51,12 @@ impl Participants for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Came> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| writes::join(tx, &ctx, chat)).await
+        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let came = writes::join(tx, &caller, chat)?;
+            let stub = StoredCame::of(&came);
+            Ok((came, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: StoredCame| stub.again(tx, user)).await
     }
 }

@@ -71,6 +71,8 @@ pub enum Told {
 /// What everybody in a chat follows.
 pub const CHAT: TopicKind = TopicKind::new("chat");
 
+pub const CHAT_CREATED: &str = "chat.created";
+pub const CHAT_UPDATED: &str = "chat.updated";
 pub const MESSAGE_SENT: &str = "message.sent";
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
@@ -283,8 +285,8 @@ impl Change {
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
-            Self::ChatCreated(..) => "chat.created",
-            Self::ChatUpdated(_) => "chat.updated",
+            Self::ChatCreated(..) => CHAT_CREATED,
+            Self::ChatUpdated(_) => CHAT_UPDATED,
             Self::PreferencesChanged(..) => "chat.preferences",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,

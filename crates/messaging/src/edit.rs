@@ -111,7 +111,7 @@ mod tests {
             chat_id: Id::new(at),
             seq: 1,
             kind: MessageType::Text,
-            sender: Card { id: sender, username: "ada".into(), display_name: "Ada".into() },
+            sender: Card::new(sender, "ada".into(), "Ada".into()),
             content: (!deleted).then(|| "old".into()),
             status: Status::Sent,
             client_id: None,

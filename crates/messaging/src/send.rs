@@ -123,7 +123,7 @@ mod tests {
         let now = Timestamp::from_micros(7);
         let ctx = Ctx::new(Actor::System, now, "test");
         let (chat, ada): (ChatId, UserId) = (Id::new(now), Id::new(now));
-        let card = Card { id: ada, username: "ada".into(), display_name: "Ada".into() };
+        let card = Card::new(ada, "ada".into(), "Ada".into());
         let caught = |action| Bounds { caught: Some(Caught { action, by_server: true }), ..FREE };
         let later = Some(Timestamp::from_micros(8));
         let slow = Bounds { spoke_at: Some(now), slow_seconds: 1, ..FREE };
@@ -170,7 +170,7 @@ mod tests {
         let now = Timestamp::from_micros(7);
         let ctx = Ctx::new(Actor::System, now, "test");
         let (chat, id, ada): (ChatId, MessageId, UserId) = (Id::new(now), Id::new(now), Id::new(now));
-        let card = Card { id: ada, username: "ada".into(), display_name: "Ada".into() };
+        let card = Card::new(ada, "ada".into(), "Ada".into());
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();

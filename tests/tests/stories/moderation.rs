@@ -4,6 +4,7 @@ use clowder_tests::{User, World, on_both, until};
 use serde_json::{Value, json};
 
 on_both!(shared; muting, banning, slow_mode, filters, brake, purging);
+on_both!(with [("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
 
 fn of(chat: &str, what: &str) -> String {
     format!("/api/chats/{chat}/moderation{what}")
@@ -62,7 +63,7 @@ async fn slow_mode(world: World) {
     say(&bob, &chat, "one").await.expect(201);
     let refused = say(&bob, &chat, "two").await;
     assert!(refused.body["detail"].as_str().unwrap().contains("possible again at"), "{}", refused.body);
-    refused.refused(403, "message.slow");
+    assert!(refused.refused(403, "message.slow")["until"].is_string());
     say(&ada, &chat, "three").await.expect(201);
     assert_eq!(bob.chat(&chat).await["slow_seconds"], 3600);
     ada.post(&of(&chat, "/slow-mode"), json!({"seconds": 0, "reason": "Enough"})).await.expect(200);
@@ -122,4 +123,21 @@ async fn purging(world: World) {
     let page = ada.get(&format!("/api/chats/{chat}/messages?after=0")).await.expect(200);
     let left: Vec<_> = page["items"].as_array().unwrap().iter().map(|message| &message["content"]).collect();
     assert_eq!(left, [&Value::Null, &Value::Null, &Value::Null, &json!("stays")]);
+}
+
+/// Whoever writes too fast waits, in that chat only; others write on.
+async fn pace(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (chat, other) = (ada.group("Lunch", &[&bob]).await, ada.group("Dinner", &[&bob]).await);
+    let mut phone = bob.socket().await;
+    for n in 0..3 {
+        say(&bob, &chat, &format!("no. {n}")).await.expect(201);
+    }
+    let refused = say(&bob, &chat, "no. 3").await;
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()), "{}", refused.text);
+    refused.refused(429, "rate.limited");
+    let refused = phone.command("message.send", json!({"chat_id": chat, "content": "no. 3"})).await.unwrap_err();
+    assert_eq!(refused["code"], "rate.limited");
+    say(&bob, &other, "here I may").await.expect(201);
+    say(&ada, &chat, "and I").await.expect(201);
 }

@@ -93,7 +93,7 @@ impl ConstantRow {
             kind: ChatType::parse_word(&self.kind)?,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
-            rights: Rights::from_bits(self.rights),
+            rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             slow_seconds: self.slow_seconds,
             title: self.title,
             description: self.description,

@@ -4,7 +4,7 @@
 use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, Chat, ChatType, History,
-    change::{ChatDeleted, ParticipantRemoved},
+    change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
 pub use clowder_messaging::{Change as ChatChange, ChatRole, change::Told};
@@ -163,8 +163,13 @@ pub fn clear_times(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
 pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     // The journal first: nobody may read a text there that is gone elsewhere.
-    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
-    let mut rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
+    let mut rows = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    if rows == 0 {
+        rows = journal::clear_subject(tx, chat.uuid(), CHAT_CREATED, ROWS)?;
+    }
+    if rows == 0 {
+        rows = deserted::clear_messages(tx, chat)?;
+    }
     if rows == 0 {
         rows = moderation::clear(tx, chat)?;
     }

@@ -116,7 +116,7 @@ pub fn seat(face: &FaceRow, role: &str) -> Result<Seat> {
     Ok(Seat {
         kind: ChatType::parse_word(&face.kind)?,
         role: ChatRole::parse_word(role)?,
-        rights: Rights::from_bits(face.rights),
+        rights: Rights::from_bits(face.rights).within(face.group_id.is_some()),
         of_group: face.group_id.is_some(),
     })
 }

@@ -227,7 +227,7 @@ pub struct Kept {
     closed: bool,
     /// Whether the others are told: not in a closed chat.
     pub told: bool,
-    /// Whether somebody in the chat hides read marks.
+    /// Whether marks are told only to those whose messages they pass.
     pub discreet: bool,
     lowest: LowestReadMarks,
 }

@@ -1,27 +1,30 @@
 //! Who comes, who goes, and who does what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word, attempt::again_at};
 use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
     chats::rules,
     invitations::{Standing, port::Came},
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
-    refusals::PARTICIPANT_UNKNOWN,
+    refusals::{CHAT_REQUESTS_TODAY, PARTICIPANT_UNKNOWN},
 };
 use diesel::{dsl::count_star, prelude::*};
 
 use super::super::{
     blocks,
     cards::Cards,
-    chats::hold::{Held, hold, hold_any, owners, put_role, role, room},
+    chats::{
+        hold::{Held, hold, hold_any, living, owners, put_role, role, room},
+        notes,
+    },
     db::Tx,
     dialect::Conn,
-    invitations::{guests, links},
+    invitations::{attempts, guests, links},
     journal,
-    messaging::{chats, membership, system, wanted},
+    messaging::{membership, system, wanted},
     moderation::{sanctions, settings},
     people::{Viewer, visible_to},
 };
@@ -30,9 +33,11 @@ use crate::domains::{
     messaging::{FaceRow, participants},
 };
 
-/// Who hears what happens to somebody in a chat of so many people.
-pub const fn told(people: i64) -> Told {
-    if people <= TOLD_AMONG { Told::Chat } else { Told::Participant }
+/// Who hears what happens to somebody in a chat: in a channel nobody learns of the others, and of many people it is told
+/// only to whom it concerns.
+pub fn told(row: &FaceRow) -> Told {
+    let is_open = row.kind != ChatType::Channel.as_str() && row.participant_count <= TOLD_AMONG;
+    if is_open { Told::Chat } else { Told::Participant }
 }
 
 /// Whether a message says that people come or go: not in channels and large groups, where it would say little else.
@@ -81,7 +86,7 @@ pub fn enter(
     let chat = row.id;
     let mut changes = membership::add(tx, ctx, chat, people, role)?;
     let after = FaceRow { participant_count: row.participant_count + people.len() as i64, ..row.clone() };
-    if told(after.participant_count) == Told::Chat {
+    if told(&after) == Told::Chat {
         let added = participants_of(tx.conn, chat, people)?.into_iter();
         changes.extend(added.map(|participant| {
             Change::ParticipantAdded(Told::Chat, ParticipantChanged { chat_id: chat, participant })
@@ -114,7 +119,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
-        busy: busy(tx, &new.user_ids)?.into_iter().collect(),
+        busy: busy(tx, &new.user_ids)?,
+        declined: declined(tx, ctx, chat, &new.user_ids)?,
     };
     let (added, role) = policy::add(seat, new, &facts)?;
     let changes = enter(tx, ctx, &row, caller, &added, role)?;
@@ -122,8 +128,14 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
     participants_of(tx.conn, chat, &new.user_ids)
 }
 
+/// Those of these people who are left alone for a while, because they have declined an invitation to the chat.
+fn declined(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, people: &[UserId]) -> Result<Vec<UserId>> {
+    let declined = attempts::last_refused(tx.conn, attempts::Kind::Invitation, chat, people)?;
+    Ok(declined.into_iter().filter(|(_, at)| again_at(ctx.now, *at).is_some()).map(|(user, _)| user).collect())
+}
+
 /// Those of these people who are in as many chats as one person can be.
-fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
+pub fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<Vec<UserId>> {
     let most = tx.services.options.messaging.memberships;
     let counts: Vec<(UserId, i64)> = participants::table
         .filter(participants::user_id.eq_any(people))
@@ -136,7 +148,7 @@ fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
 pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
     let (caller, row) = hold_any(tx, ctx, chat, &[])?;
     if role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Came::Already(Box::new(chats::one(tx.conn, None, caller, chat)?)));
+        return Ok(Came::Already(Box::new(notes::whole(tx, caller, chat)?)));
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
@@ -161,7 +173,10 @@ pub fn approach(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role:
     if waiting == Some(Standing::Invited) {
         return Ok(Approach::In);
     }
-    let Some(mut changes) = settings::brake(tx, ctx, row)? else { return Ok(Approach::In) };
+    let Some(mut changes) = settings::brake(tx, ctx, row)? else {
+        comes_alone(tx, ctx, row.id, caller)?;
+        return Ok(Approach::In);
+    };
     if waiting.is_some() {
         return Ok(Approach::Waits(changes));
     }
@@ -187,6 +202,14 @@ pub fn arrive(
     }
 }
 
+/// Notes that somebody comes in by themselves, which one person can only do so often.
+fn comes_alone(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
+    if attempts::comes_too_often(tx.conn, ctx, chat, user)? {
+        return Err(CHAT_REQUESTS_TODAY.into());
+    }
+    Ok(())
+}
+
 /// Whether somebody may be in a held chat, and there is room for them.
 pub fn fits(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
     sanctions::may_come(tx.conn, ctx.now, row.id, user)?;
@@ -201,25 +224,24 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: 
     fits(tx, ctx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
-    Ok(Made::New(chats::one(tx.conn, None, caller, row.id)?))
+    Ok(Made::New(notes::whole(tx, caller, row.id)?))
 }
 
 pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<Participant> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
-    let held = self::role(tx.conn, chat, user)?;
-    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?, room: room(tx, &row)? };
-    let changes = policy::set_role(seat, role, facts)?;
-    if changes {
-        put_role(tx.conn, chat, user, role)?;
-        if held.is_some_and(|before| role > before) {
-            links::revoke_of(tx, ctx, chat, user)?;
-        }
+    let held = living(tx.conn, chat, user)?;
+    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?.len(), room: room(tx, &row)? };
+    if !policy::set_role(seat, role, facts)? {
+        return participant(tx.conn, chat, user);
     }
+    put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
-    if changes {
-        let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
-        tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])?;
+    let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
+    let mut changes = vec![Change::ParticipantUpdated(told(&row), changed)];
+    if held.is_some_and(|before| role > before) {
+        changes.extend(links::revoke_of(tx, ctx, chat, user)?);
     }
+    tell(tx, ctx, &changes)?;
     Ok(participant)
 }
 
@@ -229,13 +251,13 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<
         return leave(tx, ctx, held);
     }
     let target = role(tx.conn, chat, user)?;
-    policy::may_remove(held.seat, target, owners(tx.conn, chat)?)?;
+    policy::may_remove(held.seat, target, owners(tx.conn, chat)?.len())?;
     take_out(tx, ctx, &held.row, user, held.caller)
 }
 
 /// The caller leaves a held chat.
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
-    let owners = owners(tx.conn, held.row.id)?;
+    let owners = owners(tx.conn, held.row.id)?.len();
     rules::may_leave(held.seat, owners)?;
     take_out(tx, ctx, &held.row, held.caller, held.caller)
 }
@@ -247,8 +269,7 @@ fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId)
 
 /// Takes somebody out of a held chat, and answers what is told of it.
 pub fn removal(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<Vec<Change>> {
-    links::revoke_of(tx, ctx, row.id, user)?;
-    let mut changes = Vec::new();
+    let mut changes = links::revoke_of(tx, ctx, row.id, user)?;
     if is_noted(row) {
         let note = if user == by {
             SystemNote { action: SystemAction::Left, user_ids: Vec::new(), title: None }
@@ -258,7 +279,7 @@ pub fn removal(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: User
         // Before they are out, so that it is the last that they receive.
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
-    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row.participant_count))?);
+    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row))?);
     Ok(changes)
 }
 
@@ -267,5 +288,5 @@ pub fn inherit(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, heir: UserId) -> Resul
     put_role(tx.conn, row.id, heir, ChatRole::Owner)?;
     let participant = participant(tx.conn, row.id, heir)?;
     let changed = ParticipantChanged { chat_id: row.id, participant };
-    tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])
+    tell(tx, ctx, &[Change::ParticipantUpdated(told(row), changed)])
 }

@@ -36,6 +36,7 @@ fn add_table() {
         present: vec![],
         room: ROOM,
         busy: vec![],
+        declined: vec![],
     };
     let new = |ids: &[UserId], role: Option<&str>| {
         NewParticipants::from_json(json!({"user_ids": ids, "role": role})).unwrap()
@@ -67,6 +68,7 @@ fn add_table() {
     let banned = AddFacts { banned: vec![bob], ..facts.clone() };
     assert!(matches!(added(&[bob], &banned), Err(Error::Invalid(errors)) if errors[0].code == "banned"));
     assert_eq!(code(added(&[bob], &AddFacts { busy: vec![bob], ..facts.clone() })), "chat.memberships");
+    assert_eq!(code(added(&[bob], &AddFacts { declined: vec![bob], ..facts.clone() })), "invalid");
     let full = AddFacts { room: Room { people: 9, ..ROOM }, ..facts.clone() };
     assert_eq!((code(added(&[bob], &full)), code(added(&[bob, cem], &full))), ("fine", "chat.full"));
     assert_eq!(code(add(seat(Channel, Owner), &new(&[bob, cem], None), &full)), "fine", "channels have room");

@@ -50,7 +50,14 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
 
 fn of_path(name: &str) -> Value {
     let (schema, about) = if name.ends_with("id") {
-        let about = format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API"));
+        let thing = match name.trim_end_matches("_id") {
+            "chat_requester" | "requester" | "participant" | "member" | "keeper" => "user".to_owned(),
+            "chat_deletion" | "invited_chat" => "chat".to_owned(),
+            "group_deletion" => "group".to_owned(),
+            "case" => "report".to_owned(),
+            thing => thing.replace('_', " ").replace("api", "API"),
+        };
+        let about = format!("The id of the {thing}");
         (json!({ "type": "string", "format": "uuid" }), about)
     } else if name == "badge" {
         (
@@ -65,6 +72,7 @@ fn of_path(name: &str) -> Value {
     } else {
         let about = match name {
             "code" => "The code of the problem",
+            "chat_code" | "group_code" => "The code of the link",
             "username" => "A username, in any case",
             _ => "The name of the file",
         };

@@ -235,7 +235,7 @@ const AT: &str = "2026-11-26T12:00:00.000Z";
 fn message(content: &str, edited_at: Value, version: i64) -> Value {
     json!({
         "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
-        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace"}, "content": content, "status": "sent",
+        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "content": content, "status": "sent",
         "client_id": "phone-42", "reactions": [], "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
     })
 }
@@ -249,7 +249,7 @@ fn rights() -> Value {
 }
 
 fn participant() -> Value {
-    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace"});
+    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null});
     json!({"chat_id": CHAT, "participant": {"user": user, "role": "admin", "joined_at": AT}})
 }
 

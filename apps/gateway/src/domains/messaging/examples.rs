@@ -74,8 +74,8 @@ fn group() -> Value {
 fn retitled() -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": "changed the title", "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
-        "deleted_at": null, "version": 1, "reactions": [], "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
+        "content": "changed the title", "client_id": null, "status": "sent", "reactions": [], "created_at": AT, "edited_at": null,
+        "deleted_at": null, "version": 1, "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
     })
 }
 

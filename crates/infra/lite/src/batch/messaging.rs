@@ -106,8 +106,8 @@ pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>>
     for id in ids {
         let kept = statement::<(Uid, BigInt, Bool, Nullable<Uid>, Nullable<BigInt>, Nullable<BigInt>, Bool), Sqlite>(
             "SELECT c.id, c.participant_count, c.closed, c.lowest_reader_id, c.lowest_read_seq, c.second_lowest_read_seq, \
-             CASE WHEN c.participant_count <= 256 THEN EXISTS (SELECT 1 FROM participants p JOIN preferences f \
-             ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = c.id) ELSE false END FROM chats c WHERE c.id = ?",
+             c.type = 'channel' OR CASE WHEN c.participant_count <= 256 THEN EXISTS (SELECT 1 FROM participants p \
+             JOIN preferences f ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = c.id) ELSE false END FROM chats c WHERE c.id = ?",
         );
         found.extend(kept.bind::<Uid, _>(*id).load::<ChatMarksRow>(conn)?);
     }

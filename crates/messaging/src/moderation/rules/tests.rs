@@ -115,7 +115,7 @@ fn a_brake_goes_on_when_too_many_come_and_off_after_its_time() {
 
 #[test]
 fn decide_table() {
-    let card = Card { id: Id::new(at(1)), username: "ada".into(), display_name: "Ada".into() };
+    let card = Card::new(Id::new(at(1)), "ada".into(), "Ada".into());
     let review = |sent: bool, content: Option<&str>| Review {
         id: Id::new(at(1)),
         chat_id: Id::new(at(1)),

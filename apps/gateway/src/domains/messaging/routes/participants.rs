@@ -1,5 +1,6 @@
 //! The routes of the people in chats.
 
+use clowder_core::idempotency;
 use clowder_messaging::{
     Chat, ChatRole, Participant,
     participants::{NewParticipants, RolePatch},
@@ -48,9 +49,10 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/join", participants::join)
             .says("Join a public chat")
             .called("joinChat")
-            .notes("You become a member, in a channel a subscriber. While too many come at once, the brake of the chat makes whoever comes wait: you have asked to join then, and its owners and admins decide.")
+            .notes("You become a member, in a channel a subscriber. While too many come at once, the brake of the chat makes whoever comes wait: you have asked to join then, and its owners and admins decide. A repeated call is 404 if you are not in it any more.")
             .scope(CHATS_WRITE)
             .reaches_others()
+            .creates()
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
             .gives::<Asked>(202, "You have asked to join")
@@ -63,6 +65,8 @@ pub fn all() -> Vec<Endpoint> {
                 CHAT_REQUESTS_OPEN,
                 CHAT_REQUESTS_TODAY,
                 CHAT_TOO_SOON,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
             ]),
     ]
 }

@@ -183,7 +183,7 @@ impl FaceRow {
             description: self.description,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
-            rights: Rights::from_bits(self.rights),
+            rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             slow_seconds: self.slow_seconds,
             closed: self.closed,
             participant_count: self.participant_count,
@@ -380,6 +380,7 @@ pub struct ChatMarksRow {
     pub lowest_reader_id: Option<UserId>,
     pub lowest_read_seq: Option<i64>,
     pub second_lowest_read_seq: Option<i64>,
-    /// Whether somebody in it hides read marks; not determined for large chats.
+    /// Whether marks are told only to those whose messages they pass: somebody in it hides read marks, which is not determined
+    /// for large chats, or it is a channel, in which nobody learns of the others.
     pub discreet: bool,
 }

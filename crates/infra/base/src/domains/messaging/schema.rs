@@ -236,6 +236,7 @@ diesel::allow_tables_to_appear_in_same_query!(chats, chat_words);
 diesel::allow_tables_to_appear_in_same_query!(chat_words, participants);
 diesel::joinable!(chat_guests -> chats (chat_id));
 diesel::allow_tables_to_appear_in_same_query!(chat_guests, chats);
+diesel::allow_tables_to_appear_in_same_query!(chat_guests, participants);
 diesel::allow_tables_to_appear_in_same_query!(chat_guests, users);
 diesel::allow_tables_to_appear_in_same_query!(participants, name_index);
 diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
