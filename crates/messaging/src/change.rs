@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Chat, ChatFace, ChatPreferences, Message, Notify, Participant};
+use crate::{
+    Chat, ChatFace, ChatPreferences, Message, Notify, Participant,
+    scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
+};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -20,6 +23,10 @@ pub enum Change {
     /// In place of the former, if not everybody in the chat may see the message: it says nothing of its text.
     MessageEdited(Edited),
     MessageDeleted(Deleted),
+    /// The time of a message that disappears has begun, because all others have read it.
+    MessageExpiring(Expiring),
+    /// Sent to whoever has scheduled it.
+    MessageScheduled(UserId, ScheduledChanged),
     MessageRead(Read, Audience),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
@@ -72,6 +79,39 @@ pub struct Deleted {
     pub seq: i64,
     pub deleted_by: UserId,
     pub deleted_at: Timestamp,
+}
+
+/// The payload of `message.expiring`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageExpiring)]
+pub struct Expiring {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    pub seq: i64,
+    pub expires_at: Timestamp,
+}
+
+/// The payload of `message.scheduled`. It does not contain the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ScheduledMessageChanged)]
+pub struct ScheduledChanged {
+    pub id: ScheduledId,
+    pub chat_id: ChatId,
+    pub status: ScheduledStatus,
+    pub send_at: Timestamp,
+    /// The message that was sent; of a repeated one, the last.
+    pub message_id: Option<MessageId>,
+    /// Why it was refused.
+    #[schema(value_type = Option<ScheduledProblem>)]
+    pub problem: Option<Problem>,
+    pub version: i64,
+}
+
+impl From<&Scheduled> for ScheduledChanged {
+    fn from(scheduled: &Scheduled) -> Self {
+        let Scheduled { id, chat_id, status, send_at, message_id, version, .. } = *scheduled;
+        Self { id, chat_id, status, send_at, message_id, problem: scheduled.problem.clone(), version }
+    }
 }
 
 /// The payload of `message.edited`.
@@ -196,6 +236,8 @@ impl Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageEdited(edited) => edited.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::MessageExpiring(expiring) => expiring.chat_id,
+            Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
@@ -222,6 +264,8 @@ impl clowder_core::Change for Change {
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageEdited(_) => "message.edited",
             Self::MessageDeleted(_) => "message.deleted",
+            Self::MessageExpiring(_) => "message.expiring",
+            Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
@@ -239,6 +283,7 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, _)
             | Self::ChatDeleted(user, _)
             | Self::PreferencesChanged(user, _)
+            | Self::MessageScheduled(user, _)
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
@@ -271,6 +316,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
             Self::MessageRead(..) => None,
             _ => Some(self.chat().uuid()),
         }
@@ -284,6 +330,8 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
+            Self::MessageExpiring(expiring) => to_raw_value(expiring),
+            Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),

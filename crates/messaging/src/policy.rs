@@ -18,6 +18,8 @@ pub enum Action {
     Edit,
     /// Change visibility, history and the rights of members.
     Configure,
+    /// Say how long messages stay.
+    SetLifetime,
     SeePeople,
     Add,
     /// Invite people, and make links.
@@ -54,6 +56,7 @@ pub const TABLE: &[(Action, &str, [Cell; 8])] = &[
     (Action::Pin, "pin messages", [Y, Y, Y, C, Y, Y, C, N]),
     (Action::Edit, "change title and description", [N, Y, Y, C, Y, Y, C, N]),
     (Action::Configure, "change visibility, history and rights", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::SetLifetime, "say how long messages stay", [Y, Y, Y, N, Y, Y, N, N]),
     (Action::SeePeople, "list the people", [Y, Y, Y, Y, Y, Y, N, N]),
     (Action::Add, "add people", [N, Y, Y, C, Y, Y, C, N]),
     (Action::Invite, "invite people, make links", [N, Y, Y, C, Y, Y, C, N]),
@@ -118,7 +121,10 @@ const fn has(rights: Rights, action: Action) -> bool {
 
 /// What the group decides whose chat it is.
 const fn is_of_the_group(action: Action) -> bool {
-    !matches!(action, Action::Post | Action::MentionAll | Action::Pin | Action::SeePeople | Action::Moderate)
+    !matches!(
+        action,
+        Action::Post | Action::MentionAll | Action::Pin | Action::SetLifetime | Action::SeePeople | Action::Moderate
+    )
 }
 
 /// Like [`may`], with the reason why not.

@@ -135,6 +135,7 @@ mod tests {
             visibility: ChatVisibility::Private,
             history: History::All,
             rights: Rights::of(ChatType::Group),
+            lifetime: None,
             closed: false,
             participant_count: 3,
             version: 4,
