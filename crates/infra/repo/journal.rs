@@ -118,6 +118,21 @@ pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) ->
     Ok(())
 }
 
+/// The same for changes about several things.
+pub fn rewrite_all(tx: &mut Tx<'_>, kinds: &[&'static str], changes: &[impl Change]) -> Result<()> {
+    let mut changed = Vec::with_capacity(changes.len());
+    for change in changes {
+        if let Some(subject) = change.subject() {
+            changed.push((Id::from_uuid(subject), change.data()?.get().to_owned()));
+        }
+    }
+    if !changed.is_empty() {
+        batch::journal::rewrite_all(tx.conn, kinds, changed)?;
+        tx.deleted_text = true;
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl Journal for Repo {
     async fn extent(&self) -> Result<Extent> {

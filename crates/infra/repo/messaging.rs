@@ -10,7 +10,7 @@ pub mod messages;
 mod privacy;
 mod read;
 pub mod reported;
-mod send;
+pub mod send;
 pub mod system;
 pub mod titles;
 pub mod wanted;
@@ -23,6 +23,7 @@ use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
+    lifetimes::conceal,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -75,6 +76,7 @@ pub const DOMAIN: Domain = Domain {
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
+        never("messages.expires_at", "its readers were told this time, and it must not be gone earlier"),
         never("participants.joined_at", SHOWN),
         never("participants.muted_until", "chosen by a person"),
     ],
@@ -168,6 +170,7 @@ impl Messaging for Repo {
             let asked = chats::Asked { viewer, now, filter: &filter, found: found.as_deref() };
             let mut page = chats::list(conn, Some(caches), &asked, &page)?;
             notes::fill(conn, &ring, viewer, &mut page.items)?;
+            page.items.iter_mut().filter_map(|chat| chat.last_message.as_mut()).for_each(|last| conceal(last, now));
             Ok(page)
         })
         .await
@@ -176,10 +179,11 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        let ring = self.db.ring();
+        let (ring, now) = (self.db.ring(), ctx.now);
         self.look(move |conn, caches| {
             let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
             notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
+            chat.last_message.iter_mut().for_each(|last| conceal(last, now));
             Ok(chat)
         })
         .await
@@ -199,14 +203,24 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::page(conn, Some(&caches.people), viewer, chat, window, limit)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut page = messages::page(conn, Some(&caches.people), viewer, chat, window, limit)?;
+            page.items.iter_mut().for_each(|message| conceal(message, now));
+            Ok(page)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::one(conn, Some(&caches.people), viewer, message)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut message = messages::one(conn, Some(&caches.people), viewer, message)?;
+            conceal(&mut message, now);
+            Ok(message)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -229,8 +243,8 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, message, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, now, message, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -37,6 +37,8 @@ macro_rules! for_domains {
             chats: clowder_messaging::Chats,
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
+            scheduled: clowder_messaging::ScheduledMessages,
+            lifetimes: clowder_messaging::Lifetimes,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, Rights,
+    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Lifetime, Message, Rights,
     chats::Pair,
     policy::{Action, may},
     read::{LowestReadMarks, are_shown},
@@ -78,6 +78,7 @@ struct ConstantRow {
     visibility: String,
     history: String,
     rights: i64,
+    lifetime: Option<i64>,
     group_id: Option<GroupId>,
 }
 
@@ -89,6 +90,7 @@ impl ConstantRow {
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights),
+            lifetime: self.lifetime.map(Lifetime::from_number),
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
@@ -213,6 +215,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         visibility: summary.visibility,
         history: summary.history,
         rights: summary.rights,
+        lifetime: summary.lifetime,
         group_id: summary.group_id,
         writable: !row.closed && may(seat, Action::Post),
         preferences: ChatPreferences::default(),
@@ -298,6 +301,7 @@ fn views(
             visibility: summary.visibility,
             history: summary.history,
             rights: summary.rights,
+            lifetime: summary.lifetime,
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,

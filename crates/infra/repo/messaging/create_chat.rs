@@ -161,6 +161,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         visibility: creation.visibility,
         history: creation.history,
         rights: creation.rights,
+        lifetime: None,
         group_id: None,
         writable: may_post(my_role, creation.rights),
         preferences: ChatPreferences::default(),

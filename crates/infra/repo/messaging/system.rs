@@ -25,6 +25,8 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         deleted_at: None,
         version: 1,
         hidden: false,
+        lifetime: None,
+        expires_at: None,
         system: Some(Box::new(note)),
     };
     diesel::insert_into(messages::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;

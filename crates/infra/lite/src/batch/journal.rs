@@ -71,6 +71,14 @@ pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &
     Ok(())
 }
 
+/// The same for several things.
+pub fn rewrite_all(conn: &mut Conn, kinds: &[&'static str], changed: Vec<(Id<()>, String)>) -> Result<()> {
+    for (subject, data) in changed {
+        rewrite(conn, subject, kinds, &data)?;
+    }
+    Ok(())
+}
+
 /// Reads from the table as `j` with a condition, to which more can be added.
 pub fn read_from<T>(conn: &mut Conn, _: Span, load: impl Fn(&mut Conn, &str) -> QueryResult<Vec<T>>) -> Result<Vec<T>> {
     Ok(load(conn, "journal j WHERE true")?)

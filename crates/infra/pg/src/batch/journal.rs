@@ -131,6 +131,20 @@ pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &
     Ok(())
 }
 
+/// The same for several things.
+pub fn rewrite_all(conn: &mut Conn, kinds: &[&'static str], changed: Vec<(Id<()>, String)>) -> Result<()> {
+    let (subjects, data): (Vec<_>, Vec<_>) = changed.into_iter().unzip();
+    statement::<(), Pg>(
+        "UPDATE journal j SET data = w.data FROM unnest(?, ?) AS w(subject_id, data) \
+         WHERE j.subject_id = w.subject_id AND j.name = ANY(?)",
+    )
+    .bind::<Array<Uid>, _>(subjects)
+    .bind::<Array<Text>, _>(data)
+    .bind::<Array<Text>, _>(kinds.to_vec())
+    .execute(conn)?;
+    Ok(())
+}
+
 /// Reads from these segments. `load` gets the table as `j` with a condition, to which more can be added.
 pub fn read_from<T>(
     conn: &mut Conn,

@@ -85,6 +85,7 @@ struct SentRow {
     created_at: Timestamp,
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -102,13 +103,14 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             sent::created_at,
             sent::edited_at,
             sent::deleted_at,
+            sent::expires_at,
         ))
         .load(conn)?;
     let item = |row: SentRow| {
         json!({
             "id": row.id, "chat_id": stretch.chat, "seq": row.seq, "type": row.kind, "content": row.content,
             "client_id": row.client_id, "created_at": row.created_at, "edited_at": row.edited_at,
-            "deleted_at": row.deleted_at,
+            "deleted_at": row.deleted_at, "expires_at": row.expires_at,
         })
     };
     let items = rows.into_iter().map(item).collect();

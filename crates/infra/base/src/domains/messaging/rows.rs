@@ -5,6 +5,7 @@ use clowder_messaging::{
     ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights,
     Status,
     invitations::{Link, LinkId},
+    lifetimes::Lifetime,
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
@@ -52,6 +53,8 @@ pub struct MessageRow {
     pub deleted_at: Option<Timestamp>,
     pub version: i64,
     pub data: Option<String>,
+    pub lifetime: Option<i64>,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl MessageRow {
@@ -70,6 +73,8 @@ impl MessageRow {
             deleted_at: self.deleted_at,
             version: self.version,
             hidden: false,
+            lifetime: self.lifetime.map(Lifetime::from_number),
+            expires_at: self.expires_at,
             system: self.data.as_deref().map(serde_json::from_str).transpose()?,
         })
     }
@@ -89,6 +94,8 @@ pub struct NewMessageRow<'m> {
     pub created_at: Timestamp,
     pub version: i64,
     pub data: Option<String>,
+    pub lifetime: Option<i64>,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -104,6 +111,8 @@ impl<'m> NewMessageRow<'m> {
             created_at: message.created_at,
             version: message.version,
             data: message.system.as_ref().map(serde_json::to_string).transpose()?,
+            lifetime: message.lifetime.map(Lifetime::to_number),
+            expires_at: message.expires_at,
         })
     }
 }
@@ -130,6 +139,9 @@ pub struct LockedChatRow {
     pub closed: bool,
     /// What it allows its members, as bits.
     pub rights: i64,
+    /// How long messages stay in it.
+    pub lifetime: Option<i64>,
+    pub participant_count: i64,
     /// Whether it is being deleted, and so unknown to everybody.
     #[diesel(select_expression = chats::deleted_at.is_not_null())]
     #[diesel(select_expression_type = diesel::dsl::IsNotNull<chats::deleted_at>)]
@@ -147,6 +159,7 @@ pub struct FaceRow {
     pub visibility: String,
     pub history: String,
     pub rights: i64,
+    pub lifetime: Option<i64>,
     pub group_id: Option<GroupId>,
     pub closed: bool,
     pub participant_count: i64,
@@ -164,6 +177,7 @@ impl FaceRow {
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights),
+            lifetime: self.lifetime.map(Lifetime::from_number),
             closed: self.closed,
             participant_count: self.participant_count,
             version: self.version,
