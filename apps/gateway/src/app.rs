@@ -43,6 +43,7 @@ use crate::{
     stop::{self, Stop, Stopper},
     telemetry,
     threads::Threads,
+    timers,
     ws::{self, Hub, Place, Sealer, Sockets},
 };
 
@@ -235,6 +236,8 @@ pub async fn start(config: Config) -> Result<Running> {
         vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
+    let (scheduled, lifetimes) = (Arc::clone(&store.scheduled), Arc::clone(&store.lifetimes));
+    chores.push(job_threads.spawn(timers::run(scheduled, lifetimes, stop.clone())));
     let online = Arc::clone(&store.online);
     chores.push(job_threads.spawn(ws::presence::run(Arc::clone(&store.presence), online, stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));

@@ -12,11 +12,13 @@ pub struct Messaging {
     pub memberships: u64,
     /// How many people can be in a group.
     pub people_per_group: u64,
+    /// How many scheduled messages of one person can wait.
+    pub scheduled_per_person: u64,
 }
 
 impl Default for Messaging {
     fn default() -> Self {
-        Self { chats_per_person: 5_000, memberships: 10_000, people_per_group: 10_000 }
+        Self { chats_per_person: 5_000, memberships: 10_000, people_per_group: 10_000, scheduled_per_person: 200 }
     }
 }
 
@@ -26,6 +28,7 @@ impl Messaging {
         options.messaging.chats_per_person = i64::try_from(self.chats_per_person).unwrap_or(i64::MAX);
         options.messaging.memberships = i64::try_from(self.memberships).unwrap_or(i64::MAX);
         options.messaging.people_per_group = i64::try_from(self.people_per_group).unwrap_or(i64::MAX);
+        options.messaging.scheduled_per_person = i64::try_from(self.scheduled_per_person).unwrap_or(i64::MAX);
     }
 }
 
@@ -37,6 +40,8 @@ pub const SETTINGS: &[Setting] = &[
         "In how many chats one person can be. Nobody is added to more, and nobody joins more; chats that they create themselves always fit.")),
     within(2, 1_000_000, setting("messaging", "people_per_group", "PEOPLE_PER_GROUP", |c| &mut c.messaging.people_per_group,
         "How many people can be in a chat of type `group`. Channels have no limit, and groups (`/api/groups`) have one of their own.")),
+    within(0, 100_000, setting("messaging", "scheduled_per_person", "SCHEDULED_MESSAGES_PER_PERSON", |c| &mut c.messaging.scheduled_per_person,
+        "How many messages of one person can wait to be sent later; 0 lets nobody schedule any.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -45,4 +50,5 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("messaging.chats_per_person", &["0", "1000001", "many"]),
     ("messaging.memberships", &["0", "1000001", "many"]),
     ("messaging.people_per_group", &["1", "1000001", "many"]),
+    ("messaging.scheduled_per_person", &["-1", "100001", "many"]),
 ];

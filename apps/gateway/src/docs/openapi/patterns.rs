@@ -132,3 +132,9 @@ pub fn web_address(schema: &mut Value) {
 pub fn zone(schema: &mut Value) {
     text(schema, "^[A-Za-z][A-Za-z0-9_+/-]*$");
 }
+
+/// A rule of recurrence (RFC 5545) with the parts that are taken here. Whether the rule makes sense is another question: a
+/// text of this form may still be refused.
+pub fn repeat(schema: &mut Value) {
+    text(schema, "^([Rr][Rr][Uu][Ll][Ee]:)?[A-Za-z]+=[A-Za-z0-9,+-]+(;[A-Za-z]+=[A-Za-z0-9,+-]+)*$");
+}

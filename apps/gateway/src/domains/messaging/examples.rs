@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, BOB, CHAT, THING, card, with};
+use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -33,6 +33,11 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
+        "ScheduledMessage" => json!({
+            "id": THING, "chat_id": CHAT, "content": "Good morning!", "client_id": null, "lifetime": null, "send_at": LATER,
+            "repeat": "FREQ=WEEKLY;BYDAY=MO", "time_zone": "Europe/Berlin", "status": "waiting", "message_id": null,
+            "problem": null, "created_at": AT, "version": 1
+        }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })
@@ -42,7 +47,7 @@ fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
-        "visibility": "private", "history": "all", "rights": rights(), "writable": true,
+        "visibility": "private", "history": "all", "rights": rights(), "lifetime": null, "writable": true,
         "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
     })
 }
