@@ -28,9 +28,9 @@ pub async fn run(scheduled: Arc<dyn ScheduledMessages>, lifetimes: Arc<dyn Lifet
         if !pace.is_steady(clock::now(), Instant::now()) {
             continue;
         }
-        let sent = until_done(&stop, SENT_AT_ONCE, async || scheduled.send_due(&ctx()).await).await;
+        let sent = send_due(&*scheduled, &stop).await;
         report(sent, &mut failing[0], "scheduled messages cannot be sent");
-        let gone = until_done(&stop, EXPIRED_AT_ONCE, async || lifetimes.expire(&ctx()).await).await;
+        let gone = expire(&*lifetimes, &stop).await;
         report(gone, &mut failing[1], "messages whose time is over cannot be deleted");
     }
 }
@@ -40,8 +40,14 @@ fn ctx() -> Ctx {
 }
 
 /// Until less than a piece is left, or the server stops.
-async fn until_done(stop: &Stop, piece: usize, step: impl AsyncFn() -> Result<usize>) -> Result<()> {
-    while !stop.is_stopping() && step().await? >= piece {}
+async fn send_due(scheduled: &dyn ScheduledMessages, stop: &Stop) -> Result<()> {
+    while !stop.is_stopping() && scheduled.send_due(&ctx()).await? >= SENT_AT_ONCE {}
+    Ok(())
+}
+
+/// The same.
+async fn expire(lifetimes: &dyn Lifetimes, stop: &Stop) -> Result<()> {
+    while !stop.is_stopping() && lifetimes.expire(&ctx()).await? >= EXPIRED_AT_ONCE {}
     Ok(())
 }
 
@@ -50,8 +56,8 @@ fn report(done: Result<()>, failing: &mut bool, what: &'static str) {
     let failed = done.err();
     if let Some(error) = failed.as_ref().filter(|_| !*failing) {
         match error {
-            Error::Internal(_) => tracing::error!(%error, what),
-            _ => tracing::warn!(%error, what),
+            Error::Internal(_) => tracing::error!(%error, "{what}"),
+            _ => tracing::warn!(%error, "{what}"),
         }
     }
     *failing = failed.is_some();

@@ -80,8 +80,7 @@ impl Input for Lifetime {
         let (seconds, from) = (fields.required("seconds"), fields.optional("from"));
         let seconds: i64 = seconds?;
         if !(SHORTEST..=LONGEST).contains(&seconds) {
-            let code = if seconds < SHORTEST { "minimum" } else { "maximum" };
-            fields.flaw("seconds", Flaw::new(code, format!("must be {SHORTEST} to {LONGEST}")));
+            fields.flaw("seconds", Flaw::new("range", format!("must be {SHORTEST} to {LONGEST}")));
         }
         Some(Self { seconds, from: from?.unwrap_or_default() })
     }

@@ -19,7 +19,7 @@ use crate::{
 type Port = Data<dyn ScheduledMessages>;
 
 pub async fn list(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Scheduled>> {
-    let no_id = Flaw::new("id", "must be the id of a chat");
+    let no_id = Flaw::new("uuid", "must be the id of a chat");
     let chat = query.value("chat_id", no_id, |text| text.parse::<ChatId>().ok());
     let filter = ScheduledFilter { chat, status: query.word("status") };
     let page = query.page();
