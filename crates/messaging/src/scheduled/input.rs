@@ -8,7 +8,7 @@ use crate::model::Content;
 
 /// Absent members stay; `null` takes `repeat` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
-#[schema(as = ScheduledMessagePatch, example = json!({"content": "Good evening!", "send_at": "2026-11-21T18:30:00.000Z"}))]
+#[schema(as = ScheduledMessagePatch, example = json!({"content": "Good evening!"}))]
 pub struct ScheduledPatch {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 8000)]
     pub content: Option<Content>,
