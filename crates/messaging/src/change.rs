@@ -102,7 +102,6 @@ pub struct ScheduledChanged {
     /// The message that was sent; of a repeated one, the last.
     pub message_id: Option<MessageId>,
     /// Why it was refused.
-    #[schema(value_type = Option<ScheduledProblem>)]
     pub problem: Option<Problem>,
     pub version: i64,
 }

@@ -60,7 +60,6 @@ pub struct Scheduled {
     /// The message that was sent; of a repeated one, the last.
     pub message_id: Option<MessageId>,
     /// Why it was refused.
-    #[schema(value_type = Option<ScheduledProblem>)]
     pub problem: Option<Problem>,
     pub created_at: Timestamp,
     /// Starts at 1 and grows by one with each change; also the `ETag`.

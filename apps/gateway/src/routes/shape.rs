@@ -192,7 +192,8 @@ impl Components {
         match (schema.get("example"), schema.get("items")) {
             (Some(example), _) => Some(example.clone()),
             (None, Some(items)) => self.example(items).map(|item| json!([item])),
-            (None, None) => None,
+            // Of several that it can be, the first.
+            (None, None) => self.example(schema.get("anyOf")?.get(0)?),
         }
     }
 
