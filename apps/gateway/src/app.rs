@@ -34,6 +34,7 @@ use crate::{
     docs,
     domains::{
         api_keys::handlers::Scopes,
+        messaging::timers,
         operation::{docs::Documents, metrics},
     },
     front::{Front, Limits, LocalLimits, Meter},
@@ -43,7 +44,6 @@ use crate::{
     stop::{self, Stop, Stopper},
     telemetry,
     threads::Threads,
-    timers,
     ws::{self, Hub, Place, Sealer, Sockets},
 };
 

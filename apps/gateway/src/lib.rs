@@ -27,5 +27,4 @@ pub mod routes;
 pub mod stop;
 pub mod telemetry;
 mod threads;
-mod timers;
 pub mod ws;

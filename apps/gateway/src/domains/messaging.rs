@@ -9,6 +9,7 @@ mod invitations;
 mod participants;
 mod routes;
 mod scheduled;
+pub mod timers;
 
 /// The refusal of a message that is not there, for other domains.
 pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
