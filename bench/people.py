@@ -3,11 +3,12 @@
 
   bench/people.py fill DATABASE_URL [COUNT]       people with random names (1,000,000)
   bench/people.py names FILE [COUNT]              the same people's usernames and names, a line each, for another server
+  bench/people.py subscribe DATABASE_URL          makes the people with random names subscribers of the channel
   bench/people.py befriend DATABASE_URL           makes bench0 to bench63 friends of all users named bench and a number
   bench/people.py seek WORLD [COUNT]              adds 1,000 parts of the same people's names to a world file of loadgen
   bench/people.py search SERVER_URL TOKEN [N]     N searches (300) for each length of text, over HTTP
 
-Fill before the server starts, and befriend while it is stopped. Names are ASCII, so that folding them needs no tables: the grams are those of
+Fill before the server starts, and befriend and subscribe while it is stopped. Names are ASCII, so that folding them needs no tables: the grams are those of
 crates/accounts/src/profiles/names.rs.
 """
 
@@ -34,6 +35,15 @@ INSERT INTO friendships (user_id, friend_id, since)
     SELECT one.id, other.id, {since} FROM bench AS one, bench AS other WHERE one.id <> other.id AND (one.n < 64 OR other.n < 64);
 INSERT INTO friend_lists (user_id, friends, version)
     SELECT user_id, count(*), 1 FROM friendships GROUP BY user_id;
+"""
+
+
+# Everybody who cannot sign in is one of the people with random names.
+SUBSCRIBE = """
+INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+    SELECT c.id, u.id, 'subscriber', c.created_at, 0, 0 FROM chats c, users u WHERE c.type = 'channel' AND u.password = '!';
+UPDATE chats SET lowest_reader_id = NULL, lowest_read_seq = NULL, second_lowest_read_seq = NULL,
+    participant_count = (SELECT count(*) FROM participants p WHERE p.chat_id = chats.id) WHERE type = 'channel';
 """
 
 
@@ -122,17 +132,21 @@ def fill_postgres(url, count):
     subprocess.run(["psql", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
 
 
-def befriend_sqlite(path):
-    base = sqlite3.connect(path)
+def run(where, sqlite, postgres):
+    """One transaction, and statistics for what it has filled."""
+    if where.startswith("postgres"):
+        command = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", where, "-c", "BEGIN;" + postgres + "COMMIT;", "-c", "VACUUM ANALYZE"]
+        subprocess.run(command, check=True)
+    else:
+        base = sqlite3.connect(where.removeprefix("sqlite:"))
+        base.executescript("BEGIN;" + sqlite + "COMMIT; ANALYZE;")
+        base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def befriend(where):
     since = f"{int(time.time() * 1e6)} - (one.n + other.n) * 60000000"
-    base.executescript("BEGIN;" + BEFRIEND.format(named="GLOB 'bench[0-9]*'", since=since) + "COMMIT; ANALYZE;")
-    base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def befriend_postgres(url):
-    sql = BEFRIEND.format(named="~ '^bench[0-9]+$'", since="now() - (one.n + other.n) * interval '1 minute'")
-    command = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url, "-c", "BEGIN;" + sql + "COMMIT;", "-c", "VACUUM ANALYZE"]
-    subprocess.run(command, check=True)
+    sqlite = BEFRIEND.format(named="GLOB 'bench[0-9]*'", since=since)
+    run(where, sqlite, BEFRIEND.format(named="~ '^bench[0-9]+$'", since="now() - (one.n + other.n) * interval '1 minute'"))
 
 
 def names(path, count):
@@ -188,10 +202,9 @@ def main(what=None, where=None, *rest):
         else:
             fill_sqlite(where.removeprefix("sqlite:"), count)
     elif what == "befriend" and where:
-        if where.startswith("postgres"):
-            befriend_postgres(where)
-        else:
-            befriend_sqlite(where.removeprefix("sqlite:"))
+        befriend(where)
+    elif what == "subscribe" and where:
+        run(where, SUBSCRIBE, SUBSCRIBE)
     elif what == "names" and where:
         names(where, int(rest[0]) if rest else 1_000_000)
     elif what == "seek" and where:

@@ -18,6 +18,8 @@ CELLS = {
     "search-p99": ("the same, p99", "p99", "ms", False),
     "w4": ("durable REST send, 64 connections", "ok_per_s", "/s", True),
     "w4-keyed": ("the same, each with an `Idempotency-Key`", "ok_per_s", "/s", True),
+    "w4-small": ("the same, all to one chat of 10", "ok_per_s", "/s", True),
+    "w4-channel": ("the same, all to one channel", "ok_per_s", "/s", True),
     "w4-unbatched": ("the same, group commit off", "ok_per_s", "/s", True),
     "w5": ("durable socket send, 64 online", "ok_per_s", "/s", True),
     "w5-delivery": ("its delivery, p99", "delivery_p99", "ms", False),
@@ -75,7 +77,7 @@ def beside_store(rows, server):
 
 
 def beside_reads(rows, server):
-    """What of the rates of the simplest reads is left to those about people."""
+    """What of the rates of the simplest reads is left to those about people, and of a small chat's to a large channel."""
     def rate(workload):
         values = [row["ok_per_s"] for row in rows[server, workload]]
         return statistics.median(values) if values else None
@@ -84,6 +86,7 @@ def beside_reads(rows, server):
         ("friends", "pages of 50 friends", "w3", "pages of 50 messages", 0.3),
         ("relationships", "relationships with 100 people", "w3", "pages of 50 messages", 0.3),
         ("profile", "profiles of others", "me", "own profiles", 0.4),
+        ("w4-channel", "sends into one channel with all people", "w4-small", "sends into one chat of 10", 0.8),
     ):
         print(f"- {SERVERS[server].split()[-1]}: {things} are {ratio(rate(workload), rate(base), True)} {others} (aim: {aim})")
 

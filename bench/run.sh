@@ -87,6 +87,7 @@ for database in postgres sqlite; do
     "$loadgen" --adapter "$work/ours.toml" --workload seed --big "$BIG" --world "$work/$database.json"
     stop
     python3 bench/people.py befriend "${url[$database]}"
+    python3 bench/people.py subscribe "${url[$database]}"
     python3 bench/people.py seek "$work/$database.json" "$PEOPLE"
 done
 if [[ " $SERVERS " == *" asgi "* || " $SERVERS " == *" split "* ]] && ! prepare_peer >"$work/peer.log" 2>&1; then
@@ -170,7 +171,12 @@ for round in $(seq "$ROUNDS"); do
                 ;;
             esac
             measure "$name" w4 --conns 64
-            case $name in postgres | sqlite) measure "$name" w4 keyed --conns 64 --label w4-keyed ;; esac
+            case $name in postgres | sqlite)
+                measure "$name" w4 keyed --conns 64 --label w4-keyed
+                measure "$name" w4 --conns 64 --only small --label w4-small
+                measure "$name" w4 --conns 64 --only channel --label w4-channel
+                ;;
+            esac
             # Right after many sends, without new statistics: the cost of a page must not change.
             measure "$name" w3 --conns 16 --label w3-after-sends
             steady "$name"

@@ -104,6 +104,9 @@ pub struct World {
     pub big: Option<Chat>,
     #[serde(default)]
     pub fanout: HashMap<String, Chat>,
+    /// Chats that a workload can be limited to.
+    #[serde(default)]
+    pub only: HashMap<String, Chat>,
     /// Parts of people's names.
     #[serde(default)]
     pub sought: Vec<String>,

@@ -64,9 +64,9 @@ pub async fn run(a: &Adapter, args: &Args) -> Result<(), Error> {
     let users: Vec<User> = users.lock().unwrap().iter().flatten().cloned().collect();
 
     let mut http = Client::new(a);
-    let mut chat = async |title: &str, members: Vec<usize>| {
+    let mut chat = async |kind: &str, title: &str, members: Vec<usize>| {
         let ids: Vec<&str> = members[1..].iter().map(|m| users[*m].id.as_str()).collect();
-        let new = json!({"type": "group", "title": title, "participant_ids": ids});
+        let new = json!({"type": kind, "title": title, "participant_ids": ids});
         let v: Value = serde_json::from_slice(&http.call(&post("/api/chats", new), &user_vars(&users[members[0]])).await?)?;
         Ok::<_, Error>(json!({"id": v["id"], "members": members}))
     };
@@ -75,10 +75,18 @@ pub async fn run(a: &Adapter, args: &Args) -> Result<(), Error> {
         let mut members: Vec<usize> = (0..size).map(|j| (c * 7 + j * 13) % senders).collect();
         members.sort_unstable();
         members.dedup();
-        send.push(chat(&format!("send{c}"), members).await?);
+        send.push(chat("group", &format!("send{c}"), members).await?);
     }
-    let history = chat("big", (0..senders).collect()).await?;
-    let fan = chat("fan100", (0..n.min(100)).collect()).await?;
+    let history = chat("group", "big", (0..senders).collect()).await?;
+    let fan = chat("group", "fan100", (0..n.min(100)).collect()).await?;
+    let small = chat("group", "small", (0..n.min(10)).collect()).await?;
+    // people.py adds its subscribers.
+    let channel = chat("channel", "channel", (0..n.min(10)).collect()).await?;
+    for user in &users[1..n.min(10)] {
+        let path = format!("/api/chats/{}/participants/{}", channel["id"].as_str().unwrap_or_default(), user.id);
+        let op = Op { method: "PUT".into(), ..post(&path, json!({"role": "admin"})) };
+        http.call(&op, &user_vars(&users[0])).await?;
+    }
 
     let (path, people) = (format!("/api/chats/{}/messages", history["id"].as_str().unwrap_or_default()), users.clone());
     each(a, big, move |mut http, i| {
@@ -95,7 +103,7 @@ pub async fn run(a: &Adapter, args: &Args) -> Result<(), Error> {
         .iter()
         .map(|u| json!({"id": u.id, "name": u.name, "password": u.password, "token": u.token}))
         .collect();
-    let world = json!({"users": users, "send": send, "big": history, "fanout": {"100": fan}});
+    let world = json!({"users": users, "send": send, "big": history, "fanout": {"100": fan}, "only": {"small": small, "channel": channel}});
     std::fs::write(args.s("world", "world.json"), world.to_string())?;
     Ok(())
 }

@@ -140,11 +140,14 @@ macro_rules! attempts {
 }
 pub(super) use attempts;
 
+/// Finds some of what was open already at that time: where, and of whom.
+type Due<P> = fn(&mut Conn, Timestamp) -> Result<Vec<(P, UserId)>>;
+
 /// Ends requests and invitations that were open for too long, each in a transaction of its own.
 pub fn expire<'a, P: Send + 'static>(
     repo: &'a Repo,
     ctx: &'a Ctx,
-    due: fn(&mut Conn, Timestamp) -> Result<Vec<(P, UserId)>>,
+    due: Due<P>,
     one: fn(&mut Tx<'_>, &Ctx, &P, UserId) -> Result<usize>,
 ) -> Steps<'a> {
     Box::pin(async move {

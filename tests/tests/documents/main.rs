@@ -203,6 +203,7 @@ async fn edits_that_change_nothing() {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let message = ada.says(&chat, "hello").await["id"].as_str().unwrap().to_owned();
+    let lunch = ada.group("Lunch", &[&bob]).await;
     let group = ada.post("/api/groups", json!({"name": "Gardeners", "rules": "Be kind."})).await.expect(201);
     let group = group["id"].as_str().unwrap().to_owned();
     let pet = ada.post("/api/pets", json!({"name": "Minka", "species": "cat", "bio": "Sleeps."})).await.expect(201);
@@ -224,7 +225,7 @@ async fn edits_that_change_nothing() {
         let whole = template.starts_with("/api/messages");
         assert_ne!(says.contains("members that are absent stay as they are"), whole, "{method} {template}: {says}");
         let path = template.replace("{message_id}", &message).replace("{user_id}", &ada.id);
-        let path = path.replace("{group_id}", &group).replace("{pet_id}", &pet);
+        let path = path.replace("{group_id}", &group).replace("{pet_id}", &pet).replace("{chat_id}", &lunch);
         let before = ada.get(&path).await;
         let mut same = vec![json!({}), before.body.clone()];
         if path.starts_with("/api/messages") {

@@ -136,7 +136,9 @@ impl Replica {
                     chat.messages.get_mut(&data["seq"].as_i64().unwrap()).expect("deleted before it was sent");
                 message["content"] = Value::Null;
                 message["deleted_at"] = data["deleted_at"].clone();
-                message.as_object_mut().unwrap().remove("version");
+                for member in ["version", "system"] {
+                    message.as_object_mut().unwrap().remove(member);
+                }
                 if chat.edited.contains(&data["seq"].as_i64().unwrap()) {
                     forget_edit(message);
                 }

@@ -128,7 +128,7 @@ async fn for_oneself(world: World) {
 async fn invitations(world: World) {
     let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
     let chat = ada.group("Lunch", &[]).await;
-    let (path, mut phone) = (format!("/api/chats/{chat}"), bob.socket().await);
+    let (path, mut phone, mut staff) = (format!("/api/chats/{chat}"), bob.socket().await, ada.socket().await);
     let made = ada.post(&format!("{path}/invites"), json!({"user_ids": [bob.id, eve.id]})).await.expect(201);
     assert_eq!(made["user_ids"], json!([bob.id, eve.id]));
     assert_eq!(phone.until("chat.invited").await["data"]["chat_id"], json!(chat));
@@ -141,7 +141,7 @@ async fn invitations(world: World) {
     eve.put(&own, json!({"action": "decline"})).await.expect(204);
     let again = ada.post(&format!("{path}/invites"), json!({"user_ids": [eve.id]})).await;
     assert_eq!(again.wrong_fields(), ["/user_ids/0"]);
-    assert_eq!(phone.until("chat.uninvited").await["data"]["reason"], "declined");
+    assert_eq!(staff.until("chat.uninvited").await["data"]["reason"], "declined");
     ada.delete(&format!("{path}/invitations/{}", eve.id)).await.expect(204);
     for (new, wrong) in [
         (json!({"user_ids": []}), vec!["/user_ids"]),

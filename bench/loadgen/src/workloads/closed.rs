@@ -15,7 +15,16 @@ use std::time::Duration;
 pub async fn run(c: &Ctx, what: &str) -> Result<(), Error> {
     let conns: usize = c.args.n("conns", 64);
     let run = Run::new();
-    let chats: Arc<Vec<Chat>> = Arc::new(if what == "w3" { vec![c.w.big.clone().ok_or("no big chat")?] } else { c.w.send.clone() });
+    let only = match c.args.s("only", "").as_str() {
+        "" => None,
+        name => Some(c.w.only.get(name).cloned().ok_or_else(|| format!("the world has no chat {name}"))?),
+    };
+    let chats: Arc<Vec<Chat>> = Arc::new(match (&only, what) {
+        (Some(only), _) => vec![only.clone()],
+        (None, "w3") => vec![c.w.big.clone().ok_or("no big chat")?],
+        (None, _) => c.w.send.clone(),
+    });
+    let senders = only.map_or_else(|| senders(c), |only| only.members);
     let op = match what {
         "me" => &c.a.me,
         "w1" => &c.a.login,
@@ -37,7 +46,6 @@ pub async fn run(c: &Ctx, what: &str) -> Result<(), Error> {
     for i in 0..conns {
         let (run, chats, op, a) = (run.clone(), chats.clone(), op.clone(), c.a.clone());
         let (users, sought) = (users.clone(), sought.clone());
-        let senders = senders(c);
         let me = senders[i % senders.len()];
         let user = users[me].clone();
         let what = what.to_string();

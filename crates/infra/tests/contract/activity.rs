@@ -81,7 +81,7 @@ on_both! {
         assert!(!json!(of_ada).to_string().contains("peculiar"), "no texts");
         assert!(of_ada.is_sorted_by(|one, next| one.at >= next.at), "the latest first");
         let of_bob = items(&world, &bob).await;
-        assert_eq!(sorted(told(&of_bob)), [("account.created", "user"), ("chat.created", "chat"), ("session.opened", "session")]);
+        assert_eq!(sorted(told(&of_bob)), [("account.created", "user"), ("chat.created", "chat"), ("chat.joined", "chat"), ("session.opened", "session")]);
     }
 
     async fn what_the_journal_does_not_tell_apart_is_told_apart(world: World) {

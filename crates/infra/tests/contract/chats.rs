@@ -13,6 +13,7 @@ use clowder_messaging::{
 use serde_json::{Value, json};
 
 use crate::{
+    groups::deleting::strangers,
     privacy::{system, work},
     stress::of,
     world::{Person, World, code, on_both},
@@ -178,9 +179,9 @@ on_both! {
         let node = world.node_with(|options| options.messaging.at_once = 0).await;
         let (chats, messaging) = (&node.chats, &world.store.messaging);
         let gone = chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
-        let running = Deletion { chat_id: chat, status: DeletionStatus::Running, progress: 0.0 };
-        assert_eq!(gone, Gone::Started(running.clone()));
-        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running);
+        let running = |progress| Deletion { chat_id: chat, status: DeletionStatus::Running, progress };
+        assert_eq!(gone, Gone::Started(running(0.0)));
+        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running(0.25), "the owner is out of it");
         assert_eq!(code(chats.deletion(&world.ctx(&bob), chat).await), "chat.deletion_unknown", "it is told to nobody else");
         assert_eq!(world.names().await, ["chat.deleted"]);
         for who in [&ada, &bob] {
@@ -206,6 +207,38 @@ on_both! {
         world.wait(Duration::from_secs(8 * 24 * 3600));
         world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
         assert_eq!(code(chats.deletion(&world.ctx(&ada), chat).await), "chat.deletion_unknown");
+    }
+
+    async fn a_large_channel_costs_no_more_and_is_deleted_in_pieces(world: World) {
+        const MANY: usize = 3_000;
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = make(&world, &ada, json!({"type": "channel", "title": "News", "participant_ids": [bob.id]})).await;
+        let (id, series) = strangers(&world, MANY);
+        world.batch(&format!(
+            "INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+               SELECT c.id, {id}, 'subscriber', c.created_at, 0, 0 FROM chats c, {series};
+             UPDATE chats SET participant_count = participant_count + {MANY}, lowest_reader_id = NULL,
+               lowest_read_seq = NULL, second_lowest_read_seq = NULL;"
+        ));
+        world.say(&ada, chat, "zqhello everybody").await;
+        assert_eq!(world.names().await, ["message.sent"], "one change, however many there are");
+        world.store.participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
+        let changes = world.changes().await;
+        assert_eq!(changes.iter().map(|change| (&*change.name, change.topic)).collect::<Vec<_>>(), [("participant.removed", Topic::user(bob.id))]);
+        let left = world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap();
+        assert_eq!((left.participant_count, left.last_seq), (MANY as i64 + 1, 1));
+        let chats = &world.store.chats;
+        assert!(matches!(chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap(), Gone::Started(_)));
+        assert_eq!(world.names().await, ["chat.deleted"]);
+        let begun = chats.deletion(&world.ctx(&ada), chat).await.unwrap();
+        assert!(begun.status == DeletionStatus::Running && begun.progress < 0.01, "{begun:?}");
+        let started = std::time::Instant::now();
+        work(&world, &world.store).await;
+        assert!(started.elapsed() < Duration::from_secs(60), "{MANY} subscribers took {:?}", started.elapsed());
+        let done = chats.deletion(&world.ctx(&ada), chat).await.unwrap();
+        assert_eq!((done.status, done.progress), (DeletionStatus::Done, 1.0));
+        assert_eq!(world.changes().await.len(), MANY);
+        world.gone(b"zqhello").await;
     }
 
     async fn others_leave_and_the_last_owner_does_not(world: World) {

@@ -1,7 +1,7 @@
 //! The guarantees of `Groups`.
 
 mod admission;
-mod deleting;
+pub mod deleting;
 pub mod domain;
 mod finding;
 mod leaving;

@@ -9,6 +9,7 @@ pub fn of(name: &str) -> Option<Value> {
         "Chat" => group(),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
+        "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
@@ -49,6 +50,15 @@ fn group() -> Value {
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
         "visibility": "private", "history": "all", "rights": rights(), "lifetime": null, "writable": true,
         "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+    })
+}
+
+/// What the server says of a new title.
+fn retitled() -> Value {
+    json!({
+        "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
+        "content": "changed the title", "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
+        "deleted_at": null, "version": 1, "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
     })
 }
 

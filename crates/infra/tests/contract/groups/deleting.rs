@@ -91,6 +91,20 @@ on_both! {
 
 /// So many more members of the only group, with accounts of their own.
 pub fn fill(world: &World, many: usize) {
+    let (id, series) = strangers(world, many);
+    world.batch(&format!(
+        "INSERT INTO group_people (group_id, user_id, status, role, since)
+           SELECT g.id, {id}, 'member', 'member', g.created_at FROM groups g, {series};
+         INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+           SELECT g.chat_id, {id}, 'member', g.created_at, 0, 0 FROM groups g, {series};
+         UPDATE groups SET member_count = member_count + {many};
+         UPDATE chats SET participant_count = participant_count + {many}, lowest_reader_id = NULL,
+           lowest_read_seq = NULL, second_lowest_read_seq = NULL;",
+    ));
+}
+
+/// Adds so many people who are like Ada, and answers how a statement names their ids, and counts them.
+pub fn strangers(world: &World, many: usize) -> (&'static str, String) {
     let (id, series) = if world.is_postgres() {
         ("CAST(lpad(to_hex(s.n), 32, '0') AS uuid)", format!("generate_series(1, {many}) AS s(n)"))
     } else {
@@ -109,17 +123,11 @@ pub fn fill(world: &World, many: usize) {
         })
         .collect();
     world.batch(&format!(
-        "INSERT INTO users ({}) SELECT {} FROM users u, {series} WHERE u.username = 'ada';
-         INSERT INTO group_people (group_id, user_id, status, role, since)
-           SELECT g.id, {id}, 'member', 'member', g.created_at FROM groups g, {series};
-         INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
-           SELECT g.chat_id, {id}, 'member', g.created_at, 0, 0 FROM groups g, {series};
-         UPDATE groups SET member_count = member_count + {many};
-         UPDATE chats SET participant_count = participant_count + {many}, lowest_reader_id = NULL,
-           lowest_read_seq = NULL, second_lowest_read_seq = NULL;",
+        "INSERT INTO users ({}) SELECT {} FROM users u, {series} WHERE u.username = 'ada';",
         columns.join(", "),
         values.join(", "),
     ));
+    (id, series)
 }
 
 fn columns_of_users(world: &World) -> Vec<String> {
