@@ -235,7 +235,7 @@ const LISTS: &[List] = &[
 ];
 
 /// The first new year after something was made: in the future, and within a year.
-fn new_year_after(made: &Value) -> String {
+pub fn new_year_after(made: &Value) -> String {
     let year: u32 = made["created_at"].as_str().unwrap()[..4].parse().unwrap();
     format!("{}-01-01T00:00:00Z", year + 1)
 }

@@ -9,6 +9,7 @@ pub fn of(name: &str) -> Option<Value> {
         "Chat" => group(),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
+        "setChatLifetime 200" => for_a_day(),
         "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
@@ -55,11 +56,23 @@ fn group() -> Value {
 
 /// What the server says of a new title.
 fn retitled() -> Value {
+    let note = json!({ "action": "retitled", "user_ids": [], "title": "Late lunch" });
+    said_by_the_system("changed the title", &note)
+}
+
+fn said_by_the_system(content: &str, note: &Value) -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": "changed the title", "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
-        "deleted_at": null, "version": 1, "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
+        "content": content, "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
+        "deleted_at": null, "version": 1, "system": note
     })
+}
+
+/// Its messages stay for a day from now on.
+fn for_a_day() -> Value {
+    let note = json!({ "action": "lifetime_changed", "user_ids": [], "title": null });
+    let said = said_by_the_system("changed how long messages stay", &note);
+    with(with(group(), "lifetime", json!({ "seconds": 86400, "from": "sent" })), "last_message", said)
 }
 
 fn link() -> Value {
