@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clowder_core::{Actor, Ctx, IdempotencyKey, PageRequest};
+use clowder_infra::Store;
 use clowder_messaging::{
     NewMessage,
-    scheduled::{ScheduledFilter, ScheduledPatch},
+    scheduled::{ScheduledFilter, ScheduledId, ScheduledPatch},
 };
 use serde_json::json;
 
@@ -76,15 +77,17 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     })
 }
 
+/// One of the caller's messages that wait.
+async fn waiting(store: &Store, ctx: &Ctx) -> clowder_core::Result<ScheduledId> {
+    let page = PageRequest { limit: 9, cursor: None };
+    let page = store.scheduled.scheduled(ctx, ScheduledFilter::default(), page).await?;
+    Ok(page.items.last().map(|last| last.id).ok_or(NOTHING_TO_DO)?)
+}
+
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let Scene { stage, store, ctx, chat, dice, .. } = scene;
         let scheduled = &store.scheduled;
-        let page = PageRequest { limit: 9, cursor: None };
-        let waiting = async |ctx: &Ctx, page| {
-            let page = scheduled.scheduled(ctx, ScheduledFilter::default(), page).await?;
-            page.items.into_iter().next_back().map(|last| last.id).ok_or_else(|| NOTHING_TO_DO.into())
-        };
         let hour = Duration::from_secs(3600);
         match write {
             "ScheduledMessages::schedule" => {
@@ -101,12 +104,12 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 scheduled.schedule(&Ctx { idempotency_key: key, ..ctx }, chat, new).await.map(drop)
             }
             "ScheduledMessages::edit_scheduled" => {
-                let id = waiting(&ctx, page).await?;
+                let id = waiting(store, &ctx).await?;
                 let patch = of::<ScheduledPatch>(json!({"content": stage.fresh("much later ")}));
                 scheduled.edit_scheduled(&ctx, id, None, patch).await.map(drop)
             }
             "ScheduledMessages::cancel_scheduled" => {
-                let id = waiting(&ctx, page).await?;
+                let id = waiting(store, &ctx).await?;
                 scheduled.cancel_scheduled(&ctx, id, None).await.map(drop)
             }
             "ScheduledMessages::send_due" => {
