@@ -66,14 +66,16 @@ impl Repeat {
 
     fn find(&self, start: Timestamp, zone: &TimeZone, fits: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
         let zone = zone.rules();
-        let start = jiff::Timestamp::from_second(start.as_seconds()).ok()?.to_zoned(zone.clone()).datetime();
+        let begin = jiff::Timestamp::from_second(start.as_seconds()).ok()?;
+        let start = begin.to_zoned(zone.clone()).datetime();
         // What has no end must not be expanded up to the year 10,000: the library gives up after so many days without an
         // occurrence.
         let set = self.from(start)?.limit();
         let most = self.count.unwrap_or(usize::MAX);
         let mut occurrences = (&set).into_iter().take(most).map_while(|local| {
             let local = Offset::UTC.to_datetime(jiff::Timestamp::from_second(local.timestamp()).ok()?);
-            let at = moment(&zone, local)?;
+            // Of a time that there is twice, the start may be the second.
+            let at = if local == start { begin.into() } else { moment(&zone, local)? };
             let is_over = match self.until {
                 Some(Until::Moment(until)) => at > until,
                 Some(Until::Local(until)) => local > until,
@@ -245,6 +247,9 @@ mod tests {
         // Half past two is there twice on 25 October.
         let twice = ["2026-10-24T00:30Z", "2026-10-25T00:30Z", "2026-10-26T01:30Z"];
         assert_eq!(occurrences("FREQ=DAILY", "2026-10-24T00:30:00Z", berlin, 3), twice);
+        // Whoever begins with the second of the two gets it.
+        let second = ["2026-10-25T01:30Z", "2026-10-26T01:30Z"];
+        assert_eq!(occurrences("FREQ=DAILY", "2026-10-25T01:30:00Z", berlin, 2), second);
         // A day across the date line.
         let kiritimati = ["2026-11-27T19:00Z", "2026-11-28T19:00Z"];
         assert_eq!(occurrences("FREQ=WEEKLY;BYDAY=SA,SU", "2026-11-27T19:00:00Z", "Pacific/Kiritimati", 2), kiritimati);
