@@ -70,7 +70,7 @@ impl Repeat {
         let start = begin.to_zoned(zone.clone()).datetime();
         // What has no end must not be expanded up to the year 10,000: the library gives up after so many days without an
         // occurrence.
-        let set = self.from(start)?.limit();
+        let set = self.expanded(start)?.limit();
         let most = self.count.unwrap_or(usize::MAX);
         let mut occurrences = (&set).into_iter().take(most).map_while(|local| {
             let local = Offset::UTC.to_datetime(jiff::Timestamp::from_second(local.timestamp()).ok()?);
@@ -87,7 +87,7 @@ impl Repeat {
     }
 
     /// The occurrences from a local time on, as if it were one of UTC.
-    fn from(&self, start: DateTime) -> Option<RRuleSet> {
+    fn expanded(&self, start: DateTime) -> Option<RRuleSet> {
         let (date, time) = (start.date(), start.time());
         let start = format!(
             "DTSTART:{:04}{:02}{:02}T{:02}{:02}{:02}Z\nRRULE:{}",
@@ -153,7 +153,7 @@ impl FromStr for Repeat {
         }
         let repeat = Self { text: text.to_owned(), endless: endless.join(";"), count, until };
         let sample = Date::constant(2026, 1, 1).to_datetime(Time::midnight());
-        repeat.from(sample).map(|_| repeat).ok_or_else(|| wrong("is not a valid rule of RFC 5545"))
+        repeat.expanded(sample).map(|_| repeat).ok_or_else(|| wrong("is not a valid rule of RFC 5545"))
     }
 }
 

@@ -13,6 +13,7 @@ use clowder_messaging::{
     NewMessage, Scheduled, ScheduledMessages,
     scheduled::{ScheduledFilter, ScheduledId, ScheduledPatch, port::PIECE},
 };
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
