@@ -7,7 +7,9 @@ from schemathesis import GenerationMode
 
 # Codes of wrong fields that say something about more than the form: what others have chosen, what time it is, what exists.
 # So do the codes of refusals, which have a dot in them.
-BEYOND_FORM = {"common", "cursor", "past", "precision", "role", "time", "time_zone", "unwanted"}
+BEYOND_FORM = {
+    "common", "cursor", "never", "past", "precision", "repeat", "role", "time", "time_zone", "too_late", "unwanted",
+}
 
 
 @schemathesis.hook

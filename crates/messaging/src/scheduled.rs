@@ -205,7 +205,7 @@ fn planned(now: Timestamp, plan: Plan) -> Result<Planned> {
         return Err(Error::field("/send_at", "past", "must be in the future"));
     }
     if plan.start > now.plus(Duration::from_secs(MOST_DAYS * 24 * 3600)) {
-        return Err(Error::field("/send_at", "range", format!("must be within the next {MOST_DAYS} days")));
+        return Err(Error::field("/send_at", "too_late", format!("must be within the next {MOST_DAYS} days")));
     }
     let send_at = match plan.rule()? {
         None => Some(plan.start),

@@ -69,7 +69,7 @@ fn times_table() {
         (json!({"send_at": "2026-11-28T09:00:01Z"}), Ok("2026-11-28T09:00:01Z")),
         (json!({"send_at": NOW}), Err("/send_at past")),
         (json!({"send_at": "2027-11-29T09:00:00Z"}), Ok("2027-11-29T09:00:00Z")),
-        (json!({"send_at": "2027-11-29T09:00:01Z"}), Err("/send_at range")),
+        (json!({"send_at": "2027-11-29T09:00:01Z"}), Err("/send_at too_late")),
         (json!({"send_at": "2026-11-28T10:00:00Z", "repeat": "FREQ=WEEKLY;BYDAY=MO"}), Ok("2026-11-30T10:00:00Z")),
         (
             json!({"send_at": "2026-11-28T23:30:00Z", "repeat": "FREQ=WEEKLY;BYDAY=SU", "time_zone": "Europe/Berlin"}),
