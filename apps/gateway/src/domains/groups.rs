@@ -67,6 +67,6 @@ fn new_invite(schema: &mut Value) {
             "title": "People", "type": "object", "required": ["user_ids"],
             "properties": { "max_uses": { "type": "null" }, "expires_at": { "type": "null" } }
         },
-        { "title": "A link", "type": "object", "not": { "required": ["user_ids"] } }
+        { "title": "A link", "type": "object", "properties": { "user_ids": false } }
     ]);
 }

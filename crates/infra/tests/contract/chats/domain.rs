@@ -74,16 +74,18 @@ pub async fn crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId
     };
     match known {
         Some(known) if scene.dice.below(3) > 0 => Ok(known),
-        _ => {
-            let ids: Vec<_> = scene.stage.members.iter().map(|member| member.id).collect();
-            let kind = ["group", "channel"][scene.dice.below(2)];
-            let history = ["all", "since_join"][scene.dice.below(2)];
-            let new = json!({"type": kind, "title": scene.stage.fresh("Crowd "), "participant_ids": ids, "visibility": "public", "history": history});
-            let chat = scene.store.messaging.create_chat(&scene.ctx, of::<NewChat>(new)).await?.into_inner();
-            scene.stage.crowds.lock().unwrap().push((scene.who, chat.id));
-            Ok((scene.who, chat.id))
-        }
+        _ => new_crowd(scene).await,
     }
+}
+
+async fn new_crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId)> {
+    let ids: Vec<_> = scene.stage.members.iter().map(|member| member.id).collect();
+    let kind = ["group", "channel"][scene.dice.below(2)];
+    let history = ["all", "since_join"][scene.dice.below(2)];
+    let new = json!({"type": kind, "title": scene.stage.fresh("Crowd "), "participant_ids": ids, "visibility": "public", "history": history});
+    let chat = scene.store.messaging.create_chat(&scene.ctx, of::<NewChat>(new)).await?.into_inner();
+    scene.stage.crowds.lock().unwrap().push((scene.who, chat.id));
+    Ok((scene.who, chat.id))
 }
 
 /// Others were faster, or the role of whoever does it is another by now.
@@ -96,7 +98,9 @@ pub fn unless_others_were_faster(outcome: clowder_core::Result<()>) -> clowder_c
 
 fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
-        let (owner, chat) = crowd(&mut scene).await?;
+        // Often one of their own is deleted, because of others most are deleted already.
+        let own = write == "Chats::delete_chat" && scene.dice.below(2) == 0;
+        let (owner, chat) = if own { new_crowd(&mut scene).await? } else { crowd(&mut scene).await? };
         let Scene { stage, store, who, ctx, dice, .. } = scene;
         let (chats, staff) = (&store.chats, stage.ctx(owner));
         let outcome = match write {
