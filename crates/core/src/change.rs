@@ -59,8 +59,18 @@ pub struct Recorded {
     pub subject: Option<Uuid>,
     pub follow: Option<Follow>,
     pub at: Timestamp,
-    /// JSON, serialised once for the journal, all sockets and all readers.
+    /// JSON, serialised once for the journal, all sockets and all readers. `null` if a later change of the same kind says
+    /// all that this one said.
     pub data: Arc<RawValue>,
+}
+
+impl Recorded {
+    /// What stands in place of the data of a change that a later one has superseded. Sockets pass over it.
+    pub const SUPERSEDED: &str = "null";
+
+    pub fn is_superseded(&self) -> bool {
+        self.data.get() == Self::SUPERSEDED
+    }
 }
 
 /// A transient event (typing, presence): it is sent at once and never replayed.

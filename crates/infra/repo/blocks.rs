@@ -25,6 +25,7 @@ use tracing::instrument;
 
 use super::{
     Repo,
+    among::AmongIds,
     cards::Cards,
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
@@ -155,10 +156,10 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         journal::append(tx, ctx, &blocked)?;
         return Ok(after);
     }
-    let groups = groups::sever(tx, caller, user)?;
+    let groups = groups::sever(tx, ctx, caller, user)?;
     let parted = friends::sever(tx, ctx, caller, user)?;
     let kept = pets::sever(tx, caller, user)?;
-    let chats = invitations::sever(tx, caller, user)?;
+    let chats = invitations::sever(tx, ctx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
@@ -255,7 +256,7 @@ pub fn knows(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
 
 /// Those of these people of whom the viewer knows.
 pub fn known_among(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashSet<UserId>> {
-    let known = users::table.filter(users::id.eq_any(people)).filter(known_to(viewer)).select(users::id);
+    let known = users::table.filter(users::id.among(people)).filter(known_to(viewer)).select(users::id);
     Ok(known.load(conn)?.into_iter().collect())
 }
 

@@ -8,7 +8,7 @@ use std::{
 use clowder_core::{Card, Error, Result, UserId};
 use diesel::prelude::*;
 
-use super::dialect::Conn;
+use super::{among::AmongIds, dialect::Conn};
 use crate::{
     domains::accounts::{CardRow, users},
     store::Memory,
@@ -33,10 +33,8 @@ impl Cards {
             return Ok(Self(cards));
         }
         let keep = profiles.filter(|profiles| profiles.is_followed());
-        let rows: Vec<(CardRow, i64)> = users::table
-            .filter(users::id.eq_any(&unknown))
-            .select((CardRow::as_select(), users::version))
-            .load(conn)?;
+        let rows: Vec<(CardRow, i64)> =
+            users::table.filter(users::id.among(&unknown)).select((CardRow::as_select(), users::version)).load(conn)?;
         for (row, version) in rows {
             let card = Arc::new(Card::from(row));
             if let Some(profiles) = keep {

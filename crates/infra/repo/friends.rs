@@ -1,13 +1,14 @@
 //! Friends over the database. Whatever connects two people is written while both are locked.
 
 mod lists;
+pub mod mutual;
 mod privacy;
 pub mod relationships;
 mod requests;
 mod suggestions;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -22,13 +23,14 @@ use clowder_social::{
     Relationship, RequestDirection,
     friends::{Change, RequestStatus, change::FRIEND_REQUEST, policy::OPEN_FOR, refusals::FRIEND_UNKNOWN, suggest},
 };
-use diesel::{dsl::not, prelude::*};
+use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
 
 use super::{
     Repo,
+    among::AmongIds,
     clock::{PRESENCE, SHOWN, never},
     db::Tx,
     dialect::{self, Conn},
@@ -184,30 +186,23 @@ pub fn count_seen(conn: &mut Conn, user: UserId, seen: people::Condition) -> Res
     Ok(users::table.filter(users::id.eq_any(theirs)).filter(seen).count().get_result(conn)?)
 }
 
-/// Friends of the viewer whom the viewer does not see. They count nowhere as friends in common, because a count would tell
-/// that they are there.
-pub fn unseen(conn: &mut Conn, viewer: Viewer) -> Result<HashSet<UserId>> {
-    let own = friendships::table.filter(friendships::user_id.eq(viewer.id)).select(friendships::friend_id);
-    let unseen = users::table.filter(users::id.eq_any(own)).filter(not(people::visible_to(viewer)));
-    Ok(unseen.select(users::id).load(conn)?.into_iter().collect())
-}
-
 /// How many friends each of these people has; who has none may be missing.
 fn counts(conn: &mut Conn, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
-    let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(people));
+    let lists = friend_lists::table.filter(friend_lists::user_id.among(people));
     let counts: Vec<(UserId, i64)> = lists.select((friend_lists::user_id, friend_lists::friends)).load(conn)?;
     Ok(counts.into_iter().collect())
 }
 
-/// Whose lists are looked at for friends of friends of somebody.
-pub fn near(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+/// Whose lists are looked at for friends of friends of somebody: of the latest friends, those with the shortest lists, with
+/// so many friends all together.
+pub fn near(conn: &mut Conn, user: UserId, room: i64) -> Result<Vec<UserId>> {
     let latest = friendships::table
         .filter(friendships::user_id.eq(user))
         .order((friendships::since.desc(), friendships::friend_id.desc()))
         .limit(suggest::FRIENDS as i64)
         .select(friendships::friend_id);
     let latest: Vec<UserId> = latest.load(conn)?;
-    Ok(suggest::look_at(counts(conn, &latest)?.into_iter().collect()))
+    Ok(suggest::look_at(counts(conn, &latest)?.into_iter().collect(), room))
 }
 
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
@@ -267,11 +262,11 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     journal::append_all(tx, &[(ctx, &told[0]), (ctx, &told[1])])
 }
 
-/// Ends everything between two people, who are locked, and returns what they are told.
-pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
-    let mut told = requests::withdraw_between(tx, ctx, one, other)?;
-    if !part(tx, one, &[other])?.is_empty() {
-        told.extend(Change::removed(one, other));
+/// Ends everything between two people, who are locked, as one of them wants; returns what they are told.
+pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, other: UserId) -> Result<Vec<Change>> {
+    let mut told = requests::refuse_between(tx, ctx, by, other)?;
+    if !part(tx, by, &[other])?.is_empty() {
+        told.extend(Change::removed(by, other));
     }
     Ok(told)
 }

@@ -193,13 +193,13 @@ impl Groups for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn invite(&self, ctx: &Ctx, group: GroupId, new: NewGroupInvite) -> Result<Invited> {
-        let (caller, asked) = (ctx.clone(), new.clone());
+        let (caller, again, asked) = (ctx.clone(), ctx.clone(), new.clone());
         let first = move |tx: &mut Tx<'_>| {
             let invited = invites::invite(tx, &caller, group, &new)?;
             let stub = invites::Stored::of(&invited);
             Ok((invited, stub))
         };
-        self.db.create(ctx, first, move |tx, stub: invites::Stored| stub.again(tx, group, &asked)).await
+        self.db.create(ctx, first, move |tx, stub: invites::Stored| stub.again(tx, &again, group, &asked)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -2,7 +2,7 @@
 
 mod attempts;
 mod guests;
-mod links;
+pub mod links;
 mod severing;
 
 pub use severing::sever;
@@ -32,7 +32,7 @@ pub const DOMAIN: Domain = Domain {
 impl Invitations for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn invite(&self, ctx: &Ctx, chat: ChatId, new: NewInvite) -> Result<Invites> {
-        let (caller, asked) = (ctx.clone(), new.clone());
+        let (caller, again, asked) = (ctx.clone(), ctx.clone(), new.clone());
         let first = move |tx: &mut Tx<'_>| {
             let made = if new.user_ids.is_none() {
                 links::make(tx, &caller, chat, &new)?
@@ -42,7 +42,7 @@ impl Invitations for Repo {
             let stub = links::Stored::of(&made);
             Ok((made, stub))
         };
-        self.db.create(ctx, first, move |tx, stub: links::Stored| stub.again(tx, chat, &asked)).await
+        self.db.create(ctx, first, move |tx, stub: links::Stored| stub.again(tx, &again, chat, &asked)).await
     }
 
     #[instrument(level = "debug", skip_all)]

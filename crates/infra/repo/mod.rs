@@ -4,6 +4,7 @@
 
 mod accounts;
 mod activity;
+mod among;
 mod api_keys;
 mod attempts;
 mod audit;

@@ -12,6 +12,7 @@ use diesel::{
 };
 
 use super::{
+    among::AmongIds,
     dialect::{Backend, Conn},
     staff::search::is_suspended,
 };
@@ -64,17 +65,17 @@ pub fn hiding(conn: &mut Conn, viewer: Viewer, group: FieldGroup, people: &[User
         return Ok(HashSet::new());
     }
     let reserved =
-        users::table.filter(users::id.eq_any(people)).filter(users::visibility.eq(Visibility::Friends.as_str()));
+        users::table.filter(users::id.among(people)).filter(users::visibility.eq(Visibility::Friends.as_str()));
     let to_friends: Vec<UserId> = reserved.select(users::id).load(conn)?;
     let chosen: Vec<(UserId, String)> = preferences::table
-        .filter(preferences::user_id.eq_any(people).and(audience(group).ne(Audience::Everyone.as_str())))
+        .filter(preferences::user_id.among(people).and(audience(group).ne(Audience::Everyone.as_str())))
         .select((preferences::user_id, audience(group)))
         .load(conn)?;
     if to_friends.is_empty() && chosen.is_empty() {
         return Ok(HashSet::new());
     }
     let friends =
-        friendships::table.filter(friendships::user_id.eq(viewer.id).and(friendships::friend_id.eq_any(people)));
+        friendships::table.filter(friendships::user_id.eq(viewer.id).and(friendships::friend_id.among(people)));
     let friends: HashSet<UserId> = friends.select(friendships::friend_id).load(conn)?.into_iter().collect();
     let by_choice =
         chosen.into_iter().filter(|(user, audience)| audience == Audience::Nobody.as_str() || !friends.contains(user));

@@ -93,13 +93,15 @@ impl Profiles for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn search_users(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Found>> {
         let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
-        self.db.read(move |conn| search::search(conn, &online, viewer, sought.as_deref(), &page)).await
+        let lists = Arc::clone(&self.friends.lists);
+        self.db.read(move |conn| search::search(conn, &online, &lists, viewer, sought.as_deref(), &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>> {
         let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
-        self.db.read(move |conn| search::suggest(conn, &online, viewer, sought.as_deref(), &page)).await
+        let lists = Arc::clone(&self.friends.lists);
+        self.db.read(move |conn| search::suggest(conn, &online, &lists, viewer, sought.as_deref(), &page)).await
     }
 }
 

@@ -39,6 +39,7 @@ pub const DOMAIN: Domain = Domain {
     ],
     sealed: &[COMMENT, EVIDENCE, REASON, STATED, APPEAL, ANSWER],
     words: &[
+        "report_parties.kind",
         "reports.action",
         "reports.category",
         "reports.status",

@@ -241,8 +241,12 @@ async fn a_primary_that_was_switched_is_let_go() {
     psql(&url, "ALTER DATABASE postgres SET default_transaction_read_only = off");
     psql(&url, "ALTER SYSTEM SET default_transaction_read_only = on");
     psql(&url, "SELECT pg_reload_conf()");
-    until(201, async || ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "on"})).await)
-        .await;
+    // Sessions learn of it one after the other. The first write that is refused replaces them all.
+    clowder_tests::until("a write is refused", async || {
+        ada.may_fail().post(&format!("/api/chats/{chat}/messages"), json!({"content": "on"})).await;
+        world.nobody().may_fail().get("/metrics").await.text.contains(r#"kind="read_only""#)
+    })
+    .await;
     assert_eq!(at_once(&ada, &chat, 30).await, 30, "all connections are new ones");
 
     // And as without a primary: nobody may write, and the error says so.

@@ -180,10 +180,10 @@ mod tests {
         assert!(!is_shown(FieldGroup::Email, Standpoint::Friend, &usual), "an address is private at first");
     }
 
-    /// The table in docs/profiles.md; `UPDATE_TABLES=1` writes it.
+    /// The table in two pages of the documentation; `UPDATE_TABLES=1` writes it.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "whoever runs the test asks for the table to be written")]
-    fn the_documented_table_is_that_of_the_rule() {
+    fn the_documented_tables_are_that_of_the_rule() {
         let mut table = String::from("| who looks | `public` | `friends` | `private` |\n|---|---|---|---|\n");
         for (who, facts, _) in TABLE {
             let word = |visibility| match sight(&SightFacts { visibility, ..*facts }) {
@@ -194,14 +194,16 @@ mod tests {
             let cells = [Visibility::Public, Visibility::Friends, Visibility::Private].map(word);
             table += &format!("| {who} | {} |\n", cells.join(" | "));
         }
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/profiles.md");
-        let page = std::fs::read_to_string(path).unwrap();
-        let start = page.find("| who looks |").unwrap();
-        let end = page[start..].find("\n\n").map_or(page.len(), |length| start + length + 1);
-        if std::env::var_os("UPDATE_TABLES").is_some() {
-            std::fs::write(path, [&page[..start], &table, &page[end..]].concat()).unwrap();
-        } else {
-            assert_eq!(&page[start..end], table, "UPDATE_TABLES=1 writes it");
+        for name in ["people", "profiles"] {
+            let path = format!("{}/../../docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
+            let page = std::fs::read_to_string(&path).unwrap();
+            let start = page.find("| who looks |").unwrap();
+            let end = page[start..].find("\n\n").map_or(page.len(), |length| start + length + 1);
+            if std::env::var_os("UPDATE_TABLES").is_some() {
+                std::fs::write(path, [&page[..start], &table, &page[end..]].concat()).unwrap();
+            } else {
+                assert_eq!(&page[start..end], table, "UPDATE_TABLES=1 writes it");
+            }
         }
     }
 }

@@ -160,7 +160,7 @@ impl Memory {
             self.profiles.bury(user);
             self.standings.bury(user);
         }
-        if &*recorded.name == USER_UPDATED {
+        if &*recorded.name == USER_UPDATED && !recorded.is_superseded() {
             match serde_json::from_str(recorded.data.get()) {
                 Ok(own) => self.learn(&own),
                 Err(error) => tracing::error!(%error, "cannot parse a changed profile"),

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod credentials;
 pub mod groups;
+mod ids;
 pub mod jobs;
 pub mod messaging;
 pub mod pets;
@@ -37,6 +38,7 @@ use crate::{
     store::DatabaseOptions,
     worker_pool::{self, Plan, WorkerPool},
 };
+pub use ids::IdList;
 #[cfg(debug_assertions)]
 pub use texts::check as check_deleted_texts;
 

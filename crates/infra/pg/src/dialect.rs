@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod credentials;
 pub mod groups;
+mod ids;
 pub mod jobs;
 pub mod messaging;
 pub mod pets;
@@ -39,6 +40,7 @@ use crate::{
     store::DatabaseOptions,
     worker_pool::{self, Plan, WorkerPool},
 };
+pub use ids::IdList;
 
 pub type Conn = PgConnection;
 pub type Backend = Pg;

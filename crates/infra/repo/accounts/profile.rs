@@ -156,7 +156,7 @@ pub fn change(
     forget_earlier(tx, &after)?;
     if stored.status_text.is_some() && stored.status_text != after.status_text {
         let shown = presence::shown(tx.conn, &after, ctx.now)?;
-        journal::rewrite(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
+        journal::supersede(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
     }
     Ok(Some((before, after)))
 }
@@ -189,5 +189,5 @@ pub fn otherwise(before: &Own, after: &Own) -> Result<Option<(Value, Value)>> {
 
 /// Removes earlier texts of a profile from the journal: a client that resumes receives the profile as it is now.
 pub fn forget_earlier(tx: &mut Tx<'_>, now: &Own) -> Result<()> {
-    journal::rewrite(tx, &[USER_UPDATED], &Change::UserUpdated(now.clone()))
+    journal::supersede(tx, &[USER_UPDATED], &Change::UserUpdated(now.clone()))
 }

@@ -10,7 +10,7 @@ use clowder_core::{
 use clowder_messaging::{ChatEntry, ChatType, chats::DirectoryFilter};
 use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{dialect::Conn, fragment::Fragment, messaging::finding::begin_words};
+use super::super::{among::AmongIds, dialect::Conn, fragment::Fragment, messaging::finding::begin_words};
 use crate::domains::messaging::{chat_words, chats, participants};
 
 /// The condition of the index of the directory, as constant text, so that the databases use it.
@@ -35,7 +35,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &DirectoryFilter, page: &Pa
         None => (newest(conn, filter.kind, page)?, None),
     };
     let ids: Vec<ChatId> = rows.iter().map(|(_, row)| row.id).collect();
-    let mine = participants::table.filter(participants::user_id.eq(viewer).and(participants::chat_id.eq_any(ids)));
+    let mine = participants::table.filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)));
     let mine: HashSet<ChatId> = mine.select(participants::chat_id).load(conn)?.into_iter().collect();
     let places: HashMap<ChatId, String> = rows.iter().map(|(place, row)| (row.id, place.clone())).collect();
     let entries = rows.into_iter().map(|(_, row)| {

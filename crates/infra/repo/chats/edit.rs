@@ -11,6 +11,7 @@ use diesel::prelude::*;
 use super::{
     super::{
         db::Tx,
+        invitations::links,
         journal,
         messaging::{chats, membership, system, titles},
         participants::writes,
@@ -38,6 +39,9 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
         .execute(tx.conn)?;
     let mut changes = Vec::new();
     tx.deleted_text |= after.description != before.description;
+    if before.rights.invite && !after.rights.invite {
+        links::revoke_of_members(tx, ctx, chat)?;
+    }
     if after.title != before.title {
         titles::unindex(tx, chat)?;
         let title = after.title.clone().unwrap_or_default();

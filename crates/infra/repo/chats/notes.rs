@@ -19,6 +19,7 @@ use diesel::{
 };
 
 use super::super::{
+    among::AmongIds,
     db::Tx,
     dialect::{self, Conn},
     journal,
@@ -39,7 +40,7 @@ pub const DRAFT: Column = Column::new("chat_notes", "draft", "id", Under::UserKe
 /// Adds to these chats of the viewer what they have written about them.
 pub fn fill(conn: &mut Conn, ring: &KeyRing, viewer: UserId, chats: &mut [Chat]) -> Result<()> {
     let ids: Vec<ChatId> = chats.iter().map(|chat| chat.id).collect();
-    let own = table::table.filter(table::user_id.eq(viewer).and(table::chat_id.eq_any(ids)));
+    let own = table::table.filter(table::user_id.eq(viewer).and(table::chat_id.among(&ids)));
     let rows: Vec<ChatNoteRow> = own.select(ChatNoteRow::as_select()).load(conn)?;
     if rows.is_empty() {
         return Ok(());

@@ -11,6 +11,7 @@ use clowder_social::{
 use diesel::{dsl::exists, prelude::*};
 
 use super::super::{
+    among::AmongIds,
     cards::Cards,
     dialect::Conn,
     people::{self, Viewer},
@@ -180,8 +181,8 @@ pub fn of(
         let piece = piece(conn, viewer.id, user, mutual, after)?;
         let Some((last, _)) = piece.last() else { break };
         after = Some(*last);
-        let ids = piece.iter().map(|(friend, _)| *friend);
-        let visible = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(viewer));
+        let ids = piece.iter().map(|(friend, _)| friend);
+        let visible = users::table.filter(users::id.among(ids)).filter(people::visible_to(viewer));
         let cards: Vec<CardRow> = visible.select(CardRow::as_select()).load(conn)?;
         let mut cards: HashMap<_, _> = cards.into_iter().map(|card| (card.id, card)).collect();
         let friends = piece

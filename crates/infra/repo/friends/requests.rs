@@ -156,12 +156,14 @@ fn tell(tx: &mut Tx<'_>, ctx: &Ctx, before: Vec<Change>, request: &FriendRequest
     journal::append_all(tx, &told)
 }
 
-/// Ends the open requests between two people, who are locked, and returns what they are told.
-pub fn withdraw_between(tx: &mut Tx<'_>, ctx: &Ctx, one: UserId, other: UserId) -> Result<Vec<Change>> {
-    let mut told = expire_between(tx, ctx, one, other)?;
-    for row in open_between(tx.conn, one, other)? {
-        // Not cancelled: the person who asked would know that somebody else has done it.
-        told.extend(end(tx, ctx, row, RequestStatus::Expired)?);
+/// Ends the open requests between two people, who are locked, because one of them wants nothing of the other any more:
+/// as if that one had cancelled or rejected them, so that the other learns no more than from these. Returns what they are
+/// told.
+pub fn refuse_between(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, other: UserId) -> Result<Vec<Change>> {
+    let mut told = expire_between(tx, ctx, by, other)?;
+    for row in open_between(tx.conn, by, other)? {
+        let status = if row.from_id == by { RequestStatus::Cancelled } else { RequestStatus::Rejected };
+        told.extend(end(tx, ctx, row, status)?);
     }
     Ok(told)
 }

@@ -17,6 +17,7 @@ use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
+        among::AmongIds,
         db::Tx,
         dialect::Conn,
         people::{self, Viewer},
@@ -42,7 +43,7 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
     let hiding = people::hiding(conn, by, FieldGroup::FriendsList, &visible)?;
     let shown: Vec<_> = visible.into_iter().filter(|friend| !hiding.contains(friend)).collect();
     let lists = counts(conn, &shown)?;
-    let looked_at = suggest::look_at(lists.into_iter().collect());
+    let looked_at = suggest::look_at(lists.into_iter().collect(), LOOKED_AT);
     let theirs: Vec<UserId> =
         table::table.filter(table::user_id.eq_any(&looked_at)).limit(LOOKED_AT).select(table::friend_id).load(conn)?;
     let gone = dismissed::table.filter(dismissed::user_id.eq(viewer)).limit(MOST_DISMISSED);
@@ -61,11 +62,11 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
 /// Those among them whom the viewer may see, and with whom no request is open.
 fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<UserId, CardRow>> {
     let viewer = by.id;
-    let visible = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(by));
+    let visible = users::table.filter(users::id.among(ids)).filter(people::visible_to(by));
     let rows: Vec<CardRow> = visible.select(CardRow::as_select()).load(conn)?;
     let mut cards: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
-    let with = requests::from_id.eq(viewer).and(requests::to_id.eq_any(ids));
-    let with = with.or(requests::to_id.eq(viewer).and(requests::from_id.eq_any(ids)));
+    let with = requests::from_id.eq(viewer).and(requests::to_id.among(ids));
+    let with = with.or(requests::to_id.eq(viewer).and(requests::from_id.among(ids)));
     let open = requests::table.filter(with).filter(requests::status.eq(RequestStatus::Pending.as_str()));
     let open: Vec<(UserId, UserId)> = open.select((requests::from_id, requests::to_id)).load(conn)?;
     for user in open.into_iter().flat_map(|(from, to)| [from, to]) {

@@ -73,7 +73,7 @@ fn expire_one(tx: &mut Tx<'_>, ctx: &Ctx, group: &GroupId, user: UserId) -> Resu
 }
 
 /// Ends the request or the invitation of somebody in a held group as if its time were over; `None` if there is none.
-pub fn end_open(tx: &mut Tx<'_>, group: GroupId, row: &PersonRow) -> Result<Option<Vec<Told>>> {
+fn end_open(tx: &mut Tx<'_>, group: GroupId, row: &PersonRow) -> Result<Option<Vec<Told>>> {
     let told = match Standing::parse_word(&row.status)? {
         Standing::Pending => decided(tx.conn, group, row.user_id, Decided::Expire)?,
         Standing::Invited => uninvited(tx.conn, group, row.user_id, Unwanted::Expired)?,

@@ -39,6 +39,8 @@ use crate::{
 
 /// How long a link that is over is still known, so that whoever has it learns that it is gone.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many links are forgotten when one is made, at most.
+const PIECE: i64 = 200;
 
 /// Deletes links that have been over for long.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
@@ -61,8 +63,10 @@ impl Stored {
         Self { link, code: invited.code.clone() }
     }
 
-    /// The link as it is now, or who of those people is invited now.
-    pub fn again(self, tx: &mut Tx<'_>, group: GroupId, new: &NewGroupInvite) -> Result<Invited> {
+    /// The link as it is now, or who of those people is invited now; for whoever may still invite.
+    pub fn again(self, tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, new: &NewGroupInvite) -> Result<Invited> {
+        let (_, place) = read::seen(tx.conn, ctx.now, ctx.user()?, group)?;
+        policy::may_admit(place)?;
         let link = match self.link {
             Some(id) => Some(load(tx.conn, id)?.ok_or(INVITE_UNKNOWN)?.into()),
             None => None,
@@ -136,11 +140,36 @@ fn invite_people(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, wanted: &[UserId]) -> 
     Ok(Invited { user_ids, link: None, code: None })
 }
 
+/// Revokes the links that somebody has made, because they may not make links any more.
+pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, maker: UserId) -> Result<()> {
+    let own = table::group_id.eq(group).and(table::created_by.eq(maker)).and(table::revoked_at.is_null());
+    diesel::update(table::table.filter(own)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets the oldest links of a group that are over, so that making and revoking does not fill the table.
+fn forget_old(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
+    let over = table::table
+        .filter(table::group_id.eq(group))
+        .filter(
+            table::revoked_at
+                .is_not_null()
+                .or(table::expires_at.le(ctx.now))
+                .or(table::uses.nullable().ge(table::max_uses)),
+        )
+        .order(table::id.desc());
+    let oldest: Vec<InviteId> = over.select(table::id).offset(policy::MOST_LINKS).limit(PIECE).load(tx.conn)?;
+    diesel::delete(table::table.filter(table::id.eq_any(oldest))).execute(tx.conn)?;
+    Ok(())
+}
+
 fn make_link(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held, new: &NewGroupInvite) -> Result<Invited> {
     let open = table::table
         .filter(table::group_id.eq(held.row.id).and(table::revoked_at.is_null()))
-        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)));
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))
+        .filter(table::max_uses.is_null().or(table::uses.nullable().lt(table::max_uses)));
     policy::may_link(ctx.now, new, open.select(count_star()).first(tx.conn)?)?;
+    forget_old(tx, ctx, held.row.id)?;
     let mut octets = [0; 16];
     random(&mut octets)?;
     let code = URL_SAFE_NO_PAD.encode(octets);

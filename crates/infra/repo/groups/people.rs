@@ -22,7 +22,7 @@ use super::{
         messaging::membership::{self, Told as InChat},
     },
     attempts::{self, Kind},
-    read,
+    invites, read,
     told::{Told, about_member, staff, tell},
     writes::{self, Entry, Held, enter, forget, hold, is_there, put},
 };
@@ -67,7 +67,7 @@ pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
     policy::may_leave(place)?;
     match place.standing {
         Some(Standing::Member) => {
-            let told = take_out(tx, &row, caller, caller)?;
+            let told = take_out(tx, ctx, &row, caller, caller)?;
             forget(tx, group, caller)?;
             tell(tx, ctx, &told)
         }
@@ -86,8 +86,10 @@ pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
     }
 }
 
-/// Takes a member out of the count and the chat of a held group; their row is the caller's business.
-pub fn take_out(tx: &mut Tx<'_>, row: &GroupRow, user: UserId, by: UserId) -> Result<Vec<Told>> {
+/// Takes a member out of the count and the chat of a held group, with the links that they have made; their row is the
+/// caller's business.
+pub fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, by: UserId) -> Result<Vec<Told>> {
+    invites::revoke_of(tx, ctx, row.id, user)?;
     let counted = groups::member_count.eq(groups::member_count - 1);
     diesel::update(groups::table.find(row.id)).set(counted).execute(tx.conn)?;
     let chat = membership::remove(tx, row.chat_id, &[user], Some(by), InChat::Participant)?;
@@ -103,6 +105,9 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: 
     let target = read::place(tx.conn, ctx.now, group, user)?;
     policy::may_set_role(held.place, target, role)?;
     if target.role != Some(role) {
+        if role < Role::Moderator {
+            invites::revoke_of(tx, ctx, group, user)?;
+        }
         let told = writes::set_role(tx, &held.row, user, role)?;
         tell(tx, ctx, &told)?;
     }
@@ -120,7 +125,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Resul
     }
     // It is a member or somebody who is invited.
     let told = match target.is_member() {
-        true => take_out(tx, &row, user, caller)?,
+        true => take_out(tx, ctx, &row, user, caller)?,
         false => attempts::uninvited(tx.conn, group, user, Unwanted::Withdrawn)?,
     };
     forget(tx, group, user)?;
@@ -169,7 +174,7 @@ pub fn ban(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, new: NewGro
             }
             return Ok(());
         }
-        Some(Standing::Member) => take_out(tx, &row, user, caller)?,
+        Some(Standing::Member) => take_out(tx, ctx, &row, user, caller)?,
         // They learn that they are banned only if they try again.
         Some(Standing::Pending) => attempts::decided(tx.conn, group, user, Decided::Reject)?,
         Some(Standing::Invited) => attempts::uninvited(tx.conn, group, user, Unwanted::Withdrawn)?,

@@ -171,7 +171,7 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, group: GroupId) -> Result<()>
             .execute(tx.conn)?;
         told.extend(hand_over(tx, row.clone(), None, heir)?);
     }
-    told.extend(people::take_out(tx, &row, user, user)?);
+    told.extend(people::take_out(tx, ctx, &row, user, user)?);
     diesel::delete(group_people::table.find((group, user))).execute(tx.conn)?;
     tell(tx, ctx, &told)
 }

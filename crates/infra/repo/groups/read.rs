@@ -8,7 +8,7 @@ use clowder_core::{
     words::{end_of, words},
 };
 use clowder_social::groups::{
-    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Standing,
+    GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Role, Standing,
     policy::{OPEN_FOR, Place, may_list, may_see},
     refusals::GROUP_UNKNOWN,
 };
@@ -19,6 +19,7 @@ use diesel::{
 };
 
 use super::super::{
+    among::AmongIds,
     dialect::{Backend, Conn},
     domains::Followed,
     fragment::Fragment,
@@ -42,6 +43,9 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
 /// The condition of the index of the directory, as constant text, so that the databases use it.
 const IN_DIRECTORY: Fragment<Bool> = Fragment::new("(groups.visibility <> 'secret' AND groups.deleted_at IS NULL)");
 
+/// The condition of the index of those who work for the server.
+const IS_SERVER_STAFF: Fragment<Bool> = Fragment::new("(users.role <> 'user')");
+
 /// A group that exists, whoever may see it.
 pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
     let one = groups::table.find(group).filter(groups::deleted_at.is_null());
@@ -58,6 +62,13 @@ pub fn seen(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> 
     let row = row(conn, group)?.ok_or(GROUP_UNKNOWN)?;
     let place = place(conn, now, group, viewer)?;
     if may_see(row.visibility()?, place) { Ok((row, place)) } else { Err(GROUP_UNKNOWN.into()) }
+}
+
+/// Moderators and administrators of the server who help to run a group.
+pub fn staff_of_the_server(conn: &mut Conn, group: GroupId) -> Result<Vec<UserId>> {
+    let helping = group_people::table.inner_join(users::table).filter(group_people::group_id.eq(group));
+    let helping = helping.filter(group_people::role.ne(Role::Member.as_str()));
+    Ok(helping.filter(IS_SERVER_STAFF).select(group_people::user_id).load(conn)?)
 }
 
 pub fn one(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> Result<Group> {
@@ -117,7 +128,8 @@ fn concerned<'q>(now: Timestamp, viewer: UserId, filter: &GroupFilter) -> group_
     if filter.mine {
         concerned.filter(is(Standing::Member))
     } else if filter.my_role.is_none() {
-        concerned.filter(is(Standing::Member).or(is(Standing::Invited).and(is_open)))
+        let is_waiting = is(Standing::Invited).or(is(Standing::Pending));
+        concerned.filter(is(Standing::Member).or(is_waiting.and(is_open)))
     } else {
         concerned
     }
@@ -139,10 +151,7 @@ fn own(
         .limit(limit)
         .select(GroupRow::as_select())
         .into_boxed();
-    if filter.my_role == Some(Mine::Pending) {
-        // Whoever asked does not see the group once it is secret.
-        query = query.filter(groups::visibility.ne(GroupVisibility::Secret.as_str()));
-    } else if !is_own(filter) {
+    if !is_own(filter) {
         query = query.filter(groups::visibility.eq(GroupVisibility::Secret.as_str()));
     }
     if let Some(after) = after {
@@ -191,7 +200,6 @@ fn find(
     let own = groups::id.eq_any(concerned(now, viewer, filter));
     let is_secret = groups::visibility.eq(GroupVisibility::Secret.as_str());
     query = match is_own(filter) {
-        true if filter.my_role == Some(Mine::Pending) => query.filter(own.and(not(is_secret))),
         true => query.filter(own),
         false => query.filter(not(is_secret).or(own)),
     };
@@ -305,7 +313,7 @@ pub fn members(
 /// Those of the people on a page whom the viewer may see.
 fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Result<HashSet<UserId>> {
     let ids: Vec<_> = rows.iter().map(|(row, _)| row.user_id).collect();
-    let seen = users::table.filter(users::id.eq_any(ids)).filter(people::visible_to(viewer)).select(users::id);
+    let seen = users::table.filter(users::id.among(&ids)).filter(people::visible_to(viewer)).select(users::id);
     Ok(seen.load(conn)?.into_iter().collect())
 }
 

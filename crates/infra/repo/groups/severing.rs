@@ -1,7 +1,10 @@
 //! What a block ends between two people: invitations of one by the other, and requests that the other alone decides.
 
-use clowder_core::{Result, UserId, Word};
-use clowder_social::groups::{GroupId, Standing};
+use clowder_core::{Ctx, Result, UserId, Word};
+use clowder_social::groups::{
+    GroupId, Standing,
+    change::{Decided, Unwanted},
+};
 use diesel::prelude::*;
 
 use super::{
@@ -9,18 +12,19 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
     },
-    attempts::end_open,
+    attempts::{self, Kind},
     read,
     told::Told,
+    writes::forget,
 };
 use crate::domains::groups::{PersonRow, group_people, groups};
 
 /// Ends invitations that one of two people, who are locked, has from the other, and requests of one in groups that the
-/// other owns; returns what everybody is told, which is the same as when their time is over. In groups that somebody
-/// else owns, others can decide, so requests stay there.
-pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Told>> {
+/// other owns, as if the one who does not want the other any more had done so in person; returns what everybody is told.
+/// In groups that somebody else owns, others can decide, so requests stay there.
+pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, other: UserId) -> Result<Vec<Told>> {
     let mut between: Vec<(GroupId, UserId)> = Vec::new();
-    for (guest, host) in [(one, other), (other, one)] {
+    for (guest, host) in [(by, other), (other, by)] {
         let found = concerned(tx.conn, guest, host)?;
         between.extend(found.into_iter().map(|group| (group, guest)));
     }
@@ -33,14 +37,23 @@ pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Told>> {
         let Some(held) = read::row(tx.conn, group)? else { continue };
         let row = group_people::table.find((group, guest)).select(PersonRow::as_select());
         let Some(row) = row.first::<PersonRow>(tx.conn).optional()? else { continue };
-        let host = if guest == one { other } else { one };
-        let ends = match Standing::parse_word(&row.status)? {
-            Standing::Invited => row.invited_by == Some(host),
-            Standing::Pending => held.owner_id == Some(host),
-            Standing::Member | Standing::Banned => false,
+        let host = if guest == by { other } else { by };
+        let own = guest == by;
+        let (refused, ended) = match Standing::parse_word(&row.status)? {
+            Standing::Invited if row.invited_by == Some(host) => {
+                let reason = if own { Unwanted::Declined } else { Unwanted::Withdrawn };
+                (own.then_some(Kind::Invitation), attempts::uninvited(tx.conn, group, guest, reason)?)
+            }
+            Standing::Pending if held.owner_id == Some(host) => {
+                let action = if own { Decided::Cancel } else { Decided::Reject };
+                ((!own).then_some(Kind::Request), attempts::decided(tx.conn, group, guest, action)?)
+            }
+            _ => continue,
         };
-        if ends {
-            told.extend(end_open(tx, group, &row)?.into_iter().flatten());
+        told.extend(ended);
+        forget(tx, group, guest)?;
+        if let Some(kind) = refused {
+            attempts::refused(tx.conn, ctx, kind, group, guest)?;
         }
     }
     Ok(told)

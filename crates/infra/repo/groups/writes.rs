@@ -250,7 +250,7 @@ fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Op
         membership::rename(tx, after.chat_id, &after.name)?;
     }
     let updated = Change::Updated(Box::new(after.face()?));
-    journal::rewrite(tx, SHOW_THE_GROUP, &updated)?;
+    journal::supersede(tx, SHOW_THE_GROUP, &updated)?;
     Ok(Some((after, updated)))
 }
 
@@ -303,7 +303,7 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
     let told = clearing::take_out(tx, group, row.chat_id, &[owner])?;
     // Whoever is still to be taken out may read them again, so they keep their form.
     let face = Face { name: String::new(), description: None, rules: None, ..row.face()? };
-    journal::rewrite(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
+    journal::supersede(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
     Ok(told)
 }
 

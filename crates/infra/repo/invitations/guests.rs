@@ -84,14 +84,14 @@ fn staff(conn: &mut Conn, chat: ChatId, but: &[UserId]) -> Result<Vec<UserId>> {
 }
 
 /// Tells whoever asked, and those who decide, how a request ended.
-fn decided(conn: &mut Conn, chat: ChatId, user: UserId, action: Decided) -> Result<Vec<Change>> {
+pub fn decided(conn: &mut Conn, chat: ChatId, user: UserId, action: Decided) -> Result<Vec<Change>> {
     let decision = Decision { chat_id: chat, user_id: user, action };
     let to = staff(conn, chat, &[user])?.into_iter().chain([user]);
     Ok(to.map(|to| Change::Decided(to, decision)).collect())
 }
 
 /// Tells whoever was invited, and those who decide, how an invitation ended.
-fn uninvited(conn: &mut Conn, chat: ChatId, user: UserId, reason: Unwanted) -> Result<Vec<Change>> {
+pub fn uninvited(conn: &mut Conn, chat: ChatId, user: UserId, reason: Unwanted) -> Result<Vec<Change>> {
     let uninvited = Uninvited { chat_id: chat, user_id: user, reason };
     let to = staff(conn, chat, &[user])?.into_iter().chain([user]);
     Ok(to.map(|to| Change::Uninvited(to, uninvited)).collect())

@@ -29,12 +29,14 @@ use super::{
     guests::{ask, standing, standing_of},
 };
 use crate::{
-    domains::messaging::{ChatLinkRow, chat_guests, chat_links as table},
+    domains::messaging::{ChatLinkRow, chat_guests, chat_links as table, participants},
     keys::{random, sha256},
 };
 
 /// How long a link that is over is still known, so that whoever has it learns that it is gone.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How many links are forgotten when one is made, at most.
+const PIECE: i64 = 200;
 
 /// Deletes links that have been over for long.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
@@ -56,8 +58,10 @@ impl Stored {
         Self { link: made.link.as_ref().map(|link| link.id), code: made.code.clone() }
     }
 
-    /// The link as it is now, or who of those people is invited now.
-    pub fn again(self, tx: &mut Tx<'_>, chat: ChatId, new: &NewInvite) -> Result<Invites> {
+    /// The link as it is now, or who of those people is invited now; for whoever may still invite.
+    pub fn again(self, tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Result<Invites> {
+        let membership = Membership::of(tx.conn, chat, ctx.user()?)?.ok_or(CHAT_UNKNOWN)?;
+        allow(membership.seat, Action::Invite)?;
         let link = match self.link {
             Some(id) => Some(load(tx.conn, id)?.ok_or(LINK_UNKNOWN)?.link()?),
             None => None,
@@ -78,8 +82,10 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Result
     let Held { caller, seat, .. } = hold(tx, ctx, chat, &[])?;
     let open = table::table
         .filter(table::chat_id.eq(chat).and(table::revoked_at.is_null()))
-        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)));
+        .filter(table::expires_at.is_null().or(table::expires_at.gt(ctx.now)))
+        .filter(table::max_uses.is_null().or(table::uses.nullable().lt(table::max_uses)));
     let role = rules::link(seat, ctx.now, new, open.select(count_star()).first(tx.conn)?)?;
+    forget_old(tx, ctx, chat)?;
     let mut octets = [0; 16];
     random(&mut octets)?;
     let code = URL_SAFE_NO_PAD.encode(octets);
@@ -98,6 +104,39 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Result
     };
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
     Ok(Invites { user_ids: Vec::new(), link: Some(row.link()?), code: Some(code) })
+}
+
+/// Revokes the links that somebody has made, because they may not give what these give any more.
+pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, maker: UserId) -> Result<()> {
+    let own = table::chat_id.eq(chat).and(table::created_by.eq(maker)).and(table::revoked_at.is_null());
+    diesel::update(table::table.filter(own)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Revokes the links of members, because the chat does not let them invite any more.
+pub fn revoke_of_members(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
+    let staff = participants::role.eq_any([ChatRole::Owner.as_str(), ChatRole::Admin.as_str()]);
+    let staff = participants::table.filter(participants::chat_id.eq(chat).and(staff)).select(participants::user_id);
+    let staff: Vec<UserId> = staff.load(tx.conn)?;
+    let theirs = table::chat_id.eq(chat).and(table::created_by.ne_all(staff)).and(table::revoked_at.is_null());
+    diesel::update(table::table.filter(theirs)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets the oldest links of a chat that are over, so that making and revoking does not fill the table.
+fn forget_old(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
+    let over = table::table
+        .filter(table::chat_id.eq(chat))
+        .filter(
+            table::revoked_at
+                .is_not_null()
+                .or(table::expires_at.le(ctx.now))
+                .or(table::uses.nullable().ge(table::max_uses)),
+        )
+        .order(table::id.desc());
+    let oldest: Vec<LinkId> = over.select(table::id).offset(rules::MOST_LINKS).limit(PIECE).load(tx.conn)?;
+    diesel::delete(table::table.filter(table::id.eq_any(oldest))).execute(tx.conn)?;
+    Ok(())
 }
 
 pub fn list(conn: &mut Conn, viewer: UserId, chat: ChatId, page: &PageRequest) -> Result<Page<Link>> {

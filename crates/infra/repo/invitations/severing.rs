@@ -1,7 +1,11 @@
 //! What a block ends between two people: invitations of one by the other, and requests that the other alone decides.
 
-use clowder_core::{ChatId, Result, UserId, Word};
-use clowder_messaging::{Change, ChatRole, invitations::Standing};
+use clowder_core::{ChatId, Ctx, Result, UserId, Word};
+use clowder_messaging::{
+    Change, ChatRole,
+    change::{Decided, Unwanted},
+    invitations::Standing,
+};
 use diesel::prelude::*;
 
 use super::{
@@ -11,15 +15,17 @@ use super::{
         dialect::{self, Conn},
         messaging::chats,
     },
-    guests::end_open,
+    attempts::{self, Kind},
+    guests::{decided, uninvited},
 };
 use crate::domains::messaging::{GuestRow, chat_guests, participants};
 
 /// Ends invitations that one of two people, who are locked, has from the other, and requests of one to chats that the
-/// other alone owns; returns what everybody is told, which is the same as when their time is over.
-pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Change>> {
+/// other alone owns, as if the one who does not want the other any more had done so in person; returns what everybody is
+/// told.
+pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, other: UserId) -> Result<Vec<Change>> {
     let mut between: Vec<(ChatId, UserId)> = Vec::new();
-    for (guest, host) in [(one, other), (other, one)] {
+    for (guest, host) in [(by, other), (other, by)] {
         let found = concerned(tx.conn, guest, host)?;
         between.extend(found.into_iter().map(|chat| (chat, guest)));
     }
@@ -34,18 +40,31 @@ pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Change>>
         }
         let row = chat_guests::table.find((chat, guest)).select(GuestRow::as_select());
         let Some(row) = row.first::<GuestRow>(tx.conn).optional()? else { continue };
-        let host = if guest == one { other } else { one };
-        let ends = match Standing::parse_word(&row.status)? {
-            Standing::Invited => row.invited_by == Some(host),
-            Standing::Pending => {
-                hold::role(tx.conn, chat, host)? == Some(ChatRole::Owner) && hold::owners(tx.conn, chat)? == 1
+        let host = if guest == by { other } else { by };
+        let own = guest == by;
+        let (refused, ended) = match Standing::parse_word(&row.status)? {
+            Standing::Invited if row.invited_by == Some(host) => {
+                let reason = if own { Unwanted::Declined } else { Unwanted::Withdrawn };
+                (own.then_some(Kind::Invitation), uninvited(tx.conn, chat, guest, reason)?)
             }
+            Standing::Pending if decides_alone(tx.conn, chat, host)? => {
+                let action = if own { Decided::Cancel } else { Decided::Reject };
+                ((!own).then_some(Kind::Request), decided(tx.conn, chat, guest, action)?)
+            }
+            _ => continue,
         };
-        if ends {
-            told.extend(end_open(tx, &row)?);
+        told.extend(ended);
+        diesel::delete(chat_guests::table.find((chat, guest))).execute(tx.conn)?;
+        if let Some(kind) = refused {
+            attempts::refused(tx.conn, ctx, kind, chat, guest)?;
         }
     }
     Ok(told)
+}
+
+/// Whether somebody is the only owner of a chat.
+fn decides_alone(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<bool> {
+    Ok(hold::role(conn, chat, user)? == Some(ChatRole::Owner) && hold::owners(conn, chat)? == 1)
 }
 
 /// The chats in which something of the guest may depend on the host.

@@ -209,6 +209,9 @@ impl Missed {
 
     /// Positions are found by the id of a topic alone.
     fn concerns(&self, change: &Recorded) -> bool {
+        if change.is_superseded() {
+            return false;
+        }
         let is_told = || {
             let stream = i16::try_from(change.stream);
             stream.is_ok_and(|stream| self.told.contains_key(&(stream, change.position)))

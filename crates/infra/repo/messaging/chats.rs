@@ -18,6 +18,7 @@ use diesel::{
 
 use super::{
     super::{
+        among::AmongIds,
         batch, blocks,
         cards::Cards,
         dialect::{Backend, Conn},
@@ -332,7 +333,7 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
         return Ok(found);
     }
     let heads: Vec<ConstantRow> =
-        chats::table.filter(chats::id.eq_any(unknown.keys())).select(ConstantRow::as_select()).load(conn)?;
+        chats::table.filter(chats::id.among(unknown.keys())).select(ConstantRow::as_select()).load(conn)?;
     let said = unknown.iter().filter(|(_, state)| state.last_seq > 0);
     let places: Vec<_> = said.map(|(chat, state)| (*chat, state.last_seq)).collect();
     let last = if places.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &places)? };
@@ -363,7 +364,7 @@ fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<Ha
         .and(messages::deleted_at.is_not_null());
     let rows: Vec<(ChatId, i64)> = participants::table
         .inner_join(messages::table.on(unread))
-        .filter(participants::user_id.eq(viewer).and(participants::chat_id.eq_any(ids)))
+        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
         .group_by(participants::chat_id)
         .select((participants::chat_id, count_star()))
         .load(conn)?;
@@ -385,7 +386,7 @@ fn system_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<Has
         .and(messages::deleted_at.is_null());
     let rows: Vec<(ChatId, i64)> = participants::table
         .inner_join(messages::table.on(unread))
-        .filter(participants::user_id.eq(viewer).and(participants::chat_id.eq_any(ids)))
+        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
         .filter(IS_SYSTEM)
         .group_by(participants::chat_id)
         .select((participants::chat_id, count_star()))

@@ -13,7 +13,7 @@ use clowder_messaging::{
 };
 use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{cards::Cards, dialect::Conn, fragment::Fragment};
+use super::super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment};
 use crate::{
     domains::blocks::blocks,
     domains::messaging::{FaceRow, LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
@@ -99,7 +99,7 @@ pub fn hidden(conn: &mut Conn, viewer: UserId, senders: impl IntoIterator<Item =
     if senders.is_empty() {
         return Ok(senders);
     }
-    let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.eq_any(senders)));
+    let hiding = blocks::table.filter(blocks::user_id.eq(viewer).and(blocks::blocked_id.among(&senders)));
     let hidden: Vec<UserId> = hiding.filter(blocks::hide_messages).select(blocks::blocked_id).load(conn)?;
     Ok(hidden.into_iter().collect())
 }

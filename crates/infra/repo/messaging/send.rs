@@ -41,7 +41,8 @@ pub struct PendingSend {
 impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
         let lifetime = new.lifetime.map(|lifetime| lifetime.to_number().to_be_bytes());
-        let parts: [&[u8]; 2] = [chat.uuid().as_bytes(), new.content.as_str().as_bytes()];
+        let place = chat.uuid();
+        let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
         // Only if it has one, so that what was sent before messages had it is still found.
         let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
         let print = keys.fingerprint(&parts);

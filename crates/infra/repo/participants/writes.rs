@@ -18,6 +18,7 @@ use super::super::{
     chats::hold::{Held, hold, hold_any, owners, put_role, role, room},
     db::Tx,
     dialect::Conn,
+    invitations::links,
     journal,
     messaging::{chats, membership, system, wanted},
     people::{Viewer, visible_to},
@@ -162,6 +163,9 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
     let changes = policy::set_role(seat, role, facts)?;
     if changes {
         put_role(tx.conn, chat, user, role)?;
+        if held.is_some_and(|before| role > before) {
+            links::revoke_of(tx, ctx, chat, user)?;
+        }
     }
     let participant = participant(tx.conn, chat, user)?;
     if changes {
@@ -189,6 +193,7 @@ pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
 }
 
 fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
+    links::revoke_of(tx, ctx, row.id, user)?;
     let mut changes = Vec::new();
     if is_noted(row) {
         let note = if user == by {

@@ -70,6 +70,12 @@ pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<(Reported
     Ok((pet, writer, owners))
 }
 
+/// Who takes care of a pet without owning it.
+pub fn caretakers(conn: &mut Conn, pet: PetId) -> Result<Vec<UserId>> {
+    let some = pet_keepers::table.filter(pet_keepers::pet_id.eq(pet).and(pet_keepers::accepted.eq(true)));
+    Ok(some.filter(pet_keepers::role.eq("caretaker")).select(pet_keepers::user_id).load(conn)?)
+}
+
 /// The pets that somebody owns or co-owns, of which there is a bounded number.
 pub fn owned(conn: &mut Conn, user: UserId) -> Result<Vec<PetId>> {
     let own = pet_keepers::table.filter(pet_keepers::user_id.eq(user)).filter(OWNS);

@@ -17,7 +17,7 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        friends::relationships::friends_of,
+        friends::mutual::friends_of,
     },
     facts,
 };

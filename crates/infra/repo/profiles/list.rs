@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::{
     super::{
+        among::AmongIds,
         dialect::Conn,
         people::{Viewer, visible_to},
     },
     look,
-    search::{parts_of, rarest, visible_names},
+    search::{parts_of, rarest},
 };
 use crate::domains::{
     accounts::users,
@@ -116,14 +117,22 @@ fn fitting(conn: &mut Conn, viewer: Viewer, seen: &[Place], words: Option<&[&str
     let ids: Vec<UserId> = seen.iter().map(|(id, _)| *id).collect();
     let fitting: HashSet<UserId> = match words {
         None => {
-            let visible = users::table.filter(users::id.eq_any(&ids)).filter(visible_to(viewer));
+            let visible = users::table.filter(users::id.among(&ids)).filter(visible_to(viewer));
             visible.select(users::id).load(conn)?.into_iter().collect()
         }
         Some(words) => {
-            let names = visible_names(conn, viewer, ids)?;
+            let names = visible_names(conn, viewer, &ids)?;
             let fits = |(_, username, shown): &(UserId, String, String)| have_parts(&[username, shown], words);
             names.into_iter().filter(fits).map(|(id, ..)| id).collect()
         }
     };
     Ok(seen.iter().filter(|(id, _)| fitting.contains(id)).cloned().collect())
+}
+
+/// The folded names of those of these people whom the viewer may see.
+fn visible_names(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<Vec<(UserId, String, String)>> {
+    let visible = users::table.filter(users::id.among(ids)).filter(visible_to(viewer)).select(users::id);
+    let visible: Vec<UserId> = visible.load(conn)?;
+    let names = table::table.filter(table::user_id.among(&visible));
+    Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
 }

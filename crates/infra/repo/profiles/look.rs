@@ -14,7 +14,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::super::{dialect::Conn, fragment::Fragment, friends, people::Viewer, pets};
+use super::super::{among::AmongIds, dialect::Conn, fragment::Fragment, friends, people::Viewer, pets};
 use crate::domains::{
     accounts::{UserRow, users},
     blocks::blocks,
@@ -58,13 +58,13 @@ fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserI
     let me = viewer.id;
     let (pending, since) = friends::open(viewer.now);
     let open = friend_requests::status.eq(pending).and(friend_requests::created_at.gt(since));
-    let friends = friendships::table.filter(friendships::user_id.eq(me).and(friendships::friend_id.eq_any(ids)));
-    let asked = friend_requests::from_id.eq(me).and(friend_requests::to_id.eq_any(ids));
-    let asks = friend_requests::to_id.eq(me).and(friend_requests::from_id.eq_any(ids));
-    let blocked = blocks::table.filter(blocks::user_id.eq(me).and(blocks::blocked_id.eq_any(ids)));
-    let blocks = blocks::table.filter(blocks::blocked_id.eq(me).and(blocks::user_id.eq_any(ids)));
-    let lists = friend_lists::table.filter(friend_lists::user_id.eq_any(ids));
-    let keepers = pet_keepers::table.filter(pet_keepers::user_id.eq_any(ids));
+    let friends = friendships::table.filter(friendships::user_id.eq(me).and(friendships::friend_id.among(ids)));
+    let asked = friend_requests::from_id.eq(me).and(friend_requests::to_id.among(ids));
+    let asks = friend_requests::to_id.eq(me).and(friend_requests::from_id.among(ids));
+    let blocked = blocks::table.filter(blocks::user_id.eq(me).and(blocks::blocked_id.among(ids)));
+    let blocks = blocks::table.filter(blocks::blocked_id.eq(me).and(blocks::user_id.among(ids)));
+    let lists = friend_lists::table.filter(friend_lists::user_id.among(ids));
+    let keepers = pet_keepers::table.filter(pet_keepers::user_id.among(ids));
     let all = friends.select((FRIENDS, friendships::friend_id, ONE));
     let all =
         all.union_all(friend_requests::table.filter(asked.and(open)).select((ASKED, friend_requests::to_id, ONE)));
@@ -93,11 +93,11 @@ fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserI
 pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -> Result<Vec<ProfileFacts>> {
     let rows: Vec<(UserRow, Option<PresenceRow>)> = users::table
         .left_join(presence::table.on(presence::user_id.eq(users::id)))
-        .filter(users::id.eq_any(ids))
+        .filter(users::id.among(ids))
         .select((UserRow::as_select(), Option::<PresenceRow>::as_select()))
         .load(conn)?;
     let settings: Vec<PreferencesRow> =
-        preferences::table.filter(preferences::user_id.eq_any(ids)).select(PreferencesRow::as_select()).load(conn)?;
+        preferences::table.filter(preferences::user_id.among(ids)).select(PreferencesRow::as_select()).load(conn)?;
     let ties = ties(conn, viewer, ids)?;
     let since: HashMap<UserId, Timestamp> = online.since(ids.iter().copied()).into_iter().collect();
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();

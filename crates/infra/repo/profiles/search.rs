@@ -3,27 +3,28 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
 };
 
 use clowder_accounts::profiles::{
     names::{fold, grams_of_part, grams_of_typo, whole},
-    ranking::{Candidate, Found, Suggestion, SuggestionKind, rank},
+    ranking::{Candidate, Fit, Found, Suggestion, SuggestionKind, rank},
 };
-use clowder_core::{Error, Page, PageRequest, Result, UserId, page::MAX_LIMIT};
+use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
 use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{
+        among::AmongIds,
         dialect::Conn,
-        friends,
+        friends::mutual,
         people::{Viewer, visible_to},
     },
     look, near,
 };
 use crate::domains::{
     accounts::users,
-    friends::friendships,
+    friends::{FriendIds, FriendLists, friendships},
     presence::Online,
     profiles::{name_grams as grams, name_index as table},
 };
@@ -32,25 +33,34 @@ use crate::domains::{
 const MOST: usize = MAX_LIMIT as usize;
 /// How many names that begin with the text are considered, of usernames and display names each.
 const PREFIXES: i64 = 200;
-/// How many people are considered who have a word that begins with a word of the text.
+/// How many people are considered who have a word that begins with a word of the text; more if they must have others, too.
+const BY_ONE_WORD: i64 = 200;
 const BY_WORD: i64 = 500;
+/// How many people are looked at together, whether the viewer may see them.
+const PIECE: usize = 100;
 /// A typo is only assumed if fewer people fit without one.
 const FEW: usize = 20;
 /// How many people are looked at if nobody in particular is sought.
 const NEWEST: i64 = 2_000;
 /// How many people are considered for a gram: the newest.
 const BY_GRAM: i64 = 1_000;
+/// How many people are considered for a gram that is all that is sought.
+const BY_ONE_GRAM: i64 = 300;
 /// How many grams are compared for their number of people.
 const COMPARED: usize = 12;
 
 pub fn search(
     conn: &mut Conn,
     online: &Online,
+    lists: &FriendLists,
     viewer: Viewer,
     sought: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<Found>> {
-    let ranked = Page::of_all(&found(conn, viewer, sought)?, page)?;
+    // One more than the page shows, so that it is known whether there is another.
+    let end = page.number()?.unwrap_or(0).saturating_add(i64::from(page.limit) + 1);
+    let wanted = usize::try_from(end).unwrap_or(MOST).min(MOST);
+    let ranked = Page::of_all(&found(conn, lists, viewer, sought, wanted)?, page)?;
     let ids: Vec<UserId> = ranked.items.iter().map(|(id, _)| *id).collect();
     let scores: HashMap<_, _> = ranked.items.iter().copied().collect();
     let shown = look::shown(conn, online, viewer, &ids)?.into_iter();
@@ -61,16 +71,23 @@ pub fn search(
 pub fn suggest(
     conn: &mut Conn,
     online: &Online,
+    lists: &FriendLists,
     viewer: Viewer,
     sought: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<Suggestion>> {
-    let page = search(conn, online, viewer, sought, page)?;
+    let page = search(conn, online, lists, viewer, sought, page)?;
     Ok(page.map(|Found { user, .. }| Suggestion { kind: SuggestionKind::User, id: user.id, text: user.display_name }))
 }
 
-/// The people who are found, with their scores.
-fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(UserId, f64)>> {
+/// The people who are found, with their scores: at least so many as are wanted, if there are.
+fn found(
+    conn: &mut Conn,
+    lists: &FriendLists,
+    viewer: Viewer,
+    sought: Option<&str>,
+    wanted: usize,
+) -> Result<Vec<(UserId, f64)>> {
     let Some(sought) = sought.map(fold) else {
         let newest: Vec<UserId> = users::table.order(users::id.desc()).limit(NEWEST).select(users::id).load(conn)?;
         let newest = users::table.filter(users::id.eq_any(newest)).filter(visible_to(viewer)).order(users::id.desc());
@@ -82,59 +99,109 @@ fn found(conn: &mut Conn, viewer: Viewer, sought: Option<&str>) -> Result<Vec<(U
     }
     let words: Vec<&str> = sought.split(' ').collect();
     let parts = parts_of(&words);
-    let has_friends = friends::count(conn, viewer.id)? > 0;
-    let unseen = if has_friends { friends::unseen(conn, viewer)? } else { HashSet::new() };
-    let candidates = |conn: &mut Conn, ids: &BTreeSet<UserId>, near: &BTreeSet<UserId>| {
-        let mut candidates = candidates(conn, viewer, ids)?;
-        if has_friends {
-            near::add_mutual(conn, viewer, &mut candidates, &sought, near, &unseen)?;
-        }
-        Ok::<_, Error>(candidates)
-    };
-    // Friends of friends, who would be lost in a crowd.
-    let mut near = BTreeSet::new();
-    let mut ids: BTreeSet<UserId> = by_prefix(conn, &sought)?.into_iter().collect();
-    let with_word = by_word(conn, &words)?;
-    let crowd = with_word.len() as i64 == BY_WORD;
-    ids.extend(with_word);
-    if let Some(gram) = parts.last().filter(|_| has_friends) {
-        ids.extend(friends_with(conn, viewer.id, gram)?);
-        if crowd {
-            near = near::with_gram(conn, viewer, gram)?;
-            ids.extend(&near);
-        }
+    let friends = mutual::friends_of(conn, lists, &[viewer.id])?.remove(&viewer.id);
+    let (mut ids, is_crowd) = beginning(conn, &sought, &words)?;
+    let mut search = Search { conn, lists, viewer, sought: &sought, friends, near: BTreeSet::new(), wanted };
+    if is_crowd {
+        ids.extend(search.friends_and_theirs(&parts)?);
     }
-    let mut ranked = rank(&sought, candidates(conn, &ids, &near)?);
-    if ranked.len() < MOST {
+    let (mut ranked, fitting) = search.rank(&ids)?;
+    if fitting < MOST {
         let known = ids.len();
-        let with_gram = by_grams(conn, &parts)?;
-        if let Some(gram) = parts.last().filter(|_| has_friends && !crowd && with_gram.len() as i64 == BY_GRAM) {
-            near = near::with_gram(conn, viewer, gram)?;
-            ids.extend(&near);
+        let (with_gram, is_cut) = by_grams(search.conn, &parts)?;
+        if is_cut && !is_crowd {
+            ids.extend(search.friends_and_theirs(&parts)?);
         }
         ids.extend(with_gram);
         if ids.len() > known {
-            ranked = rank(&sought, candidates(conn, &ids, &near)?);
+            (ranked, _) = search.rank(&ids)?;
         }
     }
     if ranked.len() < FEW {
         let mut others = BTreeSet::new();
         for parts in grams_of_typo(&sought) {
-            others.extend(by_grams(conn, &parts)?);
+            others.extend(by_grams(search.conn, &parts)?.0);
         }
         others.retain(|id| !ranked.iter().any(|(known, _)| known == id));
-        ranked.extend(rank(&sought, candidates(conn, &others, &near)?));
+        ranked.extend(search.rank(&others)?.0);
     }
     ranked.sort_by_key(|(_, fit)| Reverse(*fit));
     Ok(ranked.into_iter().take(MOST).map(|(id, fit)| (id, fit.score())).collect())
 }
 
+/// One search of one person.
+struct Search<'s> {
+    conn: &'s mut Conn,
+    lists: &'s FriendLists,
+    viewer: Viewer,
+    sought: &'s str,
+    /// The friends of the viewer, if there are any.
+    friends: Option<FriendIds>,
+    /// Friends of friends who would be lost in a crowd.
+    near: BTreeSet<UserId>,
+    /// How many are to be found at least, if there are so many.
+    wanted: usize,
+}
+
+impl Search<'_> {
+    /// The friends of the viewer with the last of these grams, and some of their friends.
+    fn friends_and_theirs(&mut self, parts: &BTreeSet<String>) -> Result<Vec<UserId>> {
+        let Some(gram) = parts.last().filter(|_| self.friends.is_some()) else { return Ok(Vec::new()) };
+        self.near = near::with_gram(self.conn, self.viewer, gram)?;
+        let mut found = friends_with(self.conn, self.viewer.id, gram)?;
+        found.extend(&self.near);
+        Ok(found)
+    }
+
+    /// Those of these people who fit and whom the viewer may see, the best first, and how many fit at all. Whether they may
+    /// be seen is only asked of those who fit best, until enough are found.
+    fn rank(&mut self, ids: &BTreeSet<UserId>) -> Result<(Vec<(UserId, Fit)>, usize)> {
+        let names = table::table.filter(table::user_id.among(ids));
+        let names: Vec<(UserId, String, String)> =
+            names.select((table::user_id, table::username, table::display_name)).load(self.conn)?;
+        let is_friend = |id| self.friends.as_ref().is_some_and(|friends| friends.binary_search(&id).is_ok());
+        let candidate = |(id, username, display_name)| {
+            (id, Candidate { id, username, display_name, mutual: i64::from(is_friend(id)) })
+        };
+        let mut candidates: HashMap<UserId, Candidate> = names.into_iter().map(candidate).collect();
+        let fitting = rank(self.sought, candidates.values().cloned().collect());
+        let fitting: Vec<UserId> = fitting.into_iter().map(|(id, _)| id).collect();
+        let mut best = Vec::new();
+        for piece in fitting.chunks(PIECE) {
+            let first = best.is_empty();
+            let near = self.near.iter().filter(|id| first && candidates.contains_key(id));
+            let piece: BTreeSet<UserId> = piece.iter().chain(near).copied().collect();
+            let seen = users::table.filter(users::id.among(&piece)).filter(visible_to(self.viewer)).select(users::id);
+            let mut seen: Vec<Candidate> =
+                seen.load::<UserId>(self.conn)?.iter().filter_map(|id| candidates.remove(id)).collect();
+            if let Some(friends) = self.friends.as_ref().filter(|_| first) {
+                near::add_mutual(self.conn, self.lists, self.viewer, friends, &mut seen)?;
+            }
+            best.extend(seen);
+            if best.len() >= self.wanted.max(FEW) {
+                break;
+            }
+        }
+        Ok((rank(self.sought, best), fitting.len()))
+    }
+}
+
+/// People with a name or with a word that begins with the text, and whether there are more of them than are considered.
+fn beginning(conn: &mut Conn, sought: &str, words: &[&str]) -> Result<(BTreeSet<UserId>, bool)> {
+    let mut ids: BTreeSet<UserId> = by_prefix(conn, sought)?.into_iter().collect();
+    let most = if words.len() == 1 { BY_ONE_WORD } else { BY_WORD };
+    let with_word = by_word(conn, words, most)?;
+    let is_crowd = with_word.len() as i64 == most;
+    ids.extend(with_word);
+    Ok((ids, is_crowd))
+}
+
 /// People with a word that begins with the longest of these words.
-fn by_word(conn: &mut Conn, words: &[&str]) -> Result<Vec<UserId>> {
+fn by_word(conn: &mut Conn, words: &[&str], most: i64) -> Result<Vec<UserId>> {
     let Some(longest) = words.iter().max_by_key(|word| word.chars().count()) else { return Ok(Vec::new()) };
     let (from, to) = beginning_with(&whole(longest));
     let known = grams::table.filter(grams::gram.ge(from).and(grams::gram.lt(to)));
-    Ok(known.order((grams::gram, grams::user_id)).select(grams::user_id).limit(BY_WORD).load(conn)?)
+    Ok(known.order((grams::gram, grams::user_id)).select(grams::user_id).limit(most).load(conn)?)
 }
 
 /// The friends of somebody who have this gram.
@@ -177,11 +244,15 @@ pub fn rarest(conn: &mut Conn, parts: &BTreeSet<String>) -> Result<Option<String
     Ok(rarest.map(|(_, gram)| gram.clone()))
 }
 
-/// People who have the rarest of these grams.
-fn by_grams(conn: &mut Conn, parts: &BTreeSet<String>) -> Result<Vec<UserId>> {
-    let Some(gram) = rarest(conn, parts)? else { return Ok(Vec::new()) };
+/// People who have the rarest of these grams, and whether there are more of them than are considered.
+fn by_grams(conn: &mut Conn, parts: &BTreeSet<String>) -> Result<(Vec<UserId>, bool)> {
+    let Some(gram) = rarest(conn, parts)? else { return Ok((Vec::new(), false)) };
+    // Whoever has the only gram fits, so that fewer are enough.
+    let most = if parts.len() == 1 { BY_ONE_GRAM } else { BY_GRAM };
     let newest = grams::table.filter(grams::gram.eq(gram)).select(grams::user_id).order(grams::user_id.desc());
-    Ok(newest.limit(BY_GRAM).load(conn)?)
+    let newest: Vec<UserId> = newest.limit(most).load(conn)?;
+    let is_cut = newest.len() as i64 == most;
+    Ok((newest, is_cut))
 }
 
 /// People whose names begin with the text, in the order of their names.
@@ -200,26 +271,4 @@ fn by_prefix(conn: &mut Conn, sought: &str) -> Result<Vec<UserId>> {
         .limit(PREFIXES);
     ids.extend(shown.load::<UserId>(conn)?);
     Ok(ids)
-}
-
-/// The folded names of those of these people whom the viewer may see.
-pub fn visible_names(
-    conn: &mut Conn,
-    viewer: Viewer,
-    ids: impl IntoIterator<Item = UserId>,
-) -> Result<Vec<(UserId, String, String)>> {
-    let visible = users::table.filter(users::id.eq_any(ids)).filter(visible_to(viewer)).select(users::id);
-    let visible: Vec<UserId> = visible.load(conn)?;
-    let names = table::table.filter(table::user_id.eq_any(visible));
-    Ok(names.select((table::user_id, table::username, table::display_name)).load(conn)?)
-}
-
-/// Those of these people whom the viewer may see.
-fn candidates(conn: &mut Conn, viewer: Viewer, ids: &BTreeSet<UserId>) -> Result<Vec<Candidate>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows = visible_names(conn, viewer, ids.iter().copied())?;
-    let candidate = |(id, username, display_name)| Candidate { id, username, display_name, mutual: 0 };
-    Ok(rows.into_iter().map(candidate).collect())
 }

@@ -24,13 +24,18 @@ use crate::{
     seal::Place,
 };
 
+/// What somebody has to do with a reported thing. Its owners do not learn of the report; who else has a part in it does not
+/// learn who made it.
+pub const OWNER: &str = "owner";
+pub const INVOLVED: &str = "involved";
+
 pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
     let reporter = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, reporter)?;
     // Their account is not gone.
     profile::own(tx.conn, reporter)?;
     let NewReport { target, category, comment } = new;
-    let Seen { reported, parties, evidence } = targets::seen(tx.conn, ctx, target)?;
+    let Seen { reported, parties, involved, evidence } = targets::seen(tx.conn, ctx, target)?;
     let own = || table::table.filter(table::reporter_id.eq(reporter));
     let open = || own().filter(table::status.eq_any(UNDECIDED));
     let same = open().filter(table::target_id.eq(target.id).and(table::target_type.eq(target.kind.as_str())));
@@ -56,8 +61,12 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         version: 1,
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
-    let parties = parties.into_iter().map(|user| (report_parties::report_id.eq(id), report_parties::user_id.eq(user)));
-    diesel::insert_into(report_parties::table).values(parties.collect::<Vec<_>>()).execute(tx.conn)?;
+    let involved = involved.into_iter().filter(|user| *user != reported && !parties.contains(user));
+    let involved: Vec<_> = involved.map(|user| (user, INVOLVED)).collect();
+    let all = parties.into_iter().map(|user| (user, OWNER)).chain(involved).map(|(user, kind)| {
+        (report_parties::report_id.eq(id), report_parties::user_id.eq(user), report_parties::kind.eq(kind))
+    });
+    diesel::insert_into(report_parties::table).values(all.collect::<Vec<_>>()).execute(tx.conn)?;
     let report =
         Report { id, target, category, comment, status: ReportStatus::Open, resolution: None, created_at: ctx.now };
     let entry = Entry::new("report.made").on(Target::of("report", id));

@@ -1,8 +1,8 @@
 //! Reading reports: one's own, and all of them as moderators see them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Card, Id, Page, PageRequest, Result, UserId, Word};
+use clowder_core::{Card, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     groups::{GroupId, Role},
     pets::PetId,
@@ -17,10 +17,13 @@ use diesel::{
 };
 use uuid::Uuid;
 
-use super::super::{
-    cards::Cards,
-    dialect::{Backend, Conn},
-    pets,
+use super::{
+    super::{
+        cards::Cards,
+        dialect::{Backend, Conn},
+        pets,
+    },
+    make::OWNER,
 };
 use crate::{
     domains::{
@@ -74,7 +77,7 @@ pub fn list(
     let own = report_parties::table.filter(report_parties::report_id.eq(table::id));
     let mut query = table::table
         .filter(table::reported_id.is_null().or(table::reported_id.ne(viewer)))
-        .filter(not(exists(own.filter(report_parties::user_id.eq(viewer)))))
+        .filter(not(exists(own.filter(report_parties::user_id.eq(viewer).and(report_parties::kind.eq(OWNER))))))
         .order(table::id.desc())
         .limit(page.fetch())
         .select(ReportRow::as_select())
@@ -115,12 +118,14 @@ pub fn list(
 
 /// Whether somebody owns or co-owns the pet that a report is about, or did so when it was reported.
 pub fn owns(conn: &mut Conn, user: UserId, row: &ReportRow) -> Result<bool> {
-    let then = diesel::select(exists(report_parties::table.find((row.id, user)))).get_result(conn)?;
+    let then = report_parties::table.find((row.id, user)).filter(report_parties::kind.eq(OWNER));
+    let then = diesel::select(exists(then)).get_result(conn)?;
     Ok(then || pets::read::owned(conn, user)?.iter().any(|pet| pet.uuid() == row.target_id.uuid()))
 }
 
-/// Those of the reports that are about pets that somebody keeps, or groups that they run: they do not learn who made them,
-/// and do not decide about them.
+/// Those of the reports that are about pets that somebody keeps, or groups that they help to run: they do not learn who
+/// made them, and do not decide about them. Whoever was part of it when it was reported stays involved. Whoever becomes
+/// part of it later is not: otherwise its owner could make moderators so.
 pub fn involved(conn: &mut Conn, user: UserId, rows: &[ReportRow]) -> Result<HashSet<ReportId>> {
     let of = |kind: ReportTargetType| {
         let some = rows.iter().filter(move |row| row.target_type == kind.as_str());
@@ -128,14 +133,21 @@ pub fn involved(conn: &mut Conn, user: UserId, rows: &[ReportRow]) -> Result<Has
     };
     let pets: Vec<PetId> = of(ReportTargetType::Pet).into_iter().map(PetId::from_uuid).collect();
     let kept = pet_keepers::table.filter(pet_keepers::user_id.eq(user).and(pet_keepers::pet_id.eq_any(pets)));
-    let kept: Vec<PetId> = kept.select(pet_keepers::pet_id).load(conn)?;
+    let kept = kept.filter(pet_keepers::accepted.eq(true)).select((pet_keepers::pet_id, pet_keepers::since));
+    let kept: Vec<(PetId, Timestamp)> = kept.load(conn)?;
     let groups: Vec<GroupId> = of(ReportTargetType::Group).into_iter().map(GroupId::from_uuid).collect();
     let run = group_people::table
         .filter(group_people::user_id.eq(user).and(group_people::group_id.eq_any(groups)))
         .filter(group_people::role.ne(Role::Member.as_str()));
-    let run: Vec<GroupId> = run.select(group_people::group_id).load(conn)?;
-    let things: HashSet<Uuid> = kept.iter().map(Id::uuid).chain(run.iter().map(Id::uuid)).collect();
-    Ok(rows.iter().filter(|row| things.contains(&row.target_id.uuid())).map(|row| row.id).collect())
+    let run: Vec<(GroupId, Timestamp)> = run.select((group_people::group_id, group_people::since)).load(conn)?;
+    let kept = kept.into_iter().map(|(pet, since)| (pet.uuid(), since));
+    let since: HashMap<Uuid, Timestamp> = kept.chain(run.into_iter().map(|(group, at)| (group.uuid(), at))).collect();
+    let then = report_parties::table.filter(report_parties::user_id.eq(user));
+    let then = then.filter(report_parties::report_id.eq_any(rows.iter().map(|row| row.id)));
+    let mut found: HashSet<ReportId> = then.select(report_parties::report_id).load(conn)?.into_iter().collect();
+    let now = rows.iter().filter(|row| since.get(&row.target_id.uuid()).is_some_and(|since| *since <= row.created_at));
+    found.extend(now.map(|row| row.id));
+    Ok(found)
 }
 
 /// One as moderators see it, without its evidence.

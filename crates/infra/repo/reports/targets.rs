@@ -23,12 +23,14 @@ pub struct Seen {
     pub reported: UserId,
     /// Who else owns it.
     pub parties: Vec<UserId>,
+    /// Who else has a part in it.
+    pub involved: Vec<UserId>,
     pub evidence: Evidence,
 }
 
 impl Seen {
     fn of(reported: UserId, evidence: Evidence) -> Self {
-        Self { reported, parties: Vec::new(), evidence }
+        Self { reported, parties: Vec::new(), involved: Vec::new(), evidence }
     }
 }
 
@@ -114,10 +116,13 @@ fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
         rules: row.rules,
         owner: Cards::of(conn, None, [owner])?.card(owner)?,
     };
-    Ok(Seen::of(owner, Evidence { group: Some(group), ..Evidence::default() }))
+    let involved = groups::read::staff_of_the_server(conn, group.id)?;
+    Ok(Seen { involved, ..Seen::of(owner, Evidence { group: Some(group), ..Evidence::default() }) })
 }
 
 fn pet(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
-    let (pet, reported, parties) = pets::read::reported(conn, Viewer::of(ctx)?, Id::from_uuid(id.uuid()))?;
-    Ok(Seen { reported, parties, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
+    let id = Id::from_uuid(id.uuid());
+    let (pet, reported, parties) = pets::read::reported(conn, Viewer::of(ctx)?, id)?;
+    let involved = pets::read::caretakers(conn, id)?;
+    Ok(Seen { reported, parties, involved, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
 }

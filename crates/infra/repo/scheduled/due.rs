@@ -100,6 +100,7 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) ->
         }
     }
     let done = told.len();
+    tx.deleted_text |= done > 0;
     let all: Vec<_> = changes.iter().chain(&told).map(|(author, change)| (*author, change)).collect();
     journal::append_all(tx, &all)?;
     Ok(Sent { done, held })

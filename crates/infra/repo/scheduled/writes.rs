@@ -48,7 +48,7 @@ pub fn schedule(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Re
         Verdict::New(planned) => planned,
         Verdict::Repeat(id) => return stored::one(tx.conn, &tx.services.ring, user, id),
     };
-    forget_past(tx.conn, user)?;
+    forget_past(tx, user)?;
     let (id, key) = (Id::new(ctx.now), user_keys::of(tx, ctx, user)?);
     let row = ScheduledRow {
         id,
@@ -81,8 +81,8 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
     let lifetime = new.lifetime.map_or(0, Lifetime::to_number).to_be_bytes();
     let repeat = new.repeat.as_ref().map_or("", Repeat::as_str);
     let zone = new.time_zone.as_ref().map_or("", TimeZone::as_str);
-    let content = new.content.as_str().as_bytes();
-    let parts: [&[u8]; 6] = [chat.uuid().as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
+    let (place, content) = (chat.uuid(), new.content.as_str().as_bytes());
+    let parts: [&[u8]; 6] = [place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
     let print = keys.fingerprint(&parts);
     std::array::from_fn(|index| print[index])
 }
@@ -123,13 +123,14 @@ fn facts(
 const WAITING: &str = "waiting";
 
 /// So that nobody's past grows without end.
-fn forget_past(conn: &mut Conn, user: UserId) -> Result<()> {
+fn forget_past(tx: &mut Tx<'_>, user: UserId) -> Result<()> {
     let past = table::table.filter(table::user_id.eq(user).and(table::status.ne(WAITING)));
-    let count: i64 = past.select(count_star()).first(conn)?;
+    let count: i64 = past.select(count_star()).first(tx.conn)?;
     if count >= MOST_PAST {
         let first = past.order((table::finished_at, table::id)).limit(count - MOST_PAST + 1).select(table::id);
-        let first: Vec<ScheduledId> = first.load(conn)?;
-        diesel::delete(table::table.filter(table::id.eq_any(first))).execute(conn)?;
+        let first: Vec<ScheduledId> = first.load(tx.conn)?;
+        diesel::delete(table::table.filter(table::id.eq_any(first))).execute(tx.conn)?;
+        tx.deleted_text = true;
     }
     Ok(())
 }
@@ -167,6 +168,7 @@ pub fn edit(
     diesel::update(table::table.find(id))
         .set((table::send_at.eq(planned.send_at), table::plan.eq(&plan), table::version.eq(row.version + 1)))
         .execute(tx.conn)?;
+    tx.deleted_text |= planned.plan.content != before.plan.content;
     let row = ScheduledRow { send_at: planned.send_at, version: row.version + 1, plan, ..row };
     told(tx, ctx, row, planned.plan)
 }

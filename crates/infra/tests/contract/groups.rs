@@ -5,6 +5,7 @@ pub mod deleting;
 pub mod domain;
 mod finding;
 mod leaving;
+mod links;
 
 use std::time::Duration;
 

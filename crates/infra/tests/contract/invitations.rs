@@ -4,10 +4,10 @@ pub mod domain;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, PageRequest, Topic, UserId, link::Code};
+use clowder_core::{ChatId, Ctx, IdempotencyKey, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
     ChatRole,
-    invitations::{NewAnswer, NewInvite, Standing, Verdict, port::Came},
+    invitations::{MOST_LINKS, NewAnswer, NewInvite, Standing, Verdict, port::Came},
     participants::RolePatch,
 };
 use clowder_social::NewBlock;
@@ -241,5 +241,65 @@ on_both! {
         assert!(guests(&world, &ada, chat, Standing::Pending).await.is_empty());
         assert_eq!(code(invitations.decide(&world.ctx(&ada), chat, eve.id, verdict("approve")).await), "chat.request_unknown");
         assert_eq!(code(world.store.messaging.chat(&world.ctx(&eve), chat).await), "chat.unknown");
+    }
+
+    async fn links_end_with_the_part_of_their_maker(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let (participants, invitations) = (&world.store.participants, &world.store.invitations);
+        for way in ["leave", "remove", "demote", "no right"] {
+            let chat = world.group(&ada, &[&bob]).await.id;
+            let patch = |invite: bool| of(json!({"rights": {"invite": invite}}));
+            world.store.chats.edit_chat(&world.ctx(&ada), chat, None, patch(true)).await.unwrap();
+            if way == "demote" {
+                let admin = of::<RolePatch>(json!({"role": "admin"}));
+                participants.set_role(&world.ctx(&ada), chat, bob.id, admin).await.unwrap();
+            }
+            let kept = link(&world, &ada, chat, json!({})).await;
+            let role = if way == "demote" { "admin" } else { "member" };
+            let code_of_bob = link(&world, &bob, chat, json!({"role": role})).await;
+            match way {
+                "leave" => participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap(),
+                "remove" => participants.remove(&world.ctx(&ada), chat, bob.id).await.unwrap(),
+                "demote" => {
+                    let member = of::<RolePatch>(json!({"role": "member"}));
+                    drop(participants.set_role(&world.ctx(&ada), chat, bob.id, member).await.unwrap());
+                }
+                _ => drop(world.store.chats.edit_chat(&world.ctx(&ada), chat, None, patch(false)).await.unwrap()),
+            }
+            assert_eq!(code(invitations.come(&world.ctx(&eve), code_of_bob).await), "chat.link_gone", "{way}");
+            invitations.come(&world.ctx(&eve), kept).await.unwrap();
+        }
+    }
+
+    async fn links_that_are_over_do_not_pile_up_or_fill_the_room_of_others(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        for _ in 0..MOST_LINKS + 3 {
+            let made = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(json!({}))).await.unwrap();
+            invitations.revoke(&world.ctx(&ada), chat, made.link.unwrap().id).await.unwrap();
+        }
+        link(&world, &ada, chat, json!({})).await;
+        let (mut left, mut page) = (0, PageRequest::default());
+        loop {
+            let some = invitations.links(&world.ctx(&ada), chat, page.clone()).await.unwrap();
+            left += some.items.len() as i64;
+            let Some(next) = some.next_cursor else { break };
+            page.cursor = Some(next);
+        }
+        assert_eq!(left, MOST_LINKS + 1);
+    }
+
+    async fn whoever_may_not_invite_any_more_gets_no_link_again(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let admin = |role: &str| of::<RolePatch>(json!({"role": role}));
+        world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, admin("admin")).await.unwrap();
+        let call = || Ctx { idempotency_key: Some(IdempotencyKey::new("k", [1; 32])), ..world.ctx(&bob) };
+        let invite = async || world.store.invitations.invite(&call(), chat, of::<NewInvite>(json!({}))).await;
+        let made = invite().await.unwrap();
+        assert_eq!(invite().await.unwrap().code, made.code);
+        world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, admin("member")).await.unwrap();
+        assert_eq!(code(invite().await), "chat.forbidden");
     }
 }

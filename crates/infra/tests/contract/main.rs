@@ -55,6 +55,7 @@ mod send;
 mod sign_ups;
 mod staff;
 mod stress;
+mod superseding;
 mod two_factor;
 mod upgrades;
 mod upkeep;

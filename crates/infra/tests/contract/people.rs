@@ -173,6 +173,45 @@ fn change(name: &str, user: UserId, about: UserId, at: Timestamp) -> Recorded {
     Recorded { stream: 0, position: 1, topic, name: name.into(), actor: None, subject, follow: None, at, data }
 }
 
+/// Lists of friends, their numbers, friends in common and suggestions show whom the viewer may see, and nobody else.
+async fn friends_agree(
+    world: &World,
+    people: &[Person],
+    viewer: usize,
+    links: &Links,
+    seen: &BTreeMap<UserId, Sight>,
+    graph: &str,
+) {
+    let (ctx, friends) = (world.ctx(&people[viewer]), &world.store.friends);
+    let indexes = || 0..people.len();
+    let ids = |some: Vec<usize>| some.into_iter().map(|one| people[one].id).collect::<BTreeSet<_>>();
+    let sees = |one: usize| seen.contains_key(&people[one].id);
+    let shows = |one: usize| seen.get(&people[one].id) == Some(&Sight::Profile);
+    let all: Vec<UserId> = people.iter().map(|person| person.id).collect();
+    let related = friends.relationships(&ctx, all).await.unwrap();
+    for other in indexes().filter(|other| *other != viewer && shows(*other)) {
+        let theirs = ids(indexes().filter(|one| links.are_friends(other, *one) && sees(*one)).collect());
+        let common: Vec<_> = indexes().filter(|one| links.are_friends(viewer, *one)).collect();
+        let common = &ids(common) & &theirs;
+        for (mutual, expected) in [(false, &theirs), (true, &common)] {
+            let page = friends.of(&ctx, people[other].id, mutual, PageRequest::default()).await.unwrap();
+            let listed: BTreeSet<UserId> = page.items.into_iter().map(|friend| friend.user.id).collect();
+            assert_eq!(listed, *expected, "friends of {other}, in common: {mutual}, {graph}");
+        }
+        assert_eq!(related[other].mutual_friends, common.len() as i64, "in common with {other}: {graph}");
+        let user = world.store.profiles.user(&ctx, people[other].id, None).await.unwrap().user;
+        let is_staff = matches!(people[viewer].actor, Actor::User { role, .. } if role >= Role::Moderator);
+        if !is_staff {
+            assert_eq!(user.friends_count, Some(theirs.len() as i64), "of {other}: {graph}");
+        }
+    }
+    let near = |one: usize| indexes().any(|f| links.are_friends(viewer, f) && shows(f) && links.are_friends(f, one));
+    let is_new = |one: usize| one != viewer && sees(one) && !links.are_friends(viewer, one);
+    let expected = ids(indexes().filter(|one| is_new(*one) && near(*one)).collect());
+    let page = friends.suggestions(&ctx, PageRequest::default()).await.unwrap();
+    assert_eq!(page.items.iter().map(|item| item.user.id).collect::<BTreeSet<_>>(), expected, "suggested: {graph}");
+}
+
 /// How long graphs are drawn, and how many at least; `TEST_GRAPHS` says how many instead.
 const FOR: std::time::Duration = std::time::Duration::from_secs(4);
 const AT_LEAST: usize = 8;
@@ -261,6 +300,7 @@ on_both! {
                     suggested.sort_unstable();
                     assert_eq!(suggested, expected.keys().copied().collect::<Vec<_>>(), "{seen}");
                 }
+                friends_agree(&world, &people, viewer, &links, &expected, &seen).await;
                 for (other, person) in people.iter().enumerate().filter(|_| graphs % 8 == 1) {
                     // Staff see people who have blocked them, and start no chats with them.
                     let expected = expected.contains_key(&person.id) && !links.blocked(viewer, other);

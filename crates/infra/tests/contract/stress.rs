@@ -80,12 +80,15 @@ on_both! {
                 // Each task starts elsewhere and gets through all of them, even if everything is slow.
                 let mut next = task as usize * writes.len() / TASKS as usize;
                 let mut done = 0;
-                let everything_came = |came: &BTreeMap<_, (u32, u32)>| {
+                let jobs = kinds(&stage.stores[0]);
+                let everything_came = || {
+                    let (came, worked) = (came.lock().unwrap(), stage.worked.lock().unwrap());
                     writes.iter().all(|write| came.get(write).is_some_and(|(_, succeeded)| *succeeded > 0))
+                        && jobs.iter().all(|kind| worked.contains_key(kind))
                 };
                 while began.elapsed() < FOR
                     || done < writes.len() * 2
-                    || (began.elapsed() < AT_MOST && !everything_came(&came.lock().unwrap()))
+                    || (began.elapsed() < AT_MOST && !everything_came())
                 {
                     let write = writes[next % writes.len()];
                     next += 1 + dice.below(3) * usize::from(done >= writes.len());

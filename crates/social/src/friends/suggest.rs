@@ -15,9 +15,8 @@ pub const CHECKED: usize = 400;
 /// Whose lists are read, of friends with lists of these lengths: the shortest first, because a friend with few friends
 /// says more about somebody than one whom everybody knows. Lists are read whole, so that the choice does not depend on
 /// the order in which a database finds rows.
-pub fn look_at(mut lists: Vec<(UserId, i64)>) -> Vec<UserId> {
+pub fn look_at(mut lists: Vec<(UserId, i64)>, mut room: i64) -> Vec<UserId> {
     lists.sort_unstable_by_key(|(user, friends)| (*friends, *user));
-    let mut room = LOOKED_AT;
     let fit = lists.into_iter().take_while(|(_, friends)| {
         room -= friends;
         room >= 0
@@ -55,7 +54,7 @@ mod tests {
     fn short_lists_are_looked_at_first_and_whole() {
         let ids = people(6);
         let looked_at = |lengths: &[i64]| {
-            let chosen = look_at(ids.iter().copied().zip(lengths.iter().copied()).collect());
+            let chosen = look_at(ids.iter().copied().zip(lengths.iter().copied()).collect(), LOOKED_AT);
             chosen.iter().map(|user| ids.iter().position(|id| id == user).unwrap()).collect::<Vec<_>>()
         };
         for (lengths, expected) in [

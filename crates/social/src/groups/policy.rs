@@ -92,8 +92,9 @@ const fn forbidden(detail: &'static str) -> Error {
     Error::Explained { refusal: GROUP_FORBIDDEN, detail }
 }
 
+/// Whoever asked when a group was not yet secret still sees it, and so can take the request back.
 pub fn may_see(visibility: GroupVisibility, place: Place) -> bool {
-    let is_concerned = matches!(place.standing, Some(Standing::Member | Standing::Invited));
+    let is_concerned = matches!(place.standing, Some(Standing::Member | Standing::Invited | Standing::Pending));
     visibility != GroupVisibility::Secret || is_concerned
 }
 

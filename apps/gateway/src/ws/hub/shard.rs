@@ -223,6 +223,9 @@ impl State {
     /// The sockets that a change concerns: those of the topic's followers, and of the user whom it makes follow or
     /// leave a topic.
     fn concerned(&self, recorded: &Recorded) -> Queues {
+        if recorded.is_superseded() {
+            return Queues::new();
+        }
         let opened_by = opened_by(&recorded.name);
         let owner = recorded.topic.as_user();
         let mut queues = self.followers(recorded.topic, &[], opened_by);

@@ -79,6 +79,24 @@ pub fn rewrite_all(conn: &mut Conn, kinds: &[&'static str], changed: Vec<(Id<()>
     Ok(())
 }
 
+/// Where changes of a kind about a thing say something. The condition is that of the index `journal_states`.
+pub fn saying(conn: &mut Conn, subject: Id<()>, kind: &str) -> Result<Vec<(i16, i64)>> {
+    Ok(statement::<(SmallInt, BigInt), Sqlite>(
+        "SELECT stream, position FROM journal WHERE subject_id = ? AND name = ? \
+         AND substr(name, -8) IN ('.created', '.updated') AND substr(name, 1, 8) <> 'message.' AND data <> 'null'",
+    )
+    .bind::<Uid, _>(subject)
+    .bind::<Text, _>(kind.to_owned())
+    .load(conn)?)
+}
+
+/// Makes one change say something else.
+pub fn say(conn: &mut Conn, stream: i16, position: i64, data: &str) -> Result<()> {
+    let one = journal::table.filter(journal::stream.eq(stream).and(journal::position.eq(position)));
+    diesel::update(one).set(journal::data.eq(data)).execute(conn)?;
+    Ok(())
+}
+
 /// Reads from the table as `j` with a condition, to which more can be added.
 pub fn read_from<T>(conn: &mut Conn, _: Span, load: impl Fn(&mut Conn, &str) -> QueryResult<Vec<T>>) -> Result<Vec<T>> {
     Ok(load(conn, "journal j WHERE true")?)

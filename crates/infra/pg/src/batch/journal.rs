@@ -145,6 +145,27 @@ pub fn rewrite_all(conn: &mut Conn, kinds: &[&'static str], changed: Vec<(Id<()>
     Ok(())
 }
 
+/// Where changes of a kind about a thing say something. The condition is that of the index `journal_states`.
+pub fn saying(conn: &mut Conn, subject: Id<()>, kind: &str) -> Result<Vec<(i16, i64)>> {
+    Ok(statement::<(SmallInt, BigInt), Pg>(
+        "SELECT stream, position FROM journal WHERE subject_id = ? AND name = ? \
+         AND right(name, 8) IN ('.created', '.updated') AND left(name, 8) <> 'message.' AND data <> 'null'",
+    )
+    .bind::<Uid, _>(subject)
+    .bind::<Text, _>(kind.to_owned())
+    .load(conn)?)
+}
+
+/// Makes one change say something else, in whichever partition it is.
+pub fn say(conn: &mut Conn, stream: i16, position: i64, data: &str) -> Result<()> {
+    statement::<(), Pg>("UPDATE journal SET data = ? WHERE stream = ? AND position = ?")
+        .bind::<Text, _>(data.to_owned())
+        .bind::<SmallInt, _>(stream)
+        .bind::<BigInt, _>(position)
+        .execute(conn)?;
+    Ok(())
+}
+
 /// Reads from these segments. `load` gets the table as `j` with a condition, to which more can be added.
 pub fn read_from<T>(
     conn: &mut Conn,

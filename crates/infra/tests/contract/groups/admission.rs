@@ -67,11 +67,13 @@ on_both! {
         groups.join(&world.ctx(&bob), group.id).await.unwrap();
         groups.set_role(&world.ctx(&ada), group.id, bob.id, role("moderator")).await.unwrap();
         // Whoever blocks is the inviter, or the one who is invited.
-        for (host, guest, blocker, blocked) in [(&ada, &cem, &ada, &cem), (&bob, &cem, &cem, &bob)] {
+        for (host, guest, blocker, blocked, how) in
+            [(&ada, &cem, &ada, &cem, "withdrawn"), (&bob, &cem, &cem, &bob, "declined")]
+        {
             invite(&world, host, group.id, &[guest]).await.unwrap();
             ends(&world).await;
             blocks.block(&world.ctx(blocker), blocked.id, NewBlock::default()).await.unwrap();
-            assert_eq!(ends(&world).await, each("group.uninvited", &[&ada, &bob, &cem], "expired"));
+            assert_eq!(ends(&world).await, each("group.uninvited", &[&ada, &bob, &cem], how), "as without a block");
             assert_eq!(ids(&world, &ada, group.id, Standing::Invited, None).await, []);
             let unknown = vec![("/user_ids/0".to_owned(), "user.unknown".to_owned())];
             assert_eq!(wrong(invite(&world, host, group.id, &[guest]).await), unknown, "as for somebody who is not there");
@@ -79,6 +81,7 @@ on_both! {
             assert_eq!(standing(&world, &cem, group.id).await, MyRole::None, "it does not come back");
         }
         // An invitation by somebody else stays.
+        world.wait(7 * DAY);
         invite(&world, &bob, group.id, &[&cem]).await.unwrap();
         blocks.block(&world.ctx(&ada), cem.id, NewBlock::default()).await.unwrap();
         assert!(ends(&world).await.is_empty());
@@ -99,7 +102,7 @@ on_both! {
         }
         ends(&world).await;
         blocks.block(&world.ctx(&cem), ada.id, NewBlock::default()).await.unwrap();
-        assert_eq!(ends(&world).await, each("group.decided", &[&ada, &cem], "expire"));
+        assert_eq!(ends(&world).await, each("group.decided", &[&ada, &cem], "cancel"), "as without a block");
         assert_eq!(standing(&world, &cem, of_ada.id).await, MyRole::None);
         assert_eq!(standing(&world, &cem, of_bob.id).await, MyRole::Pending, "the owner decides, too");
         // They can ask again; whoever has a block with them does not hear of it, and can decide.
@@ -110,6 +113,17 @@ on_both! {
         assert_eq!(told(&world).await, [("group.requested".to_owned(), Topic::user(bob.id))]);
         assert_eq!(ids(&world, &ada, of_ada.id, Standing::Pending, None).await, [cem.id]);
         groups.decide(&world.ctx(&ada), of_ada.id, cem.id, verdict("approve")).await.unwrap();
+    }
+
+    async fn a_block_by_the_owner_is_told_as_a_rejection(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (groups, blocks) = (&world.store.groups, &world.store.blocks);
+        let group = make(&world, &ada, "closed").await;
+        groups.join(&world.ctx(&bob), group.id).await.unwrap();
+        ends(&world).await;
+        blocks.block(&world.ctx(&ada), bob.id, NewBlock::default()).await.unwrap();
+        assert_eq!(ends(&world).await, each("group.decided", &[&ada, &bob], "reject"));
+        assert_eq!(code(groups.join(&world.ctx(&bob), group.id).await), "group.too_soon", "as after every rejection");
     }
 
     async fn who_was_refused_waits_for_a_week(world: World) {
@@ -266,9 +280,9 @@ on_both! {
             }
             assert_eq!(with_part(&world, &ada, Mine::Owner, search).await.len(), 4);
         }
-        // Whoever asked does not see it once it is secret.
+        // Whoever asked still sees it once it is secret.
         groups.edit(&world.ctx(&ada), asked, None, of(json!({"visibility": "secret"}))).await.unwrap();
-        assert_eq!(with_part(&world, &bob, Mine::Pending, None).await, []);
+        assert_eq!(with_part(&world, &bob, Mine::Pending, None).await, [asked]);
     }
 
     async fn a_ban_ends_a_request_and_keeps_its_reason(world: World) {

@@ -154,6 +154,14 @@ on_both! {
         assert_eq!(sees(&sitter).await, [false]);
         assert_eq!(code(handle(&world, &sitter, made.id, take()).await), "report.involved");
         assert_eq!(sees(&judge).await, [true]);
+        // Whoever leaves is involved as before, and an invitation involves nobody.
+        world.store.pets.remove(&world.ctx(&sitter), pet, sitter.id).await.unwrap();
+        assert_eq!(sees(&sitter).await, [false]);
+        assert_eq!(code(reports.examine(&world.ctx(&sitter), made.id).await), "report.unknown");
+        let guest = moderator(&world, "guest").await;
+        crate::pets::invite(&world, &owner, pet, &guest, "caretaker").await;
+        assert_eq!(sees(&guest).await, [true]);
+        reports.examine(&world.ctx(&guest), made.id).await.unwrap();
         // Who leaves was an owner then.
         world.store.pets.remove(&world.ctx(&partner), pet, partner.id).await.unwrap();
         check().await;

@@ -28,7 +28,7 @@ fn code<T: std::fmt::Debug>(verdict: Result<T>) -> &'static str {
 fn who_sees_a_group() {
     for place in [OWNER, ADMIN, MODERATOR, MEMBER, INVITED, PENDING, BANNED, Place::NONE] {
         assert!(may_see(Public, place) && may_see(Closed, place));
-        let concerned = place.is_member() || place == INVITED;
+        let concerned = place.is_member() || place == INVITED || place == PENDING;
         assert_eq!(may_see(Secret, place), concerned, "{place:?}");
         let list = |visibility, status| may_list(visibility, place, status).is_ok();
         assert!(list(Public, Standing::Member));

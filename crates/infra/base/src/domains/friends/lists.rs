@@ -54,21 +54,21 @@ impl FriendLists {
     }
 }
 
-/// How many people are in both lists, which are in the order of their ids.
-pub fn in_common(one: &[UserId], other: &[UserId]) -> usize {
+/// The people who are in both lists, which are in the order of their ids.
+pub fn in_common(one: &[UserId], other: &[UserId]) -> Vec<UserId> {
     let (few, many) = if one.len() <= other.len() { (one, other) } else { (other, one) };
     // A search for each is cheaper than reading both, if one is much longer.
     if few.len() * 16 < many.len() {
-        return few.iter().filter(|user| many.binary_search(user).is_ok()).count();
+        return few.iter().copied().filter(|user| many.binary_search(user).is_ok()).collect();
     }
-    let (mut count, mut rest) = (0, many.iter().peekable());
+    let (mut both, mut rest) = (Vec::new(), many.iter().peekable());
     for user in few {
         while rest.next_if(|next| *next < user).is_some() {}
         if rest.next_if_eq(&user).is_some() {
-            count += 1;
+            both.push(*user);
         }
     }
-    count
+    both
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_common_is_the_size_of_the_intersection() {
+    fn in_common_is_the_intersection() {
         let mut ids: Vec<UserId> = (0..200).map(|_| Id::new(Timestamp::from_micros(1))).collect();
         ids.sort_unstable();
         let every = |step: usize, from: usize| ids.iter().skip(from).step_by(step).copied().collect::<Vec<_>>();
@@ -94,8 +94,8 @@ mod tests {
             (every(50, 3), every(2, 1)),
         ] {
             let set: HashSet<_> = one.iter().collect();
-            let expected = other.iter().filter(|user| set.contains(user)).count();
-            assert_eq!((in_common(&one, &other), in_common(&other, &one)), (expected, expected));
+            let expected: Vec<_> = other.iter().copied().filter(|user| set.contains(user)).collect();
+            assert_eq!((in_common(&one, &other), in_common(&other, &one)), (expected.clone(), expected));
         }
     }
 

@@ -49,7 +49,7 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    report_parties (report_id, user_id) { report_id -> Uid, user_id -> Uid, }
+    report_parties (report_id, user_id) { report_id -> Uid, user_id -> Uid, kind -> Text, }
 }
 
 diesel::allow_tables_to_appear_in_same_query!(report_parties, reports, statements);
