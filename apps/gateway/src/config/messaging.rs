@@ -40,8 +40,8 @@ pub const SETTINGS: &[Setting] = &[
         "In how many chats one person can be. Nobody is added to more, and nobody joins more; chats that they create themselves always fit.")),
     within(2, 1_000_000, setting("messaging", "people_per_group", "PEOPLE_PER_GROUP", |c| &mut c.messaging.people_per_group,
         "How many people can be in a chat of type `group`. Channels have no limit, and groups (`/api/groups`) have one of their own.")),
-    within(0, 100_000, setting("messaging", "scheduled_per_person", "SCHEDULED_MESSAGES_PER_PERSON", |c| &mut c.messaging.scheduled_per_person,
-        "How many messages of one person can wait to be sent later; 0 lets nobody schedule any.")),
+    within(1, 100_000, setting("messaging", "scheduled_per_person", "SCHEDULED_MESSAGES_PER_PERSON", |c| &mut c.messaging.scheduled_per_person,
+        "How many messages of one person can wait to be sent later.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -50,5 +50,5 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("messaging.chats_per_person", &["0", "1000001", "many"]),
     ("messaging.memberships", &["0", "1000001", "many"]),
     ("messaging.people_per_group", &["1", "1000001", "many"]),
-    ("messaging.scheduled_per_person", &["-1", "100001", "many"]),
+    ("messaging.scheduled_per_person", &["0", "100001", "many"]),
 ];

@@ -58,11 +58,11 @@ fn new_message(schema: &mut Value) {
         },
         {
             "title": "Once, later", "type": "object", "required": ["send_at"],
-            "properties": { "send_at": { "type": "string" }, "repeat": { "type": "null" } }
+            "properties": { "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" } }
         },
         {
             "title": "Again and again", "type": "object", "required": ["send_at"],
-            "properties": { "send_at": { "type": "string" }, "client_id": { "type": "null" } }
+            "properties": { "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" } }
         }
     ]);
 }
