@@ -1,6 +1,6 @@
 # Clowder. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fmt docs services
+.PHONY: help run test graphs check bench fmt docs services
 SHELL := /bin/bash
 
 help: ## List what can be done.
@@ -11,6 +11,9 @@ run: ## Build and serve on http://127.0.0.1:8080, with no other service needed.
 
 test: ## Run every test; starts (and if need be installs) its own PostgreSQL and Redis.
 	scripts/with-services scripts/test
+
+graphs: ## Compare what people see with the rule in 10,000 random graphs on each database; at most three hours.
+	TEST_GRAPHS=10000 scripts/with-services timeout 3h cargo test --workspace --test contract people::listed_is
 
 check: ## Check formatting, lints, licences, documentation and the laws of the architecture.
 	scripts/check

@@ -211,11 +211,13 @@ pub async fn start(config: Config) -> Result<Running> {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
     let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
+    let arrived = Arc::<ws::arrivals::Notes>::default();
     let state = AppState {
         store: store.clone(),
         hub,
         limits: limits.clone(),
         sockets: Sockets::default(),
+        arrived: Arc::clone(&arrived),
         public_url: Arc::new(config.server.public_url.clone()),
         heartbeat: Duration::from_secs(config.server.heartbeat_seconds),
         recorder: recorder.clone(),
@@ -238,6 +240,8 @@ pub async fn start(config: Config) -> Result<Running> {
     chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
     let (scheduled, lifetimes) = (Arc::clone(&store.scheduled), Arc::clone(&store.lifetimes));
     chores.push(job_threads.spawn(timers::run(scheduled, lifetimes, stop.clone())));
+    let (noting, mut until) = (store.clone(), stop.clone());
+    chores.push(job_threads.spawn(async move { arrived.run(&noting, &mut until).await }));
     let online = Arc::clone(&store.online);
     chores.push(job_threads.spawn(ws::presence::run(Arc::clone(&store.presence), online, stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
@@ -274,6 +278,7 @@ struct AppState {
     hub: Arc<Hub>,
     limits: Arc<dyn Limits>,
     sockets: Sockets,
+    arrived: Arc<ws::arrivals::Notes>,
     public_url: Arc<PublicUrl>,
     heartbeat: Duration,
     recorder: PrometheusHandle,
@@ -299,6 +304,7 @@ impl AppState {
             hub: self.hub,
             limits: self.limits,
             sockets: self.sockets,
+            arrived: Arc::clone(&self.arrived),
             public_url: Arc::clone(&self.public_url),
             heartbeat: self.heartbeat,
         };
@@ -306,6 +312,7 @@ impl AppState {
             .app_data(Data::new(self.recorder))
             .app_data(Data::new(self.stop))
             .app_data(Data::from(self.public_url))
+            .app_data(Data::from(self.arrived))
             .app_data(self.scopes)
             .app_data(self.documents);
     }

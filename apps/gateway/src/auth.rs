@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
-use clowder_core::Ctx;
+use clowder_core::{Ctx, Scope, Scopes, ctx::TOKEN_MISSING};
 
 use crate::{call::Call, problem::Problem};
 
@@ -32,5 +32,28 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Call::of(request, |call| Ok(Self(call.ctx.clone()))))
+    }
+}
+
+/// What the caller may do besides what the route needs. A person may do everything, an API key what its scopes allow.
+pub struct Granted(Option<Scopes>);
+
+impl Granted {
+    pub fn has(&self, scope: Scope) -> bool {
+        self.0.as_ref().is_none_or(|scopes| scopes.contains(scope))
+    }
+}
+
+impl FromRequest for Granted {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let scopes = |call: &Call| match &call.identity {
+            Ok(Some(identity)) => Ok(Self(identity.scopes.clone())),
+            Ok(None) => Err(TOKEN_MISSING.into()),
+            Err(error) => Err(error.clone().into()),
+        };
+        ready(Call::of(request, scopes))
     }
 }

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::{
     routes::Endpoint,
-    ws::{Command, Event},
+    ws::{Command, Event, arrivals::Arrivals},
 };
 
 /// All domains, in reading order.
@@ -71,6 +71,8 @@ pub struct Domain {
     /// Whose messages a change makes the owner of its topic hide, or show again.
     pub hides: fn(&Recorded) -> Option<(UserId, bool)>,
     pub commands: &'static [Command],
+    /// What it makes of events that have arrived at a device.
+    pub arrivals: Option<&'static Arrivals>,
     pub scopes: &'static [Scope],
     pub permissions: &'static [Permission],
     /// What it refuses with.
@@ -103,6 +105,7 @@ impl Domain {
             messages: &[],
             hides: |_| None,
             commands: &[],
+            arrivals: None,
             scopes: &[],
             permissions: &[],
             refusals: &[],

@@ -10,7 +10,7 @@ use actix_web::{
     },
 };
 use clowder_accounts::Suspension;
-use clowder_core::{Cause, Error, FieldError, Kind, Refusal, error::MOST_ERRORS, text};
+use clowder_core::{Cause, Error, FieldError, Kind, Refusal, Timestamp, error::MOST_ERRORS, text};
 use serde::Serialize;
 
 use crate::{
@@ -45,6 +45,8 @@ pub struct Details {
     pub suspension: Option<Suspension>,
     /// Seconds, in `Retry-After`.
     pub retry_after: Option<u64>,
+    /// From when on it is possible.
+    pub until: Option<Timestamp>,
     /// Further headers of the response.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The internal cause, for the log and never for the client.
@@ -81,6 +83,10 @@ pub struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
     pub retry_after: Option<u64>,
+    /// With the codes that end with `too_soon`: from when on the call is possible.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, required = false)]
+    pub until: Option<Timestamp>,
     /// With `account.suspended` alone: why, and until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Suspension, required = false)]
@@ -106,6 +112,7 @@ impl Problem {
             errors: Vec::new(),
             suspension: None,
             retry_after: None,
+            until: None,
             headers: Vec::new(),
             fault: None,
         }))
@@ -193,6 +200,7 @@ impl Problem {
             request_id: occasion.request_id,
             errors: &self.errors,
             retry_after: self.retry_after,
+            until: self.until,
             suspension: self.suspension.as_ref(),
         }
     }
@@ -282,7 +290,10 @@ impl From<Error> for Problem {
             Error::TooEarly { refusal, until } => {
                 // Rounded up to the milliseconds that are shown, so that waiting until then is always enough.
                 let until = until.plus(Duration::from_micros(999));
-                Self::from(refusal).because(format!("{}. It is possible again at {until}.", refusal.title))
+                let mut problem =
+                    Self::from(refusal).because(format!("{}. It is possible from {until} on.", refusal.title));
+                problem.0.until = Some(until);
+                problem
             }
             Error::Invalid(errors) => Self::new(refusals::INPUT_INVALID).errors(errors),
             Error::TooMany { limit, retry_after } => {
@@ -344,7 +355,7 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::{Limit, Timestamp};
+    use clowder_core::Limit;
     use serde_json::json;
 
     use super::*;

@@ -1,5 +1,6 @@
 //! The WebSocket: who may open one, and the tables of commands and events.
 
+pub(crate) mod arrivals;
 mod close;
 pub(crate) mod commands;
 mod connection;
@@ -68,6 +69,8 @@ pub struct Ports {
     /// The same rate limits as for requests.
     pub limits: Arc<dyn Limits>,
     pub sockets: Sockets,
+    /// What has arrived at devices and is to be noted.
+    pub arrived: Arc<arrivals::Notes>,
     pub public_url: Arc<PublicUrl>,
     /// The longest time between two signs of life from the server; a client that is silent for twice as long is
     /// disconnected.

@@ -18,11 +18,15 @@ pub const KEPT_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
 /// or it does not tell them apart.
 pub const ACTIONS: &[&str] = &[
     "email.verified",
+    "erasure.requested",
+    "erasure.undone",
+    "export.requested",
     "password.changed",
     "password.reset",
     "presence.changed",
     "profile.changed",
     "session.opened",
+    "statement.appealed",
     "two_factor.disabled",
     "two_factor.enabled",
     "username.changed",
@@ -123,6 +127,11 @@ pub enum Whose {
     Told,
     /// Of who begins to follow a topic, or stops.
     Follower(Step),
+    /// Of who did it, if it concerns themselves. Where in the payload the person is whom it concerns, as a JSON pointer.
+    OnOneself(&'static str),
+    /// Of who did it, if it concerns somebody else, who is there in the payload. Of copies on personal topics, the one of
+    /// whom it concerns counts, because whoever did it may have none.
+    OnAnother(&'static str),
 }
 
 /// What an item is about.
@@ -154,17 +163,24 @@ pub struct Act {
     pub at: Timestamp,
 }
 
-/// The item that a change makes, if any of these rules is about it.
-pub fn decide<'r>(rules: impl IntoIterator<Item = &'r Rule>, change: &Recorded) -> Option<Act> {
-    rules.into_iter().filter(|rule| rule.change == &*change.name).find_map(|rule| act(rule, change))
+/// The items that a change makes, one for each of these rules that is about it.
+pub fn decide<'r>(rules: impl IntoIterator<Item = &'r Rule>, change: &Recorded) -> impl Iterator<Item = Act> {
+    rules.into_iter().filter(|rule| rule.change == &*change.name).filter_map(|rule| act(rule, change))
 }
 
 fn act(rule: &Rule, change: &Recorded) -> Option<Act> {
     let told = change.topic.as_user();
+    let concerned = |place: &str| {
+        let data: Value = serde_json::from_str(change.data.get()).ok()?;
+        let person: UserId = data.pointer(place)?.as_str()?.parse().ok()?;
+        Some(person).filter(|person| told.is_none_or(|told| told == *person))
+    };
     let user = match rule.whose {
         Whose::Actor => change.actor.filter(|actor| told.is_none_or(|told| told == *actor)),
         Whose::Told => told,
         Whose::Follower(step) => change.follow.filter(|follow| follow.step == step).map(|follow| follow.user),
+        Whose::OnOneself(place) => concerned(place).filter(|person| change.actor == Some(*person)),
+        Whose::OnAnother(place) => concerned(place).and_then(|person| change.actor.filter(|actor| *actor != person)),
     }?;
     let (target_kind, target) = match rule.target {
         Target::Topic => (change.topic.kind.to_string(), change.topic.id),
@@ -236,8 +252,52 @@ mod tests {
             subject: None,
             follow: None,
             at: at(5),
-            data: Arc::from(RawValue::from_string(r#"{"my_role":"member"}"#.to_owned()).unwrap()),
+            data: payload(r#"{"my_role":"member"}"#),
         }
+    }
+
+    fn payload(text: &str) -> Arc<RawValue> {
+        Arc::from(RawValue::from_string(text.to_owned()).unwrap())
+    }
+
+    #[test]
+    fn whoever_does_something_to_somebody_finds_it_once() {
+        let [ada, bob, eve] = [1, 2, 3].map(|second| UserId::new(at(second)));
+        let chat = Topic::new(CHAT, Id::<()>::new(at(1)));
+        let by_ada = |topic, person: UserId| Recorded {
+            data: payload(&format!(r#"{{"user":{{"id":"{person}"}}}}"#)),
+            ..change("x.done", topic, Some(ada))
+        };
+        let (oneself, another) = (Whose::OnOneself("/user/id"), Whose::OnAnother("/user/id"));
+        let table = [
+            (oneself, by_ada(chat, ada), true),
+            (oneself, by_ada(Topic::user(ada), ada), true),
+            (oneself, by_ada(Topic::user(eve), ada), false),
+            (oneself, by_ada(chat, bob), false),
+            (another, by_ada(chat, bob), true),
+            (another, by_ada(Topic::user(bob), bob), true),
+            // A copy for others, be it that of who did it.
+            (another, by_ada(Topic::user(ada), bob), false),
+            (another, by_ada(Topic::user(eve), bob), false),
+            (another, by_ada(chat, ada), false),
+            (another, Recorded { actor: None, ..by_ada(chat, bob) }, false),
+            (another, change("x.done", chat, Some(ada)), false),
+        ];
+        for (number, (whose, change, expected)) in table.into_iter().enumerate() {
+            let rule = Rule::new("x.done", "x.did", whose, OfTopic);
+            let users: Vec<_> = decide([&rule], &change).map(|act| act.user).collect();
+            assert_eq!(users, if expected { vec![ada] } else { Vec::new() }, "row {number}");
+        }
+        let rules = [
+            Rule::new("x.done", "x.did", another, OfTopic),
+            Rule::new("x.done", "x.left", Whose::Follower(Step::Leave), OfTopic),
+        ];
+        let follow = Some(Follow { user: bob, topic: chat, step: Step::Leave });
+        let removed = Recorded { follow, ..by_ada(chat, bob) };
+        assert_eq!(
+            decide(&rules, &removed).map(|act| (act.user, act.kind)).collect::<Vec<_>>(),
+            [(ada, "x.did"), (bob, "x.left")]
+        );
     }
 
     #[test]
@@ -281,7 +341,7 @@ mod tests {
             ),
         ];
         for (number, (rule, change, expected)) in table.into_iter().enumerate() {
-            let act = decide([&rule], &change);
+            let act = decide([&rule], &change).next();
             let found = act.as_ref().map(|act| (act.user, act.target_kind.as_str(), act.target));
             assert_eq!(found, expected, "row {number}");
             assert!(act.is_none_or(|act| act.kind == "x.did" && act.at == at(5)));
@@ -297,6 +357,10 @@ mod tests {
             ("profile.changed", Some(ada), true),
             ("profile.edited", Some(ada), false),
             ("password.changed", None, false),
+            ("statement.appealed", Some(ada), true),
+            ("export.requested", Some(ada), true),
+            // An operator erases them.
+            ("erasure.requested", Some(root), false),
             // With a link, nobody is signed in.
             ("password.reset", None, true),
             ("session.opened", None, true),

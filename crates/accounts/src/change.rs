@@ -10,7 +10,7 @@ use crate::{ApiKey, Own, Suspension, model::Settings, presence::PresenceUpdated}
 #[derive(Debug, Clone)]
 pub enum Change {
     UserRegistered(Card),
-    UserUpdated(Own),
+    UserUpdated(Box<Own>),
     SessionEnded(SessionEnded),
     SettingsUpdated(UserId, Settings),
     PresenceUpdated(PresenceUpdated),

@@ -30,10 +30,10 @@ pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited,
 pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Reason, ResetLink, Status};
 pub use values::{Email, Password, RefreshToken, Username};
 
-use clowder_core::{Card, Role, SessionId, Timestamp, UserId, Visibility};
+use clowder_core::{Card, Friendship, Presence, Role, SessionId, Timestamp, UserId, Visibility};
 use serde::{Deserialize, Serialize};
 
-use crate::standing::Suspension;
+use crate::{profiles::User, standing::Suspension};
 
 /// A user as they see themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -72,6 +72,35 @@ pub struct Own {
     pub two_factor: bool,
     /// Who may see the profile: everybody, friends (others see only the name), or nobody.
     pub visibility: Visibility,
+    /// `null` in this version.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, required = true)]
+    pub avatar: (),
+    /// `null` in this version.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, required = true)]
+    pub cover: (),
+    /// What others see of your presence now. This and the next members are known to `/api/users/me`; everywhere else they
+    /// are `null`.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub presence: Option<Presence>,
+    /// When you were last online, as others see it.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub last_seen_at: Option<Timestamp>,
+    /// Always `null`: nobody is their own friend.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub friendship: Option<Friendship>,
+    /// How many friends you have.
+    #[serde(default)]
+    #[schema(required = true, minimum = 0)]
+    pub friends_count: Option<i64>,
+    /// How many pets you own or co-own.
+    #[serde(default)]
+    #[schema(required = true, minimum = 0)]
+    pub pets_count: Option<i64>,
     /// When the account is due to be erased at its owner's request; they can cancel it until then.
     #[serde(default)]
     pub erase_at: Option<Timestamp>,
@@ -93,8 +122,14 @@ impl Own {
         self
     }
 
+    /// With what is read of the profile as its owner sees it.
+    pub fn with(self, seen: &User) -> Self {
+        let User { presence, last_seen_at, friends_count, pets_count, .. } = *seen;
+        Self { presence, last_seen_at, friends_count, pets_count, ..self }
+    }
+
     pub fn card(&self) -> Card {
-        Card { id: self.id, username: self.username.clone(), display_name: self.display_name.clone() }
+        Card::new(self.id, self.username.clone(), self.display_name.clone())
     }
 }
 

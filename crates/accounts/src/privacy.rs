@@ -95,7 +95,7 @@ pub fn may_undo(now: Timestamp, pending: Option<Timestamp>, deleted: bool) -> Re
 pub fn tombstone(id: UserId) -> Card {
     let id_text = id.uuid().simple().to_string();
     let (_, random) = id_text.split_at(20);
-    Card { id, username: format!("deleted-{random}"), display_name: "Deleted user".to_owned() }
+    Card::new(id, format!("deleted-{random}"), "Deleted user".to_owned())
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ pub mod ranking;
 
 use std::borrow::Cow;
 
+pub use clowder_core::SeenAs;
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED,
-    text::Flaw, versions,
+    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED, versions,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -78,20 +78,10 @@ pub struct ProfileFacts {
     pub presence: PresenceFacts,
     /// Those whom the viewer sees.
     pub friends_count: i64,
-    pub pets: PetsCount,
+    /// Those that the viewer sees.
+    pub pets_count: i64,
     /// When the viewer looks.
     pub now: Timestamp,
-}
-
-/// How many of somebody's pets are seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PetsCount {
-    /// By the viewer.
-    pub seen: i64,
-    /// By everybody.
-    pub as_public: i64,
-    /// By friends.
-    pub as_friend: i64,
 }
 
 /// A profile as somebody sees it, and its version.
@@ -108,38 +98,33 @@ impl Shown {
     }
 }
 
-/// How somebody looks at their own profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SeenAs {
-    /// As somebody who is no friend.
-    Public,
-    Friend,
-}
-
-impl Word for SeenAs {
-    const WHAT: &'static str = "viewer";
-    const WORDS: &'static [(&'static str, Self)] = &[("public", Self::Public), ("friend", Self::Friend)];
-}
-
 impl ProfileFacts {
-    /// The same as if somebody else looked.
-    pub fn seen_as(self, other: SeenAs) -> Self {
-        let (friendship, seen) = match other {
-            SeenAs::Public => (Friendship::None, self.pets.as_public),
-            SeenAs::Friend => (Friendship::Friends, self.pets.as_friend),
+    /// The same as if somebody else looked at one's own profile. What they count is for the caller to find out.
+    pub fn as_if(self, other: Option<SeenAs>) -> Self {
+        let friendship = match other.filter(|_| self.own) {
+            None => return self,
+            Some(SeenAs::Public) => Friendship::None,
+            Some(SeenAs::Friend) => Friendship::Friends,
         };
-        let pets = PetsCount { seen, ..self.pets };
-        Self { own: false, staff: false, friendship, blocked: false, pets, ..self }
+        Self { own: false, staff: false, friendship, blocked: false, ..self }
     }
 
     /// Whether the viewer may see the friends of the person; `None` if the viewer may not see the person.
     pub fn shows_friends(&self) -> Option<bool> {
+        self.shows(FieldGroup::FriendsList)
+    }
+
+    /// The same of their pets.
+    pub fn shows_pets(&self) -> Option<bool> {
+        self.shows(FieldGroup::Pets)
+    }
+
+    fn shows(&self, group: FieldGroup) -> Option<bool> {
         let seen = self.sight_facts();
         match sight(&seen) {
             Sight::Nothing => None,
             Sight::Card => Some(false),
-            Sight::Profile => Some(is_shown(FieldGroup::FriendsList, Standpoint::of(&seen), &self.privacy)),
+            Sight::Profile => Some(is_shown(group, Standpoint::of(&seen), &self.privacy)),
         }
     }
 
@@ -160,7 +145,7 @@ impl ProfileFacts {
 pub fn show(facts: ProfileFacts) -> Option<Shown> {
     let seen = facts.sight_facts();
     let (sight, from) = (sight(&seen), Standpoint::of(&seen));
-    let ProfileFacts { person, friendship, privacy, presence, friends_count, pets, own, now, .. } = facts;
+    let ProfileFacts { person, friendship, privacy, presence, friends_count, pets_count, own, now, .. } = facts;
     let version = person.version;
     let all = match sight {
         Sight::Nothing => return None,
@@ -186,7 +171,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         last_seen_at: presence.last_seen_at(now).filter(|_| shown(FieldGroup::Presence)),
         friendship: Some(friendship).filter(|_| all && !own),
         friends_count: Some(friends_count).filter(|_| shown(FieldGroup::FriendsList)),
-        pets_count: Some(pets.seen).filter(|_| shown(FieldGroup::Pets)),
+        pets_count: Some(pets_count).filter(|_| shown(FieldGroup::Pets)),
         created_at: Some(person.created_at).filter(|_| all),
     };
     Some(Shown { user, version })
@@ -281,11 +266,6 @@ impl Word for Sort {
     const WORDS: &'static [(&'static str, Self)] = &[("new", Self::New), ("name", Self::Name)];
 }
 
-/// The fault of a reason that is missing where one is needed.
-pub fn reason_missing() -> clowder_core::Error {
-    clowder_core::Error::Invalid(vec![Flaw::new("required", "is required to edit somebody else").at("/reason")])
-}
-
 #[cfg(test)]
 mod tests {
     use clowder_core::{Id, Role, Visibility};
@@ -311,16 +291,69 @@ mod tests {
             role: Role::User,
             two_factor: false,
             visibility,
+            avatar: (),
+            cover: (),
+            presence: None,
+            last_seen_at: None,
+            friendship: None,
+            friends_count: None,
+            pets_count: None,
             erase_at: None,
             suspension: None,
             created_at: now,
             version: 7,
         };
         let privacy = Settings::default().privacy;
-        let (erased, own, staff, blocked, friends_count) = (false, false, false, false, 4);
+        let (erased, own, staff, blocked, friends_count, pets_count) = (false, false, false, false, 4, 3);
         let presence = PresenceFacts { since: Some(now), ..PresenceFacts::default() };
-        let pets = PetsCount { seen: 3, as_public: 1, as_friend: 2 };
-        ProfileFacts { person, erased, own, staff, friendship, blocked, privacy, presence, friends_count, pets, now }
+        ProfileFacts {
+            person,
+            erased,
+            own,
+            staff,
+            friendship,
+            blocked,
+            privacy,
+            presence,
+            friends_count,
+            pets_count,
+            now,
+        }
+    }
+
+    /// The table of settings in the documentation: which fields each of them hides, and what it is at first.
+    #[test]
+    fn the_documented_settings_are_those_of_the_profile() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/profiles.md")).unwrap();
+        let rows = page.lines().skip_while(|line| *line != "| setting | fields | at first |").skip(2);
+        let spans = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+        let rows: Vec<Vec<Vec<String>>> = rows
+            .take_while(|line| line.starts_with('|'))
+            .map(|row| row.split('|').skip(1).take(3).map(spans).collect())
+            .collect();
+        assert_eq!(rows.len(), FieldGroup::ALL.len());
+        let usual = serde_json::to_value(Settings::default().privacy).unwrap();
+        let mut all = usual.clone();
+        for row in &rows {
+            let name = row[0][0].strip_prefix("privacy.").unwrap();
+            assert_eq!(usual[name], *row[2][0], "{name}: at first");
+            all[name] = "everyone".into();
+        }
+        let mut whole = facts(Visibility::Public, Friendship::None);
+        whole.person.status_until = Some(whole.now);
+        let shown = |privacy: &serde_json::Value| {
+            let privacy = serde_json::from_value(privacy.clone()).unwrap();
+            serde_json::to_value(show(ProfileFacts { privacy, ..whole.clone() }).unwrap().user).unwrap()
+        };
+        let everything = shown(&all);
+        for row in &rows {
+            let mut without = all.clone();
+            without[row[0][0].strip_prefix("privacy.").unwrap()] = "nobody".into();
+            let left = shown(&without);
+            let members = everything.as_object().unwrap().iter().filter(|(name, value)| left[name] != **value);
+            let hidden: std::collections::BTreeSet<&str> = members.map(|(name, _)| name.as_str()).collect();
+            assert_eq!(hidden, row[1].iter().map(String::as_str).collect(), "{}", row[0][0]);
+        }
     }
 
     #[test]

@@ -75,13 +75,19 @@ pub fn may_ask(now: Timestamp, facts: AskFacts, most_waiting: i64) -> Result<(),
         Err(NotNow::Until(until))
     } else if facts.open >= MOST_OPEN {
         Err(NotNow::Open)
-    } else if facts.today >= MOST_REQUESTS_A_DAY || facts.here_today >= MOST_A_DAY_EACH {
+    } else if is_often(facts.today, facts.here_today) {
         Err(NotNow::Today)
     } else if facts.waiting >= most_waiting {
         Err(NotNow::Waiting)
     } else {
         Ok(())
     }
+}
+
+/// Whether somebody has asked to come in, or come in where nobody has to decide, as often within a day as one person can:
+/// everywhere, or in one place.
+pub const fn is_often(today: i64, here_today: i64) -> bool {
+    today >= MOST_REQUESTS_A_DAY || here_today >= MOST_A_DAY_EACH
 }
 
 /// How a request ended.

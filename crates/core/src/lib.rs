@@ -63,5 +63,5 @@ pub use time::Timestamp;
 pub use time_zone::TimeZone;
 pub use topic::{Topic, TopicKind};
 pub use versions::Versions;
-pub use visibility::Visibility;
+pub use visibility::{SeenAs, Visibility};
 pub use word::Word;

@@ -1,5 +1,5 @@
-//! The store without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of 50, read
-//! marks, and on PostgreSQL the effect of a locked chat on everybody else.
+//! The store without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of 50, marks of
+//! what was read and has arrived, reactions, and on PostgreSQL the effect of a locked chat on everybody else.
 //!
 //!     cargo bench -p clowder-infra --bench store -- URL [SECONDS]
 //!
@@ -16,11 +16,12 @@ use std::{
 };
 
 use clowder_accounts::{NewAccount, SignedIn};
-use clowder_core::{Actor, ChatId, Ctx, IdempotencyKey, Input, PageRequest, Timestamp};
+use clowder_core::{Actor, ChatId, Ctx, IdempotencyKey, Input, MessageId, PageRequest, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_messaging::{ChatFilter, NewChat, NewMessage, NewRead, Window};
+use clowder_messaging::{ChatFilter, Emoji, NewChat, NewMessage, NewRead, Window};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 const SENDERS: usize = 64;
 const READERS: usize = 16;
@@ -54,7 +55,17 @@ async fn main() {
             }
         }
         lengthen(&url);
-        bench.measure(if batch > 1 { "marks" } else { "marks-unbatched" }, SENDERS, seconds, Bench::mark).await;
+        if batch > 1 {
+            // In turns, too: what shares commits with sends is compared with them.
+            for _ in 0..3 {
+                bench.measure("w4", SENDERS, seconds, Bench::send).await;
+                bench.measure("reactions", SENDERS, seconds, Bench::react).await;
+                bench.measure("marks", SENDERS, seconds, Bench::mark).await;
+                bench.measure("deliveries", SENDERS, seconds, Bench::deliver).await;
+            }
+        } else {
+            bench.measure("marks-unbatched", SENDERS, seconds, Bench::mark).await;
+        }
     }
 }
 
@@ -105,6 +116,10 @@ struct Bench {
     store: Store,
     name: &'static str,
     members: Vec<(SignedIn, ChatId)>,
+    /// How often each has reacted.
+    reacted: Vec<AtomicU64>,
+    /// The messages of each that are reacted to, once there are some.
+    said: Vec<OnceCell<Vec<MessageId>>>,
 }
 
 impl Bench {
@@ -126,7 +141,9 @@ impl Bench {
             let chat = store.messaging.create_chat(&ctx, NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
             members.push((person, chat.id));
         }
-        Arc::new(Self { store, name: name(url), members })
+        let reacted = members.iter().map(|_| AtomicU64::new(0)).collect();
+        let said = members.iter().map(|_| OnceCell::new()).collect();
+        Arc::new(Self { store, name: name(url), members, reacted, said })
     }
 
     async fn send(self: Arc<Self>, who: usize) {
@@ -142,6 +159,32 @@ impl Bench {
         let (person, chat) = &self.members[who % self.members.len()];
         let seq = 1_000_000 + NEXT.fetch_add(1, Ordering::Relaxed) as i64;
         self.store.messaging.read(&by(&self.store, person), *chat, NewRead { seq }).await.unwrap();
+    }
+
+    /// The same with the mark of what has arrived.
+    async fn deliver(self: Arc<Self>, who: usize) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (person, chat) = &self.members[who % self.members.len()];
+        let seq = 500_000_000 + NEXT.fetch_add(1, Ordering::Relaxed) as i64;
+        self.store.messaging.delivered(&by(&self.store, person), *chat, NewRead { seq }).await.unwrap();
+    }
+
+    /// Reacts to the first messages of a chat, one after the other, and takes each reaction back.
+    async fn react(self: Arc<Self>, who: usize) {
+        let who = who % self.members.len();
+        let (person, chat) = &self.members[who];
+        let (messaging, ctx) = (&self.store.messaging, by(&self.store, person));
+        let first = async || {
+            let page = messaging.messages(&ctx, *chat, Window::After(0), 50).await.unwrap();
+            page.items.into_iter().map(|message| message.id).collect()
+        };
+        let said = self.said[who].get_or_init(first).await;
+        let turn = self.reacted[who].fetch_add(1, Ordering::Relaxed) as usize;
+        let (message, emoji) = (said[turn / 2 % said.len()], Emoji::from_text("👍").unwrap());
+        match turn % 2 {
+            0 => messaging.react(&ctx, message, emoji).await.unwrap(),
+            _ => messaging.unreact(&ctx, message, emoji).await.unwrap(),
+        };
     }
 
     /// The same with a key that was never used.

@@ -203,11 +203,11 @@ fn delete_some(tx: &mut Tx<'_>, user: UserId, most: i64) -> Result<usize> {
 }
 
 fn note_changes(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
-    let act = |change: &Recorded| {
+    let acts = changes.iter().flat_map(|change| {
         let place = Place::Journal { stream: change.stream, position: change.position };
-        Some((place, decide(domains::activity(), change)?))
-    };
-    note(tx, changes.iter().filter_map(act).collect())
+        decide(domains::activity(), change).map(move |act| (place, act))
+    });
+    note(tx, acts.collect())
 }
 
 fn note_entries(tx: &mut Tx<'_>, ctx: &Ctx, entries: &[Audited]) -> Result<()> {

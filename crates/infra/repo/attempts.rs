@@ -3,12 +3,14 @@
 
 use clowder_core::{Ctx, Result, Timestamp, UserId, attempt::OPEN_FOR};
 
+use serde_json::Value;
+
 use super::{Repo, db::Tx, dialect::Conn, domains::Steps};
 
 /// How many open requests and invitations expire at a time.
 pub const PIECE: i64 = 200;
 
-/// What somebody attempted: to be let in, or to bring others in.
+/// What somebody attempted: to come in, or to bring others in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Request,
@@ -22,6 +24,21 @@ impl Kind {
             Self::Invitation => "invitation",
         }
     }
+}
+
+/// Whether somebody decided on a request; otherwise it was taken back, or is over.
+pub fn is_decided(decision: &Value) -> bool {
+    decision["action"] == "approve" || decision["action"] == "reject"
+}
+
+/// Whether whoever was invited does not want to come.
+pub fn is_declined(uninvited: &Value) -> bool {
+    uninvited["reason"] == "declined"
+}
+
+/// Whether those who invited took it back.
+pub fn is_withdrawn(uninvited: &Value) -> bool {
+    uninvited["reason"] == "withdrawn"
 }
 
 /// The functions over a table of attempts, whose rows name a place in this column.
@@ -82,12 +99,30 @@ macro_rules! attempts {
             Ok(())
         }
 
+        /// How often somebody has come in by themselves or asked to, within a day: everywhere, and there.
+        fn today(conn: &mut Conn, ctx: &Ctx, place: $Place, user: UserId) -> Result<(i64, i64)> {
+            let today = || made_today(ctx, Kind::Request, user);
+            let here = today().filter($table::$place.eq(place)).count().get_result(conn)?;
+            Ok((today().count().get_result(conn)?, here))
+        }
+
+        /// Whether somebody who comes in by themselves, without asking anybody, has done so too often; otherwise this is
+        /// noted.
+        pub fn comes_too_often(conn: &mut Conn, ctx: &Ctx, place: $Place, user: UserId) -> Result<bool> {
+            let (today, here_today) = today(conn, ctx, place, user)?;
+            if clowder_core::attempt::is_often(today, here_today) {
+                return Ok(true);
+            }
+            note(conn, ctx, Kind::Request, place, &[user], user)?;
+            Ok(false)
+        }
+
         /// What is known of somebody who asks; how many requests wait, and how many of theirs are open, is not known here.
         fn asked(conn: &mut Conn, ctx: &Ctx, place: $Place, user: UserId) -> Result<AskFacts> {
-            let today = || made_today(ctx, Kind::Request, user);
+            let (today, here_today) = today(conn, ctx, place, user)?;
             Ok(AskFacts {
-                today: today().count().get_result(conn)?,
-                here_today: today().filter($table::$place.eq(place)).count().get_result(conn)?,
+                today,
+                here_today,
                 rejected_at: last_refused(conn, Kind::Request, place, &[user])?.remove(&user),
                 ..AskFacts::default()
             })

@@ -241,12 +241,19 @@ fn decided(caller: UserId, user: UserId, facts: AboutFacts, card: Option<Card>, 
     Ok(card.ok_or(USER_UNKNOWN)?)
 }
 
-/// The users of whom the viewer knows: whom they may see, with whom they share a chat, or whom they have blocked. Whatever
-/// somebody decided about others is shown under this condition, so that it does not tell a block from a person who is gone.
+/// The users of whom the viewer knows: whom they may see, whom they have blocked, and whose cards the viewer sees because
+/// of what connects the two: a chat, a friendship, a request, an invitation, a pet. Whatever somebody decided about others
+/// is shown under this condition, so that it does not tell a block from a person who is gone: a block ends what only these
+/// two share, and what they share with others connects them whatever the reason why one does not see the other.
 fn known_to(viewer: Viewer) -> people::Condition {
     let blocked = exists(table::table.filter(table::user_id.eq(viewer.id).and(table::blocked_id.eq(users::id))));
-    let otherwise = blocked.or(chats::shared_with(viewer.id)).nullable();
-    Box::new(users::deleted_at.is_null().nullable().and(people::visible_to(viewer).or(otherwise)))
+    let tied = blocked
+        .or(chats::shared_with(viewer.id))
+        .or(friends::tied_to(viewer))
+        .or(pets::kept_with(viewer))
+        .or(groups::met_by(viewer))
+        .or(invitations::met_by(viewer));
+    Box::new(users::deleted_at.is_null().nullable().and(people::visible_to(viewer).or(tied.nullable())))
 }
 
 /// Whether the caller knows that there is such a person.

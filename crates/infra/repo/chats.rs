@@ -21,6 +21,7 @@ use tracing::instrument;
 
 use super::{
     Repo,
+    attempts::{is_decided, is_declined, is_withdrawn},
     clock::{SHOWN, never},
     domains::{Domain, Sweep},
 };
@@ -28,8 +29,15 @@ use super::{
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
+        Rule::new("chat.decided", "chat.decided", Whose::OnAnother("/user_id"), Target::Subject("chat"))
+            .only(is_decided),
         Rule::new("chat.updated", "chat.changed", Whose::Actor, Target::Subject("chat")).only(is_edited),
         Rule::new("chat.deleted", "chat.deleted", Whose::Actor, Target::Subject("chat")),
+        Rule::new("chat.invited", "chat.invited", Whose::OnAnother("/user_id"), Target::Subject("chat")),
+        Rule::new("chat.uninvited", "chat.declined", Whose::OnOneself("/user_id"), Target::Subject("chat"))
+            .only(is_declined),
+        Rule::new("chat.uninvited", "chat.uninvited", Whose::OnAnother("/user_id"), Target::Subject("chat"))
+            .only(is_withdrawn),
     ],
     sealed: &[notes::TITLE, notes::DRAFT],
     words: &["chat_attempts.kind", "chat_guests.role", "chat_guests.status", "chat_links.role"],

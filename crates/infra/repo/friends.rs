@@ -19,11 +19,11 @@ use clowder_accounts::{
 };
 use clowder_core::{Ctx, Made, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
-    Relationship, RequestDirection,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, FriendsOf,
+    NewFriendRequest, Relationship, RequestDirection,
     friends::{Change, RequestStatus, change::FRIEND_REQUEST, policy::OPEN_FOR, refusals::FRIEND_UNKNOWN, suggest},
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
@@ -35,13 +35,14 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::{Domain, Sweep},
+    fragment::Fragment,
     idempotency::Stub,
     journal,
     people::{self, Viewer},
 };
 use crate::domains::{
     accounts::users,
-    friends::{FriendLists, FriendshipRow, friend_lists, friendships},
+    friends::{FriendLists, FriendshipRow, friend_lists, friend_requests, friendships},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -49,6 +50,10 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("friend.added", "friend.added", Whose::Told, Target::Subject("user")),
         Rule::new(FRIEND_REQUEST, "friend.requested", Whose::Actor, Target::Subject("friend_request")).only(is_asked),
+        Rule::new(FRIEND_REQUEST, "friend.rejected", Whose::OnOneself("/to/id"), Target::Subject("friend_request"))
+            .only(is_rejected),
+        Rule::new(FRIEND_REQUEST, "friend.cancelled", Whose::OnOneself("/from/id"), Target::Subject("friend_request"))
+            .only(is_cancelled),
         Rule::new("friend.removed", "friend.removed", Whose::Actor, Target::Subject("user")),
     ],
     words: &["friend_requests.status"],
@@ -65,6 +70,14 @@ pub const DOMAIN: Domain = Domain {
 /// Whether a request has just been made.
 fn is_asked(request: &Value) -> bool {
     request["status"] == "pending"
+}
+
+fn is_rejected(request: &Value) -> bool {
+    request["status"] == "rejected"
+}
+
+fn is_cancelled(request: &Value) -> bool {
+    request["status"] == "cancelled"
 }
 
 /// What an open store keeps of friends.
@@ -129,9 +142,9 @@ impl Friends for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn of(&self, ctx: &Ctx, user: UserId, mutual: bool, page: PageRequest) -> Result<Page<Friend>> {
+    async fn of(&self, ctx: &Ctx, whose: FriendsOf, page: PageRequest) -> Result<Page<Friend>> {
         let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
-        self.db.read(move |conn| lists::of(conn, &online, viewer, user, mutual, &page)).await
+        self.db.read(move |conn| lists::of(conn, &online, viewer, whose, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -205,8 +218,20 @@ pub fn near(conn: &mut Conn, user: UserId, room: i64) -> Result<Vec<UserId>> {
     Ok(suggest::look_at(counts(conn, &latest)?.into_iter().collect(), room))
 }
 
+/// The condition of the index of open requests, as constant text, so that the databases use it.
+const IS_PENDING: Fragment<Bool> = Fragment::new("(friend_requests.status = 'pending')");
+
+/// The users who are friends of the viewer, who have asked to be, or whom the viewer has asked.
+pub fn tied_to(viewer: Viewer) -> people::Tie {
+    let friends = friendships::user_id.eq(viewer.id).and(friendships::friend_id.eq(users::id));
+    let open = || friend_requests::table.filter(IS_PENDING).filter(friend_requests::created_at.gt(open(viewer.now).1));
+    let asked = open().filter(friend_requests::from_id.eq(viewer.id).and(friend_requests::to_id.eq(users::id)));
+    let asks = open().filter(friend_requests::to_id.eq(viewer.id).and(friend_requests::from_id.eq(users::id)));
+    Box::new(exists(friendships::table.filter(friends)).or(exists(asked)).or(exists(asks)))
+}
+
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
-    Ok(diesel::select(diesel::dsl::exists(friendships::table.find((one, other)))).get_result(conn)?)
+    Ok(diesel::select(exists(friendships::table.find((one, other)))).get_result(conn)?)
 }
 
 /// Makes two people friends, who are locked.

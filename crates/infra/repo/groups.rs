@@ -3,6 +3,7 @@
 
 mod attempts;
 mod clearing;
+mod invitations;
 mod invites;
 mod people;
 mod privacy;
@@ -12,6 +13,7 @@ mod told;
 mod words;
 mod writes;
 
+pub use attempts::met_by;
 pub use severing::sever;
 
 use std::sync::Arc;
@@ -23,16 +25,19 @@ use clowder_social::{
     Groups,
     groups::{
         Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member,
-        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Verdict, model::Code,
+        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, OwnInvitation, Preview, RolePatch, Verdict,
+        model::Code,
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tracing::instrument;
 
 pub use writes::blank_by_decision;
 
 use super::{
     Repo,
+    attempts::{is_decided, is_declined, is_withdrawn},
     clock::{SHOWN, never},
     db::Tx,
     domains::{Domain, Sweep},
@@ -44,9 +49,26 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     activity: &[
         Rule::new("group.created", "group.created", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.decided", "group.decided", Whose::OnAnother("/user_id"), Target::Subject("group"))
+            .only(is_decided),
         Rule::new("group.deleted", "group.deleted", Whose::Actor, Target::Subject("group")),
+        Rule::new("group.invited", "group.invited", Whose::OnAnother("/user_id"), Target::Subject("group")),
         Rule::new("group.member_added", "group.joined", Whose::Follower(Step::Enter), Target::Subject("group")),
         Rule::new("group.member_removed", "group.left", Whose::Follower(Step::Leave), Target::Subject("group")),
+        Rule::new(
+            "group.member_removed",
+            "group.member_removed",
+            Whose::OnAnother("/user_id"),
+            Target::Subject("group"),
+        ),
+        Rule::new("group.member_updated", "group.role_changed", Whose::OnAnother("/user/id"), Target::Subject("group"))
+            .only(is_no_owner),
+        Rule::new("group.member_updated", "group.transferred", Whose::OnAnother("/user/id"), Target::Subject("group"))
+            .only(is_owner),
+        Rule::new("group.uninvited", "group.declined", Whose::OnOneself("/user_id"), Target::Subject("group"))
+            .only(is_declined),
+        Rule::new("group.uninvited", "group.uninvited", Whose::OnAnother("/user_id"), Target::Subject("group"))
+            .only(is_withdrawn),
         Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),
     ],
     followed: &[read::FOLLOWED],
@@ -75,6 +97,15 @@ pub const DOMAIN: Domain = Domain {
     workers: |repo| vec![Arc::new(clearing::Clearer(Arc::clone(repo)))],
     ..Domain::NONE
 };
+
+/// Whether a member owns the group from now on: there is no other way to become the owner.
+fn is_owner(member: &Value) -> bool {
+    member["role"] == "owner"
+}
+
+fn is_no_owner(member: &Value) -> bool {
+    !is_owner(member)
+}
 
 /// What is stored of a new group: its id.
 #[derive(Serialize, Deserialize)]
@@ -126,9 +157,20 @@ impl Groups for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn invitations(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<OwnInvitation>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| invitations::list(conn, now, viewer, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| people::join(tx, &ctx, group)).await
+        let (caller, again) = (ctx.clone(), ctx.clone());
+        let first = move |tx: &mut Tx<'_>| {
+            let joined = people::join(tx, &caller, group)?;
+            let stub = people::Stored::of(&joined);
+            Ok((joined, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: people::Stored| stub.again(tx, &again)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -139,8 +181,13 @@ impl Groups for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn join_by_code(&self, ctx: &Ctx, code: Code) -> Result<Joined> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| invites::join(tx, &ctx, &code)).await
+        let (caller, again) = (ctx.clone(), ctx.clone());
+        let first = move |tx: &mut Tx<'_>| {
+            let joined = invites::join(tx, &caller, &code)?;
+            let stub = people::Stored::of(&joined);
+            Ok((joined, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: people::Stored| stub.again(tx, &again)).await
     }
 
     #[instrument(level = "debug", skip_all)]

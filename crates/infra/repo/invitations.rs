@@ -1,10 +1,11 @@
 //! Invitations to chats over the database: of people, by links, and requests to join. Each method is one transaction.
 
-mod attempts;
-mod guests;
+pub mod attempts;
+pub mod guests;
 pub mod links;
 mod severing;
 
+pub use guests::met_by;
 pub use severing::sever;
 
 use async_trait::async_trait;
@@ -95,7 +96,12 @@ impl Invitations for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn come(&self, ctx: &Ctx, code: Code) -> Result<Came> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| links::come(tx, &ctx, &code)).await
+        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let came = links::come(tx, &caller, &code)?;
+            let stub = links::StoredCame::of(&came);
+            Ok((came, stub))
+        };
+        self.db.create(ctx, first, move |tx, stub: links::StoredCame| stub.again(tx, user)).await
     }
 }

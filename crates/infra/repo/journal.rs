@@ -33,7 +33,7 @@ use crate::{
     segments::{KnownSegments, Segments, Span},
     statement::statement,
 };
-pub use privacy::clear_topic;
+pub use privacy::{clear_subject, clear_topic};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use clowder_core::{Cause, ChatId, Ctx, Error, Result, Versions};
 use clowder_messaging::{
     Change, Chat, Lifetime, Lifetimes, SystemAction, SystemNote,
+    change::CHAT_UPDATED,
     lifetimes::{NewLifetime, port::PIECE, set},
 };
 use diesel::prelude::*;
@@ -17,10 +18,12 @@ use super::{
     chats::{
         edit::tell,
         hold::{Held, hold},
+        notes,
     },
     db::Tx,
     domains::Domain,
-    messaging::{chats, system},
+    journal,
+    messaging::system,
 };
 use crate::domains::messaging::chats as table;
 
@@ -73,12 +76,14 @@ fn set_lifetime(
     new: NewLifetime,
 ) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
-    let Some(after) = set(seat, version, new, &row.face()?)? else { return chats::one(tx.conn, None, caller, chat) };
+    let Some(after) = set(seat, version, new, &row.face()?)? else { return notes::whole(tx, caller, chat) };
     diesel::update(table::table.find(chat))
         .set((table::lifetime.eq(after.lifetime.map(Lifetime::to_number)), table::version.eq(after.version)))
         .execute(tx.conn)?;
     let note = SystemNote { action: SystemAction::LifetimeChanged, user_ids: Vec::new(), title: None };
     let said = system::say(tx, ctx, chat, caller, note)?;
-    tell(tx, ctx, &[Change::ChatUpdated(Box::new(after)), said])?;
-    chats::one(tx.conn, None, caller, chat)
+    let updated = Change::ChatUpdated(Box::new(after));
+    journal::supersede(tx, &[CHAT_UPDATED], &updated)?;
+    tell(tx, ctx, &[updated, said])?;
+    notes::whole(tx, caller, chat)
 }

@@ -8,7 +8,10 @@ pub mod finding;
 pub mod membership;
 pub mod messages;
 mod privacy;
+mod reacted;
+mod reactions;
 mod read;
+mod receipts;
 pub mod reported;
 pub mod send;
 pub mod system;
@@ -22,8 +25,8 @@ use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
 use clowder_messaging::{
-    Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Window,
-    lifetimes::conceal,
+    Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
+    Reaction, Reactor, Read, Window, lifetimes::conceal, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -36,7 +39,7 @@ use super::{
     clock::{IN_ORDER, PRESENCE, SHOWN, never},
     db::{Db, Tx},
     dialect::{self, Conn},
-    domains::Domain,
+    domains::{Domain, Sweep},
     group_commit::GroupCommit,
     idempotency::Stub,
 };
@@ -51,6 +54,9 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
         Rule::new("chat.created", "chat.joined", Whose::Follower(Step::Enter), Target::Subject("chat")).only(is_joined),
+        Rule::new("message.deleted", "message.deleted", Whose::Actor, Target::Topic),
+        Rule::new("message.edited", "message.edited", Whose::Actor, Target::Topic),
+        Rule::new("message.updated", "message.edited", Whose::Actor, Target::Topic),
         Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic).only(is_of_a_person),
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
@@ -65,18 +71,30 @@ pub const DOMAIN: Domain = Domain {
     ],
     told: &[
         ("chat_words.word", "one word of a title, which may be part of any text"),
-        ("chats.description", "everybody in the chat has seen it; what replaces it is told to them"),
-        ("chats.title", "everybody in the chat has seen it; what replaces it is told to them"),
+        (
+            "chats.description",
+            "what everybody was told when they came stays for as long as the journal keeps it, or the chat",
+        ),
+        (
+            "chats.title",
+            "what everybody was told when they came stays for as long as the journal keeps it, or the chat",
+        ),
+        ("message_reactions.emoji", "one of a few thousand signs; taking it back is told with the same sign"),
+        ("message_reaction_counts.emoji", "the same"),
     ],
+    sweeps: &[Sweep::Steps(|repo, ctx, _| Box::pin(reacted::forget(repo, ctx)))],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
         never("chats.deleted_at", "only whether there is one matters"),
         never("message_edits.written_at", IN_ORDER),
+        never("message_reaction_counts.since", SHOWN),
+        never("message_reactions.reacted_at", SHOWN),
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
         never("messages.expires_at", "its readers were told this time, and it must not be gone earlier"),
+        never("receipts.at", SHOWN),
         never("participants.joined_at", SHOWN),
         never("participants.muted_until", "chosen by a person"),
     ],
@@ -147,9 +165,8 @@ impl Messaging for Repo {
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };
-        let again = move |tx: &mut Tx<'_>, stub: Stored| {
-            stub.again(|id| chats::one(tx.conn, None, viewer, ChatId::from_uuid(id)))
-        };
+        let again =
+            move |tx: &mut Tx<'_>, stub: Stored| stub.again(|id| notes::whole(tx, viewer, ChatId::from_uuid(id)));
         self.db.create(ctx, first, again).await
     }
 
@@ -248,12 +265,54 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn react(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction> {
+        self.set_reaction(ctx, message, emoji, true).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn unreact(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction> {
+        self.set_reaction(ctx, message, emoji, false).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn reactions(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        emoji: Option<Emoji>,
+        page: PageRequest,
+    ) -> Result<Page<Reactor>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        let look = move |conn: &mut Conn, caches: &Caches| {
+            reacted::page(conn, Some(&caches.people), viewer, now, message, emoji.as_ref(), &page)
+        };
+        self.look(look).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read> {
         let user = ctx.user()?;
         // The marks of one person in a chat wait for each other here: each sees the result of the previous one, and no
         // message is counted twice.
         let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
         self.messaging.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn delivered(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Delivered> {
+        let caller = ctx.clone();
+        match self.db.read(move |conn| receipts::plan(conn, &caller, chat, new)).await? {
+            receipts::Plan::Stay(delivered) => Ok(delivered),
+            receipts::Plan::Move(pending) => {
+                self.messaging.writes.write(ChatWrite::Deliver(pending)).await?.delivered()
+            }
+        }
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn receipts(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Receipt>> {
+        let viewer = ctx.user()?;
+        self.look(move |conn, caches| receipts::page(conn, Some(&caches.people), viewer, message, &page)).await
     }
 }
 
@@ -297,6 +356,16 @@ impl Repo {
             }
         }
         Err(Error::unavailable("too many calls move the read mark at once"))
+    }
+
+    async fn set_reaction(&self, ctx: &Ctx, message: MessageId, emoji: Emoji, add: bool) -> Result<Reaction> {
+        let caller = ctx.clone();
+        // What is as it should be needs no transaction.
+        let plan = self.db.read(move |conn| reactions::plan(conn, &caller, message, emoji.clone(), add));
+        match plan.await? {
+            reactions::Plan::Stay(reaction) => Ok(reaction),
+            reactions::Plan::Change(pending) => self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted(),
+        }
     }
 
     /// Reads, with the caches of this process.

@@ -10,11 +10,18 @@ use clowder_messaging::{
     Chat, Participant, Participants,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
+use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, domains::Domain};
+use super::{Repo, chats::notes, db::Tx, domains::Domain, idempotency::Stub};
 
 pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+
+/// What is stored of joining a chat: whether the caller was not in it before. The call itself says which chat it is.
+#[derive(Serialize, Deserialize)]
+struct Stored(bool);
+
+impl Stub for Stored {}
 
 #[async_trait]
 impl Participants for Repo {
@@ -50,7 +57,16 @@ impl Participants for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| writes::join(tx, &ctx, chat)).await
+        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let made = writes::join(tx, &caller, chat)?;
+            let stub = Stored(matches!(made, Made::New(_)));
+            Ok((made, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, Stored(is_new): Stored| {
+            let chat = notes::whole(tx, user, chat)?;
+            Ok(if is_new { Made::New(chat) } else { Made::Found(chat) })
+        };
+        self.db.create(ctx, first, again).await
     }
 }

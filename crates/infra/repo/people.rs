@@ -19,6 +19,8 @@ use super::{
 use crate::domains::{accounts::users, blocks::blocks, friends::friendships, preferences::preferences};
 
 pub type Condition = Box<dyn BoxableExpression<users::table, Backend, SqlType = Nullable<Bool>>>;
+/// Whether something connects somebody with the viewer. Each domain that connects people offers one.
+pub type Tie = Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool>>;
 
 /// Who looks at others, and when.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +35,11 @@ impl Viewer {
     pub fn of(ctx: &Ctx) -> Result<Self> {
         let staff = matches!(ctx.actor, Actor::User { via: Via::Session(_), role, .. } if role >= Role::Moderator);
         Ok(Self { id: ctx.user()?, staff, now: ctx.now })
+    }
+
+    /// Somebody whom nobody knows: an id that nobody has.
+    pub fn stranger(now: Timestamp) -> Self {
+        Self { id: UserId::new(now), staff: false, now }
     }
 }
 
@@ -50,12 +57,6 @@ pub fn visible_to(viewer: Viewer) -> Condition {
         .and(not(exists(blocks_them)))
         .and(not(exists(blocked_by_them)));
     Box::new(users::deleted_at.is_null().and(users::id.eq(viewer.id).or(others)).nullable())
-}
-
-/// The users whom everybody may see who is signed in, unless one of the two has blocked the other.
-pub fn visible_to_strangers(now: Timestamp) -> Condition {
-    let seen = users::visibility.ne(Visibility::Private.as_str()).and(not(is_suspended(now)));
-    Box::new(users::deleted_at.is_null().and(seen).nullable())
 }
 
 /// Those of these people who hide this part of their profiles from the viewer, among those whom the viewer may see. From

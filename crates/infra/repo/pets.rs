@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
-use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
+use clowder_core::{Ctx, Page, PageRequest, Result, SeenAs, UserId, Versions};
 use clowder_social::{
     Pets,
     pets::{
@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
 
-pub use keepers::sever;
-pub use read::count_visible;
+pub use keepers::{kept_with, sever};
+pub use read::{count_seen_as, count_visible};
 pub use writes::blank_by_decision;
 
 use super::{
@@ -45,6 +45,10 @@ pub const DOMAIN: Domain = Domain {
     activity: &[
         Rule::new("pet.created", "pet.created", Whose::Actor, Target::Subject("pet")),
         Rule::new("pet.deleted", "pet.deleted", Whose::Actor, Target::Subject("pet")),
+        Rule::new("pet.keeper_added", "pet.joined", Whose::OnOneself("/user_id"), Target::Subject("pet")),
+        Rule::new("pet.keeper_invited", "pet.keeper_invited", Whose::OnAnother("/user_id"), Target::Subject("pet")),
+        Rule::new("pet.keeper_removed", "pet.keeper_removed", Whose::OnAnother("/user_id"), Target::Subject("pet")),
+        Rule::new("pet.keeper_removed", "pet.left", Whose::OnOneself("/user_id"), Target::Subject("pet")),
         Rule::new("pet.keeper_updated", "pet.transferred", Whose::Actor, Target::Subject("pet")).only(is_new_owner),
         Rule::new("pet.updated", "pet.changed", Whose::Actor, Target::Subject("pet")),
     ],
@@ -108,9 +112,9 @@ impl Pets for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn of(&self, ctx: &Ctx, user: UserId, page: PageRequest) -> Result<Page<Pet>> {
+    async fn of(&self, ctx: &Ctx, user: UserId, seen_as: Option<SeenAs>, page: PageRequest) -> Result<Page<Pet>> {
         let (viewer, ring) = (Viewer::of(ctx)?, self.db.ring());
-        self.db.read(move |conn| search::of(conn, &ring, viewer, user, &page)).await
+        self.db.read(move |conn| search::of(conn, &ring, viewer, user, seen_as, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

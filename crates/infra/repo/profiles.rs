@@ -5,6 +5,7 @@ mod list;
 mod look;
 mod near;
 mod search;
+mod suggest;
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use clowder_accounts::{
     policy::sight::{Sight, sight},
     profiles::{
         EditFacts, ProfileFacts, SeenAs, Shown, User, UserFilter, UserPatch, edits_others, may_edit,
-        ranking::{Found, Suggestion},
-        reason_missing, show,
+        ranking::{Found, Sought, Suggestion},
+        show,
     },
     refusals::{USER_STALE, USER_UNKNOWN},
     standing::may_govern,
@@ -39,7 +40,7 @@ use super::{
     domains::Domain,
     friends,
     people::{self, Viewer},
-    staff,
+    pets, staff,
 };
 use crate::domains::presence::Online;
 
@@ -98,27 +99,25 @@ impl Profiles for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>> {
+    async fn suggestions(&self, ctx: &Ctx, sought: Sought, page: PageRequest) -> Result<Page<Suggestion>> {
         let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
         let lists = Arc::clone(&self.friends.lists);
-        self.db.read(move |conn| search::suggest(conn, &online, &lists, viewer, sought.as_deref(), &page)).await
+        self.db.read(move |conn| suggest::suggest(conn, &online, &lists, viewer, &sought, &page)).await
     }
 }
 
 /// The profile, or `user.unknown`. Who may not be seen costs the same queries as who does not exist.
 fn one(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<Shown> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    let mut facts = match seen_as {
-        Some(other) if facts.own => facts.seen_as(other),
-        _ => facts,
-    };
+    let seen_as = seen_as.filter(|_| facts.own);
+    let mut facts = facts.as_if(seen_as);
+    if let Some(other) = seen_as.filter(|_| facts.pets_count > 0 && facts.shows_pets() == Some(true)) {
+        facts.pets_count = pets::count_seen_as(conn, viewer, other)?;
+    }
     // As many as the list of their friends has. Only of those who are shown, as above.
     if !facts.own && !facts.staff && facts.friends_count > 0 && facts.shows_friends() == Some(true) {
-        let seen = match user == viewer.id {
-            true => people::visible_to_strangers(viewer.now),
-            false => people::visible_to(viewer),
-        };
-        facts.friends_count = friends::count_seen(conn, user, seen)?;
+        let by = if user == viewer.id { Viewer::stranger(viewer.now) } else { viewer };
+        facts.friends_count = friends::count_seen(conn, user, people::visible_to(by))?;
     }
     Ok(show(facts).ok_or(USER_UNKNOWN)?)
 }
@@ -129,10 +128,23 @@ fn named(conn: &mut Conn, online: &Online, viewer: Viewer, name: &Username) -> R
     one(conn, online, viewer, user, None)
 }
 
-/// Whether a person shows their friends to the viewer; `user.unknown` if the viewer may not see the person.
-pub fn shows_friends(conn: &mut Conn, online: &Online, viewer: Viewer, user: UserId) -> Result<bool> {
+/// Whether a person shows their friends to the viewer, or to whom the viewer looks like; `user.unknown` if the viewer may not
+/// see the person.
+pub fn shows_friends(
+    conn: &mut Conn,
+    online: &Online,
+    viewer: Viewer,
+    user: UserId,
+    seen_as: Option<SeenAs>,
+) -> Result<bool> {
     let facts = look::facts(conn, online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
-    Ok(facts.shows_friends().ok_or(USER_UNKNOWN)?)
+    Ok(facts.as_if(seen_as).shows_friends().ok_or(USER_UNKNOWN)?)
+}
+
+/// Whether a person shows their pets, in the same way.
+pub fn shows_pets(conn: &mut Conn, viewer: Viewer, user: UserId, seen_as: Option<SeenAs>) -> Result<bool> {
+    let facts = look::facts(conn, &Online::default(), viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
+    Ok(facts.as_if(seen_as).shows_pets().ok_or(USER_UNKNOWN)?)
 }
 
 /// A profile as the viewer sees it, whether or not the person is online, or `user.unknown`.
@@ -161,13 +173,13 @@ fn edit_other<'c>(
         look::facts(tx.conn, &tx.services.online, viewer, &[user])?.pop().ok_or(USER_UNKNOWN)?;
     may_edit(EditFacts { own: false, staff: edits_others(ctx.actor), sight: sight(&seen_facts.sight_facts()) })?;
     may_govern(&facts)?;
-    let reason = reason.ok_or_else(reason_missing)?;
+    let reason = reason.as_ref().map(Reason::as_str);
     versions::check(seen, before.version, USER_STALE)?;
     let Some((before, after)) = change(tx)? else { return Ok(before) };
-    if let Some(entry) = profile::renamed(&before, &after, Some(reason.as_str())) {
+    if let Some(entry) = profile::renamed(&before, &after, reason) {
         audit::record(tx, ctx, &entry)?;
     }
-    edited(tx, ctx, &before, &after, reason.as_str())?;
+    edited(tx, ctx, &before, &after, reason)?;
     profile::tell(tx, ctx, &before, &after)?;
     Ok(after)
 }
@@ -177,12 +189,12 @@ fn edit_other<'c>(
 pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, reason: &str) -> Result<Option<(Vec<Change>, Own)>> {
     let patch = ProfilePatch::without_texts(&profile::own(tx.conn, user)?);
     let Some((before, after)) = profile::change(tx, ctx, user, Renamer::Staff, patch)? else { return Ok(None) };
-    edited(tx, ctx, &before, &after, reason)?;
+    edited(tx, ctx, &before, &after, Some(reason))?;
     Ok(Some((profile::told(tx.conn, &before, &after, ctx.now)?, after)))
 }
 
-/// Records that somebody else has changed a profile.
-fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: &str) -> Result<()> {
+/// Records that somebody else has changed a profile, and why, if they have said so.
+fn edited(tx: &mut Tx<'_>, ctx: &Ctx, before: &Own, after: &Own, reason: Option<&str>) -> Result<()> {
     if let Some((before, now)) = profile::otherwise(before, after)? {
         let entry = Entry::new("profile.edited").on(Target::user(after.id)).changed(before, now);
         let changes = entry.after.clone();

@@ -74,6 +74,12 @@ struct Stored(ReportId);
 
 impl Stub for Stored {}
 
+/// What is stored of an appeal: that there is one. The call itself says against which statement.
+#[derive(Serialize, Deserialize)]
+struct Appealed;
+
+impl Stub for Appealed {}
+
 #[async_trait]
 impl Reports for Repo {
     #[instrument(level = "debug", skip_all)]
@@ -138,7 +144,9 @@ impl Reports for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn appeal(&self, ctx: &Ctx, statement: StatementId, new: NewAppeal) -> Result<Statement> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| statements::appeal(tx, &ctx, statement, &new)).await
+        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| Ok((statements::appeal(tx, &caller, statement, &new)?, Appealed));
+        let again = move |tx: &mut Tx<'_>, Appealed| statements::own(tx, user, statement);
+        self.db.create(ctx, first, again).await
     }
 }

@@ -162,7 +162,7 @@ fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, to: Role) -> Result<Own> {
     let own = row.own()?;
     let entry = Entry::new("role.changed").on(Target::user(user));
     audit::record(tx, ctx, &entry.before(json!({"role": facts.role})).after(json!({"role": to})))?;
-    journal::append(tx, ctx, &Change::UserUpdated(own.clone().at(ctx.now)))?;
+    journal::append(tx, ctx, &Change::UserUpdated(Box::new(own.clone().at(ctx.now))))?;
     Ok(own)
 }
 
@@ -187,7 +187,7 @@ pub(super) fn suspend_locked(
     }
     let own = put_suspension(tx, user, Some(&suspension))?;
     audit::record(tx, ctx, &told(Entry::new("user.suspended"), user, &before, &own))?;
-    let changes = vec![Change::UserUpdated(own.clone()), Change::UserSuspended(user, suspension)];
+    let changes = vec![Change::UserUpdated(Box::new(own.clone())), Change::UserSuspended(user, suspension)];
     Ok((own, changes))
 }
 
@@ -207,7 +207,7 @@ pub(super) fn lift_locked(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<(O
     }
     let own = put_suspension(tx, user, None)?;
     audit::record(tx, ctx, &told(Entry::new("suspension.lifted"), user, &before, &own))?;
-    let changes = vec![Change::UserUpdated(own.clone())];
+    let changes = vec![Change::UserUpdated(Box::new(own.clone()))];
     Ok((own, changes))
 }
 
@@ -229,7 +229,7 @@ fn set_badge(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, step: BadgeStep, badge: &
     };
     let entry = entry.on(Target::user(user)).before(json!({"badges": before.badges}));
     audit::record(tx, ctx, &entry.after(json!({"badges": own.badges})))?;
-    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    journal::append(tx, ctx, &Change::UserUpdated(Box::new(own.clone())))?;
     Ok(own)
 }
 

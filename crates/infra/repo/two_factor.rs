@@ -335,7 +335,7 @@ fn switch(
         .get_result(tx.conn)?;
     let own = row.own()?;
     audit::record(tx, ctx, &entry.on(Target::user(user)))?;
-    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    journal::append(tx, ctx, &Change::UserUpdated(Box::new(own.clone())))?;
     Ok(own)
 }
 

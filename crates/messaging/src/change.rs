@@ -28,6 +28,10 @@ pub enum Change {
     /// Sent to whoever has scheduled it.
     MessageScheduled(UserId, ScheduledChanged),
     MessageRead(Read, Audience),
+    /// Sent to whoever wrote messages that have arrived.
+    MessageDelivered(Delivered, UserId),
+    ReactionAdded(Reaction),
+    ReactionRemoved(Reaction),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -51,6 +55,8 @@ pub enum Audience {
     Chat,
     /// The reader, on all devices.
     Reader,
+    /// Somebody who wrote messages that were read, where others must not be told.
+    Sender(UserId),
 }
 
 /// Who receives what happened to a participant.
@@ -65,6 +71,8 @@ pub enum Told {
 /// What everybody in a chat follows.
 pub const CHAT: TopicKind = TopicKind::new("chat");
 
+pub const CHAT_CREATED: &str = "chat.created";
+pub const CHAT_UPDATED: &str = "chat.updated";
 pub const MESSAGE_SENT: &str = "message.sent";
 pub const MESSAGE_UPDATED: &str = "message.updated";
 
@@ -168,6 +176,33 @@ pub struct Read {
     pub at: Timestamp,
 }
 
+/// The payload of `message.delivered`: a chat has arrived at a device of somebody up to here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Delivered {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub seq: i64,
+    pub at: Timestamp,
+    /// Whether this is kept at all: not in large and in closed chats.
+    #[serde(skip)]
+    pub kept: bool,
+}
+
+/// The payload of `reaction.added` and `reaction.removed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reaction {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    #[schema(minimum = 1)]
+    pub seq: i64,
+    pub user_id: UserId,
+    #[schema(example = "👍")]
+    pub emoji: String,
+    /// How many people have reacted to the message with this emoji now.
+    #[schema(minimum = 0)]
+    pub count: i64,
+}
+
 /// The payload of `participant.removed`: somebody has left, or was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ParticipantRemoved {
@@ -238,6 +273,8 @@ impl Change {
             Self::MessageExpiring(expiring) => expiring.chat_id,
             Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
+            Self::MessageDelivered(delivered, _) => delivered.chat_id,
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -256,8 +293,8 @@ impl Change {
 impl clowder_core::Change for Change {
     fn name(&self) -> &'static str {
         match self {
-            Self::ChatCreated(..) => "chat.created",
-            Self::ChatUpdated(_) => "chat.updated",
+            Self::ChatCreated(..) => CHAT_CREATED,
+            Self::ChatUpdated(_) => CHAT_UPDATED,
             Self::PreferencesChanged(..) => "chat.preferences",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
@@ -266,6 +303,9 @@ impl clowder_core::Change for Change {
             Self::MessageExpiring(_) => "message.expiring",
             Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
+            Self::MessageDelivered(..) => "message.delivered",
+            Self::ReactionAdded(_) => "reaction.added",
+            Self::ReactionRemoved(_) => "reaction.removed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -286,7 +326,9 @@ impl clowder_core::Change for Change {
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
-            | Self::Decided(user, _) => Topic::user(*user),
+            | Self::Decided(user, _)
+            | Self::MessageDelivered(_, user)
+            | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
@@ -316,6 +358,10 @@ impl clowder_core::Change for Change {
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => Some(reaction.message_id.uuid()),
+            // Of changes on personal topics, an erasure finds those about somebody by this.
+            Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
+            Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
             Self::MessageRead(..) => None,
             _ => Some(self.chat().uuid()),
         }
@@ -332,6 +378,8 @@ impl clowder_core::Change for Change {
             Self::MessageExpiring(expiring) => to_raw_value(expiring),
             Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),
+            Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
+            Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => to_raw_value(reaction),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),

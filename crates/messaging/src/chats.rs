@@ -11,7 +11,7 @@ pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch
 
 use crate::{
     ChatRole, ChatType, ChatVisibility, History, NewChat, Rights,
-    refusals::{CHAT_LIMIT, CHAT_NOT_WANTED},
+    refusals::{CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED},
 };
 
 /// How many chats one person can create, unless the settings say otherwise.
@@ -44,6 +44,10 @@ pub struct CreateFacts {
     pub made: i64,
     /// How many one person can create.
     pub most: i64,
+    /// Those of the named people, and the creator, who are in as many chats as one person can be.
+    pub busy: Vec<UserId>,
+    /// How many people a chat of type `group` can have.
+    pub room: i64,
 }
 
 /// A chat to create.
@@ -114,11 +118,18 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
     if facts.made >= facts.most && !facts.exists {
         return Err(CHAT_LIMIT.into());
     }
+    // A private chat is only found by whoever writes there first, so it fits in always.
+    if new.kind != ChatType::Private && !facts.busy.is_empty() {
+        return Err(CHAT_MEMBERSHIPS.into());
+    }
     let mut participants = vec![(creator, ChatRole::Owner)];
     for id in new.participant_ids {
         if !participants.iter().any(|(joined, _)| *joined == id) {
             participants.push((id, ChatRole::of_newcomers(new.kind)));
         }
+    }
+    if new.kind == ChatType::Group && participants.len() as i64 > facts.room {
+        return Err(CHAT_FULL.into());
     }
     let pair = match (new.kind, participants.as_mut_slice()) {
         // Both people own a private chat equally.
@@ -155,7 +166,15 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let [ada, bob, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
         let ctx = Ctx::new(Actor::User { id: ada, via: Via::Session(Id::new(now)), role: Role::User }, now, "test");
-        let facts = CreateFacts { visible: vec![ada, bob], unwilling: vec![], exists: false, made: 6, most: 7 };
+        let facts = CreateFacts {
+            visible: vec![ada, bob],
+            unwilling: vec![],
+            exists: false,
+            made: 6,
+            most: 7,
+            busy: vec![],
+            room: 2,
+        };
         let new = |kind: &str, ids: &[UserId]| {
             let title = (kind != "private").then_some("x");
             NewChat::from_json(json!({"type": kind, "title": title, "participant_ids": ids}))
@@ -184,6 +203,20 @@ mod tests {
                 refused,
                 "{kind} {exists}: {decided:?}"
             );
+        }
+        for (kind, busy, room, refused) in [
+            ("group", vec![bob], 2, Some(CHAT_MEMBERSHIPS)),
+            ("channel", vec![ada], 2, Some(CHAT_MEMBERSHIPS)),
+            ("private", vec![bob], 2, None),
+            ("group", vec![], 1, Some(CHAT_FULL)),
+            ("channel", vec![], 1, None),
+        ] {
+            let facts = CreateFacts { busy, room, ..facts.clone() };
+            let why = match decide(&ctx, new(kind, &[bob]).unwrap(), &facts) {
+                Err(Error::Refused(refusal)) => Some(refusal.code),
+                decided => decided.map(|_| None).unwrap(),
+            };
+            assert_eq!(why, refused.map(|refusal| refusal.code), "{kind} {facts:?}");
         }
         let full = CreateFacts { made: 7, ..facts };
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {

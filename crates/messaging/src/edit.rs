@@ -74,6 +74,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
         return None;
     }
     (message.content, message.system) = (None, None);
+    message.reactions = Vec::new();
     message.deleted_at = Some(now);
     message.version += 1;
     Some(message)
@@ -98,10 +99,11 @@ mod tests {
             chat_id: Id::new(at),
             seq: 1,
             kind: MessageType::Text,
-            sender: Card { id: sender, username: "ada".into(), display_name: "Ada".into() },
+            sender: Card::new(sender, "ada".into(), "Ada".into()),
             content: (!deleted).then(|| "old".into()),
             status: Status::Sent,
             client_id: None,
+            reactions: Vec::new(),
             created_at: at,
             edited_at: None,
             deleted_at: deleted.then_some(at),

@@ -5,12 +5,13 @@
 //! A message may carry a `client_id` chosen by its sender: sent twice it is still one message. The author can edit; the
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
 //! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
-//! or again and again. It can disappear some time after it was sent, or after all have read it.
+//! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
+//! with emoji.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
-//! [`lifetimes`], [`read`]) and in
-//! [`policy`], whose table says who may do what; their refusals are in [`refusals`]; what an implementation must guarantee is
-//! documented on [`Messaging`], [`Chats`] and [`Participants`].
+//! [`lifetimes`], [`read`], [`receipts`], [`reactions`]) and in [`policy`], whose table says who may do what; their refusals
+//! are in [`refusals`]; what an implementation must guarantee is documented on [`Messaging`], [`Chats`] and
+//! [`Participants`].
 
 pub mod change;
 pub mod chats;
@@ -21,20 +22,22 @@ pub mod model;
 pub mod participants;
 pub mod policy;
 pub mod port;
+pub mod reactions;
 pub mod read;
+pub mod receipts;
 pub mod refusals;
 pub mod scheduled;
 pub mod scopes;
 pub mod send;
 
-pub use change::{Audience, CHAT, Change, Deleted, Read, Typing};
+pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
 pub use chats::port::Chats;
 pub use invitations::port::Invitations;
 pub use lifetimes::{Lifetime, port::Lifetimes};
 pub use model::{
-    Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, History,
-    Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Rights, Status,
-    SystemAction, SystemNote, Window,
+    Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, Emoji,
+    History, Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Reacted, Reactor,
+    Rights, Status, SystemAction, SystemNote, Window,
 };
 pub use participants::port::Participants;
 pub use port::Messaging;

@@ -1,9 +1,11 @@
 //! The types of messaging; each has the same shape when stored, sent and answered.
 
+mod emoji;
 mod input;
 mod rights;
 mod values;
 
+pub use emoji::Emoji;
 pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use rights::{Rights, RightsPatch};
 pub use values::{
@@ -193,10 +195,15 @@ pub struct Message {
     /// `null` when the message has been deleted.
     #[schema(max_length = 8000, example = "Shall we have lunch?")]
     pub content: Option<String>,
-    /// `read` when all other participants have read it; always `sent` in chats of more than 256 people.
+    /// `read` when all other participants have read it, and, for its sender, `delivered` when it has arrived at a device of
+    /// each of them; always `sent` in chats of more than 256 people.
     pub status: Status,
     /// The sender's own id for the message.
     pub client_id: Option<String>,
+    /// The emoji that people have reacted with, the one that was first used first.
+    #[schema(max_items = 20, required = true)]
+    #[serde(default)]
+    pub reactions: Vec<Reacted>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
@@ -219,6 +226,38 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SystemNote, required = false)]
     pub system: Option<Box<SystemNote>>,
+}
+
+impl Message {
+    /// As an event shows it, which is the same for everybody.
+    pub fn for_everybody(mut self) -> Self {
+        for reacted in &mut self.reactions {
+            reacted.mine = None;
+        }
+        self
+    }
+}
+
+/// An emoji on a message, and how many people have reacted with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reacted {
+    #[schema(example = "👍")]
+    pub emoji: String,
+    #[schema(minimum = 1)]
+    pub count: i64,
+    /// Whether you are one of them. Events are the same for everybody and never contain it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    pub mine: Option<bool>,
+}
+
+/// Somebody who has reacted to a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reactor {
+    pub user: Card,
+    #[schema(example = "👍")]
+    pub emoji: String,
+    pub at: Timestamp,
 }
 
 /// A version of a message, the current one included.

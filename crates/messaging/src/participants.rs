@@ -77,6 +77,8 @@ pub struct AddFacts {
     pub room: Room,
     /// Those who are in as many chats as one person can be.
     pub busy: Vec<UserId>,
+    /// Those who have declined an invitation to the chat of late.
+    pub declined: Vec<UserId>,
 }
 
 /// How many people a chat has, and how many it can have.
@@ -124,7 +126,7 @@ pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<U
     let role = new.role.unwrap_or(ChatRole::of_newcomers(seat.kind));
     grants(seat, role)?;
     if role == ChatRole::Owner {
-        return Err(Error::field("/role", "unwanted", "owners are made of participants"));
+        return Err(Error::field("/role", "unwanted", "only somebody in the chat can become its owner"));
     }
     let (mut errors, mut added) = (Vec::new(), Vec::new());
     for (index, id) in new.user_ids.iter().enumerate() {
@@ -134,6 +136,8 @@ pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<U
         }
         if !facts.visible.contains(id) {
             errors.push(at(Flaw::new("user.unknown", "there is no such user")));
+        } else if facts.declined.contains(id) {
+            errors.push(at(Flaw::new("too_soon", "has declined an invitation to it less than 7 days ago")));
         }
         added.push(*id);
     }
@@ -168,7 +172,7 @@ pub struct RoleFacts {
     pub held: Option<ChatRole>,
     /// Whether it is about the caller.
     pub own: bool,
-    pub owners: i64,
+    pub owners: usize,
     pub room: Room,
 }
 
@@ -203,7 +207,7 @@ pub fn set_role(seat: Seat, role: ChatRole, facts: RoleFacts) -> Result<bool> {
 }
 
 /// Whoever has a lower role can be removed; owners remove each other.
-pub fn may_remove(seat: Seat, held: Option<ChatRole>, owners: i64) -> Result<()> {
+pub fn may_remove(seat: Seat, held: Option<ChatRole>, owners: usize) -> Result<()> {
     allow(seat, Action::Remove)?;
     let held = held.ok_or(PARTICIPANT_UNKNOWN)?;
     if held == ChatRole::Owner && seat.role == ChatRole::Owner {

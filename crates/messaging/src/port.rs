@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, UserId, Versions};
 
-use crate::{Chat, ChatFilter, Deleted, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Window};
+use crate::{
+    Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction,
+    Reactor, Read, Window, receipts::Receipt,
+};
 
 /// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in
 /// are `chat.unknown`, their messages `message.unknown`.
@@ -50,6 +53,30 @@ pub trait Messaging: Send + Sync {
     /// The versions of a message before its edits, oldest first, and last the current one; nothing if it is deleted.
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>>;
 
+    /// Reacts to a message; reacting twice with the same emoji is fine and writes nothing. `reaction.kinds` if the message
+    /// has [`crate::reactions::MOST_KINDS`] others, `reaction.not_wanted` if its author has blocked the caller.
+    async fn react(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction>;
+
+    /// Takes a reaction back, also in a closed chat; without one, nothing is written.
+    async fn unreact(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction>;
+
+    /// Who has reacted to a message, by emoji and then by id; with `emoji`, who with this one.
+    async fn reactions(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        emoji: Option<Emoji>,
+        page: PageRequest,
+    ) -> Result<Page<Reactor>>;
+
     /// Moves the caller's read mark forward; if it stays, nothing is written and nothing waited for.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
+
+    /// Notes that a chat has arrived at a device of the caller up to a message; the mark never goes back. What is read has
+    /// also arrived. Nothing is written in closed chats and in those of more than 256 people.
+    async fn delivered(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Delivered>;
+
+    /// At whom a message has arrived and who has read it: everybody in the chat but its sender and those who entered it
+    /// later, in the order of their ids. `receipts.too_many` in chats of more than 256 people.
+    async fn receipts(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Receipt>>;
 }

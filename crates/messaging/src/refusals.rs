@@ -9,20 +9,27 @@ pub const CHAT_CLOSED: Refusal =
     Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
 pub const CHAT_NOT_WANTED: Refusal =
     Refusal::new(Forbidden, "chat.not_wanted", "You cannot start a chat with this person, or add them to one");
-pub const CHAT_STALE: Refusal = Refusal::new(Stale, "chat.stale", "The chat has changed since you read it");
+pub const CHAT_STALE: Refusal = Refusal::new(
+    Stale,
+    "chat.stale",
+    "The chat has changed since you read it: read it again, then repeat your change with its ETag",
+);
 pub const CHAT_FORBIDDEN: Refusal =
     Refusal::new(Forbidden, "chat.forbidden", "Your role in this chat does not allow this");
-pub const CHAT_PRIVATE: Refusal =
-    Refusal::new(Conflict, "chat.private", "This is not done in the private chat of two people");
+pub const CHAT_PRIVATE: Refusal = Refusal::new(
+    Conflict,
+    "chat.private",
+    "A private chat does not support this; to have it out of your list, archive it",
+);
 pub const CHAT_OF_GROUP: Refusal =
     Refusal::new(Conflict, "chat.of_group", "This is the chat of a group: change the group instead");
 pub const CHAT_OWNER: Refusal = Refusal::new(
     Conflict,
     "chat.owner",
-    "A chat keeps an owner: make somebody else the owner first, or delete the chat",
+    "A chat must have an owner: make somebody else the owner first, or delete the chat",
 );
 pub const CHAT_FULL: Refusal =
-    Refusal::new(Conflict, "chat.full", "The chat has as many people with this role as it can have");
+    Refusal::new(Conflict, "chat.full", "The chat has as many people, or as many owners and admins, as it can have");
 pub const CHAT_MEMBERSHIPS: Refusal =
     Refusal::new(Conflict, "chat.memberships", "This person is in as many chats as one person can be");
 pub const CHAT_PINS: Refusal =
@@ -30,7 +37,7 @@ pub const CHAT_PINS: Refusal =
 pub const CHAT_NOTES: Refusal = Refusal::new(
     Conflict,
     "chat.notes",
-    "You have titles of your own and drafts in as many chats as you can; discard some first",
+    "You have reached the limit of chats with a title of your own or a draft; discard some first",
 );
 pub const PARTICIPANT_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.participant_unknown", "There is no such person in this chat");
@@ -49,12 +56,15 @@ pub const CHAT_REQUESTS_OPEN: Refusal = Refusal::new(
     "chat.requests_open",
     "You have asked to join as many chats as you can at once; take a request back first",
 );
-pub const CHAT_REQUESTS_TODAY: Refusal =
-    Refusal::new(Conflict, "chat.requests_today", "You have asked too often within a day; try again tomorrow");
+pub const CHAT_REQUESTS_TODAY: Refusal = Refusal::new(
+    Conflict,
+    "chat.requests_today",
+    "You have joined chats or asked to, or this one, too often within a day; try again tomorrow",
+);
 pub const CHAT_INVITES_TODAY: Refusal =
     Refusal::new(Conflict, "chat.invites_today", "You have invited too many people within a day; try again tomorrow");
 pub const CHAT_TOO_SOON: Refusal =
-    Refusal::new(Conflict, "chat.too_soon", "The chat has rejected you not long ago; try again later");
+    Refusal::new(Conflict, "chat.too_soon", "Your last request to join this chat was rejected recently");
 pub const DELETION_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
 pub const MESSAGE_UNKNOWN: Refusal =
@@ -63,11 +73,17 @@ pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The mes
 pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
     Forbidden,
     "message.forbidden",
-    "Only the author may edit a message; the author and the owner and admins of a group may delete it",
+    "Only the author may edit a message; the author and the owners and admins of the chat may delete it",
 );
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =
     Refusal::new(Conflict, "message.edits", "A message can be edited at most 100 times; send a new one");
+pub const REACTION_KINDS: Refusal =
+    Refusal::new(Conflict, "reaction.kinds", "The message already has 20 different emoji; react with one of them");
+pub const REACTION_NOT_WANTED: Refusal =
+    Refusal::new(Forbidden, "reaction.not_wanted", "You cannot react to this message");
+pub const RECEIPTS_TOO_MANY: Refusal =
+    Refusal::new(Forbidden, "receipts.too_many", "In chats of more than 256 people nobody sees who has read what");
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
@@ -119,6 +135,9 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_FORBIDDEN,
     MESSAGE_STALE,
     MESSAGE_EDITS,
+    REACTION_KINDS,
+    REACTION_NOT_WANTED,
+    RECEIPTS_TOO_MANY,
     CLIENT_ID_MISMATCH,
     SCHEDULED_UNKNOWN,
     SCHEDULED_OVER,

@@ -72,6 +72,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         content: Some(new.content.into_string()),
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
+        reactions: Vec::new(),
         created_at,
         edited_at: None,
         deleted_at: None,
@@ -104,7 +105,7 @@ mod tests {
         let now = Timestamp::from_micros(7);
         let ctx = Ctx::new(Actor::System, now, "test");
         let (chat, id, ada): (ChatId, MessageId, UserId) = (Id::new(now), Id::new(now), Id::new(now));
-        let card = Card { id: ada, username: "ada".into(), display_name: "Ada".into() };
+        let card = Card::new(ada, "ada".into(), "Ada".into());
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();

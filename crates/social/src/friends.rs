@@ -14,7 +14,7 @@ pub mod suggest;
 
 pub use change::Change;
 pub use model::{
-    Action, Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, NewFriendRequest, Order,
-    Relationship, RequestDirection, RequestMessage, RequestStatus,
+    Action, Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, FriendsOf,
+    NewFriendRequest, Order, Relationship, RequestDirection, RequestMessage, RequestStatus,
 };
 pub use port::Friends;

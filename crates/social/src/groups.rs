@@ -16,6 +16,6 @@ pub mod scopes;
 pub use change::{Change, GROUP};
 pub use model::{
     Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, GroupVisibility, Invite, InviteId, Invited, Joined,
-    Member, MemberFilter, Mine, MyRole, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, Role, RolePatch,
-    Standing, Verdict,
+    Member, MemberFilter, Mine, MyRole, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, OwnInvitation, Preview, Role,
+    RolePatch, Standing, Verdict,
 };

@@ -12,8 +12,8 @@ pub mod reports;
 
 pub use blocks::{Block, Blocks, Mute, NewBlock, NewMute, NewNote, Note};
 pub use friends::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
-    Relationship, RequestDirection,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, FriendsOf,
+    NewFriendRequest, Relationship, RequestDirection,
 };
 pub use groups::port::Groups;
 pub use pets::port::Pets;

@@ -9,6 +9,7 @@ ALTER TABLE chats ADD COLUMN group_id BLOB;
 ALTER TABLE chats ADD COLUMN system_count INTEGER NOT NULL DEFAULT 0;
 -- Hidden from everybody; a job takes out what is left.
 ALTER TABLE chats ADD COLUMN deleted_at INTEGER;
+UPDATE chats SET rights = 5 WHERE type = 'private';
 UPDATE chats SET group_id = groups.id FROM groups WHERE groups.chat_id = chats.id;
 CREATE INDEX chats_directory ON chats (id) WHERE visibility = 'public' AND deleted_at IS NULL;
 CREATE INDEX chats_directory_type ON chats (type, id) WHERE visibility = 'public' AND deleted_at IS NULL;

@@ -80,6 +80,21 @@ const LISTS: &[List] = &[
             )
         }),
     },
+    List {
+        path: "/api/groups/invitations",
+        at_least: MANY,
+        // To the groups above.
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO group_people (group_id, user_id, status, since, invited_by)
+                   SELECT {of_n}, {me}, 'invited', {now}, {me} FROM {series};",
+                of_n = scene.id_of_n(),
+                me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
     List { path: "/api/groups/{group_id}/members", at_least: MANY, rows: Some(|scene| people(scene, "member")) },
     List { path: "/api/groups/{group_id}/requests", at_least: 1_000, rows: Some(|scene| people(scene, "pending")) },
     List { path: "/api/groups/{group_id}/bans", at_least: MANY, rows: Some(|scene| people(scene, "banned")) },

@@ -60,6 +60,7 @@ const THINGS: &[Thing] = &[
             })
         }),
     },
+    Thing { name: "emoji", comes: Comes::Made(|_| Box::pin(async { "👍".to_owned() })) },
 ];
 
 const OF_CHAT: Then = Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is");
@@ -229,6 +230,42 @@ const LISTS: &[List] = &[
                 now = scene.at("0"),
                 hundred = scene.series(100),
                 edited = scene.id_of("message_id"),
+            )
+        }),
+    },
+    // Above 256 people, nobody sees the list.
+    List {
+        path: "/api/messages/{message_id}/receipts",
+        at_least: 251,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+                     created_at, version)
+                   SELECT {id}, 'heard' || s.n, 'heard' || s.n, 'x', 'heard' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+                   FROM {series};
+                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
+                   SELECT m.chat_id, u.id, 'member', {before}, 0, 0 FROM messages m, users u
+                   WHERE m.id = {message} AND u.username LIKE 'heard%';",
+                id = scene.new_id(),
+                now = scene.at("0"),
+                before = scene.at("-3600"),
+                series = scene.series(250),
+                message = scene.id_of("message_id"),
+            )
+        }),
+    },
+    List {
+        path: "/api/messages/{message_id}/reactions",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO message_reactions (chat_id, seq, emoji, user_id, reacted_at)
+                   SELECT m.chat_id, m.seq, {n}, {me}, {now} FROM messages m, {series} WHERE m.id = {message};",
+                n = "CAST(s.n AS TEXT)",
+                me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+                message = scene.id_of("message_id"),
             )
         }),
     },

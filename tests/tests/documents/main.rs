@@ -87,7 +87,22 @@ async fn schemas_are_as_tight_as_the_server() {
         ("Message", ["content", "edited_at", "deleted_at", "client_id"].as_slice()),
         ("Chat", &["title", "peer", "last_message"]),
         ("ChatPage", &["items", "next_cursor"]),
-        ("Own", &["bio", "suspension", "erase_at"]),
+        (
+            "Own",
+            &[
+                "bio",
+                "suspension",
+                "erase_at",
+                "avatar",
+                "cover",
+                "presence",
+                "last_seen_at",
+                "friendship",
+                "friends_count",
+                "pets_count",
+            ],
+        ),
+        ("Card", &["id", "username", "display_name", "avatar"]),
     ] {
         let required = schemas[name]["required"].as_array().unwrap();
         members.iter().for_each(|member| assert!(required.contains(&json!(member)), "{name}.{member}"));

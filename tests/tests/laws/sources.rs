@@ -111,6 +111,9 @@ fn a_domain_is_known_in_its_own_files_alone() {
         "apps/gateway/src/domains/presence/events.rs names social",
         // Whoever is in a chat with somebody learns that their account was erased, under the scope of chats.
         "apps/gateway/src/domains/accounts/events.rs names messaging",
+        // An API key gets those suggestions that its scopes let it list.
+        "apps/gateway/src/domains/profiles/handlers.rs names messaging",
+        "apps/gateway/src/domains/profiles/handlers.rs names social",
         // The catalogue of problems needs one as an example.
         "apps/gateway/src/domains/operation/examples.rs names messaging",
     ];

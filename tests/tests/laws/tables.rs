@@ -117,3 +117,42 @@ fn every_code_of_a_wrong_field_is_documented() {
     assert!(codes.len() > 20, "{codes:?}");
     assert_eq!(first_column("docs/errors.md", "| code | meaning |"), codes);
 }
+
+/// The value of a constant in a source file.
+fn constant(path: &str, name: &str) -> i64 {
+    let text = read(path);
+    let rest = text.split(&format!("const {name}: ")).nth(1).and_then(|rest| rest.split_once(" = "));
+    let (value, _) = rest.and_then(|(_, rest)| rest.split_once(';')).unwrap_or_else(|| panic!("{path} has no {name}"));
+    value.replace('_', "").parse().unwrap_or_else(|_| panic!("{path}: {name} is {value}"))
+}
+
+/// The whole numbers in a text.
+fn numbers(text: &str) -> Vec<i64> {
+    let words = text.split(|sign: char| !sign.is_ascii_digit() && sign != ',');
+    words.filter_map(|word| word.trim_matches(',').replace(',', "").parse().ok()).collect()
+}
+
+#[test]
+fn the_limits_of_the_search_for_people_are_documented() {
+    let in_search = |name: &str| constant("crates/infra/repo/profiles/search.rs", name);
+    let near = |name: &str| constant("crates/infra/repo/profiles/near.rs", name);
+    let text = read("docs/profiles.md");
+    let rows = text.lines().skip_while(|line| *line != "| limit | value |").skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let documented: Vec<Vec<i64>> = rows.map(|row| numbers(row.split('|').nth(2).unwrap_or_default())).collect();
+    let expected = [
+        vec![i64::from(clowder_core::page::MAX_LIMIT)],
+        vec![in_search("PREFIXES")],
+        vec![in_search("BY_WORD"), in_search("BY_ONE_WORD")],
+        // All friends.
+        vec![],
+        vec![near("NEAR"), constant("crates/social/src/friends/suggest.rs", "FRIENDS"), near("LOOKED_AT")],
+        vec![in_search("BY_GRAM"), in_search("BY_ONE_GRAM")],
+        vec![in_search("PIECE")],
+        vec![constant("crates/infra/repo/profiles/list.rs", "LOOKED_AT")],
+    ];
+    assert_eq!(documented, expected);
+    assert!(read("crates/infra/repo/profiles/search.rs").contains("const MOST: usize = MAX_LIMIT as usize;"));
+    let few = format!("fewer than {} people fit without one", in_search("FEW"));
+    assert!(text.contains(&few), "{few}");
+}

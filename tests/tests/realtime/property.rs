@@ -20,6 +20,7 @@ enum Step {
     Edit { who: usize, chat: usize, seq: usize },
     Delete { who: usize, chat: usize, seq: usize },
     Read { who: usize, chat: usize, seq: usize },
+    React { who: usize, chat: usize, seq: usize, emoji: usize, on: bool },
     Join { who: usize, chat: usize },
     Leave { who: usize, chat: usize },
     Rename { who: usize, chat: usize, n: usize },
@@ -39,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Edit { who, chat, seq }),
         2 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Delete { who, chat, seq }),
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Read { who, chat, seq }),
+        4 => (who.clone(), chat.clone(), seq.clone(), 0..3_usize, any::<bool>())
+            .prop_map(|(who, chat, seq, emoji, on)| Step::React { who, chat, seq, emoji, on }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Join { who, chat }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Leave { who, chat }),
         1 => (who.clone(), chat.clone(), seq).prop_map(|(who, chat, n)| Step::Rename { who, chat, n }),
@@ -192,6 +195,15 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
         }
         Step::Read { who, chat: index, seq } => {
             people[who].user.post(&format!("/api/chats/{}/read", chat(index)), json!({"seq": seq})).await;
+        }
+        Step::React { who, chat: index, seq, emoji, on } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                let path = format!("{path}/reactions/{}", ["👍", "🍕", "❤"][emoji]);
+                match on {
+                    true => people[who].user.put(&path, json!({})).await,
+                    false => people[who].user.delete(&path).await,
+                };
+            }
         }
         Step::Join { who, chat: index } => {
             // Whoever is in the chat adds them; in a private chat, nobody can.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clowder_tests::User;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A chat in the replica.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,6 +49,10 @@ struct Readers {
 fn message(message: &Value) -> (i64, Value) {
     let mut message = message.clone();
     let fields = message.as_object_mut().unwrap();
+    // The server notes in the background what has arrived, and only senders are told.
+    if fields["status"] == "delivered" {
+        fields["status"] = "sent".into();
+    }
     if !fields["deleted_at"].is_null() {
         // An event says what was deleted, not how often it had been edited.
         fields.remove("version");
@@ -58,6 +62,22 @@ fn message(message: &Value) -> (i64, Value) {
         fields.remove("expires_at");
     }
     (message["seq"].as_i64().unwrap(), message)
+}
+
+/// Applies a reaction to those of a message.
+fn react(reactions: &mut Value, data: &Value, me: bool, added: bool) {
+    let reactions = reactions.as_array_mut().unwrap();
+    let known = reactions.iter().position(|reacted| reacted["emoji"] == data["emoji"]);
+    match known {
+        _ if data["count"] == 0 => reactions.retain(|reacted| reacted["emoji"] != data["emoji"]),
+        Some(index) => {
+            reactions[index]["count"] = data["count"].clone();
+            if me {
+                reactions[index]["mine"] = added.into();
+            }
+        }
+        None => reactions.push(json!({"emoji": data["emoji"], "count": data["count"], "mine": me})),
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -118,9 +138,16 @@ impl Replica {
                 assert!(before.is_none(), "sent twice: {event}");
             }
             "message.updated" => {
-                let (seq, message) = message(data);
+                let (seq, mut message) = message(data);
                 let chat = self.chat(&data["chat_id"]);
                 if seq > chat.before {
+                    // The event is the same for everybody, so it does not say which reactions are one's own.
+                    let before = chat.messages.get(&seq).map(|before| before["reactions"].clone());
+                    for reacted in message["reactions"].as_array_mut().unwrap() {
+                        let mut known = before.iter().flat_map(|before| before.as_array().unwrap());
+                        let known = known.find(|known| known["emoji"] == reacted["emoji"]);
+                        reacted["mine"] = known.expect("a reaction that nobody told of")["mine"].clone();
+                    }
                     chat.messages.insert(seq, message);
                     chat.edited.remove(&seq);
                 }
@@ -141,6 +168,7 @@ impl Replica {
                 let message =
                     chat.messages.get_mut(&data["seq"].as_i64().unwrap()).expect("deleted before it was sent");
                 message["content"] = Value::Null;
+                message["reactions"] = Value::Array(Vec::new());
                 message["deleted_at"] = data["deleted_at"].clone();
                 for member in ["version", "system"] {
                     message.as_object_mut().unwrap().remove(member);
@@ -157,6 +185,19 @@ impl Replica {
             }
             "participant.added" if data["participant"]["user"]["id"] != *self.me => {
                 self.readers.get_mut(data["chat_id"].as_str().unwrap()).unwrap().unclear = true;
+            }
+            "reaction.added" | "reaction.removed" => {
+                let me = data["user_id"] == *self.me;
+                let added = event["type"] == "reaction.added";
+                let (seq, chat) = (data["seq"].as_i64().unwrap(), self.chat(&data["chat_id"]));
+                if seq > chat.before {
+                    react(
+                        &mut chat.messages.get_mut(&seq).expect("a reaction before its message")["reactions"],
+                        data,
+                        me,
+                        added,
+                    );
+                }
             }
             "participant.removed" if data["user_id"] == *self.me => {
                 self.chats.remove(data["chat_id"].as_str().unwrap());

@@ -1,9 +1,9 @@
 //! Somebody registers, signs in, edits their profile, and meets the refusals on the way.
 
 use clowder_tests::{World, on_both, world::PASSWORD};
-use serde_json::json;
+use serde_json::{Value, json};
 
-on_both!(shared; register, names_are_taken, login, wrong_inputs, profile, simplejwt_clients);
+on_both!(shared; register, names_are_taken, login, wrong_inputs, profile, one_shape_everywhere, simplejwt_clients);
 
 async fn register(world: World) {
     let (name, email) = (world.name("Ada"), world.email("ada"));
@@ -114,6 +114,49 @@ async fn profile(world: World) {
     assert_eq!(edited["email"], world.email("ada"), "absent fields stay");
     let stale = clowder_tests::Answer::to(edit(&etag).json(&json!({"display_name": "Lady"}))).await;
     assert_eq!(stale.status, 412);
+}
+
+/// One's own account has all members that others see, wherever it is told.
+async fn one_shape_everywhere(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    ada.post("/api/friends/request", json!({"user_id": bob.id})).await.expect(201);
+    bob.post("/api/friends/request", json!({"user_id": ada.id})).await.expect(200);
+    ada.post("/api/pets", json!({"name": "Minka", "species": "cat"})).await.expect(201);
+    let public: Vec<String> =
+        bob.get(&format!("/api/users/{}", ada.id)).await.expect(200).as_object().unwrap().keys().cloned().collect();
+    let login = json!({"username": world.name("ada"), "password": PASSWORD});
+    let signed_in = world.nobody().post("/api/auth/login", login).await.expect(200);
+    let mut socket = ada.socket().await;
+    let edited = ada.patch("/api/auth/me", json!({"bio": "counting"})).await.expect(200);
+    let told = socket.until("user.updated").await["data"].clone();
+    let (short, whole) = (ada.get("/api/auth/me").await, ada.get("/api/users/me").await);
+    let etag = whole.header("etag").to_owned();
+    assert_eq!(etag, ada.get(&format!("/api/users/{}", ada.id)).await.header("etag"));
+    let (short, whole) = (short.expect(200), whole.expect(200));
+    for own in [&signed_in["user"], &edited, &told, &short, &whole] {
+        for member in
+            public.iter().map(String::as_str).chain(["email_verified", "role", "two_factor", "visibility", "version"])
+        {
+            assert!(own.as_object().unwrap().contains_key(member), "{member}: {own}");
+        }
+        for member in ["avatar", "cover", "friendship"] {
+            assert_eq!(own[member], Value::Null, "{member}: {own}");
+        }
+    }
+    assert_eq!((&whole["friends_count"], &whole["pets_count"]), (&json!(1), &json!(1)));
+    assert_eq!((&whole["presence"], whole["last_seen_at"].is_string()), (&json!("online"), true));
+    for unknown in ["friends_count", "pets_count", "presence", "last_seen_at"] {
+        assert_eq!(short[unknown], Value::Null, "{unknown}");
+    }
+    // The tag of one call is good for the other.
+    for path in ["/api/auth/me", "/api/users/me"] {
+        for read in ["/api/auth/me", "/api/users/me"] {
+            let etag = ada.get(read).await.header("etag").to_owned();
+            let edit = |bio: &str| ada.request("PATCH", path).header("if-match", &etag).json(&json!({"bio": bio}));
+            clowder_tests::Answer::to(edit(&format!("{path} {read}"))).await.expect(200);
+            clowder_tests::Answer::to(edit("too late")).await.refused(412, "user.stale");
+        }
+    }
 }
 
 async fn simplejwt_clients(world: World) {

@@ -210,6 +210,20 @@ async fn deleting(world: World) {
     bob.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
     assert_eq!(phone.until("chat.deleted").await["data"]["chat_id"], json!(chat));
     assert_eq!(bob.get("/api/chats").await.expect(200)["items"], json!([]));
+
+    // Of a large chat a job is told, only to whoever deleted it.
+    let chat = ada.group("Garden friends", &[&bob]).await;
+    let large = world.database.literal(&chat);
+    world.database.run(&format!("UPDATE chats SET participant_count = 500 WHERE id = {large};"));
+    let deleted = ada.delete(&format!("/api/chats/{chat}")).await;
+    let status = deleted.header("location").to_owned();
+    let job = deleted.expect(202);
+    assert_eq!((&job["chat_id"], &job["status"]), (&json!(chat), &json!("running")));
+    let status = &status[status.find("/api/").unwrap()..];
+    assert_eq!(status, format!("/api/chat-deletions/{chat}"));
+    bob.get(status).await.refused(404, "chat.deletion_unknown");
+    clowder_tests::until("the job is done", async || ada.get(status).await.expect(200)["status"] == "done").await;
+    assert_eq!(ada.get(status).await.expect(200)["progress"], 1.0);
 }
 
 async fn of_groups(world: World) {

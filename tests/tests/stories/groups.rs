@@ -34,6 +34,12 @@ async fn a_public_group(world: World) {
     );
     let joined = bob.post(&format!("{path}/join"), json!({})).await.expect(201);
     bob.post(&format!("{path}/join"), json!({})).await.expect(200);
+    let once = || bob.request("POST", &format!("{path}/join")).header("idempotency-key", "join").json(&json!({}));
+    for replayed in [false, true] {
+        let answer = clowder_tests::Answer::to(once()).await;
+        assert_eq!(answer.headers.contains_key("idempotent-replayed"), replayed);
+        answer.expect(200);
+    }
     let chat = joined["chat_id"].as_str().unwrap();
     assert_eq!(chat, made["chat_id"]);
     bob.says(chat, "hello").await;
@@ -96,9 +102,24 @@ async fn a_secret_group(world: World) {
         [&*secret]
     );
     bob.get("/api/groups?my_role=none").await.expect(422);
+    let own = bob.get("/api/groups/invitations").await.expect(200);
+    assert_eq!((&own["items"][0]["group"]["id"], &own["items"][1]), (&json!(secret), &json!(null)));
+    assert_eq!(
+        (&own["items"][0]["group"]["my_role"], &own["items"][0]["invited_by"]["id"]),
+        (&json!("invited"), &json!(ada.id))
+    );
+    assert!(own["items"][0]["since"].is_string());
+    let listed = ada.get(&format!("/api/groups/{secret}/members?status=invited")).await.expect(200);
+    assert_eq!(
+        (&listed["items"][0]["user"]["id"], &listed["items"][0]["invited_by"]["id"]),
+        (&json!(bob.id), &json!(ada.id))
+    );
     assert_eq!(invited, json!({"user_ids": [bob.id], "link": null, "code": null}));
     assert_eq!(bob.get(&format!("/api/groups/{secret}")).await.expect(200)["my_role"], "invited");
     bob.post(&format!("/api/groups/{secret}/join"), json!({})).await.expect(201);
+    assert_eq!(bob.get("/api/groups/invitations").await.expect(200)["items"], json!([]));
+    let members = ada.get(&format!("/api/groups/{secret}/members")).await.expect(200);
+    assert!(members["items"].as_array().unwrap().iter().all(|member| member["invited_by"].is_null()), "{members}");
 }
 
 async fn links(world: World) {

@@ -84,7 +84,7 @@ async fn every_list_is_read_in_pages(world: World) {
         loop {
             let page = page(&root, &path, &query, 200).await;
             for item in page["items"].as_array().unwrap() {
-                let key = ["id", "seq", "version", "position", "scope", "user", "pet", "chat_id"]
+                let key = ["id", "seq", "version", "position", "scope", "user", "pet", "group", "chat_id", "emoji"]
                     .into_iter()
                     .map(|key| &item[key]);
                 let key = key.map(ToString::to_string).collect::<String>();

@@ -1,5 +1,8 @@
 //! People create chats, send, edit and read messages; outsiders see nothing of it.
 
+mod reactions;
+mod receipts;
+
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
 //! People see each other as far as they want to be seen, and find each other by name.
 
-use clowder_tests::{Answer, World, on_both};
-use serde_json::json;
+use clowder_tests::{Answer, Client, World, on_both};
+use serde_json::{Value, json};
 
-on_both!(shared; seen_by_others, edited, found_by_name, bad_input);
+on_both!(shared; seen_by_others, edited, suggested, found_by_name, bad_input);
 
 async fn seen_by_others(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -17,8 +17,21 @@ async fn seen_by_others(world: World) {
     assert_eq!(again.status, 304);
     let own = ada.get(&path).await.expect(200);
     assert_eq!(own["email"], *world.email("ada"));
+    let me = ada.get("/api/users/me").await.header("etag").to_owned();
+    let again = Answer::to(ada.request("GET", "/api/users/me").header("if-none-match", &me)).await;
+    assert_eq!(again.status, 304);
     let public = ada.get(&format!("{path}?as=public")).await.expect(200);
     assert_eq!(public, bob.get(&path).await.expect(200));
+    assert_eq!(ada.get("/api/users/me?as=public").await.expect(200), public);
+    assert_eq!(ada.get("/api/users/me?as=nobody").await.wrong_fields(), ["?as"]);
+    ada.post("/api/pets", json!({"name": "Minka", "species": "cat", "visibility": "private"})).await.expect(201);
+    for list in ["friends", "pets"] {
+        let list = format!("{path}/{list}");
+        let public = ada.get(&format!("{list}?as=public")).await.expect(200);
+        assert_eq!(public["items"], bob.get(&list).await.expect(200)["items"], "{list}");
+        assert_eq!(ada.get(&format!("{list}?as=nobody")).await.wrong_fields(), ["?as"]);
+    }
+    assert_eq!(ada.get(&format!("{path}/pets")).await.expect(200)["items"].as_array().unwrap().len(), 1);
 
     ada.patch("/api/users/me/settings", json!({"privacy": {"bio": "nobody"}})).await.expect(200);
     let hidden = Answer::to(bob.request("GET", &path).header("if-none-match", &etag)).await.expect(200);
@@ -33,7 +46,10 @@ async fn seen_by_others(world: World) {
         answers.push(problem);
     }
     assert_eq!(answers[0], answers[1], "who is hidden does not exist");
-    ada.get(&format!("{path}?as=friend")).await.refused(404, "user.unknown");
+    for list in ["", "/friends", "/pets"] {
+        ada.get(&format!("{path}{list}?as=friend")).await.refused(404, "user.unknown");
+    }
+    ada.get("/api/users/me?as=friend").await.refused(404, "user.unknown");
     let listed = bob.get(&format!("/api/users?search={}", ada.name)).await.expect(200);
     assert_eq!(listed["items"], json!([]));
 }
@@ -66,12 +82,53 @@ async fn edited(world: World) {
     bob.patch(&path, json!({"bio": "not mine"})).await.refused(403, "permission.denied");
     let nobody = "/api/users/01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
     bob.patch(nobody, json!({"bio": "not mine"})).await.refused(404, "user.unknown");
-    assert_eq!(root.patch(&path, json!({"bio": "x"})).await.wrong_fields(), ["/reason"]);
+    assert_eq!(root.patch(&path, json!({"bio": "without a reason"})).await.expect(200)["bio"], "without a reason");
+    let entries = root.get(&format!("/api/admin/audit?action=profile.edited&target={}", ada.id)).await.expect(200);
+    assert_eq!(entries["items"][0]["after"]["reason"], json!(null));
     let mut socket = ada.socket().await;
     root.patch(&path, json!({"bio": null, "reason": "advertising"})).await.expect(200);
     assert_eq!(socket.until("user.updated").await["data"]["bio"], json!(null));
     let entries = root.get(&format!("/api/admin/audit?action=profile.edited&target={}", ada.id)).await.expect(200);
     assert_eq!(entries["items"][0]["after"]["reason"], "advertising");
+}
+
+/// People first, then the groups that one may see, then one's own chats.
+async fn suggested(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let word = format!("Qu{}", clowder_tests::unique());
+    ada.patch("/api/users/me", json!({"display_name": format!("Zoë {word}")})).await.expect(200);
+    for visibility in ["public", "secret"] {
+        let new = json!({"name": format!("{visibility} {word}"), "visibility": visibility});
+        ada.post("/api/groups", new).await.expect(201);
+    }
+    let chat = ada.group(&format!("Plans of {word}"), &[]).await;
+    let seen = async |who: &Client, query: &str| {
+        let found = who.get(&format!("/api/search/suggestions?q={query}")).await.expect(200);
+        let items = found["items"].as_array().unwrap().iter();
+        let told = |item: &Value| json!([item["kind"], item["text"].as_str().unwrap().replace(&word, "*")]);
+        (items.map(told).collect::<Vec<_>>(), found["next_cursor"].clone())
+    };
+    let (found, next) = seen(&ada, &word.to_lowercase()).await;
+    let person = json!(["user", "Zoë *"]);
+    let groups = [json!(["group", "secret *"]), json!(["group", "public *"])];
+    let chats = [json!(["chat", "Plans of *"]), json!(["chat", "secret *"]), json!(["chat", "public *"])];
+    assert!([&person].into_iter().chain(&groups).chain(&chats).all(|item| found.contains(item)), "{found:?}");
+    let order: Vec<_> = found.iter().map(|item| item[0].as_str().unwrap()).collect();
+    assert_eq!(order, ["user", "group", "group", "chat", "chat", "chat"]);
+    assert_eq!(next, Value::Null);
+    assert_eq!(seen(&bob, &word).await.0, [person.clone(), json!(["group", "public *"])]);
+    assert_eq!(seen(&ada, &format!("plans+{word}")).await.0, [json!(["chat", "Plans of *"])]);
+    // The pages go through all kinds.
+    let (first, next) = seen(&ada, &format!("{word}&limit=4")).await;
+    let (rest, end) = seen(&ada, &format!("{word}&limit=4&cursor={}", next.as_str().unwrap())).await;
+    assert_eq!(([first, rest].concat(), end), (found, Value::Null));
+    let key = json!({"name": "bot", "scopes": ["users:read", "chats:read"]});
+    let key = ada.post("/api/api-keys", key).await.expect(201);
+    let bot = world.nobody().with_key(key["key"].as_str().unwrap());
+    let kinds: Vec<_> = seen(&bot, &word).await.0.iter().map(|item| item[0].clone()).collect();
+    assert_eq!(kinds, ["user", "chat", "chat", "chat"]);
+    let found = ada.get(&format!("/api/search/suggestions?q=plans+{word}")).await.expect(200);
+    assert_eq!(found["items"][0]["id"], json!(chat));
 }
 
 async fn found_by_name(world: World) {

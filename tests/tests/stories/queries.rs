@@ -35,6 +35,7 @@ fn value(name: &str, schema: &Value, document: &Value) -> String {
     match (name, schema["type"].as_str().unwrap_or_default()) {
         ("actor", _) => "user".to_owned(),
         ("action" | "type", _) => "session.opened".to_owned(),
+        ("emoji", _) => "👍".to_owned(),
         ("target", _) => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10".to_owned(),
         (_, "integer") => "1".to_owned(),
         (_, "boolean") => "true".to_owned(),

@@ -81,7 +81,12 @@ async fn a_suspension_is_appealed_against(world: World) {
     for wrong in [json!({}), json!({"text": " "}), json!({"text": "x".repeat(2001)})] {
         assert_eq!(bob.post(&appeal, wrong).await.wrong_fields(), ["/text"]);
     }
-    let appealed = bob.post(&appeal, json!({"text": "It was not me"})).await.expect(200);
+    let once =
+        || bob.request("POST", &appeal).header("idempotency-key", "appeal").json(&json!({"text": "It was not me"}));
+    let appealed = Answer::to(once()).await.expect(200);
+    let again = Answer::to(once()).await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.expect(200), appealed);
     assert_eq!(appealed["appeal"]["status"], "pending");
     bob.post(&appeal, json!({"text": "It was not me"})).await.refused(409, "statement.appealed");
     ada.post(&appeal, json!({"text": "It was not me"})).await.refused(404, "statement.unknown");

@@ -27,5 +27,5 @@ pub fn with(mut thing: Value, member: &str, value: Value) -> Value {
 }
 
 pub fn card(id: &str, username: &str, display_name: &str) -> Value {
-    json!({ "id": id, "username": username, "display_name": display_name })
+    json!({ "id": id, "username": username, "display_name": display_name, "avatar": null })
 }

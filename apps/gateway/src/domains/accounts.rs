@@ -54,12 +54,19 @@ const FORMS: &[Form] = &[
     ("Token", "token", opaque),
 ];
 
-const RULES: &[Rule] = &[("Login", |schema| {
-    schema["properties"]["email"] = schema["properties"]["username"].clone();
-    schema["required"] = json!(["password"]);
-    let by = |member: &str, other: &str| {
-        let properties = json!({ member: { "type": "string" }, other: { "type": "null" } });
-        json!({ "type": "object", "required": [member], "properties": properties })
-    };
-    schema["anyOf"] = json!([by("username", "email"), by("email", "username")]);
-})];
+const RULES: &[Rule] = &[
+    ("Login", |schema| {
+        schema["properties"]["email"] = schema["properties"]["username"].clone();
+        schema["required"] = json!(["password"]);
+        let by = |member: &str, other: &str| {
+            let properties = json!({ member: { "type": "string" }, other: { "type": "null" } });
+            json!({ "type": "object", "required": [member], "properties": properties })
+        };
+        schema["anyOf"] = json!([by("username", "email"), by("email", "username")]);
+    }),
+    ("OwnProfile", |schema| {
+        // An account has all members of a profile, so that it is one, too.
+        let either = schema["oneOf"].take();
+        *schema = json!({ "description": schema["description"], "anyOf": either });
+    }),
+];

@@ -1,5 +1,6 @@
 //! Chats and messages.
 
+mod arrivals;
 mod chats;
 mod commands;
 mod events;
@@ -25,6 +26,7 @@ pub const DOMAIN: Domain = Domain {
     events: events::EVENTS,
     messages: &["message.sent", "message.updated"],
     commands: commands::COMMANDS,
+    arrivals: Some(&arrivals::ARRIVALS),
     scopes: scopes::ALL,
     refusals: refusals::ALL,
     ..Domain::new("Messaging", "Chats and messages.", routes::all, examples::of)

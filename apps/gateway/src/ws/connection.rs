@@ -1,21 +1,22 @@
 //! One socket, from its first frame to its last: a single task that reads commands one after the other and sends what
 //! is in its queue. A running command never delays deliveries.
 
-use std::{ops::Deref, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::Identity;
-use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, UserId, Via};
+use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId, Via};
 use clowder_infra::worker_pool::fair::Caller;
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
     Hub, Ports,
+    arrivals::Unconfirmed,
     close::{Close, Why},
     commands::{Call, Done},
-    frame::{self, Heartbeat},
+    frame::{self, Durable, Heartbeat, Outgoing},
     guard::Fault,
     opening::{Opening, refused as refused_token},
     request::{CommandId, Request},
@@ -77,6 +78,10 @@ pub struct Connection {
     bad: u32,
     /// The frame rate was exceeded; earlier frames are still answered, because the client expects that.
     flooded: bool,
+    /// What was written and has not been confirmed, once there is anything.
+    unconfirmed: Option<Box<Unconfirmed>>,
+    /// What has arrived according to the last pong.
+    arrived: HashMap<Topic, i64>,
     /// When the client was last heard from, last sent something, and last pinged.
     heard: Instant,
     told: Instant,
@@ -98,7 +103,19 @@ type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 impl Connection {
     pub fn new(context: SocketContext, session: Session, stream: AggregatedMessageStream) -> Self {
         let now = Instant::now();
-        Self { context, session, stream, bad: 0, flooded: false, heard: now, told: now, pinged: now }
+        let (unconfirmed, arrived) = (None, HashMap::new());
+        Self {
+            context,
+            session,
+            stream,
+            bad: 0,
+            flooded: false,
+            unconfirmed,
+            arrived,
+            heard: now,
+            told: now,
+            pinged: now,
+        }
     }
 
     pub async fn run(mut self, opening: Opening, cursor: Option<String>) {
@@ -134,6 +151,9 @@ impl Connection {
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
         loop {
             self.flush(&queue).await?;
+            if let Some(due) = self.due().filter(|due| *due < timer.deadline()) {
+                timer.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
                 () = queue.ready() => {}
@@ -146,7 +166,9 @@ impl Connection {
                     self.write(&queue, answer).await?;
                 }
                 message = self.stream.next(), if work.is_none() => {
-                    if let Some(request) = self.hear(message).await? {
+                    let request = self.hear(message).await?;
+                    self.note_arrivals(&bound);
+                    if let Some(request) = request {
                         work = Some(self.begin(&bound, request));
                     }
                 }
@@ -205,7 +227,12 @@ impl Connection {
                 in_time(self.session.pong(&octets)).await?;
                 Ok(None)
             }
-            Some(Ok(AggregatedMessage::Pong(_))) => Ok(None),
+            Some(Ok(AggregatedMessage::Pong(octets))) => {
+                if let Some(unconfirmed) = &mut self.unconfirmed {
+                    self.arrived.extend(unconfirmed.answered(&octets));
+                }
+                Ok(None)
+            }
             Some(Ok(AggregatedMessage::Binary(_))) => Err(Close::Binary),
             None if self.flooded => Err(Close::TooManyFrames),
             Some(Ok(AggregatedMessage::Close(_))) | None => Err(Close::Goodbye),
@@ -229,6 +256,9 @@ impl Connection {
         loop {
             match queue.next() {
                 Next::Send(frame) => {
+                    if let Outgoing::Durable(durable) = &frame {
+                        self.wrote(queue.user, durable);
+                    }
                     let text = frame.text(&self.context.hub.sealer, queue.user);
                     self.write(queue, text).await?;
                 }
@@ -260,7 +290,8 @@ impl Connection {
 
     /// An outdated timer only fires early and is then set again.
     fn next_alarm(&self, bound: &Bound) -> Instant {
-        bound.expires.min(self.told.min(self.pinged) + self.context.heartbeat)
+        let alarm = bound.expires.min(self.told.min(self.pinged) + self.context.heartbeat);
+        self.due().map_or(alarm, |due| due.min(alarm))
     }
 
     async fn alarm(&mut self, bound: &Bound) -> Result<(), Close> {
@@ -274,8 +305,9 @@ impl Connection {
         }
         // What is nearly due is sent together, so that an idle socket wakes up once instead of twice.
         let due = heartbeat - heartbeat / 10;
-        if now.duration_since(self.pinged) >= due {
-            in_time(self.session.ping(b"")).await?;
+        if now.duration_since(self.pinged) >= due || self.due().is_some_and(|due| due <= now) {
+            let question = self.unconfirmed.as_mut().map(|unconfirmed| unconfirmed.ask()).unwrap_or_default();
+            in_time(self.session.ping(&question)).await?;
             self.pinged = now;
         }
         // Pages cannot see pings, but must be able to tell a quiet connection from a dead one.
@@ -283,6 +315,30 @@ impl Connection {
             self.write(&bound.queue, frame::said("heartbeat", clock::now(), Heartbeat {})).await?;
         }
         Ok(())
+    }
+
+    /// A frame is being written, and may arrive.
+    fn wrote(&mut self, user: UserId, frame: &Durable) {
+        if let Some(number) = frame.arrives(user) {
+            self.unconfirmed.get_or_insert_default().wrote(frame.recorded().topic, number);
+        }
+    }
+
+    /// When the client should be asked whether it has received what was written.
+    fn due(&self) -> Option<Instant> {
+        self.unconfirmed.as_ref().and_then(|unconfirmed| unconfirmed.due())
+    }
+
+    /// Passes on what has arrived.
+    fn note_arrivals(&mut self, bound: &Bound) {
+        if self.arrived.is_empty() {
+            return;
+        }
+        let mut ctx = Ctx::new(bound.identity.actor, clock::now(), Arc::clone(&self.context.request_id));
+        ctx.origin = self.context.origin.clone();
+        for (topic, number) in std::mem::take(&mut self.arrived) {
+            self.context.ports.arrived.add(&ctx, topic, number);
+        }
     }
 
     fn refused(&self, id: &CommandId, problem: &Problem) -> ByteString {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
+    arrivals,
     cursor::{Packed, Sealer},
     request::CommandId,
 };
@@ -129,6 +130,8 @@ pub struct Durable {
     packed: Packed,
     /// The frame up to the cursor.
     beginning: OnceLock<String>,
+    /// Its number, if it is to arrive.
+    number: OnceLock<Option<i64>>,
 }
 
 /// Between the data and the cursor.
@@ -141,11 +144,18 @@ const HIDDEN: &str = ",\"hidden\":true";
 impl Durable {
     /// `packed` contains the positions up to the event.
     pub fn new(recorded: Arc<Recorded>, packed: Packed) -> Self {
-        Self { recorded, packed, beginning: OnceLock::new() }
+        Self { recorded, packed, beginning: OnceLock::new(), number: OnceLock::new() }
     }
 
     pub fn recorded(&self) -> &Recorded {
         &self.recorded
+    }
+
+    /// Its number, if somebody wants to know that it has arrived at this user. What they have caused has not arrived from
+    /// others.
+    pub fn arrives(&self, user: UserId) -> Option<i64> {
+        let others = self.recorded.actor != Some(user);
+        others.then(|| *self.number.get_or_init(|| arrivals::number(&self.recorded))).flatten()
     }
 
     /// `hidden`: it shows a message that this user hides.

@@ -134,8 +134,15 @@ mod tests {
         ("a stranger", FACTS, [Profile, Card, Nothing]),
         ("a friend", SightFacts { friends: true, ..FACTS }, [Profile, Profile, Nothing]),
         ("either after a block", SightFacts { blocked: true, ..FACTS }, [Nothing; 3]),
+        ("either, if the person is suspended", SightFacts { friends: true, suspended: true, ..FACTS }, [Nothing; 3]),
         ("a moderator or administrator", SightFacts { staff: true, ..FACTS }, [Profile; 3]),
+        (
+            "a moderator or administrator, if the person is suspended",
+            SightFacts { staff: true, suspended: true, ..FACTS },
+            [Profile; 3],
+        ),
         ("the person", SightFacts { own: true, ..FACTS }, [Profile; 3]),
+        ("anybody, if the person is erased", SightFacts { staff: true, erased: true, ..FACTS }, [Nothing; 3]),
     ];
 
     #[test]
@@ -144,7 +151,7 @@ mod tests {
             for ((word, visibility), expected) in Visibility::WORDS.iter().zip(sights) {
                 let facts = SightFacts { visibility: *visibility, ..*facts };
                 assert_eq!(sight(&facts), *expected, "{who}, {word}");
-                let others = if facts.own || facts.staff { Profile } else { Nothing };
+                let others = if !facts.erased && (facts.own || facts.staff) { Profile } else { Nothing };
                 assert_eq!(sight(&SightFacts { suspended: true, ..facts }), others, "{who}, {word}, suspended");
                 assert_eq!(sight(&SightFacts { blocked: true, ..facts }), others, "{who}, {word}, blocked");
                 assert_eq!(sight(&SightFacts { erased: true, ..facts }), Nothing, "{who}, {word}, erased");

@@ -7,7 +7,7 @@ use crate::{
     Username,
     profiles::{
         SeenAs, Shown, User, UserFilter, UserPatch,
-        ranking::{Found, Suggestion},
+        ranking::{Found, Sought, Suggestion},
     },
 };
 
@@ -27,14 +27,16 @@ pub trait Profiles: Send + Sync {
     async fn user_named(&self, ctx: &Ctx, name: &Username) -> Result<Shown>;
 
     /// Edits a profile, as in [`crate::profiles::may_edit`]; `user.stale` unless `tags` is absent or contains a tag of the
-    /// current version. An administrator who edits somebody else's must give a reason, and rank above them. A new name is
-    /// one as in [`crate::usernames`]; of several who want it at once, one gets it.
+    /// current version. An administrator who edits somebody else's must rank above them; the audit log says so, with their
+    /// reason if they give one. A new name is one as in [`crate::usernames`]; of several who want it at once, one gets it.
     async fn edit_user(&self, ctx: &Ctx, user: UserId, tags: Option<Versions>, patch: UserPatch) -> Result<Shown>;
 
     /// The people whose names fit, as in [`crate::profiles::ranking`], the best first, at most 200. Without a text, the
     /// newest people.
     async fn search_users(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Found>>;
 
-    /// The same for somebody who is still typing.
-    async fn suggestions(&self, ctx: &Ctx, sought: Option<String>, page: PageRequest) -> Result<Page<Suggestion>>;
+    /// For somebody who is still typing: the best of these people, then groups and the caller's own chats whose name or
+    /// title has words that begin with all words of the text, a few of each. Groups that the caller may not see are not
+    /// among them, as in the list of groups.
+    async fn suggestions(&self, ctx: &Ctx, sought: Sought, page: PageRequest) -> Result<Page<Suggestion>>;
 }

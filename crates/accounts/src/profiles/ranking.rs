@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use clowder_core::UserId;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{User, names::has_part};
 
@@ -103,12 +104,27 @@ pub struct Found {
     pub score: f64,
 }
 
+/// What somebody types, and which things besides people may complete it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    pub text: Option<String>,
+    pub groups: bool,
+    pub chats: bool,
+}
+
+impl Sought {
+    /// Everything that there is.
+    pub const fn of_all_kinds(text: Option<String>) -> Self {
+        Self { text, groups: true, chats: true }
+    }
+}
+
 /// Something to complete what somebody types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Suggestion {
     pub kind: SuggestionKind,
     /// The id of what is suggested.
-    pub id: UserId,
+    pub id: Uuid,
     /// What to show.
     #[schema(example = "Ada Lovelace")]
     pub text: String,
@@ -119,6 +135,9 @@ pub struct Suggestion {
 #[serde(rename_all = "snake_case")]
 pub enum SuggestionKind {
     User,
+    Group,
+    /// One of your own.
+    Chat,
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn card(id: UserId, name: &str) -> Arc<Card> {
-        Arc::new(Card { id, username: name.to_owned(), display_name: name.to_owned() })
+        Arc::new(Card::new(id, name.to_owned(), name.to_owned()))
     }
 
     fn shown(profiles: &Profiles, id: UserId) -> Option<String> {

@@ -85,7 +85,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, by: By, version: Option<Versions>, patch
 /// What tells the person of another profile, and of what they show of their presence if that is another one, too.
 pub fn told(conn: &mut Conn, before: &Own, after: &Own, now: Timestamp) -> Result<Vec<Change>> {
     let shown = |own: &Own| (own.status_text.clone(), own.status_until, own.visibility);
-    let mut told = vec![Change::UserUpdated(after.clone())];
+    let mut told = vec![Change::UserUpdated(Box::new(after.clone()))];
     if shown(before) != shown(after) {
         told.push(Change::PresenceUpdated(presence::shown(conn, after, now)?));
     }
@@ -189,5 +189,5 @@ pub fn otherwise(before: &Own, after: &Own) -> Result<Option<(Value, Value)>> {
 
 /// Removes earlier texts of a profile from the journal: a client that resumes receives the profile as it is now.
 pub fn forget_earlier(tx: &mut Tx<'_>, now: &Own) -> Result<()> {
-    journal::supersede(tx, &[USER_UPDATED], &Change::UserUpdated(now.clone()))
+    journal::supersede(tx, &[USER_UPDATED], &Change::UserUpdated(Box::new(now.clone())))
 }

@@ -160,7 +160,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewAccount, password: String, rol
     let own = row.own()?;
     let entry = Entry::new("user.registered").on(Target::user(own.id)).after(serde_json::json!({"role": role}));
     audit::record(tx, ctx, &entry)?;
-    let changes = [Change::UserRegistered(own.card()), Change::UserUpdated(own.clone())];
+    let changes = [Change::UserRegistered(own.card()), Change::UserUpdated(Box::new(own.clone()))];
     journal::append_all(tx, &changes.each_ref().map(|change| (ctx, change)))?;
     Ok(own)
 }

@@ -130,6 +130,9 @@ fn piece(tx: &mut Tx<'_>, chat: ChatId) -> Result<Option<Vec<Change>>> {
     if deleted.first::<ChatId>(tx.conn).optional()?.is_none() {
         return Ok(None);
     }
+    if membership::clear_times(tx, chat)? > 0 {
+        return Ok(Some(Vec::new()));
+    }
     let people: Vec<UserId> = participants::table
         .filter(participants::chat_id.eq(chat))
         .order(participants::user_id)

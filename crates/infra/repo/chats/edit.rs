@@ -3,7 +3,7 @@
 use clowder_core::{ChatId, Ctx, Result, UserId, Versions, Word, deletion::DeletionStatus};
 use clowder_messaging::{
     Change, Chat, ChatRole, SystemAction, SystemNote,
-    change::{ParticipantChanged, Told},
+    change::{CHAT_UPDATED, ParticipantChanged, Told},
     chats::{ChatPatch, Deletion, Gone, rules},
 };
 use diesel::prelude::*;
@@ -13,11 +13,12 @@ use super::{
         db::Tx,
         invitations::links,
         journal,
-        messaging::{chats, membership, system, titles},
+        messaging::{membership, system, titles},
         participants::writes,
     },
     clearing,
-    hold::{Held, hold, put_role, role},
+    hold::{Held, hold, living, put_role},
+    notes,
 };
 use crate::domains::messaging::{chat_deletions as deletions, chats as table};
 
@@ -25,7 +26,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
     let before = row.face()?;
     let Some(after) = rules::edit(seat, version, patch, &before)? else {
-        return chats::one(tx.conn, None, caller, chat);
+        return notes::whole(tx, caller, chat);
     };
     diesel::update(table::table.find(chat))
         .set((
@@ -40,7 +41,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     let mut changes = Vec::new();
     tx.deleted_text |= after.description != before.description;
     if before.rights.invite && !after.rights.invite {
-        links::revoke_of_members(tx, ctx, chat)?;
+        changes.extend(links::revoke_of_members(tx, ctx, chat)?);
     }
     if after.title != before.title {
         titles::unindex(tx, chat)?;
@@ -49,9 +50,11 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
         let note = SystemNote { action: SystemAction::Retitled, user_ids: Vec::new(), title: Some(title) };
         changes.push(system::say(tx, ctx, chat, caller, note)?);
     }
-    changes.insert(0, Change::ChatUpdated(Box::new(after)));
+    let updated = Change::ChatUpdated(Box::new(after));
+    journal::supersede(tx, &[CHAT_UPDATED], &updated)?;
+    changes.insert(0, updated);
     tell(tx, ctx, &changes)?;
-    chats::one(tx.conn, None, caller, chat)
+    notes::whole(tx, caller, chat)
 }
 
 /// The last statement of a write.
@@ -91,20 +94,20 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, owner: UserId) -> Result<
 
 pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
-    let target = role(tx.conn, chat, user)?;
+    let target = living(tx.conn, chat, user)?;
     rules::may_transfer(seat, target)?;
     if user == caller {
-        return chats::one(tx.conn, None, caller, chat);
+        return notes::whole(tx, caller, chat);
     }
     let mut changes = Vec::new();
     for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
         put_role(tx.conn, chat, user, role)?;
         let participant = writes::participant(tx.conn, chat, user)?;
-        let told = writes::told(row.participant_count);
+        let told = writes::told(&row);
         changes.push(Change::ParticipantUpdated(told, ParticipantChanged { chat_id: chat, participant }));
     }
     let note = SystemNote { action: SystemAction::OwnerChanged, user_ids: vec![user], title: None };
     changes.push(system::say(tx, ctx, chat, caller, note)?);
     tell(tx, ctx, &changes)?;
-    chats::one(tx.conn, None, caller, chat)
+    notes::whole(tx, caller, chat)
 }

@@ -25,7 +25,7 @@ use crate::domains::{
 };
 
 /// The condition of the index of those who run a chat, as constant text, so that the databases use it.
-const IS_STAFF: Fragment<Bool> = Fragment::new("(participants.role IN ('owner', 'admin'))");
+pub const IS_STAFF: Fragment<Bool> = Fragment::new("(participants.role IN ('owner', 'admin'))");
 
 /// A chat that the caller is in, locked.
 pub struct Held {
@@ -49,8 +49,7 @@ pub fn hold_any(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, others: &[UserId]) -> 
     let mut people = others.to_vec();
     people.push(caller);
     dialect::accounts::keep_users(tx.conn, &people)?;
-    let is_there = users::table.find(caller).filter(users::deleted_at.is_null());
-    if !diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? {
+    if !is_alive(tx.conn, caller)? {
         return Err(CHAT_UNKNOWN.into());
     }
     dialect::messaging::lock_chat(tx.conn, chat)?;
@@ -64,11 +63,23 @@ pub fn role(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<Option<ChatRo
     role.as_deref().map(ChatRole::parse_word).transpose()
 }
 
-/// How many owners a chat has.
-pub fn owners(conn: &mut Conn, chat: ChatId) -> Result<i64> {
-    let owners = participants::table.filter(participants::chat_id.eq(chat)).filter(IS_STAFF);
+/// Whether somebody's account is not erased.
+pub fn is_alive(conn: &mut Conn, user: UserId) -> Result<bool> {
+    let is_there = users::table.find(user).filter(users::deleted_at.is_null());
+    Ok(diesel::select(exists(is_there)).get_result(conn)?)
+}
+
+/// The role of somebody who is in a chat and whose account is not erased: nobody else is given one.
+pub fn living(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<Option<ChatRole>> {
+    if is_alive(conn, user)? { role(conn, chat, user) } else { Ok(None) }
+}
+
+/// The owners of a chat, erased accounts aside.
+pub fn owners(conn: &mut Conn, chat: ChatId) -> Result<Vec<UserId>> {
+    let owners = participants::table.inner_join(users::table).filter(users::deleted_at.is_null());
+    let owners = owners.filter(participants::chat_id.eq(chat)).filter(IS_STAFF);
     let owners = owners.filter(participants::role.eq(ChatRole::Owner.as_str()));
-    Ok(owners.select(count_star()).first(conn)?)
+    Ok(owners.select(participants::user_id).load(conn)?)
 }
 
 pub fn room(tx: &mut Tx<'_>, row: &FaceRow) -> Result<Room> {
@@ -98,7 +109,16 @@ pub fn heir(conn: &mut Conn, chat: ChatId, except: UserId) -> Result<Option<User
     if let Some(heir) = admin.first::<UserId>(conn).optional()? {
         return Ok(Some(heir));
     }
-    // Of the others, whom it finds first: their order by time has no index, and a channel may have very many.
+    let member = participants::table
+        .inner_join(users::table)
+        .filter(participants::chat_id.eq(chat).and(participants::user_id.ne(except)))
+        .filter(participants::role.eq(ChatRole::Member.as_str()).and(users::deleted_at.is_null()))
+        .order((participants::joined_at, participants::user_id))
+        .select(participants::user_id);
+    if let Some(heir) = member.first::<UserId>(conn).optional()? {
+        return Ok(Some(heir));
+    }
+    // Of subscribers, whom it finds first: their order by time has no index, and a channel may have very many.
     let other = participants::table
         .inner_join(users::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.ne(except)))

@@ -23,7 +23,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     journal,
-    messaging::finding::begin_words,
+    messaging::{chats as chats_of, finding::begin_words},
     user_keys,
 };
 use crate::{
@@ -55,21 +55,29 @@ pub fn fill(conn: &mut Conn, ring: &KeyRing, viewer: UserId, chats: &mut [Chat])
     Ok(())
 }
 
+/// A chat as its viewer sees it, with what they have written about it.
+pub fn whole(tx: &mut Tx<'_>, viewer: UserId, chat: ChatId) -> Result<Chat> {
+    let mut chat = chats_of::one(tx.conn, None, viewer, chat)?;
+    fill(tx.conn, &tx.services.ring, viewer, std::slice::from_mut(&mut chat))?;
+    Ok(chat)
+}
+
 /// The viewer's chats whose own titles have words that begin with all words of a search.
 pub fn titled(conn: &mut Conn, ring: &KeyRing, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
     let wanted = words(search);
     let own = table::table.filter(table::user_id.eq(viewer).and(table::title.is_not_null()));
-    let rows: Vec<ChatNoteRow> = own.select(ChatNoteRow::as_select()).load(conn)?;
+    let rows: Vec<(Id<()>, ChatId, Option<Sealed>)> =
+        own.select((table::id, table::chat_id, table::title)).load(conn)?;
     if rows.is_empty() || wanted.is_empty() {
         return Ok(Vec::new());
     }
     let key = key(conn, ring, viewer)?;
     let mut found = Vec::new();
-    for row in rows {
-        if let Some(title) = open(&key, Place::new(TITLE, row.id), row.title.as_ref())?
+    for (id, chat, title) in rows {
+        if let Some(title) = open(&key, Place::new(TITLE, id), title.as_ref())?
             && begin_words(&title, &wanted)
         {
-            found.push(row.chat_id);
+            found.push(chat);
         }
     }
     Ok(found)

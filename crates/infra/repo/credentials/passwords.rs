@@ -87,7 +87,7 @@ pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -
     let ended = set(tx, ctx, user, hash, Which::All, true, removed)?;
     let proved = if proved.is_some() { Some(profile::own(tx.conn, user)?) } else { None };
     if let Some(own) = &proved {
-        journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+        journal::append(tx, ctx, &Change::UserUpdated(Box::new(own.clone())))?;
     }
     Ok((ended, proved))
 }

@@ -168,7 +168,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> 
     profile::forget_earlier(tx, &own)?;
     let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
     audit::record(tx, ctx, &proved.before(json!({"email": before})))?;
-    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    journal::append(tx, ctx, &Change::UserUpdated(Box::new(own.clone())))?;
     Ok(Some(own))
 }
 

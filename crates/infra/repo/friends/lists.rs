@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clowder_accounts::profiles::names::have_parts;
 use clowder_core::{Card, Page, PageRequest, Presence, Result, Timestamp, UserId, text};
 use clowder_social::{
-    Friend, FriendFilter,
+    Friend, FriendFilter, FriendsOf,
     friends::{Order, policy::MOST_FRIENDS, refusals::FRIENDS_HIDDEN},
 };
 use diesel::{dsl::exists, prelude::*};
@@ -162,23 +162,30 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// The friends of somebody whom the viewer may see, as far as the viewer may see these, too.
+/// The friends of somebody whom the viewer may see, as far as the viewer may see these, too; with `seen_as`, those of the
+/// viewer as somebody else sees them. One's own list is the same as without an id.
 pub fn of(
     conn: &mut Conn,
     online: &Online,
     viewer: Viewer,
-    user: UserId,
-    mutual: bool,
+    whose: FriendsOf,
     page: &PageRequest,
 ) -> Result<Page<Friend>> {
-    if !profiles::shows_friends(conn, online, viewer, user)? {
+    let FriendsOf { user, mutual, seen_as } = whose;
+    let seen_as = seen_as.filter(|_| user == viewer.id);
+    if user == viewer.id && seen_as.is_none() {
+        return latest(conn, online, viewer, page);
+    }
+    if !profiles::shows_friends(conn, online, viewer, user, seen_as)? {
         return Err(FRIENDS_HIDDEN.into());
     }
+    // Of one's friends, somebody else sees what everybody sees: who looks may have blocks, friends and a role of their own.
+    let (own, viewer) = (viewer.id, if seen_as.is_some() { Viewer::stranger(viewer.now) } else { viewer });
     let mut after: Option<UserId> = page.id()?;
     let mut found = Vec::new();
     // In pieces, because some friends may be hidden. One person has at most [`MOST_FRIENDS`].
     while found.len() < page.fetch() as usize {
-        let piece = piece(conn, viewer.id, user, mutual, after)?;
+        let piece = piece(conn, own, user, mutual, after)?;
         let Some((last, _)) = piece.last() else { break };
         after = Some(*last);
         let ids = piece.iter().map(|(friend, _)| friend);

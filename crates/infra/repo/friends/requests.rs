@@ -87,9 +87,10 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
     let pending = pending.filter(table::created_at.gt(ctx.now.minus(OPEN_FOR)));
     Ok(RequestFacts {
         visible: exists && visible && !blocked,
-        friends: are_friends(conn, caller, user)?,
-        asked: open(caller, user).first::<FriendRequestId>(conn).optional()?.is_some(),
-        theirs: open(user, caller).first(conn).optional()?,
+        // What somebody leaves behind who is being erased connects nobody any more.
+        friends: are_friends(conn, caller, user)? && exists,
+        asked: open(caller, user).first::<FriendRequestId>(conn).optional()?.is_some() && exists,
+        theirs: open(user, caller).first(conn).optional()?.filter(|_| exists),
         rejected_at: rejected_at.flatten(),
         counts: [count(conn, caller)?, count(conn, user)?],
         open: pending.count().get_result(conn)?,

@@ -7,10 +7,13 @@ use clowder_core::{
     attempt::{AskFacts, Decided, OPEN_FOR, Unwanted, is_over},
 };
 use clowder_social::groups::{
-    Change, GroupId, Standing,
+    Change, GroupId, Role, Standing,
     change::{Decision, Uninvited},
 };
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+};
 
 use super::{
     super::{
@@ -19,12 +22,16 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         domains::Steps,
+        people::{Tie, Viewer},
     },
     read,
     told::{Told, staff, tell},
     writes::{self, forget as take_away, is_there},
 };
-use crate::domains::groups::{PersonRow, group_attempts, group_people};
+use crate::domains::{
+    accounts::users,
+    groups::{PersonRow, group_attempts, group_people, groups},
+};
 
 pub use super::super::attempts::Kind;
 
@@ -38,6 +45,25 @@ pub fn ask_facts(conn: &mut Conn, ctx: &Ctx, group: GroupId, user: UserId) -> Re
         open: open.select(count_star()).first(conn)?,
         ..asked(conn, ctx, group, user)?
     })
+}
+
+/// Who runs a group, and so sees who wants in.
+const STAFF: [Role; 3] = [Role::Owner, Role::Admin, Role::Moderator];
+
+/// The users who have invited the viewer to a group, and who wait for, are invited to or banned from one that the viewer runs.
+pub fn met_by(viewer: Viewer) -> Tie {
+    let is = |standing: Standing| group_people::status.eq(standing.as_str());
+    let is_open = || group_people::since.gt(viewer.now.minus(OPEN_FOR));
+    let alive = group_people::table.inner_join(groups::table).filter(groups::deleted_at.is_null());
+    let inviting = group_people::user_id.eq(viewer.id).and(group_people::invited_by.eq(users::id.nullable()));
+    let inviting = alive.filter(inviting).filter(is(Standing::Invited).and(is_open()));
+    let own = diesel::alias!(group_people as own);
+    let run = own.filter(own.field(group_people::user_id).eq(viewer.id));
+    let run = run.filter(own.field(group_people::role).eq_any(STAFF.map(Word::as_str)));
+    let run = run.select(own.field(group_people::group_id));
+    let concerned = alive.filter(group_people::user_id.eq(users::id).and(group_people::group_id.eq_any(run)));
+    let concerned = concerned.filter(is(Standing::Banned).or(is_open()));
+    Box::new(exists(inviting).or(exists(concerned)))
 }
 
 /// Ends requests and invitations that were open for too long: those concerned are told.

@@ -128,6 +128,9 @@ fn piece(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Vec<Told>>> {
     dialect::groups::lock_group(tx.conn, group)?;
     let deleted = groups::table.find(group).filter(groups::deleted_at.is_not_null()).select(groups::chat_id);
     let Some(chat) = deleted.first::<ChatId>(tx.conn).optional()? else { return Ok(None) };
+    if membership::clear_times(tx, chat)? > 0 {
+        return Ok(Some(Vec::new()));
+    }
     let of_group = group_people::table.filter(group_people::group_id.eq(group));
     let members: Vec<UserId> = of_group
         .filter(group_people::status.eq(Standing::Member.as_str()))

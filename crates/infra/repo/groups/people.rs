@@ -8,10 +8,11 @@ use clowder_social::{
         change::{Asked, Decided, Removed, Unwanted},
         model::Verb,
         policy::{self, Place, Way},
-        refusals::{MEMBER_UNKNOWN, REQUEST_UNKNOWN},
+        refusals::{GROUP_REQUESTS_TODAY, MEMBER_UNKNOWN, REQUEST_UNKNOWN},
     },
 };
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
@@ -19,6 +20,7 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::Conn,
+        idempotency::Stub,
         messaging::membership::{self, Told as InChat},
     },
     attempts::{self, Kind},
@@ -27,6 +29,43 @@ use super::{
     writes::{self, Entry, Held, enter, forget, hold, is_there, put},
 };
 use crate::domains::groups::{GroupRow, PersonRow, group_people, groups};
+
+/// What is stored of joining: what it did, and the group.
+#[derive(Serialize, Deserialize)]
+pub struct Stored {
+    did: Did,
+    group: GroupId,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Did {
+    New,
+    Already,
+    Asked,
+}
+
+impl Stub for Stored {}
+
+impl Stored {
+    pub fn of(joined: &Joined) -> Self {
+        let (did, group) = match joined {
+            Joined::New(group) => (Did::New, group),
+            Joined::Already(group) => (Did::Already, group),
+            Joined::Asked(group) => (Did::Asked, group),
+        };
+        Self { did, group: group.id }
+    }
+
+    /// The same, with the group as the caller sees it now.
+    pub fn again(self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Joined> {
+        let group = read::one(tx.conn, ctx.now, ctx.user()?, self.group)?;
+        Ok(match self.did {
+            Did::New => Joined::New(group),
+            Did::Already => Joined::Already(group),
+            Did::Asked => Joined::Asked(group),
+        })
+    }
+}
 
 pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Joined> {
     let held = hold(tx, ctx, group, &[])?;
@@ -42,6 +81,10 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, held: Held, by_link: bool) -> Result<
         Way::Stay if place.is_member() => Ok(Joined::Already(row.group(place)?)),
         Way::Stay => Ok(Joined::Asked(row.group(place)?)),
         Way::Enter => {
+            // Whoever was invited does not come in by themselves.
+            if place.standing.is_none() && attempts::comes_too_often(tx.conn, ctx, group, caller)? {
+                return Err(GROUP_REQUESTS_TODAY.into());
+            }
             let told = enter(tx, ctx, &row, caller, Role::Member)?;
             tell(tx, ctx, &told)?;
             Ok(Joined::New(read::one(tx.conn, ctx.now, caller, group)?))
@@ -112,7 +155,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: 
         tell(tx, ctx, &told)?;
     }
     let row: PersonRow = group_people::table.find((group, user)).select(PersonRow::as_select()).first(tx.conn)?;
-    read::member(ctx.now, &row, Cards::of(tx.conn, None, [user])?.card(user)?)
+    read::member(ctx.now, &row, Cards::of(tx.conn, None, [user])?.card(user)?, None)
 }
 
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {

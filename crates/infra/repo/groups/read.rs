@@ -20,6 +20,7 @@ use diesel::{
 
 use super::super::{
     among::AmongIds,
+    cards::Cards,
     dialect::{Backend, Conn},
     domains::Followed,
     fragment::Fragment,
@@ -105,6 +106,19 @@ pub fn list(
     }
     let views = views(conn, now, viewer, rows)?;
     Page::fill(views, page, |group: &Group| group.id.to_string())
+}
+
+/// Groups that the viewer finds by the beginnings of words of their names, with these names, at most so many.
+pub fn named_like(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    search: &str,
+    most: u32,
+) -> Result<Vec<(GroupId, String)>> {
+    let page = PageRequest { limit: most, cursor: None };
+    let found = find(conn, now, viewer, search, &GroupFilter::default(), &page)?;
+    Ok(found.items.into_iter().map(|group| (group.id, group.name)).collect())
 }
 
 /// Whether only groups are listed in which the viewer has a part.
@@ -306,7 +320,15 @@ pub fn members(
     // Whom a stranger may not see is left out, so a page may be shorter; it ends where its rows do.
     let next_cursor = rows.get(most).and_then(|_| rows.get(most.checked_sub(1)?)).map(|(row, _)| key(row));
     let shown = rows.into_iter().take(most).filter(|(row, _)| is_seen(row.user_id));
-    let items = shown.map(|(row, card)| member(viewer.now, &row, card.into())).collect::<Result<_>>()?;
+    let shown: Vec<(PersonRow, CardRow)> = shown.collect();
+    // Only the staff lists who is invited.
+    let inviter = |row: &PersonRow| row.invited_by.filter(|_| filter.status == Standing::Invited);
+    let inviters = Cards::of(conn, None, shown.iter().filter_map(|(row, _)| inviter(row)))?;
+    let item = |(row, card): (PersonRow, CardRow)| {
+        let invited_by = inviter(&row).map(|inviter| inviters.card(inviter)).transpose()?;
+        member(viewer.now, &row, card.into(), invited_by)
+    };
+    let items = shown.into_iter().map(item).collect::<Result<_>>()?;
     Ok(Page { items, next_cursor })
 }
 
@@ -317,8 +339,8 @@ fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Re
     Ok(seen.load(conn)?.into_iter().collect())
 }
 
-pub fn member(now: Timestamp, row: &PersonRow, user: Card) -> Result<Member> {
+pub fn member(now: Timestamp, row: &PersonRow, user: Card, invited_by: Option<Card>) -> Result<Member> {
     let place = row.place(now)?;
     let status = place.standing.ok_or(GROUP_UNKNOWN)?;
-    Ok(Member { user, status, role: place.role, since: row.since, reason: row.reason.clone() })
+    Ok(Member { user, status, role: place.role, since: row.since, reason: row.reason.clone(), invited_by })
 }

@@ -9,24 +9,27 @@ use clowder_messaging::{
         Standing, VerdictVerb, is_over,
     },
     policy::{Action, allow},
-    refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN},
+    refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN, REQUEST_UNKNOWN},
 };
-use diesel::{dsl::count_star, prelude::*, sql_types::Bool};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+};
 
 use super::{
     super::{
+        among::AmongIds,
         blocks,
         cards::Cards,
         chats::{
             edit::tell,
-            hold::{Held, hold, hold_any},
+            hold::{Held, IS_STAFF, hold, hold_any, is_alive},
         },
         db::Tx,
         dialect::Conn,
-        fragment::Fragment,
         messaging::messages::Membership,
         participants::writes::{come_in, enter, fits, participants_of},
-        people::{Viewer, visible_to},
+        people::{Tie, Viewer, visible_to},
     },
     attempts::{self, Kind},
 };
@@ -34,9 +37,6 @@ use crate::domains::{
     accounts::users,
     messaging::{FaceRow, GuestRow, chat_guests as table, chats, participants},
 };
-
-/// The condition of the index of those who run a chat, as constant text, so that the databases use it.
-const IS_STAFF: Fragment<Bool> = Fragment::new("(participants.role IN ('owner', 'admin'))");
 
 /// How somebody who is not in a chat stands to it, unless that is over.
 pub fn standing(conn: &mut Conn, now: Timestamp, chat: ChatId, user: UserId) -> Result<Option<GuestRow>> {
@@ -105,6 +105,28 @@ pub fn end_open(tx: &mut Tx<'_>, row: &GuestRow) -> Result<Vec<Change>> {
         Standing::Pending => decided(tx.conn, chat, user, Decided::Expire),
         Standing::Invited => uninvited(tx.conn, chat, user, Unwanted::Expired),
     }
+}
+
+/// Whose open invitations end.
+pub enum Inviters {
+    One(UserId),
+    /// Everybody but these.
+    Others(Vec<UserId>),
+}
+
+/// Ends invitations to a held chat, because those who made them may not give what these give any more. There may be many,
+/// so only those who were invited are told.
+pub fn withdraw_of(tx: &mut Tx<'_>, chat: ChatId, inviters: Inviters) -> Result<Vec<Change>> {
+    let open = table::table.filter(table::chat_id.eq(chat).and(table::status.eq(Standing::Invited.as_str())));
+    let guests: Vec<UserId> = match inviters {
+        Inviters::One(by) => open.filter(table::invited_by.eq(by)).select(table::user_id).load(tx.conn)?,
+        Inviters::Others(but) => open.filter(table::invited_by.ne_all(but)).select(table::user_id).load(tx.conn)?,
+    };
+    diesel::delete(table::table.filter(table::chat_id.eq(chat).and(table::user_id.among(&guests)))).execute(tx.conn)?;
+    let told = guests
+        .into_iter()
+        .map(|user_id| Change::Uninvited(user_id, Uninvited { chat_id: chat, user_id, reason: Unwanted::Withdrawn }));
+    Ok(told.collect())
 }
 
 pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Result<Invites> {
@@ -198,6 +220,18 @@ pub fn list(
     Page::fill(guests, page, |guest: &Guest| Page::<()>::place(guest.since, guest.user.id))
 }
 
+/// The users who have invited the viewer to a chat, and who wait for or are invited to one that the viewer runs.
+pub fn met_by(viewer: Viewer) -> Tie {
+    let open = table::table.inner_join(chats::table).filter(chats::deleted_at.is_null());
+    let open = open.filter(table::since.gt(viewer.now.minus(OPEN_FOR)));
+    let inviting = table::user_id.eq(viewer.id).and(table::invited_by.eq(users::id.nullable()));
+    let inviting = open.filter(inviting).filter(table::status.eq(Standing::Invited.as_str()));
+    let run = participants::table.filter(participants::user_id.eq(viewer.id)).filter(IS_STAFF);
+    let run = run.select(participants::chat_id);
+    let concerned = open.filter(table::user_id.eq(users::id).and(table::chat_id.eq_any(run)));
+    Box::new(exists(inviting).or(exists(concerned)))
+}
+
 pub fn withdraw(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
     let held = hold(tx, ctx, chat, &[user])?;
     allow(held.seat, Action::Admit)?;
@@ -216,6 +250,9 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, verb: Verd
     let changes = match (verb, guest) {
         (VerdictVerb::Approve, Some(guest)) => {
             let role = ChatRole::parse_word(&guest.role)?;
+            if !is_alive(tx.conn, user)? {
+                return Err(REQUEST_UNKNOWN.into());
+            }
             fits(tx, &row, user, role)?;
             let mut changes = decided(tx.conn, chat, user, Decided::Approve)?;
             changes.extend(enter(tx, ctx, &row, user, &[user], role)?);

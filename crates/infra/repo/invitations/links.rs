@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Timestamp, UserId, Word, link::Code};
 use clowder_messaging::{
-    ChatRole, ChatType,
+    Change, ChatRole, ChatType,
     invitations::{self as rules, Invites, Link, LinkId, NewInvite, Preview, Standing, Way, port::Came},
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, LINK_GONE, LINK_UNKNOWN},
@@ -17,16 +17,17 @@ use super::{
     super::{
         chats::{
             edit::tell,
-            hold::{Held, hold, hold_any, role},
+            hold::{Held, IS_STAFF, hold, hold_any, role},
+            notes,
         },
         db::Tx,
         dialect::Conn,
         idempotency::Stub,
         messaging::{chats, messages::Membership},
-        participants::writes::come_in,
+        participants::writes::{come_in, comes_alone},
         upkeep::forget,
     },
-    guests::{ask, standing, standing_of},
+    guests::{Inviters, ask, standing, standing_of, withdraw_of},
 };
 use crate::{
     domains::messaging::{ChatLinkRow, chat_guests, chat_links as table, participants},
@@ -74,6 +75,42 @@ impl Stored {
     }
 }
 
+/// What is stored of coming by a link: what it did, and the chat.
+#[derive(Serialize, Deserialize)]
+pub struct StoredCame {
+    did: Did,
+    chat: ChatId,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Did {
+    In,
+    Already,
+    Asked,
+}
+
+impl Stub for StoredCame {}
+
+impl StoredCame {
+    pub fn of(came: &Came) -> Self {
+        match came {
+            Came::In(chat) => Self { did: Did::In, chat: chat.id },
+            Came::Already(chat) => Self { did: Did::Already, chat: chat.id },
+            Came::Asked(chat) => Self { did: Did::Asked, chat: *chat },
+        }
+    }
+
+    /// The same, with the chat as it is now, if the caller is in it.
+    pub fn again(self, tx: &mut Tx<'_>, caller: UserId) -> Result<Came> {
+        let mut chat = || notes::whole(tx, caller, self.chat).map(Box::new);
+        Ok(match self.did {
+            Did::In => Came::In(chat()?),
+            Did::Already => Came::Already(chat()?),
+            Did::Asked => Came::Asked(self.chat),
+        })
+    }
+}
+
 fn load(conn: &mut Conn, id: LinkId) -> Result<Option<ChatLinkRow>> {
     Ok(table::table.find(id).select(ChatLinkRow::as_select()).first(conn).optional()?)
 }
@@ -106,21 +143,21 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Result
     Ok(Invites { user_ids: Vec::new(), link: Some(row.link()?), code: Some(code) })
 }
 
-/// Revokes the links that somebody has made, because they may not give what these give any more.
-pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, maker: UserId) -> Result<()> {
+/// Revokes the links that somebody has made and withdraws their invitations, because they may not give what these give any
+/// more; returns what those who were invited are told.
+pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, maker: UserId) -> Result<Vec<Change>> {
     let own = table::chat_id.eq(chat).and(table::created_by.eq(maker)).and(table::revoked_at.is_null());
     diesel::update(table::table.filter(own)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
-    Ok(())
+    withdraw_of(tx, chat, Inviters::One(maker))
 }
 
-/// Revokes the links of members, because the chat does not let them invite any more.
-pub fn revoke_of_members(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
-    let staff = participants::role.eq_any([ChatRole::Owner.as_str(), ChatRole::Admin.as_str()]);
-    let staff = participants::table.filter(participants::chat_id.eq(chat).and(staff)).select(participants::user_id);
-    let staff: Vec<UserId> = staff.load(tx.conn)?;
-    let theirs = table::chat_id.eq(chat).and(table::created_by.ne_all(staff)).and(table::revoked_at.is_null());
+/// The same for all members, because the chat does not let them invite any more.
+pub fn revoke_of_members(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Vec<Change>> {
+    let staff = participants::table.filter(participants::chat_id.eq(chat)).filter(IS_STAFF);
+    let staff: Vec<UserId> = staff.select(participants::user_id).load(tx.conn)?;
+    let theirs = table::chat_id.eq(chat).and(table::created_by.ne_all(staff.clone())).and(table::revoked_at.is_null());
     diesel::update(table::table.filter(theirs)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
-    Ok(())
+    withdraw_of(tx, chat, Inviters::Others(staff))
 }
 
 /// Forgets the oldest links of a chat that are over, so that making and revoking does not fill the table.
@@ -202,7 +239,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
         error => error,
     })?;
     if self::role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Came::Already(Box::new(chats::one(tx.conn, None, caller, chat)?)));
+        return Ok(Came::Already(Box::new(notes::whole(tx, caller, chat)?)));
     }
     let link = load(tx.conn, id)?.ok_or(LINK_UNKNOWN)?;
     let waiting = standing_of(standing(tx.conn, ctx.now, chat, caller)?.as_ref())?;
@@ -214,6 +251,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
     }
     match way {
         Way::Enter => {
+            comes_alone(tx, ctx, chat, caller, waiting == Some(Standing::Invited))?;
             let made = come_in(tx, ctx, caller, &row, role)?;
             Ok(Came::In(Box::new(made.into_inner())))
         }

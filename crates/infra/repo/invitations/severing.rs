@@ -64,7 +64,7 @@ pub fn sever(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, other: UserId) -> Result<Ve
 
 /// Whether somebody is the only owner of a chat.
 fn decides_alone(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<bool> {
-    Ok(hold::role(conn, chat, user)? == Some(ChatRole::Owner) && hold::owners(conn, chat)? == 1)
+    Ok(hold::owners(conn, chat)? == [user])
 }
 
 /// The chats in which something of the guest may depend on the host.

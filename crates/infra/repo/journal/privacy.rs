@@ -1,7 +1,7 @@
 //! Erases somebody from the journal: changes about them alone are replaced, and in changes about others their card
 //! becomes that of a deleted user. Positions in the journal never change, so clients that resume are not confused.
 
-use clowder_core::{Change as _, Ctx, Id, Result, Topic};
+use clowder_core::{Change as _, Ctx, Id, Recorded, Result, Topic};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -179,9 +179,25 @@ pub fn clear_topic(tx: &mut Tx<'_>, topic: Topic, limit: i64) -> Result<u64> {
         .select(((table::stream, table::position), table::segment))
         .limit(limit)
         .load(tx.conn)?;
-    for (place, segment) in &told {
+    empty(tx, &told, NOTHING)
+}
+
+/// The same for what everybody was told personally, in changes of a kind, about a thing that is gone: those who resume do
+/// not hear of it any more.
+pub fn clear_subject(tx: &mut Tx<'_>, subject: Uuid, kind: &'static str, limit: i64) -> Result<u64> {
+    let told: Vec<((i16, i64), i32)> = table::table
+        .filter(table::subject_id.eq(Id::<()>::from_uuid(subject)))
+        .filter(table::name.eq(kind).and(table::data.ne(Recorded::SUPERSEDED)))
+        .select(((table::stream, table::position), table::segment))
+        .limit(limit)
+        .load(tx.conn)?;
+    empty(tx, &told, Recorded::SUPERSEDED)
+}
+
+fn empty(tx: &mut Tx<'_>, told: &[((i16, i64), i32)], nothing: &'static str) -> Result<u64> {
+    for (place, segment) in told {
         let row = table::table.find(*place).filter(table::segment.eq(segment));
-        diesel::update(row).set(table::data.eq(NOTHING)).execute(tx.conn)?;
+        diesel::update(row).set(table::data.eq(nothing)).execute(tx.conn)?;
     }
     Ok(told.len() as u64)
 }

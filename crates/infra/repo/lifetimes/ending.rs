@@ -40,10 +40,10 @@ pub fn end(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
             held.extend(chats);
             continue;
         }
-        let gone = load(tx.conn, ctx.now, &ids)?;
+        let (gone, reacted) = load(tx.conn, ctx.now, &ids)?;
         let handled = if ids.len() == due.len() { due.len() } else { gone.len().min(PIECE - 1) };
         if !gone.is_empty() {
-            let told = edit::expire(tx, gone)?;
+            let told = edit::expire(tx, gone, &reacted)?;
             metrics::counter!("clowder_messages_expired_total").increment(told.len() as u64);
             tell(tx, ctx, &told)?;
         }
@@ -65,8 +65,9 @@ fn due(conn: &mut Conn, now: Timestamp, held: &BTreeSet<ChatId>) -> Result<Vec<(
     Ok(due.filter(table::chat_id.ne_all(held.iter().copied().collect::<Vec<_>>())).load(conn)?)
 }
 
-/// The messages after their end; without those that somebody has deleted before their chat was locked.
-fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<Vec<Message>> {
+/// The messages after their end, and those of them to which somebody has reacted; without those that somebody has deleted
+/// before their chat was locked.
+fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<(Vec<Message>, Vec<(ChatId, i64)>)> {
     let rows: Vec<MessageRow> = table::table
         .filter(table::id.eq_any(ids))
         .filter(table::expires_at.le(now))
@@ -76,9 +77,10 @@ fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<Vec<Messag
         .load(conn)?;
     let cards = Cards::of(conn, None, rows.iter().map(|row| row.sender_id))?;
     let mut gone = Vec::with_capacity(rows.len());
+    let reacted = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.chat_id, row.seq)).collect();
     for row in rows {
         let (sender, end) = (cards.card(row.sender_id)?, row.expires_at.unwrap_or(now));
-        gone.extend(without_text(end, row.message(sender, Status::Sent)?));
+        gone.extend(without_text(end, row.message(sender, Status::Sent, Vec::new())?));
     }
-    Ok(gone)
+    Ok((gone, reacted))
 }

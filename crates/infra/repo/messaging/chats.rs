@@ -8,6 +8,7 @@ use clowder_messaging::{
     chats::Pair,
     policy::{Action, may},
     read::{LowestReadMarks, are_shown},
+    receipts::{StatusFacts, status},
     refusals::CHAT_UNKNOWN,
 };
 use diesel::{
@@ -26,6 +27,8 @@ use super::{
         fragment::Fragment,
     },
     Caches, messages as read,
+    reacted::AllReacted,
+    receipts::{DISCREET, depends, least_delivered},
 };
 use crate::domains::{
     accounts::users,
@@ -90,7 +93,7 @@ impl ConstantRow {
             kind: ChatType::parse_word(&self.kind)?,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
-            rights: Rights::from_bits(self.rights),
+            rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             lifetime: self.lifetime.map(Lifetime::from_number),
             title: self.title,
             description: self.description,
@@ -112,8 +115,8 @@ struct MembershipRow {
     choice: ChoiceRow,
 }
 
-/// A chat, the viewer's membership in it, and its lowest read marks.
-type Joined = (ChatRow, MembershipRow, LowestReadMarksRow);
+/// A chat, the viewer's membership in it, its lowest read marks, and whether the viewer hides read marks.
+type Joined = (ChatRow, MembershipRow, LowestReadMarksRow, bool);
 
 /// The chats of a viewer.
 macro_rules! joined {
@@ -121,7 +124,7 @@ macro_rules! joined {
         participants::table
             .inner_join(chats::table)
             .filter(participants::user_id.eq($viewer).and(chats::deleted_at.is_null()))
-            .select((ChatRow::as_select(), MembershipRow::as_select(), LowestReadMarksRow::as_select()))
+            .select((ChatRow::as_select(), MembershipRow::as_select(), LowestReadMarksRow::as_select(), DISCREET))
     };
 }
 
@@ -143,7 +146,7 @@ pub fn list(conn: &mut Conn, caches: Option<&Caches>, asked: &Asked<'_>, page: &
     }
     match filter.unread {
         Some(true) => query = query.filter(UNREAD),
-        Some(false) => query = query.filter(diesel::dsl::not(UNREAD)),
+        Some(false) => query = query.filter(not(UNREAD)),
         None => {}
     }
     if let Some(archived) = filter.archived {
@@ -276,18 +279,28 @@ fn views(
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let hidden = read::hidden(conn, viewer, senders.clone())?;
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
+    let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
+    let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
+    let reacted = AllReacted::at(conn, viewer, &reacted)?;
+    let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
+    let asked = rows.iter().filter(|(chat, _, lowest, _)| {
+        last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
+    });
+    let delivered = least_delivered(conn, viewer, &asked.map(|(chat, ..)| chat.id).collect::<Vec<_>>())?;
     // A chat that was deleted meanwhile has no summary.
     let seen = rows
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
-    let view = move |((chat, membership, lowest_marks), summary): (Joined, Arc<ChatSummary>)| {
+    let view = move |((chat, membership, lowest_marks, discreet), summary): (Joined, Arc<ChatSummary>)| {
         let silent: i64 = [&deleted, &system].iter().filter_map(|counts| counts.get(&chat.id)).sum();
         let my_role = ChatRole::parse_word(&membership.role)?;
         let seat = summary.seat(my_role);
         let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);
         let said = |last: &MessageRow| -> Result<Message> {
-            let status = LowestReadMarks::from(lowest_marks).status(last.sender_id, last.seq);
-            let said = last.clone().message(cards.card(last.sender_id)?, status)?;
+            let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
+            let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
+            let reactions = reacted.to(last.chat_id, last.seq);
+            let said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
             Ok(Message { hidden: hidden.contains(&last.sender_id), ..said })
         };
         Ok(Chat {
@@ -352,7 +365,7 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
 /// How many messages of others after the read mark are deleted: they do not count as unread.
 fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
     let maybe =
-        rows.iter().filter(|(chat, membership, _)| chat.deleted_count > 0 && chat.last_seq > membership.read_seq);
+        rows.iter().filter(|(chat, membership, ..)| chat.deleted_count > 0 && chat.last_seq > membership.read_seq);
     let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
@@ -374,7 +387,7 @@ fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<Ha
 /// How many messages of others after the read mark the system wrote, deleted ones excepted: they do not count either.
 fn system_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
     let maybe =
-        rows.iter().filter(|(chat, membership, _)| chat.system_count > 0 && chat.last_seq > membership.read_seq);
+        rows.iter().filter(|(chat, membership, ..)| chat.system_count > 0 && chat.last_seq > membership.read_seq);
     let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -14,12 +14,14 @@ use diesel::prelude::*;
 use super::{
     super::{
         blocks,
+        chats::notes,
         db::Tx,
         dialect::{self, Conn},
         journal,
+        participants::writes,
         people::{self, Viewer},
     },
-    chats, titles, wanted,
+    titles, wanted,
 };
 use crate::domains::{
     accounts::{CardRow, users},
@@ -43,10 +45,12 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
         exists,
         made: table::table.filter(table::creator_id.eq(creator)).count().get_result(tx.conn)?,
         most: tx.services.options.messaging.chats_per_person,
+        busy: if new.kind == ChatType::Private { Vec::new() } else { writes::busy(tx, &named)? },
+        room: tx.services.options.messaging.people_per_group,
     };
     let creation = decide(ctx, new, &facts)?;
     if !insert(tx.conn, &creation)? {
-        return existing(tx.conn, creator, &creation).map(Made::Found);
+        return existing(tx, creator, &creation).map(Made::Found);
     }
     let mine = view(&creation, &cards, creator);
     let changes: Vec<_> = creation
@@ -123,6 +127,8 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
                 participants::joined_at.eq(creation.at),
                 participants::read_seq.eq(0),
                 participants::own_after_read.eq(0),
+                participants::delivered_seq.eq(0),
+                participants::shown_read_seq.eq(0),
             )
         })
         .collect();
@@ -130,10 +136,10 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
     Ok(true)
 }
 
-fn existing(conn: &mut Conn, creator: UserId, creation: &ChatCreation) -> Result<Chat> {
+fn existing(tx: &mut Tx<'_>, creator: UserId, creation: &ChatCreation) -> Result<Chat> {
     let pair = creation.pair.map(Pair::to_bytes);
-    let chat = table::table.filter(table::pair.eq(pair)).select(table::id).first(conn)?;
-    chats::one(conn, None, creator, chat)
+    let chat = table::table.filter(table::pair.eq(pair)).select(table::id).first(tx.conn)?;
+    notes::whole(tx, creator, chat)
 }
 
 /// Nobody has read anything, so any two have the lowest marks. If nobody sees the marks, they are not stored.

@@ -19,7 +19,7 @@ use super::{
         fragment::Fragment,
         journal,
     },
-    messages,
+    messages, reacted,
 };
 use crate::domains::messaging::{chats, message_edits, messages as table, participants};
 
@@ -60,7 +60,7 @@ fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
     let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
     let later = later.filter(participants::visible_from.ge(message.seq));
     if !diesel::select(exists(later)).get_result::<bool>(conn)? {
-        return Ok(Change::MessageUpdated(Box::new(message.clone())));
+        return Ok(Change::MessageUpdated(Box::new(message.clone().for_everybody())));
     }
     let Message { id, chat_id, seq, version, .. } = *message;
     Ok(Change::MessageEdited(Edited { chat_id, message_id: id, seq, version }))
@@ -118,8 +118,10 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
+    let kinds = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
+            table::reaction_kinds.eq(kinds),
             table::content.eq(None::<String>),
             table::data.eq(None::<String>),
             table::deleted_at.eq(ctx.now),
@@ -132,9 +134,14 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Dele
 }
 
 /// Deletes messages whose time is over, in locked chats, as if their authors had done so, with few statements for all of
-/// them. Answers the changes, which the caller appends.
-pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<Vec<Change>> {
+/// them; `reacted` are those to which somebody has reacted. Answers the changes, which the caller appends.
+pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>, reacted: &[(ChatId, i64)]) -> Result<Vec<Change>> {
     let ids: Vec<MessageId> = gone.iter().map(|message| message.id).collect();
+    let kinds = reacted::drop_from_all(tx, reacted)?;
+    if !reacted.is_empty() {
+        let these = table::table.filter(table::id.eq_any(&ids)).filter(table::reaction_kinds.gt(0));
+        diesel::update(these).set(table::reaction_kinds.eq(kinds)).execute(tx.conn)?;
+    }
     diesel::update(table::table.filter(table::id.eq_any(ids)))
         .set((
             table::content.eq(None::<String>),

@@ -9,7 +9,7 @@ use clowder_core::{
 use clowder_messaging::chats::Pair;
 use diesel::prelude::*;
 
-use super::super::dialect::Conn;
+use super::super::{among::AmongIds, dialect::Conn};
 use crate::domains::{
     messaging::{chat_words, chats, participants},
     profiles::name_index,
@@ -32,6 +32,18 @@ pub fn with_titles(conn: &mut Conn, viewer: UserId, search: &str) -> Result<Vec<
         });
     }
     Ok(found.into_iter().flatten().collect())
+}
+
+/// The same with their titles: the most recently active, at most so many.
+pub fn titled_like(conn: &mut Conn, viewer: UserId, search: &str, most: i64) -> Result<Vec<(ChatId, String)>> {
+    let found = with_titles(conn, viewer, search)?;
+    let found = chats::table
+        .filter(chats::id.among(&found))
+        .filter(chats::deleted_at.is_null().and(chats::title.is_not_null()))
+        .order((chats::active_at.desc(), chats::id.desc()))
+        .limit(most)
+        .select((chats::id, chats::title.assume_not_null()));
+    Ok(found.load(conn)?)
 }
 
 /// The viewer's private chats with people whose names have words that begin with all words of a search.

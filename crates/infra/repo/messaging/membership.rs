@@ -4,7 +4,7 @@
 use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, ChatType, History,
-    change::{ChatDeleted, ParticipantRemoved},
+    change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
 pub use clowder_messaging::{Change as ChatChange, ChatRole, change::Told};
@@ -20,7 +20,7 @@ use super::{
     },
     chats,
     privacy::deserted,
-    read, titles,
+    read, receipts, titles,
 };
 use crate::domains::messaging::{
     LowestReadMarksRow, chat_guests as guests, chat_notes as notes, chats as table, former_participants as former,
@@ -73,6 +73,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
                 participants::read_seq.eq(last_seq),
                 participants::own_after_read.eq(0),
                 participants::visible_from.eq(visible_from),
+                participants::delivered_seq.eq(last_seq),
+                participants::shown_read_seq.eq(last_seq),
             )
         })
         .collect();
@@ -115,6 +117,7 @@ pub fn remove(
     if gone != users.len() {
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
+    receipts::forget(tx.conn, chat, users)?;
     let own = notes::chat_id.eq(chat).and(notes::user_id.eq_any(users));
     diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;
@@ -145,12 +148,24 @@ fn remember(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
     Ok(())
 }
 
+/// Deletes some of the times of the marks in a chat that is being deleted, before its people go; none when there are none
+/// left. So removing many people does not delete very many rows at once.
+pub fn clear_times(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    receipts::clear(tx.conn, chat)
+}
+
 /// Deletes some of what a chat contains; none when everything is gone.
 pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     // The journal first: nobody may read a text there that is gone elsewhere.
-    let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
-    let rows = if told > 0 { told } else { deserted::clear_messages(tx, chat)? };
+    let mut rows = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
+    if rows == 0 {
+        rows = journal::clear_subject(tx, chat.uuid(), CHAT_CREATED, ROWS)?;
+    }
+    if rows == 0 {
+        rows = deserted::clear_messages(tx, chat)?;
+    }
     tx.deleted_text |= rows > 0;
     Ok(rows)
 }
@@ -171,8 +186,8 @@ fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
     let marks = if are_shown(participants) {
         read::keep_lowest(conn, chat, Id::from_uuid(Uuid::nil()))?;
         let lowest = participants::table.filter(participants::chat_id.eq(chat));
-        let lowest = lowest.order((participants::read_seq, participants::user_id)).limit(2);
-        lowest.select((participants::user_id, participants::read_seq)).load(conn)?
+        let lowest = lowest.order((participants::shown_read_seq, participants::user_id)).limit(2);
+        lowest.select((participants::user_id, participants::shown_read_seq)).load(conn)?
     } else {
         Vec::new()
     };

@@ -9,11 +9,16 @@ use clowder_messaging::{
     lifetimes::conceal,
     policy::Seat,
     read::LowestReadMarks,
+    receipts::{StatusFacts, status},
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
 use diesel::{prelude::*, sql_types::Bool};
 
-use super::super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment};
+use super::{
+    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment},
+    reacted::AllReacted,
+    receipts::{DISCREET, depends, least_delivered},
+};
 use crate::{
     domains::blocks::blocks,
     domains::messaging::{FaceRow, LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
@@ -33,13 +38,17 @@ pub struct Membership {
     /// Whether the viewer hides the messages of some people.
     hides: bool,
     viewer: UserId,
+    /// Whether the viewer hides read marks, and sees none.
+    pub discreet: bool,
+    /// How many people are in the chat.
+    pub participants: i64,
     lowest_marks: LowestReadMarks,
 }
 
 impl Membership {
     /// `None` for outsiders and unknown chats.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
-        type Row = (String, i64, FaceRow, bool, LowestReadMarksRow);
+        type Row = (String, i64, FaceRow, bool, bool, LowestReadMarksRow);
         let row: Option<Row> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
@@ -49,13 +58,15 @@ impl Membership {
                 participants::visible_from,
                 FaceRow::as_select(),
                 HIDES,
+                DISCREET,
                 LowestReadMarksRow::as_select(),
             ))
             .first(conn)
             .optional()?;
-        row.map(|(role, visible_from, face, hides, lowest_marks)| {
-            let seat = seat(&face, &role)?;
-            Ok(Self { seat, closed: face.closed, visible_from, hides, viewer, lowest_marks: lowest_marks.into() })
+        row.map(|(role, visible_from, face, hides, discreet, lowest_marks)| {
+            let (seat, closed) = (seat(&face, &role)?, face.closed);
+            let (participants, lowest_marks) = (face.participant_count, lowest_marks.into());
+            Ok(Self { seat, closed, visible_from, hides, viewer, discreet, participants, lowest_marks })
         })
         .transpose()
     }
@@ -71,16 +82,34 @@ impl Membership {
         let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
         let senders = rows.iter().map(|row| row.sender_id);
         let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
+        let seen = self.seen(conn, &rows)?;
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
-            Ok(Message { hidden, ..self.message(row, &cards)? })
+            Ok(Message { hidden, ..self.message(row, &cards, &seen)? })
         }))
     }
 
-    fn message(&self, row: MessageRow, cards: &Cards) -> Result<Message> {
-        let (sender, status) = (cards.card(row.sender_id)?, self.lowest_marks.status(row.sender_id, row.seq));
-        row.message(sender, status)
+    /// What else these messages of the chat show.
+    fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
+        let asked = rows.iter().find(|row| depends(self.viewer, row, self.lowest_marks)).map(|row| row.chat_id);
+        let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
+        Ok(Seen { reacted: AllReacted::on_page(conn, self.viewer, rows)?, delivered })
     }
+
+    fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
+        let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered: seen.delivered };
+        let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
+        let reactions = seen.reacted.to(row.chat_id, row.seq);
+        let sender = cards.card(row.sender_id)?;
+        row.message(sender, status, reactions)
+    }
+}
+
+/// What messages show beside what was said.
+struct Seen {
+    reacted: AllReacted,
+    /// How far the chat has arrived at all others, if a status depends on it.
+    delivered: Option<i64>,
 }
 
 /// Somebody's place in a chat, in which they have this role.
@@ -88,7 +117,7 @@ pub fn seat(face: &FaceRow, role: &str) -> Result<Seat> {
     Ok(Seat {
         kind: ChatType::parse_word(&face.kind)?,
         role: ChatRole::parse_word(role)?,
-        rights: Rights::from_bits(face.rights),
+        rights: Rights::from_bits(face.rights).within(face.group_id.is_some()),
         of_group: face.group_id.is_some(),
     })
 }
@@ -172,15 +201,18 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
     let cards = Cards::of(conn, memory, [row.sender_id])?;
     Ok(match Membership::of(conn, row.chat_id, viewer)? {
-        Some(membership) => EditFacts {
-            seat: Some(membership.seat).filter(|_| row.seq > membership.visible_from),
-            closed: membership.closed,
-            message: membership.message(row, &cards)?,
-        },
+        Some(membership) => {
+            let seen = membership.seen(conn, std::slice::from_ref(&row))?;
+            EditFacts {
+                seat: Some(membership.seat).filter(|_| row.seq > membership.visible_from),
+                closed: membership.closed,
+                message: membership.message(row, &cards, &seen)?,
+            }
+        }
         None => EditFacts {
             seat: None,
             closed: false,
-            message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent))?,
+            message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent, Vec::new()))?,
         },
     })
 }

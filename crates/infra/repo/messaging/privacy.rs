@@ -3,6 +3,8 @@
 pub mod deserted;
 mod files;
 mod messages;
+mod reactions;
+mod receipts;
 
 use clowder_core::{ChatId, Ctx, Error, Result, Topic};
 use clowder_messaging::CHAT;
@@ -65,6 +67,30 @@ pub const PARTS: &[Part] = &[
             },
         ],
         erase: messages::take_back,
+    },
+    Part {
+        name: "reactions",
+        phase: Phase::Content,
+        references: &[erased("message_reactions", "user_id")],
+        files: &[File {
+            name: "reactions.ndjson",
+            about: "your reactions to messages, one per line",
+            shape: Shape::Lines,
+            read: reactions::export,
+        }],
+        erase: reactions::take_back,
+    },
+    Part {
+        name: "receipts",
+        phase: Phase::Content,
+        references: &[erased("receipts", "user_id")],
+        files: &[File {
+            name: "receipts.ndjson",
+            about: "when messages arrived at your devices and when you read them, one mark per line",
+            shape: Shape::Lines,
+            read: receipts::export,
+        }],
+        erase: receipts::forget,
     },
     Part {
         name: "former_chats",

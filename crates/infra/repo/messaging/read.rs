@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use clowder_core::{ChatId, Ctx, Result, UserId};
 use clowder_messaging::{
-    Audience, Change, NewRead, Read,
+    NewRead, Read,
     read::{LowestReadMarks, ReadFacts, are_shown, decide},
     refusals::CHAT_UNKNOWN,
 };
@@ -22,9 +22,10 @@ use super::{
         group_commit::Outcome,
         lifetimes::starting,
     },
+    receipts::{self, DISCREET, Moving},
     send::Changes,
 };
-use crate::domains::messaging::{LowestReadMarksRow, chats, messages, participants};
+use crate::domains::messaging::{LowestReadMarksRow, MarkMove, MarksRow, chats, messages, participants};
 
 /// How many messages of a range are counted at a time, so that others get their turn at the database in between.
 const PIECE: i64 = 20_000;
@@ -43,6 +44,14 @@ pub struct Way {
     user: UserId,
     from: i64,
     to: i64,
+    /// What others see of the mark.
+    shown_from: i64,
+    /// The mark of what has arrived.
+    delivered_from: i64,
+    /// Whether the chat is closed, so that nobody is told of anything in it.
+    closed: bool,
+    /// Whether the reader hides the mark.
+    discreet: bool,
     /// How many messages after the mark were the reader's own.
     own_after: i64,
     /// What is still to be counted: the messages after the first and up to the second.
@@ -51,7 +60,7 @@ pub struct Way {
     counted: i64,
     /// Whether the messages beyond the move are counted instead, because they are fewer.
     beyond: bool,
-    /// Whether the chat must be updated: the mark is one of the two lowest.
+    /// Whether the chat must be updated: the mark is one of the two lowest, and others see it move.
     counts: bool,
 }
 
@@ -73,6 +82,26 @@ impl Way {
         self.uncounted.0 >= self.uncounted.1
     }
 
+    fn moving(&self) -> Moving {
+        let Self { chat, user, to, delivered_from, .. } = *self;
+        Moving { chat, user, to, read_from: Some(self.from), delivered_from, discreet: self.is_hidden() }
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.discreet || self.closed
+    }
+
+    fn mark_move(&self) -> MarkMove {
+        MarkMove {
+            chat_id: self.chat,
+            user_id: self.user,
+            read_seq: self.to,
+            shown_read_seq: if self.is_hidden() { self.shown_from } else { self.to },
+            delivered_seq: if self.closed { self.delivered_from } else { self.to },
+            own: self.own(),
+        }
+    }
+
     /// How many messages in the move are the reader's own.
     fn own(&self) -> i64 {
         if self.beyond { self.own_after - self.counted } else { self.counted }
@@ -83,26 +112,47 @@ impl Way {
 /// moves. Only messages that the mark passes are counted: so over all their marks together, nobody can make the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
-    let facts: Option<(i64, i64, i64, i64, LowestReadMarksRow)> = participants::table
+    type Row = (i64, i64, i64, i64, i64, i64, bool, LowestReadMarksRow, bool);
+    let facts: Option<Row> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
         .filter(chats::deleted_at.is_null())
         .select((
             participants::read_seq,
+            participants::shown_read_seq,
+            participants::delivered_seq,
             participants::own_after_read,
             chats::last_seq,
             chats::participant_count,
+            chats::closed,
             LowestReadMarksRow::as_select(),
+            DISCREET,
         ))
         .first(conn)
         .optional()?;
-    let (from, own_after, last_seq, participants, lowest_marks) = facts.ok_or(CHAT_UNKNOWN)?;
+    let (from, shown_from, delivered_from, own_after, last_seq, participants, closed, lowest_marks, discreet) =
+        facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All values were read by one query, so the numbers of own messages between mark and end are consistent.
     let beyond = last_seq - to < to - from;
     let uncounted = if beyond { (to, last_seq) } else { (from, to) };
-    let counts = are_shown(participants) && LowestReadMarks::from(lowest_marks).counts(from);
-    let way = Way { chat, user, from, to, own_after, uncounted, counted: 0, beyond, counts };
+    let hidden = discreet || closed;
+    let counts = are_shown(participants) && !hidden && LowestReadMarks::from(lowest_marks).counts(shown_from);
+    let way = Way {
+        chat,
+        user,
+        from,
+        to,
+        shown_from,
+        delivered_from,
+        closed,
+        discreet,
+        own_after,
+        uncounted,
+        counted: 0,
+        beyond,
+        counts,
+    };
     Ok(Plan::Move(way.count(conn)?))
 }
 
@@ -152,39 +202,59 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
         !held
     });
     let ways: Vec<Way> = moves.iter().map(|index| marks[*index].way).collect();
-    let moved: Vec<_> = ways.iter().map(|way| (way.chat, way.user, way.to, way.own())).collect();
+    let moved: Vec<_> = ways.iter().map(Way::mark_move).collect();
+    let moving = facts.moving(&moves.iter().map(|index| marks[*index]).collect::<Vec<_>>());
     if !moved.is_empty() {
-        batch::messaging::advance_marks(tx.conn, &moved)?;
+        batch::messaging::advance_marks(tx.conn, &moved, &receipts::times(&moving, &facts.chats))?;
     }
     let told = lowest.with(&ways);
     if !told.is_empty() {
         batch::messaging::store_lowest_marks(tx.conn, &told)?;
         starting::note(tx.conn, told.iter().map(|(chat, _)| *chat))?;
     }
-    let mut changes = Vec::with_capacity(moves.len());
     for index in moves {
         let PendingMark { ctx, way } = marks[index];
         let read = Read { chat_id: way.chat, user_id: way.user, seq: way.to, at: ctx.now };
-        let audience = if facts.are_told(way.chat) { Audience::Chat } else { Audience::Reader };
-        outcomes[index] = Outcome::Done(Ok(Some(read.clone())));
-        changes.push((ctx, Change::MessageRead(read, audience)));
+        outcomes[index] = Outcome::Done(Ok(Some(read)));
     }
+    let changes = receipts::tell(tx.conn, &moving, &facts.chats)?;
     Ok((outcomes, changes))
 }
 
 /// What is kept of the marks of a chat.
-struct Kept {
+pub struct Kept {
     /// Whether its lowest marks are kept, because others see marks.
-    shown: bool,
-    /// Whether the others are told: not when one of the two has closed the chat.
-    told: bool,
+    pub shown: bool,
+    /// Whether one of the two has closed the chat.
+    closed: bool,
+    /// Whether the others are told: not in a closed chat.
+    pub told: bool,
+    /// Whether marks are told only to those whose messages they pass.
+    pub discreet: bool,
     lowest: LowestReadMarks,
+}
+
+impl Kept {
+    pub fn load(conn: &mut Conn, chats: &[ChatId]) -> Result<HashMap<ChatId, Self>> {
+        let chats = batch::messaging::lowest_kept(conn, chats)?;
+        let kept = chats.into_iter().map(|row| {
+            let shown = are_shown(row.participant_count);
+            let lowest = LowestReadMarks {
+                user: row.lowest_reader_id,
+                seq: row.lowest_read_seq,
+                next: row.second_lowest_read_seq,
+            };
+            let (closed, discreet) = (row.closed, row.discreet);
+            (row.id, Self { shown, closed, told: shown && !closed, discreet, lowest })
+        });
+        Ok(kept.collect())
+    }
 }
 
 /// What is known of all marks of a batch, after the chats that they need and they themselves have been locked.
 struct Facts {
     held: HashSet<(ChatId, UserId)>,
-    marks: HashMap<(ChatId, UserId), i64>,
+    marks: HashMap<(ChatId, UserId), MarksRow>,
     chats: HashMap<ChatId, Kept>,
 }
 
@@ -202,7 +272,7 @@ impl Facts {
         let mut pairs: Vec<_> = free.iter().map(|mark| mark.key()).collect();
         let found: HashMap<_, _> = batch::messaging::lock_marks(conn, &pairs)?
             .into_iter()
-            .map(|(chat, user, seq)| ((chat, user), seq))
+            .map(|row| ((row.chat_id, row.user_id), row))
             .collect();
         pairs.retain(|pair| !found.contains_key(pair));
         let held_seats = if pairs.is_empty() { Vec::new() } else { batch::messaging::held_seats(conn, &pairs)? };
@@ -210,13 +280,19 @@ impl Facts {
         let mut chats: Vec<_> = found.keys().map(|(chat, _)| *chat).collect();
         chats.sort_unstable();
         chats.dedup();
-        let chats = batch::messaging::lowest_kept(conn, &chats)?;
-        let chats = chats.into_iter().map(|(chat, participants, closed, lowest)| {
-            let shown = are_shown(participants);
-            (chat, Kept { shown, told: shown && !closed, lowest: lowest.into() })
-        });
+        let chats = Kept::load(conn, &chats)?;
         let held = held.iter().map(|mark| mark.key()).chain(held_seats).collect();
-        Ok(Self { held, marks: found, chats: chats.collect() })
+        Ok(Self { held, marks: found, chats })
+    }
+
+    /// The moves of these marks. The mark of what has arrived may have moved since the plan.
+    fn moving<'m>(&self, marks: &[&'m PendingMark]) -> Vec<(&'m Ctx, Moving)> {
+        let moving = |mark: &&'m PendingMark| {
+            let PendingMark { ctx, way } = *mark;
+            let delivered_from = self.marks.get(&mark.key()).map_or(way.delivered_from, |row| row.delivered_seq);
+            (ctx, Moving { delivered_from, ..way.moving() })
+        };
+        marks.iter().map(moving).collect()
     }
 
     /// `Again` for a mark that has to move.
@@ -225,18 +301,14 @@ impl Facts {
             return Outcome::Held;
         }
         let mark = self.marks.get(&(way.chat, way.user));
-        let (Some(read_seq), Some(Kept { shown, lowest, .. })) = (mark, self.chats.get(&way.chat)) else {
+        let (Some(mark), Some(Kept { shown, closed, lowest, .. })) = (mark, self.chats.get(&way.chat)) else {
             return Outcome::Done(Err(CHAT_UNKNOWN.into()));
         };
-        if *read_seq != way.from || !way.counts && *shown && lowest.counts(way.from) {
+        let has_moved = mark.read_seq != way.from || mark.shown_read_seq != way.shown_from || *closed != way.closed;
+        if has_moved || !way.counts && !way.is_hidden() && *shown && lowest.counts(way.shown_from) {
             return Outcome::Done(Ok(None));
         }
         Outcome::Again
-    }
-
-    /// Whether the others in a chat are told of a read mark.
-    fn are_told(&self, chat: ChatId) -> bool {
-        self.chats.get(&chat).is_some_and(|kept| kept.told)
     }
 }
 
@@ -307,7 +379,7 @@ pub fn keep_lowest(conn: &mut Conn, chat: ChatId, except: UserId) -> Result<()> 
     let lowest = |conn: &mut Conn| -> Result<Vec<UserId>> {
         Ok(participants::table
             .filter(participants::chat_id.eq(chat).and(participants::user_id.ne(except)))
-            .order((participants::read_seq, participants::user_id))
+            .order((participants::shown_read_seq, participants::user_id))
             .limit(2)
             .select(participants::user_id)
             .load(conn)?)

@@ -27,6 +27,7 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         hidden: false,
         lifetime: None,
         expires_at: None,
+        reactions: Vec::new(),
         system: Some(Box::new(note)),
     };
     diesel::insert_into(messages::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;

@@ -1,8 +1,8 @@
-//! The writes that share commits in chats: messages and read marks. They share one queue, so that within a node neither
-//! finds a chat locked by the other.
+//! The writes that share commits in chats: messages, marks and reactions. They share one queue, so that within a node
+//! none finds a chat locked by another.
 
 use clowder_core::{ChatId, Error, Made, Result, Topic, UserId};
-use clowder_messaging::{CHAT, Message, Read};
+use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read};
 
 use super::{
     super::{
@@ -11,35 +11,59 @@ use super::{
         group_commit::{LOCK_WAIT, Outcome, Queued},
         journal,
     },
+    reactions::{self, PendingReaction},
     read::{self, PendingMark},
+    receipts::{self, PendingDelivery},
     send::{self, PendingSend},
 };
 
 pub enum ChatWrite {
     Send(PendingSend),
     Mark(PendingMark),
+    React(PendingReaction),
+    Deliver(PendingDelivery),
 }
 
 pub enum Written {
     Sent(Made<Message>),
     /// `None` if the mark is no longer where it was.
     Marked(Option<Read>),
+    Reacted(Reaction),
+    Delivered(Delivered),
 }
 
 impl Written {
     pub fn sent(self) -> Result<Made<Message>> {
         match self {
             Self::Sent(made) => Ok(made),
-            Self::Marked(_) => Err(Error::internal("a read mark is the outcome of a send")),
+            _ => Err(mixed_up()),
         }
     }
 
     pub fn marked(self) -> Result<Option<Read>> {
         match self {
             Self::Marked(read) => Ok(read),
-            Self::Sent(_) => Err(Error::internal("a message is the outcome of a read mark")),
+            _ => Err(mixed_up()),
         }
     }
+
+    pub fn reacted(self) -> Result<Reaction> {
+        match self {
+            Self::Reacted(reaction) => Ok(reaction),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    pub fn delivered(self) -> Result<Delivered> {
+        match self {
+            Self::Delivered(delivered) => Ok(delivered),
+            _ => Err(mixed_up()),
+        }
+    }
+}
+
+fn mixed_up() -> Error {
+    Error::internal("a write has the outcome of another kind of write")
 }
 
 /// All locks that a write needs.
@@ -60,11 +84,12 @@ impl Queued for ChatWrite {
     type Answer = Written;
 
     fn note_batch<'a>(writes: impl Iterator<Item = &'a Self>) {
-        let (mut sends, mut marks) = (0_u32, 0_u32);
+        let (mut sends, mut marks, mut reactions) = (0_u32, 0_u32, 0_u32);
         for write in writes {
             match write {
                 Self::Send(_) => sends += 1,
-                Self::Mark(_) => marks += 1,
+                Self::Mark(_) | Self::Deliver(_) => marks += 1,
+                Self::React(_) => reactions += 1,
             }
         }
         if sends > 0 {
@@ -73,12 +98,17 @@ impl Queued for ChatWrite {
         if marks > 0 {
             metrics::histogram!("clowder_read_batch_marks").record(marks);
         }
+        if reactions > 0 {
+            metrics::histogram!("clowder_reaction_batch_reactions").record(reactions);
+        }
     }
 
     fn key(&self) -> (ChatId, UserId) {
         match self {
             Self::Send(send) => send.key(),
             Self::Mark(mark) => mark.key(),
+            Self::React(reaction) => reaction.key(),
+            Self::Deliver(delivery) => delivery.key(),
         }
     }
 
@@ -90,27 +120,29 @@ impl Queued for ChatWrite {
     fn octets(&self) -> usize {
         match self {
             Self::Send(send) => send.octets(),
-            Self::Mark(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
         }
     }
 
     fn claims(&self) -> usize {
         match self {
             Self::Send(send) => send.claims().len(),
-            Self::Mark(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
         }
     }
 
     fn locks(&self) -> Locks {
         let (chat, user) = self.key();
+        let claims = Vec::new();
+        let chat_only = Locks { chat, user, claims, holds_chat: true, keeps_lowest: false };
         match self {
-            Self::Send(send) => {
-                Locks { chat, user, claims: send.claims().to_vec(), holds_chat: true, keeps_lowest: false }
-            }
+            Self::Send(send) => Locks { claims: send.claims().to_vec(), ..chat_only },
             Self::Mark(mark) => {
                 let counts = mark.counts();
-                Locks { chat, user, claims: Vec::new(), holds_chat: counts, keeps_lowest: counts }
+                Locks { holds_chat: counts, keeps_lowest: counts, ..chat_only }
             }
+            Self::React(_) => chat_only,
+            Self::Deliver(_) => Locks { holds_chat: false, ..chat_only },
         }
     }
 
@@ -129,22 +161,35 @@ impl Queued for ChatWrite {
     }
 
     fn write_batch(tx: &mut Tx<'_>, writes: &[&Self]) -> Result<Vec<Outcome<Written>>> {
-        let (mut sends, mut marks) = (Vec::new(), Vec::new());
+        let (mut sends, mut marks, mut reactions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut deliveries = Vec::new();
         for write in writes {
             match write {
                 Self::Send(send) => sends.push(send),
                 Self::Mark(mark) => marks.push(mark),
+                Self::React(reaction) => reactions.push(reaction),
+                Self::Deliver(delivery) => deliveries.push(delivery),
             }
         }
         let (sent, mut changes) = if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends)? };
         let (marked, read) = if marks.is_empty() { Default::default() } else { read::write_batch(tx, &marks)? };
         changes.extend(read);
+        let reacted = if reactions.is_empty() { Default::default() } else { reactions::write_batch(tx, &reactions)? };
+        let (reacted, added) = reacted;
+        changes.extend(added);
+        // After the read marks, with which the marks of what has arrived move, too.
+        let (arrived, told) =
+            if deliveries.is_empty() { Default::default() } else { receipts::write_batch(tx, &deliveries)? };
+        changes.extend(told);
+        let mut arrived = arrived.into_iter();
         let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
         journal::append_all(tx, &changes)?;
-        let (mut sent, mut marked) = (sent.into_iter(), marked.into_iter());
+        let (mut sent, mut marked, mut reacted) = (sent.into_iter(), marked.into_iter(), reacted.into_iter());
         let outcome = |write: &&Self| match write {
             Self::Send(_) => sent.next().map(|outcome| outcome.map(Written::Sent)),
             Self::Mark(_) => marked.next().map(|outcome| outcome.map(Written::Marked)),
+            Self::React(_) => reacted.next().map(|outcome| outcome.map(Written::Reacted)),
+            Self::Deliver(_) => arrived.next().map(|outcome| outcome.map(Written::Delivered)),
         };
         let outcomes: Option<Vec<_>> = writes.iter().map(outcome).collect();
         outcomes.ok_or_else(|| Error::internal("a write without an outcome"))

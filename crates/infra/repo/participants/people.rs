@@ -19,6 +19,7 @@ use diesel::prelude::*;
 
 use super::super::{
     cards::Cards,
+    chats::hold::IS_STAFF,
     dialect::Conn,
     messaging::{finding::begin_words, messages::Membership},
 };
@@ -95,11 +96,15 @@ fn few(
     wanted: Option<&[String]>,
     after: Option<&Place>,
 ) -> Result<Vec<Place>> {
-    let rows: Vec<(UserId, Option<String>, Option<String>)> = participants::table
+    let mut query = participants::table
         .left_join(name_index::table.on(name_index::user_id.eq(participants::user_id)))
         .filter(participants::chat_id.eq(chat).and(participants::role.eq(role.as_str())))
         .select((participants::user_id, name_index::display_name.nullable(), name_index::username.nullable()))
-        .load(conn)?;
+        .into_boxed();
+    if is_staff(role) {
+        query = query.filter(IS_STAFF);
+    }
+    let rows: Vec<(UserId, Option<String>, Option<String>)> = query.load(conn)?;
     let fits = |name: &Option<String>| {
         let Some(wanted) = wanted else { return true };
         !wanted.is_empty() && name.as_deref().is_some_and(|name| begin_words(name, wanted))

@@ -39,7 +39,8 @@ fn hand_over(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) 
     let next = Some(chat.to_string());
     let Some(row) = chats::face(tx.conn, chat)? else { return Ok(EraseStep { rows: 0, next }) };
     let role = hold::role(tx.conn, chat, erasing.user)?;
-    let is_last = role == Some(ChatRole::Owner) && owners(tx.conn, chat)? <= 1;
+    let others = owners(tx.conn, chat)?.into_iter().filter(|owner| *owner != erasing.user);
+    let is_last = role == Some(ChatRole::Owner) && others.count() == 0;
     let heir = if is_last { heir(tx.conn, chat, erasing.user)? } else { None };
     if is_last && heir.is_none() {
         // Nobody is left: the chat is deleted with its last person.

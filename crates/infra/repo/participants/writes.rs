@@ -1,26 +1,29 @@
 //! Who comes, who goes, and who does what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word, attempt::again_at};
 use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
     chats::rules,
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
-    refusals::PARTICIPANT_UNKNOWN,
+    refusals::{CHAT_REQUESTS_TODAY, PARTICIPANT_UNKNOWN},
 };
 use diesel::{dsl::count_star, prelude::*};
 
 use super::super::{
     blocks,
     cards::Cards,
-    chats::hold::{Held, hold, hold_any, owners, put_role, role, room},
+    chats::{
+        hold::{Held, hold, hold_any, living, owners, put_role, role, room},
+        notes,
+    },
     db::Tx,
     dialect::Conn,
-    invitations::links,
+    invitations::{attempts, guests::standing, links},
     journal,
-    messaging::{chats, membership, system, wanted},
+    messaging::{membership, system, wanted},
     people::{Viewer, visible_to},
 };
 use crate::domains::{
@@ -28,9 +31,11 @@ use crate::domains::{
     messaging::{FaceRow, participants},
 };
 
-/// Who hears what happens to somebody in a chat of so many people.
-pub const fn told(people: i64) -> Told {
-    if people <= TOLD_AMONG { Told::Chat } else { Told::Participant }
+/// Who hears what happens to somebody in a chat: in a channel nobody learns of the others, and of many people it is told
+/// only to whom it concerns.
+pub fn told(row: &FaceRow) -> Told {
+    let is_open = row.kind != ChatType::Channel.as_str() && row.participant_count <= TOLD_AMONG;
+    if is_open { Told::Chat } else { Told::Participant }
 }
 
 /// Whether a message says that people come or go: not in channels and large groups, where it would say little else.
@@ -79,7 +84,7 @@ pub fn enter(
     let chat = row.id;
     let mut changes = membership::add(tx, ctx, chat, people, role)?;
     let after = FaceRow { participant_count: row.participant_count + people.len() as i64, ..row.clone() };
-    if told(after.participant_count) == Told::Chat {
+    if told(&after) == Told::Chat {
         let added = participants_of(tx.conn, chat, people)?.into_iter();
         changes.extend(added.map(|participant| {
             Change::ParticipantAdded(Told::Chat, ParticipantChanged { chat_id: chat, participant })
@@ -111,7 +116,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
-        busy: busy(tx, &new.user_ids)?.into_iter().collect(),
+        busy: busy(tx, &new.user_ids)?,
+        declined: declined(tx, ctx, chat, &new.user_ids)?,
     };
     let (added, role) = policy::add(seat, new, &facts)?;
     let changes = enter(tx, ctx, &row, caller, &added, role)?;
@@ -119,8 +125,14 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
     participants_of(tx.conn, chat, &new.user_ids)
 }
 
+/// Those of these people who are left alone for a while, because they have declined an invitation to the chat.
+fn declined(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, people: &[UserId]) -> Result<Vec<UserId>> {
+    let declined = attempts::last_refused(tx.conn, attempts::Kind::Invitation, chat, people)?;
+    Ok(declined.into_iter().filter(|(_, at)| again_at(ctx.now, *at).is_some()).map(|(user, _)| user).collect())
+}
+
 /// Those of these people who are in as many chats as one person can be.
-fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
+pub fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<Vec<UserId>> {
     let most = tx.services.options.messaging.memberships;
     let counts: Vec<(UserId, i64)> = participants::table
         .filter(participants::user_id.eq_any(people))
@@ -133,11 +145,21 @@ fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<HashSet<UserId>> {
 pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
     let (caller, row) = hold_any(tx, ctx, chat, &[])?;
     if role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Made::Found(chats::one(tx.conn, None, caller, chat)?));
+        return Ok(Made::Found(notes::whole(tx, caller, chat)?));
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
+    let invited = standing(tx.conn, ctx.now, chat, caller)?.is_some_and(|guest| guest.invited_by.is_some());
+    comes_alone(tx, ctx, chat, caller, invited)?;
     come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
+}
+
+/// Notes that somebody comes in, by themselves unless they were invited, which one person can only do so often.
+pub fn comes_alone(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, invited: bool) -> Result<()> {
+    if !invited && attempts::comes_too_often(tx.conn, ctx, chat, user)? {
+        return Err(CHAT_REQUESTS_TODAY.into());
+    }
+    Ok(())
 }
 
 /// Whether there is room for somebody in a held chat.
@@ -153,25 +175,24 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: 
     fits(tx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
-    Ok(Made::New(chats::one(tx.conn, None, caller, row.id)?))
+    Ok(Made::New(notes::whole(tx, caller, row.id)?))
 }
 
 pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<Participant> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
-    let held = self::role(tx.conn, chat, user)?;
-    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?, room: room(tx, &row)? };
-    let changes = policy::set_role(seat, role, facts)?;
-    if changes {
-        put_role(tx.conn, chat, user, role)?;
-        if held.is_some_and(|before| role > before) {
-            links::revoke_of(tx, ctx, chat, user)?;
-        }
+    let held = living(tx.conn, chat, user)?;
+    let facts = RoleFacts { held, own: user == caller, owners: owners(tx.conn, chat)?.len(), room: room(tx, &row)? };
+    if !policy::set_role(seat, role, facts)? {
+        return participant(tx.conn, chat, user);
     }
+    put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
-    if changes {
-        let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
-        tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])?;
+    let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
+    let mut changes = vec![Change::ParticipantUpdated(told(&row), changed)];
+    if held.is_some_and(|before| role > before) {
+        changes.extend(links::revoke_of(tx, ctx, chat, user)?);
     }
+    tell(tx, ctx, &changes)?;
     Ok(participant)
 }
 
@@ -181,20 +202,19 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<
         return leave(tx, ctx, held);
     }
     let target = role(tx.conn, chat, user)?;
-    policy::may_remove(held.seat, target, owners(tx.conn, chat)?)?;
+    policy::may_remove(held.seat, target, owners(tx.conn, chat)?.len())?;
     take_out(tx, ctx, &held.row, user, held.caller)
 }
 
 /// The caller leaves a held chat.
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
-    let owners = owners(tx.conn, held.row.id)?;
+    let owners = owners(tx.conn, held.row.id)?.len();
     rules::may_leave(held.seat, owners)?;
     take_out(tx, ctx, &held.row, held.caller, held.caller)
 }
 
 fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
-    links::revoke_of(tx, ctx, row.id, user)?;
-    let mut changes = Vec::new();
+    let mut changes = links::revoke_of(tx, ctx, row.id, user)?;
     if is_noted(row) {
         let note = if user == by {
             SystemNote { action: SystemAction::Left, user_ids: Vec::new(), title: None }
@@ -204,7 +224,7 @@ fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId)
         // Before they are out, so that it is the last that they receive.
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
-    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row.participant_count))?);
+    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row))?);
     tell(tx, ctx, &changes)
 }
 
@@ -213,5 +233,5 @@ pub fn inherit(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, heir: UserId) -> Resul
     put_role(tx.conn, row.id, heir, ChatRole::Owner)?;
     let participant = participant(tx.conn, row.id, heir)?;
     let changed = ParticipantChanged { chat_id: row.id, participant };
-    tell(tx, ctx, &[Change::ParticipantUpdated(told(row.participant_count), changed)])
+    tell(tx, ctx, &[Change::ParticipantUpdated(told(row), changed)])
 }

@@ -19,7 +19,7 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::Conn,
-        people::{Viewer, visible_to},
+        people::{Tie, Viewer, visible_to},
     },
     invitations, read,
     writes::{Held, hold, keepers, kept, lock, tell, touch},
@@ -208,6 +208,21 @@ pub fn sever(tx: &mut Tx<'_>, one: UserId, other: UserId) -> Result<Vec<Change>>
         }
     }
     Ok(told)
+}
+
+/// The users who keep a pet with the viewer or are invited to, and the owners of pets that the viewer is invited to keep.
+pub fn kept_with(viewer: Viewer) -> Tie {
+    let open_since = viewer.now.minus(OPEN_FOR);
+    let own = diesel::alias!(table as own);
+    let mine = own.filter(own.field(table::user_id).eq(viewer.id));
+    let kept = mine.filter(own.field(table::accepted).eq(true)).select(own.field(table::pet_id));
+    let invited = own.field(table::accepted).eq(false).and(own.field(table::since).gt(open_since));
+    let invited = mine.filter(invited).select(own.field(table::pet_id));
+    let theirs = table::table.filter(table::user_id.eq(users::id));
+    let beside = theirs.filter(table::pet_id.eq_any(kept));
+    let beside = beside.filter(table::accepted.eq(true).or(table::since.gt(open_since)));
+    let inviting = theirs.filter(table::pet_id.eq_any(invited).and(table::role.eq(Role::Owner.as_str())));
+    Box::new(exists(beside).or(exists(inviting)))
 }
 
 /// Who gets a pet whose owner is erased: the longest-serving co-owner.

@@ -3,8 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_accounts::profiles::PetsCount;
-use clowder_core::{Result, UserId, Visibility, Word};
+use clowder_core::{Result, SeenAs, UserId, Visibility, Word};
 use clowder_social::{
     pets::{
         Pet, PetId, Role,
@@ -177,35 +176,58 @@ fn look_at(around: &Around, viewer: Viewer, rows: Vec<PetRow>) -> Result<Vec<See
     Ok(seen)
 }
 
-/// How many of the pets that each of these people owns or co-owns the viewer sees, and others. Who has none is missing.
-pub fn count_visible(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashMap<UserId, PetsCount>> {
-    let kept: Vec<(UserId, PetSightRow)> = pet_keepers::table
+/// Who looks at the pets of the viewer, and what is known around these, as somebody else sees them: a stranger, or one whose
+/// only friend the viewer is.
+fn around_as(conn: &mut Conn, own: Viewer, seen_as: SeenAs, ids: &[PetId]) -> Result<(Viewer, Around)> {
+    let viewer = Viewer::stranger(own.now);
+    let mut around = around(conn, viewer, ids)?;
+    if seen_as == SeenAs::Friend {
+        around.friends.insert(own.id);
+    }
+    Ok((viewer, around))
+}
+
+/// Those of the viewer's pets that somebody else sees, in the same order and as they see them.
+pub fn look_as(conn: &mut Conn, own: Viewer, seen_as: SeenAs, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
+    let (viewer, around) = around_as(conn, own, seen_as, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
+    look_at(&around, viewer, rows)
+}
+
+/// The pets that these people own or co-own.
+fn owned_by(conn: &mut Conn, people: &[UserId]) -> Result<Vec<(UserId, PetSightRow)>> {
+    let kept = pet_keepers::table
         .inner_join(pets::table)
-        .filter(pet_keepers::user_id.eq_any(people).and(pet_keepers::accepted.eq(true)))
-        .filter(pet_keepers::role.ne("caretaker"))
-        .select((pet_keepers::user_id, PetSightRow::as_select()))
-        .load(conn)?;
-    let mut counts = HashMap::<UserId, PetsCount>::new();
+        .filter(pet_keepers::user_id.eq_any(people))
+        .filter(OWNS)
+        .select((pet_keepers::user_id, PetSightRow::as_select()));
+    Ok(kept.load(conn)?)
+}
+
+/// How many of the pets that each of these people owns or co-owns the viewer sees. Who has none is missing.
+pub fn count_visible(conn: &mut Conn, viewer: Viewer, people: &[UserId]) -> Result<HashMap<UserId, i64>> {
+    let kept = owned_by(conn, people)?;
+    let mut counts = HashMap::<UserId, i64>::new();
     if kept.is_empty() {
         return Ok(counts);
     }
     let ids: HashSet<PetId> = kept.iter().map(|(_, row)| row.id).collect();
     let around = around(conn, viewer, &ids.into_iter().collect::<Vec<_>>())?;
     for (user, row) in kept {
-        let count = counts.entry(user).or_default();
-        let as_other = |friend| SightFacts {
-            role: None,
-            invited: false,
-            owner_visible: true,
-            friend,
-            visibility: Visibility::parse_word(&row.visibility).unwrap_or(Visibility::Private),
-            lost: row.lost_since.is_some(),
-        };
-        count.seen += i64::from(around.sight(viewer, &row)?.is_some());
-        count.as_public += i64::from(sight(as_other(false)).is_some());
-        count.as_friend += i64::from(sight(as_other(true)).is_some());
+        *counts.entry(user).or_default() += i64::from(around.sight(viewer, &row)?.is_some());
     }
     Ok(counts)
+}
+
+/// How many of the pets that the viewer owns or co-owns somebody else sees.
+pub fn count_seen_as(conn: &mut Conn, own: Viewer, seen_as: SeenAs) -> Result<i64> {
+    let kept = owned_by(conn, &[own.id])?;
+    let ids: Vec<PetId> = kept.iter().map(|(_, row)| row.id).collect();
+    let (viewer, around) = around_as(conn, own, seen_as, &ids)?;
+    let mut count = 0;
+    for (_, row) in &kept {
+        count += i64::from(around.sight(viewer, row)?.is_some());
+    }
+    Ok(count)
 }
 
 /// The owner and the co-owners.

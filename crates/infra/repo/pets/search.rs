@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fmt};
 
 use clowder_core::{
-    Page, PageRequest, Result, UserId, Word,
+    Page, PageRequest, Result, SeenAs, UserId, Word,
     words::{end_of, words},
 };
 use clowder_social::pets::{Pet, PetFilter, PetId, refusals::PETS_HIDDEN};
@@ -12,12 +12,32 @@ use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
     super::{dialect::Conn, fragment::Fragment, people::Viewer, profiles},
-    read::{look, views},
+    read::{Seen, look, look_as, views},
 };
 use crate::{
     domains::pets::{PetRow, pet_keepers, pet_words, pets},
     seal::KeyRing,
 };
+
+/// Who looks at pets; with `seen_as`, as somebody else.
+#[derive(Clone, Copy)]
+struct Eyes {
+    viewer: Viewer,
+    seen_as: Option<SeenAs>,
+}
+
+impl Eyes {
+    const fn of(viewer: Viewer) -> Self {
+        Self { viewer, seen_as: None }
+    }
+
+    fn look(self, conn: &mut Conn, rows: Vec<PetRow>) -> Result<Vec<Seen>> {
+        match self.seen_as {
+            None => look(conn, self.viewer, rows),
+            Some(other) => look_as(conn, self.viewer, other, rows),
+        }
+    }
+}
 
 /// How many pets a page looks at, at most.
 const LOOKED_AT: usize = 2_000;
@@ -62,10 +82,11 @@ pub fn list(
     filter: &PetFilter,
     page: &PageRequest,
 ) -> Result<Page<Pet>> {
+    let eyes = Eyes::of(viewer);
     match &filter.search {
         None => {
             let wanted = |_: &Place, row: &PetRow| is_wanted(filter, row);
-            scan(conn, ring, viewer, page, false, wanted, |conn, after| newest(conn, viewer.id, filter, after))
+            scan(conn, ring, eyes, page, false, wanted, |conn, after| newest(conn, viewer.id, filter, after))
         }
         Some(search) => {
             let mut sought = words(search);
@@ -73,7 +94,7 @@ pub fn list(
             let wanted = |place: &Place, row: &PetRow| {
                 place.word.is_some() && place.word == word_of(&row.name, &sought) && is_wanted(filter, row)
             };
-            scan(conn, ring, viewer, page, true, wanted, |conn, after| match sought.first() {
+            scan(conn, ring, eyes, page, true, wanted, |conn, after| match sought.first() {
                 None => Ok(Vec::new()),
                 Some(_) if filter.mine => own_found(conn, viewer.id, &sought, after),
                 Some(first) => found(conn, first, after),
@@ -96,15 +117,23 @@ fn word_of(name: &str, sought: &[String]) -> Option<String> {
     all.into_iter().find(|word| has_others && word.starts_with(first))
 }
 
-/// The pets of somebody who shows them to the viewer.
-pub fn of(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, user: UserId, page: &PageRequest) -> Result<Page<Pet>> {
-    if profiles::seen(conn, viewer, user)?.pets_count.is_none() {
+/// The pets of somebody who shows them to the viewer; with `seen_as`, those of the viewer as somebody else sees them.
+pub fn of(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    viewer: Viewer,
+    user: UserId,
+    seen_as: Option<SeenAs>,
+    page: &PageRequest,
+) -> Result<Page<Pet>> {
+    let seen_as = seen_as.filter(|_| user == viewer.id);
+    if !profiles::shows_pets(conn, viewer, user, seen_as)? {
         return Err(PETS_HIDDEN.into());
     }
     scan(
         conn,
         ring,
-        viewer,
+        Eyes { viewer, seen_as },
         page,
         false,
         |_, _| true,
@@ -133,7 +162,7 @@ type Candidates = Vec<(Place, PetRow)>;
 fn scan(
     conn: &mut Conn,
     ring: &KeyRing,
-    viewer: Viewer,
+    eyes: Eyes,
     page: &PageRequest,
     by_word: bool,
     is_wanted: impl Fn(&Place, &PetRow) -> bool,
@@ -151,7 +180,7 @@ fn scan(
         let piece = piece.into_iter().filter(|(place, row)| is_wanted(place, row));
         let (some, rows): (Vec<_>, Vec<_>) = piece.unzip();
         places.extend(some.into_iter().map(|place| (place.id, place)));
-        found.extend(look(conn, viewer, rows)?);
+        found.extend(eyes.look(conn, rows)?);
     }
     found.truncate(wanted);
     let pets = views(conn, ring, found, false)?;

@@ -109,7 +109,7 @@ fn order(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, messages: Option<Fate>, after
     let entry = Entry::new("erasure.requested").on(Target::user(user));
     audit::record(tx, ctx, &entry.after(json!({"erase_at": erase_at, "delete_messages": delete_messages})))?;
     access::tell(tx, ctx, user, &ended)?;
-    journal::append(tx, ctx, &Change::UserUpdated(own))?;
+    journal::append(tx, ctx, &Change::UserUpdated(Box::new(own)))?;
     Ok((Due { erase_at }, ended))
 }
 
@@ -126,7 +126,7 @@ pub fn undo(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Own> {
         forget(tx, erasure)?;
     }
     audit::record(tx, ctx, &Entry::new("erasure.undone").on(Target::user(user)))?;
-    journal::append(tx, ctx, &Change::UserUpdated(own.clone()))?;
+    journal::append(tx, ctx, &Change::UserUpdated(Box::new(own.clone())))?;
     Ok(own)
 }
 

@@ -6,7 +6,7 @@ use clowder_accounts::{
     model::Settings,
     policy::sight::{Sight, sight},
     presence::PresenceFacts,
-    profiles::{PetsCount, ProfileFacts, User, show},
+    profiles::{ProfileFacts, User, show},
 };
 use clowder_core::{Friendship, Result, Timestamp, UserId};
 use diesel::{
@@ -119,7 +119,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
             privacy: settings.privacy,
             presence: presence.map_or(Ok(absent), |row| row.facts(since))?,
             friends_count: ties.friends_count,
-            pets: PetsCount::default(),
+            pets_count: 0,
             now: viewer.now,
         })
     });
@@ -131,7 +131,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
     if !shown.is_empty() {
         let pets = pets::count_visible(conn, viewer, &shown)?;
         for facts in &mut known {
-            facts.pets = pets.get(&facts.person.id).copied().unwrap_or_default();
+            facts.pets_count = pets.get(&facts.person.id).copied().unwrap_or_default();
         }
     }
     Ok(known)

@@ -8,7 +8,7 @@ use std::{
 
 use clowder_accounts::profiles::{
     names::{fold, grams_of_part, grams_of_typo, whole},
-    ranking::{Candidate, Fit, Found, Suggestion, SuggestionKind, rank},
+    ranking::{Candidate, Fit, Found, rank},
 };
 use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
 use diesel::{dsl::exists, prelude::*};
@@ -68,20 +68,8 @@ pub fn search(
     Ok(Page { items, next_cursor: ranked.next_cursor })
 }
 
-pub fn suggest(
-    conn: &mut Conn,
-    online: &Online,
-    lists: &FriendLists,
-    viewer: Viewer,
-    sought: Option<&str>,
-    page: &PageRequest,
-) -> Result<Page<Suggestion>> {
-    let page = search(conn, online, lists, viewer, sought, page)?;
-    Ok(page.map(|Found { user, .. }| Suggestion { kind: SuggestionKind::User, id: user.id, text: user.display_name }))
-}
-
 /// The people who are found, with their scores: at least so many as are wanted, if there are.
-fn found(
+pub fn found(
     conn: &mut Conn,
     lists: &FriendLists,
     viewer: Viewer,

@@ -195,6 +195,11 @@ pub fn appeal(tx: &mut Tx<'_>, ctx: &Ctx, id: StatementId, new: &NewAppeal) -> R
     Ok(shown)
 }
 
+/// A statement about somebody as it is now.
+pub fn own(tx: &mut Tx<'_>, user: UserId, id: StatementId) -> Result<Statement> {
+    one(tx.conn, user, id)?.statement(&tx.services.ring)
+}
+
 fn one(conn: &mut Conn, user: UserId, id: StatementId) -> Result<StatementRow> {
     let row = table::table.find(id).filter(table::user_id.eq(user)).select(StatementRow::as_select());
     Ok(row.first(conn).optional()?.ok_or(STATEMENT_UNKNOWN)?)

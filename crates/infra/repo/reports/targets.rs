@@ -73,7 +73,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
             links: seen.links.map(|links| links.into_iter().map(|link| link.url).collect()),
         }
     } else {
-        // They share a chat, whose members see the cards of each other, or one has blocked the other.
+        // Something connects the two, so the viewer sees the card.
         let card = Cards::of(conn, None, [id])?.card(id)?;
         ReportedUser {
             id,

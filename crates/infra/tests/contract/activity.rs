@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::{
     privacy::{system, work},
     readers::read_all,
+    stress::of,
     world::{PASSWORD, Person, World, on_both},
 };
 
@@ -149,6 +150,68 @@ on_both! {
         let of_ada = items(&world, &ada).await;
         let friend = of_ada.iter().find(|item| item.kind == "friend.added").unwrap();
         assert_eq!((friend.target.kind.as_str(), friend.target.id), ("user", bob.id.uuid()));
+    }
+
+    async fn what_somebody_does_to_others_is_in_their_own_log(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let store = &world.store;
+        let (of_ada, of_bob, of_eve) = (world.ctx(&ada), world.ctx(&bob), world.ctx(&eve));
+        // Friends: asked twice, taken back once and rejected once.
+        for action in ["cancel", "reject"] {
+            let new = of(json!({"user_id": bob.id}));
+            let request = store.friends.request(&of_ada, new).await.unwrap().into_inner().id;
+            let by = if action == "cancel" { &of_ada } else { &of_bob };
+            store.friends.decide(by, request, of(json!({"action": action}))).await.unwrap();
+        }
+        // A pet: one comes and leaves, one is invited and taken out.
+        let pet = store.pets.create(&of_ada, of(json!({"name": "Minka", "species": "cat"}))).await.unwrap().id;
+        for (who, ctx, answer) in [(&bob, &of_bob, true), (&eve, &of_eve, false)] {
+            store.pets.invite(&of_ada, pet, of(json!({"user_id": who.id, "role": "caretaker"}))).await.unwrap();
+            if answer {
+                store.pets.answer(ctx, pet, of(json!({"action": "accept"}))).await.unwrap();
+            }
+        }
+        store.pets.remove(&of_bob, pet, bob.id).await.unwrap();
+        store.pets.remove(&of_ada, pet, eve.id).await.unwrap();
+        // A group: a request is decided, a role changed, somebody banned, invitations declined and withdrawn; a new owner.
+        let group = store.groups.create(&of_ada, of(json!({"name": "Rowers", "visibility": "closed"}))).await.unwrap().id;
+        store.groups.join(&of_bob, group).await.unwrap();
+        store.groups.decide(&of_ada, group, bob.id, of(json!({"action": "approve"}))).await.unwrap();
+        store.groups.set_role(&of_ada, group, bob.id, of(json!({"role": "moderator"}))).await.unwrap();
+        store.groups.ban(&of_ada, group, bob.id, of(json!({}))).await.unwrap();
+        store.groups.invite(&of_ada, group, of(json!({"user_ids": [eve.id]}))).await.unwrap();
+        store.groups.remove(&of_ada, group, eve.id).await.unwrap();
+        store.groups.invite(&of_ada, group, of(json!({"user_ids": [eve.id]}))).await.unwrap();
+        store.groups.join(&of_eve, group).await.unwrap();
+        store.groups.transfer(&of_ada, group, of(json!({"user_id": eve.id}))).await.unwrap();
+        // A chat: the same, and a message is edited and deleted.
+        let chat = world.group(&ada, &[]).await.id;
+        store.invitations.invite(&of_ada, chat, of(json!({"user_ids": [bob.id, eve.id]}))).await.unwrap();
+        store.invitations.answer(&of_bob, chat, of(json!({"action": "decline"}))).await.unwrap();
+        store.invitations.withdraw(&of_ada, chat, eve.id).await.unwrap();
+        let message = world.say(&ada, chat, "a peculiar text").await.id;
+        store.messaging.edit(&of_ada, message, None, of(json!({"content": "another"}))).await.unwrap();
+        store.messaging.delete(&of_ada, message, None).await.unwrap();
+        store.privacy.export(&of_ada).await.unwrap();
+        read_all(store, &world).await;
+        for (person, here, there) in [
+            (&ada, &[
+                ("friend.cancelled", 1), ("pet.keeper_invited", 2), ("pet.keeper_removed", 1), ("group.decided", 1),
+                ("group.role_changed", 1), ("group.member_removed", 1), ("group.invited", 2), ("group.uninvited", 1),
+                ("group.transferred", 1), ("chat.invited", 2), ("chat.uninvited", 1), ("message.edited", 1),
+                ("message.deleted", 1), ("export.requested", 1),
+            ][..], &["friend.rejected", "pet.joined", "pet.left", "chat.declined"][..]),
+            (&bob, &[("friend.rejected", 1), ("pet.joined", 1), ("pet.left", 1), ("group.joined", 1), ("group.left", 1), ("chat.declined", 1)],
+             &["friend.cancelled", "pet.keeper_removed", "group.decided", "group.role_changed", "group.member_removed"]),
+            (&eve, &[("group.joined", 1)], &["pet.joined", "pet.left", "group.invited", "group.transferred", "group.uninvited", "chat.invited"]),
+        ] {
+            for (kind, count) in here {
+                assert_eq!(counted(&world, person, kind).await.iter().sum::<i64>(), *count, "{kind}");
+            }
+            for kind in there {
+                assert!(counted(&world, person, kind).await.is_empty(), "{kind}");
+            }
+        }
     }
 
     async fn one_thing_is_one_item_a_day_and_pages_show_each_once(world: World) {

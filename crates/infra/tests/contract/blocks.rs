@@ -1,6 +1,7 @@
 //! The guarantees of `Blocks`, and what a block does to everything else.
 
 pub mod domain;
+mod known;
 
 use std::time::Duration;
 

@@ -161,11 +161,20 @@ on_both! {
         let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
         world.say(&bob, chat, "zqlastwords").await;
+        for words in ["zqregretted", "zqremained"] {
+            let named = patch(json!({"title": format!("{words}title"), "description": format!("{words}description")}));
+            world.store.chats.edit_chat(&world.ctx(&ada), chat, None, named).await.unwrap();
+        }
+        let again = json!({"type": "group", "title": "zqatfirst", "description": "zqatfirstdescribed", "participant_ids": [bob.id]});
+        let second = make(&world, &ada, again).await;
+        assert_eq!(world.store.chats.delete_chat(&world.ctx(&ada), second, None).await.unwrap(), Gone::Whole);
         world.store.invitations.invite(&world.ctx(&ada), chat, of(json!({"user_ids": [cem.id]}))).await.unwrap();
         world.changes().await;
         assert_eq!(world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap(), Gone::Whole);
         assert_eq!(world.names().await, ["chat.deleted", "chat.deleted"]);
-        world.gone(b"zqlastwords").await;
+        for words in ["zqlastwords", "zqregretted", "zqremained", "zqatfirst"] {
+            world.gone(words.as_bytes()).await;
+        }
         assert_eq!(code(world.store.chats.deletion(&world.ctx(&ada), chat).await), "chat.deletion_unknown");
         assert_eq!(work(&world, &world.store).await, 0, "nothing is left to do");
     }
@@ -316,6 +325,54 @@ on_both! {
             let filter = ChatFilter { search: Some(search.to_owned()), ..ChatFilter::default() };
             assert_eq!(found(&world, &ada, filter).await, expected, "{search}");
         }
+    }
+
+    async fn every_answer_with_a_chat_has_what_one_wrote_about_it(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (chats, messaging) = (&world.store.chats, &world.store.messaging);
+        let ctx = world.ctx(&ada);
+        let private = make(&world, &ada, json!({"type": "private", "participant_ids": [bob.id]})).await;
+        let lunch = world.group(&ada, &[&bob]).await.id;
+        for chat in [private, lunch] {
+            chats.set_preferences(&ctx, chat, of::<PreferencesPatch>(json!({"title": "Ours"}))).await.unwrap();
+            chats.set_draft(&ctx, chat, of::<NewDraft>(json!({"content": "begun"}))).await.unwrap();
+        }
+        let expected = messaging.chat(&ctx, lunch).await.unwrap().preferences;
+        assert_eq!((expected.title.as_deref(), expected.draft.as_deref()), (Some("Ours"), Some("begun")));
+        for title in ["Tea", "Tea"] {
+            let edited = chats.edit_chat(&ctx, lunch, None, patch(json!({"title": title}))).await.unwrap();
+            assert_eq!(edited.preferences, expected, "{title}");
+        }
+        for owner in [ada.id, bob.id] {
+            let handed = chats.transfer(&ctx, lunch, of::<NewOwner>(json!({"user_id": owner}))).await.unwrap();
+            assert_eq!(handed.preferences, expected);
+        }
+        let again = of::<NewChat>(json!({"type": "private", "participant_ids": [bob.id]}));
+        let again = messaging.create_chat(&ctx, again).await.unwrap().into_inner();
+        assert_eq!((again.id, again.preferences.draft.as_deref()), (private, Some("begun")));
+        world.changes().await;
+    }
+
+    async fn an_erased_account_is_given_no_role(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let own = |role: &str| of::<RolePatch>(json!({"role": role}));
+        world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, own("owner")).await.unwrap();
+        world.store.privacy.erase_user(&system(&world), eve.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let (chats, participants) = (&world.store.chats, &world.store.participants);
+        let transferred = chats.transfer(&world.ctx(&ada), chat, of::<NewOwner>(json!({"user_id": eve.id}))).await;
+        assert_eq!(code(transferred), "chat.participant_unknown");
+        for role in ["owner", "admin"] {
+            let given = participants.set_role(&world.ctx(&ada), chat, eve.id, own(role)).await;
+            assert_eq!(code(given), "chat.participant_unknown", "{role}");
+        }
+        // Of two owners one is erased: the other is the last one.
+        world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        assert_eq!(code(participants.remove(&world.ctx(&ada), chat, ada.id).await), "chat.owner");
+        participants.remove(&world.ctx(&ada), chat, eve.id).await.unwrap();
+        world.changes().await;
     }
 
     async fn an_erased_owner_leaves_the_chat_to_another(world: World) {

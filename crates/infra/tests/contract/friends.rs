@@ -162,6 +162,22 @@ on_both! {
         assert!(matches!(made, Made::Found(request) if request.status == RequestStatus::Accepted));
     }
 
+    /// Whoever has become private since is still in the lists of those whom they know.
+    async fn whoever_is_in_ones_lists_is_known(world: World) {
+        let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
+        befriend(&world, &ada, &bob).await;
+        asks(&world, &ada, &cem).await;
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username <> 'ada'").unwrap();
+        let friends = &world.store.friends;
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.already");
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(cem.id)).await), "friend.pending");
+        assert_eq!(code(friends.request(&world.ctx(&ada), ask(dan.id)).await), "user.unknown");
+        asks(&world, &dan, &ada).await;
+        let made = friends.request(&world.ctx(&ada), ask(dan.id)).await.unwrap();
+        assert!(matches!(made, Made::Found(request) if request.status == RequestStatus::Accepted));
+        assert_eq!(friends_of(&world, &ada).await.len(), 2);
+    }
+
     async fn who_asks_each_other_at_once_become_friends_once(world: World) {
         for round in 0..8 {
             let [ada, bob] = world.people([&format!("ada{round}"), &format!("bob{round}")]).await;

@@ -4,6 +4,7 @@ mod admission;
 pub mod deleting;
 pub mod domain;
 mod finding;
+mod growth;
 mod leaving;
 mod links;
 
@@ -327,6 +328,8 @@ on_both! {
                 }
             }
             assert_eq!(contradictions(&world), Vec::<&str>::new());
+            // Nobody joins the same group more often than five times a day.
+            world.wait(Duration::from_secs(24 * 3600));
             for person in [&ada, &bob, &cem] {
                 world.store.groups.join(&world.ctx(person), group.id).await.unwrap();
             }

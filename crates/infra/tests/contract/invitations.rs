@@ -4,9 +4,9 @@ pub mod domain;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Ctx, IdempotencyKey, PageRequest, Topic, UserId, link::Code};
+use clowder_core::{ChatId, Ctx, IdempotencyKey, Made, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
-    ChatRole,
+    ChatRole, NewChat,
     invitations::{MOST_LINKS, NewAnswer, NewInvite, Standing, Verdict, port::Came},
     participants::RolePatch,
 };
@@ -76,6 +76,8 @@ on_both! {
         assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty());
         let again = invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await;
         assert!(matches!(&again, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{again:?}");
+        let added = world.store.participants.add(&world.ctx(&ada), chat, of(json!({"user_ids": [eve.id]}))).await;
+        assert!(matches!(&added, Err(clowder_core::Error::Invalid(errors)) if errors[0].code == "too_soon"), "{added:?}");
         world.wait(Duration::from_secs(7 * 24 * 3600));
         assert_eq!(invitations.invite(&world.ctx(&ada), chat, inviting(&[&eve])).await.unwrap().user_ids, [eve.id]);
         world.changes().await;
@@ -171,6 +173,37 @@ on_both! {
         assert_eq!(guests(&world, &eve, shared, Standing::Pending).await, [bob.id], "another owner can decide");
     }
 
+    async fn nobody_comes_and_goes_all_day(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let new = of::<NewChat>(json!({"type": "group", "title": "Garden friends", "visibility": "public"}));
+        let public = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let (participants, invitations) = (&world.store.participants, &world.store.invitations);
+        let link = link(&world, &ada, public, json!({})).await;
+        let comes = async |n: usize| match n % 2 {
+            0 => participants.join(&world.ctx(&bob), public).await.map(drop),
+            _ => invitations.come(&world.ctx(&bob), link.clone()).await.map(drop),
+        };
+        let goes = async || participants.remove(&world.ctx(&bob), public, bob.id).await.unwrap();
+        for n in 0..5 {
+            comes(n).await.unwrap();
+            // Being in it already is no attempt.
+            comes(n).await.unwrap();
+            goes().await;
+        }
+        for n in 0..2 {
+            assert_eq!(code(comes(n).await), "chat.requests_today");
+        }
+        // Others, and whoever is invited, come as before.
+        participants.join(&world.ctx(&cem), public).await.unwrap();
+        for n in 0..2 {
+            invitations.invite(&world.ctx(&ada), public, inviting(&[&bob])).await.unwrap();
+            comes(n).await.unwrap();
+            goes().await;
+        }
+        world.wait(Duration::from_secs(24 * 3600));
+        comes(0).await.unwrap();
+    }
+
     async fn a_link_shows_where_it_leads(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[]).await.id;
@@ -244,7 +277,7 @@ on_both! {
     }
 
     async fn links_end_with_the_part_of_their_maker(world: World) {
-        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
         let (participants, invitations) = (&world.store.participants, &world.store.invitations);
         for way in ["leave", "remove", "demote", "no right"] {
             let chat = world.group(&ada, &[&bob]).await.id;
@@ -257,6 +290,9 @@ on_both! {
             let kept = link(&world, &ada, chat, json!({})).await;
             let role = if way == "demote" { "admin" } else { "member" };
             let code_of_bob = link(&world, &bob, chat, json!({"role": role})).await;
+            invitations.invite(&world.ctx(&ada), chat, inviting(&[&cem])).await.unwrap();
+            invitations.invite(&world.ctx(&bob), chat, inviting(&[&dan])).await.unwrap();
+            world.changes().await;
             match way {
                 "leave" => participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap(),
                 "remove" => participants.remove(&world.ctx(&ada), chat, bob.id).await.unwrap(),
@@ -266,6 +302,9 @@ on_both! {
                 }
                 _ => drop(world.store.chats.edit_chat(&world.ctx(&ada), chat, None, patch(false)).await.unwrap()),
             }
+            assert!(heard(&world, &[("dan", &dan)]).await.contains(&"chat.uninvited to dan".to_owned()), "{way}");
+            assert_eq!(code(invitations.answer(&world.ctx(&dan), chat, answer("accept")).await), "chat.invitation_unknown");
+            invitations.answer(&world.ctx(&cem), chat, answer("accept")).await.unwrap();
             assert_eq!(code(invitations.come(&world.ctx(&eve), code_of_bob).await), "chat.link_gone", "{way}");
             invitations.come(&world.ctx(&eve), kept).await.unwrap();
         }
@@ -288,6 +327,34 @@ on_both! {
             page.cursor = Some(next);
         }
         assert_eq!(left, MOST_LINKS + 1);
+    }
+
+    async fn coming_and_joining_can_be_repeated(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let (invitations, people) = (&world.store.invitations, &world.store.participants);
+        let call = |who: &Person, key: &str| {
+            Ctx { idempotency_key: Some(IdempotencyKey::new(key, [1; 32])), ..world.ctx(who) }
+        };
+        let [one, other] = [world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id];
+        let public = of(json!({"visibility": "public"}));
+        world.store.chats.edit_chat(&world.ctx(&ada), other, None, public).await.unwrap();
+        let open = link(&world, &ada, one, json!({"max_uses": 1})).await;
+        let asking = link(&world, &ada, one, json!({"approval": true})).await;
+        world.names().await;
+        for time in ["first", "again"] {
+            let came = invitations.come(&call(&bob, "open"), open.clone()).await.unwrap();
+            assert!(matches!(&came, Came::In(chat) if chat.id == one), "{time}: {came:?}");
+            let asked = invitations.come(&call(&eve, "asking"), asking.clone()).await.unwrap();
+            assert_eq!(asked, Came::Asked(one), "{time}");
+            let joined = people.join(&call(&bob, "join"), other).await.unwrap();
+            assert!(matches!(&joined, Made::New(chat) if chat.id == other), "{time}: {joined:?}");
+            assert_eq!(world.names().await.is_empty(), time == "again", "{time}");
+        }
+        for chat in [one, other] {
+            people.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
+        }
+        assert_eq!(code(invitations.come(&call(&bob, "open"), open).await), "chat.unknown");
+        assert_eq!(code(people.join(&call(&bob, "join"), other).await), "chat.unknown");
     }
 
     async fn whoever_may_not_invite_any_more_gets_no_link_again(world: World) {

@@ -1,6 +1,8 @@
 //! The guarantees of `Messaging`, except sending under load.
 
 pub mod domain;
+mod reactions;
+mod receipts;
 
 use std::sync::Arc;
 

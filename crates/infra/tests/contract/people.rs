@@ -1,4 +1,7 @@
-//! Whom somebody may see: the rule, the lists, the search and the details agree, whatever connects people.
+//! Whom somebody may see, and what of them: the rule, the lists, the search and the details agree, whatever connects people.
+
+mod graph;
+mod shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,16 +11,19 @@ use std::{
 
 use clowder_accounts::{
     ProfilePatch,
-    model::{Audience, SettingsPatch},
-    policy::sight::{Sight, SightFacts, sight},
-    presence::{NewPresence, PresenceNews, PresenceStatus, TELL_EVERY},
-    profiles::{Sort, User, UserFilter},
+    model::SettingsPatch,
+    policy::sight::{Sight, sight},
+    presence::{NewPresence, PresenceNews, TELL_EVERY},
+    profiles::{
+        Sort, User, UserFilter,
+        ranking::{Sought, SuggestionKind},
+    },
 };
-use clowder_core::{
-    Actor, Ctx, Error, Input, PageRequest, Presence, Recorded, Role, Timestamp, Topic, UserId, Visibility, Word,
-};
+use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Presence, Recorded, Timestamp, Topic, UserId, Visibility};
 use clowder_messaging::{ChatFilter, NewChat};
+use graph::{Drawn, Links, draw};
 use serde_json::{json, value::to_raw_value};
+use shown::Looking;
 
 use crate::{
     stress::Dice,
@@ -40,90 +46,6 @@ async fn finds(world: &World, viewer: &Person, user: UserId) -> bool {
         }
         Err(other) => panic!("{other}"),
     }
-}
-
-/// What one person is in a graph.
-#[derive(Debug, Clone, Copy)]
-struct Drawn {
-    visibility: Visibility,
-    role: Role,
-    suspended: bool,
-    erased: bool,
-    /// Who sees their presence.
-    last_seen: Audience,
-    status: PresenceStatus,
-}
-
-impl Drawn {
-    fn throw(dice: &mut Dice) -> Self {
-        Self {
-            visibility: Visibility::WORDS[dice.below(3)].1,
-            role: [Role::User, Role::User, Role::User, Role::Moderator, Role::Admin][dice.below(5)],
-            suspended: dice.below(5) == 0,
-            erased: dice.below(8) == 0,
-            last_seen: Audience::WORDS[dice.below(3)].1,
-            status: PresenceStatus::WORDS[dice.below(4)].1,
-        }
-    }
-}
-
-/// What connects the people of a graph, and which graph it is.
-#[derive(Debug)]
-struct Links {
-    graph: usize,
-    friends: Vec<(usize, usize)>,
-    blocks: Vec<(usize, usize)>,
-}
-
-impl Links {
-    fn are_friends(&self, one: usize, other: usize) -> bool {
-        self.friends.contains(&(one.max(other), one.min(other)))
-    }
-
-    fn blocked(&self, one: usize, other: usize) -> bool {
-        self.blocks.contains(&(one, other)) || self.blocks.contains(&(other, one))
-    }
-}
-
-/// Writes a graph of people past the store.
-fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
-    let id = |person: &Person| {
-        let id = person.id.uuid().simple();
-        if world.is_postgres() { format!("CAST('{id}' AS uuid)") } else { format!("x'{id}'") }
-    };
-    let now = if world.is_postgres() { "now()" } else { "1790000000000000" };
-    let Links { graph, friends, blocks } = links;
-    let tables = ["friendships", "friend_lists", "blocks"];
-    let mut statements: Vec<_> = tables.iter().map(|table| format!("DELETE FROM {table}")).collect();
-    for (person, Drawn { visibility, role, suspended, erased, last_seen, status }) in people.iter().zip(drawn) {
-        let (person, last_seen) = (id(person), last_seen.as_str());
-        statements.push(format!("UPDATE preferences SET last_seen = '{last_seen}' WHERE user_id = {person}"));
-        let status = status.as_str();
-        statements.push(format!("UPDATE presence SET status = '{status}' WHERE user_id = {person}"));
-        statements.push(format!("INSERT INTO friend_lists (user_id, friends, version) VALUES ({person}, 1, {graph})"));
-        statements.push(format!(
-            "UPDATE users SET visibility = '{}', role = '{}', suspension_reason = {}, deleted_at = {} WHERE id = {}",
-            visibility.as_str(),
-            role.as_str(),
-            if *suspended { "'spam'" } else { "NULL" },
-            if *erased { now } else { "NULL" },
-            person
-        ));
-    }
-    for (a, b) in friends {
-        let (a, b) = (id(&people[*a]), id(&people[*b]));
-        statements.push(format!(
-            "INSERT INTO friendships (user_id, friend_id, since) VALUES ({a}, {b}, {now}), ({b}, {a}, {now})"
-        ));
-    }
-    for (one, other) in blocks {
-        let (one, other) = (id(&people[*one]), id(&people[*other]));
-        let no = if world.is_postgres() { "false" } else { "0" };
-        statements.push(format!(
-            "INSERT INTO blocks (user_id, blocked_id, hide_messages, since) VALUES ({one}, {other}, {no}, {now})"
-        ));
-    }
-    world.batch(&statements.join(";"));
 }
 
 /// How much of each person a list shows.
@@ -173,45 +95,6 @@ fn change(name: &str, user: UserId, about: UserId, at: Timestamp) -> Recorded {
     Recorded { stream: 0, position: 1, topic, name: name.into(), actor: None, subject, follow: None, at, data }
 }
 
-/// Lists of friends, their numbers, friends in common and suggestions show whom the viewer may see, and nobody else.
-async fn friends_agree(
-    world: &World,
-    people: &[Person],
-    viewer: usize,
-    links: &Links,
-    seen: &BTreeMap<UserId, Sight>,
-    graph: &str,
-) {
-    let (ctx, friends) = (world.ctx(&people[viewer]), &world.store.friends);
-    let indexes = || 0..people.len();
-    let ids = |some: Vec<usize>| some.into_iter().map(|one| people[one].id).collect::<BTreeSet<_>>();
-    let sees = |one: usize| seen.contains_key(&people[one].id);
-    let shows = |one: usize| seen.get(&people[one].id) == Some(&Sight::Profile);
-    let all: Vec<UserId> = people.iter().map(|person| person.id).collect();
-    let related = friends.relationships(&ctx, all).await.unwrap();
-    for other in indexes().filter(|other| *other != viewer && shows(*other)) {
-        let theirs = ids(indexes().filter(|one| links.are_friends(other, *one) && sees(*one)).collect());
-        let common: Vec<_> = indexes().filter(|one| links.are_friends(viewer, *one)).collect();
-        let common = &ids(common) & &theirs;
-        for (mutual, expected) in [(false, &theirs), (true, &common)] {
-            let page = friends.of(&ctx, people[other].id, mutual, PageRequest::default()).await.unwrap();
-            let listed: BTreeSet<UserId> = page.items.into_iter().map(|friend| friend.user.id).collect();
-            assert_eq!(listed, *expected, "friends of {other}, in common: {mutual}, {graph}");
-        }
-        assert_eq!(related[other].mutual_friends, common.len() as i64, "in common with {other}: {graph}");
-        let user = world.store.profiles.user(&ctx, people[other].id, None).await.unwrap().user;
-        let is_staff = matches!(people[viewer].actor, Actor::User { role, .. } if role >= Role::Moderator);
-        if !is_staff {
-            assert_eq!(user.friends_count, Some(theirs.len() as i64), "of {other}: {graph}");
-        }
-    }
-    let near = |one: usize| indexes().any(|f| links.are_friends(viewer, f) && shows(f) && links.are_friends(f, one));
-    let is_new = |one: usize| one != viewer && sees(one) && !links.are_friends(viewer, one);
-    let expected = ids(indexes().filter(|one| is_new(*one) && near(*one)).collect());
-    let page = friends.suggestions(&ctx, PageRequest::default()).await.unwrap();
-    assert_eq!(page.items.iter().map(|item| item.user.id).collect::<BTreeSet<_>>(), expected, "suggested: {graph}");
-}
-
 /// How long graphs are drawn, and how many at least; `TEST_GRAPHS` says how many instead.
 const FOR: std::time::Duration = std::time::Duration::from_secs(4);
 const AT_LEAST: usize = 8;
@@ -224,22 +107,21 @@ on_both! {
         for person in &people {
             let patch = SettingsPatch::from_json(json!({"theme": "dark"})).unwrap();
             world.store.preferences.edit_settings(&world.ctx(person), None, patch).await.unwrap();
+            let texts = ProfilePatch::from_json(json!({"bio": "bio", "pronouns": "they/them"})).unwrap();
+            world.store.accounts.edit_me(&world.ctx(person), None, texts).await.unwrap();
             let status = NewPresence::from_json(json!({"status": "away"})).unwrap();
             world.store.presence.set_presence(&world.ctx(person), status).await.unwrap();
             world.store.online.enter(person.id, world.now());
         }
-        let mut beliefs = Beliefs::default();
+        let things = shown::Things::of(&world, &people).await;
+        let (mut beliefs, mut met) = (Beliefs::default(), BTreeSet::new());
         let (began, mut dice, mut graphs) = (Instant::now(), Dice(11), 0_usize);
         let wanted: Option<usize> = clowder_tests::setting("TEST_GRAPHS").map(|number| number.parse().unwrap());
         let are_enough = |graphs| wanted.map_or(began.elapsed() >= FOR && graphs >= AT_LEAST, |wanted| graphs >= wanted);
         while !are_enough(graphs) {
             graphs += 1;
             let drawn: Vec<Drawn> = people.iter().map(|_| Drawn::throw(&mut dice)).collect();
-            let pairs = (0..people.len()).flat_map(|a| (0..a).map(move |b| (a, b)));
-            let friends: Vec<(usize, usize)> = pairs.filter(|_| dice.below(3) == 0).collect();
-            let pairs = (0..people.len()).flat_map(|a| (0..people.len()).map(move |b| (a, b))).filter(|(a, b)| a != b);
-            let blocks: Vec<(usize, usize)> = pairs.filter(|_| dice.below(8) == 0).collect();
-            let links = Links { graph: graphs, friends, blocks };
+            let links = Links::throw(&mut dice, graphs, people.len());
             draw(&world, &people, &drawn, &links);
             beliefs.follow(&world, &people, &links).await;
             for viewer in (0..people.len()).filter(|viewer| !drawn[*viewer].erased) {
@@ -247,19 +129,10 @@ on_both! {
                     *role = drawn[viewer].role;
                 }
                 let ctx = world.ctx(&people[viewer]);
-                let staff = drawn[viewer].role >= Role::Moderator;
+                let staff = drawn[viewer].is_staff();
                 let mut expected = BTreeMap::new();
                 for (other, person) in people.iter().enumerate() {
-                    let facts = SightFacts {
-                        own: other == viewer,
-                        staff,
-                        friends: links.are_friends(viewer, other),
-                        blocked: links.blocked(viewer, other),
-                        visibility: drawn[other].visibility,
-                        suspended: drawn[other].suspended,
-                        erased: drawn[other].erased,
-                    };
-                    expected.insert(person.id, sight(&facts));
+                    expected.insert(person.id, sight(&links.facts(&drawn, viewer, other)));
                 }
                 let mut by_id = BTreeMap::new();
                 for (other, person) in people.iter().enumerate() {
@@ -268,6 +141,8 @@ on_both! {
                         Ok(shown) => {
                             sees = shown.user.presence.filter(|presence| *presence != Presence::Offline);
                             by_id.extend(sights([&shown.user]));
+                            let facts = links.facts(&drawn, viewer, other);
+                            shown::fields_agree(&shown.user, &facts, &drawn[other].privacy);
                         }
                         Err(error) => {
                             assert_eq!(code(Err::<(), _>(error)), "user.unknown");
@@ -295,16 +170,23 @@ on_both! {
                     let page = PageRequest::default();
                     let found = profiles.search_users(&ctx, sought.clone(), page.clone()).await.unwrap().items;
                     assert_eq!(sights(found.iter().map(|found| &found.user)), expected, "{sought:?}: {seen}");
-                    let suggested = profiles.suggestions(&ctx, sought, page).await.unwrap().items;
-                    let mut suggested: Vec<UserId> = suggested.into_iter().map(|item| item.id).collect();
+                    let suggested = profiles.suggestions(&ctx, Sought::of_all_kinds(sought), page).await.unwrap().items;
+                    let people = suggested.into_iter().filter(|item| item.kind == SuggestionKind::User);
+                    let mut suggested: Vec<_> = people.map(|item| UserId::from_uuid(item.id)).collect();
                     suggested.sort_unstable();
                     assert_eq!(suggested, expected.keys().copied().collect::<Vec<_>>(), "{seen}");
                 }
-                friends_agree(&world, &people, viewer, &links, &expected, &seen).await;
+                let looking = Looking { world: &world, people: &people, viewer, drawn: &drawn, links: &links, graph: &seen };
+                looking.all_agree(&things, &expected).await;
                 for (other, person) in people.iter().enumerate().filter(|_| graphs % 8 == 1) {
                     // Staff see people who have blocked them, and start no chats with them.
-                    let expected = expected.contains_key(&person.id) && !links.blocked(viewer, other);
-                    assert_eq!(finds(&world, &people[viewer], person.id).await, expected, "{seen}");
+                    let is_found = expected.contains_key(&person.id) && !links.blocked(viewer, other);
+                    assert_eq!(finds(&world, &people[viewer], person.id).await, is_found, "{seen}");
+                    if is_found {
+                        met.extend([(viewer, other), (other, viewer)]);
+                    }
+                    let is_seen = expected.contains_key(&person.id);
+                    looking.is_known_if(is_seen || met.contains(&(viewer, other)), other).await;
                 }
             }
         }

@@ -82,7 +82,7 @@ pub async fn names(world: &World, who: &Person, filter: PetFilter) -> Vec<String
 }
 
 pub async fn of_user(world: &World, who: &Person, user: UserId) -> Vec<String> {
-    let page = world.store.pets.of(&world.ctx(who), user, PageRequest::default()).await.unwrap();
+    let page = world.store.pets.of(&world.ctx(who), user, None, PageRequest::default()).await.unwrap();
     page.items.into_iter().map(|pet| pet.name).collect()
 }
 
@@ -233,7 +233,7 @@ on_both! {
                 let both = [names(&world, viewer, missing).await, names(&world, viewer, there).await].concat();
                 assert_eq!(both.into_iter().collect::<BTreeSet<_>>(), expected);
                 if hidden.contains(&viewer.id) {
-                    assert_eq!(code(world.store.pets.of(&world.ctx(viewer), ada.id, PageRequest::default()).await), "user.unknown");
+                    assert_eq!(code(world.store.pets.of(&world.ctx(viewer), ada.id, None, PageRequest::default()).await), "user.unknown");
                 } else {
                     assert_eq!(of_user(&world, viewer, ada.id).await.into_iter().collect::<BTreeSet<_>>(), expected);
                     let profile = world.store.profiles.user(&world.ctx(viewer), ada.id, None).await.unwrap().user;
@@ -245,15 +245,25 @@ on_both! {
         };
         // The owner, her friend, the co-owner, his friend, and a stranger.
         assert_eq!(check(&[]).await, [12, 8, 9, 7, 6]);
-        for (seen_as, expected) in [(SeenAs::Public, 6), (SeenAs::Friend, 8)] {
-            let shown = world.store.profiles.user(&world.ctx(ada), ada.id, Some(seen_as)).await.unwrap();
-            assert_eq!(shown.user.pets_count, Some(expected));
-        }
+        let as_others = async |owner: &Person| {
+            let mut counts = Vec::new();
+            for seen_as in [None, Some(SeenAs::Public), Some(SeenAs::Friend)] {
+                let (ctx, page) = (world.ctx(owner), PageRequest::default());
+                let shown = world.store.profiles.user(&ctx, owner.id, seen_as).await.unwrap().user.pets_count;
+                let listed = world.store.pets.of(&ctx, owner.id, seen_as, page).await.unwrap().items.len();
+                assert_eq!(shown, Some(listed as i64), "{seen_as:?}");
+                counts.push(listed);
+            }
+            counts
+        };
+        assert_eq!(as_others(ada).await, [12, 6, 8]);
+        assert_eq!(as_others(cem).await, [6, 3, 4], "pets of somebody else");
         let block = clowder_social::NewBlock::default();
         world.store.blocks.block(&world.ctx(ada), eve.id, block).await.unwrap();
         assert_eq!(check(&[eve.id]).await, [12, 8, 9, 7, 0]);
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'ada'").unwrap();
         // Whoever keeps a pet goes on doing so; everybody else loses sight of its owner.
+        assert_eq!(as_others(cem).await, [6, 0, 0], "and of pets that somebody else keeps, too");
         assert_eq!(check(&[bob.id, cem.id, dia.id, eve.id]).await, [12, 0, 6, 0, 0]);
     }
 
@@ -267,7 +277,7 @@ on_both! {
             for (viewer, shown) in [(&ada, true), (&bob, friend), (&eve, stranger)] {
                 let profile = world.store.profiles.user(&world.ctx(viewer), ada.id, None).await.unwrap().user;
                 assert_eq!(profile.pets_count, shown.then_some(1), "{audience}");
-                let list = world.store.pets.of(&world.ctx(viewer), ada.id, PageRequest::default()).await;
+                let list = world.store.pets.of(&world.ctx(viewer), ada.id, None, PageRequest::default()).await;
                 if shown {
                     assert_eq!(list.unwrap().items[0].id, pet.id);
                 } else {

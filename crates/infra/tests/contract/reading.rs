@@ -16,9 +16,9 @@ use crate::{
 const WRONG_OWN: &str = "SELECT count(*) FROM participants p WHERE p.own_after_read <> (SELECT count(*) FROM messages m \
      WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)";
 /// Chats whose two stored lowest marks differ from the real ones.
-const WRONG_LOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.lowest_read_seq <> (SELECT min(p.read_seq) \
-     FROM participants p WHERE p.chat_id = c.id) OR c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p \
-     WHERE p.chat_id = c.id ORDER BY p.read_seq LIMIT 1 OFFSET 1))";
+const WRONG_LOWEST: &str = "SELECT count(*) FROM chats c WHERE c.last_seq > 0 AND (c.lowest_read_seq <> (SELECT min(p.shown_read_seq) \
+     FROM participants p WHERE p.chat_id = c.id) OR c.second_lowest_read_seq <> (SELECT p.shown_read_seq FROM participants p \
+     WHERE p.chat_id = c.id ORDER BY p.shown_read_seq LIMIT 1 OFFSET 1))";
 
 on_both! {
     async fn marks_and_sends_at_once_leave_right_numbers(world: World) {

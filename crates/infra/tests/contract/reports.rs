@@ -6,7 +6,7 @@ mod removing;
 use std::time::Duration;
 
 use clowder_accounts::audit::ActorFilter;
-use clowder_core::{Error, MessageId, Timestamp, UserId};
+use clowder_core::{Ctx, Error, IdempotencyKey, MessageId, Timestamp, UserId};
 use clowder_messaging::MessagePatch;
 use clowder_social::{
     groups::NewGroup,
@@ -278,8 +278,11 @@ on_both! {
         let statement = reports.statements(&world.ctx(&bob), Default::default()).await.unwrap().items.remove(0);
         let appeal = || of::<NewAppeal>(json!({"text": "that was zqsomebodyelse"}));
         assert_eq!(code(reports.appeal(&world.ctx(&ada), statement.id, appeal()).await), "statement.unknown");
-        let appealed = reports.appeal(&world.ctx(&bob), statement.id, appeal()).await.unwrap();
-        assert_eq!(appealed.appeal.unwrap().status, AppealStatus::Pending);
+        let key = IdempotencyKey::new("k", [1; 32]);
+        let once = Ctx { idempotency_key: Some(key), ..world.ctx(&bob) };
+        let appealed = reports.appeal(&once, statement.id, appeal()).await.unwrap();
+        assert_eq!(appealed.appeal.as_ref().unwrap().status, AppealStatus::Pending);
+        assert_eq!(reports.appeal(&once, statement.id, appeal()).await.unwrap(), appealed, "a repeated call");
         assert_eq!(code(reports.appeal(&world.ctx(&bob), statement.id, appeal()).await), "statement.appealed");
         let mut expected = vec![("report.updated".to_owned(), ada.id), ("statement.updated".to_owned(), bob.id)];
         expected.sort();

@@ -59,7 +59,7 @@ pub fn end(seat: Seat, version: Option<&Versions>, current: i64) -> Result<Endin
 }
 
 /// A chat always has an owner.
-pub fn may_leave(seat: Seat, owners: i64) -> Result<()> {
+pub fn may_leave(seat: Seat, owners: usize) -> Result<()> {
     allow(seat, Action::Leave)?;
     if seat.role == ChatRole::Owner && owners <= 1 { Err(CHAT_OWNER.into()) } else { Ok(()) }
 }

@@ -47,6 +47,6 @@ pub trait Invitations: Send + Sync {
     /// What whoever has the code of a link would join.
     async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview>;
 
-    /// Comes by a link. However many do so at once, no more than its `max_uses` get in.
+    /// Comes by a link. However many do so at once, no more than its `max_uses` get in. Honours `ctx.idempotency_key`.
     async fn come(&self, ctx: &Ctx, code: Code) -> Result<Came>;
 }

@@ -35,6 +35,11 @@ impl Rights {
         }
     }
 
+    /// In the chat of a group, nobody is added but by the group.
+    pub const fn within(self, of_group: bool) -> Self {
+        Self { add: self.add && !of_group, invite: self.invite && !of_group, ..self }
+    }
+
     /// As they are stored: a bit for each.
     pub fn to_bits(self) -> i64 {
         let all = [self.post, self.mention_all, self.pin, self.edit, self.add, self.invite];

@@ -112,6 +112,7 @@ impl Word for MessageType {
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Sent,
+    Delivered,
     Read,
 }
 

@@ -27,6 +27,6 @@ pub trait Participants: Send + Sync {
     /// Removes somebody; the caller themselves leaves.
     async fn remove(&self, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()>;
 
-    /// Joins a public chat.
+    /// Joins a public chat. Honours `ctx.idempotency_key`.
     async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>>;
 }

@@ -29,7 +29,14 @@ fn code<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
 fn add_table() {
     let now = Timestamp::from_micros(1);
     let [bob, cem, eve]: [UserId; 3] = std::array::from_fn(|_| Id::new(now));
-    let facts = AddFacts { visible: vec![bob, cem], unwilling: vec![], present: vec![], room: ROOM, busy: vec![] };
+    let facts = AddFacts {
+        visible: vec![bob, cem],
+        unwilling: vec![],
+        present: vec![],
+        room: ROOM,
+        busy: vec![],
+        declined: vec![],
+    };
     let new = |ids: &[UserId], role: Option<&str>| {
         NewParticipants::from_json(json!({"user_ids": ids, "role": role})).unwrap()
     };
@@ -58,6 +65,7 @@ fn add_table() {
     assert_eq!(added(&[bob, cem], &there).unwrap(), [cem], "who is there already is not decided about");
     assert_eq!(code(added(&[bob], &AddFacts { unwilling: vec![bob], ..facts.clone() })), "chat.not_wanted");
     assert_eq!(code(added(&[bob], &AddFacts { busy: vec![bob], ..facts.clone() })), "chat.memberships");
+    assert_eq!(code(added(&[bob], &AddFacts { declined: vec![bob], ..facts.clone() })), "invalid");
     let full = AddFacts { room: Room { people: 9, ..ROOM }, ..facts.clone() };
     assert_eq!((code(added(&[bob], &full)), code(added(&[bob, cem], &full))), ("fine", "chat.full"));
     assert_eq!(code(add(seat(Channel, Owner), &new(&[bob, cem], None), &full)), "fine", "channels have room");

@@ -8,8 +8,8 @@ pub const MOST: i64 = 10_000;
 /// What is known of the two people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AboutFacts {
-    /// Whether the caller knows that there is such a person: they may see them, share a chat with them, or have decided
-    /// something about them before.
+    /// Whether the caller knows that there is such a person: they may see them, have blocked them, or see their name because
+    /// something connects the two, such as a chat or a request.
     pub known: bool,
     /// Whether this would add a row.
     pub new: bool,

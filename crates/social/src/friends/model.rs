@@ -1,7 +1,7 @@
 //! Friendships and requests, as the two people see them.
 
 use clowder_core::{
-    Card, Field, Fields, Friendship, Id, Input, Presence, Timestamp, UserId, Word,
+    Card, Field, Fields, Friendship, Id, Input, Presence, SeenAs, Timestamp, UserId, Word,
     input::string,
     text::{self, Flaw},
 };
@@ -141,11 +141,29 @@ pub struct Friend {
 /// Which friends to list, and in which order.
 #[derive(Debug, Clone, Default)]
 pub struct FriendFilter {
-    /// Only those in whose username or display name this occurs, whatever its case and accents.
+    /// Only those with all of these words, or parts of them, in their username or display name, in any order, whatever their
+    /// case and accents.
     pub search: Option<String>,
     /// Only those whom the caller sees like this.
     pub presence: Option<Presence>,
     pub order: Order,
+}
+
+/// Whose friends to list, and as whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FriendsOf {
+    pub user: UserId,
+    /// Only those who are friends of the caller.
+    pub mutual: bool,
+    /// With the caller's own id: as somebody else sees them.
+    pub seen_as: Option<SeenAs>,
+}
+
+impl FriendsOf {
+    /// All that the caller may see.
+    pub const fn user(user: UserId) -> Self {
+        Self { user, mutual: false, seen_as: None }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

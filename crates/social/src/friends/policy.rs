@@ -48,7 +48,9 @@ pub fn may_ask(now: Timestamp, caller: UserId, user: UserId, facts: RequestFacts
     if caller == user {
         return Err(Error::field("/user_id", "self", "must be somebody other than yourself"));
     }
-    if !facts.visible {
+    // Of whom the caller's own lists show, the caller knows: they may have become private since.
+    let listed = facts.friends || facts.asked || facts.theirs.is_some();
+    if !facts.visible && !listed {
         return Err(unknown.into());
     }
     let refusal = if facts.friends {
@@ -135,7 +137,13 @@ mod tests {
         for (user, facts, expected) in [
             (bob, free, "Request"),
             (ada, free, "self"),
-            (bob, RequestFacts { visible: false, friends: true, ..free }, "user.unknown"),
+            (bob, RequestFacts { visible: false, ..free }, "user.unknown"),
+            (bob, RequestFacts { visible: false, rejected_at: days_ago(1), open: 50, ..free }, "user.unknown"),
+            // Whoever has become private is still in the lists of the caller.
+            (bob, RequestFacts { visible: false, friends: true, ..free }, "friend.already"),
+            (bob, RequestFacts { visible: false, asked: true, ..free }, "friend.pending"),
+            (bob, RequestFacts { visible: false, theirs: Some(theirs), ..free }, "Befriend"),
+            (bob, RequestFacts { visible: false, theirs: Some(theirs), counts: [0, 5_000], ..free }, "friend.limit"),
             (bob, RequestFacts { friends: true, asked: true, ..free }, "friend.already"),
             (bob, RequestFacts { asked: true, ..free }, "friend.pending"),
             (

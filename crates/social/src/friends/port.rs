@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Made, Page, PageRequest, Result, UserId};
 
 use super::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, NewFriendRequest, Relationship,
-    RequestDirection,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, FriendsOf, NewFriendRequest,
+    Relationship, RequestDirection,
 };
 
 /// Each method is one use case and one transaction; its changes are committed with it. People whom the caller may not
@@ -26,8 +26,9 @@ pub trait Friends: Send + Sync {
     /// The caller's friends.
     async fn list(&self, ctx: &Ctx, filter: FriendFilter, page: PageRequest) -> Result<Page<Friend>>;
 
-    /// Somebody's friends, as far as the caller may see them; if `mutual`, only those who are friends of the caller.
-    async fn of(&self, ctx: &Ctx, user: UserId, mutual: bool, page: PageRequest) -> Result<Page<Friend>>;
+    /// Somebody's friends, as far as the caller may see them; the caller's own as in [`Friends::list`], or as somebody else
+    /// sees them.
+    async fn of(&self, ctx: &Ctx, whose: FriendsOf, page: PageRequest) -> Result<Page<Friend>>;
 
     /// Ends a friendship; `friend.unknown` if there is none.
     async fn remove(&self, ctx: &Ctx, user: UserId) -> Result<()>;

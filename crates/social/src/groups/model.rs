@@ -63,6 +63,19 @@ pub struct Member {
     pub since: Timestamp,
     /// Why they are banned; `null` if nobody said, and for everybody else.
     pub reason: Option<String>,
+    /// Who has invited them; `null` unless they are invited.
+    pub invited_by: Option<Card>,
+}
+
+/// An invitation to a group, as whoever is invited sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = OwnGroupInvitation)]
+pub struct OwnInvitation {
+    pub group: Group,
+    /// `null` if it is not known any more.
+    pub invited_by: Option<Card>,
+    /// Since when you are invited.
+    pub since: Timestamp,
 }
 
 /// A link by which people join a group.

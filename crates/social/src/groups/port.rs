@@ -5,7 +5,7 @@ use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
 
 use super::{
     Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member, MemberFilter,
-    NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Verdict, model::Code,
+    NewGroup, NewGroupBan, NewGroupInvite, NewOwner, OwnInvitation, Preview, RolePatch, Verdict, model::Code,
 };
 
 /// Each method is one use case and one transaction; its change is committed with it, and so is what it means for the chat
@@ -31,13 +31,18 @@ pub trait Groups: Send + Sync {
     /// How far the job has come, for whoever deleted the group; it is known for a week after its end.
     async fn deletion(&self, ctx: &Ctx, group: GroupId) -> Result<Deletion>;
 
+    /// The open invitations of the caller, those to the newest groups first.
+    async fn invitations(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<OwnInvitation>>;
+
     /// Joins a public group or one to which the caller is invited; asks to join a closed one.
+    /// Honours `ctx.idempotency_key`.
     async fn join(&self, ctx: &Ctx, group: GroupId) -> Result<Joined>;
 
     /// What a link leads to, as long as the caller can join by it, or is a member.
     async fn preview(&self, ctx: &Ctx, code: Code) -> Result<Preview>;
 
-    /// Joins by a link. However many do so at once, no more than its `max_uses` get in.
+    /// Joins by a link. However many do so at once, no more than its `max_uses` get in. Honours
+    /// `ctx.idempotency_key`.
     async fn join_by_code(&self, ctx: &Ctx, code: Code) -> Result<Joined>;
 
     /// Leaves, takes back a request, or declines an invitation; nothing happens if there is none of them. The owner cannot

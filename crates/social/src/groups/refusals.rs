@@ -37,7 +37,7 @@ pub const GROUP_REQUESTS_OPEN: Refusal = Refusal::new(
 pub const GROUP_REQUESTS_TODAY: Refusal = Refusal::new(
     Conflict,
     "group.requests_today",
-    "You have asked to join groups, or this one, as often as one person can within a day",
+    "You have joined groups or asked to, or this one, as often as one person can within a day",
 );
 pub const GROUP_TOO_SOON: Refusal = Refusal::new(
     Conflict,

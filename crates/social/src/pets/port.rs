@@ -1,7 +1,7 @@
 //! What an implementation of pets must guarantee.
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Page, PageRequest, Result, UserId, Versions};
+use clowder_core::{Ctx, Page, PageRequest, Result, SeenAs, UserId, Versions};
 
 use super::{
     Answer, Entry, EntryId, Keeper, LostPatch, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetFilter, PetId,
@@ -20,8 +20,9 @@ pub trait Pets: Send + Sync {
     async fn pets(&self, ctx: &Ctx, filter: PetFilter, page: PageRequest) -> Result<Page<Pet>>;
 
     /// The pets that somebody owns or co-owns, as far as the caller may see them, the newest first. `user.unknown` if the
-    /// caller may not see the person, `pets.hidden` if the person does not show their pets to the caller.
-    async fn of(&self, ctx: &Ctx, user: UserId, page: PageRequest) -> Result<Page<Pet>>;
+    /// caller may not see the person, `pets.hidden` if the person does not show their pets to the caller. The caller's own also
+    /// as somebody else sees them.
+    async fn of(&self, ctx: &Ctx, user: UserId, seen_as: Option<SeenAs>, page: PageRequest) -> Result<Page<Pet>>;
 
     async fn pet(&self, ctx: &Ctx, pet: PetId) -> Result<Pet>;
 

@@ -4,7 +4,7 @@ use clowder_core::{Refusal, error::Kind::*};
 
 pub const PET_UNKNOWN: Refusal = Refusal::new(Unknown, "pet.unknown", "There is no such pet, or you may not see it");
 pub const PET_FORBIDDEN: Refusal =
-    Refusal::new(Forbidden, "pet.forbidden", "What you are to this pet does not allow this");
+    Refusal::new(Forbidden, "pet.forbidden", "Your role for this pet does not allow this");
 pub const PET_STALE: Refusal = Refusal::new(Stale, "pet.stale", "The pet has changed since you read it");
 pub const PET_LIMIT: Refusal = Refusal::new(Conflict, "pet.limit", "You have as many pets as one person can have");
 pub const PET_OWNER: Refusal =

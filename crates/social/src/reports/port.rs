@@ -41,5 +41,6 @@ pub trait Reports: Send + Sync {
     async fn statements(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Statement>>;
 
     /// Objects to a decision, once. The report is open again, for another moderator than the one who decided it.
+    /// Honours `ctx.idempotency_key`.
     async fn appeal(&self, ctx: &Ctx, statement: StatementId, new: NewAppeal) -> Result<Statement>;
 }

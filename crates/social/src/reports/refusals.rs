@@ -16,7 +16,7 @@ pub const REPORT_TAKEN: Refusal =
 pub const REPORT_INVOLVED: Refusal = Refusal::new(
     Forbidden,
     "report.involved",
-    "Somebody else must decide this report: you made it, or decided it before the appeal",
+    "Somebody else must decide this report: you made it, decided it before the appeal, or have a part in what was reported",
 );
 pub const STATEMENT_UNKNOWN: Refusal = Refusal::new(Unknown, "statement.unknown", "There is no such statement");
 pub const STATEMENT_APPEALED: Refusal =

@@ -3,6 +3,7 @@
 use clowder_accounts::badges::Badge;
 use serde_json::{Value, json};
 
+use super::patterns;
 use crate::routes::{Asked, Endpoint};
 
 /// A list of entity tags, or `*` (RFC 9110 §13.1).
@@ -49,16 +50,29 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
 
 fn of_path(name: &str) -> Value {
     let (schema, about) = if name.ends_with("id") {
-        let about = format!("The id of the {}", name.trim_end_matches("_id").replace('_', " ").replace("api", "API"));
+        let thing = match name.trim_end_matches("_id") {
+            "chat_requester" | "requester" | "participant" | "member" | "keeper" => "user".to_owned(),
+            "chat_deletion" | "invited_chat" => "chat".to_owned(),
+            "group_deletion" => "group".to_owned(),
+            "case" => "report".to_owned(),
+            thing => thing.replace('_', " ").replace("api", "API"),
+        };
+        let about = format!("The id of the {thing}");
         (json!({ "type": "string", "format": "uuid" }), about)
     } else if name == "badge" {
         (
             json!({ "type": "string", "pattern": Badge::PATTERN, "minLength": 1, "maxLength": 30 }),
             "The badge".to_owned(),
         )
+    } else if name == "emoji" {
+        (
+            json!({ "type": "string", "pattern": patterns::EMOJI, "minLength": 1, "maxLength": 16 }),
+            "A single emoji. Variation selectors may be missing".to_owned(),
+        )
     } else {
         let about = match name {
             "code" => "The code of the problem",
+            "chat_code" | "group_code" => "The code of the link",
             "username" => "A username, in any case",
             _ => "The name of the file",
         };

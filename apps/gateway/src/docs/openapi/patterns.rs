@@ -138,3 +138,7 @@ pub fn zone(schema: &mut Value) {
 pub fn repeat(schema: &mut Value) {
     text(schema, "^([Rr][Rr][Uu][Ll][Ee]:)?[A-Za-z]+=[A-Za-z0-9,+-]+(;[A-Za-z]+=[A-Za-z0-9,+-]+)*$");
 }
+
+/// No character that no emoji contains, as far as every engine can say so. Which characters are emoji depends on Unicode
+/// tables.
+pub const EMOJI: &str = r"^[^\u0000-\u0022\u0024-\u0029\u002b-\u002f\u003a-\u00a8\u00aa-\u00ad\u00af-\u200c]+$";

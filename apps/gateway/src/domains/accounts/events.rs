@@ -35,7 +35,9 @@ pub const EVENTS: &[Event] = &[
                 "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org",
                 "email_verified": true, "bio": null, "status_text": "at the engine", "status_until": null,
                 "pronouns": "she/her", "location": null, "links": [], "badges": [], "role": "user",
-                "visibility": "public", "two_factor": false, "suspension": null, "erase_at": null, "created_at": AT,
+                "visibility": "public", "two_factor": false, "avatar": null, "cover": null, "presence": null,
+                "last_seen_at": null, "friendship": null, "friends_count": null, "pets_count": null, "suspension": null,
+                "erase_at": null, "created_at": AT,
                 "version": 2
             })
         },
@@ -109,7 +111,7 @@ const KEY: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d14";
 const AT: &str = "2026-11-26T12:00:00.000Z";
 
 fn card(username: &str, display_name: &str) -> Value {
-    json!({"id": ADA, "username": username, "display_name": display_name})
+    json!({"id": ADA, "username": username, "display_name": display_name, "avatar": null})
 }
 
 #[cfg(test)]

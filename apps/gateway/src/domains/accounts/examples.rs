@@ -8,6 +8,7 @@ pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "Card" => card(ADA, "ada", "Ada Lovelace"),
         "Own" => own(),
+        "getOwnProfile 200" | "editOwnProfile 200" => whole(),
         "SignedIn" => json!({
             "access": ACCESS, "refresh": REFRESH, "token_type": "Bearer", "expires_in": 600, "user": own()
         }),
@@ -53,11 +54,23 @@ fn new() -> Value {
     own
 }
 
+/// With what only some calls know.
+fn whole() -> Value {
+    let known = [
+        ("presence", json!("online")),
+        ("last_seen_at", json!(AT)),
+        ("friends_count", json!(12)),
+        ("pets_count", json!(2)),
+    ];
+    known.into_iter().fold(own(), |own, (member, value)| with(own, member, value))
+}
+
 fn own() -> Value {
     json!({
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org", "email_verified": true,
         "bio": null, "status_text": "counting", "status_until": null, "pronouns": "she/her", "location": "London",
         "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "badges": ["founder"], "role": "user", "visibility": "public", "two_factor": false,
-        "suspension": null, "erase_at": null, "created_at": AT, "version": 2
+        "avatar": null, "cover": null, "presence": null, "last_seen_at": null, "friendship": null, "friends_count": null,
+        "pets_count": null, "suspension": null, "erase_at": null, "created_at": AT, "version": 2
     })
 }

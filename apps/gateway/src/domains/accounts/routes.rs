@@ -6,7 +6,7 @@ use clowder_accounts::{
     refusals::*,
     scopes::{PROFILE_READ, PROFILE_WRITE},
 };
-use clowder_core::idempotency;
+use clowder_core::{SeenAs, idempotency};
 
 use super::{
     handlers, preferences,
@@ -73,20 +73,38 @@ pub fn all() -> Vec<Endpoint> {
                 "All sessions have ended: their tokens, tickets, sockets and export links no longer work",
             ),
         get("/api/auth/me", handlers::me)
-            .also("/api/users/me")
             .says("Read your account")
             .called("getMe")
-            .notes("Returns your profile with its private fields: email address, role, suspension and pending erasure.")
+            .notes("Returns your profile with its private fields: email address, role, suspension and pending erasure. It reads no database while the account is in memory; so `presence`, `last_seen_at`, `friends_count` and `pets_count` are `null`. `GET /api/users/me` knows them.")
             .scope(PROFILE_READ)
             .even_suspended()
             .tagged()
             .gives::<Own>(200, "With private fields"),
         patch("/api/auth/me", handlers::edit_me)
             .or_put()
-            .also("/api/users/me")
             .says("Edit your profile")
             .called("editMe")
             .notes("Changes username, display name, bio, status text, details or visibility. The username can be changed once in 30 days; nobody else gets the name before for another 30 days. Your other devices receive `user.updated`.")
+            .scope(PROFILE_WRITE)
+            .edits()
+            .takes::<ProfilePatch>()
+            .gives::<Own>(200, "As it is now")
+            .refuses(&[USER_STALE, USERNAME_TAKEN, USERNAME_RESERVED, USERNAME_TOO_SOON]),
+        get("/api/users/me", handlers::own_profile)
+            .says("Read your account and your profile")
+            .called("getOwnProfile")
+            .notes("The same as `GET /api/auth/me`, with `presence`, `last_seen_at`, `friends_count` and `pets_count`. Its `ETag` is that of `GET /api/users/{user_id}` with your id. With `as`, it is `GET /api/users/{user_id}?as=` with your id: your profile as others see it, and 404 if they see nothing.")
+            .scope(PROFILE_READ)
+            .asks::<SeenAs>("as", "Your profile as somebody else sees it")
+            .even_suspended()
+            .tagged()
+            .gives::<handlers::OwnProfile>(200, "With private fields; with `as`, without them")
+            .refuses(&[USER_UNKNOWN]),
+        patch("/api/users/me", handlers::edit_own_profile)
+            .or_put()
+            .says("Edit your profile and read all of it")
+            .called("editOwnProfile")
+            .notes("The same as `PATCH /api/auth/me`, with the response and the `ETag` of `GET /api/users/me`. `If-Match` takes the `ETag` of either call.")
             .scope(PROFILE_WRITE)
             .edits()
             .takes::<ProfilePatch>()

@@ -3,8 +3,8 @@
 use actix_web::web::Data;
 use clowder_core::{Page, UserId};
 use clowder_social::{
-    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, NewFriendRequest,
-    Relationship, RequestDirection,
+    Decision, Friend, FriendFilter, FriendRequest, FriendRequestId, FriendSuggestion, Friends, FriendsOf,
+    NewFriendRequest, Relationship, RequestDirection,
 };
 
 use crate::{
@@ -55,10 +55,10 @@ pub async fn of(
     Path(user): Path<UserId>,
     mut query: Query,
 ) -> Answer<Listed<Friend>> {
-    let mutual = query.flag("mutual").unwrap_or(false);
+    let whose = FriendsOf { user, mutual: query.flag("mutual").unwrap_or(false), seen_as: query.word("as") };
     let page = query.page();
     query.check()?;
-    Ok(Listed(friends.of(&ctx, user, mutual, page).await?))
+    Ok(Listed(friends.of(&ctx, whose, page).await?))
 }
 
 pub async fn remove(friends: Port, Caller(ctx): Caller, Path(user): Path<UserId>) -> Answer<Done> {

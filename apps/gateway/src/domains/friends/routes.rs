@@ -1,7 +1,7 @@
 //! The routes of friends.
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Presence, idempotency};
+use clowder_core::{Presence, SeenAs, idempotency};
 use clowder_social::{
     Decision, Friend, FriendRequest, FriendSuggestion, NewFriendRequest, Relationship, RequestDirection,
     friends::{
@@ -57,9 +57,9 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/friends", handlers::list)
             .says("List your friends")
             .called("listFriends")
-            .notes("With `search`, only friends in whose username or display name the text occurs, whatever its case and accents.")
+            .notes("With `search`, only friends with all of these words, or parts of them, in their username or display name, in any order, whatever their case and accents.")
             .scope(FRIENDS_READ)
-            .asks::<String>("search", "Only friends with this in their name")
+            .asks::<String>("search", "Only friends with these words in their names")
             .asks::<Presence>("presence", "Only friends whom you see like this")
             .asks::<Order>("sort", "The latest first (`since`), by display name (`name`), or those who are online and then those who were last (`active`); `since` when absent")
             .lists::<Friend>(),
@@ -86,15 +86,16 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/users/{user_id}/friends", handlers::of)
             .says("List somebody's friends")
             .called("listFriendsOfUser")
-            .notes("As far as you may see them.")
+            .notes("As far as you may see them. With your own id: all your friends, as in `GET /api/friends`.")
             .scope(FRIENDS_READ)
             .asks::<bool>("mutual", "Only those who are your friends, too")
+            .asks::<SeenAs>("as", "With your own id: your friends as somebody else sees them. Ignored with other ids")
             .lists::<Friend>()
             .refuses(&[USER_UNKNOWN, FRIENDS_HIDDEN]),
         get("/api/relationships", handlers::relationships)
             .says("Read what connects you with people")
             .called("listRelationships")
-            .notes("For up to 100 people at once, in the order of `ids`. People whom you may not see are shown as strangers.")
+            .notes("For up to 100 people at once, in the order of `ids`. People whom you may not see are shown as strangers. With many more ids, the URL is too long: 414 `uri.too_long`.")
             .scope(FRIENDS_READ)
             .asks_ids("ids", handlers::MOST_IDS, "The people, 1 to 100, separated by commas")
             .gives_page::<Relationship>(),

@@ -83,7 +83,7 @@ fn face() -> Value {
 
 fn added() -> Value {
     json!({
-        "group_id": GROUP, "user": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace"}, "role": "member",
+        "group_id": GROUP, "user": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "role": "member",
         "since": "2026-11-26T12:00:00.000Z"
     })
 }

@@ -12,8 +12,12 @@ pub fn of(name: &str) -> Option<Value> {
         }
         "joinGroup 202" => group("pending", Value::Null),
         "GroupMember" => {
-            json!({ "user": card(BOB, "bob", "Bob"), "status": "member", "role": "moderator", "since": AT, "reason": null })
+            json!({ "user": card(BOB, "bob", "Bob"), "status": "member", "role": "moderator", "since": AT, "reason": null,
+                    "invited_by": null })
         }
+        "OwnGroupInvitation" => json!({
+            "group": group("invited", Value::Null), "invited_by": card(ADA, "ada", "Ada Lovelace"), "since": AT
+        }),
         "GroupDeletion" => json!({ "group_id": THING, "status": "running", "progress": 0.25 }),
         "GroupPreview" => json!({
             "group_id": THING, "name": "Gardeners of the north side", "description": "Seeds and advice",

@@ -6,8 +6,8 @@ use clowder_social::{
     Groups,
     groups::{
         Deletion, Gone, Group, GroupFilter, GroupId, GroupPatch, Invite, InviteId, Invited, Joined, Member,
-        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, Preview, RolePatch, Standing, Verdict,
-        model::Code,
+        MemberFilter, NewGroup, NewGroupBan, NewGroupInvite, NewOwner, OwnInvitation, Preview, RolePatch, Standing,
+        Verdict, model::Code,
     },
 };
 
@@ -40,6 +40,12 @@ pub async fn groups(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer
     let page = query.page();
     query.check()?;
     Ok(Listed(port.groups(&ctx, filter, page).await?))
+}
+
+pub async fn invitations(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<OwnInvitation>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.invitations(&ctx, page).await?))
 }
 
 pub async fn group(port: Port, Caller(ctx): Caller, Path(group): Path<GroupId>) -> Answer<Versioned<Group>> {

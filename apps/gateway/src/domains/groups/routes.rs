@@ -3,7 +3,7 @@
 use clowder_core::idempotency;
 use clowder_social::groups::{
     Deletion, Group, GroupPatch, Invite, Invited, Member, Mine, NewGroup, NewGroupBan, NewGroupInvite, NewOwner,
-    Preview, Role, RolePatch, Standing, Verdict,
+    OwnInvitation, Preview, Role, RolePatch, Standing, Verdict,
     refusals::*,
     scopes::{GROUPS_READ, GROUPS_WRITE},
 };
@@ -39,6 +39,12 @@ fn groups() -> Vec<Endpoint> {
             .takes::<NewGroup>()
             .gives::<Group>(201, "A new group")
             .refuses(&[GROUP_UNKNOWN, GROUP_LIMIT, GROUP_MEMBERSHIPS, idempotency::MISMATCH, idempotency::RUNNING]),
+        get("/api/groups/invitations", handlers::invitations)
+            .says("List the groups to which you are invited, and by whom, the newest group first")
+            .called("listOwnGroupInvitations")
+            .notes("Open invitations. `POST /api/groups/{group_id}/join` accepts one, `leave` declines it.")
+            .scope(GROUPS_READ)
+            .lists::<OwnInvitation>(),
         get("/api/groups/{group_id}", handlers::group)
             .says("Read a group")
             .called("getGroup")
@@ -93,10 +99,11 @@ fn members() -> Vec<Endpoint> {
             .notes("Public groups, and those to which you are invited, you join at once. In a closed group the staff decides: you receive `group.decided`. After a rejection you can ask again 7 days later. A request expires after 30 days.")
             .scope(GROUPS_WRITE)
             .reaches_others()
+            .creates()
             .gives::<Group>(201, "You are in it now")
             .gives::<Group>(200, "You were in it")
             .gives::<Group>(202, "You have asked to join")
-            .refuses(&[GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS, GROUP_REQUESTS_OPEN, GROUP_REQUESTS_TODAY, GROUP_TOO_SOON]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS, GROUP_REQUESTS_OPEN, GROUP_REQUESTS_TODAY, GROUP_TOO_SOON, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/groups/{group_id}/leave", handlers::leave)
             .says("Leave a group")
             .called("leaveGroup")
@@ -107,7 +114,7 @@ fn members() -> Vec<Endpoint> {
         get("/api/groups/{group_id}/members", handlers::members)
             .says("List the members of a group, the longest-serving first")
             .called("listGroupMembers")
-            .notes("Of a public group everybody sees the members; of others, the members do. Only the staff (moderators, admins and the owner) sees who is pending, invited or banned.")
+            .notes("Of a public group everybody sees the members; of others, the members do. Only the staff (moderators, admins and the owner) sees who is pending, invited or banned. In public groups, strangers do not find members whom they may not see; `member_count` of the group counts all of them.")
             .scope(GROUPS_READ)
             .asks::<Role>("role", "Only members with this role")
             .asks::<Standing>("status", "Those who stand to the group like this; `member` if absent")
@@ -205,11 +212,12 @@ fn admission() -> Vec<Endpoint> {
         post("/api/group-invites/{group_code}/join", handlers::join_by_code)
             .says("Join a group by a link")
             .called("joinGroupByCode")
-            .notes("Nobody has to decide. A link that is used up, revoked or expired is 410.")
+            .notes("Nobody has to decide. A link that is used up, revoked or expired is 410. A repeated call is 404 `group.unknown` if you do not see the group any more.")
             .scope(GROUPS_WRITE)
             .reaches_others()
+            .creates()
             .gives::<Group>(201, "You are in it now")
             .gives::<Group>(200, "You were in it")
-            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS]),
+            .refuses(&[INVITE_UNKNOWN, INVITE_GONE, GROUP_UNKNOWN, GROUP_BANNED, GROUP_FULL, GROUP_MEMBERSHIPS, GROUP_REQUESTS_TODAY, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }

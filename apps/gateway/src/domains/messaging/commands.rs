@@ -2,7 +2,8 @@
 
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    CHAT, ChatPreferences, Deleted, Message, MessagePatch, NewMessage, NewRead, Read, Scheduled, Typing,
+    CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read,
+    Scheduled, Typing,
     chats::NewDraft,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
     scheduled::{ScheduledId, ScheduledPatch},
@@ -87,6 +88,36 @@ pub const COMMANDS: &[Command] = &[
         run: |call, data| Box::pin(read(call, data)),
     },
     Command {
+        name: "message.delivered",
+        about: "Says up to where a chat has arrived at this device, before the server finds out by itself",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<InChat, NewRead>),
+        example: || json!({"chat_id": A_CHAT, "seq": 7}),
+        reply: Reply::Ack(Shape::of::<Delivered>),
+        run: |call, data| Box::pin(delivered(call, data)),
+    },
+    Command {
+        name: "reaction.add",
+        about: "Reacts to a message",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: true,
+        takes: Some(Shape::of::<OfMessage>),
+        example: || json!({"message_id": A_MESSAGE, "emoji": "👍"}),
+        reply: Reply::Ack(Shape::of::<Reaction>),
+        run: |call, data| Box::pin(react(call, data, true)),
+    },
+    Command {
+        name: "reaction.remove",
+        about: "Takes a reaction back",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<OfMessage>),
+        example: || json!({"message_id": A_MESSAGE, "emoji": "👍"}),
+        reply: Reply::Ack(Shape::of::<Reaction>),
+        run: |call, data| Box::pin(react(call, data, false)),
+    },
+    Command {
         name: "draft.set",
         about: "Keeps what you have begun to write; `null` discards it",
         scope: Some(CHATS_WRITE),
@@ -168,6 +199,23 @@ impl Input for OfScheduled {
     }
 }
 
+/// An emoji of a message.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfMessage {
+    message_id: MessageId,
+    /// A single emoji. Variation selectors may be missing.
+    #[schema(value_type = String, min_length = 1, max_length = 16)]
+    emoji: Emoji,
+}
+
+impl Input for OfMessage {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let message_id = fields.required("message_id");
+        let emoji = fields.required("emoji");
+        Some(Self { message_id: message_id?, emoji: emoji? })
+    }
+}
+
 /// The members of two inputs in one object, so that all errors are reported at once.
 struct Both<A, B>(A, B);
 
@@ -212,6 +260,20 @@ async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
     done(call.ports.store.messaging.read(&call.ctx, chat_id, new).await?)
+}
+
+async fn delivered(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
+    done(call.ports.store.messaging.delivered(&call.ctx, chat_id, new).await?)
+}
+
+async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
+    let OfMessage { message_id, emoji } = OfMessage::from_json(data)?;
+    let messaging = &call.ports.store.messaging;
+    done(match on {
+        true => messaging.react(&call.ctx, message_id, emoji).await?,
+        false => messaging.unreact(&call.ctx, message_id, emoji).await?,
+    })
 }
 
 async fn draft(call: Call, data: Value) -> Result<Done, Problem> {

@@ -2,7 +2,7 @@
 
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
-    Chat, ChatFace, Deleted, Message, Read, Typing,
+    Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
         ChatDeleted, Decision, Edited, Expiring, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged,
         Requested, ScheduledChanged, Uninvited,
@@ -188,6 +188,30 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
     },
     Event {
+        name: "message.delivered",
+        about: "Messages of yours have arrived at a device of somebody, all up to this one. Sent only to those who wrote them, and not in chats of more than 256 people. What somebody has read has also arrived",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Delivered>,
+        example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
+    },
+    Event {
+        name: "reaction.added",
+        about: "Somebody has reacted to a message",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Reaction>,
+        example: || reaction(3),
+    },
+    Event {
+        name: "reaction.removed",
+        about: "Somebody has taken a reaction back. Deleting a message removes its reactions without this event",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Reaction>,
+        example: || reaction(2),
+    },
+    Event {
         name: "typing.start",
         about: "Somebody is typing. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
         scope: Some(CHATS_READ),
@@ -215,9 +239,13 @@ const AT: &str = "2026-11-26T12:00:00.000Z";
 fn message(content: &str, edited_at: Value, version: i64) -> Value {
     json!({
         "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
-        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace"}, "content": content, "status": "sent",
-        "client_id": "phone-42", "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
+        "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "content": content, "status": "sent",
+        "client_id": "phone-42", "reactions": [], "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
     })
+}
+
+fn reaction(count: u32) -> Value {
+    json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "user_id": ADA, "emoji": "👍", "count": count})
 }
 
 fn rights() -> Value {
@@ -225,7 +253,7 @@ fn rights() -> Value {
 }
 
 fn participant() -> Value {
-    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace"});
+    let user = json!({"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null});
     json!({"chat_id": CHAT, "participant": {"user": user, "role": "admin", "joined_at": AT}})
 }
 
@@ -259,6 +287,9 @@ mod tests {
             ("message.expiring", Some(MESSAGES_READ)),
             ("message.scheduled", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
+            ("message.delivered", Some(MESSAGES_READ)),
+            ("reaction.added", Some(MESSAGES_READ)),
+            ("reaction.removed", Some(MESSAGES_READ)),
             ("typing.start", Some(CHATS_READ)),
             ("typing.stop", Some(CHATS_READ)),
         ];

@@ -13,6 +13,12 @@ pub fn of(name: &str) -> Option<Value> {
         "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
+        "Delivered" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
+        "Receipt" => json!({ "user": card(ADA, "ada", "Ada"), "delivered_at": AT, "read_at": null }),
+        "Reaction" => json!({
+            "chat_id": CHAT, "message_id": THING, "seq": 17, "user_id": ADA, "emoji": "👍", "count": 3
+        }),
+        "Reactor" => json!({ "user": card(ADA, "ada", "Ada"), "emoji": "👍", "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
         "ChatEntry" => json!({
             "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today",
@@ -63,7 +69,7 @@ fn retitled() -> Value {
 fn said_by_the_system(content: &str, note: &Value) -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": content, "client_id": null, "status": "sent", "created_at": AT, "edited_at": null,
+        "content": content, "client_id": null, "status": "sent", "reactions": [], "created_at": AT, "edited_at": null,
         "deleted_at": null, "version": 1, "system": note
     })
 }
@@ -121,7 +127,7 @@ fn private() -> Value {
 fn message() -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "text", "sender": card(BOB, "bob", "Bob"),
-        "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent", "created_at": AT,
-        "edited_at": null, "deleted_at": null, "version": 1
+        "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent",
+        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
     })
 }

@@ -1,10 +1,10 @@
 //! Messaging over HTTP.
 
 use actix_web::{Either, web::Data};
-use clowder_core::{ChatId, MessageId};
+use clowder_core::{ChatId, Error, Field, MessageId, Topic, text::Flaw};
 use clowder_messaging::{
-    Chat, ChatFilter, Edit, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead, Read, Scheduled,
-    ScheduledMessages, Window,
+    CHAT, Chat, ChatFilter, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
+    Reaction, Reactor, Read, Scheduled, ScheduledMessages, Window, receipts::Receipt,
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     call::{IfMatch, Json, Path},
     problem::Answer,
     query::{Query, only_one},
+    ws::arrivals::Notes,
 };
 
 type Port = Data<dyn Messaging>;
@@ -71,13 +72,21 @@ pub async fn send(
 
 pub async fn messages(
     messaging: Port,
+    arrived: Data<Notes>,
     Caller(ctx): Caller,
     Path(chat): Path<ChatId>,
     mut query: Query,
 ) -> Answer<Listed<Message>> {
     let (window, limit) = (window(&mut query), query.limit());
     query.check()?;
-    Ok(Listed(messaging.messages(&ctx, chat, window, limit).await?))
+    let page = messaging.messages(&ctx, chat, window, limit).await?;
+    let viewer = ctx.user()?;
+    let last = page.items.iter().filter(|message| message.sender.id != viewer).map(|message| message.seq).max();
+    // What is fetched arrives; the answer does not wait for that to be noted.
+    if let Some(last) = last {
+        arrived.add(&ctx, Topic::new(CHAT, chat), last);
+    }
+    Ok(Listed(page))
 }
 
 /// The parameters that say where to begin in the messages of a chat.
@@ -143,6 +152,39 @@ pub async fn history(
     Ok(Listed(messaging.history(&ctx, message, page).await?))
 }
 
+pub async fn react(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path((message, emoji)): Path<(MessageId, String)>,
+) -> Answer<Shown<Reaction>> {
+    Ok(Shown(messaging.react(&ctx, message, single(emoji)?).await?))
+}
+
+pub async fn unreact(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path((message, emoji)): Path<(MessageId, String)>,
+) -> Answer<Done> {
+    messaging.unreact(&ctx, message, single(emoji)?).await?;
+    Ok(Done)
+}
+
+fn single(emoji: String) -> Answer<Emoji> {
+    Emoji::parse(emoji.into()).map_err(|flaw| Error::Invalid(vec![flaw.at("emoji")]).into())
+}
+
+pub async fn reactions(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+    mut query: Query,
+) -> Answer<Listed<Reactor>> {
+    let emoji = query.value("emoji", Flaw::new("emoji", "must be a single emoji"), Emoji::from_text);
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(messaging.reactions(&ctx, message, emoji, page).await?))
+}
+
 pub async fn read(
     messaging: Port,
     Caller(ctx): Caller,
@@ -150,6 +192,26 @@ pub async fn read(
     Json(new): Json<NewRead>,
 ) -> Answer<Shown<Read>> {
     Ok(Shown(messaging.read(&ctx, chat, new).await?))
+}
+
+pub async fn delivered(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    Json(new): Json<NewRead>,
+) -> Answer<Shown<Delivered>> {
+    Ok(Shown(messaging.delivered(&ctx, chat, new).await?))
+}
+
+pub async fn receipts(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(message): Path<MessageId>,
+    mut query: Query,
+) -> Answer<Listed<Receipt>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(messaging.receipts(&ctx, message, page).await?))
 }
 
 /// Up to and including this message.

@@ -2,13 +2,17 @@
 
 use clowder_core::idempotency;
 use clowder_messaging::{
-    Chat, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Read, Scheduled,
+    Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read, Scheduled,
+    receipts::Receipt,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
 };
 
 use super::handlers;
-use crate::routes::{Endpoint, delete, get, patch, post};
+use crate::{
+    docs::patterns,
+    routes::{Endpoint, delete, get, patch, post, put},
+};
 
 mod chats;
 mod invitations;
@@ -53,7 +57,7 @@ fn messages() -> Vec<Endpoint> {
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that the two already have")
             // The answer to a repeated call, if the caller has left the chat since.
-            .refuses(&[CHAT_UNKNOWN, CHAT_LIMIT, CHAT_NOT_WANTED, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/chats/{chat_id}", handlers::chat)
             .says("Read a chat")
             .called("getChat")
@@ -104,6 +108,14 @@ fn messages() -> Vec<Endpoint> {
             .takes::<NewRead>()
             .gives::<Read>(200, "Where the mark is now")
             .refuses(&[CHAT_UNKNOWN]),
+        post("/api/chats/{chat_id}/delivered", handlers::delivered)
+            .says("Say up to where a chat has arrived at your device")
+            .called("markChatDelivered")
+            .notes("Only for clients that learn of messages in another way than by a page or a socket, for example by a push notification: the server notes both by itself. The mark never moves back. Nothing is noted in chats of more than 256 people.")
+            .scope(MESSAGES_WRITE)
+            .takes::<NewRead>()
+            .gives::<Delivered>(200, "Where the mark is now")
+            .refuses(&[CHAT_UNKNOWN]),
         get("/api/messages/{message_id}", handlers::message)
             .says("Read a message")
             .called("getMessage")
@@ -145,6 +157,36 @@ fn messages() -> Vec<Endpoint> {
             .notes("A deleted message has no history.")
             .scope(MESSAGES_READ)
             .lists::<Edit>()
+            .refuses(&[MESSAGE_UNKNOWN]),
+        get("/api/messages/{message_id}/receipts", handlers::receipts)
+            .says("List at whom a message has arrived and who has read it")
+            .called("listReceipts")
+            .notes("Everybody in the chat except its sender and those who came later, in the order of their ids. `read_at` is `null` for people who hide their read marks (`privacy.read_receipts`), and for everybody if you do. For all but the last 1,000 messages, the times are those of a later mark. In channels, only owners and admins see them.")
+            .scope(MESSAGES_READ)
+            .lists::<Receipt>()
+            .refuses(&[MESSAGE_UNKNOWN, CHAT_FORBIDDEN, RECEIPTS_TOO_MANY]),
+        get("/api/messages/{message_id}/reactions", handlers::reactions)
+            .says("List who has reacted to a message")
+            .called("listReactions")
+            .notes("Ordered by emoji, and then by the id of the person. Messages show how many people have reacted with which emoji. In channels, only owners and admins see who has.")
+            .scope(MESSAGES_READ)
+            .asks_form("emoji", patterns::EMOJI, "Only who has reacted with this emoji")
+            .lists::<Reactor>()
+            .refuses(&[MESSAGE_UNKNOWN, CHAT_FORBIDDEN]),
+        put("/api/messages/{message_id}/reactions/{emoji}", handlers::react)
+            .says("React to a message with an emoji")
+            .called("addReaction")
+            .notes("A message has at most 20 different emoji; you can react with as many of them as you like, once with each. Reacting again changes nothing. All participants receive `reaction.added`.")
+            .scope(MESSAGES_WRITE)
+            .reaches_others()
+            .gives::<Reaction>(200, "The reaction, and how many people have reacted with this emoji")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_GONE, CHAT_CLOSED, REACTION_KINDS, REACTION_NOT_WANTED]),
+        delete("/api/messages/{message_id}/reactions/{emoji}", handlers::unreact)
+            .says("Take your reaction back")
+            .called("removeReaction")
+            .notes("Taking back what is not there is not an error. All participants receive `reaction.removed`.")
+            .scope(MESSAGES_WRITE)
+            .gives_nothing(204, "You have not reacted with this emoji")
             .refuses(&[MESSAGE_UNKNOWN]),
         post("/api/messages/{message_id}/read", handlers::read_message)
             .says("Mark everything up to a message as read")

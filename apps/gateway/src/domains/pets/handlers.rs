@@ -50,9 +50,9 @@ pub async fn pets(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<L
 }
 
 pub async fn of(port: Port, Caller(ctx): Caller, Path(user): Path<UserId>, mut query: Query) -> Answer<Listed<Pet>> {
-    let page = query.page();
+    let (page, seen_as) = (query.page(), query.word("as"));
     query.check()?;
-    Ok(Listed(port.of(&ctx, user, page).await?))
+    Ok(Listed(port.of(&ctx, user, seen_as, page).await?))
 }
 
 pub async fn create(port: Port, Caller(ctx): Caller, Json(new): Json<NewPet>) -> Answer<CreatedVersioned<Pet>> {

@@ -1,7 +1,7 @@
 //! The routes of pets.
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::idempotency;
+use clowder_core::{SeenAs, idempotency};
 use clowder_social::pets::{
     Answer, Entry, Keeper, LostPatch, NewEntry, NewKeeper, NewOwner, NewPet, Pet, PetInvitation, PetPatch, Species,
     SpeciesName,
@@ -40,6 +40,7 @@ fn finding() -> Vec<Endpoint> {
             .called("listPetsOf")
             .notes("As far as you may see them. 403 if the person does not show you their pets.")
             .scope(PETS_READ)
+            .asks::<SeenAs>("as", "With your own id: your pets as somebody else sees them. Ignored with other ids")
             .lists::<Pet>()
             .refuses(&[USER_UNKNOWN, PETS_HIDDEN]),
         get("/api/pets/species", handlers::species)

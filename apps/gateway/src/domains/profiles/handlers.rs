@@ -5,15 +5,17 @@ use clowder_accounts::{
     Profiles, Username,
     profiles::{
         User, UserFilter, UserPatch,
-        ranking::{Found, Suggestion},
+        ranking::{Found, Sought, Suggestion},
     },
     refusals::USER_UNKNOWN,
 };
 use clowder_core::{Error, Field, UserId};
+use clowder_messaging::scopes::CHATS_READ;
+use clowder_social::groups::scopes::GROUPS_READ;
 
 use crate::{
     answer::{Listed, Versioned},
-    auth::Caller,
+    auth::{Caller, Granted},
     call::{IfMatch, Json, Path},
     problem::Answer,
     query::Query,
@@ -37,9 +39,16 @@ pub async fn search_users(profiles: Port, Caller(ctx): Caller, mut query: Query)
     Ok(Listed(profiles.search_users(&ctx, sought, page).await?))
 }
 
-pub async fn suggestions(profiles: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Suggestion>> {
-    let (page, sought) = (query.page(), query.text_within("q", LONGEST_SOUGHT));
+/// An API key gets those kinds that it may list.
+pub async fn suggestions(
+    profiles: Port,
+    Caller(ctx): Caller,
+    granted: Granted,
+    mut query: Query,
+) -> Answer<Listed<Suggestion>> {
+    let (page, text) = (query.page(), query.text_within("q", LONGEST_SOUGHT));
     query.check()?;
+    let sought = Sought { text, groups: granted.has(GROUPS_READ), chats: granted.has(CHATS_READ) };
     Ok(Listed(profiles.suggestions(&ctx, sought, page).await?))
 }
 

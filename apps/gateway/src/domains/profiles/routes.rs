@@ -15,6 +15,8 @@ use crate::routes::{Endpoint, get, patch};
 
 const SOUGHT: &str = "A part of a name, of 1 to 100 characters, in any script; accents and case don't count. If absent, the newest people";
 
+const TYPED: &str = "A part of a name or title, of 1 to 100 characters, in any script; accents and case don't count. If absent, the newest people";
+
 pub fn all() -> Vec<Endpoint> {
     vec![
         get("/api/users", handlers::users)
@@ -35,9 +37,9 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/search/suggestions", handlers::suggestions)
             .says("Suggest how to complete what somebody types")
             .called("suggest")
-            .notes("In this version, all suggestions are people, ranked as in `GET /api/users/search`.")
+            .notes("At most 20 people, ranked as in `GET /api/users/search`, then at most 10 groups that you may see, and at most 10 of your chats, whose name or title has words that begin with all words of `q`. An API key gets groups only with the scope `groups:read`, and chats only with `chats:read`. Without `q`, there are only people.")
             .scope(USERS_READ)
-            .asks_long("q", LONGEST_SOUGHT, SOUGHT)
+            .asks_long("q", LONGEST_SOUGHT, TYPED)
             .lists::<Suggestion>(),
         get("/api/users/{user_id}", handlers::user)
             .says("Read a person's profile")
@@ -60,7 +62,7 @@ pub fn all() -> Vec<Endpoint> {
             .or_put()
             .says("Edit a profile")
             .called("editPerson")
-            .notes("With your own id, changes the same as `PATCH /api/users/me`, but returns the profile as `GET /api/users/{user_id}` does, with its `ETag`. `If-Match` takes the `ETag` of either call. After 412 `user.stale`, read `GET /api/users/{user_id}` again. Administrators edit profiles of people with a lower role, in person and with a `reason` for the audit log.")
+            .notes("With your own id, changes the same as `PATCH /api/users/me`, but returns the profile as `GET /api/users/{user_id}` does, with its `ETag`. `If-Match` takes the `ETag` of either call. After 412 `user.stale`, read `GET /api/users/{user_id}` again. Administrators edit profiles of people with a lower role, in person; it is in the audit log, with the `reason` if there is one.")
             .others_need(EDIT_USERS)
             .scope(PROFILE_WRITE)
             .edits()

@@ -76,9 +76,10 @@ fn of_everybody() -> Vec<Endpoint> {
             .notes("Once for each statement. Another moderator than the one who decided it decides again.")
             .scope(REPORTS_WRITE)
             .even_suspended()
+            .creates()
             .takes::<NewAppeal>()
             .gives::<Statement>(200, "The statement, with your appeal")
-            .refuses(&[STATEMENT_UNKNOWN, STATEMENT_APPEALED]),
+            .refuses(&[STATEMENT_UNKNOWN, STATEMENT_APPEALED, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }
 
@@ -107,7 +108,7 @@ fn of_moderators() -> Vec<Endpoint> {
             .or_put_whole()
             .says("Take a report, or decide about it")
             .called("handleReport")
-            .notes("`reviewing` takes it, also from another moderator. `dismissed` and `resolved` decide it; the action happens at once, the reporter receives `report.decided`, and the person whom an action concerns a statement of reasons. Only messages can be removed. Nobody decides about a report of their own, or about an appeal against their own decision, or acts against somebody of an equal or higher role. A decision that grants an appeal (`dismissed`, or the action `none`) lifts the suspension of the first one.")
+            .notes("`reviewing` takes it, also from another moderator. `dismissed` and `resolved` decide it; the action happens at once, the reporter receives `report.decided`, and the person whom an action concerns a statement of reasons. `remove_content` takes away what was reported: a message is deleted; of a profile, everything goes that the person wrote; a group or a pet loses its texts and becomes secret or private. Nobody decides about a report of their own, or about an appeal against their own decision, or acts against somebody of an equal or higher role. A decision that grants an appeal (`dismissed`, or the action `none`) lifts the suspension of the first one.")
             .needs(MANAGE_REPORTS)
             .edits()
             .takes::<ReportPatch>()

@@ -119,6 +119,7 @@ impl Connection {
                 count += 1;
                 let hidden = sender(&recorded).is_some_and(|sender| attached.hidden.contains(&sender));
                 let missed = Durable::new(Arc::new(recorded), from.pack());
+                self.wrote(attached.queue.user, &missed);
                 self.write(&attached.queue, missed.text(&hub.sealer, attached.queue.user, hidden)).await?;
             }
             from.positions = missed.reached;

@@ -1,12 +1,15 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod reactions;
+pub mod receipts;
+
 use clowder_core::{
     ChatId, Result, UserId,
     sql::{Ts, Uid},
 };
 use diesel::{
     prelude::*,
-    sql_types::{BigInt, Nullable},
+    sql_types::{BigInt, Bool, Nullable},
     sqlite::Sqlite,
 };
 
@@ -15,8 +18,8 @@ use crate::{
     domains::{
         accounts::{CardRow, users},
         messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, chats, message_client_ids,
-            messages, participants,
+            ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
+            NewMessageRow, ReceiptChanges, chats, message_client_ids, messages, participants,
         },
     },
     statement::statement,
@@ -55,11 +58,17 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
 }
 
 /// The read marks of these people. No lock is needed: there is only one writer.
-pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<MarksRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for pair in wanted {
-        let mark = participants::table.find(*pair).select(participants::read_seq).first(conn).optional()?;
-        found.extend(mark.map(|seq| (pair.0, pair.1, seq)));
+        let marks = participants::table.find(*pair).select((
+            participants::chat_id,
+            participants::user_id,
+            participants::read_seq,
+            participants::shown_read_seq,
+            participants::delivered_seq,
+        ));
+        found.extend(marks.first::<MarksRow>(conn).optional()?);
     }
     Ok(found)
 }
@@ -75,23 +84,26 @@ pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(Ch
     for (chat, count) in wanted {
         let lowest: Vec<(UserId, i64)> = participants::table
             .filter(participants::chat_id.eq(chat))
-            .order((participants::read_seq, participants::user_id))
+            .order((participants::shown_read_seq, participants::user_id))
             .limit(*count)
-            .select((participants::user_id, participants::read_seq))
+            .select((participants::user_id, participants::shown_read_seq))
             .load(conn)?;
         found.extend(lowest.into_iter().map(|(user, seq)| (*chat, user, seq)));
     }
     Ok(found)
 }
 
-/// The number of people in these chats, whether they are closed, and which read marks are stored as the lowest.
-pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, bool, LowestReadMarksRow)>> {
+/// The number of people in these chats, whether they are closed, which read marks are stored as the lowest, and whether
+/// somebody hides read marks.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let kept =
-            chats::table.find(id).select((chats::participant_count, chats::closed, LowestReadMarksRow::as_select()));
-        let kept: Option<(i64, bool, LowestReadMarksRow)> = kept.first(conn).optional()?;
-        found.extend(kept.map(|(participants, closed, lowest)| (*id, participants, closed, lowest)));
+        let kept = statement::<(Uid, BigInt, Bool, Nullable<Uid>, Nullable<BigInt>, Nullable<BigInt>, Bool), Sqlite>(
+            "SELECT c.id, c.participant_count, c.closed, c.lowest_reader_id, c.lowest_read_seq, c.second_lowest_read_seq, \
+             c.type = 'channel' OR CASE WHEN c.participant_count <= 256 THEN EXISTS (SELECT 1 FROM participants p \
+             JOIN preferences f ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = c.id) ELSE false END FROM chats c WHERE c.id = ?",
+        );
+        found.extend(kept.bind::<Uid, _>(*id).load::<ChatMarksRow>(conn)?);
     }
     Ok(found)
 }
@@ -111,19 +123,22 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
     Ok(())
 }
 
-/// Moves these read marks, and updates their counts of own messages.
-pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
-    for (chat, user, seq, own) in marks {
+/// Moves these read marks, updates their counts of own messages, and keeps when they moved.
+pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges) -> Result<()> {
+    for row in moves {
         statement::<(), Sqlite>(
-            "UPDATE participants SET read_seq = ?, own_after_read = own_after_read - ? WHERE chat_id = ? AND user_id = ?",
+            "UPDATE participants SET read_seq = ?, shown_read_seq = ?, delivered_seq = max(delivered_seq, ?), \
+             own_after_read = own_after_read - ? WHERE chat_id = ? AND user_id = ?",
         )
-        .bind::<BigInt, _>(*seq)
-        .bind::<BigInt, _>(*own)
-        .bind::<Uid, _>(*chat)
-        .bind::<Uid, _>(*user)
+        .bind::<BigInt, _>(row.read_seq)
+        .bind::<BigInt, _>(row.shown_read_seq)
+        .bind::<BigInt, _>(row.delivered_seq)
+        .bind::<BigInt, _>(row.own)
+        .bind::<Uid, _>(row.chat_id)
+        .bind::<Uid, _>(row.user_id)
         .execute(conn)?;
     }
-    Ok(())
+    receipts::keep(conn, times)
 }
 
 /// The messages at these positions.

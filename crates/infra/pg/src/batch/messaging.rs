@@ -1,5 +1,8 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod reactions;
+pub mod receipts;
+
 use clowder_core::{
     ChatId, Result, UserId,
     sql::{Ts, Uid},
@@ -16,8 +19,8 @@ use crate::{
     domains::{
         accounts::CardRow,
         messaging::{
-            ClientIdRow, LockedChatRow, LowestReadMarksRow, MessageRow, NewMessageRow, chats, message_client_ids,
-            messages,
+            ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
+            NewMessageRow, ReceiptChanges, chats, message_client_ids, messages,
         },
     },
     statement::statement,
@@ -69,13 +72,13 @@ pub fn client_ids(conn: &mut Conn, wanted: &[(UserId, &str)]) -> Result<Vec<Clie
 }
 
 /// Locks those of these people's read marks that nobody else has locked, and returns their positions.
-pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
+pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<MarksRow>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(Uid, Uid, BigInt), Pg>(
-        "SELECT p.chat_id, p.user_id, p.read_seq FROM unnest(?, ?) AS w(chat_id, user_id) \
+    Ok(statement::<(Uid, Uid, BigInt, BigInt, BigInt), Pg>(
+        "SELECT p.chat_id, p.user_id, p.read_seq, p.shown_read_seq, p.delivered_seq FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          FOR NO KEY UPDATE OF p SKIP LOCKED",
     )
@@ -103,19 +106,26 @@ pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(C
 pub fn lowest_marks(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let (chats, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Uid, BigInt), Pg>(
-        "SELECT w.chat_id, p.user_id, p.read_seq FROM unnest(?, ?) AS w(chat_id, n) \
-         CROSS JOIN LATERAL (SELECT p.user_id, p.read_seq FROM participants p WHERE p.chat_id = w.chat_id \
-         ORDER BY p.read_seq, p.user_id LIMIT w.n) p ORDER BY w.chat_id, p.read_seq, p.user_id",
+        "SELECT w.chat_id, p.user_id, p.shown_read_seq FROM unnest(?, ?) AS w(chat_id, n) \
+         CROSS JOIN LATERAL (SELECT p.user_id, p.shown_read_seq FROM participants p WHERE p.chat_id = w.chat_id \
+         ORDER BY p.shown_read_seq, p.user_id LIMIT w.n) p ORDER BY w.chat_id, p.shown_read_seq, p.user_id",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<BigInt>, _>(counts)
     .load(conn)?)
 }
 
-/// The number of people in these chats, whether they are closed, and which read marks are stored as the lowest.
-pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<(ChatId, i64, bool, LowestReadMarksRow)>> {
-    let kept = chats::table.filter(chats::id.eq_any(ids));
-    Ok(kept.select((chats::id, chats::participant_count, chats::closed, LowestReadMarksRow::as_select())).load(conn)?)
+/// The number of people in these chats, whether they are closed, which read marks are stored as the lowest, and whether
+/// somebody hides read marks.
+pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>> {
+    Ok(statement::<(Uid, BigInt, Bool, Nullable<Uid>, Nullable<BigInt>, Nullable<BigInt>, Bool), Pg>(
+        "SELECT c.id, c.participant_count, c.closed, c.lowest_reader_id, c.lowest_read_seq, c.second_lowest_read_seq, \
+         c.type = 'channel' OR CASE WHEN c.participant_count <= 256 THEN EXISTS (SELECT 1 FROM participants p \
+         JOIN preferences f ON f.user_id = p.user_id AND NOT f.read_receipts WHERE p.chat_id = c.id) ELSE false END FROM chats c \
+         WHERE c.id = ANY(?)",
+    )
+    .bind::<Array<Uid>, _>(ids.to_vec())
+    .load(conn)?)
 }
 
 /// Stores the lowest marks of these chats, which are locked.
@@ -132,19 +142,31 @@ pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow
     Ok(())
 }
 
-/// Moves these read marks, which are locked, and updates their counts of own messages.
-pub fn advance_marks(conn: &mut Conn, marks: &[(ChatId, UserId, i64, i64)]) -> Result<()> {
+/// Moves these read marks, which are locked, updates their counts of own messages, and keeps when they moved.
+pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges) -> Result<()> {
+    let added = &times.added;
     statement::<(), Pg>(
-        "UPDATE participants p SET read_seq = w.seq, own_after_read = p.own_after_read - w.own \
-         FROM unnest(?, ?, ?, ?) AS w(chat_id, user_id, seq, own) \
-         WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
+        "WITH moved AS (UPDATE participants p SET read_seq = w.seq, shown_read_seq = w.shown, \
+         delivered_seq = greatest(p.delivered_seq, w.delivered), own_after_read = p.own_after_read - w.own \
+         FROM unnest(?, ?, ?, ?, ?, ?) AS w(chat_id, user_id, seq, shown, delivered, own) \
+         WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id) \
+         INSERT INTO receipts (chat_id, user_id, read, seq, at) SELECT w.chat_id, w.user_id, w.read, w.seq, w.at \
+         FROM unnest(?, ?, ?, ?, ?) AS w(chat_id, user_id, read, seq, at) \
+         JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL ON CONFLICT DO NOTHING",
     )
-    .bind::<Array<Uid>, _>(marks.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
-    .bind::<Array<Uid>, _>(marks.iter().map(|(_, user, ..)| *user).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(marks.iter().map(|(_, _, seq, _)| *seq).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(marks.iter().map(|(.., own)| *own).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(moves.iter().map(|row| row.chat_id).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(moves.iter().map(|row| row.user_id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.read_seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.shown_read_seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.delivered_seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(moves.iter().map(|row| row.own).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(added.iter().map(|row| row.chat_id).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(added.iter().map(|row| row.user_id).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(added.iter().map(|row| row.read).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(added.iter().map(|row| row.seq).collect::<Vec<_>>())
+    .bind::<Array<Ts>, _>(added.iter().map(|row| row.at).collect::<Vec<_>>())
     .execute(conn)?;
-    Ok(())
+    receipts::forget(conn, &times.old)
 }
 
 /// The messages at these positions.
@@ -152,7 +174,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Pg>>, Pg>(
         "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
-         m.deleted_at, m.version, m.data, m.lifetime, m.expires_at \
+         m.deleted_at, m.version, m.data, m.lifetime, m.expires_at, m.reaction_kinds \
          FROM unnest(?, ?) AS w(chat_id, seq) JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq",
     )
     .bind::<Array<Uid>, _>(chats)

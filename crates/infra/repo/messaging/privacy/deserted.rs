@@ -12,7 +12,7 @@ use super::super::{
         journal,
         privacy::{Erasing, parts::EraseStep},
     },
-    titles,
+    reacted, receipts, titles,
 };
 use crate::domains::{
     accounts::users,
@@ -91,6 +91,14 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
 
 /// Deletes some of the messages of a chat, and answers how many rows: none when there are none left.
 pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
+    let times = receipts::clear(tx.conn, chat)?;
+    if times > 0 {
+        return Ok(times);
+    }
+    let reactions = reacted::clear(tx.conn, chat, ROWS)?;
+    if reactions > 0 {
+        return Ok(reactions);
+    }
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =
         said.select((messages::seq, messages::id, messages::sender_id, messages::client_id)).load(tx.conn)?;

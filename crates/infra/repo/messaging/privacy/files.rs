@@ -34,6 +34,11 @@ struct ChatRow {
     role: String,
     joined_at: Timestamp,
     read_seq: i64,
+    delivered_seq: i64,
+    archived: bool,
+    pinned: bool,
+    muted_until: Option<Timestamp>,
+    notify: String,
 }
 
 pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -52,6 +57,11 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
             participants::role,
             participants::joined_at,
             participants::read_seq,
+            participants::delivered_seq,
+            participants::archived,
+            participants::pinned,
+            participants::muted_until,
+            participants::notify,
         ))
         .load(conn)?;
     let last = rows.last().map(|row| row.id);
@@ -61,6 +71,8 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
         json!({
             "id": row.id, "type": row.kind, "title": row.title, "description": row.description,
             "peer": peers.get(&row.id), "my_role": row.role, "joined_at": row.joined_at, "read_seq": row.read_seq,
+            "delivered_seq": row.delivered_seq,
+            "archived": row.archived, "pinned": row.pinned, "muted_until": row.muted_until, "notify": row.notify,
             "created_at": row.created_at,
         })
     };

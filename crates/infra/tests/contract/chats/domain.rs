@@ -98,8 +98,8 @@ pub fn unless_others_were_faster(outcome: clowder_core::Result<()>) -> clowder_c
 
 fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
-        // Often one of their own is deleted, because of others most are deleted already.
-        let own = write == "Chats::delete_chat" && scene.dice.below(2) == 0;
+        // Mostly one of their own is deleted, because of others most are deleted already.
+        let own = write == "Chats::delete_chat" && scene.dice.below(4) > 0;
         let (owner, chat) = if own { new_crowd(&mut scene).await? } else { crowd(&mut scene).await? };
         let Scene { stage, store, who, ctx, dice, .. } = scene;
         let (chats, staff) = (&store.chats, stage.ctx(owner));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::profiles::SeenAs;
 use clowder_core::{Friendship, Id, Input, PageRequest, UserId};
-use clowder_social::{FriendFilter, friends::Order};
+use clowder_social::{FriendFilter, FriendsOf, friends::Order};
 use serde_json::json;
 
 use super::{asks, befriend};
@@ -153,7 +153,7 @@ on_both! {
         };
         let listed = async |viewer: &Person| {
             let page = PageRequest { limit: 200, cursor: None };
-            world.store.friends.of(&world.ctx(viewer), ada.id, false, page).await.unwrap().items.len() as i64
+            world.store.friends.of(&world.ctx(viewer), FriendsOf::user(ada.id), page).await.unwrap().items.len() as i64
         };
         let common = async |viewer: &Person| {
             world.store.friends.relationships(&world.ctx(viewer), vec![ada.id]).await.unwrap()[0].mutual_friends
@@ -167,10 +167,15 @@ on_both! {
         }
         assert_eq!((common(&bob).await, common(&eve).await), (2, 1));
         // One's own list shows all; others see as many as everybody may see.
-        assert_eq!(counts(&ada, None).await, 4);
-        for seen_as in [SeenAs::Public, SeenAs::Friend] {
-            assert_eq!(counts(&ada, Some(seen_as)).await, 2);
+        for (seen_as, expected) in [(None, 4), (Some(SeenAs::Public), 2), (Some(SeenAs::Friend), 2)] {
+            let whose = FriendsOf { seen_as, ..FriendsOf::user(ada.id) };
+            let listed = world.store.friends.of(&world.ctx(&ada), whose, PageRequest::default()).await.unwrap().items;
+            assert_eq!((counts(&ada, seen_as).await, listed.len()), (expected, expected as usize), "{seen_as:?}");
         }
+        let (ctx, page) = (world.ctx(&ada), PageRequest { limit: 3, cursor: None });
+        let all = world.store.friends.list(&ctx, FriendFilter::default(), page.clone()).await.unwrap();
+        let own = world.store.friends.of(&ctx, FriendsOf::user(ada.id), page).await.unwrap();
+        assert_eq!((own.items, own.next_cursor), (all.items, all.next_cursor), "one's own list is one list");
         // Nobody is suggested, or found before others, because of a friend who is hidden.
         let near = world.person("nearby").await;
         world.meddle("UPDATE users SET visibility = 'public' WHERE username = 'private'").unwrap();
@@ -202,7 +207,7 @@ on_both! {
             let (mut cursor, mut found) = (None, Vec::new());
             loop {
                 let page = PageRequest { limit: 1, cursor };
-                let page = world.store.friends.of(&world.ctx(viewer), ada.id, mutual, page).await.unwrap();
+                let page = world.store.friends.of(&world.ctx(viewer), FriendsOf { mutual, ..FriendsOf::user(ada.id) }, page).await.unwrap();
                 found.extend(page.items.into_iter().map(|friend| friend.user.id));
                 cursor = page.next_cursor;
                 if cursor.is_none() {
@@ -214,7 +219,7 @@ on_both! {
         let sorted = |mut ids: Vec<UserId>| { ids.sort_unstable(); ids };
         assert_eq!(of(&eve, false).await, sorted(vec![bob.id, cem.id]));
         assert_eq!(of(&bob, true).await, [cem.id]);
-        let refused = world.store.friends.of(&world.ctx(&ada), dan.id, false, PageRequest::default()).await;
+        let refused = world.store.friends.of(&world.ctx(&ada), FriendsOf::user(dan.id), PageRequest::default()).await;
         assert_eq!(code(refused), "user.unknown");
     }
 }

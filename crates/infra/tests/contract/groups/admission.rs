@@ -7,7 +7,7 @@ use clowder_social::{
     NewBlock,
     groups::{
         Group, GroupFilter, GroupId, Joined, MemberFilter, Mine, MyRole, NewGroup, NewGroupBan, NewGroupInvite,
-        Standing,
+        Standing, model::Code,
     },
 };
 use serde_json::{Value, json};
@@ -162,6 +162,44 @@ on_both! {
         assert!(matches!(groups.join(&world.ctx(&bob), group.id).await.unwrap(), Joined::Asked(_)));
     }
 
+    async fn whoever_is_invited_learns_by_whom(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let groups = &world.store.groups;
+        let own = async |limit: u32| {
+            let (mut all, mut page) = (Vec::new(), PageRequest { limit, cursor: None });
+            loop {
+                let some = groups.invitations(&world.ctx(&cem), page.clone()).await.unwrap();
+                all.extend(some.items);
+                let Some(next) = some.next_cursor else { return all };
+                page.cursor = Some(next);
+            }
+        };
+        assert!(own(50).await.is_empty());
+        let mut made = Vec::new();
+        for inviter in [&ada, &bob, &ada] {
+            let group = make(&world, inviter, "secret").await.id;
+            invite(&world, inviter, group, &[&cem]).await.unwrap();
+            made.push((group, inviter.id));
+        }
+        made.reverse();
+        for limit in [1, 2, 50] {
+            let all = own(limit).await;
+            let told: Vec<_> = all.iter().map(|one| (one.group.id, one.invited_by.as_ref().unwrap().id)).collect();
+            assert_eq!(told, made, "{limit}");
+            assert!(all.iter().all(|one| one.group.my_role == MyRole::Invited && one.group.chat_id.is_none()));
+        }
+        let filter = MemberFilter { role: None, status: Standing::Invited };
+        let seen = groups.members(&world.ctx(&bob), made[1].0, filter, PageRequest::default()).await.unwrap().items;
+        assert_eq!((seen.len(), seen[0].invited_by.as_ref().map(|card| card.id)), (1, Some(bob.id)));
+        // What is answered, or belongs to a group that is gone, is no invitation.
+        groups.leave(&world.ctx(&cem), made[0].0).await.unwrap();
+        groups.delete(&world.ctx(&bob), made[1].0, None).await.unwrap();
+        let left: Vec<_> = own(50).await.into_iter().map(|one| one.group.id).collect();
+        assert_eq!(left, [made[2].0]);
+        world.wait(30 * DAY);
+        assert!(own(50).await.is_empty(), "before the sweep notices");
+    }
+
     async fn what_nobody_answers_expires(world: World) {
         let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
         let groups = &world.store.groups;
@@ -195,6 +233,36 @@ on_both! {
         world.wait(12 * DAY);
         world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
         assert_eq!(super::count(&world, "group_attempts"), 0);
+    }
+
+    async fn nobody_comes_and_goes_all_day(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let groups = &world.store.groups;
+        let public = make(&world, &ada, "public").await.id;
+        let link = groups.invite(&world.ctx(&ada), public, of(json!({}))).await.unwrap().code.unwrap();
+        let comes = async |n: usize| match n % 2 {
+            0 => groups.join(&world.ctx(&bob), public).await.map(drop),
+            _ => groups.join_by_code(&world.ctx(&bob), Code::new(link.clone())).await.map(drop),
+        };
+        let goes = async |who: &Person| groups.leave(&world.ctx(who), public).await.unwrap();
+        for n in 0..5 {
+            comes(n).await.unwrap();
+            // Being in it already is no attempt.
+            comes(n).await.unwrap();
+            goes(&bob).await;
+        }
+        for n in 0..2 {
+            assert_eq!(code(comes(n).await), "group.requests_today");
+        }
+        // Others, and whoever is invited, come as before.
+        groups.join(&world.ctx(&cem), public).await.unwrap();
+        for _ in 0..2 {
+            invite(&world, &ada, public, &[&bob]).await.unwrap();
+            comes(0).await.unwrap();
+            goes(&bob).await;
+        }
+        world.wait(DAY);
+        comes(0).await.unwrap();
     }
 
     async fn nobody_floods_staff_or_a_person(world: World) {

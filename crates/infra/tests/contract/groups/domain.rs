@@ -34,6 +34,7 @@ pub const DOMAIN: Domain = Domain {
         "Groups::deletion",
         "Groups::group",
         "Groups::groups",
+        "Groups::invitations",
         "Groups::invites",
         "Groups::members",
         "Groups::preview",

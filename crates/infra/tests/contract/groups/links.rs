@@ -1,7 +1,11 @@
 //! Links into groups end with the part of whoever made them, and those that are over do not pile up.
 
 use clowder_core::{Ctx, IdempotencyKey, Input, PageRequest, UserId};
-use clowder_social::groups::{Group, NewGroupBan, NewGroupInvite, model::Code, policy::MOST_LINKS};
+use clowder_social::groups::{
+    Group, Joined, NewGroupBan, NewGroupInvite,
+    model::{Code, MyRole},
+    policy::MOST_LINKS,
+};
 use serde_json::{Value, json};
 
 use super::{make, role};
@@ -84,6 +88,35 @@ on_both! {
         assert_eq!(groups.invite(&call(), group.id, new(json!({}))).await.unwrap().code, made.code);
         groups.set_role(&world.ctx(&ada), group.id, bob.id, role("member")).await.unwrap();
         assert_eq!(code(groups.invite(&call(), group.id, new(json!({}))).await), "group.forbidden");
+    }
+
+    /// With a key, joining again is the first answer, and no link is used twice.
+    async fn joining_can_be_repeated(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let groups = &world.store.groups;
+        let call = |who: &Person, key: &str| {
+            Ctx { idempotency_key: Some(IdempotencyKey::new(key, [1; 32])), ..world.ctx(who) }
+        };
+        let [open, closed] = [make(&world, &ada, "public").await, make(&world, &ada, "closed").await];
+        let made = groups.invite(&world.ctx(&ada), closed.id, new(json!({"max_uses": 1}))).await.unwrap();
+        let by_code = || Code::new(made.code.clone().unwrap());
+        world.names().await;
+        for time in ["first", "again"] {
+            let joined = groups.join(&call(&bob, "open"), open.id).await.unwrap();
+            assert!(matches!(&joined, Joined::New(group) if group.id == open.id), "{time}: {joined:?}");
+            let asked = groups.join(&call(&cem, "closed"), closed.id).await.unwrap();
+            assert!(matches!(&asked, Joined::Asked(group) if group.my_role == MyRole::Pending), "{time}: {asked:?}");
+            let came = groups.join_by_code(&call(&bob, "code"), by_code()).await.unwrap();
+            assert!(matches!(&came, Joined::New(group) if group.chat_id.is_some()), "{time}: {came:?}");
+            assert_eq!(world.names().await.is_empty(), time == "again", "{time}");
+        }
+        assert_eq!(code(groups.join_by_code(&call(&cem, "code"), by_code()).await), "group.invite_gone");
+        let found = groups.join(&call(&bob, "found"), open.id).await.unwrap();
+        assert!(matches!(found, Joined::Already(_)), "another key is another call: {found:?}");
+        // The answer shows the group as it is now, to whoever may still see it.
+        groups.edit(&world.ctx(&ada), open.id, None, crate::stress::of(json!({"visibility": "secret"}))).await.unwrap();
+        groups.leave(&world.ctx(&bob), open.id).await.unwrap();
+        assert_eq!(code(groups.join(&call(&bob, "open"), open.id).await), "group.unknown");
     }
 
     async fn whoever_asked_can_take_it_back_after_the_group_became_secret(world: World) {

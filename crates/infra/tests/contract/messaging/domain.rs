@@ -1,8 +1,8 @@
 //! What the tests of all domains need to know about messaging.
 
 use clowder_accounts::privacy::tombstone;
-use clowder_core::{Ctx, IdempotencyKey, Made};
-use clowder_messaging::{MessagePatch, NewChat, NewMessage, NewRead};
+use clowder_core::{Ctx, IdempotencyKey, Made, PageRequest};
+use clowder_messaging::{ChatFilter, Emoji, MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::json;
 
 use crate::{
@@ -14,7 +14,16 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Messaging::create_chat", "Messaging::send", "Messaging::edit", "Messaging::delete", "Messaging::read"],
+    writes: &[
+        "Messaging::create_chat",
+        "Messaging::send",
+        "Messaging::edit",
+        "Messaging::delete",
+        "Messaging::read",
+        "Messaging::react",
+        "Messaging::unreact",
+        "Messaging::delivered",
+    ],
     reads: &[
         "Messaging::chat",
         "Messaging::apart",
@@ -22,10 +31,13 @@ pub const DOMAIN: Domain = Domain {
         "Messaging::history",
         "Messaging::message",
         "Messaging::messages",
+        "Messaging::reactions",
+        "Messaging::receipts",
     ],
     perform,
+    keeps,
     repeats,
-    ids: &["chats.id", "message_client_ids.message_id", "messages.id"],
+    ids: &["chats.id", "message_client_ids.message_id", "messages.id", "receipts.chat_id"],
     never: &[
         (
             "gaps in the numbers of a chat",
@@ -46,13 +58,23 @@ pub const DOMAIN: Domain = Domain {
          WHERE m.chat_id = p.chat_id AND m.sender_id = p.user_id AND m.seq > p.read_seq)",
         ),
         (
+            "marks that contradict each other",
+            "participants p JOIN chats c ON c.id = p.chat_id WHERE p.shown_read_seq > p.read_seq
+               OR p.shown_read_seq > p.delivered_seq OR p.delivered_seq > c.last_seq",
+        ),
+        (
+            "times of marks that did not move so far",
+            "receipts r LEFT JOIN participants p ON p.chat_id = r.chat_id AND p.user_id = r.user_id
+               WHERE p.user_id IS NULL OR r.seq > p.delivered_seq OR r.read AND r.seq > p.shown_read_seq",
+        ),
+        (
             "a wrong lowest mark",
-            "chats c WHERE c.lowest_read_seq <> (SELECT min(p.read_seq) FROM participants p WHERE p.chat_id = c.id)",
+            "chats c WHERE c.lowest_read_seq <> (SELECT min(p.shown_read_seq) FROM participants p WHERE p.chat_id = c.id)",
         ),
         (
             "a wrong second lowest mark",
-            "chats c WHERE c.second_lowest_read_seq <> (SELECT p.read_seq FROM participants p WHERE p.chat_id = c.id \
-         ORDER BY p.read_seq LIMIT 1 OFFSET 1)",
+            "chats c WHERE c.second_lowest_read_seq <> (SELECT p.shown_read_seq FROM participants p WHERE p.chat_id = c.id \
+         ORDER BY p.shown_read_seq LIMIT 1 OFFSET 1)",
         ),
         (
             "times against the order of a chat",
@@ -62,6 +84,26 @@ pub const DOMAIN: Domain = Domain {
         (
             "edits of a deleted message",
             "message_edits e JOIN messages m ON m.chat_id = e.chat_id AND m.seq = e.seq AND m.deleted_at IS NOT NULL",
+        ),
+        (
+            "a wrong count of reactions",
+            "message_reaction_counts c WHERE c.people <> (SELECT count(*) FROM message_reactions r
+               WHERE r.chat_id = c.chat_id AND r.seq = c.seq AND r.emoji = c.emoji)",
+        ),
+        (
+            "reactions that are not counted",
+            "message_reactions r JOIN messages m ON m.chat_id = r.chat_id AND m.seq = r.seq
+               WHERE m.reaction_kinds >= 0 AND NOT EXISTS (SELECT 1 FROM message_reaction_counts c
+                 WHERE c.chat_id = r.chat_id AND c.seq = r.seq AND c.emoji = r.emoji)",
+        ),
+        (
+            "a wrong number of different reactions",
+            "messages m WHERE m.reaction_kinds >= 0 AND m.reaction_kinds <> (SELECT count(*) FROM message_reaction_counts c
+               WHERE c.chat_id = m.chat_id AND c.seq = m.seq)",
+        ),
+        (
+            "more different reactions than a message can have",
+            "messages m WHERE m.reaction_kinds > 20 OR m.deleted_at IS NOT NULL AND m.reaction_kinds > 0",
         ),
         (
             "a client id without its message",
@@ -105,6 +147,20 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     })
 }
 
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let ctx = world.ctx(ada);
+        let chats = world.store.messaging.chats(&ctx, ChatFilter::default(), PageRequest::default()).await?;
+        let said = chats.items.into_iter().find_map(|chat| chat.last_message).expect("somebody has said something");
+        world.store.messaging.read(&ctx, said.chat_id, NewRead { seq: said.seq }).await?;
+        world.store.messaging.react(&ctx, said.id, emoji("🦄")).await.map(drop)
+    })
+}
+
+fn emoji(text: &str) -> Emoji {
+    Emoji::from_text(text).expect("a single emoji")
+}
+
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let Scene { stage, store, who, ctx, chat, dice, .. } = scene;
@@ -138,6 +194,19 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Messaging::read" => {
                 let seq = dice.below(200) as i64 + 1;
                 store.messaging.read(&ctx, chat, of::<NewRead>(json!({"seq": seq}))).await?;
+            }
+            "Messaging::delivered" => {
+                let seq = dice.below(200) as i64 + 1;
+                store.messaging.delivered(&ctx, chat, of::<NewRead>(json!({"seq": seq}))).await?;
+            }
+            "Messaging::react" | "Messaging::unreact" => {
+                let said = stage.said.lock().unwrap().last().copied();
+                let (_, message) = said.ok_or(NOTHING_TO_DO)?;
+                let one = emoji(["👍", "🍕", "❤"][dice.below(3)]);
+                match write {
+                    "Messaging::react" => store.messaging.react(&ctx, message, one).await?,
+                    _ => store.messaging.unreact(&ctx, message, one).await?,
+                };
             }
             other => panic!("nobody performs {other}"),
         }

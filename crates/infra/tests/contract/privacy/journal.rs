@@ -10,7 +10,7 @@ use crate::world::{World, on_both};
 on_both! {
     async fn an_erasure_finds_topics_of_every_kind(world: World) {
         let (ada, bob, _) = known(&world).await;
-        let shown = |id: UserId, name: &str| json!({"id": id, "username": name, "display_name": name});
+        let shown = |id: UserId, name: &str| json!({"id": id, "username": name, "display_name": name, "avatar": null});
         let (hers, his) = (shown(ada.id, "peculiar"), shown(bob.id, "bob"));
         let [left, kept] = [(); 2].map(|()| ("pet", UserId::new(world.now())));
         let about = |who: &Value, text: &str| json!({"owner": who, "text": text});
@@ -44,7 +44,7 @@ on_both! {
 
     async fn an_erasure_reads_the_journal_in_bounded_pieces(world: World) {
         let (ada, bob, _) = known(&world).await;
-        let card = |id: UserId, name: &str| json!({"id": id, "username": name, "display_name": name});
+        let card = |id: UserId, name: &str| json!({"id": id, "username": name, "display_name": name, "avatar": null});
         let pet = ("pet", UserId::new(world.now()));
         let about = |number: usize| json!({"owner": card(ada.id, "peculiar"), "number": number});
         let mut scribe = world.scribe().follows(ada.id, pet, true, &about(0));

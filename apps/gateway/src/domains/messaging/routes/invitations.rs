@@ -41,13 +41,14 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/join/{chat_code}", invitations::come)
             .says("Join a chat by a link")
             .called("joinChatByCode")
-            .notes("A link that is used up, revoked or expired is 410. If it demands approval, owners and admins decide: you receive `chat.decided`. After a rejection you can ask again 7 days later. A request expires after 30 days.")
+            .notes("A link that is used up, revoked or expired is 410. If it demands approval, owners and admins decide: you receive `chat.decided`. After a rejection you can ask again 7 days later. A request expires after 30 days. A repeated call is 404 `chat.unknown` if you came into the chat and are not in it any more.")
             .scope(CHATS_WRITE)
             .reaches_others()
+            .creates()
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
             .gives::<Asked>(202, "You have asked to join")
-            .refuses(&[LINK_UNKNOWN, LINK_GONE, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON]),
+            .refuses(&[LINK_UNKNOWN, LINK_GONE, CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON, idempotency::MISMATCH, idempotency::RUNNING]),
     ]);
     all
 }

@@ -1,5 +1,6 @@
 //! The routes of the people in chats.
 
+use clowder_core::idempotency;
 use clowder_messaging::{
     Chat, ChatRole, Participant,
     participants::{NewParticipants, RolePatch},
@@ -48,11 +49,12 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/join", participants::join)
             .says("Join a public chat")
             .called("joinChat")
-            .notes("You become a member, in a channel a subscriber.")
+            .notes("You become a member, in a channel a subscriber. A repeated call is 404 if you are not in it any more.")
             .scope(CHATS_WRITE)
             .reaches_others()
+            .creates()
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS_TODAY, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }

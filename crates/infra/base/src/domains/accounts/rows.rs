@@ -89,6 +89,13 @@ impl UserRow {
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,
             two_factor: self.two_factor_at.is_some(),
+            avatar: (),
+            cover: (),
+            presence: None,
+            last_seen_at: None,
+            friendship: None,
+            friends_count: None,
+            pets_count: None,
             erase_at: self.erase_at,
             visibility: Visibility::parse_word(&self.visibility)?,
             created_at: self.created_at,
@@ -108,7 +115,7 @@ pub struct CardRow {
 
 impl From<CardRow> for Card {
     fn from(row: CardRow) -> Self {
-        Self { id: row.id, username: row.username, display_name: row.display_name }
+        Self::new(row.id, row.username, row.display_name)
     }
 }
 

@@ -46,4 +46,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(friendships, users);
+diesel::allow_tables_to_appear_in_same_query!(friend_requests, friendships, users);

@@ -2,15 +2,17 @@
 
 use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
 use clowder_messaging::{
-    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Rights,
-    Status,
+    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted,
+    Rights, Status,
     invitations::{Link, LinkId},
     lifetimes::Lifetime,
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
 
-use super::schema::{chat_guests, chat_links, chat_notes, chats, message_client_ids, messages, participants};
+use super::schema::{
+    chat_guests, chat_links, chat_notes, chats, message_client_ids, message_reactions, messages, participants,
+};
 use crate::seal::Sealed;
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
@@ -55,10 +57,11 @@ pub struct MessageRow {
     pub data: Option<String>,
     pub lifetime: Option<i64>,
     pub expires_at: Option<Timestamp>,
+    pub reaction_kinds: i64,
 }
 
 impl MessageRow {
-    pub fn message(self, sender: Card, status: Status) -> Result<Message> {
+    pub fn message(self, sender: Card, status: Status, reactions: Vec<Reacted>) -> Result<Message> {
         Ok(Message {
             id: self.id,
             chat_id: self.chat_id,
@@ -68,6 +71,7 @@ impl MessageRow {
             content: self.content,
             status,
             client_id: self.client_id,
+            reactions,
             created_at: self.created_at,
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
@@ -176,7 +180,7 @@ impl FaceRow {
             description: self.description,
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
-            rights: Rights::from_bits(self.rights),
+            rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             lifetime: self.lifetime.map(Lifetime::from_number),
             closed: self.closed,
             participant_count: self.participant_count,
@@ -273,4 +277,109 @@ pub struct ChatNoteRow {
     pub title: Option<Sealed>,
     pub draft: Option<Sealed>,
     pub drafted_at: Option<Timestamp>,
+}
+
+/// A reaction of somebody to a message.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = message_reactions)]
+pub struct ReactionRow {
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub emoji: String,
+    pub user_id: UserId,
+    pub reacted_at: Timestamp,
+}
+
+/// How many people have reacted to a message with an emoji, and whether the viewer is one of them.
+#[derive(Debug, Clone, Queryable)]
+pub struct ReactedRow {
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub emoji: String,
+    pub people: i64,
+    pub since: Timestamp,
+    pub mine: bool,
+}
+
+/// What a reaction depends on.
+#[derive(Debug, Clone, Queryable)]
+pub struct ReactFactsRow {
+    /// The place of the reaction among those asked for.
+    pub index: i64,
+    pub deleted: bool,
+    /// When the message disappears.
+    pub expires_at: Option<Timestamp>,
+    pub kinds: i64,
+    pub people: i64,
+    pub since: Option<Timestamp>,
+    pub reacted: bool,
+    /// Whether the author of the message has blocked the person.
+    pub unwanted: bool,
+}
+
+/// What a batch of reactions changes.
+#[derive(Debug, Default)]
+pub struct ReactionChanges {
+    pub added: Vec<ReactionRow>,
+    pub removed: Vec<(ChatId, i64, String, UserId)>,
+    /// How many people, and since when, of each emoji of a message that changes.
+    pub counts: Vec<(ChatId, i64, String, i64, Timestamp)>,
+    /// How many emoji each message has on which this changes.
+    pub kinds: Vec<(ChatId, i64, i64)>,
+}
+
+/// How far the marks of a participant are.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct MarksRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub read_seq: i64,
+    /// What others see of the read mark.
+    pub shown_read_seq: i64,
+    pub delivered_seq: i64,
+}
+
+/// A move of marks.
+#[derive(Debug, Clone, Copy)]
+pub struct MarkMove {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub read_seq: i64,
+    pub shown_read_seq: i64,
+    /// Never moves that of what has arrived back.
+    pub delivered_seq: i64,
+    /// How many of the messages that the read mark passes are the reader's own.
+    pub own: i64,
+}
+
+/// When a mark moved, and how far.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceiptRow {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub read: bool,
+    pub seq: i64,
+    pub at: Timestamp,
+}
+
+/// What the times of marks become when marks move.
+#[derive(Debug, Default)]
+pub struct ReceiptChanges {
+    pub added: Vec<ReceiptRow>,
+    /// Whose times of which chat go, before which message.
+    pub old: Vec<(ChatId, UserId, i64)>,
+}
+
+/// What is kept of the marks of a chat, and what decides who is told of them.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct ChatMarksRow {
+    pub id: ChatId,
+    pub participant_count: i64,
+    pub closed: bool,
+    pub lowest_reader_id: Option<UserId>,
+    pub lowest_read_seq: Option<i64>,
+    pub second_lowest_read_seq: Option<i64>,
+    /// Whether marks are told only to those whose messages they pass: somebody in it hides read marks, which is not determined
+    /// for large chats, or it is a channel, in which nobody learns of the others.
+    pub discreet: bool,
 }

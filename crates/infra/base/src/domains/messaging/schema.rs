@@ -50,6 +50,8 @@ diesel::table! {
         pinned -> Bool,
         muted_until -> Nullable<Ts>,
         notify -> Text,
+        delivered_seq -> BigInt,
+        shown_read_seq -> BigInt,
     }
 }
 
@@ -73,6 +75,7 @@ diesel::table! {
         data -> Nullable<Text>,
         lifetime -> Nullable<BigInt>,
         expires_at -> Nullable<Ts>,
+        reaction_kinds -> BigInt,
     }
 }
 
@@ -105,6 +108,42 @@ diesel::table! {
     former_participants (user_id, chat_id) {
         user_id -> Uid,
         chat_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_reactions (chat_id, seq, emoji, user_id) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        emoji -> Text,
+        user_id -> Uid,
+        reacted_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_reaction_counts (chat_id, seq, emoji) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        emoji -> Text,
+        people -> BigInt,
+        since -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    receipts (chat_id, user_id, read, seq) {
+        chat_id -> Uid,
+        user_id -> Uid,
+        read -> Bool,
+        seq -> BigInt,
+        at -> Ts,
     }
 }
 
@@ -217,7 +256,9 @@ diesel::allow_tables_to_appear_in_same_query!(chats, chat_words);
 diesel::allow_tables_to_appear_in_same_query!(chat_words, participants);
 diesel::joinable!(chat_guests -> chats (chat_id));
 diesel::allow_tables_to_appear_in_same_query!(chat_guests, chats);
+diesel::allow_tables_to_appear_in_same_query!(chat_guests, participants);
 diesel::allow_tables_to_appear_in_same_query!(chat_guests, users);
 diesel::allow_tables_to_appear_in_same_query!(participants, name_index);
 diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
 diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);
+diesel::allow_tables_to_appear_in_same_query!(message_reactions, message_reaction_counts, messages);

@@ -1,0 +1,196 @@
+//! What is shown of reactions, and what becomes of them when their message is deleted.
+
+use std::collections::HashMap;
+
+use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp, UserId};
+use clowder_messaging::{
+    Emoji, Reacted, Reactor,
+    edit::EditFacts,
+    lifetimes::is_over,
+    policy::{Action, allow},
+    refusals::MESSAGE_UNKNOWN,
+};
+use diesel::prelude::*;
+
+use super::{
+    super::{
+        Repo, batch,
+        cards::Cards,
+        db::Tx,
+        dialect::{self, Backend, Conn},
+    },
+    messages,
+};
+use crate::{
+    domains::messaging::{
+        MessageRow, ReactedRow, message_reaction_counts as counts, message_reactions as table, messages as said,
+    },
+    statement::statement,
+    store::Memory,
+};
+use clowder_core::sql::Uid;
+use diesel::sql_types::BigInt;
+
+/// How many reactions to a message go with it at once; the others go soon after.
+const AT_ONCE: i64 = 500;
+
+/// The reactions to some messages, as a viewer sees them.
+#[derive(Default)]
+pub struct AllReacted(HashMap<(ChatId, i64), Vec<Reacted>>);
+
+impl AllReacted {
+    /// Those to these messages of one chat, which follow one another; one query, or none if nobody has reacted.
+    pub fn on_page(conn: &mut Conn, viewer: UserId, rows: &[MessageRow]) -> Result<Self> {
+        let reacted = || rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.seq, row.chat_id));
+        let (Some((first, chat)), Some((last, _))) = (reacted().min(), reacted().max()) else {
+            return Ok(Self::default());
+        };
+        let own = table::chat_id
+            .eq(counts::chat_id)
+            .and(table::seq.eq(counts::seq))
+            .and(table::emoji.eq(counts::emoji))
+            .and(table::user_id.eq(viewer));
+        let found = counts::table
+            .left_join(table::table.on(own))
+            .filter(counts::chat_id.eq(chat).and(counts::seq.between(first, last)))
+            .select((
+                counts::chat_id,
+                counts::seq,
+                counts::emoji,
+                counts::people,
+                counts::since,
+                table::user_id.nullable().is_not_null(),
+            ));
+        Ok(Self::of(found.load(conn)?))
+    }
+
+    /// Those to messages of several chats.
+    pub fn at(conn: &mut Conn, viewer: UserId, places: &[(ChatId, i64)]) -> Result<Self> {
+        if places.is_empty() {
+            return Ok(Self::default());
+        }
+        Ok(Self::of(batch::messaging::reactions::reacted_at(conn, viewer, places)?))
+    }
+
+    fn of(mut rows: Vec<ReactedRow>) -> Self {
+        rows.sort_unstable_by(|a, b| (a.since, &a.emoji).cmp(&(b.since, &b.emoji)));
+        let mut all = HashMap::<_, Vec<_>>::new();
+        for ReactedRow { chat_id, seq, emoji, people, mine, .. } in rows {
+            all.entry((chat_id, seq)).or_default().push(Reacted { emoji, count: people, mine: Some(mine) });
+        }
+        Self(all)
+    }
+
+    /// Those to a message.
+    pub fn to(&self, chat: ChatId, seq: i64) -> Vec<Reacted> {
+        self.0.get(&(chat, seq)).cloned().unwrap_or_default()
+    }
+}
+
+/// Who has reacted to a message.
+pub fn page(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    now: Timestamp,
+    id: MessageId,
+    emoji: Option<&Emoji>,
+    page: &PageRequest,
+) -> Result<Page<Reactor>> {
+    let EditFacts { seat, message, .. } = messages::facts(conn, memory, viewer, id)?;
+    // Whoever may not see who is in the chat sees only how many have reacted.
+    allow(seat.ok_or(MESSAGE_UNKNOWN)?, Action::SeePeople)?;
+    let after = page.cursor.as_deref().map(place).transpose()?;
+    if message.deleted_at.is_some() || is_over(&message, now) {
+        return Ok(Page { items: Vec::new(), next_cursor: None });
+    }
+    let mut query = table::table
+        .filter(table::chat_id.eq(message.chat_id).and(table::seq.eq(message.seq)))
+        .order((table::emoji, table::user_id))
+        .limit(page.fetch())
+        .select((table::user_id, table::emoji, table::reacted_at))
+        .into_boxed();
+    if let Some(emoji) = emoji {
+        query = query.filter(table::emoji.eq(emoji.as_str()));
+    }
+    if let Some((user, emoji)) = after {
+        query = query.filter(table::emoji.gt(emoji).or(table::emoji.eq(emoji).and(table::user_id.gt(user))));
+    }
+    let rows: Vec<(UserId, String, Timestamp)> = query.load(conn)?;
+    let cards = Cards::of(conn, memory, rows.iter().map(|(user, ..)| *user))?;
+    let reactors = rows.into_iter().map(|(user, emoji, at)| Ok(Reactor { user: cards.card(user)?, emoji, at }));
+    Page::fill(reactors, page, |reactor| format!("{}.{}", reactor.user.id, reactor.emoji))
+}
+
+fn place(cursor: &str) -> Result<(UserId, &str)> {
+    let place = cursor.split_once('.').and_then(|(user, emoji)| Some((user.parse().ok()?, emoji)));
+    place.ok_or_else(PageRequest::wrong)
+}
+
+/// Deletes reactions to a message that is being deleted, in a chat that is locked; returns the number of kinds that the
+/// message has then: none, or -1 if some reactions are left for later.
+pub fn drop_from(tx: &mut Tx<'_>, chat: ChatId, seq: i64) -> Result<i64> {
+    let counted = counts::table.filter(counts::chat_id.eq(chat).and(counts::seq.eq(seq)));
+    if diesel::delete(counted).execute(tx.conn)? == 0 {
+        return Ok(0);
+    }
+    Ok(if drop_some(tx.conn, chat, seq)? == AT_ONCE { -1 } else { 0 })
+}
+
+/// The same for several messages, in chats that are locked: some of the reactions to all of them go at once.
+pub fn drop_from_all(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<i64> {
+    if places.is_empty() {
+        return Ok(0);
+    }
+    let most = AT_ONCE * 4;
+    Ok(if batch::messaging::reactions::drop_reacted(tx.conn, places, most)? == most { -1 } else { 0 })
+}
+
+fn drop_some(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<i64> {
+    let rows = statement::<(), Backend>(
+        "DELETE FROM message_reactions WHERE (chat_id, seq, emoji, user_id) IN (SELECT r.chat_id, r.seq, r.emoji, \
+         r.user_id FROM message_reactions r WHERE r.chat_id = ? AND r.seq = ? ORDER BY r.emoji, r.user_id LIMIT ?)",
+    )
+    .bind::<Uid, _>(chat)
+    .bind::<BigInt, _>(seq)
+    .bind::<BigInt, _>(AT_ONCE);
+    Ok(rows.execute(conn)? as i64)
+}
+
+/// Deletes some of the reactions in a chat that goes with everything in it; none when there are none left.
+pub fn clear(conn: &mut Conn, chat: ChatId, most: i64) -> Result<u64> {
+    let reactions = statement::<(), Backend>(
+        "DELETE FROM message_reactions WHERE (chat_id, seq, emoji, user_id) IN (SELECT r.chat_id, r.seq, r.emoji, \
+         r.user_id FROM message_reactions r WHERE r.chat_id = ? ORDER BY r.seq, r.emoji, r.user_id LIMIT ?)",
+    );
+    let rows = reactions.bind::<Uid, _>(chat).bind::<BigInt, _>(most).execute(conn)?;
+    if rows > 0 {
+        return Ok(rows as u64);
+    }
+    let counts = statement::<(), Backend>(
+        "DELETE FROM message_reaction_counts WHERE (chat_id, seq, emoji) IN (SELECT c.chat_id, c.seq, c.emoji \
+         FROM message_reaction_counts c WHERE c.chat_id = ? ORDER BY c.seq, c.emoji LIMIT ?)",
+    );
+    Ok(counts.bind::<Uid, _>(chat).bind::<BigInt, _>(most).execute(conn)? as u64)
+}
+
+/// Deletes the reactions that deleted messages still have.
+pub async fn forget(repo: &Repo, _: &Ctx) -> Result<usize> {
+    let mut gone = 0;
+    loop {
+        let Some(rows) = repo.db.write(forget_some).await? else { return Ok(gone) };
+        gone += rows;
+    }
+}
+
+fn forget_some(tx: &mut Tx<'_>) -> Result<Option<usize>> {
+    let left = said::table.filter(said::reaction_kinds.lt(0)).order((said::chat_id, said::seq));
+    let left: Option<(ChatId, i64)> = left.select((said::chat_id, said::seq)).first(tx.conn).optional()?;
+    let Some((chat, seq)) = left else { return Ok(None) };
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let rows = drop_some(tx.conn, chat, seq)?;
+    if rows < AT_ONCE {
+        diesel::update(said::table.find((chat, seq))).set(said::reaction_kinds.eq(0)).execute(tx.conn)?;
+    }
+    Ok(Some(usize::try_from(rows).unwrap_or(0)))
+}

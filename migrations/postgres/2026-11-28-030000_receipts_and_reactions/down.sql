@@ -1,0 +1,10 @@
+DROP TABLE receipts;
+DROP INDEX preferences_discreet;
+DROP INDEX participants_shown_read;
+CREATE INDEX participants_read ON participants (chat_id, read_seq, user_id);
+ALTER TABLE participants DROP COLUMN shown_read_seq;
+ALTER TABLE participants DROP COLUMN delivered_seq;
+DROP TABLE message_reaction_counts;
+DROP TABLE message_reactions;
+DROP INDEX messages_reactions_left;
+ALTER TABLE messages DROP COLUMN reaction_kinds;
