@@ -13,7 +13,7 @@ mod reactions;
 mod read;
 mod receipts;
 pub mod reported;
-mod send;
+pub mod send;
 pub mod system;
 pub mod titles;
 pub mod wanted;
@@ -28,7 +28,7 @@ use clowder_core::{
 };
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
-    Reaction, Reactor, Read, Window, receipts::Receipt,
+    Reaction, Reactor, Read, Window, lifetimes::conceal, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -95,6 +95,7 @@ pub const DOMAIN: Domain = Domain {
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
+        never("messages.expires_at", "its readers were told this time, and it must not be gone earlier"),
         never("receipts.at", SHOWN),
         never("participants.joined_at", SHOWN),
         never("participants.muted_until", "chosen by a person"),
@@ -208,6 +209,7 @@ impl Messaging for Repo {
             let asked = chats::Asked { viewer, now, filter: &filter, found: found.as_deref() };
             let mut page = chats::list(conn, Some(caches), &asked, &page)?;
             notes::fill(conn, &ring, viewer, &mut page.items)?;
+            page.items.iter_mut().filter_map(|chat| chat.last_message.as_mut()).for_each(|last| conceal(last, now));
             Ok(page)
         })
         .await
@@ -216,10 +218,11 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        let ring = self.db.ring();
+        let (ring, now) = (self.db.ring(), ctx.now);
         self.look(move |conn, caches| {
             let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
             notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
+            chat.last_message.iter_mut().for_each(|last| conceal(last, now));
             Ok(chat)
         })
         .await
@@ -244,14 +247,24 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::page(conn, Some(&caches.people), viewer, chat, window, limit)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut page = messages::page(conn, Some(&caches.people), viewer, chat, window, limit)?;
+            page.items.iter_mut().for_each(|message| conceal(message, now));
+            Ok(page)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::one(conn, Some(&caches.people), viewer, message)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut message = messages::one(conn, Some(&caches.people), viewer, message)?;
+            conceal(&mut message, now);
+            Ok(message)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -274,8 +287,8 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, message, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, now, message, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -296,9 +309,9 @@ impl Messaging for Repo {
         emoji: Option<Emoji>,
         page: PageRequest,
     ) -> Result<Page<Reactor>> {
-        let viewer = ctx.user()?;
+        let (viewer, now) = (ctx.user()?, ctx.now);
         let look = move |conn: &mut Conn, caches: &Caches| {
-            reacted::page(conn, Some(&caches.people), viewer, message, emoji.as_ref(), &page)
+            reacted::page(conn, Some(&caches.people), viewer, now, message, emoji.as_ref(), &page)
         };
         self.look(look).await
     }

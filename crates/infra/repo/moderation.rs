@@ -128,8 +128,8 @@ impl Moderation for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn reviews(&self, ctx: &Ctx, chat: Option<ChatId>, page: PageRequest) -> Result<Page<Review>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| reviews::list(conn, viewer, chat, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| reviews::list(conn, now, viewer, chat, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

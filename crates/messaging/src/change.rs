@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Chat, ChatFace, ChatPreferences, Message, Notify, Participant,
     moderation::{SanctionId, SanctionType},
+    scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
 
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ pub enum Change {
     /// In place of the former, if not everybody in the chat may see the message: it says nothing of its text.
     MessageEdited(Edited),
     MessageDeleted(Deleted),
+    /// The time of a message that disappears has begun, because all others have read it.
+    MessageExpiring(Expiring),
+    /// Sent to whoever has scheduled it.
+    MessageScheduled(UserId, ScheduledChanged),
     MessageRead(Read, Audience),
     /// Sent to whoever wrote messages that have arrived.
     MessageDelivered(Delivered, UserId),
@@ -87,6 +92,38 @@ pub struct Deleted {
     pub seq: i64,
     pub deleted_by: UserId,
     pub deleted_at: Timestamp,
+}
+
+/// The payload of `message.expiring`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageExpiring)]
+pub struct Expiring {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    pub seq: i64,
+    pub expires_at: Timestamp,
+}
+
+/// The payload of `message.scheduled`. It does not contain the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ScheduledMessageChanged)]
+pub struct ScheduledChanged {
+    pub id: ScheduledId,
+    pub chat_id: ChatId,
+    pub status: ScheduledStatus,
+    pub send_at: Timestamp,
+    /// The message that was sent; of a repeated one, the last.
+    pub message_id: Option<MessageId>,
+    /// Why it was refused.
+    pub problem: Option<Problem>,
+    pub version: i64,
+}
+
+impl From<&Scheduled> for ScheduledChanged {
+    fn from(scheduled: &Scheduled) -> Self {
+        let Scheduled { id, chat_id, status, send_at, message_id, version, .. } = *scheduled;
+        Self { id, chat_id, status, send_at, message_id, problem: scheduled.problem.clone(), version }
+    }
 }
 
 /// The payload of `message.edited`.
@@ -262,6 +299,8 @@ impl Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageEdited(edited) => edited.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::MessageExpiring(expiring) => expiring.chat_id,
+            Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => reaction.chat_id,
@@ -292,6 +331,8 @@ impl clowder_core::Change for Change {
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageEdited(_) => "message.edited",
             Self::MessageDeleted(_) => "message.deleted",
+            Self::MessageExpiring(_) => "message.expiring",
+            Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(_) => "reaction.added",
@@ -314,6 +355,7 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, _)
             | Self::ChatDeleted(user, _)
             | Self::PreferencesChanged(user, _)
+            | Self::MessageScheduled(user, _)
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
@@ -350,6 +392,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => Some(reaction.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
@@ -367,6 +410,8 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
+            Self::MessageExpiring(expiring) => to_raw_value(expiring),
+            Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction) | Self::ReactionRemoved(reaction) => to_raw_value(reaction),

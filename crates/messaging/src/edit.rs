@@ -121,6 +121,8 @@ mod tests {
             deleted_at: deleted.then_some(at),
             version: 3,
             hidden: false,
+            lifetime: None,
+            expires_at: None,
             system: None,
         }
     }

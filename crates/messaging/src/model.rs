@@ -16,6 +16,8 @@ pub use values::{
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::lifetimes::Lifetime;
+
 /// A chat as one participant sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Chat {
@@ -45,6 +47,8 @@ pub struct Chat {
     /// means nothing.
     #[serde(default)]
     pub silent_until: Option<Timestamp>,
+    /// How long messages stay that are sent now; `null` if they stay until somebody deletes them.
+    pub lifetime: Option<Lifetime>,
     /// Whether the viewer can send messages and edit them, unless they are muted. A private chat closes when one of the two blocks the other.
     pub writable: bool,
     pub preferences: ChatPreferences,
@@ -112,6 +116,7 @@ pub struct ChatFace {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 21600)]
     pub slow_seconds: i64,
+    pub lifetime: Option<Lifetime>,
     /// Whether nobody can write in it any more.
     pub closed: bool,
     #[schema(minimum = 0)]
@@ -164,6 +169,8 @@ pub enum SystemAction {
     Removed,
     Retitled,
     OwnerChanged,
+    /// How long messages stay: see the chat.
+    LifetimeChanged,
 }
 
 impl SystemNote {
@@ -181,6 +188,7 @@ impl SystemNote {
             SystemAction::Removed => people("removed"),
             SystemAction::Retitled => "changed the title".to_owned(),
             SystemAction::OwnerChanged => "handed over the chat".to_owned(),
+            SystemAction::LifetimeChanged => "changed how long messages stay".to_owned(),
         }
     }
 }
@@ -218,6 +226,14 @@ pub struct Message {
     /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+    /// Present if the message disappears: how long it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Lifetime, required = false)]
+    pub lifetime: Option<Lifetime>,
+    /// Present once it is known: when it disappears, or has disappeared. Then it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
+    pub expires_at: Option<Timestamp>,
     /// Present in messages of type `system`, unless they are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SystemNote, required = false)]

@@ -18,6 +18,8 @@ pub enum Action {
     Edit,
     /// Change visibility, history and the rights of members.
     Configure,
+    /// Say how long messages stay.
+    SetLifetime,
     SeePeople,
     Add,
     /// Invite people, and make links.
@@ -60,6 +62,7 @@ pub const TABLE: &[(Action, &str, [Cell; 8])] = &[
     (Action::Pin, "pin messages", [Y, Y, Y, C, Y, Y, C, N]),
     (Action::Edit, "change title and description", [N, Y, Y, C, Y, Y, C, N]),
     (Action::Configure, "change visibility, history and rights", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::SetLifetime, "say how long messages stay", [Y, Y, Y, N, Y, Y, N, N]),
     (Action::SeePeople, "list the people", [Y, Y, Y, Y, Y, Y, N, N]),
     (Action::Add, "add people", [N, Y, Y, C, Y, Y, C, N]),
     (Action::Invite, "invite people, make links", [N, Y, Y, C, Y, Y, C, N]),
@@ -132,6 +135,7 @@ const fn is_of_the_group(action: Action) -> bool {
         Action::Post
             | Action::MentionAll
             | Action::Pin
+            | Action::SetLifetime
             | Action::SeePeople
             | Action::Moderate
             | Action::Mute

@@ -112,6 +112,22 @@ pub const RECEIPTS_TOO_MANY: Refusal =
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
+pub const SCHEDULED_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "scheduled.unknown", "You have not scheduled such a message, or it was long ago");
+pub const SCHEDULED_OVER: Refusal =
+    Refusal::new(Conflict, "scheduled.over", "The message does not wait any more: it was sent, refused or cancelled");
+pub const SCHEDULED_STALE: Refusal =
+    Refusal::new(Stale, "scheduled.stale", "The scheduled message has changed since you read it");
+pub const SCHEDULED_LIMIT: Refusal =
+    Refusal::new(Conflict, "scheduled.limit", "As many of your messages wait to be sent as can; cancel some first");
+pub const SCHEDULED_FAILED: Refusal =
+    Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
+pub const SCHEDULED_AUTHOR: Refusal =
+    Refusal::new(Forbidden, "scheduled.author", "Your account was suspended when the message was to be sent");
+
+/// Why a scheduled message is refused at its time, beside what else refuses a message. No call is answered with these.
+pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED];
+
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     CHAT_UNKNOWN,
@@ -158,4 +174,8 @@ pub const ALL: &[Refusal] = &[
     REACTION_NOT_WANTED,
     RECEIPTS_TOO_MANY,
     CLIENT_ID_MISMATCH,
+    SCHEDULED_UNKNOWN,
+    SCHEDULED_OVER,
+    SCHEDULED_STALE,
+    SCHEDULED_LIMIT,
 ];

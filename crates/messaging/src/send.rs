@@ -4,6 +4,7 @@ use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Rights, Status,
+    lifetimes::{Lifetime, end_when_sent, of_message},
     moderation::{
         FilterAction,
         pace::may_write,
@@ -29,6 +30,10 @@ pub struct SendFacts {
     /// What the chat allows its members.
     pub rights: Rights,
     pub bounds: Bounds,
+    /// How long messages stay in the chat.
+    pub lifetime: Option<Lifetime>,
+    /// Whether people see each other's read marks.
+    pub shows_marks: bool,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
@@ -85,6 +90,8 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
         _ => {}
     }
+    let created_at = ctx.now.max(facts.last.at);
+    let lifetime = of_message(new.lifetime, facts.lifetime);
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
@@ -95,11 +102,13 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
         reactions: Vec::new(),
-        created_at: ctx.now.max(facts.last.at),
+        created_at,
         edited_at: None,
         deleted_at: None,
         version: 1,
         hidden: false,
+        lifetime,
+        expires_at: end_when_sent(lifetime, created_at, facts.shows_marks),
         system: None,
     })))
 }
@@ -145,15 +154,7 @@ mod tests {
             ),
         ] {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
-            let facts = SendFacts {
-                membership: Some((role, card.clone())),
-                earlier: None,
-                fingerprint: [1; 16],
-                closed: false,
-                rights: OPEN,
-                bounds,
-                last: Last { seq: 4, at: now },
-            };
+            let facts = SendFacts { bounds, ..facts(Some((role, card.clone())), None, Last { seq: 4, at: now }) };
             let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
                 Error::Refused(refusal) | Error::TooEarly { refusal, .. } => refusal,
                 other => panic!("{other:?}"),
@@ -165,6 +166,13 @@ mod tests {
         }
     }
 
+    /// Those of an open chat in which messages stay.
+    fn facts(membership: Option<(ChatRole, Card)>, earlier: Option<(MessageId, Fingerprint)>, last: Last) -> SendFacts {
+        let (closed, rights, fingerprint) = (false, OPEN, [1; 16]);
+        let (lifetime, shows_marks) = (None, true);
+        SendFacts { membership, earlier, fingerprint, closed, rights, bounds: FREE, lifetime, shows_marks, last }
+    }
+
     #[test]
     fn decide_table() {
         let now = Timestamp::from_micros(7);
@@ -174,16 +182,7 @@ mod tests {
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            let facts = SendFacts {
-                membership,
-                earlier,
-                fingerprint: [1; 16],
-                closed: false,
-                rights: OPEN,
-                bounds: FREE,
-                last,
-            };
-            decide(&ctx, chat, new, facts)
+            decide(&ctx, chat, new, facts(membership, earlier, last))
         };
         let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
         let refused = |r| matches!(r, Err(Error::Refused(refusal)) if refusal == CHAT_UNKNOWN);
@@ -197,8 +196,7 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
             let last = Last { seq: 4, at: now };
             let membership = membership.clone();
-            let facts =
-                SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, bounds: FREE, last };
+            let facts = SendFacts { closed: true, ..facts(membership, earlier, last) };
             let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
                 Error::Refused(refusal) => refusal,
                 other => panic!("{other:?}"),
@@ -214,15 +212,7 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let membership = membership.clone().map(|(_, card)| (role, card));
             let last = Last { seq: 4, at: now };
-            let facts = SendFacts {
-                membership,
-                earlier: None,
-                fingerprint: [1; 16],
-                closed: false,
-                rights,
-                bounds: FREE,
-                last,
-            };
+            let facts = SendFacts { rights, ..facts(membership, None, last) };
             let decided = decide(&ctx, chat, new, facts);
             assert_eq!(matches!(decided, Err(Error::Refused(CHAT_FORBIDDEN))), refused, "{role:?} {rights:?}");
         }
@@ -230,6 +220,20 @@ mod tests {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };
             let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };
             assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
+        }
+        // The time of a message counts from its own, which may be that of the last one.
+        for (own, of_chat, shows_marks, ends) in [
+            (json!(null), None, true, None),
+            (json!({"seconds": 60}), None, true, Some(60_000_009)),
+            (json!({"seconds": 60, "from": "read"}), None, true, None),
+            (json!({"seconds": 60, "from": "read"}), None, false, Some(60_000_009)),
+            (json!({"seconds": 60}), Some(Lifetime::from_number(5)), true, Some(5_000_009)),
+        ] {
+            let new = NewMessage::from_json(json!({"content": "hi", "lifetime": own})).unwrap();
+            let last = Last { seq: 4, at: Timestamp::from_micros(9) };
+            let facts = SendFacts { lifetime: of_chat, shows_marks, ..facts(membership.clone(), None, last) };
+            let Ok(Verdict::New(message)) = decide(&ctx, chat, new, facts) else { panic!("must be sent") };
+            assert_eq!(message.expires_at.map(Timestamp::as_micros), ends, "{own} {of_chat:?}");
         }
     }
 }

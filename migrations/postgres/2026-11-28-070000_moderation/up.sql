@@ -56,6 +56,8 @@ CREATE TABLE message_reviews (
     -- Of one that was not sent.
     content text,
     client_id text,
+    -- How long it stays, as in messages.
+    lifetime bigint,
     fingerprint bytea,
     created_at timestamptz NOT NULL
 );

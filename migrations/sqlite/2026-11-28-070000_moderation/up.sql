@@ -54,6 +54,8 @@ CREATE TABLE message_reviews (
     -- Of one that was not sent.
     content TEXT,
     client_id TEXT,
+    -- How long it stays, as in messages.
+    lifetime INTEGER,
     fingerprint BLOB,
     created_at INTEGER NOT NULL
 ) STRICT;

@@ -1,6 +1,6 @@
 //! Messaging: the private chat of the owner and their friend, a message in it, and texts that go with them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Domain, Reasons};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     lists::{List, MANY, Scene},
     texts::{
         Then::{self, Gone, Kept},
-        call,
+        WORD, call,
     },
     things::{Comes, Thing},
 };
@@ -41,6 +41,18 @@ const THINGS: &[Thing] = &[
     Thing { name: "message_review_id", comes: Comes::Never { unknown: "message.review_unknown" } },
     Thing { name: "server_review_id", comes: Comes::Never { unknown: "message.review_unknown" } },
     Thing { name: "chat_requester_id", comes: Comes::Never { unknown: "chat.request_unknown" } },
+    Thing {
+        name: "scheduled_message_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let chat = stage.owner.private_chat(stage.friend).await;
+                let at = new_year_after(&stage.owner.says(&chat, "now").await);
+                let new = json!({"content": "later", "send_at": at});
+                let path = format!("/api/chats/{chat}/messages");
+                stage.owner.post(&path, new).await.expect(202)["id"].as_str().unwrap().to_owned()
+            })
+        }),
+    },
     Thing { name: "participant_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing {
         name: "message_id",
@@ -110,6 +122,14 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/chats/{chat_id}/draft /content", OWN),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
+    ("POST /api/chats/{chat_id}/messages /repeat", WORD),
+    ("POST /api/chats/{chat_id}/messages /time_zone", WORD),
+    ("PATCH /api/scheduled-messages/{scheduled_message_id} /content", OWN),
+    ("PATCH /api/scheduled-messages/{scheduled_message_id} /repeat", WORD),
+    ("PATCH /api/scheduled-messages/{scheduled_message_id} /time_zone", WORD),
+    ("PUT /api/scheduled-messages/{scheduled_message_id} /content", OWN),
+    ("PUT /api/scheduled-messages/{scheduled_message_id} /repeat", WORD),
+    ("PUT /api/scheduled-messages/{scheduled_message_id} /time_zone", WORD),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
     ("PUT /api/messages/{message_id} /content", Gone("zqedited")),
 ];
@@ -198,6 +218,8 @@ const LISTS: &[List] = &[
             )
         }),
     },
+    // What they say is encrypted, so no statement can fill it: the test schedules some.
+    List { path: "/api/scheduled-messages", at_least: 3, rows: None },
     List {
         path: "/api/chats/directory",
         at_least: MANY,
@@ -341,6 +363,12 @@ fn reviews(scene: &Scene, by_server: &str) -> String {
 /// Others than the numbers themselves.
 fn octets_of_later(scene: &Scene) -> String {
     scene.octets_of_n().replace("s.n", &format!("s.n + {MANY}"))
+}
+
+/// The first new year after something was made: in the future, and within a year.
+pub fn new_year_after(made: &Value) -> String {
+    let year: u32 = made["created_at"].as_str().unwrap()[..4].parse().unwrap();
+    format!("{}-01-01T00:00:00Z", year + 1)
 }
 
 /// People with accounts of their own who stand to the chat like this.

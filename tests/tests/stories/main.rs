@@ -37,6 +37,7 @@ mod profiles;
 mod queries;
 mod reports;
 mod restore;
+mod scheduled;
 mod security;
 mod sessions;
 mod settings;

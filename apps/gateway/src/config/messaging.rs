@@ -16,6 +16,8 @@ pub struct Messaging {
     pub messages_per_minute: u64,
     /// How many of them at once.
     pub messages_at_once: u64,
+    /// How many scheduled messages of one person can wait.
+    pub scheduled_per_person: u64,
 }
 
 impl Default for Messaging {
@@ -26,6 +28,7 @@ impl Default for Messaging {
             people_per_group: 10_000,
             messages_per_minute: 600,
             messages_at_once: 100,
+            scheduled_per_person: 200,
         }
     }
 }
@@ -39,6 +42,7 @@ impl Messaging {
         options.messaging.people_per_group = i64::try_from(self.people_per_group).unwrap_or(i64::MAX);
         let (a_minute, at_once) = (self.messages_per_minute as f64, self.messages_at_once as f64);
         options.messaging.set_pace(a_minute * factor, at_once * factor);
+        options.messaging.scheduled_per_person = i64::try_from(self.scheduled_per_person).unwrap_or(i64::MAX);
     }
 }
 
@@ -54,6 +58,8 @@ pub const SETTINGS: &[Setting] = &[
         "How many messages one person can send to one chat in a minute, on each node. `RATE_LIMIT_FACTOR` multiplies it.")),
     within(1, 1_000_000, setting("messaging", "messages_at_once", "CHAT_MESSAGES_AT_ONCE", |c| &mut c.messaging.messages_at_once,
         "How many of these at once. `RATE_LIMIT_FACTOR` multiplies it.")),
+    within(1, 100_000, setting("messaging", "scheduled_per_person", "SCHEDULED_MESSAGES_PER_PERSON", |c| &mut c.messaging.scheduled_per_person,
+        "How many messages of one person can wait to be sent later.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -64,4 +70,5 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("messaging.people_per_group", &["1", "1000001", "many"]),
     ("messaging.messages_per_minute", &["0", "1000001", "many"]),
     ("messaging.messages_at_once", &["0", "1000001", "many"]),
+    ("messaging.scheduled_per_person", &["0", "100001", "many"]),
 ];

@@ -10,6 +10,8 @@ mod invitations;
 mod moderation;
 mod participants;
 mod routes;
+mod scheduled;
+pub mod timers;
 
 /// The refusal of a message that is not there, for other domains.
 pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
@@ -17,7 +19,7 @@ use clowder_messaging::{permissions, refusals, scopes};
 use serde_json::{Value, json};
 
 use super::{Domain, Form, Rule};
-use crate::docs::patterns::{line, name, prose};
+use crate::docs::patterns::{line, name, prose, repeat, zone};
 
 pub const DOMAIN: Domain = Domain {
     forms: FORMS,
@@ -37,6 +39,11 @@ const FORMS: &[Form] = &[
     ("NewChat", "description", name),
     ("NewMessage", "content", prose),
     ("NewMessage", "client_id", line),
+    ("NewMessage", "repeat", repeat),
+    ("NewMessage", "time_zone", zone),
+    ("ScheduledMessagePatch", "content", prose),
+    ("ScheduledMessagePatch", "repeat", repeat),
+    ("ScheduledMessagePatch", "time_zone", zone),
     ("MessagePatch", "content", prose),
     ("ChatPatch", "title", name),
     ("ChatPatch", "description", name),
@@ -52,7 +59,25 @@ const FORMS: &[Form] = &[
     ("NewMessageReviewVerdict", "reason", prose),
 ];
 
-const RULES: &[Rule] = &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite)];
+const RULES: &[Rule] =
+    &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite), ("NewMessage", new_message)];
+
+fn new_message(schema: &mut Value) {
+    schema["anyOf"] = json!([
+        {
+            "title": "Now", "type": "object",
+            "properties": { "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" } }
+        },
+        {
+            "title": "Once, later", "type": "object", "required": ["send_at"],
+            "properties": { "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" } }
+        },
+        {
+            "title": "Again and again", "type": "object", "required": ["send_at"],
+            "properties": { "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" } }
+        }
+    ]);
+}
 
 fn new_invite(schema: &mut Value) {
     schema["anyOf"] = json!([

@@ -38,6 +38,8 @@ macro_rules! for_domains {
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
             moderation: clowder_messaging::Moderation,
+            scheduled: clowder_messaging::ScheduledMessages,
+            lifetimes: clowder_messaging::Lifetimes,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

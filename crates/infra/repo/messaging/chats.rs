@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, Rights,
+    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Lifetime, Message, Rights,
     chats::Pair,
     policy::{Action, may},
     read::{LowestReadMarks, are_shown},
@@ -83,6 +83,7 @@ struct ConstantRow {
     history: String,
     rights: i64,
     slow_seconds: i64,
+    lifetime: Option<i64>,
     group_id: Option<GroupId>,
 }
 
@@ -95,6 +96,7 @@ impl ConstantRow {
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             slow_seconds: self.slow_seconds,
+            lifetime: self.lifetime.map(Lifetime::from_number),
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
@@ -222,6 +224,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         rights: summary.rights,
         slow_seconds: summary.slow_seconds,
         silent_until: None,
+        lifetime: summary.lifetime,
         group_id: summary.group_id,
         writable: !row.closed && may(seat, Action::Post),
         preferences: ChatPreferences::default(),
@@ -319,6 +322,7 @@ fn views(
             rights: summary.rights,
             slow_seconds: summary.slow_seconds,
             silent_until: membership.silent_until,
+            lifetime: summary.lifetime,
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,

@@ -169,6 +169,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         slow_seconds: 0,
         silent_until: None,
         rights: creation.rights,
+        lifetime: None,
         group_id: None,
         writable: may_post(my_role, creation.rights),
         preferences: ChatPreferences::default(),

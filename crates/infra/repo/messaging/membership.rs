@@ -16,6 +16,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        lifetimes::starting,
         moderation::{self, sanctions},
     },
     chats,
@@ -200,5 +201,5 @@ fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
     };
     let marks = LowestReadMarksRow::from(LowestReadMarks::of(&marks));
     diesel::update(table::table.find(chat)).set(marks).execute(conn)?;
-    Ok(())
+    starting::note(conn, [chat])
 }

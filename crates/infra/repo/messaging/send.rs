@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    Change, ChatRole, Message, NewMessage, Rights,
+    Change, ChatRole, Lifetime, Message, NewMessage, Rights,
+    lifetimes::conceal,
     model::ClientId,
     moderation::{filter::Folded, rules::Caught},
+    read::are_shown,
     refusals::CHAT_UNKNOWN,
     send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
 };
@@ -43,7 +45,12 @@ pub struct PendingSend {
 
 impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
-        let print = keys.fingerprint(&[chat.uuid().as_bytes(), new.content.as_str().as_bytes()]);
+        let lifetime = new.lifetime.map(|lifetime| lifetime.to_number().to_be_bytes());
+        let place = chat.uuid();
+        let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
+        // Only if it has one, so that what was sent before messages had it is still found.
+        let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
+        let print = keys.fingerprint(&parts);
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
             ctx.idempotency_key.as_ref().map(|idempotency_key| idempotency::id_of(keys, ctx, idempotency_key));
@@ -161,6 +168,7 @@ impl PendingSend {
             sender: self.sender,
             content: self.new.content.as_str(),
             client_id: self.new.client_id.as_ref().map(ClientId::as_str),
+            lifetime: self.new.lifetime,
             fingerprint: self.fingerprint,
             caught,
         }
@@ -170,9 +178,12 @@ impl PendingSend {
     fn message(&self, tx: &mut Tx<'_>, made: Made<MessageId>) -> Result<Result<Made<Message>>> {
         let (Made::New(id) | Made::Found(id)) = made;
         match messages::one(tx.conn, None, self.sender, id) {
-            Ok(message) => Ok(Ok(match made {
-                Made::New(_) => Made::New(message),
-                Made::Found(_) => Made::Found(message),
+            Ok(mut message) => Ok(Ok({
+                conceal(&mut message, self.ctx.now);
+                match made {
+                    Made::New(_) => Made::New(message),
+                    Made::Found(_) => Made::Found(message),
+                }
             })),
             Err(error) if error.is_ours() => Err(error),
             Err(refused) => Ok(Err(refused)),
@@ -307,7 +318,10 @@ impl Facts {
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
         let closed = chat.as_ref().is_some_and(|chat| chat.closed);
         let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
-        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, closed, rights, bounds, last };
+        let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
+        let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
+        let fingerprint = send.fingerprint;
+        let facts = SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;

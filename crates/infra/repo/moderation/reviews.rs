@@ -5,13 +5,15 @@ use clowder_core::{
     audit::{Entry, Target},
 };
 use clowder_messaging::{
-    Change, Message, MessageType, Status,
+    Change, Lifetime, Message, MessageType, Status,
     edit::without_text,
+    lifetimes::{end_when_sent, of_message},
     moderation::{
         MOST_FLAGGED, MOST_HELD, NewReviewVerdict, Review, ReviewId, ReviewType, ReviewVerb, SanctionType,
         rules::{self, Caught, Outcome},
     },
     policy::{Action, allow},
+    read::are_shown,
     refusals::{CHAT_UNKNOWN, MESSAGE_HELD, MESSAGE_REVIEWS, REVIEW_UNKNOWN},
     send::Fingerprint,
 };
@@ -55,6 +57,7 @@ pub struct Held<'s> {
     pub sender: UserId,
     pub content: &'s str,
     pub client_id: Option<&'s str>,
+    pub lifetime: Option<Lifetime>,
     pub fingerprint: Fingerprint,
     pub caught: Caught,
 }
@@ -90,6 +93,7 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal>
         seq: None,
         content: Some(held.content.to_owned()),
         client_id: held.client_id.map(str::to_owned),
+        lifetime: held.lifetime.map(Lifetime::to_number),
         fingerprint: Some(held.fingerprint.to_vec()),
         created_at: ctx.now,
     };
@@ -113,6 +117,7 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
         seq: Some(message.seq),
         content: None,
         client_id: None,
+        lifetime: None,
         fingerprint: None,
         created_at: message.edited_at.unwrap_or(message.created_at),
     };
@@ -127,7 +132,13 @@ pub fn count(conn: &mut Conn, chat: ChatId) -> Result<i64> {
 }
 
 /// `chat`: whose list it is; without one that of the server, which shows no texts.
-pub fn list(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, page: &PageRequest) -> Result<Page<Review>> {
+pub fn list(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    chat: Option<ChatId>,
+    page: &PageRequest,
+) -> Result<Page<Review>> {
     let mut query = table::table.order(table::id).limit(page.fetch()).select(ReviewRow::as_select()).into_boxed();
     match chat {
         Some(chat) => {
@@ -142,7 +153,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, page: &PageRe
         query = query.filter(table::id.gt(last));
     }
     let rows: Vec<ReviewRow> = query.load(conn)?;
-    let (cards, flagged) = (Cards::of(conn, None, rows.iter().map(|row| row.user_id))?, flagged(conn, &rows)?);
+    let (cards, flagged) = (Cards::of(conn, None, rows.iter().map(|row| row.user_id))?, flagged(conn, now, &rows)?);
     let reviews = rows.into_iter().map(|row| {
         let message = row.seq.and_then(|seq| flagged.iter().find(|(of, at, ..)| (*of, *at) == (row.chat_id, seq)));
         let review = review(row, &cards, message)?;
@@ -153,8 +164,8 @@ pub fn list(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, page: &PageRe
 
 type Flagged = (ChatId, i64, MessageId, Option<String>);
 
-/// The messages that are listed.
-fn flagged(conn: &mut Conn, rows: &[ReviewRow]) -> Result<Vec<Flagged>> {
+/// The messages that are listed; of one whose time is over, nobody sees the text any more.
+fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<Vec<Flagged>> {
     let mut chats: Vec<ChatId> = rows.iter().filter(|row| row.seq.is_some()).map(|row| row.chat_id).collect();
     chats.sort_unstable();
     chats.dedup();
@@ -163,7 +174,12 @@ fn flagged(conn: &mut Conn, rows: &[ReviewRow]) -> Result<Vec<Flagged>> {
     for chat in chats {
         let seqs: Vec<i64> = rows.iter().filter(|row| row.chat_id == chat).filter_map(|row| row.seq).collect();
         let some = said::table.filter(said::chat_id.eq(chat).and(said::seq.eq_any(seqs)));
-        found.extend(some.select((said::chat_id, said::seq, said::id, said::content)).load::<Flagged>(conn)?);
+        let some = some.select((said::chat_id, said::seq, said::id, said::content, said::expires_at));
+        let some: Vec<(ChatId, i64, MessageId, Option<String>, Option<Timestamp>)> = some.load(conn)?;
+        let shown = |(chat, seq, id, content, ends): (_, _, _, Option<String>, Option<Timestamp>)| {
+            (chat, seq, id, content.filter(|_| ends.is_none_or(|ends| ends > now)))
+        };
+        found.extend(some.into_iter().map(shown));
     }
     Ok(found)
 }
@@ -182,7 +198,7 @@ fn review(row: ReviewRow, cards: &Cards, message: Option<&Flagged>) -> Result<Re
 }
 
 /// What is listed under this id for a chat or for the server.
-fn find(conn: &mut Conn, chat: Option<ChatId>, id: ReviewId) -> Result<(ReviewRow, Review)> {
+fn find(conn: &mut Conn, now: Timestamp, chat: Option<ChatId>, id: ReviewId) -> Result<(ReviewRow, Review)> {
     let row = table::table.find(id).select(ReviewRow::as_select()).first(conn).optional()?;
     let row: ReviewRow = row
         .filter(|row: &ReviewRow| match chat {
@@ -190,13 +206,13 @@ fn find(conn: &mut Conn, chat: Option<ChatId>, id: ReviewId) -> Result<(ReviewRo
             None => row.by_server,
         })
         .ok_or(REVIEW_UNKNOWN)?;
-    let (cards, flagged) = (Cards::of(conn, None, [row.user_id])?, flagged(conn, std::slice::from_ref(&row))?);
+    let (cards, flagged) = (Cards::of(conn, None, [row.user_id])?, flagged(conn, now, std::slice::from_ref(&row))?);
     let review = review(row.clone(), &cards, flagged.first())?;
     Ok((row, review))
 }
 
 pub fn examine(tx: &mut Tx<'_>, ctx: &Ctx, id: ReviewId) -> Result<Review> {
-    let (row, review) = find(tx.conn, None, id)?;
+    let (row, review) = find(tx.conn, ctx.now, None, id)?;
     let entry = Entry::new("message_review.read").on(Target::of("message_review", id)).about(row.user_id);
     audit::record(tx, ctx, &entry.after(json!({"chat_id": row.chat_id})))?;
     Ok(review)
@@ -207,7 +223,7 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
     let (row, _) = match chat {
         // Whoever may not see the chat learns nothing of what is in it.
         Some(chat) if role(tx.conn, chat, ctx.user()?)?.is_none() => return Err(CHAT_UNKNOWN.into()),
-        chat => match find(tx.conn, chat, id) {
+        chat => match find(tx.conn, ctx.now, chat, id) {
             Ok(found) => found,
             Err(error) => return unknown(tx, ctx, chat, error),
         },
@@ -219,7 +235,7 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
             hold::hold_any(tx, ctx, row.chat_id, &[sender])?;
         }
     }
-    let (row, review) = find(tx.conn, chat, id)?;
+    let (row, review) = find(tx.conn, ctx.now, chat, id)?;
     let present = role(tx.conn, row.chat_id, sender)?.is_some() && is_there(tx.conn, sender)?;
     let outcome = rules::decide(Some(&review), new.action, present)?;
     tx.deleted_text |= diesel::delete(table::table.find(id)).execute(tx.conn)? > 0;
@@ -269,8 +285,11 @@ fn is_there(conn: &mut Conn, user: UserId) -> Result<bool> {
 /// Gives a message its place at the end of a locked chat.
 fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
     let (chat, sender) = (row.chat_id, row.user_id);
-    let (last_seq, active_at): (i64, Timestamp) =
-        chats::table.find(chat).select((chats::last_seq, chats::active_at)).first(tx.conn)?;
+    let end = (chats::last_seq, chats::active_at, chats::lifetime, chats::participant_count);
+    let (last_seq, active_at, lifetime, people): (i64, Timestamp, Option<i64>, i64) =
+        chats::table.find(chat).select(end).first(tx.conn)?;
+    let created_at = ctx.now.max(active_at);
+    let lifetime = of_message(row.lifetime.map(Lifetime::from_number), lifetime.map(Lifetime::from_number));
     // Its sender may have used the id for another message since.
     let client_id = match &row.client_id {
         Some(client_id) => {
@@ -289,12 +308,14 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
         content: row.content,
         status: Status::Sent,
         client_id,
-        created_at: ctx.now.max(active_at),
+        created_at,
         edited_at: None,
         deleted_at: None,
         version: 1,
         hidden: false,
         reactions: Vec::new(),
+        lifetime,
+        expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
         system: None,
     };
     diesel::insert_into(said::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;

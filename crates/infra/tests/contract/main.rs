@@ -27,6 +27,7 @@ mod idempotency;
 mod invitations;
 mod jobs;
 mod journal;
+mod lifetimes;
 mod lists;
 mod locks;
 mod mail;
@@ -46,6 +47,7 @@ mod reading;
 mod registry;
 mod replaying;
 mod reports;
+mod scheduled;
 mod schema;
 #[path = "../../../../tests/src/scribe.rs"]
 mod scribe;

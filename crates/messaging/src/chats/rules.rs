@@ -136,6 +136,7 @@ mod tests {
             history: History::All,
             rights: Rights::of(ChatType::Group),
             slow_seconds: 0,
+            lifetime: None,
             closed: false,
             participant_count: 3,
             version: 4,

@@ -2,7 +2,7 @@
 
 use clowder_core::idempotency;
 use clowder_messaging::{
-    Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read,
+    Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read, Scheduled,
     receipts::Receipt,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
@@ -18,6 +18,7 @@ mod chats;
 mod invitations;
 mod moderation;
 mod participants;
+mod scheduled;
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(participants::all());
     all.extend(invitations::all());
     all.extend(moderation::all());
+    all.extend(scheduled::all());
     all
 }
 
@@ -78,15 +80,17 @@ fn messages() -> Vec<Endpoint> {
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),
         post("/api/chats/{chat_id}/messages", handlers::send)
-            .says("Send a message")
+            .says("Send a message, now or later")
             .called("sendMessage")
             .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`. Whoever sends more than so many messages to one chat at once is refused for a moment with 429, which says for how long.")
+            .notes("With `send_at` the message waits until then, and is sent within that second, once, whatever restarts; with `repeat` again and again, at the same time of day in its `time_zone`. If you may not write there any more by then, it is refused. Your own devices receive `message.scheduled` when that happens.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .creates()
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "The message that was first sent with this `client_id`")
+            .gives::<Scheduled>(202, "The message, which is sent later")
             .refuses(&[
                 CHAT_UNKNOWN,
                 CHAT_CLOSED,
@@ -97,6 +101,9 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_HELD,
                 MESSAGE_REVIEWS,
                 CLIENT_ID_MISMATCH,
+                SCHEDULED_LIMIT,
+                // The answer to a repeated call, if it was long ago.
+                SCHEDULED_UNKNOWN,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
             ]),

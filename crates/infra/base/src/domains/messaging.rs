@@ -2,15 +2,17 @@
 
 mod moderation;
 mod rows;
+mod scheduled;
 mod schema;
 mod summaries;
 
 use std::time::Duration;
 
-use clowder_messaging::{chats::MOST, moderation::pace::Rate};
+use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
 pub use moderation::*;
 pub use rows::*;
+pub use scheduled::*;
 pub use schema::*;
 pub use summaries::*;
 
@@ -26,6 +28,8 @@ pub struct Options {
     pub at_once: i64,
     /// How fast one person can send into one chat; as fast as they like without it.
     pub pace: Option<Rate>,
+    /// How many scheduled messages of one person can wait.
+    pub scheduled_per_person: i64,
 }
 
 impl Options {
@@ -39,6 +43,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chats_per_person: MOST, memberships: 10_000, people_per_group: 10_000, at_once: 200, pace: None }
+        Self {
+            chats_per_person: MOST,
+            memberships: 10_000,
+            people_per_group: 10_000,
+            at_once: 200,
+            pace: None,
+            scheduled_per_person: MOST_SCHEDULED,
+        }
     }
 }

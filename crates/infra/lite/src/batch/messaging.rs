@@ -165,9 +165,12 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let chat = statement::<(Uid, BigInt, Ts, Bool, BigInt, Bool, BigInt, BigInt, BigInt), Sqlite>(
-            "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.deleted_at IS NOT NULL, c.slow_seconds, \
-             c.filter_version, (SELECT f.version FROM word_filters f WHERE f.id = x'00000000000000000000000000000000') \
+        let chat = statement::<
+            (Uid, BigInt, Ts, Bool, BigInt, Nullable<BigInt>, BigInt, Bool, BigInt, BigInt, BigInt),
+            Sqlite,
+        >(
+            "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.lifetime, c.participant_count, \
+             c.deleted_at IS NOT NULL, c.slow_seconds, c.filter_version, (SELECT f.version FROM word_filters f WHERE f.id = x'00000000000000000000000000000000') \
              FROM chats c WHERE c.id = ?",
         );
         found.extend(chat.bind::<Uid, _>(*id).load::<LockedChatRow>(conn)?);

@@ -171,7 +171,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Pg>>, Pg>(
         "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
-         m.deleted_at, m.version, m.data, m.reaction_kinds \
+         m.deleted_at, m.version, m.data, m.lifetime, m.expires_at, m.reaction_kinds \
          FROM unnest(?, ?) AS w(chat_id, seq) JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq",
     )
     .bind::<Array<Uid>, _>(chats)
@@ -181,11 +181,11 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
 
 /// Locks those of these chats that nobody else has locked, and returns the end of each.
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
-    Ok(statement::<(Uid, BigInt, Ts, Bool, BigInt, Bool, BigInt, BigInt, BigInt), Pg>(
-        "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.deleted_at IS NOT NULL, c.slow_seconds, \
-         c.filter_version, (SELECT f.version FROM word_filters f WHERE f.id = '00000000-0000-0000-0000-000000000000') \
-         FROM chats c WHERE c.id = ANY(?) \
-         ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED",
+    Ok(statement::<(Uid, BigInt, Ts, Bool, BigInt, Nullable<BigInt>, BigInt, Bool, BigInt, BigInt, BigInt), Pg>(
+        "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.lifetime, c.participant_count, \
+         c.deleted_at IS NOT NULL, c.slow_seconds, c.filter_version, \
+         (SELECT f.version FROM word_filters f WHERE f.id = '00000000-0000-0000-0000-000000000000') \
+         FROM chats c WHERE c.id = ANY(?) ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED",
     )
     .bind::<Array<Uid>, _>(ids.to_vec())
     .load(conn)?)

@@ -54,6 +54,7 @@ diesel::table! {
         seq -> Nullable<BigInt>,
         content -> Nullable<Text>,
         client_id -> Nullable<Text>,
+        lifetime -> Nullable<BigInt>,
         fingerprint -> Nullable<Binary>,
         created_at -> Ts,
     }
@@ -138,6 +139,8 @@ pub struct ReviewRow {
     pub seq: Option<i64>,
     pub content: Option<String>,
     pub client_id: Option<String>,
+    /// How long it stays, if it says so itself.
+    pub lifetime: Option<i64>,
     pub fingerprint: Option<Vec<u8>>,
     pub created_at: Timestamp,
 }

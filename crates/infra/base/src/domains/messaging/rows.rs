@@ -5,6 +5,7 @@ use clowder_messaging::{
     ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted,
     Rights, Status,
     invitations::{Link, LinkId},
+    lifetimes::Lifetime,
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
@@ -55,6 +56,8 @@ pub struct MessageRow {
     pub deleted_at: Option<Timestamp>,
     pub version: i64,
     pub data: Option<String>,
+    pub lifetime: Option<i64>,
+    pub expires_at: Option<Timestamp>,
     pub reaction_kinds: i64,
 }
 
@@ -75,6 +78,8 @@ impl MessageRow {
             deleted_at: self.deleted_at,
             version: self.version,
             hidden: false,
+            lifetime: self.lifetime.map(Lifetime::from_number),
+            expires_at: self.expires_at,
             system: self.data.as_deref().map(serde_json::from_str).transpose()?,
         })
     }
@@ -94,6 +99,8 @@ pub struct NewMessageRow<'m> {
     pub created_at: Timestamp,
     pub version: i64,
     pub data: Option<String>,
+    pub lifetime: Option<i64>,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -109,6 +116,8 @@ impl<'m> NewMessageRow<'m> {
             created_at: message.created_at,
             version: message.version,
             data: message.system.as_ref().map(serde_json::to_string).transpose()?,
+            lifetime: message.lifetime.map(Lifetime::to_number),
+            expires_at: message.expires_at,
         })
     }
 }
@@ -134,6 +143,9 @@ pub struct LockedChatRow {
     pub closed: bool,
     /// What it allows its members, as bits.
     pub rights: i64,
+    /// How long messages stay in it.
+    pub lifetime: Option<i64>,
+    pub participant_count: i64,
     /// Whether it is being deleted, and so unknown to everybody.
     pub deleted: bool,
     /// How many seconds members wait between two messages.
@@ -167,6 +179,7 @@ pub struct FaceRow {
     pub history: String,
     pub rights: i64,
     pub slow_seconds: i64,
+    pub lifetime: Option<i64>,
     pub group_id: Option<GroupId>,
     pub closed: bool,
     pub participant_count: i64,
@@ -185,6 +198,7 @@ impl FaceRow {
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
             slow_seconds: self.slow_seconds,
+            lifetime: self.lifetime.map(Lifetime::from_number),
             closed: self.closed,
             participant_count: self.participant_count,
             version: self.version,
@@ -310,6 +324,8 @@ pub struct ReactFactsRow {
     /// The place of the reaction among those asked for.
     pub index: i64,
     pub deleted: bool,
+    /// When the message disappears.
+    pub expires_at: Option<Timestamp>,
     pub kinds: i64,
     pub people: i64,
     pub since: Option<Timestamp>,
