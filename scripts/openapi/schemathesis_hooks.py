@@ -8,7 +8,8 @@ from schemathesis import GenerationMode
 # Codes of wrong fields that say something about more than the form: what others have chosen, what time it is, what exists.
 # So do the codes of refusals, which have a dot in them.
 BEYOND_FORM = {
-    "common", "cursor", "emoji", "future", "past", "precision", "role", "self", "time", "time_zone", "too_soon", "unwanted",
+    "banned", "common", "cursor", "emoji", "future", "letters", "never", "past", "precision", "repeat", "role", "self", "time",
+    "time_zone", "too_late", "too_soon", "unwanted",
 }
 # A pattern cannot say which days a month has, nor which moments were long ago.
 BEYOND_PATTERN = {("/at", "range"), ("/birth_date", "date"), ("/birth_date", "range")}

@@ -34,6 +34,7 @@ use crate::{
     docs,
     domains::{
         api_keys::handlers::Scopes,
+        messaging::timers,
         operation::{docs::Documents, metrics},
     },
     front::{Front, Limits, LocalLimits, Meter},
@@ -112,7 +113,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.database.apply_to(&mut options);
     config.auth.apply_to(&mut options);
     config.accounts.apply_to(&mut options);
-    config.messaging.apply_to(&mut options);
+    config.messaging.apply_to(config.server.rate_limit_factor, &mut options);
     config.groups.apply_to(&mut options);
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
@@ -237,6 +238,8 @@ pub async fn start(config: Config) -> Result<Running> {
         vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
+    let (scheduled, lifetimes) = (Arc::clone(&store.scheduled), Arc::clone(&store.lifetimes));
+    chores.push(job_threads.spawn(timers::run(scheduled, lifetimes, stop.clone())));
     let (noting, mut until) = (store.clone(), stop.clone());
     chores.push(job_threads.spawn(async move { arrived.run(&noting, &mut until).await }));
     let online = Arc::clone(&store.online);

@@ -24,7 +24,7 @@ pub use look_alikes::{
 pub use privacy::{Content, Download, Erasing, Erasure, Export, ExportId, ExportStatus, Fate, Receipt};
 pub use settings::{
     About, Audience, FirstWriters, Language, Notifications, NotificationsPatch, Privacy, PrivacyPatch, Settings,
-    SettingsPatch, Theme, TimeZone,
+    SettingsPatch, Theme,
 };
 pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited, Rejection, SignUp, SignUpId, Uses};
 pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Reason, ResetLink, Status};

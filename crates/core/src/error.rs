@@ -115,6 +115,8 @@ pub enum Limit {
     Emails,
     /// Exports of one's own data.
     Exports,
+    /// Messages of one person to one chat.
+    Messages,
 }
 
 impl Limit {
@@ -128,6 +130,7 @@ impl Limit {
                  person or address that requests them"
             }
             Self::Exports => "You can export your data only three times a day",
+            Self::Messages => "You send too many messages to this chat at once",
         }
     }
 }

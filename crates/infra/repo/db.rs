@@ -18,7 +18,7 @@ use super::{
     idempotency::{self, Stub},
 };
 use crate::{
-    domains::presence::Online,
+    domains::{messaging::Screens, presence::Online},
     emails::EmailTemplates,
     feed::Feed,
     keys::Keys,
@@ -43,6 +43,8 @@ pub struct TxServices {
     pub ring: Arc<KeyRing>,
     pub options: Arc<Options>,
     pub online: Arc<Online>,
+    /// The word filters of chats, ready to be used.
+    pub screens: Arc<Screens>,
     feed: Feed,
     /// Notified when a text has been deleted.
     scrubber: Scrubber,
@@ -81,6 +83,7 @@ impl Db {
             email_templates: deps.options.email_templates.clone(),
             options: Arc::clone(&deps.options),
             online: Arc::clone(&deps.online),
+            screens: Arc::default(),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             high_water: dialect::high_water(&deps.options.url)?,

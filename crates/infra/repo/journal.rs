@@ -118,6 +118,21 @@ pub fn rewrite(tx: &mut Tx<'_>, kinds: &[&'static str], change: &impl Change) ->
     Ok(())
 }
 
+/// The same for changes about several things.
+pub fn rewrite_all(tx: &mut Tx<'_>, kinds: &[&'static str], changes: &[impl Change]) -> Result<()> {
+    let mut changed = Vec::with_capacity(changes.len());
+    for change in changes {
+        if let Some(subject) = change.subject() {
+            changed.push((Id::from_uuid(subject), change.data()?.get().to_owned()));
+        }
+    }
+    if !changed.is_empty() {
+        batch::journal::rewrite_all(tx.conn, kinds, changed)?;
+        tx.deleted_text = true;
+    }
+    Ok(())
+}
+
 /// Makes the latest change of each of these kinds about a thing say this, and empties the earlier ones, which it
 /// supersedes. The work does not grow with the number of changes, unlike that of [`rewrite`]. The names of the kinds end
 /// with `.created` or `.updated`, for which there is an index (not for those of messages), and all changes of one kind

@@ -13,7 +13,7 @@ mod reactions;
 mod read;
 mod receipts;
 pub mod reported;
-mod send;
+pub mod send;
 pub mod system;
 pub mod titles;
 pub mod wanted;
@@ -23,10 +23,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
-use clowder_core::{ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, follow::Step};
+use clowder_core::{
+    ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit, follow::Step,
+};
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
-    Reaction, Reactor, Read, Window, receipts::Receipt,
+    Reaction, Reactor, Read, Window, lifetimes::conceal, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
@@ -44,7 +46,7 @@ use super::{
     idempotency::Stub,
 };
 use crate::{
-    domains::messaging::ChatSummaries,
+    domains::messaging::{ChatSummaries, Paces, Screens},
     store::{Memory, StoreDeps},
     turns::Turns,
 };
@@ -93,9 +95,12 @@ pub const DOMAIN: Domain = Domain {
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
         never("messages.edited_at", SHOWN),
+        never("messages.expires_at", "its readers were told this time, and it must not be gone earlier"),
         never("receipts.at", SHOWN),
         never("participants.joined_at", SHOWN),
         never("participants.muted_until", "chosen by a person"),
+        never("participants.silent_until", "chosen by a person"),
+        never("participants.spoke_at", "what lies further ahead than the pause does not count"),
     ],
     ..Domain::NONE
 };
@@ -123,6 +128,9 @@ pub struct State {
     /// Turns of those who make chats.
     creators: Turns<UserId>,
     writes: GroupCommit<ChatWrite>,
+    /// How fast everybody sends.
+    paces: Paces,
+    screens: Arc<Screens>,
     caches: Caches,
 }
 
@@ -140,12 +148,27 @@ impl State {
         let jobs = options.write_connections / 2;
         let writes = GroupCommit::new(db.clone(), options.batch, jobs, dialect::answer_within(options));
         let caches = Caches { people: deps.memory.clone(), summaries: Arc::default() };
-        Self { marks: Turns::new(1, options.patience), creators: Turns::new(1, options.patience), writes, caches }
+        Self {
+            marks: Turns::new(1, options.patience),
+            creators: Turns::new(1, options.patience),
+            writes,
+            paces: Paces::new(deps.options.messaging.pace),
+            screens: Arc::clone(&db.services().screens),
+            caches,
+        }
+    }
+
+    /// Counts a message that somebody is about to send, before anything waits or is written: whoever sends too much is
+    /// refused at once, and delays nobody else. Every way of sending that people cause directly goes through it.
+    pub fn pace(&self, ctx: &Ctx, chat: ChatId) -> Result<()> {
+        let full = self.paces.take(chat, ctx.user()?, ctx.now);
+        full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })
     }
 
     /// The journal is another one.
     pub fn start_anew(&self) {
         self.caches.summaries.clear();
+        self.screens.start_anew();
     }
 }
 
@@ -186,6 +209,7 @@ impl Messaging for Repo {
             let asked = chats::Asked { viewer, now, filter: &filter, found: found.as_deref() };
             let mut page = chats::list(conn, Some(caches), &asked, &page)?;
             notes::fill(conn, &ring, viewer, &mut page.items)?;
+            page.items.iter_mut().filter_map(|chat| chat.last_message.as_mut()).for_each(|last| conceal(last, now));
             Ok(page)
         })
         .await
@@ -194,10 +218,11 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
         let viewer = ctx.user()?;
-        let ring = self.db.ring();
+        let (ring, now) = (self.db.ring(), ctx.now);
         self.look(move |conn, caches| {
             let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
             notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
+            chat.last_message.iter_mut().for_each(|last| conceal(last, now));
             Ok(chat)
         })
         .await
@@ -211,20 +236,35 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
-        let send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
+        self.messaging.pace(ctx, chat)?;
+        let mut send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
+        if self.messaging.screens.expect(chat) {
+            // Here, because locks are held where it is needed.
+            send.fold();
+        }
         self.messaging.writes.write(ChatWrite::Send(send)).await?.sent()
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::page(conn, Some(&caches.people), viewer, chat, window, limit)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut page = messages::page(conn, Some(&caches.people), viewer, chat, window, limit)?;
+            page.items.iter_mut().for_each(|message| conceal(message, now));
+            Ok(page)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::one(conn, Some(&caches.people), viewer, message)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut message = messages::one(conn, Some(&caches.people), viewer, message)?;
+            conceal(&mut message, now);
+            Ok(message)
+        })
+        .await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -247,8 +287,8 @@ impl Messaging for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>> {
-        let viewer = ctx.user()?;
-        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, message, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| messages::history(conn, Some(&caches.people), viewer, now, message, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -269,9 +309,9 @@ impl Messaging for Repo {
         emoji: Option<Emoji>,
         page: PageRequest,
     ) -> Result<Page<Reactor>> {
-        let viewer = ctx.user()?;
+        let (viewer, now) = (ctx.user()?, ctx.now);
         let look = move |conn: &mut Conn, caches: &Caches| {
-            reacted::page(conn, Some(&caches.people), viewer, message, emoji.as_ref(), &page)
+            reacted::page(conn, Some(&caches.people), viewer, now, message, emoji.as_ref(), &page)
         };
         self.look(look).await
     }

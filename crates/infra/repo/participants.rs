@@ -5,23 +5,17 @@ mod privacy;
 pub mod writes;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Made, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
-    Chat, Participant, Participants,
+    Participant, Participants,
+    invitations::port::Came,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
-use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
-use super::{Repo, chats::notes, db::Tx, domains::Domain, idempotency::Stub};
+use super::{Repo, db::Tx, domains::Domain, invitations::links::StoredCame};
 
 pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
-
-/// What is stored of joining a chat: whether the caller was not in it before. The call itself says which chat it is.
-#[derive(Serialize, Deserialize)]
-struct Stored(bool);
-
-impl Stub for Stored {}
 
 #[async_trait]
 impl Participants for Repo {
@@ -56,17 +50,13 @@ impl Participants for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
+    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Came> {
         let (caller, user) = (ctx.clone(), ctx.user()?);
         let first = move |tx: &mut Tx<'_>| {
-            let made = writes::join(tx, &caller, chat)?;
-            let stub = Stored(matches!(made, Made::New(_)));
-            Ok((made, stub))
+            let came = writes::join(tx, &caller, chat)?;
+            let stub = StoredCame::of(&came);
+            Ok((came, stub))
         };
-        let again = move |tx: &mut Tx<'_>, Stored(is_new): Stored| {
-            let chat = notes::whole(tx, user, chat)?;
-            Ok(if is_new { Made::New(chat) } else { Made::Found(chat) })
-        };
-        self.db.create(ctx, first, again).await
+        self.db.create(ctx, first, move |tx, stub: StoredCame| stub.again(tx, user)).await
     }
 }

@@ -48,6 +48,7 @@ pub const ERASURE_RECIPIENT: Column = Column::new("erasures", "recipient", "id",
 #[derive(Clone)]
 pub struct Asking {
     pub user: UserId,
+    pub now: Timestamp,
     pub ring: Arc<KeyRing>,
 }
 

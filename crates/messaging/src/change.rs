@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use crate::{Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant};
+use crate::{
+    Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
+    moderation::{SanctionId, SanctionType},
+    scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
+};
 
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -20,6 +24,10 @@ pub enum Change {
     /// In place of the former, if not everybody in the chat may see the message: it says nothing of its text.
     MessageEdited(Edited),
     MessageDeleted(Deleted),
+    /// The time of a message that disappears has begun, because all others have read it.
+    MessageExpiring(Expiring),
+    /// Sent to whoever has scheduled it.
+    MessageScheduled(UserId, ScheduledChanged),
     MessageRead(Read, Audience),
     /// Sent to whoever wrote messages that were delivered.
     MessageDelivered(Delivered, UserId),
@@ -37,6 +45,10 @@ pub enum Change {
     Requested(UserId, Requested),
     /// Sent to whoever asked, and to each of those who decide.
     Decided(UserId, Decision),
+    /// Sent to whoever it is about.
+    Sanctioned(Sanctioned),
+    /// Sent to one of those who run the chat.
+    Braked(UserId, Braked),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
@@ -80,6 +92,38 @@ pub struct Deleted {
     pub seq: i64,
     pub deleted_by: UserId,
     pub deleted_at: Timestamp,
+}
+
+/// The payload of `message.expiring`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageExpiring)]
+pub struct Expiring {
+    pub chat_id: ChatId,
+    pub message_id: MessageId,
+    pub seq: i64,
+    pub expires_at: Timestamp,
+}
+
+/// The payload of `message.scheduled`. It does not contain the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ScheduledMessageChanged)]
+pub struct ScheduledChanged {
+    pub id: ScheduledId,
+    pub chat_id: ChatId,
+    pub status: ScheduledStatus,
+    pub send_at: Timestamp,
+    /// The message that was sent; of a repeated one, the last.
+    pub message_id: Option<MessageId>,
+    /// Why it was refused.
+    pub problem: Option<Problem>,
+    pub version: i64,
+}
+
+impl From<&Scheduled> for ScheduledChanged {
+    fn from(scheduled: &Scheduled) -> Self {
+        let Scheduled { id, chat_id, status, send_at, message_id, version, .. } = *scheduled;
+        Self { id, chat_id, status, send_at, message_id, problem: scheduled.problem.clone(), version }
+    }
 }
 
 /// The payload of `message.edited`.
@@ -210,6 +254,30 @@ pub struct Decision {
     pub action: Decided,
 }
 
+/// The payload of `chat.sanctioned`. Why is not in it, so that it can be forgotten: the list of one's sanctions says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatSanctioned)]
+pub struct Sanctioned {
+    pub id: SanctionId,
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    #[serde(rename = "type")]
+    pub kind: SanctionType,
+    /// `null` if it lasts until somebody lifts it, and for what does not last.
+    pub until: Option<Timestamp>,
+    /// Whether it is over, because somebody lifted it.
+    pub lifted: bool,
+}
+
+/// The payload of `chat.braked`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatBraked)]
+pub struct Braked {
+    pub chat_id: ChatId,
+    /// Until when whoever comes has to be let in.
+    pub until: Timestamp,
+}
+
 /// The payload of `chat.deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatDeleted {
@@ -243,6 +311,8 @@ impl Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageEdited(edited) => edited.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::MessageExpiring(expiring) => expiring.chat_id,
+            Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
@@ -252,6 +322,8 @@ impl Change {
             Self::Requested(_, requested) => requested.chat_id,
             Self::Uninvited(_, uninvited) => uninvited.chat_id,
             Self::Decided(_, decision) => decision.chat_id,
+            Self::Sanctioned(sanctioned) => sanctioned.chat_id,
+            Self::Braked(_, braked) => braked.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -271,6 +343,8 @@ impl clowder_core::Change for Change {
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageEdited(_) => "message.edited",
             Self::MessageDeleted(_) => "message.deleted",
+            Self::MessageExpiring(_) => "message.expiring",
+            Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(..) => "reaction.added",
@@ -282,6 +356,8 @@ impl clowder_core::Change for Change {
             Self::Requested(..) => "chat.requested",
             Self::Uninvited(..) => "chat.uninvited",
             Self::Decided(..) => "chat.decided",
+            Self::Sanctioned(_) => "chat.sanctioned",
+            Self::Braked(..) => "chat.braked",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
@@ -291,12 +367,15 @@ impl clowder_core::Change for Change {
             Self::ChatCreated(user, _)
             | Self::ChatDeleted(user, _)
             | Self::PreferencesChanged(user, _)
+            | Self::MessageScheduled(user, _)
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
+            | Self::Braked(user, _)
             | Self::Decided(user, _)
             | Self::MessageDelivered(_, user)
             | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
+            Self::Sanctioned(sanctioned) => Topic::user(sanctioned.user_id),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
@@ -328,6 +407,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
+            Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
@@ -345,6 +425,8 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
+            Self::MessageExpiring(expiring) => to_raw_value(expiring),
+            Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
@@ -354,6 +436,8 @@ impl clowder_core::Change for Change {
             Self::Requested(_, requested) => to_raw_value(requested),
             Self::Uninvited(_, uninvited) => to_raw_value(uninvited),
             Self::Decided(_, decision) => to_raw_value(decision),
+            Self::Sanctioned(sanctioned) => to_raw_value(sanctioned),
+            Self::Braked(_, braked) => to_raw_value(braked),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

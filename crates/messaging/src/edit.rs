@@ -4,9 +4,14 @@ use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
 
 use crate::{
     Message, MessagePatch, MessageType,
+    moderation::{
+        FilterAction,
+        rules::{Caught, may_speak},
+    },
     policy::{self, Action, Seat},
     refusals::{
-        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE, MESSAGE_UNKNOWN,
+        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE,
+        MESSAGE_UNKNOWN,
     },
 };
 
@@ -52,6 +57,13 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     message.edited_at = Some(ctx.now);
     message.version += 1;
     Ok(Some(message))
+}
+
+/// An edit is held to what a new message is: whoever is muted does not edit, and no edit brings in a word that a new message
+/// could not have. One that would be held is refused, because the message is there already.
+pub fn may_say(silent_until: Option<Timestamp>, caught: Option<Caught>, now: Timestamp) -> Result<()> {
+    may_speak(silent_until, now)?;
+    if caught.is_some_and(|caught| caught.action > FilterAction::Flag) { Err(MESSAGE_FILTERED.into()) } else { Ok(()) }
 }
 
 /// The message without its text, or `None` if it is already deleted.
@@ -109,6 +121,8 @@ mod tests {
             deleted_at: deleted.then_some(at),
             version: 3,
             hidden: false,
+            lifetime: None,
+            expires_at: None,
             system: None,
         }
     }

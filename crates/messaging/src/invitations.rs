@@ -261,6 +261,8 @@ pub struct Known {
     pub declined_at: Option<Timestamp>,
     /// How often the inviter has invited them within a day, to all chats.
     pub today: i64,
+    /// Whether they are banned from the chat.
+    pub banned: bool,
 }
 
 /// Who is invited now, with which role. Whoever has declined is left alone for a while.
@@ -274,6 +276,7 @@ pub fn invite(seat: Seat, new: &NewInvite, facts: &InviteFacts) -> Result<(Vec<U
             _ if *id == facts.inviter => errors.push(at(Flaw::new("self", "must be somebody other than yourself"))),
             None => errors.push(at(Flaw::new("user.unknown", "there is no such user"))),
             Some(_) if facts.present.contains(id) || invited.contains(id) => {}
+            Some(Known { banned: true, .. }) => errors.push(at(Flaw::new("banned", "is banned from the chat"))),
             Some(Known { standing: Some(Standing::Invited), .. }) => {}
             Some(known) => match may_be_invited(facts.now, known.declined_at, known.today) {
                 Ok(()) => invited.push(*id),

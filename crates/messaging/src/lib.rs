@@ -4,34 +4,44 @@
 //! see it; for everybody else it does not exist, unless it is public: then anybody finds it and joins. Every message of a chat has a `seq` that counts 1, 2, 3 … without gaps, and everyone sees them in that order.
 //! A message may carry a `client_id` chosen by its sender: sent twice it is still one message. The author can edit; the
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
-//! participant has one read mark per chat, which never goes back. People react to messages with emoji.
+//! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
+//! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
+//! with emoji.
 //!
-//! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`edit`], [`read`],
-//! [`receipts`], [`reactions`]) and in [`policy`], whose table says who may do what; their refusals are in [`refusals`];
-//! what an implementation must guarantee is documented on [`Messaging`], [`Chats`] and [`Participants`].
+//! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
+//! [`lifetimes`], [`read`], [`receipts`], [`reactions`]) and in [`policy`], whose table says who may do what; [`moderation`]
+//! says what keeps people from writing and coming in. Their refusals are in [`refusals`]; what an implementation must
+//! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
 pub mod change;
 pub mod chats;
 pub mod edit;
 pub mod invitations;
+pub mod lifetimes;
 pub mod model;
+pub mod moderation;
 pub mod participants;
+pub mod permissions;
 pub mod policy;
 pub mod port;
 pub mod reactions;
 pub mod read;
 pub mod receipts;
 pub mod refusals;
+pub mod scheduled;
 pub mod scopes;
 pub mod send;
 
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
 pub use chats::port::Chats;
 pub use invitations::port::Invitations;
+pub use lifetimes::{Lifetime, port::Lifetimes};
 pub use model::{
     Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, Emoji,
     History, Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Reacted, Reactor,
     Rights, Status, SystemAction, SystemNote, Window,
 };
+pub use moderation::port::Moderation;
 pub use participants::port::Participants;
 pub use port::Messaging;
+pub use scheduled::{Scheduled, port::ScheduledMessages};

@@ -16,6 +16,8 @@ pub use values::{
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::lifetimes::Lifetime;
+
 /// A chat as one participant sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Chat {
@@ -37,7 +39,17 @@ pub struct Chat {
     pub history: History,
     /// What its members may do.
     pub rights: Rights,
-    /// Whether the viewer can send messages and edit them. A private chat closes when one of the two blocks the other.
+    /// How many seconds members wait between two messages; 0 if they need not. Owners and admins never do.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 21600)]
+    pub slow_seconds: i64,
+    /// Until when a moderator has muted the viewer: the end of the year 9999 if until somebody lifts it. A time that is over
+    /// means nothing.
+    #[serde(default)]
+    pub silent_until: Option<Timestamp>,
+    /// How long messages stay that are sent now; `null` if they stay until somebody deletes them.
+    pub lifetime: Option<Lifetime>,
+    /// Whether the viewer can send messages and edit them, unless they are muted. A private chat closes when one of the two blocks the other.
     pub writable: bool,
     pub preferences: ChatPreferences,
     /// The `seq` up to which the viewer has read.
@@ -100,6 +112,11 @@ pub struct ChatFace {
     pub visibility: ChatVisibility,
     pub history: History,
     pub rights: Rights,
+    /// How many seconds members wait between two messages.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 21600)]
+    pub slow_seconds: i64,
+    pub lifetime: Option<Lifetime>,
     /// Whether nobody can write in it any more.
     pub closed: bool,
     #[schema(minimum = 0)]
@@ -152,6 +169,8 @@ pub enum SystemAction {
     Removed,
     Retitled,
     OwnerChanged,
+    /// How long messages stay: see the chat.
+    LifetimeChanged,
 }
 
 impl SystemNote {
@@ -169,6 +188,7 @@ impl SystemNote {
             SystemAction::Removed => people("removed"),
             SystemAction::Retitled => "changed the title".to_owned(),
             SystemAction::OwnerChanged => "handed over the chat".to_owned(),
+            SystemAction::LifetimeChanged => "changed how long messages stay".to_owned(),
         }
     }
 }
@@ -206,6 +226,14 @@ pub struct Message {
     /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+    /// Present if the message disappears: how long it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Lifetime, required = false)]
+    pub lifetime: Option<Lifetime>,
+    /// Present once it is known: when it disappears, or has disappeared. Then it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
+    pub expires_at: Option<Timestamp>,
     /// Present in messages of type `system`, unless they are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SystemNote, required = false)]

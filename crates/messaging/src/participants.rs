@@ -70,6 +70,8 @@ pub struct AddFacts {
     pub visible: Vec<UserId>,
     /// Those of them whom the caller must not add: so they have chosen.
     pub unwilling: Vec<UserId>,
+    /// Those who are banned from the chat.
+    pub banned: Vec<UserId>,
     /// Those who are in the chat already.
     pub present: Vec<UserId>,
     pub room: Room,
@@ -152,6 +154,8 @@ pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<U
         }
         if !facts.visible.contains(id) {
             errors.push(at(Flaw::new("user.unknown", "there is no such user")));
+        } else if facts.banned.contains(id) {
+            errors.push(at(Flaw::new("banned", "is banned from the chat")));
         } else if facts.declined.contains(id) {
             errors.push(at(Flaw::new("too_soon", "has declined an invitation to it less than 7 days ago")));
         }

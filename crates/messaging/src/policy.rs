@@ -18,6 +18,8 @@ pub enum Action {
     Edit,
     /// Change visibility, history and the rights of members.
     Configure,
+    /// Say how long messages stay.
+    SetLifetime,
     SeePeople,
     Add,
     /// Invite people, and make links.
@@ -30,6 +32,12 @@ pub enum Action {
     Promote,
     /// Delete the messages of others.
     Moderate,
+    /// Mute whoever has a lower role.
+    Mute,
+    /// Ban whoever has a lower role, and set the brake on joins.
+    Ban,
+    /// Set slow mode and the word filter, and decide about what it caught.
+    Review,
     Transfer,
     Delete,
     Leave,
@@ -54,6 +62,7 @@ pub const TABLE: &[(Action, &str, [Cell; 8])] = &[
     (Action::Pin, "pin messages", [Y, Y, Y, C, Y, Y, C, N]),
     (Action::Edit, "change title and description", [N, Y, Y, C, Y, Y, C, N]),
     (Action::Configure, "change visibility, history and rights", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::SetLifetime, "say how long messages stay", [Y, Y, Y, N, Y, Y, N, N]),
     (Action::SeePeople, "list the people", [Y, Y, Y, Y, Y, Y, N, N]),
     (Action::Add, "add people", [N, Y, Y, C, Y, Y, C, N]),
     (Action::Invite, "invite people, make links", [N, Y, Y, C, Y, Y, C, N]),
@@ -61,6 +70,9 @@ pub const TABLE: &[(Action, &str, [Cell; 8])] = &[
     (Action::Remove, "remove people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Promote, "change roles of people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Moderate, "delete messages of others", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Mute, "mute people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Ban, "ban people with a lower role, set the brake", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Review, "set slow mode and the word filter, decide about what it caught", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Transfer, "hand over the chat", [N, Y, N, N, Y, N, N, N]),
     (Action::Delete, "delete the chat", [N, Y, N, N, Y, N, N, N]),
     (Action::Leave, "leave", [N, Y, Y, Y, Y, Y, Y, Y]),
@@ -118,7 +130,17 @@ const fn has(rights: Rights, action: Action) -> bool {
 
 /// What the group decides whose chat it is.
 const fn is_of_the_group(action: Action) -> bool {
-    !matches!(action, Action::Post | Action::MentionAll | Action::Pin | Action::SeePeople | Action::Moderate)
+    !matches!(
+        action,
+        Action::Post
+            | Action::MentionAll
+            | Action::Pin
+            | Action::SetLifetime
+            | Action::SeePeople
+            | Action::Moderate
+            | Action::Mute
+            | Action::Review
+    )
 }
 
 /// Like [`may`], with the reason why not.

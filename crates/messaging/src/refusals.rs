@@ -67,6 +67,31 @@ pub const CHAT_TOO_SOON: Refusal =
     Refusal::new(Conflict, "chat.too_soon", "Your last request to join this chat was rejected recently");
 pub const DELETION_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
+pub const CHAT_MUTED: Refusal =
+    Refusal::new(Forbidden, "chat.muted", "You are muted in this chat: you can read, and not write");
+pub const CHAT_BANNED: Refusal = Refusal::new(Forbidden, "chat.banned", "This person is banned from the chat");
+pub const CHAT_SANCTIONS: Refusal =
+    Refusal::new(Conflict, "chat.sanctions", "As many people are muted or banned as a chat can have; lift some first");
+pub const CHAT_PURGES: Refusal =
+    Refusal::new(Conflict, "chat.purges", "As many deletions of messages run in this chat as can; wait until one ends");
+pub const PURGE_UNKNOWN: Refusal = Refusal::new(
+    Unknown,
+    "chat.purge_unknown",
+    "No deletion of messages with this id began in this chat in the last days",
+);
+pub const REVIEW_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "message.review_unknown", "There is nothing with this id to decide about");
+pub const MESSAGE_SLOW: Refusal =
+    Refusal::new(Forbidden, "message.slow", "In this chat you have to wait between two messages");
+pub const MESSAGE_FILTERED: Refusal =
+    Refusal::new(Forbidden, "message.filtered", "The message has words that are not allowed here");
+pub const MESSAGE_HELD: Refusal = Refusal::new(
+    Forbidden,
+    "message.held",
+    "The message is kept, and sent when a moderator has approved it; sending it again changes nothing",
+);
+pub const MESSAGE_REVIEWS: Refusal =
+    Refusal::new(Conflict, "message.reviews", "As many of your messages wait for approval as can");
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -86,6 +111,22 @@ pub const RECEIPTS_TOO_MANY: Refusal =
     Refusal::new(Forbidden, "receipts.too_many", "Receipts are not available in chats of more than 256 people");
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
+
+pub const SCHEDULED_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "scheduled.unknown", "You have not scheduled such a message, or it was long ago");
+pub const SCHEDULED_OVER: Refusal =
+    Refusal::new(Conflict, "scheduled.over", "The message does not wait any more: it was sent, refused or cancelled");
+pub const SCHEDULED_STALE: Refusal =
+    Refusal::new(Stale, "scheduled.stale", "The scheduled message has changed since you read it");
+pub const SCHEDULED_LIMIT: Refusal =
+    Refusal::new(Conflict, "scheduled.limit", "As many of your messages wait to be sent as can; cancel some first");
+pub const SCHEDULED_FAILED: Refusal =
+    Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
+pub const SCHEDULED_AUTHOR: Refusal =
+    Refusal::new(Forbidden, "scheduled.author", "Your account was suspended when the message was to be sent");
+
+/// Why a scheduled message is refused at its time, beside what else refuses a message. No call is answered with these.
+pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED];
 
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
@@ -114,6 +155,16 @@ pub const ALL: &[Refusal] = &[
     CHAT_INVITES_TODAY,
     CHAT_TOO_SOON,
     DELETION_UNKNOWN,
+    CHAT_MUTED,
+    CHAT_BANNED,
+    CHAT_SANCTIONS,
+    CHAT_PURGES,
+    PURGE_UNKNOWN,
+    REVIEW_UNKNOWN,
+    MESSAGE_SLOW,
+    MESSAGE_FILTERED,
+    MESSAGE_HELD,
+    MESSAGE_REVIEWS,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,
@@ -123,4 +174,8 @@ pub const ALL: &[Refusal] = &[
     REACTION_NOT_WANTED,
     RECEIPTS_TOO_MANY,
     CLIENT_ID_MISMATCH,
+    SCHEDULED_UNKNOWN,
+    SCHEDULED_OVER,
+    SCHEDULED_STALE,
+    SCHEDULED_LIMIT,
 ];

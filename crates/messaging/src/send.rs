@@ -4,8 +4,14 @@ use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Rights, Status,
+    lifetimes::{Lifetime, end_when_sent, of_message},
+    moderation::{
+        FilterAction,
+        pace::may_write,
+        rules::{Caught, may_speak},
+    },
     policy::may_post,
-    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH},
+    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
 };
 
 /// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.
@@ -23,8 +29,26 @@ pub struct SendFacts {
     pub closed: bool,
     /// What the chat allows its members.
     pub rights: Rights,
+    pub bounds: Bounds,
+    /// How long messages stay in the chat.
+    pub lifetime: Option<Lifetime>,
+    /// Whether people see each other's read marks.
+    pub shows_marks: bool,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
+}
+
+/// What keeps the sender from writing in the chat just now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Until when they are muted.
+    pub silent_until: Option<Timestamp>,
+    /// When they last wrote there.
+    pub spoke_at: Option<Timestamp>,
+    /// How many seconds members wait between two messages.
+    pub slow_seconds: i64,
+    /// The filter that caught the message.
+    pub caught: Option<Caught>,
 }
 
 /// The end of a chat.
@@ -39,6 +63,8 @@ pub struct Last {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     New(Box<Message>),
+    /// It is not sent before somebody approves it.
+    Hold(Caught),
     /// It was sent before: answer with that message, as it is now.
     Repeat(MessageId),
 }
@@ -56,6 +82,16 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     if !may_post(role, facts.rights) {
         return Err(CHAT_FORBIDDEN.into());
     }
+    let Bounds { silent_until, spoke_at, slow_seconds, caught } = facts.bounds;
+    may_speak(silent_until, ctx.now)?;
+    may_write(role, slow_seconds, spoke_at, ctx.now)?;
+    match caught {
+        Some(Caught { action: FilterAction::Block, .. }) => return Err(MESSAGE_FILTERED.into()),
+        Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
+        _ => {}
+    }
+    let created_at = ctx.now.max(facts.last.at);
+    let lifetime = of_message(new.lifetime, facts.lifetime);
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
@@ -66,11 +102,13 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
         reactions: Vec::new(),
-        created_at: ctx.now.max(facts.last.at),
+        created_at,
         edited_at: None,
         deleted_at: None,
         version: 1,
         hidden: false,
+        lifetime,
+        expires_at: end_when_sent(lifetime, created_at, facts.shows_marks),
         system: None,
     })))
 }
@@ -81,9 +119,59 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ChatType;
+    use crate::{
+        ChatType,
+        refusals::{CHAT_MUTED, MESSAGE_SLOW},
+    };
 
     const OPEN: Rights = Rights::of(ChatType::Group);
+    const FREE: Bounds = Bounds { silent_until: None, spoke_at: None, slow_seconds: 0, caught: None };
+
+    #[test]
+    fn bounds_table() {
+        let now = Timestamp::from_micros(7);
+        let ctx = Ctx::new(Actor::System, now, "test");
+        let (chat, ada): (ChatId, UserId) = (Id::new(now), Id::new(now));
+        let card = Card::new(ada, "ada".into(), "Ada".into());
+        let caught = |action| Bounds { caught: Some(Caught { action, by_server: true }), ..FREE };
+        let later = Some(Timestamp::from_micros(8));
+        let slow = Bounds { spoke_at: Some(now), slow_seconds: 1, ..FREE };
+        let held = Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true });
+        for (role, bounds, expected) in [
+            (ChatRole::Member, FREE, Ok(None)),
+            (ChatRole::Member, Bounds { silent_until: later, ..FREE }, Err(CHAT_MUTED)),
+            (ChatRole::Admin, Bounds { silent_until: later, ..FREE }, Err(CHAT_MUTED)),
+            (ChatRole::Member, Bounds { silent_until: Some(now), ..FREE }, Ok(None)),
+            (ChatRole::Member, slow, Err(MESSAGE_SLOW)),
+            (ChatRole::Admin, slow, Ok(None)),
+            (ChatRole::Member, caught(FilterAction::Block), Err(MESSAGE_FILTERED)),
+            (ChatRole::Member, caught(FilterAction::Hold), Ok(Some(held))),
+            (ChatRole::Member, caught(FilterAction::Flag), Ok(None)),
+            (
+                ChatRole::Member,
+                Bounds { spoke_at: Some(now), ..caught(FilterAction::Hold) },
+                Ok(Some(Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true }))),
+            ),
+        ] {
+            let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
+            let facts = SendFacts { bounds, ..facts(Some((role, card.clone())), None, Last { seq: 4, at: now }) };
+            let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
+                Error::Refused(refusal) | Error::TooEarly { refusal, .. } => refusal,
+                other => panic!("{other:?}"),
+            });
+            match (decided, expected) {
+                (Ok(Verdict::New(_)), Ok(None)) => {}
+                (decided, expected) => assert_eq!(decided.map(Some), expected, "{role:?} {bounds:?}"),
+            }
+        }
+    }
+
+    /// Those of an open chat in which messages stay.
+    fn facts(membership: Option<(ChatRole, Card)>, earlier: Option<(MessageId, Fingerprint)>, last: Last) -> SendFacts {
+        let (closed, rights, fingerprint) = (false, OPEN, [1; 16]);
+        let (lifetime, shows_marks) = (None, true);
+        SendFacts { membership, earlier, fingerprint, closed, rights, bounds: FREE, lifetime, shows_marks, last }
+    }
 
     #[test]
     fn decide_table() {
@@ -94,8 +182,7 @@ mod tests {
         let membership = Some((ChatRole::Member, card));
         let after = |membership, earlier, last| {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
-            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: false, rights: OPEN, last };
-            decide(&ctx, chat, new, facts)
+            decide(&ctx, chat, new, facts(membership, earlier, last))
         };
         let decided = |membership, earlier| after(membership, earlier, Last { seq: 0, at: Timestamp::from_micros(1) });
         let refused = |r| matches!(r, Err(Error::Refused(refusal)) if refusal == CHAT_UNKNOWN);
@@ -109,7 +196,7 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi", "client_id": "1"})).unwrap();
             let last = Last { seq: 4, at: now };
             let membership = membership.clone();
-            let facts = SendFacts { membership, earlier, fingerprint: [1; 16], closed: true, rights: OPEN, last };
+            let facts = SendFacts { closed: true, ..facts(membership, earlier, last) };
             let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
                 Error::Refused(refusal) => refusal,
                 other => panic!("{other:?}"),
@@ -125,7 +212,7 @@ mod tests {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let membership = membership.clone().map(|(_, card)| (role, card));
             let last = Last { seq: 4, at: now };
-            let facts = SendFacts { membership, earlier: None, fingerprint: [1; 16], closed: false, rights, last };
+            let facts = SendFacts { rights, ..facts(membership, None, last) };
             let decided = decide(&ctx, chat, new, facts);
             assert_eq!(matches!(decided, Err(Error::Refused(CHAT_FORBIDDEN))), refused, "{role:?} {rights:?}");
         }
@@ -133,6 +220,20 @@ mod tests {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };
             let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };
             assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
+        }
+        // The time of a message counts from its own, which may be that of the last one.
+        for (own, of_chat, shows_marks, ends) in [
+            (json!(null), None, true, None),
+            (json!({"seconds": 60}), None, true, Some(60_000_009)),
+            (json!({"seconds": 60, "from": "read"}), None, true, None),
+            (json!({"seconds": 60, "from": "read"}), None, false, Some(60_000_009)),
+            (json!({"seconds": 60}), Some(Lifetime::from_number(5)), true, Some(5_000_009)),
+        ] {
+            let new = NewMessage::from_json(json!({"content": "hi", "lifetime": own})).unwrap();
+            let last = Last { seq: 4, at: Timestamp::from_micros(9) };
+            let facts = SendFacts { lifetime: of_chat, shows_marks, ..facts(membership.clone(), None, last) };
+            let Ok(Verdict::New(message)) = decide(&ctx, chat, new, facts) else { panic!("must be sent") };
+            assert_eq!(message.expires_at.map(Timestamp::as_micros), ends, "{own} {of_chat:?}");
         }
     }
 }

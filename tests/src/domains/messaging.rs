@@ -1,6 +1,6 @@
 //! Messaging: the private chat of the owner and their friend, a message in it, and texts that go with them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Domain, Reasons};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     lists::{List, MANY, Scene},
     texts::{
         Then::{self, Gone, Kept},
-        call,
+        WORD, call,
     },
     things::{Comes, Thing},
 };
@@ -37,7 +37,22 @@ const THINGS: &[Thing] = &[
     Thing { name: "chat_deletion_id", comes: Comes::Never { unknown: "chat.deletion_unknown" } },
     Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
+    Thing { name: "chat_purge_id", comes: Comes::Never { unknown: "chat.purge_unknown" } },
+    Thing { name: "message_review_id", comes: Comes::Never { unknown: "message.review_unknown" } },
+    Thing { name: "server_review_id", comes: Comes::Never { unknown: "message.review_unknown" } },
     Thing { name: "chat_requester_id", comes: Comes::Never { unknown: "chat.request_unknown" } },
+    Thing {
+        name: "scheduled_message_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let chat = stage.owner.private_chat(stage.friend).await;
+                let at = new_year_after(&stage.owner.says(&chat, "now").await);
+                let new = json!({"content": "later", "send_at": at});
+                let path = format!("/api/chats/{chat}/messages");
+                stage.owner.post(&path, new).await.expect(202)["id"].as_str().unwrap().to_owned()
+            })
+        }),
+    },
     Thing { name: "participant_id", comes: Comes::Made(|stage| Box::pin(async move { stage.friend.id.clone() })) },
     Thing {
         name: "message_id",
@@ -53,9 +68,23 @@ const THINGS: &[Thing] = &[
 
 const OF_CHAT: Then = Kept("it belongs to the chat while somebody is in it; see `plant` for one where nobody is");
 
+const IN_THE_LOG: Then = Then::Never("it is only in the audit log, encrypted with the key of whoever wrote it");
+
 const OWN: Then = Then::Never("it is encrypted with the key of its author");
 
+/// Reasons of moderators, and words of filters.
+const OF_MODERATION: Then = Kept(
+    "it belongs to the chat; those about a person go with the account of that person, and half a year after the end",
+);
+
 const NOT_SENT: Reasons = &[
+    ("muteParticipant", "the example names nobody of the walk"),
+    ("banFromChat", "the example names nobody of the walk"),
+    ("purgeChat", "the example names nobody of the walk"),
+    ("getChatPurge", "nothing is purged in a walk"),
+    ("decideChatReview", "nothing is caught in a walk"),
+    ("examineServerReview", "nothing is caught in a walk"),
+    ("decideServerReview", "nothing is caught in a walk"),
     ("answerChatInvitation", "nobody has invited the caller"),
     ("joinChatByCode", "only with a code"),
     ("getChatByCode", "only with a code"),
@@ -76,10 +105,31 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/chats/{chat_id} /description", OF_CHAT),
     ("PUT /api/chats/{chat_id} /name", OF_CHAT),
     ("PUT /api/chats/{chat_id} /title", OF_CHAT),
+    ("POST /api/chats/{chat_id}/moderation/mute /reason", OF_MODERATION),
+    ("POST /api/chats/{chat_id}/moderation/unmute /reason", OF_MODERATION),
+    ("POST /api/chats/{chat_id}/moderation/ban /reason", OF_MODERATION),
+    ("POST /api/chats/{chat_id}/moderation/unban /reason", OF_MODERATION),
+    ("POST /api/chats/{chat_id}/moderation/purge /reason", OF_MODERATION),
+    ("POST /api/chats/{chat_id}/moderation/slow-mode /reason", IN_THE_LOG),
+    ("PUT /api/chats/{chat_id}/moderation/filter /reason", IN_THE_LOG),
+    ("PUT /api/chats/{chat_id}/moderation/filter /words/*", OF_MODERATION),
+    ("PUT /api/chats/{chat_id}/moderation/brake /reason", IN_THE_LOG),
+    ("PUT /api/chats/{chat_id}/moderation/reviews/{message_review_id} /reason", OF_MODERATION),
+    ("PUT /api/admin/word-filter /reason", IN_THE_LOG),
+    ("PUT /api/admin/word-filter /words/*", Kept("it belongs to the server")),
+    ("PUT /api/admin/message-reviews/{server_review_id} /reason", OF_MODERATION),
     ("PUT /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/draft /content", OWN),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
+    ("POST /api/chats/{chat_id}/messages /repeat", WORD),
+    ("POST /api/chats/{chat_id}/messages /time_zone", WORD),
+    ("PATCH /api/scheduled-messages/{scheduled_message_id} /content", OWN),
+    ("PATCH /api/scheduled-messages/{scheduled_message_id} /repeat", WORD),
+    ("PATCH /api/scheduled-messages/{scheduled_message_id} /time_zone", WORD),
+    ("PUT /api/scheduled-messages/{scheduled_message_id} /content", OWN),
+    ("PUT /api/scheduled-messages/{scheduled_message_id} /repeat", WORD),
+    ("PUT /api/scheduled-messages/{scheduled_message_id} /time_zone", WORD),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
     ("PUT /api/messages/{message_id} /content", Gone("zqedited")),
 ];
@@ -104,6 +154,33 @@ const LISTS: &[List] = &[
             )
         }),
     },
+    List {
+        path: "/api/chats/{chat_id}/moderation/mutes",
+        at_least: 1_000,
+        rows: Some(|scene| sanctions(scene, "mute")),
+    },
+    List { path: "/api/chats/{chat_id}/moderation/bans", at_least: 1_000, rows: Some(|scene| sanctions(scene, "ban")) },
+    List {
+        path: "/api/chat-sanctions",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO chat_sanctions (id, chat_id, user_id, kind, reason, since)
+                   SELECT {id}, {chat}, {me}, 'rejection', 'x', {now} FROM {series};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    List {
+        path: "/api/chats/{chat_id}/moderation/reviews",
+        at_least: MANY,
+        rows: Some(|scene| reviews(scene, scene.no())),
+    },
+    List { path: "/api/admin/message-reviews", at_least: MANY, rows: Some(|scene| reviews(scene, scene.yes())) },
     List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
     List { path: "/api/chats/{chat_id}/requests", at_least: 1_000, rows: Some(|scene| guests(scene, "pending")) },
     List {
@@ -141,6 +218,8 @@ const LISTS: &[List] = &[
             )
         }),
     },
+    // What they say is encrypted, so no statement can fill it: the test schedules some.
+    List { path: "/api/scheduled-messages", at_least: 3, rows: None },
     List {
         path: "/api/chats/directory",
         at_least: MANY,
@@ -248,6 +327,49 @@ const LISTS: &[List] = &[
         }),
     },
 ];
+
+/// People with accounts of their own to whom this was done.
+fn sanctions(scene: &Scene, kind: &str) -> String {
+    format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+             created_at, version)
+           SELECT {id}, 's{kind}' || s.n, 's{kind}' || s.n, 'x', 's{kind}' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+           FROM {series};
+         INSERT INTO chat_sanctions (id, chat_id, user_id, kind, reason, since)
+           SELECT {id}, {chat}, u.id, '{kind}', 'x', {now} FROM users u WHERE u.username LIKE 's{kind}%';",
+        id = scene.new_id(),
+        chat = scene.id_of("chat_id"),
+        now = scene.at("0"),
+        series = scene.series(1_000),
+    )
+}
+
+/// Messages of the owner that a filter caught, each as long as it can be.
+fn reviews(scene: &Scene, by_server: &str) -> String {
+    format!(
+        "INSERT INTO message_reviews (id, chat_id, user_id, by_server, kind, content, fingerprint, created_at)
+           SELECT {id}, {chat}, {me}, {by_server}, 'held', CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {octets}, {now}
+           FROM {series};",
+        id = scene.new_id(),
+        chat = scene.id_of("chat_id"),
+        me = scene.me(),
+        long = scene.long_text(),
+        octets = if by_server == scene.no() { scene.octets_of_n().to_owned() } else { octets_of_later(scene) },
+        now = scene.at("0"),
+        series = scene.series(MANY),
+    )
+}
+
+/// Others than the numbers themselves.
+fn octets_of_later(scene: &Scene) -> String {
+    scene.octets_of_n().replace("s.n", &format!("s.n + {MANY}"))
+}
+
+/// The first new year after something was made: in the future, and within a year.
+pub fn new_year_after(made: &Value) -> String {
+    let year: u32 = made["created_at"].as_str().unwrap()[..4].parse().unwrap();
+    format!("{}-01-01T00:00:00Z", year + 1)
+}
 
 /// People with accounts of their own who stand to the chat like this.
 fn guests(scene: &Scene, status: &str) -> String {

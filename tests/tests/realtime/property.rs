@@ -1,6 +1,6 @@
 //! State before + events = state fetched after: for random commands of several users whose sockets drop and resume.
 
-use clowder_tests::{Database, Socket, User, World};
+use clowder_tests::{Database, Socket, User, World, domains::messaging::new_year_after};
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
@@ -23,7 +23,10 @@ enum Step {
     React { who: usize, chat: usize, seq: usize, emoji: usize, on: bool },
     Join { who: usize, chat: usize },
     Leave { who: usize, chat: usize },
+    Ban { who: usize, chat: usize },
     Rename { who: usize, chat: usize, n: usize },
+    SetLifetime { who: usize, chat: usize, from_read: bool },
+    Schedule { who: usize, chat: usize },
     Unreadable { chat: usize, times: usize },
     Drop { who: usize },
     Resume { who: usize },
@@ -42,7 +45,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, chat, seq, emoji, on)| Step::React { who, chat, seq, emoji, on }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Join { who, chat }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Leave { who, chat }),
+        1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Ban { who, chat }),
         1 => (who.clone(), chat.clone(), seq).prop_map(|(who, chat, n)| Step::Rename { who, chat, n }),
+        1 => (who.clone(), chat.clone(), any::<bool>()).prop_map(|(who, chat, from_read)| Step::SetLifetime { who, chat, from_read }),
+        1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Schedule { who, chat }),
         1 => (chat, 1..300_usize).prop_map(|(chat, times)| Step::Unreadable { chat, times }),
         2 => who.clone().prop_map(|who| Step::Drop { who }),
         2 => who.prop_map(|who| Step::Resume { who }),
@@ -216,9 +222,30 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
                 user.put(&format!("{path}/{heir}"), json!({"role": "owner"})).await;
             }
         }
+        Step::Ban { who, chat: index } => {
+            // Whoever may do so, and at once lifts it, so that the person can come back.
+            let (path, new) = (format!("/api/chats/{}/moderation", chat(index)), &people[who].user.id);
+            let new = json!({"user_id": new, "reason": "a test"});
+            for person in people.iter() {
+                person.user.post(&format!("{path}/ban"), new.clone()).await;
+                person.user.post(&format!("{path}/unban"), new.clone()).await;
+            }
+        }
         Step::Rename { who, chat: index, n } => {
             let path = format!("/api/chats/{}", chat(index));
             people[who].user.patch(&path, json!({"title": format!("Title {n}")})).await;
+        }
+        // They stay for longer than any test, but it is told when they go, and if all have read them.
+        Step::SetLifetime { who, chat: index, from_read } => {
+            let lifetime = json!({"seconds": 86_400, "from": if from_read { "read" } else { "sent" }});
+            let path = format!("/api/chats/{}/lifetime", chat(index));
+            people[who].user.put(&path, json!({"lifetime": lifetime})).await;
+        }
+        // What waits is told to its author alone, and changes nothing in the chat.
+        Step::Schedule { who, chat: index } => {
+            let made = people[who].user.get("/api/auth/me").await.expect(200);
+            let new = json!({"content": "later", "send_at": new_year_after(&made)});
+            people[who].user.post(&format!("/api/chats/{}/messages", chat(index)), new).await;
         }
         Step::Unreadable { chat: index, times } => {
             world.database.scribe().unreadable(chat(index), times).commit();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ChatState {
     title: Value,
+    lifetime: Value,
     read_seq: i64,
     /// Up to here the chat continued without the user, and there are no events.
     before: i64,
@@ -55,6 +56,10 @@ fn message(message: &Value) -> (i64, Value) {
     if !fields["deleted_at"].is_null() {
         // An event says what was deleted, not how often it had been edited.
         fields.remove("version");
+    }
+    if fields.get("lifetime").is_some_and(|lifetime| lifetime["from"] == "read") {
+        // It begins a moment after all have read the message, perhaps while one state is compared with the other.
+        fields.remove("expires_at");
     }
     (message["seq"].as_i64().unwrap(), message)
 }
@@ -125,6 +130,7 @@ impl Replica {
             "chat.updated" => {
                 let chat = self.chats.get_mut(data["id"].as_str().unwrap()).expect("an update of an unknown chat");
                 chat.title = data["title"].clone();
+                chat.lifetime = data["lifetime"].clone();
             }
             "message.sent" => {
                 let (seq, message) = message(data);
@@ -170,6 +176,12 @@ impl Replica {
                 if chat.edited.contains(&data["seq"].as_i64().unwrap()) {
                     forget_edit(message);
                 }
+            }
+            "message.expiring" => {
+                let chat = self.chat(&data["chat_id"]);
+                let seq = data["seq"].as_i64().unwrap();
+                let known = chat.messages.get(&seq).is_some_and(|message| message["lifetime"]["from"] == "read");
+                assert!(known || seq <= chat.before, "the time of an unknown message begins: {event}");
             }
             "participant.added" if data["participant"]["user"]["id"] != *self.me => {
                 self.readers.get_mut(data["chat_id"].as_str().unwrap()).unwrap().unclear = true;
@@ -251,7 +263,8 @@ impl Replica {
 impl ChatState {
     fn of(chat: &Value) -> Self {
         let read_seq = chat["read_seq"].as_i64().unwrap();
-        Self { title: chat["title"].clone(), read_seq, before: 0, ..Self::default() }
+        let (title, lifetime) = (chat["title"].clone(), chat["lifetime"].clone());
+        Self { title, lifetime, read_seq, before: 0, ..Self::default() }
     }
 
     fn last_seq(&self) -> i64 {

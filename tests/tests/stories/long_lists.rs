@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use clowder_tests::{
     Client, World,
     documents::OpenApi,
-    domains::DOMAINS,
+    domains::{DOMAINS, messaging::new_year_after},
     lists::Scene,
     on_both,
     things::{Stage, Things},
@@ -64,6 +64,11 @@ async fn every_list_is_read_in_pages(world: World) {
     let scene = Scene { is_sqlite: world.database.is_sqlite(), owner: &root.id, things: &things };
     let rows: String = known.values().filter_map(|list| list.rows).map(|rows| rows(&scene)).collect();
     world.database.run(&rows);
+    let later = new_year_after(&root.get("/api/auth/me").await.expect(200));
+    let path = format!("/api/chats/{}/messages", root.private_chat(&friend).await);
+    for content in ["one", "two", "three"] {
+        root.post(&path, json!({"content": content, "send_at": later})).await.expect(202);
+    }
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let (mut cursors, mut own_lists, mut left) = (BTreeMap::new(), 0, known.clone());
     for Listed { path: template, pages, is_own } in lists(&api) {

@@ -40,6 +40,7 @@ fn value(name: &str, schema: &Value, document: &Value) -> String {
         (_, "integer") => "1".to_owned(),
         (_, "boolean") => "true".to_owned(),
         _ if schema["format"] == "date-time" => "2001-01-01T00:00:00Z".to_owned(),
+        _ if schema["format"] == "uuid" => "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10".to_owned(),
         _ => "x".to_owned(),
     }
 }

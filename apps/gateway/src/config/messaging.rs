@@ -12,20 +12,37 @@ pub struct Messaging {
     pub memberships: u64,
     /// How many people can be in a group.
     pub people_per_group: u64,
+    /// How many messages one person can send into one chat in a minute.
+    pub messages_per_minute: u64,
+    /// How many of them at once.
+    pub messages_at_once: u64,
+    /// How many scheduled messages of one person can wait.
+    pub scheduled_per_person: u64,
 }
 
 impl Default for Messaging {
     fn default() -> Self {
-        Self { chats_per_person: 5_000, memberships: 10_000, people_per_group: 10_000 }
+        Self {
+            chats_per_person: 5_000,
+            memberships: 10_000,
+            people_per_group: 10_000,
+            messages_per_minute: 600,
+            messages_at_once: 100,
+            scheduled_per_person: 200,
+        }
     }
 }
 
 impl Messaging {
     /// What the store is told.
-    pub fn apply_to(&self, options: &mut Options) {
+    /// `factor` multiplies all limits on rates.
+    pub fn apply_to(&self, factor: f64, options: &mut Options) {
         options.messaging.chats_per_person = i64::try_from(self.chats_per_person).unwrap_or(i64::MAX);
         options.messaging.memberships = i64::try_from(self.memberships).unwrap_or(i64::MAX);
         options.messaging.people_per_group = i64::try_from(self.people_per_group).unwrap_or(i64::MAX);
+        let (a_minute, at_once) = (self.messages_per_minute as f64, self.messages_at_once as f64);
+        options.messaging.set_pace(a_minute * factor, at_once * factor);
+        options.messaging.scheduled_per_person = i64::try_from(self.scheduled_per_person).unwrap_or(i64::MAX);
     }
 }
 
@@ -37,6 +54,12 @@ pub const SETTINGS: &[Setting] = &[
         "In how many chats one person can be. Nobody is added to more, and nobody joins more; chats that they create themselves always fit.")),
     within(2, 1_000_000, setting("messaging", "people_per_group", "PEOPLE_PER_GROUP", |c| &mut c.messaging.people_per_group,
         "How many people can be in a chat of type `group`. Channels have no limit, and groups (`/api/groups`) have one of their own.")),
+    within(1, 1_000_000, setting("messaging", "messages_per_minute", "CHAT_MESSAGES_PER_MINUTE", |c| &mut c.messaging.messages_per_minute,
+        "How many messages one person can send to one chat in a minute, on each node. `RATE_LIMIT_FACTOR` multiplies it.")),
+    within(1, 1_000_000, setting("messaging", "messages_at_once", "CHAT_MESSAGES_AT_ONCE", |c| &mut c.messaging.messages_at_once,
+        "How many of these at once. `RATE_LIMIT_FACTOR` multiplies it.")),
+    within(1, 100_000, setting("messaging", "scheduled_per_person", "SCHEDULED_MESSAGES_PER_PERSON", |c| &mut c.messaging.scheduled_per_person,
+        "How many messages of one person can wait to be sent later.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -45,4 +68,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("messaging.chats_per_person", &["0", "1000001", "many"]),
     ("messaging.memberships", &["0", "1000001", "many"]),
     ("messaging.people_per_group", &["1", "1000001", "many"]),
+    ("messaging.messages_per_minute", &["0", "1000001", "many"]),
+    ("messaging.messages_at_once", &["0", "1000001", "many"]),
+    ("messaging.scheduled_per_person", &["0", "100001", "many"]),
 ];

@@ -7,16 +7,19 @@ mod events;
 mod examples;
 mod handlers;
 mod invitations;
+mod moderation;
 mod participants;
 mod routes;
+mod scheduled;
+pub mod timers;
 
 /// The refusal of a message that is not there, for other domains.
 pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
-use clowder_messaging::{refusals, scopes};
+use clowder_messaging::{permissions, refusals, scopes};
 use serde_json::{Value, json};
 
 use super::{Domain, Form, Rule};
-use crate::docs::patterns::{line, name, prose};
+use crate::docs::patterns::{line, name, prose, repeat, zone};
 
 pub const DOMAIN: Domain = Domain {
     forms: FORMS,
@@ -26,6 +29,7 @@ pub const DOMAIN: Domain = Domain {
     commands: commands::COMMANDS,
     arrivals: Some(&arrivals::ARRIVALS),
     scopes: scopes::ALL,
+    permissions: permissions::ALL,
     refusals: refusals::ALL,
     ..Domain::new("Messaging", "Chats and messages.", routes::all, examples::of)
 };
@@ -35,14 +39,45 @@ const FORMS: &[Form] = &[
     ("NewChat", "description", name),
     ("NewMessage", "content", prose),
     ("NewMessage", "client_id", line),
+    ("NewMessage", "repeat", repeat),
+    ("NewMessage", "time_zone", zone),
+    ("ScheduledMessagePatch", "content", prose),
+    ("ScheduledMessagePatch", "repeat", repeat),
+    ("ScheduledMessagePatch", "time_zone", zone),
     ("MessagePatch", "content", prose),
     ("ChatPatch", "title", name),
     ("ChatPatch", "description", name),
     ("ChatPreferencesPatch", "title", name),
     ("NewChatDraft", "content", prose),
+    ("NewChatSanction", "reason", prose),
+    ("NewChatLifting", "reason", prose),
+    ("NewChatSlowMode", "reason", prose),
+    ("NewWordFilter", "reason", prose),
+    ("NewWordFilter", "words", line),
+    ("NewChatBrake", "reason", prose),
+    ("NewChatPurge", "reason", prose),
+    ("NewMessageReviewVerdict", "reason", prose),
 ];
 
-const RULES: &[Rule] = &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite)];
+const RULES: &[Rule] =
+    &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite), ("NewMessage", new_message)];
+
+fn new_message(schema: &mut Value) {
+    schema["anyOf"] = json!([
+        {
+            "title": "Now", "type": "object",
+            "properties": { "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" } }
+        },
+        {
+            "title": "Once, later", "type": "object", "required": ["send_at"],
+            "properties": { "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" } }
+        },
+        {
+            "title": "Again and again", "type": "object", "required": ["send_at"],
+            "properties": { "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" } }
+        }
+    ]);
+}
 
 fn new_invite(schema: &mut Value) {
     schema["anyOf"] = json!([

@@ -66,6 +66,15 @@ impl Shape {
         Self { schema: json!({ "allOf": [reference::<A>(), reference::<B>()] }), collect, page: None }
     }
 
+    /// One of the two.
+    pub fn either<A: ToSchema, B: ToSchema>() -> Self {
+        let collect = |schemas: &mut Schemas| {
+            self::collect::<A>(schemas);
+            self::collect::<B>(schemas);
+        };
+        Self { schema: json!({ "anyOf": [reference::<A>(), reference::<B>()] }), collect, page: None }
+    }
+
     /// A frame of the WebSocket with this as its `data`, and some of the other members that a frame can have.
     pub fn framed(self, name: &str, members: &[&str]) -> Self {
         let mut framed = self.command(name, members);
@@ -183,7 +192,8 @@ impl Components {
         match (schema.get("example"), schema.get("items")) {
             (Some(example), _) => Some(example.clone()),
             (None, Some(items)) => self.example(items).map(|item| json!([item])),
-            (None, None) => None,
+            // Of several that it can be, the first.
+            (None, None) => self.example(schema.get("anyOf")?.get(0)?),
         }
     }
 

@@ -28,6 +28,7 @@ use super::{
         db::Tx,
         dialect::Conn,
         messaging::messages::Membership,
+        moderation::sanctions,
         participants::writes::{come_in, enter, fits, participants_of},
         people::{Tie, Viewer, visible_to},
     },
@@ -72,7 +73,7 @@ fn put(conn: &mut Conn, guest: &GuestRow) -> Result<()> {
 }
 
 /// Those who run a chat, except these, the longest-serving first.
-fn staff(conn: &mut Conn, chat: ChatId, but: &[UserId]) -> Result<Vec<UserId>> {
+pub fn staff(conn: &mut Conn, chat: ChatId, but: &[UserId]) -> Result<Vec<UserId>> {
     Ok(participants::table
         .filter(participants::chat_id.eq(chat))
         .filter(IS_STAFF)
@@ -147,10 +148,11 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Resu
         .load(tx.conn)?;
     let declined = attempts::last_refused(tx.conn, Kind::Invitation, chat, &seen)?;
     let today = attempts::invited_each(tx.conn, ctx, caller, &seen)?;
+    let banned = sanctions::banned(tx.conn, ctx.now, chat, &seen)?;
     let known = |user: &UserId| -> Result<Known> {
         let standing = standing_of(rows.iter().find(|row| row.user_id == *user))?;
         let today = today.get(user).copied().unwrap_or(0);
-        Ok(Known { standing, declined_at: declined.get(user).copied(), today })
+        Ok(Known { standing, declined_at: declined.get(user).copied(), today, banned: banned.contains(user) })
     };
     let present = participants_of(tx.conn, chat, wanted)?;
     let facts = InviteFacts {
@@ -253,7 +255,7 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, verb: Verd
             if !is_alive(tx.conn, user)? {
                 return Err(REQUEST_UNKNOWN.into());
             }
-            fits(tx, &row, user, role)?;
+            fits(tx, ctx, &row, user, role)?;
             let mut changes = decided(tx.conn, chat, user, Decided::Approve)?;
             changes.extend(enter(tx, ctx, &row, user, &[user], role)?);
             changes

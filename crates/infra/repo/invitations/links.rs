@@ -24,7 +24,8 @@ use super::{
         dialect::Conn,
         idempotency::Stub,
         messaging::{chats, messages::Membership},
-        participants::writes::{come_in, comes_alone},
+        moderation::sanctions,
+        participants::writes::{self, Approach},
         upkeep::forget,
     },
     guests::{Inviters, ask, standing, standing_of, withdraw_of},
@@ -241,22 +242,25 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
     if self::role(tx.conn, chat, caller)?.is_some() {
         return Ok(Came::Already(Box::new(notes::whole(tx, caller, chat)?)));
     }
+    sanctions::may_come(tx.conn, ctx.now, chat, caller)?;
     let link = load(tx.conn, id)?.ok_or(LINK_UNKNOWN)?;
     let waiting = standing_of(standing(tx.conn, ctx.now, chat, caller)?.as_ref())?;
     let way = rules::come(ctx.now, link.facts(), link.approval, waiting)?;
     let role = ChatRole::parse_word(&link.role)?;
-    // Whoever waits already uses it once.
-    if way == Way::Enter || waiting != Some(Standing::Pending) {
-        diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn)?;
-    }
+    let uses =
+        |tx: &mut Tx<'_>| diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn);
     match way {
         Way::Enter => {
-            comes_alone(tx, ctx, chat, caller, waiting == Some(Standing::Invited))?;
-            let made = come_in(tx, ctx, caller, &row, role)?;
-            Ok(Came::In(Box::new(made.into_inner())))
+            let approach = writes::approach(tx, ctx, caller, &row, role)?;
+            // Whoever waits already uses no more.
+            if !matches!(approach, Approach::Waits(_)) {
+                uses(tx)?;
+            }
+            writes::arrive(tx, ctx, caller, &row, role, approach)
         }
         Way::Ask if waiting == Some(Standing::Pending) => Ok(Came::Asked(chat)),
         Way::Ask => {
+            uses(tx)?;
             let changes = ask(tx, ctx, chat, caller, role)?;
             tell(tx, ctx, &changes)?;
             Ok(Came::Asked(chat))

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, Rights,
+    CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Lifetime, Message, Rights,
     chats::Pair,
     policy::{Action, may},
     read::{LowestReadMarks, are_shown},
@@ -82,6 +82,8 @@ struct ConstantRow {
     visibility: String,
     history: String,
     rights: i64,
+    slow_seconds: i64,
+    lifetime: Option<i64>,
     group_id: Option<GroupId>,
 }
 
@@ -93,6 +95,8 @@ impl ConstantRow {
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
+            slow_seconds: self.slow_seconds,
+            lifetime: self.lifetime.map(Lifetime::from_number),
             title: self.title,
             description: self.description,
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
@@ -109,6 +113,7 @@ struct MembershipRow {
     read_seq: i64,
     own_after_read: i64,
     visible_from: i64,
+    silent_until: Option<Timestamp>,
     #[diesel(embed)]
     choice: ChoiceRow,
 }
@@ -217,6 +222,9 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         visibility: summary.visibility,
         history: summary.history,
         rights: summary.rights,
+        slow_seconds: summary.slow_seconds,
+        silent_until: None,
+        lifetime: summary.lifetime,
         group_id: summary.group_id,
         writable: !row.closed && may(seat, Action::Post),
         preferences: ChatPreferences::default(),
@@ -312,6 +320,9 @@ fn views(
             visibility: summary.visibility,
             history: summary.history,
             rights: summary.rights,
+            slow_seconds: summary.slow_seconds,
+            silent_until: membership.silent_until,
+            lifetime: summary.lifetime,
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,

@@ -1,10 +1,13 @@
 //! Editing and deleting messages.
 
-use clowder_core::{ChatId, Ctx, Error, MessageId, Result, UserId, Versions};
+use std::collections::BTreeMap;
+
+use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions};
 use clowder_messaging::{
     Change, ChatRole, ChatType, Deleted, Message, MessagePatch, Rights,
     change::{Edited, SHOW_THE_MESSAGE},
-    edit::{EditFacts, decide, decide_delete, without_text},
+    edit::{EditFacts, decide, decide_delete, may_say, without_text},
+    lifetimes::conceal,
     policy::Seat,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
@@ -15,6 +18,7 @@ use super::{
         dialect::{self, Conn},
         fragment::Fragment,
         journal,
+        moderation::{reviews, screening},
     },
     messages, reacted,
 };
@@ -27,8 +31,20 @@ pub fn edit(
     version: Option<Versions>,
     patch: MessagePatch,
 ) -> Result<Message> {
-    let (before, facts) = locked(tx, ctx, id)?;
+    // What moderation notes of it belongs to the author.
+    dialect::accounts::keep_users(tx.conn, &[ctx.user()?])?;
+    let (before, mut facts) = locked(tx, ctx, id)?;
+    conceal(&mut facts.message, ctx.now);
+    let role = facts.seat.map_or(ChatRole::Subscriber, |seat| seat.role);
     let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
+    let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
+    let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
+    let content = after.content.as_deref().unwrap_or_default();
+    let caught = screening::caught_in_edit(tx, after.chat_id, role, content)?;
+    may_say(silent_until, caught, ctx.now)?;
+    if let Some(caught) = caught {
+        reviews::flag(tx, &after, caught)?;
+    }
     diesel::insert_into(message_edits::table)
         .values((
             message_edits::chat_id.eq(before.chat_id),
@@ -111,7 +127,7 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 }
 
 /// Writes a deletion, which is decided, and takes the text out of the journal.
-fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
     let kinds = reacted::drop_from(tx, after.chat_id, after.seq)?;
@@ -125,14 +141,62 @@ fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Dele
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
-    diesel::update(chats::table.find(deleted.chat_id))
-        .set((chats::deleted_count.eq(chats::deleted_count + 1), chats::revision.eq(chats::revision + 1)))
-        .execute(tx.conn)?;
-    let edits = message_edits::chat_id.eq(after.chat_id).and(message_edits::seq.eq(after.seq));
-    diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
-    // A resuming client must get the message without its text.
-    journal::rewrite(tx, SHOW_THE_MESSAGE, &Change::MessageUpdated(Box::new(after.for_everybody())))?;
+    forget(tx, vec![after])?;
     Ok(deleted)
+}
+
+/// Deletes messages whose time is over, in locked chats, as if their authors had done so, with few statements for all of
+/// them; `reacted` are those to which somebody has reacted. Answers the changes, which the caller appends.
+pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>, reacted: &[(ChatId, i64)]) -> Result<Vec<Change>> {
+    let ids: Vec<MessageId> = gone.iter().map(|message| message.id).collect();
+    let kinds = reacted::drop_from_all(tx, reacted)?;
+    if !reacted.is_empty() {
+        let these = table::table.filter(table::id.eq_any(&ids)).filter(table::reaction_kinds.gt(0));
+        diesel::update(these).set(table::reaction_kinds.eq(kinds)).execute(tx.conn)?;
+    }
+    diesel::update(table::table.filter(table::id.eq_any(ids)))
+        .set((
+            table::content.eq(None::<String>),
+            table::data.eq(None::<String>),
+            table::deleted_at.eq(table::expires_at),
+            table::deleted_by.eq(table::sender_id.nullable()),
+            table::version.eq(table::version + 1),
+        ))
+        .execute(tx.conn)?;
+    let deleted = |message: &Message| {
+        let deleted_at = message.deleted_at?;
+        let Message { id, chat_id, seq, .. } = *message;
+        Some(Deleted { chat_id, message_id: id, seq, deleted_by: message.sender.id, deleted_at })
+    };
+    let told = gone.iter().filter_map(deleted).map(Change::MessageDeleted).collect();
+    forget(tx, gone)?;
+    Ok(told)
+}
+
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, the chats
+/// count them, and the journal shows them without their texts.
+fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
+    let mut counts = BTreeMap::<ChatId, i64>::new();
+    for message in &gone {
+        *counts.entry(message.chat_id).or_default() += 1;
+    }
+    let mut chats_by_count = BTreeMap::<i64, Vec<ChatId>>::new();
+    for (chat, count) in counts {
+        chats_by_count.entry(count).or_default().push(chat);
+    }
+    for (count, ids) in chats_by_count {
+        diesel::update(chats::table.filter(chats::id.eq_any(ids)))
+            .set((chats::deleted_count.eq(chats::deleted_count + count), chats::revision.eq(chats::revision + 1)))
+            .execute(tx.conn)?;
+    }
+    for message in gone.iter().filter(|message| message.edited_at.is_some()) {
+        let edits = message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq));
+        diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
+    }
+    // A resuming client must get the messages without their texts.
+    let shown = gone.into_iter().map(Message::for_everybody);
+    let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();
+    journal::rewrite_all(tx, SHOW_THE_MESSAGE, &shown)
 }
 
 /// The message, locked until the commit through its chat.

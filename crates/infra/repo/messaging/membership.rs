@@ -3,7 +3,7 @@
 
 use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
 use clowder_messaging::{
-    CHAT, ChatType, History,
+    CHAT, Chat, ChatType, History,
     change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
     read::{LowestReadMarks, are_shown},
 };
@@ -16,6 +16,8 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        lifetimes::starting,
+        moderation::{self, sanctions},
     },
     chats,
     privacy::deserted,
@@ -61,6 +63,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
         History::All => 0,
         History::SinceJoin => last_seq,
     };
+    // Whoever was muted stays so.
+    let silent = sanctions::silent(tx.conn, chat, users)?;
     let rows: Vec<_> = users
         .iter()
         .map(|user| {
@@ -74,6 +78,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
                 participants::visible_from.eq(visible_from),
                 participants::delivered_seq.eq(last_seq),
                 participants::shown_read_seq.eq(last_seq),
+                participants::silent_until.eq(silent.get(user).copied()),
             )
         })
         .collect();
@@ -84,7 +89,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
     diesel::delete(guests::table.filter(waiting)).execute(tx.conn)?;
     count(tx.conn, chat, users.len() as i64)?;
     let seen = chats::fresh(tx.conn, chat, role)?;
-    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen.clone()))).collect())
+    let seen_by = |user: &UserId| Chat { silent_until: silent.get(user).copied(), ..seen.clone() };
+    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen_by(user)))).collect())
 }
 
 pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<()> {
@@ -165,6 +171,9 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     if rows == 0 {
         rows = deserted::clear_messages(tx, chat)?;
     }
+    if rows == 0 {
+        rows = moderation::clear(tx, chat)?;
+    }
     tx.deleted_text |= rows > 0;
     Ok(rows)
 }
@@ -192,5 +201,5 @@ pub fn count(conn: &mut Conn, chat: ChatId, more: i64) -> Result<()> {
     };
     let marks = LowestReadMarksRow::from(LowestReadMarks::of(&marks));
     diesel::update(table::table.find(chat)).set(marks).execute(conn)?;
-    Ok(())
+    starting::note(conn, [chat])
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, UserId, Word, page::Room};
+use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room};
 use clowder_messaging::{
     ChatRole, ChatType, Edit, Message, Rights, Status, Window,
     edit::EditFacts,
+    lifetimes::conceal,
     policy::Seat,
     read::LowestReadMarks,
     receipts::{StatusFacts, status},
@@ -228,13 +229,15 @@ pub fn history(
     conn: &mut Conn,
     memory: Option<&Memory>,
     viewer: UserId,
+    now: Timestamp,
     id: MessageId,
     page: &PageRequest,
 ) -> Result<Page<Edit>> {
-    let message = one(conn, memory, viewer, id)?;
+    let mut message = one(conn, memory, viewer, id)?;
+    conceal(&mut message, now);
     let after = page.number()?;
     let Some(content) = message.content else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
-    let earlier: Vec<(i64, String, clowder_core::Timestamp)> = message_edits::table
+    let earlier: Vec<(i64, String, Timestamp)> = message_edits::table
         .filter(message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq)))
         .filter(message_edits::version.gt(after.unwrap_or(0)))
         .order(message_edits::version)

@@ -6,6 +6,7 @@ use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp,
 use clowder_messaging::{
     Emoji, Reacted, Reactor,
     edit::EditFacts,
+    lifetimes::is_over,
     policy::{Action, allow},
     refusals::MESSAGE_UNKNOWN,
 };
@@ -91,6 +92,7 @@ pub fn page(
     conn: &mut Conn,
     memory: Option<&Memory>,
     viewer: UserId,
+    now: Timestamp,
     id: MessageId,
     emoji: Option<&Emoji>,
     page: &PageRequest,
@@ -99,7 +101,7 @@ pub fn page(
     // Whoever may not see who is in the chat sees only how many have reacted.
     allow(seat.ok_or(MESSAGE_UNKNOWN)?, Action::SeePeople)?;
     let after = page.cursor.as_deref().map(place).transpose()?;
-    if message.deleted_at.is_some() {
+    if message.deleted_at.is_some() || is_over(&message, now) {
         return Ok(Page { items: Vec::new(), next_cursor: None });
     }
     let mut query = table::table
@@ -133,6 +135,15 @@ pub fn drop_from(tx: &mut Tx<'_>, chat: ChatId, seq: i64) -> Result<i64> {
         return Ok(0);
     }
     Ok(if drop_some(tx.conn, chat, seq)? == AT_ONCE { -1 } else { 0 })
+}
+
+/// The same for several messages, in chats that are locked: some of the reactions to all of them go at once.
+pub fn drop_from_all(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<i64> {
+    if places.is_empty() {
+        return Ok(0);
+    }
+    let most = AT_ONCE * 4;
+    Ok(if batch::messaging::reactions::drop_reacted(tx.conn, places, most)? == most { -1 } else { 0 })
 }
 
 fn drop_some(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<i64> {

@@ -26,7 +26,7 @@ use crate::{
     domains::messaging::{ReactFactsRow, ReactionChanges, ReactionRow},
     statement::statement,
 };
-use clowder_core::sql::Uid;
+use clowder_core::sql::{Ts, Uid};
 
 /// The plan for a reaction.
 pub enum Plan {
@@ -48,14 +48,17 @@ pub struct PendingReaction {
 /// Finds the message, and whether anything has to be written at all.
 pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: bool) -> Result<Plan> {
     let (user, emoji) = (ctx.user()?, emoji.into_string());
-    let found: Option<(ChatId, String, i64, bool, i64, bool)> = statement::<(Uid, Text, BigInt, Bool, BigInt, Bool), Backend>(
-        "SELECT m.chat_id, h.type, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), m.deleted_at IS NOT NULL FROM messages m \
+    type Row = (ChatId, String, i64, bool, i64, bool);
+    let found: Option<Row> = statement::<(Uid, Text, BigInt, Bool, BigInt, Bool), Backend>(
+        "SELECT m.chat_id, h.type, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), \
+         m.deleted_at IS NOT NULL OR coalesce(m.expires_at <= ?, false) FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
          JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
          LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
          LEFT JOIN message_reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.emoji = ? \
          AND r.user_id = p.user_id WHERE m.id = ?",
     )
+    .bind::<Ts, _>(ctx.now)
     .bind::<Uid, _>(user)
     .bind::<Text, _>(emoji.clone())
     .bind::<Text, _>(emoji.clone())
@@ -183,14 +186,16 @@ impl Facts {
         };
         let kinds = self.kinds.entry((chat, seq)).or_insert(Kinds { now: row.kinds, before: row.kinds });
         let key = (chat, seq, reaction.emoji.clone());
-        let first = (row.people, row.since.unwrap_or(ctx.now));
+        // It may take a moment until a message is deleted whose time is over.
+        let deleted = row.deleted || row.expires_at.is_some_and(|at| at <= ctx.now);
+        let first = (if deleted { 0 } else { row.people }, row.since.unwrap_or(ctx.now));
         let (count, _) = self.counts.entry(key).or_insert(first);
         let facts = ReactFacts {
             role: self.members.get(&pending.key()).filter(|from| seq > **from).map(|_| ChatRole::Member),
             closed: *closed,
-            deleted: row.deleted,
+            deleted,
             unwanted: row.unwanted,
-            reacted: row.reacted && !row.deleted,
+            reacted: row.reacted && !deleted,
             count: *count,
             kinds: kinds.now,
         };

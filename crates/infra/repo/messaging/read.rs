@@ -20,6 +20,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         group_commit::Outcome,
+        lifetimes::starting,
     },
     receipts::{self, COUNTS, DISCREET, Moving},
     send::Changes,
@@ -209,6 +210,7 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
     let told = lowest.with(&ways);
     if !told.is_empty() {
         batch::messaging::store_lowest_marks(tx.conn, &told)?;
+        starting::note(tx.conn, told.iter().map(|(chat, _)| *chat))?;
     }
     for index in moves {
         let PendingMark { ctx, way } = marks[index];

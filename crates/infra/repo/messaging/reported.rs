@@ -19,8 +19,8 @@ pub struct Said {
     pub edited_at: Option<Timestamp>,
 }
 
-/// The message after at most so many others, or `message.unknown`.
-pub fn seen(conn: &mut Conn, viewer: UserId, id: MessageId, before: i64) -> Result<Vec<Said>> {
+/// The message after at most so many others, or `message.unknown`. Those whose time is over have no text.
+pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, before: i64) -> Result<Vec<Said>> {
     let message = messages::one(conn, None, viewer, id)?;
     let from = Membership::of(conn, message.chat_id, viewer)?.map_or(message.seq, |membership| membership.visible_from);
     let rows = table::table
@@ -36,7 +36,7 @@ pub fn seen(conn: &mut Conn, viewer: UserId, id: MessageId, before: i64) -> Resu
             id: row.id,
             chat_id: row.chat_id,
             seq: row.seq,
-            content: row.content,
+            content: row.content.filter(|_| row.expires_at.is_none_or(|at| at > now)),
             created_at: row.created_at,
             edited_at: row.edited_at,
         })

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, UserId, Word};
+use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    Change, ChatRole, Message, NewMessage, Rights,
+    Change, ChatRole, Lifetime, Message, NewMessage, Rights,
+    lifetimes::conceal,
+    model::ClientId,
+    moderation::{filter::Folded, rules::Caught},
+    read::are_shown,
     refusals::CHAT_UNKNOWN,
-    send::{Fingerprint, Last, SendFacts, Verdict, decide},
+    send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
 };
 
 use super::{
@@ -15,11 +19,12 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
+        moderation::{reviews, screening},
     },
     messages,
 };
 use crate::{
-    domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow},
+    domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow, SeatRow},
     keys::Keys,
 };
 
@@ -34,11 +39,18 @@ pub struct PendingSend {
     answer_id: Option<AnswerId>,
     /// What it claims before it writes: its client id, and its key.
     claims: Vec<i64>,
+    /// How word filters read it, if that is known already.
+    folded: Option<Folded>,
 }
 
 impl PendingSend {
     pub fn new(ctx: &Ctx, chat: ChatId, new: NewMessage, keys: &Keys) -> Result<Self> {
-        let print = keys.fingerprint(&[chat.uuid().as_bytes(), new.content.as_str().as_bytes()]);
+        let lifetime = new.lifetime.map(|lifetime| lifetime.to_number().to_be_bytes());
+        let place = chat.uuid();
+        let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
+        // Only if it has one, so that what was sent before messages had it is still found.
+        let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
+        let print = keys.fingerprint(&parts);
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
             ctx.idempotency_key.as_ref().map(|idempotency_key| idempotency::id_of(keys, ctx, idempotency_key));
@@ -49,7 +61,12 @@ impl PendingSend {
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
         });
         let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
-        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims })
+        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, folded: None })
+    }
+
+    /// Prepares it for word filters.
+    pub fn fold(&mut self) {
+        self.folded = Some(Folded::of(self.new.content.as_str()));
     }
 
     /// The sender's membership in the chat.
@@ -85,13 +102,20 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let mut facts = Facts::load(tx, sends)?;
     let mut accepted = Vec::new();
     let mut answers = Vec::new();
+    let mut flagged = Vec::new();
     let mut outcomes = Vec::with_capacity(sends.len());
     for (index, send) in sends.iter().enumerate() {
-        outcomes.push(match facts.attempt(send)? {
+        outcomes.push(match facts.attempt(tx, send)? {
             Attempt::Held => Outcome::Held,
             Attempt::Twin => Outcome::Again,
             Attempt::Refused(error) => Outcome::Done(Err(error)),
-            Attempt::New(message) => {
+            Attempt::Caught(caught) => {
+                Outcome::Done(Err(reviews::keep_back(tx, &send.ctx, &send.held(caught))?.into()))
+            }
+            Attempt::New(message, caught) => {
+                if let Some(caught) = caught {
+                    flagged.push((message.clone(), caught));
+                }
                 answers.push((*send, Made::New(message.id)));
                 accepted.push((index, message));
                 // Overwritten below, once it has been written.
@@ -124,6 +148,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
     });
     batch::messaging::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    for (message, caught) in &flagged {
+        reviews::flag(tx, message, *caught)?;
+    }
     let changes = accepted
         .into_iter()
         .map(|(index, message)| {
@@ -135,13 +162,28 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
 }
 
 impl PendingSend {
+    fn held(&self, caught: Caught) -> reviews::Held<'_> {
+        reviews::Held {
+            chat: self.chat,
+            sender: self.sender,
+            content: self.new.content.as_str(),
+            client_id: self.new.client_id.as_ref().map(ClientId::as_str),
+            lifetime: self.new.lifetime,
+            fingerprint: self.fingerprint,
+            caught,
+        }
+    }
+
     /// A message that was sent before, as it is now. The outer error is ours, the inner one the sender's.
     fn message(&self, tx: &mut Tx<'_>, made: Made<MessageId>) -> Result<Result<Made<Message>>> {
         let (Made::New(id) | Made::Found(id)) = made;
         match messages::one(tx.conn, None, self.sender, id) {
-            Ok(message) => Ok(Ok(match made {
-                Made::New(_) => Made::New(message),
-                Made::Found(_) => Made::Found(message),
+            Ok(mut message) => Ok(Ok({
+                conceal(&mut message, self.ctx.now);
+                match made {
+                    Made::New(_) => Made::New(message),
+                    Made::Found(_) => Made::Found(message),
+                }
             })),
             Err(error) if error.is_ours() => Err(error),
             Err(refused) => Ok(Err(refused)),
@@ -157,11 +199,31 @@ enum Attempt {
     /// Another send of this batch has the same client id or key.
     Twin,
     Refused(Error),
-    New(Box<Message>),
+    /// It has to be approved before it is sent.
+    Caught(Caught),
+    /// With what has caught it, if it is listed for review.
+    New(Box<Message>, Option<Caught>),
     /// Its key has an answer already.
     Replayed(Made<MessageId>),
     /// Its client id has a message already.
     Repeated(MessageId),
+}
+
+/// A membership in a chat.
+#[derive(Clone)]
+struct Sender {
+    role: ChatRole,
+    card: Card,
+    silent_until: Option<Timestamp>,
+    spoke_at: Option<Timestamp>,
+}
+
+impl TryFrom<SeatRow> for Sender {
+    type Error = Error;
+
+    fn try_from(SeatRow { role, silent_until, spoke_at, card, .. }: SeatRow) -> Result<Self> {
+        Ok(Self { role: ChatRole::parse_word(&role)?, card: card.into(), silent_until, spoke_at })
+    }
 }
 
 /// What is known of all sends of a batch. The chats and the senders' memberships are locked before anything else is
@@ -172,7 +234,7 @@ struct Facts {
     /// The claims held by other transactions.
     claimed: HashSet<i64>,
     answers: Answers,
-    memberships: HashMap<(ChatId, UserId), (ChatRole, Card)>,
+    memberships: HashMap<(ChatId, UserId), Sender>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
     /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
@@ -191,8 +253,8 @@ impl Facts {
         let (held, mut pairs): (HashSet<_>, HashSet<_>) =
             sends.iter().map(|send| send.key()).partition(|(chat, _)| held_chats.contains(chat));
         let mut memberships = HashMap::with_capacity(pairs.len());
-        for (chat, role, card) in batch::messaging::lock_seats(tx.conn, &pairs.iter().copied().collect::<Vec<_>>())? {
-            memberships.insert((chat, card.id), (ChatRole::parse_word(&role)?, card.into()));
+        for row in batch::messaging::lock_seats(tx.conn, &pairs.iter().copied().collect::<Vec<_>>())? {
+            memberships.insert((row.chat_id, row.card.id), Sender::try_from(row)?);
         }
         pairs.retain(|pair| !memberships.contains_key(pair));
         let pairs: Vec<_> = pairs.into_iter().collect();
@@ -218,7 +280,7 @@ impl Facts {
     }
 
     /// Decides about the next send of the batch.
-    fn attempt(&mut self, send: &PendingSend) -> Result<Attempt> {
+    fn attempt(&mut self, tx: &mut Tx<'_>, send: &PendingSend) -> Result<Attempt> {
         if self.held.contains(&send.key()) {
             return Ok(Attempt::Held);
         }
@@ -235,30 +297,54 @@ impl Facts {
             return Ok(Attempt::Twin);
         }
         let is_there = self.chats.get(&send.chat).is_some_and(|chat| !chat.deleted);
-        let membership = self.memberships.get(&(send.chat, send.sender)).filter(|_| is_there).cloned();
+        let sender = self.memberships.get(&send.key()).filter(|_| is_there).cloned();
         match send.answered(&self.answers) {
-            Ok(Some(_)) if membership.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
+            Ok(Some(_)) if sender.is_none() => return Ok(Attempt::Refused(CHAT_UNKNOWN.into())),
             Ok(Some(made)) => return Ok(Attempt::Replayed(made)),
             Ok(None) => {}
             Err(error) if error.is_ours() => return Err(error),
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
+        let bounds = self.bounds(tx, send, sender.as_ref())?;
+        // What is noted of it belongs to its sender, whose account must stay as it is.
+        if bounds.caught.is_some() && !reviews::keeps(tx, send.sender)? {
+            self.held.insert(send.key());
+            return Ok(Attempt::Held);
+        }
+        let membership = sender.map(|sender| (sender.role, sender.card));
         let chat = self.chats.get_mut(&send.chat);
         let last = chat
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
         let closed = chat.as_ref().is_some_and(|chat| chat.closed);
         let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
-        let facts = SendFacts { membership, earlier, fingerprint: send.fingerprint, closed, rights, last };
+        let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
+        let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
+        let fingerprint = send.fingerprint;
+        let facts = SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
                 (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
-                Attempt::New(message)
+                if let Some(sender) = self.memberships.get_mut(&send.key()) {
+                    sender.spoke_at = Some(message.created_at);
+                }
+                Attempt::New(message, bounds.caught)
             }
+            Ok(Verdict::Hold(caught)) => Attempt::Caught(caught),
             Ok(Verdict::Repeat(id)) => Attempt::Repeated(id),
             Err(refused) => Attempt::Refused(refused),
         })
+    }
+
+    /// What keeps somebody from writing in a locked chat just now.
+    fn bounds(&self, tx: &mut Tx<'_>, send: &PendingSend, sender: Option<&Sender>) -> Result<Bounds> {
+        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
+        let Sender { silent_until, spoke_at, role, .. } = *sender;
+        let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
+        let text = screening::Text { content: send.new.content.as_str(), folded: send.folded.as_ref() };
+        let caught = screening::caught(tx, send.chat, versions, role, text)?;
+        Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
     }
 
     /// Stores under their keys which messages were sent.
@@ -270,15 +356,16 @@ impl Facts {
         self.answers.store(tx, &keyed.collect::<Vec<_>>())
     }
 
-    /// Updates the ends of the chats, and the counts of own messages.
+    /// Updates the ends of the chats, the counts of own messages, and when everybody last wrote.
     fn advance_chats(&self, tx: &mut Tx<'_>, accepted: &[(usize, Box<Message>)]) -> Result<()> {
-        let mut own = BTreeMap::<_, i64>::new();
+        let mut own = BTreeMap::<_, (i64, Timestamp)>::new();
         for (_, message) in accepted {
-            *own.entry((message.chat_id, message.sender.id)).or_default() += 1;
+            let (count, last) = own.entry((message.chat_id, message.sender.id)).or_insert((0, message.created_at));
+            (*count, *last) = (*count + 1, message.created_at);
         }
         let ids: HashSet<_> = own.keys().map(|(chat, _)| *chat).collect();
         let chats: Vec<_> = self.chats.values().filter(|chat| ids.contains(&chat.id)).copied().collect();
-        let own: Vec<_> = own.into_iter().map(|((chat, sender), n)| (chat, sender, n)).collect();
+        let own: Vec<_> = own.into_iter().map(|((chat, sender), (n, last))| (chat, sender, n, last)).collect();
         batch::messaging::advance_chats(tx.conn, &chats, &own)
     }
 }

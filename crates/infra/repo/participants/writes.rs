@@ -7,6 +7,7 @@ use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
     chats::rules,
+    invitations::{Standing, port::Came},
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
     refusals::{CHAT_REQUESTS_TODAY, PARTICIPANT_UNKNOWN},
 };
@@ -21,9 +22,10 @@ use super::super::{
     },
     db::Tx,
     dialect::Conn,
-    invitations::{attempts, guests::standing, links},
+    invitations::{attempts, guests, links},
     journal,
     messaging::{membership, system, wanted},
+    moderation::{sanctions, settings},
     people::{Viewer, visible_to},
 };
 use crate::domains::{
@@ -113,6 +115,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
     let present = present.filter(participants::user_id.eq_any(&new.user_ids)).select(participants::user_id);
     let facts = AddFacts {
         visible: visible.into_iter().filter(|user| !blocked.contains(user)).collect(),
+        banned: sanctions::banned(tx.conn, ctx.now, chat, &new.user_ids)?,
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
@@ -142,28 +145,74 @@ pub fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<Vec<UserId>> {
     Ok(counts.into_iter().filter(|(_, count)| *count >= most).map(|(user, _)| user).collect())
 }
 
-pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>> {
+pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
     let (caller, row) = hold_any(tx, ctx, chat, &[])?;
     if role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Made::Found(notes::whole(tx, caller, chat)?));
+        return Ok(Came::Already(Box::new(notes::whole(tx, caller, chat)?)));
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
-    let invited = standing(tx.conn, ctx.now, chat, caller)?.is_some_and(|guest| guest.invited_by.is_some());
-    comes_alone(tx, ctx, chat, caller, invited)?;
-    come_in(tx, ctx, caller, &row, ChatRole::of_newcomers(face.kind))
+    let role = ChatRole::of_newcomers(face.kind);
+    let way = approach(tx, ctx, caller, &row, role)?;
+    arrive(tx, ctx, caller, &row, role, way)
 }
 
-/// Notes that somebody comes in, by themselves unless they were invited, which one person can only do so often.
-pub fn comes_alone(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, invited: bool) -> Result<()> {
-    if !invited && attempts::comes_too_often(tx.conn, ctx, chat, user)? {
+/// How somebody comes who comes by themselves.
+pub enum Approach {
+    In,
+    /// The brake of the chat is on, and they have asked to be let in: what is told of it.
+    Asks(Vec<Change>),
+    /// They had asked before.
+    Waits(Vec<Change>),
+}
+
+/// The caller comes to a held chat by themselves; while its brake is on, they ask to be let in.
+pub fn approach(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Approach> {
+    fits(tx, ctx, row, caller, role)?;
+    let waiting = guests::standing_of(guests::standing(tx.conn, ctx.now, row.id, caller)?.as_ref())?;
+    if waiting == Some(Standing::Invited) {
+        return Ok(Approach::In);
+    }
+    let Some(mut changes) = settings::brake(tx, ctx, row)? else {
+        comes_alone(tx, ctx, row.id, caller)?;
+        return Ok(Approach::In);
+    };
+    if waiting.is_some() {
+        return Ok(Approach::Waits(changes));
+    }
+    changes.extend(guests::ask(tx, ctx, row.id, caller, role)?);
+    Ok(Approach::Asks(changes))
+}
+
+/// Carries it out.
+pub fn arrive(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    caller: UserId,
+    row: &FaceRow,
+    role: ChatRole,
+    way: Approach,
+) -> Result<Came> {
+    match way {
+        Approach::In => Ok(Came::In(Box::new(come_in(tx, ctx, caller, row, role)?.into_inner()))),
+        Approach::Asks(changes) | Approach::Waits(changes) => {
+            tell(tx, ctx, &changes)?;
+            Ok(Came::Asked(row.id))
+        }
+    }
+}
+
+/// Notes that somebody comes in by themselves, which one person can only do so often.
+fn comes_alone(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
+    if attempts::comes_too_often(tx.conn, ctx, chat, user)? {
         return Err(CHAT_REQUESTS_TODAY.into());
     }
     Ok(())
 }
 
-/// Whether there is room for somebody in a held chat.
-pub fn fits(tx: &mut Tx<'_>, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
+/// Whether somebody may be in a held chat, and there is room for them.
+pub fn fits(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
+    sanctions::may_come(tx.conn, ctx.now, row.id, user)?;
     let memberships = participants::table.filter(participants::user_id.eq(user)).select(count_star());
     let memberships = memberships.first(tx.conn)?;
     let most = tx.services.options.messaging.memberships;
@@ -172,7 +221,7 @@ pub fn fits(tx: &mut Tx<'_>, row: &FaceRow, user: UserId, role: ChatRole) -> Res
 
 /// Lets the caller into a held chat.
 pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Made<Chat>> {
-    fits(tx, row, caller, role)?;
+    fits(tx, ctx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
     Ok(Made::New(notes::whole(tx, caller, row.id)?))
@@ -214,6 +263,12 @@ pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
 }
 
 fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<()> {
+    let changes = removal(tx, ctx, row, user, by)?;
+    tell(tx, ctx, &changes)
+}
+
+/// Takes somebody out of a held chat, and answers what is told of it.
+pub fn removal(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId) -> Result<Vec<Change>> {
     let mut changes = links::revoke_of(tx, ctx, row.id, user)?;
     if is_noted(row) {
         let note = if user == by {
@@ -225,7 +280,7 @@ fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: UserId)
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
     changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row))?);
-    tell(tx, ctx, &changes)
+    Ok(changes)
 }
 
 /// Makes a participant the owner of a chat whose last owner is being erased.

@@ -60,7 +60,7 @@ impl Worker for Exporter {
 impl Exporter {
     async fn pack(&self, ctx: &Ctx, run: Run) -> Result<()> {
         let db = &self.0.db;
-        let asking = Asking { user: run.user, ring: db.ring() };
+        let asking = Asking { user: run.user, now: ctx.now, ring: db.ring() };
         let mut packer = Packer::new(ctx)?;
         let (mut seen, mut number, mut told) = (0_i64, 0, 0);
         for file in parts::all().iter().flat_map(|part| part.files) {

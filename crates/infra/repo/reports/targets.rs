@@ -90,7 +90,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
 }
 
 fn message(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
-    let said = reported::seen(conn, ctx.user()?, Id::from_uuid(id.uuid()), BEFORE)?;
+    let said = reported::seen(conn, ctx.user()?, ctx.now, Id::from_uuid(id.uuid()), BEFORE)?;
     let sender = said.last().map(|last| last.sender.id);
     let messages = said.into_iter().map(|said| ReportedMessage {
         id: said.id,

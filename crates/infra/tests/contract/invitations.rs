@@ -4,7 +4,7 @@ pub mod domain;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Ctx, IdempotencyKey, Made, PageRequest, Topic, UserId, link::Code};
+use clowder_core::{ChatId, Ctx, IdempotencyKey, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
     ChatRole, NewChat,
     invitations::{MOST_LINKS, NewAnswer, NewInvite, Standing, Verdict, port::Came},
@@ -347,7 +347,7 @@ on_both! {
             let asked = invitations.come(&call(&eve, "asking"), asking.clone()).await.unwrap();
             assert_eq!(asked, Came::Asked(one), "{time}");
             let joined = people.join(&call(&bob, "join"), other).await.unwrap();
-            assert!(matches!(&joined, Made::New(chat) if chat.id == other), "{time}: {joined:?}");
+            assert!(matches!(&joined, Came::In(chat) if chat.id == other), "{time}: {joined:?}");
             assert_eq!(world.names().await.is_empty(), time == "again", "{time}");
         }
         for chat in [one, other] {

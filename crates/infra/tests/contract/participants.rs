@@ -5,9 +5,10 @@ pub mod domain;
 use std::sync::Arc;
 
 use clowder_accounts::model::SettingsPatch;
-use clowder_core::{ChatId, Input, Made, PageRequest, Topic, UserId};
+use clowder_core::{ChatId, Input, PageRequest, Topic, UserId};
 use clowder_messaging::{
     CHAT, ChatRole, NewChat,
+    invitations::port::Came,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
 use clowder_social::{NewBlock, groups::NewGroup};
@@ -156,10 +157,10 @@ on_both! {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let chat = channel(&world, &ada, &[&bob], "public").await;
         let people = &world.store.participants;
-        let Made::New(joined) = people.join(&world.ctx(&eve), chat).await.unwrap() else { panic!("she is new") };
+        let Came::In(joined) = people.join(&world.ctx(&eve), chat).await.unwrap() else { panic!("she is new") };
         assert_eq!((joined.my_role, joined.writable), (ChatRole::Subscriber, false));
         assert_eq!(world.names().await, ["chat.created"], "nobody else hears of a subscriber");
-        assert!(matches!(people.join(&world.ctx(&eve), chat).await.unwrap(), Made::Found(_)));
+        assert!(matches!(people.join(&world.ctx(&eve), chat).await.unwrap(), Came::Already(_)));
         assert_eq!(code(world.try_say(&eve, chat, "may I?", None).await), "chat.forbidden");
         let page = PageRequest::default();
         assert_eq!(code(people.participants(&world.ctx(&eve), chat, PeopleFilter::default(), page).await), "chat.forbidden");

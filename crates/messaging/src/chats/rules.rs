@@ -137,6 +137,8 @@ mod tests {
             visibility: ChatVisibility::Private,
             history: History::All,
             rights: Rights::of(ChatType::Group),
+            slow_seconds: 0,
+            lifetime: None,
             closed: false,
             participant_count: 3,
             version: 4,

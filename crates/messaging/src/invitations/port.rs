@@ -6,7 +6,7 @@ use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId, link::Code};
 use super::{Guest, Invitation, Invites, Link, LinkId, NewAnswer, NewInvite, Preview, Standing, Verdict};
 use crate::Chat;
 
-/// What coming by a link did.
+/// What coming by a link, or by oneself, did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Came {
     In(Box<Chat>),

@@ -49,7 +49,7 @@ fn invite_table() {
     assert_eq!(code(invite(owner, &named(&[Id::new(now)]), &facts)), "user.unknown");
     assert_eq!(code(invite(owner, &named(&[me]), &facts)), "self");
     for (declined, today, expected) in [(Some(1), 0, "too_soon"), (Some(0), 0, "fine"), (None, 5, "too_soon")] {
-        let known = Known { standing: None, declined_at: declined.map(Timestamp::from_micros), today };
+        let known = Known { declined_at: declined.map(Timestamp::from_micros), today, ..Known::default() };
         let facts = InviteFacts { people: vec![(ann, known)], ..facts.clone() };
         assert_eq!(code(invite(owner, &named(&[ann]), &facts)), expected, "{known:?}");
     }

@@ -1,8 +1,9 @@
 //! Inputs of messaging.
 
-use clowder_core::{Fields, Input, UserId, text::Flaw};
+use clowder_core::{Fields, Input, Nested, Repeat, TimeZone, Timestamp, UserId, text::Flaw};
 
 use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
+use crate::lifetimes::Lifetime;
 
 /// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
@@ -71,7 +72,7 @@ impl Input for NewChat {
     }
 }
 
-/// `{content, client_id?}`
+/// `{content, client_id?, lifetime?, send_at?, repeat?, time_zone?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
 pub struct NewMessage {
@@ -80,13 +81,45 @@ pub struct NewMessage {
     /// Chosen by the sender; sending it again returns the first message.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub client_id: Option<ClientId>,
+    /// How long it stays. If the chat says so too, the stricter of the two counts.
+    pub lifetime: Option<Lifetime>,
+    /// When it is sent: in the future, within a year. Without it, the message is sent now.
+    pub send_at: Option<Timestamp>,
+    /// With `send_at`: a rule of RFC 5545 by which it is sent again, at most once a day, at the same time of day. It can have
+    /// `FREQ`, `INTERVAL`, `COUNT`, `UNTIL`, `BYDAY`, `BYMONTH`, `BYMONTHDAY`, `BYSETPOS` and `WKST`. Not with `client_id`.
+    #[schema(value_type = Option<String>, max_length = 200, example = "FREQ=WEEKLY;BYDAY=MO")]
+    pub repeat: Option<Repeat>,
+    /// With `send_at`: the time zone of `repeat`; `UTC` if absent.
+    #[schema(value_type = Option<String>, max_length = 64, example = "Europe/Berlin")]
+    pub time_zone: Option<TimeZone>,
 }
 
 impl Input for NewMessage {
     fn read(fields: &mut Fields) -> Option<Self> {
         let content = fields.required("content");
         let client_id = fields.optional("client_id");
-        Some(Self { content: content?, client_id: client_id? })
+        let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
+        let send_at = fields.optional::<Timestamp>("send_at");
+        let (repeat, time_zone) = (fields.optional("repeat"), fields.optional("time_zone"));
+        fields.expect_future("send_at", send_at.flatten());
+        let new = Self {
+            content: content?,
+            client_id: client_id?,
+            lifetime: lifetime?.map(|Nested(lifetime)| lifetime),
+            send_at: send_at?,
+            repeat: repeat?,
+            time_zone: time_zone?,
+        };
+        if new.send_at.is_none() {
+            for (name, given) in [("repeat", new.repeat.is_some()), ("time_zone", new.time_zone.is_some())] {
+                if given {
+                    fields.flaw(name, Flaw::new("unwanted", "only messages with send_at have it"));
+                }
+            }
+        } else if new.repeat.is_some() && new.client_id.is_some() {
+            fields.flaw("repeat", Flaw::new("unwanted", "a message with a client_id is sent once"));
+        }
+        Some(new)
     }
 }
 

@@ -1,10 +1,10 @@
 //! What an implementation must guarantee about the people in chats.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Made, Page, PageRequest, Result, UserId};
+use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId};
 
 use super::{NewParticipants, PeopleFilter, RolePatch};
-use crate::{Chat, Participant};
+use crate::{Participant, invitations::port::Came};
 
 /// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in are
 /// `chat.unknown`. Whatever happens at the same time, a group or channel that somebody is in keeps an owner.
@@ -27,6 +27,6 @@ pub trait Participants: Send + Sync {
     /// Removes somebody; the caller themselves leaves.
     async fn remove(&self, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()>;
 
-    /// Joins a public chat. Honours `ctx.idempotency_key`.
-    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Made<Chat>>;
+    /// Joins a public chat; while its brake is on, the caller asks to be let in instead. Honours `ctx.idempotency_key`.
+    async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Came>;
 }

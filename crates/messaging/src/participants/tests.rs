@@ -34,6 +34,7 @@ fn add_table() {
     let facts = AddFacts {
         visible: vec![bob, cem],
         unwilling: vec![],
+        banned: vec![],
         present: vec![],
         room: ROOM,
         busy: vec![],
@@ -66,6 +67,8 @@ fn add_table() {
     let there = AddFacts { present: vec![bob], visible: vec![cem], unwilling: vec![bob], ..facts.clone() };
     assert_eq!(added(&[bob, cem], &there).unwrap(), [cem], "who is there already is not decided about");
     assert_eq!(code(added(&[bob], &AddFacts { unwilling: vec![bob], ..facts.clone() })), "chat.not_wanted");
+    let banned = AddFacts { banned: vec![bob], ..facts.clone() };
+    assert!(matches!(added(&[bob], &banned), Err(Error::Invalid(errors)) if errors[0].code == "banned"));
     assert_eq!(code(added(&[bob], &AddFacts { busy: vec![bob], ..facts.clone() })), "chat.memberships");
     assert_eq!(code(added(&[bob], &AddFacts { declined: vec![bob], ..facts.clone() })), "invalid");
     let full = AddFacts { room: Room { people: 9, ..ROOM }, ..facts.clone() };

@@ -25,12 +25,29 @@ const ALL: Rights = Rights { post: true, mention_all: true, pin: true, edit: tru
 fn every_cell() {
     use Action::*;
     let chosen = [Post, MentionAll, Pin, Edit, Add, Invite];
-    let staff =
-        [Post, MentionAll, Pin, Edit, Configure, SeePeople, Add, Invite, Admit, Remove, Promote, Moderate, Leave];
+    let staff = [
+        Post,
+        MentionAll,
+        Pin,
+        Edit,
+        Configure,
+        SetLifetime,
+        SeePeople,
+        Add,
+        Invite,
+        Admit,
+        Remove,
+        Promote,
+        Moderate,
+        Mute,
+        Ban,
+        Review,
+        Leave,
+    ];
     for (kind, role) in SEATS {
         for (action, ..) in TABLE.iter().copied() {
             let always = match (kind, role) {
-                (ChatType::Private, _) => matches!(action, Post | Pin | SeePeople),
+                (ChatType::Private, _) => matches!(action, Post | Pin | SetLifetime | SeePeople),
                 (_, ChatRole::Owner) => true,
                 (_, ChatRole::Admin) => staff.contains(&action),
                 (ChatType::Group, _) => matches!(action, SeePeople | Leave),
@@ -42,7 +59,8 @@ fn every_cell() {
                 assert_eq!(may(seat, action), expected, "{seat:?} {action:?}");
                 assert_eq!(allow(seat, action).is_ok(), expected, "{seat:?} {action:?}");
                 let of_group = Seat { of_group: true, ..seat };
-                let stays = matches!(action, Post | MentionAll | Pin | SeePeople | Moderate);
+                let stays =
+                    matches!(action, Post | MentionAll | Pin | SetLifetime | SeePeople | Moderate | Mute | Review);
                 assert_eq!(allow(of_group, action).is_ok(), expected && stays, "{seat:?} {action:?}");
             }
         }

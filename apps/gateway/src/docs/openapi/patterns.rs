@@ -133,6 +133,12 @@ pub fn zone(schema: &mut Value) {
     text(schema, "^[A-Za-z][A-Za-z0-9_+/-]*$");
 }
 
+/// A rule of recurrence (RFC 5545) with the parts that are taken here. Whether the rule makes sense is another question: a
+/// text of this form may still be refused.
+pub fn repeat(schema: &mut Value) {
+    text(schema, "^([Rr][Rr][Uu][Ll][Ee]:)?[A-Za-z]+=[A-Za-z0-9,+-]+(;[A-Za-z]+=[A-Za-z0-9,+-]+)*$");
+}
+
 /// No character that no emoji contains, as far as every engine can say so. Which characters are emoji depends on Unicode
 /// tables.
 pub const EMOJI: &str = r"^[^\u0000-\u0022\u0024-\u0029\u002b-\u002f\u003a-\u00a8\u00aa-\u00ad\u00af-\u200c]+$";

@@ -3,9 +3,10 @@
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
     CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read,
-    Typing,
+    Scheduled, Typing,
     chats::NewDraft,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
+    scheduled::{ScheduledId, ScheduledPatch},
     scopes::{CHATS_WRITE, MESSAGES_WRITE},
 };
 use serde_json::{Value, json, value::to_raw_value};
@@ -28,13 +29,33 @@ static TYPING: Signal = Signal {
 pub const COMMANDS: &[Command] = &[
     Command {
         name: "message.send",
-        about: "Sends a message",
+        about: "Sends a message, or with `send_at` schedules it",
         scope: Some(MESSAGES_WRITE),
         reaches_others: true,
         takes: Some(Shape::both::<InChat, NewMessage>),
         example: || json!({"chat_id": A_CHAT, "content": "Shall we have lunch?", "client_id": "phone-42"}),
-        reply: Reply::Ack(Shape::of::<Message>),
+        reply: Reply::Ack(Shape::either::<Message, Scheduled>),
         run: |call, data| Box::pin(send(call, data)),
+    },
+    Command {
+        name: "scheduled.edit",
+        about: "Changes a message that you have scheduled",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<OfScheduled, ScheduledPatch>),
+        example: || json!({"scheduled_message_id": A_MESSAGE, "content": "Good evening!", "version": 1}),
+        reply: Reply::Ack(Shape::of::<Scheduled>),
+        run: |call, data| Box::pin(edit_scheduled(call, data)),
+    },
+    Command {
+        name: "scheduled.cancel",
+        about: "Cancels a message that you have scheduled",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<OfScheduled>),
+        example: || json!({"scheduled_message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::of::<Scheduled>),
+        run: |call, data| Box::pin(cancel_scheduled(call, data)),
     },
     Command {
         name: "message.edit",
@@ -161,6 +182,23 @@ impl Input for OfVersion {
     }
 }
 
+/// Names a scheduled message, and optionally its expected version.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfScheduled {
+    scheduled_message_id: ScheduledId,
+    /// Like `If-Match`: the version that was read. If it is no longer the current one, the command is refused with
+    /// `scheduled.stale`.
+    #[schema(minimum = 1)]
+    version: Option<i64>,
+}
+
+impl Input for OfScheduled {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (scheduled_message_id, version) = (fields.required("scheduled_message_id"), fields.optional("version"));
+        Some(Self { scheduled_message_id: scheduled_message_id?, version: version? })
+    }
+}
+
 /// An emoji of a message.
 #[derive(Debug, utoipa::ToSchema)]
 struct OfMessage {
@@ -189,8 +227,24 @@ impl<A: Input, B: Input> Input for Both<A, B> {
 }
 
 async fn send(call: Call, data: Value) -> Result<Done, Problem> {
-    let Both(InChat { chat_id }, new) = Both::<_, NewMessage>::from_json(data)?;
-    done(call.ports.store.messaging.send(&call.ctx, chat_id, new).await?.into_inner())
+    let Both(InChat { chat_id }, new) = Both::<_, NewMessage>::from_json_at(data, call.ctx.now)?;
+    let store = &call.ports.store;
+    if new.send_at.is_some() {
+        return done(store.scheduled.schedule(&call.ctx, chat_id, new).await?);
+    }
+    done(store.messaging.send(&call.ctx, chat_id, new).await?.into_inner())
+}
+
+async fn edit_scheduled(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(of, patch) = Both::<OfScheduled, ScheduledPatch>::from_json_at(data, call.ctx.now)?;
+    let (id, version) = (of.scheduled_message_id, of.version.map(Into::into));
+    done(call.ports.store.scheduled.edit_scheduled(&call.ctx, id, version, patch).await?)
+}
+
+async fn cancel_scheduled(call: Call, data: Value) -> Result<Done, Problem> {
+    let OfScheduled { scheduled_message_id, version } = OfScheduled::from_json(data)?;
+    let version = version.map(Into::into);
+    done(call.ports.store.scheduled.cancel_scheduled(&call.ctx, scheduled_message_id, version).await?)
 }
 
 async fn edit(call: Call, data: Value) -> Result<Done, Problem> {

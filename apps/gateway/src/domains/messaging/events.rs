@@ -4,8 +4,8 @@ use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
-        ChatDeleted, Decision, Edited, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged, Requested,
-        Uninvited,
+        Braked, ChatDeleted, Decision, Edited, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
+        PreferencesChanged, Requested, Sanctioned, ScheduledChanged, Uninvited,
     },
 };
 use serde_json::{Value, json};
@@ -27,7 +27,8 @@ pub const EVENTS: &[Event] = &[
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
                 "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
-                "visibility": "private", "history": "all", "rights": rights(), "writable": true,
+                "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
+                "silent_until": null, "lifetime": null, "writable": true,
                 "preferences": {
                     "archived": false, "pinned": false, "muted_until": null, "notify": "all", "title": null, "draft": null,
                     "drafted_at": null
@@ -45,7 +46,8 @@ pub const EVENTS: &[Event] = &[
         example: || {
             json!({
                 "id": CHAT, "type": "group", "title": "Late lunch", "description": null, "visibility": "private",
-                "history": "all", "rights": rights(), "closed": false, "participant_count": 3, "version": 2
+                "history": "all", "rights": rights(), "slow_seconds": 30, "lifetime": null, "closed": false,
+                "participant_count": 3, "version": 2
             })
         },
     },
@@ -93,6 +95,22 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Durable,
         shape: Shape::of::<Decision>,
         example: || json!({"chat_id": CHAT, "user_id": ADA, "action": "approve"}),
+    },
+    Event {
+        name: "chat.sanctioned",
+        about: "A moderator of a chat muted or banned you, lifted that, or deleted what you wrote. `GET /api/chat-sanctions` says why",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Sanctioned>,
+        example: || json!({"id": MESSAGE, "chat_id": CHAT, "user_id": ADA, "type": "mute", "until": AT, "lifted": false}),
+    },
+    Event {
+        name: "chat.braked",
+        about: "So many people came into a chat of which you are an owner or admin that whoever comes has to be let in for a while",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Braked>,
+        example: || json!({"chat_id": CHAT, "until": AT}),
     },
     Event {
         name: "chat.deleted",
@@ -159,6 +177,27 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "deleted_by": ADA, "deleted_at": AT}),
     },
     Event {
+        name: "message.expiring",
+        about: "All have read a message that stays for some time after it was read: now it is known when it disappears. Then it is deleted",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Expiring>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "expires_at": AT}),
+    },
+    Event {
+        name: "message.scheduled",
+        about: "A message that you scheduled was written, changed or cancelled on one of your devices, or it was sent or refused. Its text is not in it: load the scheduled message",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ScheduledChanged>,
+        example: || {
+            json!({
+                "id": SCHEDULED, "chat_id": CHAT, "status": "waiting", "send_at": AT, "message_id": null, "problem": null,
+                "version": 1
+            })
+        },
+    },
+    Event {
         name: "message.read",
         about: "Somebody has read a chat up to this message. In chats of more than 256 people only the reader receives this",
         scope: Some(MESSAGES_READ),
@@ -210,6 +249,7 @@ pub const EVENTS: &[Event] = &[
 
 const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+const SCHEDULED: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d4";
 const BOB: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13";
 const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
 const AT: &str = "2026-11-26T12:00:00.000Z";
@@ -254,6 +294,8 @@ mod tests {
             ("chat.uninvited", Some(CHATS_READ)),
             ("chat.requested", Some(CHATS_READ)),
             ("chat.decided", Some(CHATS_READ)),
+            ("chat.sanctioned", Some(CHATS_READ)),
+            ("chat.braked", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
             ("participant.added", Some(CHATS_READ)),
             ("participant.updated", Some(CHATS_READ)),
@@ -262,6 +304,8 @@ mod tests {
             ("message.updated", Some(MESSAGES_READ)),
             ("message.edited", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),
+            ("message.expiring", Some(MESSAGES_READ)),
+            ("message.scheduled", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
             ("message.delivered", Some(MESSAGES_READ)),
             ("reaction.added", Some(MESSAGES_READ)),

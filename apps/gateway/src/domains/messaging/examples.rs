@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, BOB, CHAT, THING, card, with};
+use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "Chat" => group(),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
+        "setChatLifetime 200" => for_a_day(),
         "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
@@ -38,8 +39,29 @@ pub fn of(name: &str) -> Option<Value> {
             "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
             "joined": false, "role": "member", "approval": false, "expires_at": null
         }),
+        "ChatSanction" => json!({
+            "id": THING, "chat_id": CHAT, "type": "mute", "user": card(BOB, "bob", "Bob"), "reason": "Advertising",
+            "by": ADA, "since": AT, "until": null, "lifted_at": null, "lift_reason": null
+        }),
+        "ChatModeration" => json!({
+            "chat_id": CHAT, "slow_seconds": 30, "filter": filter(), "reviews": 2,
+            "brake": { "joins": 20, "seconds": 60, "hold_seconds": 3600, "held_until": null }
+        }),
+        "WordFilter" => filter(),
+        "MessageReview" => json!({
+            "id": THING, "chat_id": CHAT, "type": "held", "sender": card(BOB, "bob", "Bob"), "content": "Buy cheap lunch!",
+            "message_id": null, "seq": null, "created_at": AT
+        }),
+        "ChatPurge" => json!({
+            "id": THING, "chat_id": CHAT, "user_id": BOB, "status": "running", "progress": 0.25, "deleted": 150
+        }),
         "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
+        "ScheduledMessage" => json!({
+            "id": THING, "chat_id": CHAT, "content": "Good morning!", "client_id": null, "lifetime": null, "send_at": LATER,
+            "repeat": "FREQ=WEEKLY;BYDAY=MO", "time_zone": "Europe/Berlin", "status": "waiting", "message_id": null,
+            "problem": null, "created_at": AT, "version": 1
+        }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })
@@ -49,18 +71,30 @@ fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
-        "visibility": "private", "history": "all", "rights": rights(), "writable": true,
-        "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
+        "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0, "silent_until": null,
+        "lifetime": null, "writable": true, "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
     })
 }
 
 /// What the server says of a new title.
 fn retitled() -> Value {
+    let note = json!({ "action": "retitled", "user_ids": [], "title": "Late lunch" });
+    said_by_the_system("changed the title", &note)
+}
+
+fn said_by_the_system(content: &str, note: &Value) -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": "changed the title", "client_id": null, "status": "sent", "reactions": [], "created_at": AT, "edited_at": null,
-        "deleted_at": null, "version": 1, "system": { "action": "retitled", "user_ids": [], "title": "Late lunch" }
+        "content": content, "client_id": null, "status": "sent", "reactions": [], "created_at": AT, "edited_at": null,
+        "deleted_at": null, "version": 1, "system": note
     })
+}
+
+/// Its messages stay for a day from now on.
+fn for_a_day() -> Value {
+    let note = json!({ "action": "lifetime_changed", "user_ids": [], "title": null });
+    let said = said_by_the_system("changed how long messages stay", &note);
+    with(with(group(), "lifetime", json!({ "seconds": 86400, "from": "sent" })), "last_message", said)
 }
 
 fn link() -> Value {
@@ -68,6 +102,10 @@ fn link() -> Value {
         "id": THING, "chat_id": CHAT, "created_by": ADA, "role": "member", "approval": false, "max_uses": 20, "uses": 3,
         "created_at": AT, "expires_at": null, "revoked_at": null
     })
+}
+
+fn filter() -> Value {
+    json!({ "words": ["cheap lunch", "casino*"], "action": "hold" })
 }
 
 fn rights() -> Value {

@@ -1,14 +1,14 @@
 //! Messaging over HTTP.
 
-use actix_web::web::Data;
+use actix_web::{Either, web::Data};
 use clowder_core::{ChatId, Error, Field, MessageId, Topic, text::Flaw};
 use clowder_messaging::{
     CHAT, Chat, ChatFilter, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
-    Reaction, Reactor, Read, Window, receipts::Receipt,
+    Reaction, Reactor, Read, Scheduled, ScheduledMessages, Window, receipts::Receipt,
 };
 
 use crate::{
-    answer::{CreatedVersioned, Done, Listed, Shown, Version, Versioned},
+    answer::{Accepted, CreatedVersioned, Done, Listed, Shown, Version, Versioned},
     auth::Caller,
     call::{IfMatch, Json, Path},
     problem::Answer,
@@ -56,13 +56,18 @@ pub async fn chat(messaging: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>
     Ok(Versioned(chat.version, chat))
 }
 
+/// Now, or later.
 pub async fn send(
     messaging: Port,
+    scheduled: Data<dyn ScheduledMessages>,
     Caller(ctx): Caller,
     Path(chat): Path<ChatId>,
     Json(new): Json<NewMessage>,
-) -> Answer<CreatedVersioned<Message>> {
-    Ok(CreatedVersioned(messaging.send(&ctx, chat, new).await?))
+) -> Answer<Either<CreatedVersioned<Message>, Accepted<Scheduled>>> {
+    if new.send_at.is_some() {
+        return Ok(Either::Right(Accepted(scheduled.schedule(&ctx, chat, new).await?)));
+    }
+    Ok(Either::Left(CreatedVersioned(messaging.send(&ctx, chat, new).await?)))
 }
 
 pub async fn messages(

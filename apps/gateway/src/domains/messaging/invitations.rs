@@ -114,14 +114,17 @@ pub async fn answer(
     })
 }
 
-pub async fn come(
-    port: Port,
-    Caller(ctx): Caller,
-    Path(code): Path<String>,
-) -> Answer<Either<CreatedVersioned<Chat>, Accepted<Asked>>> {
-    Ok(match port.come(&ctx, Code::new(code)).await? {
+pub async fn come(port: Port, Caller(ctx): Caller, Path(code): Path<String>) -> Answer<Coming> {
+    Ok(came(port.come(&ctx, Code::new(code)).await?))
+}
+
+/// The chat, or that somebody decides.
+pub type Coming = Either<CreatedVersioned<Chat>, Accepted<Asked>>;
+
+pub fn came(came: Came) -> Coming {
+    match came {
         Came::In(chat) => Either::Left(CreatedVersioned(Made::New(*chat))),
         Came::Already(chat) => Either::Left(CreatedVersioned(Made::Found(*chat))),
         Came::Asked(chat_id) => Either::Right(Accepted(Asked { chat_id })),
-    })
+    }
 }

@@ -3,12 +3,13 @@
 use actix_web::web::Data;
 use clowder_core::{ChatId, Page, UserId};
 use clowder_messaging::{
-    Chat, Participant, Participants,
+    Participant, Participants,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
 
+use super::invitations::{Coming, came};
 use crate::{
-    answer::{CreatedVersioned, Done, Listed, Shown},
+    answer::{Done, Listed, Shown},
     auth::Caller,
     call::{Json, Path},
     problem::Answer,
@@ -54,6 +55,6 @@ pub async fn remove(port: Port, Caller(ctx): Caller, Path((chat, user)): Path<(C
     Ok(Done)
 }
 
-pub async fn join(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>) -> Answer<CreatedVersioned<Chat>> {
-    Ok(CreatedVersioned(port.join(&ctx, chat).await?))
+pub async fn join(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>) -> Answer<Coming> {
+    Ok(came(port.join(&ctx, chat).await?))
 }

@@ -2,7 +2,7 @@
 
 use clowder_core::idempotency;
 use clowder_messaging::{
-    Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read,
+    Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read, Scheduled,
     receipts::Receipt,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
@@ -16,13 +16,17 @@ use crate::{
 
 mod chats;
 mod invitations;
+mod moderation;
 mod participants;
+mod scheduled;
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
     all.extend(chats::all());
     all.extend(participants::all());
     all.extend(invitations::all());
+    all.extend(moderation::all());
+    all.extend(scheduled::all());
     all
 }
 
@@ -76,16 +80,33 @@ fn messages() -> Vec<Endpoint> {
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),
         post("/api/chats/{chat_id}/messages", handlers::send)
-            .says("Send a message")
+            .says("Send a message, now or later")
             .called("sendMessage")
-            .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`.")
+            .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`. Whoever sends more than so many messages to one chat at once is refused for a moment with 429, which says for how long.")
+            .notes("With `send_at` the message waits until then, and is sent within that second, once, whatever restarts; with `repeat` again and again, at the same time of day in its `time_zone`. If you may not write there any more by then, it is refused. Your own devices receive `message.scheduled` when that happens.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .creates()
             .takes::<NewMessage>()
             .gives::<Message>(201, "The message, durable and in its place")
             .gives::<Message>(200, "The message that was first sent with this `client_id`")
-            .refuses(&[CHAT_UNKNOWN, CHAT_CLOSED, CHAT_FORBIDDEN, CLIENT_ID_MISMATCH, idempotency::MISMATCH, idempotency::RUNNING]),
+            .gives::<Scheduled>(202, "The message, which is sent later")
+            .refuses(&[
+                CHAT_UNKNOWN,
+                CHAT_CLOSED,
+                CHAT_FORBIDDEN,
+                CHAT_MUTED,
+                MESSAGE_SLOW,
+                MESSAGE_FILTERED,
+                MESSAGE_HELD,
+                MESSAGE_REVIEWS,
+                CLIENT_ID_MISMATCH,
+                SCHEDULED_LIMIT,
+                // The answer to a repeated call, if it was long ago.
+                SCHEDULED_UNKNOWN,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ]),
         post("/api/chats/{chat_id}/read", handlers::read)
             .says("Move your read mark forward")
             .called("markChatRead")
@@ -128,6 +149,8 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_EDITS,
                 CHAT_CLOSED,
                 CHAT_FORBIDDEN,
+                CHAT_MUTED,
+                MESSAGE_FILTERED,
             ]),
         delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")

@@ -1,12 +1,18 @@
 //! Chats and messages.
 
+mod moderation;
 mod rows;
+mod scheduled;
 mod schema;
 mod summaries;
 
-use clowder_messaging::chats::MOST;
+use std::time::Duration;
 
+use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
+
+pub use moderation::*;
 pub use rows::*;
+pub use scheduled::*;
 pub use schema::*;
 pub use summaries::*;
 
@@ -20,10 +26,30 @@ pub struct Options {
     pub people_per_group: i64,
     /// In a chat that is deleted at once, and not by a job, so many people can be.
     pub at_once: i64,
+    /// How fast one person can send into one chat; as fast as they like without it.
+    pub pace: Option<Rate>,
+    /// How many scheduled messages of one person can wait.
+    pub scheduled_per_person: i64,
+}
+
+impl Options {
+    /// Lets one person send so many messages into one chat in a minute, and so many at once.
+    pub fn set_pace(&mut self, a_minute: f64, at_once: f64) {
+        let interval = Duration::try_from_secs_f64(60.0 / a_minute).ok();
+        let burst = at_once.clamp(1.0, f64::from(u32::MAX)) as u32;
+        self.pace = interval.map(|interval| Rate { interval, burst });
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { chats_per_person: MOST, memberships: 10_000, people_per_group: 10_000, at_once: 200 }
+        Self {
+            chats_per_person: MOST,
+            memberships: 10_000,
+            people_per_group: 10_000,
+            at_once: 200,
+            pace: None,
+            scheduled_per_person: MOST_SCHEDULED,
+        }
     }
 }

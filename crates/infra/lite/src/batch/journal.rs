@@ -71,6 +71,14 @@ pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &
     Ok(())
 }
 
+/// The same for several things.
+pub fn rewrite_all(conn: &mut Conn, kinds: &[&'static str], changed: Vec<(Id<()>, String)>) -> Result<()> {
+    for (subject, data) in changed {
+        rewrite(conn, subject, kinds, &data)?;
+    }
+    Ok(())
+}
+
 /// Where changes of a kind about a thing say something. The condition is that of the index `journal_states`.
 pub fn saying(conn: &mut Conn, subject: Id<()>, kind: &str) -> Result<Vec<(i16, i64)>> {
     Ok(statement::<(SmallInt, BigInt), Sqlite>(

@@ -4,7 +4,7 @@ pub mod reactions;
 pub mod receipts;
 
 use clowder_core::{
-    ChatId, Result, UserId,
+    ChatId, Result, Timestamp, UserId,
     sql::{Ts, Uid},
 };
 use diesel::{
@@ -19,23 +19,29 @@ use crate::{
         accounts::{CardRow, users},
         messaging::{
             ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
-            NewMessageRow, ReceiptChanges, chats, message_client_ids, messages, participants,
+            NewMessageRow, ReceiptChanges, SeatRow, message_client_ids, messages, participants,
         },
     },
     statement::statement,
 };
 
-/// The role and card of each of these people in each of these chats, as far as they are in it and not erased. No lock
-/// is needed: there is only one writer.
-pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
+/// The role and card of each of these people in each of these chats, and what keeps them from writing, as far as they are
+/// in it and not erased. No lock is needed: there is only one writer.
+pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<SeatRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
         let membership = participants::table
             .inner_join(users::table)
             .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
             .filter(users::deleted_at.is_null())
-            .select((participants::chat_id, participants::role, CardRow::as_select()))
-            .first(conn)
+            .select((
+                participants::chat_id,
+                participants::role,
+                participants::silent_until,
+                participants::spoke_at,
+                CardRow::as_select(),
+            ))
+            .first::<SeatRow>(conn)
             .optional()?;
         found.extend(membership);
     }
@@ -159,8 +165,15 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let chat = chats::table.find(id).select(LockedChatRow::as_select()).first(conn).optional()?;
-        found.extend(chat);
+        let chat = statement::<
+            (Uid, BigInt, Ts, Bool, BigInt, Nullable<BigInt>, BigInt, Bool, BigInt, BigInt, BigInt),
+            Sqlite,
+        >(
+            "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.lifetime, c.participant_count, \
+             c.deleted_at IS NOT NULL, c.slow_seconds, c.filter_version, (SELECT f.version FROM word_filters f WHERE f.id = x'00000000000000000000000000000000') \
+             FROM chats c WHERE c.id = ?",
+        );
+        found.extend(chat.bind::<Uid, _>(*id).load::<LockedChatRow>(conn)?);
     }
     Ok(found)
 }
@@ -170,8 +183,8 @@ pub fn held_chats(_: &mut Conn, _: &[ChatId]) -> Result<Vec<ChatId>> {
     Ok(Vec::new())
 }
 
-/// Updates the ends of these chats, and the senders' counts of own messages.
-pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
+/// Updates the ends of these chats, and the senders' counts of own messages and when they last wrote.
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64, Timestamp)]) -> Result<()> {
     for chat in chats {
         statement::<(), Sqlite>("UPDATE chats SET last_seq = ?, active_at = ? WHERE id = ?")
             .bind::<BigInt, _>(chat.last_seq)
@@ -179,11 +192,12 @@ pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, U
             .bind::<Uid, _>(chat.id)
             .execute(conn)?;
     }
-    for (chat, user, n) in own {
+    for (chat, user, n, at) in own {
         statement::<(), Sqlite>(
-            "UPDATE participants SET own_after_read = own_after_read + ? WHERE chat_id = ? AND user_id = ?",
+            "UPDATE participants SET own_after_read = own_after_read + ?, spoke_at = ? WHERE chat_id = ? AND user_id = ?",
         )
         .bind::<BigInt, _>(*n)
+        .bind::<Ts, _>(*at)
         .bind::<Uid, _>(*chat)
         .bind::<Uid, _>(*user)
         .execute(conn)?;

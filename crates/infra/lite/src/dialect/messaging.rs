@@ -1,6 +1,7 @@
 //! Locks of chats and their participants.
 
 use clowder_core::{ChatId, Result, UserId};
+use clowder_messaging::scheduled::ScheduledId;
 
 use super::Conn;
 
@@ -21,5 +22,10 @@ pub fn keep_participants(_: &mut Conn, _: ChatId, _: &[UserId]) -> Result<()> {
 
 /// Not needed: there is only one writer.
 pub fn lock_creator(_: &mut Conn, _: UserId) -> Result<()> {
+    Ok(())
+}
+
+/// Not needed: there is only one writer.
+pub fn lock_scheduled(_: &mut Conn, _: ScheduledId) -> Result<()> {
     Ok(())
 }

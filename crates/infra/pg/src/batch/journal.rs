@@ -131,6 +131,20 @@ pub fn rewrite(conn: &mut Conn, subject: Id<()>, kinds: &[&'static str], data: &
     Ok(())
 }
 
+/// The same for several things.
+pub fn rewrite_all(conn: &mut Conn, kinds: &[&'static str], changed: Vec<(Id<()>, String)>) -> Result<()> {
+    let (subjects, data): (Vec<_>, Vec<_>) = changed.into_iter().unzip();
+    statement::<(), Pg>(
+        "UPDATE journal j SET data = w.data FROM unnest(?, ?) AS w(subject_id, data) \
+         WHERE j.subject_id = w.subject_id AND j.name = ANY(?)",
+    )
+    .bind::<Array<Uid>, _>(subjects)
+    .bind::<Array<Text>, _>(data)
+    .bind::<Array<Text>, _>(kinds.to_vec())
+    .execute(conn)?;
+    Ok(())
+}
+
 /// Where changes of a kind about a thing say something. The condition is that of the index `journal_states`.
 pub fn saying(conn: &mut Conn, subject: Id<()>, kind: &str) -> Result<Vec<(i16, i64)>> {
     Ok(statement::<(SmallInt, BigInt), Pg>(

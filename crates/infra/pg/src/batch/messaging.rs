@@ -4,7 +4,7 @@ pub mod reactions;
 pub mod receipts;
 
 use clowder_core::{
-    ChatId, Result, UserId,
+    ChatId, Result, Timestamp, UserId,
     sql::{Ts, Uid},
 };
 use diesel::{
@@ -16,22 +16,19 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    domains::{
-        accounts::CardRow,
-        messaging::{
-            ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
-            NewMessageRow, ReceiptChanges, chats, message_client_ids, messages,
-        },
+    domains::messaging::{
+        ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow, NewMessageRow,
+        ReceiptChanges, SeatRow, chats, message_client_ids, messages,
     },
     statement::statement,
 };
 
-/// Locks those of these memberships that nobody else has locked, and returns the role and card of each. People who are
-/// not in the chat, or are erased, have none.
-pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, String, CardRow)>> {
+/// Locks those of these memberships that nobody else has locked, and returns the role and card of each, and what keeps them
+/// from writing. People who are not in the chat, or are erased, have none.
+pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<SeatRow>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(Uid, Text, (Uid, Text, Text)), Pg>(
-        "SELECT p.chat_id, p.role, u.id, u.username, u.display_name \
+    Ok(statement::<(Uid, Text, Nullable<Ts>, Nullable<Ts>, (Uid, Text, Text)), Pg>(
+        "SELECT p.chat_id, p.role, p.silent_until, p.spoke_at, u.id, u.username, u.display_name \
          FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL \
@@ -176,7 +173,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Pg>>, Pg>(
         "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
-         m.deleted_at, m.version, m.data, m.reaction_kinds \
+         m.deleted_at, m.version, m.data, m.lifetime, m.expires_at, m.reaction_kinds \
          FROM unnest(?, ?) AS w(chat_id, seq) JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq",
     )
     .bind::<Array<Uid>, _>(chats)
@@ -186,9 +183,11 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
 
 /// Locks those of these chats that nobody else has locked, and returns the end of each.
 pub fn lock_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<LockedChatRow>> {
-    Ok(statement::<(Uid, BigInt, Ts, Bool, BigInt, Bool), Pg>(
-        "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.deleted_at IS NOT NULL FROM chats c WHERE c.id = ANY(?) \
-         ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED",
+    Ok(statement::<(Uid, BigInt, Ts, Bool, BigInt, Nullable<BigInt>, BigInt, Bool, BigInt, BigInt, BigInt), Pg>(
+        "SELECT c.id, c.last_seq, c.active_at, c.closed, c.rights, c.lifetime, c.participant_count, \
+         c.deleted_at IS NOT NULL, c.slow_seconds, c.filter_version, \
+         (SELECT f.version FROM word_filters f WHERE f.id = '00000000-0000-0000-0000-000000000000') \
+         FROM chats c WHERE c.id = ANY(?) ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED",
     )
     .bind::<Array<Uid>, _>(ids.to_vec())
     .load(conn)?)
@@ -199,22 +198,23 @@ pub fn held_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatId>> {
     Ok(chats::table.filter(chats::id.eq_any(ids)).select(chats::id).load(conn)?)
 }
 
-/// Updates the ends of these chats, which are locked, and the senders' counts of own messages.
-pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64)]) -> Result<()> {
+/// Updates the ends of these chats, which are locked, and the senders' counts of own messages and when they last wrote.
+pub fn advance_chats(conn: &mut Conn, chats: &[LockedChatRow], own: &[(ChatId, UserId, i64, Timestamp)]) -> Result<()> {
     // Nobody else adds messages to the chats, but read marks move, so the stored counts are incremented.
     statement::<(), Pg>(
         "WITH advanced AS (UPDATE chats c SET last_seq = w.last_seq, active_at = w.active_at \
          FROM unnest(?, ?, ?) AS w(id, last_seq, active_at) WHERE c.id = w.id) \
-         UPDATE participants p SET own_after_read = p.own_after_read + w.n \
-         FROM unnest(?, ?, ?) AS w(chat_id, user_id, n) \
+         UPDATE participants p SET own_after_read = p.own_after_read + w.n, spoke_at = w.at \
+         FROM unnest(?, ?, ?, ?) AS w(chat_id, user_id, n, at) \
          WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id",
     )
     .bind::<Array<Uid>, _>(chats.iter().map(|chat| chat.id).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(chats.iter().map(|chat| chat.last_seq).collect::<Vec<_>>())
     .bind::<Array<Ts>, _>(chats.iter().map(|chat| chat.active_at).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(own.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
-    .bind::<Array<Uid>, _>(own.iter().map(|(_, user, _)| *user).collect::<Vec<_>>())
-    .bind::<Array<BigInt>, _>(own.iter().map(|(.., n)| *n).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(own.iter().map(|(_, user, ..)| *user).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(own.iter().map(|(_, _, n, _)| *n).collect::<Vec<_>>())
+    .bind::<Array<Ts>, _>(own.iter().map(|(.., at)| *at).collect::<Vec<_>>())
     .execute(conn)?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Locks of chats and their participants.
 
 use clowder_core::{ChatId, Result, UserId};
+use clowder_messaging::scheduled::ScheduledId;
 use diesel::{prelude::*, sql_query, sql_types::Text};
 
 use super::Conn;
-use crate::domains::messaging::{chats, participants};
+use crate::domains::messaging::{chats, participants, scheduled_messages};
 
 /// Taken by everybody who changes a chat or a message in it.
 pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
@@ -30,5 +31,12 @@ pub fn keep_participants(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Res
 pub fn lock_creator(conn: &mut Conn, creator: UserId) -> Result<()> {
     let lock = sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))");
     lock.bind::<Text, _>(format!("chats of {creator}")).execute(conn)?;
+    Ok(())
+}
+
+/// Taken by everybody who changes a scheduled message; its author is locked before, unless it is sent.
+pub fn lock_scheduled(conn: &mut Conn, id: ScheduledId) -> Result<()> {
+    let one = scheduled_messages::table.find(id).select(scheduled_messages::id);
+    one.for_no_key_update().first::<ScheduledId>(conn).optional()?;
     Ok(())
 }

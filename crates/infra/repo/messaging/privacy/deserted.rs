@@ -9,7 +9,7 @@ use super::super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal,
+        journal, moderation,
         privacy::{Erasing, parts::EraseStep},
     },
     reacted, receipts, titles,
@@ -78,6 +78,10 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let told = journal::clear_topic(tx, Topic::new(CHAT, chat), ROWS)?;
     if told > 0 {
         return Ok(told);
+    }
+    let moderated = moderation::clear(tx, chat)?;
+    if moderated > 0 {
+        return Ok(moderated);
     }
     let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
     let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;

@@ -97,6 +97,7 @@ struct SentRow {
     created_at: Timestamp,
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
 pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -114,13 +115,16 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             sent::created_at,
             sent::edited_at,
             sent::deleted_at,
+            sent::expires_at,
         ))
         .load(conn)?;
     let item = |row: SentRow| {
+        // It may take a moment until it is deleted.
+        let content = row.content.filter(|_| row.expires_at.is_none_or(|at| at > asking.now));
         json!({
-            "id": row.id, "chat_id": stretch.chat, "seq": row.seq, "type": row.kind, "content": row.content,
+            "id": row.id, "chat_id": stretch.chat, "seq": row.seq, "type": row.kind, "content": content,
             "client_id": row.client_id, "created_at": row.created_at, "edited_at": row.edited_at,
-            "deleted_at": row.deleted_at,
+            "deleted_at": row.deleted_at, "expires_at": row.expires_at,
         })
     };
     let items = rows.into_iter().map(item).collect();
@@ -137,6 +141,7 @@ pub fn edits(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
         .inner_join(sent::table.on(sent::chat_id.eq(message_edits::chat_id).and(sent::seq.eq(message_edits::seq))))
         .filter(sent::chat_id.eq(stretch.chat).and(sent::sender_id.eq(asking.user)))
         .filter(ahead.and(sent::seq.ge(seq).and(sent::seq.le(stretch.until))))
+        .filter(sent::expires_at.is_null().or(sent::expires_at.gt(asking.now)))
         .order((sent::seq, message_edits::version))
         .limit(ROWS)
         .select((sent::seq, sent::id, message_edits::version, message_edits::content, message_edits::written_at))

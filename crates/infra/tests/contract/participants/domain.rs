@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     chats::domain::{crowd, unless_others_were_faster},
     domains::Domain,
-    stress::{Performed, Scene, of},
+    stress::{NOTHING_TO_DO, Performed, Scene, of},
 };
 
 pub const DOMAIN: Domain = Domain {
@@ -37,6 +37,10 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Participants::join" => people.join(&ctx, chat).await.map(drop),
             other => panic!("nobody performs {other}"),
         };
-        unless_others_were_faster(outcome)
+        match outcome {
+            // Somebody is banned just now.
+            Err(clowder_core::Error::Invalid(_) | clowder_core::Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
+            outcome => unless_others_were_faster(outcome),
+        }
     })
 }

@@ -30,7 +30,7 @@ pub fn all() -> Vec<Endpoint> {
             .takes::<NewAnswer>()
             .gives::<Chat>(200, "Accepted: the chat, which you are in now")
             .gives_nothing(204, "Declined, or taken back")
-            .refuses(&[INVITATION_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS]),
+            .refuses(&[INVITATION_UNKNOWN, CHAT_BANNED, CHAT_FULL, CHAT_MEMBERSHIPS]),
         get("/api/chats/join/{chat_code}", invitations::preview)
             .says("Read what a link leads to")
             .called("getChatByCode")
@@ -48,7 +48,7 @@ pub fn all() -> Vec<Endpoint> {
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
             .gives::<Asked>(202, "You have asked to join")
-            .refuses(&[LINK_UNKNOWN, LINK_GONE, CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[LINK_UNKNOWN, LINK_GONE, CHAT_UNKNOWN, CHAT_BANNED, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON, idempotency::MISMATCH, idempotency::RUNNING]),
     ]);
     all
 }
@@ -108,6 +108,6 @@ fn of_chats() -> Vec<Endpoint> {
             .scope(CHATS_WRITE)
             .takes::<Verdict>()
             .gives_nothing(204, "It is decided")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, REQUEST_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, REQUEST_UNKNOWN, CHAT_BANNED, CHAT_FULL, CHAT_MEMBERSHIPS]),
     ]
 }

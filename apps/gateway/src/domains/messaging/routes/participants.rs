@@ -8,7 +8,7 @@ use clowder_messaging::{
     scopes::{CHATS_READ, CHATS_WRITE},
 };
 
-use super::super::participants;
+use super::super::{invitations::Asked, participants};
 use crate::routes::{Endpoint, delete, get, post, put};
 
 pub fn all() -> Vec<Endpoint> {
@@ -49,12 +49,24 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/join", participants::join)
             .says("Join a public chat")
             .called("joinChat")
-            .notes("You become a member, in a channel a subscriber. A repeated call is 404 if you are not in it any more.")
+            .notes("You become a member, in a channel a subscriber. While too many come at once, the brake of the chat makes whoever comes wait: you have asked to join then, and its owners and admins decide. A repeated call is 404 if you are not in it any more.")
             .scope(CHATS_WRITE)
             .reaches_others()
             .creates()
             .gives::<Chat>(201, "You are in it now")
             .gives::<Chat>(200, "You were in it")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_REQUESTS_TODAY, idempotency::MISMATCH, idempotency::RUNNING]),
+            .gives::<Asked>(202, "You have asked to join")
+            .refuses(&[
+                CHAT_UNKNOWN,
+                CHAT_BANNED,
+                CHAT_FULL,
+                CHAT_MEMBERSHIPS,
+                CHAT_REQUESTS,
+                CHAT_REQUESTS_OPEN,
+                CHAT_REQUESTS_TODAY,
+                CHAT_TOO_SOON,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ]),
     ]
 }

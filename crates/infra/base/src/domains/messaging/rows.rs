@@ -5,10 +5,12 @@ use clowder_messaging::{
     ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted,
     Rights, Status,
     invitations::{Link, LinkId},
+    lifetimes::Lifetime,
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
 
+use super::super::accounts::CardRow;
 use super::schema::{
     chat_guests, chat_links, chat_notes, chats, message_client_ids, message_reactions, messages, participants,
 };
@@ -54,6 +56,8 @@ pub struct MessageRow {
     pub deleted_at: Option<Timestamp>,
     pub version: i64,
     pub data: Option<String>,
+    pub lifetime: Option<i64>,
+    pub expires_at: Option<Timestamp>,
     pub reaction_kinds: i64,
 }
 
@@ -74,6 +78,8 @@ impl MessageRow {
             deleted_at: self.deleted_at,
             version: self.version,
             hidden: false,
+            lifetime: self.lifetime.map(Lifetime::from_number),
+            expires_at: self.expires_at,
             system: self.data.as_deref().map(serde_json::from_str).transpose()?,
         })
     }
@@ -93,6 +99,8 @@ pub struct NewMessageRow<'m> {
     pub created_at: Timestamp,
     pub version: i64,
     pub data: Option<String>,
+    pub lifetime: Option<i64>,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -108,6 +116,8 @@ impl<'m> NewMessageRow<'m> {
             created_at: message.created_at,
             version: message.version,
             data: message.system.as_ref().map(serde_json::to_string).transpose()?,
+            lifetime: message.lifetime.map(Lifetime::to_number),
+            expires_at: message.expires_at,
         })
     }
 }
@@ -123,8 +133,7 @@ pub struct ClientIdRow {
 }
 
 /// The end of a locked chat.
-#[derive(Debug, Clone, Copy, Queryable, Selectable)]
-#[diesel(table_name = chats)]
+#[derive(Debug, Clone, Copy, Queryable)]
 pub struct LockedChatRow {
     pub id: ChatId,
     pub last_seq: i64,
@@ -134,10 +143,28 @@ pub struct LockedChatRow {
     pub closed: bool,
     /// What it allows its members, as bits.
     pub rights: i64,
+    /// How long messages stay in it.
+    pub lifetime: Option<i64>,
+    pub participant_count: i64,
     /// Whether it is being deleted, and so unknown to everybody.
-    #[diesel(select_expression = chats::deleted_at.is_not_null())]
-    #[diesel(select_expression_type = diesel::dsl::IsNotNull<chats::deleted_at>)]
     pub deleted: bool,
+    /// How many seconds members wait between two messages.
+    pub slow_seconds: i64,
+    /// The versions of its word filter, 0 if it has none, and of that of the server.
+    pub filter_version: i64,
+    pub server_filter: i64,
+}
+
+/// Somebody in a chat who sends.
+#[derive(Debug, Clone, Queryable)]
+pub struct SeatRow {
+    pub chat_id: ChatId,
+    pub role: String,
+    /// Until when they are muted.
+    pub silent_until: Option<Timestamp>,
+    /// When they last wrote there.
+    pub spoke_at: Option<Timestamp>,
+    pub card: CardRow,
 }
 
 /// What all participants see of a chat alike.
@@ -151,6 +178,8 @@ pub struct FaceRow {
     pub visibility: String,
     pub history: String,
     pub rights: i64,
+    pub slow_seconds: i64,
+    pub lifetime: Option<i64>,
     pub group_id: Option<GroupId>,
     pub closed: bool,
     pub participant_count: i64,
@@ -168,6 +197,8 @@ impl FaceRow {
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
+            slow_seconds: self.slow_seconds,
+            lifetime: self.lifetime.map(Lifetime::from_number),
             closed: self.closed,
             participant_count: self.participant_count,
             version: self.version,
@@ -293,6 +324,8 @@ pub struct ReactFactsRow {
     /// The place of the reaction among those asked for.
     pub index: i64,
     pub deleted: bool,
+    /// When the message disappears.
+    pub expires_at: Option<Timestamp>,
     pub kinds: i64,
     pub people: i64,
     pub since: Option<Timestamp>,

@@ -30,6 +30,10 @@ diesel::table! {
         group_id -> Nullable<Uid>,
         system_count -> BigInt,
         deleted_at -> Nullable<Ts>,
+        slow_seconds -> BigInt,
+        filter_version -> BigInt,
+        lifetime -> Nullable<BigInt>,
+        timers_due -> Bool,
     }
 }
 
@@ -50,6 +54,8 @@ diesel::table! {
         notify -> Text,
         delivered_seq -> BigInt,
         shown_read_seq -> BigInt,
+        silent_until -> Nullable<Ts>,
+        spoke_at -> Nullable<Ts>,
     }
 }
 
@@ -71,6 +77,8 @@ diesel::table! {
         client_id -> Nullable<Text>,
         content -> Nullable<Text>,
         data -> Nullable<Text>,
+        lifetime -> Nullable<BigInt>,
+        expires_at -> Nullable<Ts>,
         reaction_kinds -> BigInt,
     }
 }
@@ -218,6 +226,26 @@ diesel::table! {
         created_at -> Ts,
         expires_at -> Nullable<Ts>,
         revoked_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    scheduled_messages (id) {
+        id -> Uid,
+        user_id -> Uid,
+        chat_id -> Uid,
+        status -> Text,
+        send_at -> Ts,
+        plan -> Seal,
+        client_key -> Nullable<Binary>,
+        fingerprint -> Binary,
+        message_id -> Nullable<Uid>,
+        problem -> Nullable<Text>,
+        created_at -> Ts,
+        finished_at -> Nullable<Ts>,
+        version -> BigInt,
     }
 }
 

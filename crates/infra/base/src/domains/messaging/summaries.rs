@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use clowder_core::{ChatId, GroupId, Timestamp};
-use clowder_messaging::{ChatRole, ChatType, ChatVisibility, History, Rights, chats::Pair, policy::Seat};
+use clowder_messaging::{ChatRole, ChatType, ChatVisibility, History, Lifetime, Rights, chats::Pair, policy::Seat};
 use quick_cache::{Weighter, sync::Cache};
 
 use super::MessageRow;
@@ -25,6 +25,8 @@ pub struct ChatSummary {
     pub visibility: ChatVisibility,
     pub history: History,
     pub rights: Rights,
+    pub slow_seconds: i64,
+    pub lifetime: Option<Lifetime>,
     pub group_id: Option<GroupId>,
     pub title: Option<String>,
     pub description: Option<String>,
@@ -108,6 +110,8 @@ mod tests {
             visibility: ChatVisibility::Private,
             history: History::All,
             rights: Rights::of(ChatType::Group),
+            slow_seconds: 0,
+            lifetime: None,
             group_id: None,
             title: Some("Lunch".to_owned()),
             description: None,

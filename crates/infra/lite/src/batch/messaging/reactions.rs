@@ -38,8 +38,8 @@ pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(Cha
 pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> Result<Vec<ReactFactsRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (index, (chat, seq, user, emoji)) in (0_i64..).zip(wanted) {
-        let facts = statement::<(BigInt, Bool, BigInt, BigInt, Nullable<Ts>, Bool, Bool), Sqlite>(
-            "SELECT ?, m.deleted_at IS NOT NULL, m.reaction_kinds, coalesce(c.people, 0), c.since, \
+        let facts = statement::<(BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool), Sqlite>(
+            "SELECT ?, m.deleted_at IS NOT NULL, m.expires_at, m.reaction_kinds, coalesce(c.people, 0), c.since, \
              r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = ?) \
              FROM messages m \
              LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
@@ -130,4 +130,22 @@ pub fn reacted_at(conn: &mut Conn, viewer: UserId, wanted: &[(ChatId, i64)]) -> 
         found.extend(reacted.load::<ReactedRow>(conn)?);
     }
     Ok(found)
+}
+
+/// Deletes the counts of reactions to these messages, and at most so many of the reactions; answers how many there were.
+pub fn drop_reacted(conn: &mut Conn, wanted: &[(ChatId, i64)], most: i64) -> Result<i64> {
+    let mut rows = 0;
+    for (chat, seq) in wanted {
+        statement::<(), Sqlite>("DELETE FROM message_reaction_counts WHERE chat_id = ? AND seq = ?")
+            .bind::<Uid, _>(*chat)
+            .bind::<BigInt, _>(*seq)
+            .execute(conn)?;
+        let reactions = statement::<(), Sqlite>(
+            "DELETE FROM message_reactions WHERE (chat_id, seq, emoji, user_id) IN (SELECT r.chat_id, r.seq, r.emoji, \
+             r.user_id FROM message_reactions r WHERE r.chat_id = ? AND r.seq = ? ORDER BY r.emoji, r.user_id LIMIT ?)",
+        );
+        let reactions = reactions.bind::<Uid, _>(*chat).bind::<BigInt, _>(*seq).bind::<BigInt, _>(most - rows);
+        rows += reactions.execute(conn)? as i64;
+    }
+    Ok(rows)
 }

@@ -33,8 +33,8 @@ pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(Cha
 
 /// What these reactions depend on; nothing of those to messages that are not there.
 pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> Result<Vec<ReactFactsRow>> {
-    Ok(statement::<(BigInt, Bool, BigInt, BigInt, Nullable<Ts>, Bool, Bool), Pg>(
-        "SELECT w.n - 1, m.deleted_at IS NOT NULL, m.reaction_kinds, coalesce(c.people, 0), c.since, \
+    Ok(statement::<(BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool), Pg>(
+        "SELECT w.n - 1, m.deleted_at IS NOT NULL, m.expires_at, m.reaction_kinds, coalesce(c.people, 0), c.since, \
          r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = w.user_id) \
          FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS w(chat_id, seq, user_id, emoji, n) \
          JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq \
@@ -106,4 +106,24 @@ pub fn reacted_at(conn: &mut Conn, viewer: UserId, wanted: &[(ChatId, i64)]) -> 
     .bind::<Array<BigInt>, _>(seqs)
     .bind::<Uid, _>(viewer)
     .load(conn)?)
+}
+
+/// Deletes the counts of reactions to these messages, in chats that are locked, and at most so many of the reactions;
+/// answers how many there were.
+pub fn drop_reacted(conn: &mut Conn, wanted: &[(ChatId, i64)], most: i64) -> Result<i64> {
+    let (chats, seqs): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
+    let rows = statement::<(), Pg>(
+        "WITH counted AS (DELETE FROM message_reaction_counts c USING unnest(?, ?) AS w(chat_id, seq) \
+         WHERE c.chat_id = w.chat_id AND c.seq = w.seq) \
+         DELETE FROM message_reactions WHERE (chat_id, seq, emoji, user_id) IN (SELECT r.chat_id, r.seq, r.emoji, \
+         r.user_id FROM unnest(?, ?) AS w(chat_id, seq) \
+         JOIN message_reactions r ON r.chat_id = w.chat_id AND r.seq = w.seq \
+         ORDER BY r.chat_id, r.seq, r.emoji, r.user_id LIMIT ?)",
+    )
+    .bind::<Array<Uid>, _>(chats.clone())
+    .bind::<Array<BigInt>, _>(seqs.clone())
+    .bind::<Array<Uid>, _>(chats)
+    .bind::<Array<BigInt>, _>(seqs)
+    .bind::<BigInt, _>(most);
+    Ok(rows.execute(conn)? as i64)
 }

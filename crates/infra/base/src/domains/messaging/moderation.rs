@@ -1,0 +1,329 @@
+//! The tables of moderation, their rows, and what a process keeps for it in memory.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use clowder_core::{Card, ChatId, Id, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
+use clowder_messaging::moderation::{
+    Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType, filter::Screen, pace::Rate,
+};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_sanctions (id) {
+        id -> Uid,
+        chat_id -> Uid,
+        user_id -> Uid,
+        by_id -> Nullable<Uid>,
+        kind -> Text,
+        reason -> Text,
+        since -> Ts,
+        until -> Nullable<Ts>,
+        lifted_at -> Nullable<Ts>,
+        lifted_by -> Nullable<Uid>,
+        lift_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    word_filters (id) {
+        id -> Uid,
+        version -> BigInt,
+        action -> Text,
+        words -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_reviews (id) {
+        id -> Uid,
+        chat_id -> Uid,
+        user_id -> Uid,
+        by_server -> Bool,
+        kind -> Text,
+        seq -> Nullable<BigInt>,
+        content -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        lifetime -> Nullable<BigInt>,
+        fingerprint -> Nullable<Binary>,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_brakes (chat_id) {
+        chat_id -> Uid,
+        joins -> BigInt,
+        seconds -> BigInt,
+        hold_seconds -> BigInt,
+        counted_until -> Nullable<Ts>,
+        held_until -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    chat_purges (id) {
+        id -> Uid,
+        chat_id -> Uid,
+        user_id -> Uid,
+        by_id -> Uid,
+        since -> Nullable<Ts>,
+        until -> Nullable<Ts>,
+        last_seq -> BigInt,
+        seq -> BigInt,
+        deleted -> BigInt,
+        finished_at -> Nullable<Ts>,
+    }
+}
+
+/// Under which id the filter of the server is.
+pub const OF_SERVER: Id<()> = Id::from_uuid(Uuid::nil());
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chat_sanctions)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct SanctionRow {
+    pub id: SanctionId,
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub by_id: Option<UserId>,
+    pub kind: String,
+    pub reason: String,
+    pub since: Timestamp,
+    pub until: Option<Timestamp>,
+    pub lifted_at: Option<Timestamp>,
+    pub lifted_by: Option<UserId>,
+    pub lift_reason: Option<String>,
+}
+
+impl SanctionRow {
+    pub fn sanction(self, user: Card) -> Result<Sanction> {
+        Ok(Sanction {
+            id: self.id,
+            chat_id: self.chat_id,
+            kind: SanctionType::parse_word(&self.kind)?,
+            user,
+            reason: self.reason,
+            by: self.by_id,
+            since: self.since,
+            until: self.until,
+            lifted_at: self.lifted_at,
+            lift_reason: self.lift_reason,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = message_reviews)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ReviewRow {
+    pub id: ReviewId,
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub by_server: bool,
+    pub kind: String,
+    pub seq: Option<i64>,
+    pub content: Option<String>,
+    pub client_id: Option<String>,
+    /// How long it stays, if it says so itself.
+    pub lifetime: Option<i64>,
+    pub fingerprint: Option<Vec<u8>>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chat_brakes)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct BrakeRow {
+    pub chat_id: ChatId,
+    pub joins: i64,
+    pub seconds: i64,
+    pub hold_seconds: i64,
+    pub counted_until: Option<Timestamp>,
+    pub held_until: Option<Timestamp>,
+}
+
+impl BrakeRow {
+    pub const fn brake(&self) -> Brake {
+        let Self { joins, seconds, hold_seconds, held_until, .. } = *self;
+        Brake { joins, seconds, hold_seconds, held_until }
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = chat_purges)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct PurgeRow {
+    pub id: PurgeId,
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub by_id: UserId,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub last_seq: i64,
+    pub seq: i64,
+    pub deleted: i64,
+    pub finished_at: Option<Timestamp>,
+}
+
+impl PurgeRow {
+    pub fn purge(&self) -> Purge {
+        let is_done = self.finished_at.is_some();
+        Purge {
+            id: self.id,
+            chat_id: self.chat_id,
+            user_id: self.user_id,
+            status: if is_done { DeletionStatus::Done } else { DeletionStatus::Running },
+            progress: if is_done { 1.0 } else { (self.seq as f64 / (self.last_seq + 1) as f64).clamp(0.0, 1.0) },
+            deleted: self.deleted,
+        }
+    }
+}
+
+/// A filter as it is stored.
+pub fn filter_of(action: &str, words: &str) -> Result<Filter> {
+    let words = words.lines().map(str::to_owned).collect();
+    Ok(Filter { words, action: clowder_messaging::moderation::FilterAction::parse_word(action)? })
+}
+
+/// How many filters a process keeps ready.
+const MOST_SCREENS: usize = 1_000;
+
+/// A version of a filter; nothing if it has no words.
+type Kept = (i64, Option<Arc<Screen>>);
+
+/// The filters of the last chats in which somebody wrote. Each is kept under its version, which a send reads with the chat
+/// that it locks, so nobody has to say that it changed.
+#[derive(Default)]
+pub struct Screens {
+    kept: Mutex<HashMap<Id<()>, Kept>>,
+}
+
+impl Screens {
+    /// This version of a filter, if it is kept.
+    pub fn get(&self, id: Id<()>, version: i64) -> Option<Option<Arc<Screen>>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&id).filter(|(of, _)| *of == version).map(|(_, screen)| screen.clone())
+    }
+
+    pub fn keep(&self, id: Id<()>, version: i64, screen: Option<Arc<Screen>>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MOST_SCREENS && !kept.contains_key(&id) {
+            kept.clear();
+        }
+        kept.insert(id, (version, screen));
+    }
+
+    /// Whether what somebody writes in this chat will probably be looked at.
+    pub fn expect(&self, chat: ChatId) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks = |id: Id<()>| kept.get(&id).is_some_and(|(_, screen)| screen.is_some());
+        looks(OF_SERVER) || looks(Id::from_uuid(chat.uuid()))
+    }
+
+    /// The database is another one: the same versions may be of other words.
+    pub fn start_anew(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Into how many parts the buckets are divided, each with a lock of its own.
+const SHARDS: usize = 16;
+/// From how many buckets of a shard on those that are full again are forgotten.
+const FEW: usize = 1_024;
+
+/// When somebody can send as much as ever into a chat again.
+type Shard = HashMap<(ChatId, UserId), Timestamp>;
+
+/// How many messages each person can send into each chat, counted on this node. Nothing is written, so a message that is
+/// refused costs nobody else anything.
+pub struct Paces {
+    rate: Option<Rate>,
+    shards: [Mutex<(Shard, usize)>; SHARDS],
+}
+
+impl Paces {
+    pub fn new(rate: Option<Rate>) -> Self {
+        Self { rate, shards: std::array::from_fn(|_| Mutex::new((HashMap::new(), FEW))) }
+    }
+
+    /// Counts a message, or says how long to wait.
+    pub fn take(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<(), Duration> {
+        let Some(rate) = self.rate else { return Ok(()) };
+        let shard = usize::from(user.uuid().as_bytes()[15]) % SHARDS;
+        let Some(shard) = self.shards.get(shard) else { return Ok(()) };
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let (full_at, limit) = &mut *shard;
+        let known = full_at.get(&(chat, user)).copied();
+        full_at.insert((chat, user), rate.take(known, now)?);
+        // Only as many stay as have sent lately; looking for them costs each message little, because it is seldom done.
+        if full_at.len() > *limit {
+            full_at.retain(|_, at| *at > now);
+            *limit = (full_at.len() * 2).max(FEW);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Id;
+    use clowder_messaging::moderation::FilterAction;
+
+    use super::*;
+
+    #[test]
+    fn buckets_are_of_a_person_in_a_chat_and_forgotten_when_full() {
+        let at = Timestamp::from_micros;
+        let paces = Paces::new(Some(Rate { interval: Duration::from_secs(1), burst: 2 }));
+        let ([ada, bob], [one, two]): ([UserId; 2], [ChatId; 2]) =
+            (std::array::from_fn(|_| Id::new(at(0))), std::array::from_fn(|_| Id::new(at(0))));
+        for _ in 0..2 {
+            paces.take(one, ada, at(0)).unwrap();
+        }
+        assert_eq!(paces.take(one, ada, at(0)), Err(Duration::from_secs(1)));
+        assert_eq!((paces.take(two, ada, at(0)), paces.take(one, bob, at(0))), (Ok(()), Ok(())));
+        assert_eq!(paces.take(one, ada, at(1_000_000)), Ok(()));
+        for n in 0..200_000 {
+            paces.take(Id::new(at(n)), ada, at(n * 10_000)).unwrap();
+        }
+        let kept: usize = paces.shards.iter().map(|shard| shard.lock().unwrap().0.len()).sum();
+        assert!(kept < 4 * FEW, "{kept} are kept");
+        let unlimited = Paces::new(None);
+        assert!((0..1_000).all(|_| unlimited.take(one, ada, at(0)).is_ok()));
+    }
+
+    #[test]
+    fn filters_are_kept_under_their_version() {
+        let screens = Screens::default();
+        let (chat, at) = (ChatId::new(Timestamp::from_micros(1)), Timestamp::from_micros(1));
+        let id = Id::from_uuid(chat.uuid());
+        let screen = Screen::new(&filter_of("hold", "one\ntwo").unwrap()).unwrap();
+        assert!(screens.get(id, 1).is_none() && !screens.expect(chat));
+        screens.keep(id, 1, Some(Arc::new(screen)));
+        assert!(screens.get(id, 1).flatten().is_some_and(|screen| screen.action == FilterAction::Hold));
+        assert!(screens.get(id, 2).is_none() && screens.expect(chat));
+        screens.keep(id, 2, None);
+        assert!(screens.get(id, 2).is_some_and(|screen| screen.is_none()) && !screens.expect(chat));
+        for _ in 0..2 * MOST_SCREENS {
+            screens.keep(Id::new(at), 1, None);
+        }
+        assert!(screens.kept.lock().unwrap().len() <= MOST_SCREENS);
+        screens.start_anew();
+        assert!(screens.get(id, 2).is_none());
+    }
+}

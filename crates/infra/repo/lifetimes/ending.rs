@@ -1,0 +1,86 @@
+//! Deletes messages whose time is over. Its speed is what counts: the statements of a piece are for all of its messages.
+
+use std::collections::{BTreeSet, HashSet};
+
+use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp};
+use clowder_messaging::{Message, Status, edit::without_text, lifetimes::port::PIECE};
+use diesel::{dsl::exists, prelude::*};
+
+use super::super::{
+    batch,
+    cards::Cards,
+    chats::edit::tell,
+    db::Tx,
+    dialect::{self, Conn},
+    group_commit::LOCK_WAIT,
+    messaging::edit,
+};
+use crate::domains::messaging::{MessageRow, messages as table};
+
+/// How often it looks for messages in other chats, when those that it finds are in chats that others hold.
+const LOOKS: usize = 8;
+
+pub fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool> {
+    let due = table::table.filter(table::expires_at.le(now)).filter(table::deleted_at.is_null());
+    Ok(diesel::select(exists(due)).get_result(conn)?)
+}
+
+/// Deletes a piece of what is due, in the order in which it is; answers how many messages there were.
+pub fn end(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+    let mut held = BTreeSet::new();
+    for _ in 0..LOOKS {
+        let due = due(tx.conn, ctx.now, &held)?;
+        let chats: BTreeSet<ChatId> = due.iter().map(|(chat, _)| *chat).collect();
+        let chats: Vec<ChatId> = chats.into_iter().collect();
+        let locked = batch::messaging::lock_chats(tx.conn, &chats)?;
+        let locked: HashSet<ChatId> = locked.into_iter().map(|chat| chat.id).collect();
+        let ids: Vec<MessageId> = due.iter().filter(|(chat, _)| locked.contains(chat)).map(|(_, id)| *id).collect();
+        if ids.is_empty() && due.len() == PIECE {
+            held.extend(chats);
+            continue;
+        }
+        let (gone, reacted) = load(tx.conn, ctx.now, &ids)?;
+        let handled = if ids.len() == due.len() { due.len() } else { gone.len().min(PIECE - 1) };
+        if !gone.is_empty() {
+            let told = edit::expire(tx, gone, &reacted)?;
+            metrics::counter!("clowder_messages_expired_total").increment(told.len() as u64);
+            tell(tx, ctx, &told)?;
+        }
+        return Ok(handled);
+    }
+    Ok(0)
+}
+
+fn due(conn: &mut Conn, now: Timestamp, held: &BTreeSet<ChatId>) -> Result<Vec<(ChatId, MessageId)>> {
+    let due = table::table
+        .filter(table::expires_at.le(now))
+        .filter(table::deleted_at.is_null())
+        .order(table::expires_at)
+        .limit(PIECE as i64)
+        .select((table::chat_id, table::id));
+    if held.is_empty() {
+        return Ok(due.load(conn)?);
+    }
+    Ok(due.filter(table::chat_id.ne_all(held.iter().copied().collect::<Vec<_>>())).load(conn)?)
+}
+
+/// The messages after their end, and those of them to which somebody has reacted; without those that somebody has deleted
+/// before their chat was locked.
+fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<(Vec<Message>, Vec<(ChatId, i64)>)> {
+    let rows: Vec<MessageRow> = table::table
+        .filter(table::id.eq_any(ids))
+        .filter(table::expires_at.le(now))
+        .filter(table::deleted_at.is_null())
+        .order((table::chat_id, table::seq))
+        .select(MessageRow::as_select())
+        .load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.sender_id))?;
+    let mut gone = Vec::with_capacity(rows.len());
+    let reacted = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.chat_id, row.seq)).collect();
+    for row in rows {
+        let (sender, end) = (cards.card(row.sender_id)?, row.expires_at.unwrap_or(now));
+        gone.extend(without_text(end, row.message(sender, Status::Sent, Vec::new())?));
+    }
+    Ok((gone, reacted))
+}

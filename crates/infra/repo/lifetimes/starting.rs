@@ -1,0 +1,128 @@
+//! The time of messages that stay until some time after they were read: it begins when all others have read them.
+//!
+//! Whoever moves one of the two lowest marks of a chat only notes that there is something to do; the rest is done within a
+//! second, by whichever node comes first, in pieces that do not depend on how far the mark moved.
+
+use std::collections::BTreeMap;
+
+use clowder_core::{ChatId, Ctx, MessageId, Result};
+use clowder_messaging::{
+    Change, Lifetime,
+    change::Expiring,
+    lifetimes::port::PIECE,
+    read::{LowestReadMarks, are_shown},
+};
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+    sql_types::Bool,
+};
+
+use super::super::{
+    batch,
+    chats::edit::tell,
+    db::Tx,
+    dialect::{self, Conn},
+    fragment::Fragment,
+    group_commit::LOCK_WAIT,
+};
+use crate::domains::messaging::{chats, messages};
+
+/// In how many chats the time of messages begins in one transaction.
+const CHATS: i64 = 64;
+/// The condition of the index of messages whose time has not begun, as constant text, so that the databases use it.
+const WAITS: Fragment<Bool> =
+    Fragment::new("(messages.lifetime < 0 AND messages.expires_at IS NULL AND messages.deleted_at IS NULL)");
+/// Whether a chat has any.
+const HAS_WAITING: Fragment<Bool> = Fragment::new(
+    "(EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = chats.id AND m.lifetime < 0 AND m.expires_at IS NULL \
+     AND m.deleted_at IS NULL))",
+);
+
+/// Notes that one of the two lowest marks of these chats, which are locked, is another now.
+pub fn note(conn: &mut Conn, moved: impl IntoIterator<Item = ChatId>) -> Result<()> {
+    let moved: Vec<ChatId> = moved.into_iter().collect();
+    let waiting = chats::table.filter(chats::id.eq_any(moved)).filter(not(chats::timers_due)).filter(HAS_WAITING);
+    diesel::update(waiting).set(chats::timers_due.eq(true)).execute(conn)?;
+    Ok(())
+}
+
+pub fn is_due(conn: &mut Conn) -> Result<bool> {
+    Ok(diesel::select(exists(chats::table.filter(chats::timers_due))).get_result(conn)?)
+}
+
+/// Begins the time of a piece of the messages that have been read; answers how many there were.
+pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+    let due = chats::table.filter(chats::timers_due).order(chats::id).limit(CHATS).select(chats::id);
+    let due: Vec<ChatId> = due.load(tx.conn)?;
+    let free: Vec<ChatId> = batch::messaging::lock_chats(tx.conn, &due)?.into_iter().map(|chat| chat.id).collect();
+    let mut room = PIECE;
+    let mut changes = Vec::new();
+    for (chat, people, _, lowest) in batch::messaging::lowest_kept(tx.conn, &free)? {
+        let lowest = are_shown(people).then(|| LowestReadMarks::from(lowest));
+        let begun = begin_in(tx, ctx, chat, lowest, room)?;
+        // Others may be left in the chat.
+        if begun.len() < room {
+            diesel::update(chats::table.find(chat)).set(chats::timers_due.eq(false)).execute(tx.conn)?;
+        }
+        room -= begun.len();
+        changes.extend(begun);
+        if room == 0 {
+            break;
+        }
+    }
+    tell(tx, ctx, &changes)?;
+    // If all of the chats were looked at, more may be due.
+    Ok(if free.len() as i64 == CHATS { PIECE } else { changes.len() })
+}
+
+/// `lowest` is nothing in a chat that is too large for read marks: there, everything begins.
+fn begin_in(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    lowest: Option<LowestReadMarks>,
+    room: usize,
+) -> Result<Vec<Change>> {
+    type Row = (i64, MessageId, Option<i64>);
+    let mut waiting = messages::table
+        .filter(messages::chat_id.eq(chat))
+        .filter(WAITS)
+        .order(messages::seq)
+        .limit(room as i64)
+        .select((messages::seq, messages::id, messages::lifetime))
+        .into_boxed();
+    if let Some(LowestReadMarks { user, seq, next }) = lowest {
+        // Of the owner of the lowest mark, the next one counts: whoever wrote a message need not have read it. Without a
+        // mark, nobody has read anything.
+        let (seq, next) = (seq.unwrap_or(0), next.unwrap_or(0));
+        waiting = match user {
+            Some(user) => {
+                let theirs = messages::sender_id.eq(user).and(messages::seq.le(next));
+                waiting.filter(messages::sender_id.ne(user).and(messages::seq.le(seq)).or(theirs))
+            }
+            None => waiting.filter(messages::seq.le(seq)),
+        };
+    }
+    let rows: Vec<Row> = waiting.load(tx.conn)?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut by_lifetime = BTreeMap::<i64, Vec<MessageId>>::new();
+    let mut changes = Vec::with_capacity(rows.len());
+    for (seq, message_id, lifetime) in rows {
+        let number = lifetime.unwrap_or_default();
+        by_lifetime.entry(number).or_default().push(message_id);
+        let expires_at = Lifetime::from_number(number).end(ctx.now);
+        changes.push(Change::MessageExpiring(Expiring { chat_id: chat, message_id, seq, expires_at }));
+    }
+    for (number, ids) in by_lifetime {
+        let end = Lifetime::from_number(number).end(ctx.now);
+        let some = messages::table.filter(messages::id.eq_any(ids));
+        diesel::update(some).set(messages::expires_at.eq(end)).execute(tx.conn)?;
+    }
+    // Summaries of chats are cached under their revision.
+    diesel::update(chats::table.find(chat)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
+    Ok(changes)
+}

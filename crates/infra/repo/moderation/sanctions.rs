@@ -1,0 +1,261 @@
+//! Who is muted in a chat, or banned from it, and what else was done to somebody there.
+
+use std::{collections::HashMap, time::Duration};
+
+use clowder_core::{
+    ChatId, Ctx, Page, PageRequest, Result, Timestamp, UserId, Word,
+    audit::{Entry, Target},
+};
+use clowder_messaging::{
+    Change,
+    change::Sanctioned,
+    invitations::Standing,
+    moderation::{
+        NewLifting, NewSanction, Sanction, SanctionId, SanctionType,
+        rules::{self, FOR_EVER, SanctionFacts},
+    },
+    policy::{Action, allow},
+    refusals::{CHAT_UNKNOWN, PARTICIPANT_UNKNOWN},
+};
+use diesel::{
+    dsl::{count_star, exists},
+    prelude::*,
+    sql_types::Bool,
+};
+use serde_json::json;
+
+use super::super::{
+    audit,
+    cards::Cards,
+    chats::{
+        edit::tell,
+        hold::{Held, hold, role},
+    },
+    db::Tx,
+    dialect::Conn,
+    fragment::Fragment,
+    invitations::guests,
+    messaging::messages::Membership,
+    participants::writes,
+    people::{Viewer, visible_to},
+    upkeep::forget,
+};
+use crate::domains::{
+    accounts::users,
+    messaging::{SanctionRow, chat_guests, chat_sanctions as table, participants},
+};
+
+/// The condition of the index of what lasts, as constant text, so that the databases use it.
+const LASTS: Fragment<Bool> =
+    Fragment::new("(chat_sanctions.kind IN ('mute', 'ban') AND chat_sanctions.lifted_at IS NULL)");
+
+/// How long it is known what was done to somebody, after it is over.
+const KNOWN_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
+
+/// Forgets what has been over for long. What lasts until somebody lifts it stays.
+pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+    let past = ctx.now.minus(KNOWN_FOR);
+    let happened = table::kind.eq_any([SanctionType::Purge.as_str(), SanctionType::Rejection.as_str()]);
+    let over = table::lifted_at.le(past).or(table::until.le(past)).or(happened.and(table::since.le(past)).nullable());
+    Ok(forget!(tx, table by id: SanctionId, table::since.le(past).nullable().and(over)))
+}
+
+fn lasting(chat: ChatId, kind: SanctionType) -> table::BoxedQuery<'static, super::super::dialect::Backend> {
+    table::table.filter(table::chat_id.eq(chat).and(table::kind.eq(kind.as_str()))).filter(LASTS).into_boxed()
+}
+
+/// Those of these people who are banned from a chat now.
+pub fn banned(conn: &mut Conn, now: Timestamp, chat: ChatId, people: &[UserId]) -> Result<Vec<UserId>> {
+    let some = lasting(chat, SanctionType::Ban).filter(table::user_id.eq_any(people.to_vec()));
+    Ok(some.filter(table::until.is_null().or(table::until.gt(now))).select(table::user_id).load(conn)?)
+}
+
+/// Refuses whoever is banned from a chat.
+pub fn may_come(conn: &mut Conn, now: Timestamp, chat: ChatId, user: UserId) -> Result<()> {
+    let ban = lasting(chat, SanctionType::Ban).filter(table::user_id.eq(user)).select(table::until);
+    rules::may_come(ban.first::<Option<Timestamp>>(conn).optional()?, now)
+}
+
+/// Until when each of these people is muted, of those who come into a chat.
+pub fn silent(conn: &mut Conn, chat: ChatId, people: &[UserId]) -> Result<HashMap<UserId, Timestamp>> {
+    let some = lasting(chat, SanctionType::Mute).filter(table::user_id.eq_any(people.to_vec()));
+    let mutes: Vec<(UserId, Option<Timestamp>)> = some.select((table::user_id, table::until)).load(conn)?;
+    Ok(mutes.into_iter().map(|(user, until)| (user, until.unwrap_or(FOR_EVER))).collect())
+}
+
+pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: NewSanction) -> Result<Sanction> {
+    let NewSanction { user_id: user, reason, until } = new;
+    let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
+    let held = role(tx.conn, chat, user)?;
+    let already: bool = {
+        let theirs = lasting(chat, kind).filter(table::user_id.eq(user)).select(table::id);
+        theirs.first::<SanctionId>(tx.conn).optional()?.is_some()
+    };
+    let seen = users::table.filter(users::id.eq(user)).filter(visible_to(Viewer::of(ctx)?)).select(users::id);
+    let facts = SanctionFacts {
+        held,
+        visible: seen.first::<UserId>(tx.conn).optional()?.is_some(),
+        own: user == caller,
+        already,
+        count: lasting(chat, kind).select(count_star()).first(tx.conn)?,
+    };
+    rules::may_sanction(seat, kind, facts)?;
+    let is_there = users::table.find(user).filter(users::deleted_at.is_null());
+    if !diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? {
+        return Err(PARTICIPANT_UNKNOWN.into());
+    }
+    let before = table::table.filter(table::chat_id.eq(chat).and(table::user_id.eq(user)));
+    diesel::update(before.filter(table::kind.eq(kind.as_str())).filter(LASTS))
+        .set((table::lifted_at.eq(ctx.now), table::lifted_by.eq(caller)))
+        .execute(tx.conn)?;
+    let entry = match kind {
+        SanctionType::Ban => Entry::new("participant.banned"),
+        _ => Entry::new("participant.muted"),
+    };
+    let entry = entry.on(Target::of("chat", chat)).about(user);
+    audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.as_str(), "until": until})))?;
+    let row_of = SanctionRow { until, ..new_row(ctx, chat, user, kind, reason.into_string())? };
+    diesel::insert_into(table::table).values(&row_of).execute(tx.conn)?;
+    let mut changes = Vec::new();
+    match kind {
+        SanctionType::Ban => {
+            if held.is_some() {
+                changes.extend(writes::removal(tx, ctx, &row, user, caller)?);
+            }
+            changes.extend(turn_away(tx, ctx, chat, user)?);
+        }
+        _ => set_silent(tx.conn, chat, user, Some(until.unwrap_or(FOR_EVER)))?,
+    }
+    changes.push(told(&row_of)?);
+    tell(tx, ctx, &changes)?;
+    let card = Cards::of(tx.conn, None, [user])?.card(user)?;
+    row_of.sanction(card)
+}
+
+/// Ends the request or the invitation of whoever is banned.
+fn turn_away(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<Vec<Change>> {
+    let guest = guests::standing(tx.conn, ctx.now, chat, user)?;
+    let standing = guests::standing_of(guest.as_ref())?;
+    diesel::delete(chat_guests::table.find((chat, user))).execute(tx.conn)?;
+    match standing {
+        Some(Standing::Pending) => guests::decided(tx.conn, chat, user, clowder_messaging::change::Decided::Reject),
+        Some(Standing::Invited) => {
+            guests::uninvited(tx.conn, chat, user, clowder_messaging::change::Unwanted::Withdrawn)
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+fn set_silent(conn: &mut Conn, chat: ChatId, user: UserId, until: Option<Timestamp>) -> Result<()> {
+    let one = participants::table.find((chat, user));
+    diesel::update(one).set(participants::silent_until.eq(until)).execute(conn)?;
+    Ok(())
+}
+
+fn new_row(ctx: &Ctx, chat: ChatId, user: UserId, kind: SanctionType, reason: String) -> Result<SanctionRow> {
+    Ok(SanctionRow {
+        id: SanctionId::new(ctx.now),
+        chat_id: chat,
+        user_id: user,
+        by_id: Some(ctx.user()?),
+        kind: kind.as_str().to_owned(),
+        reason,
+        since: ctx.now,
+        until: None,
+        lifted_at: None,
+        lifted_by: None,
+        lift_reason: None,
+    })
+}
+
+/// Notes what happened to somebody whose account stays as it is, and returns what they are told.
+pub fn note(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    user: UserId,
+    kind: SanctionType,
+    reason: String,
+) -> Result<Change> {
+    let row = new_row(ctx, chat, user, kind, reason)?;
+    diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
+    told(&row)
+}
+
+/// What the person is told of it.
+fn told(row: &SanctionRow) -> Result<Change> {
+    Ok(Change::Sanctioned(Sanctioned {
+        id: row.id,
+        chat_id: row.chat_id,
+        user_id: row.user_id,
+        kind: SanctionType::parse_word(&row.kind)?,
+        until: row.until,
+        lifted: row.lifted_at.is_some(),
+    }))
+}
+
+pub fn lift(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: NewLifting) -> Result<()> {
+    let NewLifting { user_id: user, reason } = new;
+    let Held { caller, seat, .. } = hold(tx, ctx, chat, &[user])?;
+    rules::may_lift(seat, kind, user == caller)?;
+    let theirs = lasting(chat, kind).filter(table::user_id.eq(user)).select(SanctionRow::as_select());
+    let Some(row): Option<SanctionRow> = theirs.first(tx.conn).optional()? else { return Ok(()) };
+    diesel::update(table::table.find(row.id))
+        .set((
+            table::lifted_at.eq(ctx.now),
+            table::lifted_by.eq(caller),
+            table::lift_reason.eq(reason.as_str().to_owned()),
+        ))
+        .execute(tx.conn)?;
+    if kind == SanctionType::Mute {
+        set_silent(tx.conn, chat, user, None)?;
+    }
+    let entry = match kind {
+        SanctionType::Ban => Entry::new("participant.unbanned"),
+        _ => Entry::new("participant.unmuted"),
+    };
+    let entry = entry.on(Target::of("chat", chat)).about(user);
+    audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.as_str()})))?;
+    let change = told(&SanctionRow { lifted_at: Some(ctx.now), ..row })?;
+    tell(tx, ctx, &[change])
+}
+
+pub fn list(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    chat: ChatId,
+    kind: SanctionType,
+    page: &PageRequest,
+) -> Result<Page<Sanction>> {
+    let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
+    allow(membership.seat, if kind == SanctionType::Ban { Action::Ban } else { Action::Mute })?;
+    let query = lasting(chat, kind).filter(table::until.is_null().or(table::until.gt(now)));
+    shown(conn, query, page, true)
+}
+
+pub fn own(conn: &mut Conn, viewer: UserId, page: &PageRequest) -> Result<Page<Sanction>> {
+    shown(conn, table::table.filter(table::user_id.eq(viewer)).into_boxed(), page, false)
+}
+
+/// The last ones first.
+fn shown(
+    conn: &mut Conn,
+    query: table::BoxedQuery<'static, super::super::dialect::Backend>,
+    page: &PageRequest,
+    shows_who: bool,
+) -> Result<Page<Sanction>> {
+    let mut query = query.order(table::id.desc()).limit(page.fetch());
+    if let Some(last) = page.id()? {
+        let last: SanctionId = last;
+        query = query.filter(table::id.lt(last));
+    }
+    let rows: Vec<SanctionRow> = query.select(SanctionRow::as_select()).load(conn)?;
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.user_id))?;
+    let sanctions = rows.into_iter().map(|mut row| {
+        row.by_id = row.by_id.filter(|_| shows_who);
+        let card = cards.card(row.user_id)?;
+        row.sanction(card)
+    });
+    Page::fill(sanctions, page, |sanction: &Sanction| sanction.id.to_string())
+}

@@ -1,0 +1,209 @@
+//! Sends what is due: a message is sent and marked as sent by one transaction, so it is sent once, whatever dies and however
+//! many nodes try.
+//!
+//! Nothing is waited for: rows that another node is sending, and chats that somebody else holds, are passed over until the
+//! next call. So this takes its locks in another order than other writes, and cannot deadlock with them.
+
+use std::collections::{HashMap, HashSet};
+
+use clowder_core::{Actor, Ctx, Id, Made, Result, Role, Timestamp, UserId, Via, Word};
+use clowder_messaging::{
+    Change,
+    change::ScheduledChanged,
+    refusals::{SCHEDULED_AUTHOR, SCHEDULED_FAILED},
+    scheduled::{Outcome, Plan, Problem, ScheduledId, ScheduledStatus, outcome},
+};
+use diesel::{dsl::exists, prelude::*, sql_types::Bool};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        db::Tx,
+        dialect::{self, Conn},
+        fragment::Fragment,
+        group_commit::{self, LOCK_WAIT},
+        journal,
+        messaging::send::{self, PendingSend},
+        user_keys,
+    },
+    stored,
+};
+use crate::{
+    domains::{
+        accounts::users,
+        messaging::{ScheduledRow, scheduled_messages as table},
+    },
+    seal::{SealedBy, UserKey},
+};
+
+/// The condition of the index of messages that wait, as constant text, so that the databases use it.
+const WAITS: Fragment<Bool> = Fragment::new("(scheduled_messages.status = 'waiting')");
+
+pub fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool> {
+    let due = table::table.filter(WAITS).filter(table::send_at.le(now));
+    Ok(diesel::select(exists(due)).get_result(conn)?)
+}
+
+/// What became of a piece of what is due.
+pub struct Sent {
+    /// How many were sent or refused.
+    pub done: usize,
+    /// Those that have to wait for others.
+    pub held: Vec<ScheduledId>,
+}
+
+/// One of a piece, and what is known about it.
+struct Due {
+    row: ScheduledRow,
+    author: Ctx,
+    /// Nothing if it cannot be read.
+    plan: Option<(Plan, UserKey)>,
+    /// Whether its author may write at all.
+    is_free: bool,
+}
+
+pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) -> Result<Sent> {
+    dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+    let dues = take(tx, ctx, skipped, size)?;
+    let mut decided: HashMap<ScheduledId, Result<Outcome, ()>> = HashMap::new();
+    let (mut sends, mut senders) = (Vec::new(), Vec::new());
+    for due in &dues {
+        let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
+        let refusal = match readable {
+            Some((plan, message)) if due.is_free => {
+                let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
+                if tx.services.screens.expect(due.row.chat_id) {
+                    send.fold();
+                }
+                sends.push(send);
+                senders.push((due.row.id, plan));
+                continue;
+            }
+            Some(_) => SCHEDULED_AUTHOR,
+            None => SCHEDULED_FAILED,
+        };
+        decided.insert(due.row.id, Ok(Outcome::Refused(refusal)));
+    }
+    let (outcomes, changes) =
+        if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends.iter().collect::<Vec<_>>())? };
+    for ((id, plan), attempt) in senders.into_iter().zip(outcomes) {
+        let after = match attempt {
+            group_commit::Outcome::Done(sent) => {
+                Ok(outcome(ctx.now, plan, sent.map(Made::into_inner).map(|message| message.id))?)
+            }
+            // Somebody else holds what it needs, or another message of this piece has its id.
+            group_commit::Outcome::Held | group_commit::Outcome::Again => Err(()),
+        };
+        decided.insert(id, after);
+    }
+    let (mut told, mut held) = (Vec::new(), Vec::new());
+    for due in &dues {
+        match decided.remove(&due.row.id) {
+            Some(Ok(after)) => told.push((&due.author, settle(tx.conn, ctx.now, due, after)?)),
+            Some(Err(())) | None => held.push(due.row.id),
+        }
+    }
+    let done = told.len();
+    tx.deleted_text |= done > 0;
+    let all: Vec<_> = changes.iter().chain(&told).map(|(author, change)| (*author, change)).collect();
+    journal::append_all(tx, &all)?;
+    Ok(Sent { done, held })
+}
+
+/// The first that are due and that nobody else is sending, locked until the end of the transaction.
+fn take(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) -> Result<Vec<Due>> {
+    let rows = due_rows(tx.conn, ctx.now, skipped, size)?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = user_keys::for_values(tx.conn, &tx.services.ring, rows.iter().map(|row| &row.plan))?;
+    let authors: HashSet<UserId> = rows.iter().map(|row| row.user_id).collect();
+    let suspended = suspended(tx.conn, ctx.now, authors)?;
+    let mut dues = Vec::with_capacity(rows.len());
+    for row in rows {
+        let key = match row.plan.by() {
+            Ok(SealedBy::User(id)) => keys.get(&id).cloned(),
+            _ => None,
+        };
+        let plan = key.and_then(|key| Some((stored::open(&key, &row).ok()?, key)));
+        let via = Via::Session(Id::from_uuid(Uuid::nil()));
+        let author = ctx.by(Actor::User { id: row.user_id, via, role: Role::User });
+        let is_free = !suspended.contains(&row.user_id);
+        dues.push(Due { row, author, plan, is_free });
+    }
+    Ok(dues)
+}
+
+fn due_rows(conn: &mut Conn, now: Timestamp, skipped: &[ScheduledId], size: usize) -> Result<Vec<ScheduledRow>> {
+    let due = table::table
+        .filter(WAITS)
+        .filter(table::send_at.le(now).and(table::id.ne_all(skipped)))
+        .order((table::send_at, table::id))
+        .limit(size as i64)
+        .select(ScheduledRow::as_select());
+    Ok(dialect::unclaimed!(due).load(conn)?)
+}
+
+/// Those of them whose accounts are suspended now.
+fn suspended(conn: &mut Conn, now: Timestamp, authors: HashSet<UserId>) -> Result<HashSet<UserId>> {
+    let lasts = users::suspended_until.is_null().or(users::suspended_until.gt(now));
+    let some = users::table.filter(users::id.eq_any(authors)).filter(users::suspension_reason.is_not_null());
+    let some: Vec<UserId> = some.filter(lasts).select(users::id).load(conn)?;
+    Ok(some.into_iter().collect())
+}
+
+/// Notes what became of a message, and answers the change.
+fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<Change> {
+    let ScheduledRow { id, user_id, send_at, version, .. } = due.row;
+    let version = version + 1;
+    let mut row = ScheduledRow { version, ..due.row.clone() };
+    match after {
+        Outcome::Sent(message, Some(next)) => {
+            (row.message_id, row.send_at) = (Some(message), next);
+        }
+        Outcome::Sent(message, None) => {
+            ScheduledStatus::Sent.as_str().clone_into(&mut row.status);
+            (row.message_id, row.send_at, row.finished_at) = (Some(message), send_at, Some(now));
+            if let Some((plan, key)) = &due.plan {
+                row.plan = stored::seal_past(key, id, plan)?;
+            }
+        }
+        Outcome::Later(until) => row.send_at = until,
+        Outcome::Refused(refusal) => {
+            ScheduledStatus::Refused.as_str().clone_into(&mut row.status);
+            // The author may use their id for it again.
+            (row.problem, row.finished_at, row.client_key) = (Some(refusal.code.to_owned()), Some(now), None);
+        }
+    }
+    diesel::update(table::table.find(id))
+        .set((
+            table::status.eq(&row.status),
+            table::send_at.eq(row.send_at),
+            table::plan.eq(&row.plan),
+            table::client_key.eq(&row.client_key),
+            table::message_id.eq(row.message_id),
+            table::problem.eq(&row.problem),
+            table::finished_at.eq(row.finished_at),
+            table::version.eq(row.version),
+        ))
+        .execute(conn)?;
+    let changed = ScheduledChanged {
+        id,
+        chat_id: row.chat_id,
+        status: ScheduledStatus::parse_word(&row.status)?,
+        send_at: row.send_at,
+        message_id: row.message_id,
+        problem: row.problem.map(Problem::of),
+        version,
+    };
+    Ok(Change::MessageScheduled(user_id, changed))
+}
+
+/// Refuses the first that is due, because sending it by itself failed by a fault of ours: it must not keep others from being
+/// sent. Its author is told.
+pub fn give_up(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId]) -> Result<usize> {
+    let Some(due) = take(tx, ctx, skipped, 1)?.pop() else { return Ok(0) };
+    let told = settle(tx.conn, ctx.now, &due, Outcome::Refused(SCHEDULED_FAILED))?;
+    journal::append(tx, &due.author, &told)?;
+    Ok(1)
+}

@@ -1,0 +1,175 @@
+//! What the tests of all domains need to know about moderation.
+
+use clowder_core::{ChatId, Error, PageRequest, Result};
+use clowder_infra::Store;
+use clowder_messaging::moderation::{
+    NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, SanctionType,
+};
+use serde_json::json;
+
+use crate::{
+    chats::domain::{crowd, unless_others_were_faster},
+    domains::Domain,
+    stress::{NOTHING_TO_DO, Performed, Scene, of},
+    world::{Person, World},
+};
+
+pub const DOMAIN: Domain = Domain {
+    writes: &[
+        "Moderation::sanction",
+        "Moderation::lift",
+        "Moderation::slow_down",
+        "Moderation::set_filter",
+        "Moderation::set_brake",
+        "Moderation::examine_review",
+        "Moderation::decide_review",
+        "Moderation::purge",
+        "Moderation::set_server_filter",
+    ],
+    reads: &[
+        "Moderation::rules",
+        "Moderation::sanctions",
+        "Moderation::own_sanctions",
+        "Moderation::reviews",
+        "Moderation::purge_progress",
+        "Moderation::server_filter",
+    ],
+    perform,
+    keeps,
+    ids: &["chat_purges.id", "chat_sanctions.id", "message_reviews.id", "word_filters.id"],
+    never: &[
+        (
+            "somebody in a chat who is banned from it",
+            "chat_sanctions s JOIN participants p ON p.chat_id = s.chat_id AND p.user_id = s.user_id \
+             WHERE s.kind = 'ban' AND s.lifted_at IS NULL",
+        ),
+        (
+            "a mute that does not keep somebody silent",
+            "chat_sanctions s JOIN participants p ON p.chat_id = s.chat_id AND p.user_id = s.user_id \
+             WHERE s.kind = 'mute' AND s.lifted_at IS NULL AND p.silent_until IS NULL",
+        ),
+        (
+            "somebody silent without a mute",
+            "participants p WHERE p.silent_until IS NOT NULL AND NOT EXISTS (SELECT 1 FROM chat_sanctions s \
+             WHERE s.chat_id = p.chat_id AND s.user_id = p.user_id AND s.kind = 'mute' AND s.lifted_at IS NULL)",
+        ),
+        ("a held message without its text", "message_reviews r WHERE (r.kind = 'held') <> (r.content IS NOT NULL)"),
+        (
+            "a filter of which its chat does not know the version",
+            "word_filters f JOIN chats c ON c.id = f.id WHERE c.filter_version NOT IN (0, f.version) \
+             OR (c.filter_version = 0) <> (f.words = '')",
+        ),
+    ],
+    ..Domain::NONE
+};
+
+/// Somebody is muted, and something of theirs is held.
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let owner = world.person("moderating").await;
+        let chat = world.group(&owner, &[ada]).await.id;
+        let (moderation, ctx) = (&world.store.moderation, world.ctx(&owner));
+        let filter = json!({"words": ["casino"], "action": "hold", "reason": "a test"});
+        moderation.set_filter(&ctx, chat, of::<NewFilter>(filter)).await?;
+        held(world.try_say(ada, chat, "a peculiar casino", None).await.map(drop))?;
+        let mute = json!({"user_id": ada.id, "reason": "a peculiar reason"});
+        moderation.sanction(&ctx, chat, SanctionType::Mute, of::<NewSanction>(mute)).await.map(drop)
+    })
+}
+
+/// It waits for approval.
+fn held(sent: Result<()>) -> Result<()> {
+    match sent {
+        Err(Error::Refused(refusal)) if refusal.code == "message.held" => Ok(()),
+        Ok(()) => panic!("it must be held"),
+        other => other,
+    }
+}
+
+async fn sanction(
+    store: &Store,
+    scene: (&clowder_core::Ctx, ChatId),
+    kind: SanctionType,
+    new: NewSanction,
+) -> Result<()> {
+    store.moderation.sanction(scene.0, scene.1, kind, new).await.map(drop)
+}
+
+fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
+    Box::pin(async move {
+        let (owner, chat) = crowd(&mut scene).await?;
+        let Scene { stage, store, who, ctx, admin, dice, .. } = scene;
+        let (moderation, staff) = (&store.moderation, stage.ctx(owner));
+        let other = stage.members[2 + (who - 1) % 4].id;
+        let kind = [SanctionType::Mute, SanctionType::Ban][dice.below(2)];
+        let sanctioning = || of::<NewSanction>(json!({"user_id": other, "reason": stage.fresh("because ")}));
+        let lifting = || of::<NewLifting>(json!({"user_id": other, "reason": stage.fresh("because ")}));
+        let page = PageRequest::default;
+        let verdict = ["approve", "reject"][dice.below(2)];
+        let verdict = || of::<NewReviewVerdict>(json!({"action": verdict, "reason": stage.fresh("because ")}));
+        let caught = stage.fresh("casino ");
+        let action = ["hold", "flag"][dice.below(2)];
+        let filter = |words: &[&str]| of::<NewFilter>(json!({"words": words, "action": action, "reason": "a test"}));
+        let say = async || {
+            let new = of(json!({"content": caught}));
+            store.messaging.send(&ctx, chat, new).await.map(drop)
+        };
+        let outcome = async {
+            match write {
+                // Nobody stays banned, so that the others find somebody to write with.
+                "Moderation::sanction" => match sanction(store, (&staff, chat), kind, sanctioning()).await {
+                    Ok(()) => moderation.lift(&staff, chat, kind, lifting()).await,
+                    refused => refused,
+                },
+                "Moderation::lift" => moderation.lift(&staff, chat, kind, lifting()).await,
+                "Moderation::slow_down" => {
+                    let new = json!({"seconds": dice.below(2), "reason": "a test"});
+                    moderation.slow_down(&staff, chat, of::<NewSlowMode>(new)).await.map(drop)
+                }
+                "Moderation::set_filter" => {
+                    let words: &[&str] = if dice.below(2) == 0 { &["casino"] } else { &[] };
+                    moderation.set_filter(&staff, chat, filter(words)).await.map(drop)
+                }
+                "Moderation::set_brake" => {
+                    let limits = json!({"joins": 1 + dice.below(3), "seconds": 60, "hold_seconds": 60});
+                    let limits = if dice.below(2) == 0 { limits } else { json!(null) };
+                    let new = of::<NewBrake>(json!({"limits": limits, "reason": "a test"}));
+                    moderation.set_brake(&staff, chat, new).await.map(drop)
+                }
+                "Moderation::decide_review" => {
+                    moderation.set_filter(&staff, chat, filter(&["casino"])).await?;
+                    drop(say().await);
+                    match moderation.reviews(&staff, Some(chat), page()).await?.items.first() {
+                        Some(review) => moderation.decide_review(&staff, Some(chat), review.id, verdict()).await,
+                        None => Err(NOTHING_TO_DO.into()),
+                    }
+                }
+                "Moderation::purge" => {
+                    drop(say().await);
+                    let user = stage.members[who].id;
+                    let new = of::<NewPurge>(json!({"user_id": user, "reason": stage.fresh("because ")}));
+                    moderation.purge(&staff, chat, new).await.map(drop)
+                }
+                "Moderation::examine_review" | "Moderation::set_server_filter" => {
+                    moderation.set_server_filter(&admin, filter(&["casino"])).await?;
+                    drop(say().await);
+                    let first = moderation.reviews(&admin, None, page()).await?.items.first().map(|review| review.id);
+                    match first {
+                        Some(review) => {
+                            moderation.examine_review(&admin, review).await?;
+                            moderation.decide_review(&admin, None, review, verdict()).await
+                        }
+                        None => Err(NOTHING_TO_DO.into()),
+                    }
+                }
+                other => panic!("nobody performs {other}"),
+            }
+        };
+        let outcome = outcome.await;
+        match outcome {
+            Err(Error::TooEarly { .. }) => Err(NOTHING_TO_DO.into()),
+            Err(Error::Refused(refusal)) if refusal.code.starts_with("message.") => Err(NOTHING_TO_DO.into()),
+            outcome => unless_others_were_faster(outcome),
+        }
+    })
+}

@@ -1,0 +1,159 @@
+//! Word filters, of chats and of the server, and what is decided about what they catch.
+
+use clowder_core::{ChatId, PageRequest, Topic};
+use clowder_messaging::{
+    CHAT,
+    moderation::{NewFilter, NewReviewVerdict, Review, ReviewType},
+};
+use serde_json::json;
+
+use crate::{
+    reports::domain::moderator,
+    stress::of,
+    world::{Person, World, code, on_both},
+};
+
+fn catching(words: &[&str], action: &str) -> NewFilter {
+    of(json!({"words": words, "action": action, "reason": "advertising"}))
+}
+
+fn verdict(action: &str) -> NewReviewVerdict {
+    of(json!({"action": action, "reason": "zqreason"}))
+}
+
+async fn listed(world: &World, who: &Person, chat: Option<ChatId>) -> Vec<Review> {
+    world.store.moderation.reviews(&world.ctx(who), chat, PageRequest::default()).await.unwrap().items
+}
+
+async fn set(world: &World, who: &Person, chat: ChatId, words: &[&str], action: &str) {
+    world.store.moderation.set_filter(&world.ctx(who), chat, catching(words, action)).await.unwrap();
+}
+
+on_both! {
+    async fn a_filter_blocks_words_however_they_are_disguised(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let early = world.say(&bob, chat, "lunch?").await;
+        world.names().await;
+        set(&world, &ada, chat, &["casino", "cheap lunch"], "block").await;
+        assert!(world.names().await.is_empty());
+        for text in ["The CASINO!", "c\u{200b}asіno", "c a s i n o", "cheap  lunch"] {
+            assert_eq!(code(world.try_say(&bob, chat, text, Some("1")).await), "message.filtered", "{text}");
+        }
+        let patch = of(json!({"content": "casino?"}));
+        assert_eq!(code(world.store.messaging.edit(&world.ctx(&bob), early.id, None, patch).await), "message.filtered");
+        assert!(world.names().await.is_empty());
+        world.try_say(&bob, chat, "casinos are something else", Some("1")).await.unwrap();
+        world.say(&ada, chat, "owners may say casino").await;
+        let rules = world.store.moderation.rules(&world.ctx(&ada), chat).await.unwrap();
+        assert_eq!(rules.filter.words, ["casino", "cheap lunch"]);
+        // Another node knows the next version at once.
+        let node = world.another_node().await;
+        let say = async |text: &str| node.messaging.send(&world.ctx(&bob), chat, of(json!({"content": text}))).await;
+        assert_eq!(code(say("casino").await), "message.filtered");
+        set(&world, &ada, chat, &["roulette"], "block").await;
+        say("casino").await.unwrap();
+        assert_eq!(code(say("roulette").await), "message.filtered");
+        set(&world, &ada, chat, &[], "block").await;
+        say("roulette").await.unwrap();
+        world.changes().await;
+    }
+
+    async fn a_held_message_is_sent_when_it_is_approved(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        world.names().await;
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        for _ in 0..2 {
+            assert_eq!(code(world.try_say(&bob, chat, "a zqcasino", Some("7")).await), "message.held");
+        }
+        assert!(world.names().await.is_empty(), "nobody is told");
+        assert_eq!(world.store.messaging.chat(&world.ctx(&eve), chat).await.unwrap().last_seq, 0);
+        let waiting = listed(&world, &ada, Some(chat)).await;
+        assert_eq!(waiting.len(), 1, "the same one is kept once");
+        assert_eq!((waiting[0].kind, waiting[0].content.as_deref(), waiting[0].sender.id), (ReviewType::Held, Some("a zqcasino"), bob.id));
+        world.say(&eve, chat, "meanwhile").await;
+        world.names().await;
+        let moderation = &world.store.moderation;
+        let decided = moderation.decide_review(&world.ctx(&eve), Some(chat), waiting[0].id, verdict("approve")).await;
+        assert_eq!(code(decided), "chat.forbidden");
+        moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, verdict("approve")).await.unwrap();
+        let changes = world.changes().await;
+        assert_eq!(changes.iter().map(|change| (&*change.name, change.topic)).collect::<Vec<_>>(), [("message.sent", Topic::new(CHAT, chat))]);
+        let again = world.try_say(&bob, chat, "a zqcasino", Some("7")).await.unwrap().into_inner();
+        assert_eq!((again.seq, again.sender.id), (2, bob.id), "the same client id finds it");
+        assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().unread_count, 1, "only hers");
+        let decided = moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, verdict("approve")).await;
+        assert_eq!(code(decided), "message.review_unknown");
+        world.changes().await;
+    }
+
+    async fn a_rejected_message_is_gone_and_its_sender_learns_why(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        world.names().await;
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        assert_eq!(code(world.try_say(&bob, chat, "my zqcasino zqsecret", None).await), "message.held");
+        let moderation = &world.store.moderation;
+        let waiting = listed(&world, &ada, Some(chat)).await;
+        moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, verdict("reject")).await.unwrap();
+        assert_eq!(world.names().await, ["chat.sanctioned"]);
+        let own = moderation.own_sanctions(&world.ctx(&bob), PageRequest::default()).await.unwrap().items;
+        assert_eq!((own[0].reason.as_str(), own[0].until), ("zqreason", None));
+        set(&world, &ada, chat, &["zqcasino"], "flag").await;
+        let said = world.say(&bob, chat, "your zqcasino zqsecret").await;
+        assert_eq!(world.names().await, ["message.sent"]);
+        let flagged = listed(&world, &ada, Some(chat)).await;
+        assert_eq!((flagged[0].kind, flagged[0].message_id, flagged[0].seq), (ReviewType::Flagged, Some(said.id), Some(1)));
+        moderation.decide_review(&world.ctx(&ada), Some(chat), flagged[0].id, verdict("reject")).await.unwrap();
+        assert_eq!(world.names().await, ["message.deleted", "chat.sanctioned"]);
+        world.gone(b"zqsecret").await;
+        assert!(listed(&world, &ada, Some(chat)).await.is_empty());
+        world.changes().await;
+    }
+
+    async fn so_many_messages_of_a_person_wait_and_no_more(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        set(&world, &ada, chat, &["casino"], "hold").await;
+        for n in 0..clowder_messaging::moderation::MOST_HELD {
+            assert_eq!(code(world.try_say(&bob, chat, &format!("casino {n}"), None).await), "message.held");
+        }
+        assert_eq!(code(world.try_say(&bob, chat, "one more casino", None).await), "message.reviews");
+        assert_eq!(code(world.try_say(&bob, chat, "casino 0", None).await), "message.held", "that one waits");
+        world.say(&bob, chat, "other words").await;
+        world.changes().await;
+    }
+
+    async fn the_server_catches_words_in_all_chats_and_its_staff_decides(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let boss = moderator(&world, "boss").await;
+        let new = of(json!({"type": "private", "participant_ids": [bob.id]}));
+        let chat = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let group = world.group(&ada, &[&bob]).await.id;
+        world.names().await;
+        let moderation = &world.store.moderation;
+        let set = async |words: &[&str], action: &str| {
+            moderation.set_server_filter(&world.ctx(&boss), catching(words, action)).await.unwrap()
+        };
+        assert_eq!(set(&["zqvirus"], "hold").await.words, ["zqvirus"]);
+        assert_eq!(code(world.try_say(&ada, chat, "a zqvirus", None).await), "message.held");
+        assert_eq!(code(world.try_say(&ada, group, "a zqvirus", None).await), "message.held", "owners, too");
+        assert!(listed(&world, &ada, Some(group)).await.is_empty(), "the chat does not decide");
+        let waiting = listed(&world, &boss, None).await;
+        assert_eq!((waiting.len(), waiting[0].chat_id, waiting[0].content.as_deref()), (2, chat, None));
+        let examined = moderation.examine_review(&world.ctx(&boss), waiting[0].id).await.unwrap();
+        assert_eq!(examined.content.as_deref(), Some("a zqvirus"));
+        moderation.decide_review(&world.ctx(&boss), None, waiting[0].id, verdict("approve")).await.unwrap();
+        assert_eq!(world.names().await, ["message.sent"]);
+        assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().last_seq, 1);
+        moderation.decide_review(&world.ctx(&boss), None, waiting[1].id, verdict("reject")).await.unwrap();
+        assert_eq!(world.names().await, ["chat.sanctioned"]);
+        set(&["zqvirus"], "block").await;
+        assert_eq!(code(world.try_say(&bob, chat, "zqvirus", None).await), "message.filtered");
+        set(&[], "block").await;
+        world.say(&bob, chat, "zqvirus").await;
+        assert!(moderation.server_filter(&world.ctx(&boss)).await.unwrap().words.is_empty());
+        world.changes().await;
+    }
+}

@@ -1,0 +1,173 @@
+//! How long messages stay: the rules of messages that disappear.
+//!
+//! A chat can say how long its messages stay, and so can a single message, if that is not longer. The time counts from
+//! sending, or from when all others have read the message. Then it is deleted as if its author had done so: its place in the
+//! chat stays, and its text is gone everywhere.
+
+pub mod port;
+
+use std::time::Duration;
+
+use clowder_core::{Field, FieldError, Fields, Input, Nested, Result, Timestamp, Versions, Word, text::Flaw, versions};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ChatFace, Message, MessageType,
+    policy::{Action, Seat, allow},
+    refusals::CHAT_STALE,
+};
+
+/// How long a message stays at least, and at most.
+pub const SHORTEST: i64 = 5;
+pub const LONGEST: i64 = 366 * 24 * 3600;
+
+/// How long messages stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageLifetime, example = json!({"seconds": 86400, "from": "sent"}))]
+pub struct Lifetime {
+    #[schema(minimum = 5, maximum = 31622400, example = 86400)]
+    pub seconds: i64,
+    /// In a body, `sent` if absent.
+    #[serde(default)]
+    pub from: LifetimeFrom,
+}
+
+/// From when the time counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MessageLifetimeFrom)]
+pub enum LifetimeFrom {
+    #[default]
+    Sent,
+    /// When all others have read the message. In chats of more than 256 people nobody sees that: there it counts from
+    /// sending.
+    Read,
+}
+
+impl Word for LifetimeFrom {
+    const WHAT: &'static str = "beginning of a lifetime";
+    const WORDS: &'static [(&'static str, Self)] = &[("sent", Self::Sent), ("read", Self::Read)];
+}
+
+impl Lifetime {
+    /// As it is stored: negative if it counts from reading.
+    pub const fn to_number(self) -> i64 {
+        match self.from {
+            LifetimeFrom::Sent => self.seconds,
+            LifetimeFrom::Read => -self.seconds,
+        }
+    }
+
+    pub fn from_number(number: i64) -> Self {
+        let from = if number < 0 { LifetimeFrom::Read } else { LifetimeFrom::Sent };
+        Self { seconds: number.saturating_abs(), from }
+    }
+
+    /// When a message disappears whose time begins now.
+    pub fn end(self, now: Timestamp) -> Timestamp {
+        now.plus(Duration::from_secs(self.seconds.unsigned_abs()))
+    }
+
+    /// Whether it is not longer than another.
+    fn is_within(self, other: Self) -> bool {
+        self.seconds <= other.seconds && (self.from == LifetimeFrom::Sent || other.from == LifetimeFrom::Read)
+    }
+}
+
+impl Input for Lifetime {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (seconds, from) = (fields.required("seconds"), fields.optional("from"));
+        let seconds: i64 = seconds?;
+        if !(SHORTEST..=LONGEST).contains(&seconds) {
+            fields.flaw("seconds", Flaw::new("range", format!("must be {SHORTEST} to {LONGEST}")));
+        }
+        Some(Self { seconds, from: from?.unwrap_or_default() })
+    }
+}
+
+/// One that `null` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionalLifetime(pub Option<Lifetime>);
+
+impl Field for OptionalLifetime {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        let read = |value| <Nested<Lifetime> as Field>::parse(value).map(|Nested(lifetime)| Some(lifetime));
+        if value.is_null() { Ok(Self(None)) } else { read(value).map(Self) }
+    }
+
+    fn read(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Self> {
+        if value.is_null() {
+            return Some(Self(None));
+        }
+        <Nested<Lifetime> as Field>::read(value, pointer, errors).map(|Nested(lifetime)| Self(Some(lifetime)))
+    }
+}
+
+/// `{lifetime}`; `null` lets new messages stay.
+#[derive(Debug, Clone, Copy, utoipa::ToSchema)]
+#[schema(as = NewChatLifetime, example = json!({"lifetime": {"seconds": 86400, "from": "sent"}}))]
+pub struct NewLifetime {
+    #[schema(value_type = Option<Lifetime>, required = true)]
+    pub lifetime: OptionalLifetime,
+}
+
+impl Input for NewLifetime {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let lifetime = fields.patch("lifetime")?;
+        if lifetime.is_none() {
+            fields.flaw("lifetime", Flaw::new("required", "is required; null lets messages stay"));
+        }
+        lifetime.map(|lifetime| Self { lifetime })
+    }
+}
+
+/// How long a message stays that is sent now: what the chat says, unless the message itself stays for less long.
+pub fn of_message(own: Option<Lifetime>, chat: Option<Lifetime>) -> Option<Lifetime> {
+    match (own, chat) {
+        (Some(own), Some(chat)) => Some(if own.is_within(chat) { own } else { chat }),
+        (own, chat) => own.or(chat),
+    }
+}
+
+/// When it disappears, as far as that is known when it is sent; `shown` says whether people see each other's read marks.
+pub fn end_when_sent(lifetime: Option<Lifetime>, sent_at: Timestamp, shown: bool) -> Option<Timestamp> {
+    let lifetime = lifetime?;
+    (lifetime.from == LifetimeFrom::Sent || !shown).then(|| lifetime.end(sent_at))
+}
+
+/// The chat after somebody has said how long its messages stay, or `None` if that changes nothing. Messages that were sent
+/// before stay as they are.
+pub fn set(seat: Seat, version: Option<&Versions>, new: NewLifetime, before: &ChatFace) -> Result<Option<ChatFace>> {
+    allow(seat, Action::SetLifetime)?;
+    versions::check(version, before.version, CHAT_STALE)?;
+    let after = new.lifetime.0;
+    if after == before.lifetime {
+        return Ok(None);
+    }
+    Ok(Some(ChatFace { lifetime: after, version: before.version + 1, ..before.clone() }))
+}
+
+/// Whether the time of a message is over.
+pub fn is_over(message: &Message, now: Timestamp) -> bool {
+    message.expires_at.is_some_and(|at| at <= now)
+}
+
+/// Takes the text from a message whose time is over, and which nobody has deleted yet: it may take a moment until it is, and
+/// nobody sees it until then.
+pub fn conceal(message: &mut Message, now: Timestamp) {
+    if is_over(message, now) && message.deleted_at.is_none() {
+        (message.content, message.system) = (None, None);
+        message.reactions = Vec::new();
+        message.deleted_at = message.expires_at;
+        message.version += 1;
+    }
+}
+
+/// Whether the time of a message begins now: all others have read it, or nobody sees any more who has.
+pub fn begins(message: MessageType, lifetime: Lifetime, is_read: bool, shown: bool) -> bool {
+    message == MessageType::Text && lifetime.from == LifetimeFrom::Read && (is_read || !shown)
+}
+
+#[cfg(test)]
+mod tests;

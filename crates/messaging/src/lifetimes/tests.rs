@@ -1,0 +1,172 @@
+//! Table tests of how long messages stay.
+
+use clowder_core::{Card, Error, Id, Refusal, UserId};
+use serde_json::json;
+
+use super::*;
+use crate::{
+    ChatRole, ChatType, ChatVisibility, History, NewMessage, Rights, Status,
+    refusals::{CHAT_FORBIDDEN, CHAT_PRIVATE},
+};
+
+const fn sent(seconds: i64) -> Lifetime {
+    Lifetime { seconds, from: LifetimeFrom::Sent }
+}
+
+const fn read(seconds: i64) -> Lifetime {
+    Lifetime { seconds, from: LifetimeFrom::Read }
+}
+
+#[test]
+fn the_stricter_lifetime_counts() {
+    for (own, chat, expected) in [
+        (None, None, None),
+        (Some(sent(60)), None, Some(sent(60))),
+        (Some(read(60)), None, Some(read(60))),
+        (None, Some(sent(60)), Some(sent(60))),
+        (Some(sent(30)), Some(sent(60)), Some(sent(30))),
+        (Some(sent(90)), Some(sent(60)), Some(sent(60))),
+        (Some(sent(30)), Some(read(60)), Some(sent(30))),
+        (Some(read(30)), Some(read(60)), Some(read(30))),
+        // It may stay unread for longer than the chat allows.
+        (Some(read(30)), Some(sent(60)), Some(sent(60))),
+        (Some(read(90)), Some(read(60)), Some(read(60))),
+    ] {
+        assert_eq!(of_message(own, chat), expected, "{own:?} {chat:?}");
+    }
+}
+
+#[test]
+fn end_when_sent_and_begins_tables() {
+    let now = Timestamp::from_micros(5_000_000);
+    let end = Some(Timestamp::from_micros(65_000_000));
+    for (lifetime, shown, expected) in [
+        (None, true, None),
+        (Some(sent(60)), true, end),
+        (Some(sent(60)), false, end),
+        (Some(read(60)), true, None),
+        (Some(read(60)), false, end),
+    ] {
+        assert_eq!(end_when_sent(lifetime, now, shown), expected, "{lifetime:?} {shown}");
+    }
+    for (lifetime, is_read, shown, expected) in [
+        (read(60), false, true, false),
+        (read(60), true, true, true),
+        (read(60), false, false, true),
+        (sent(60), true, true, false),
+    ] {
+        assert_eq!(begins(MessageType::Text, lifetime, is_read, shown), expected, "{lifetime:?} {is_read} {shown}");
+    }
+}
+
+#[test]
+fn a_lifetime_is_one_number() {
+    for lifetime in [sent(SHORTEST), sent(LONGEST), read(SHORTEST), read(LONGEST)] {
+        assert_eq!(Lifetime::from_number(lifetime.to_number()), lifetime);
+    }
+}
+
+#[test]
+fn bounds_are_told() {
+    for (body, wrong) in [
+        (json!({"content": "x", "lifetime": {"seconds": 5}}), None),
+        (json!({"content": "x", "lifetime": {"seconds": 31_622_400, "from": "read"}}), None),
+        (json!({"content": "x", "lifetime": null}), None),
+        (json!({"content": "x", "lifetime": {"seconds": 4}}), Some("/lifetime/seconds")),
+        (json!({"content": "x", "lifetime": {"seconds": 31_622_401}}), Some("/lifetime/seconds")),
+        (json!({"content": "x", "lifetime": {}}), Some("/lifetime/seconds")),
+        (json!({"content": "x", "lifetime": {"seconds": 9, "from": "seen"}}), Some("/lifetime/from")),
+        (json!({"content": "x", "lifetime": 60}), Some("/lifetime")),
+    ] {
+        let told = match NewMessage::from_json(body.clone()) {
+            Err(Error::Invalid(errors)) => errors.first().map(|error| error.pointer.clone()),
+            Err(other) => panic!("{other:?}"),
+            Ok(_) => None,
+        };
+        assert_eq!(told.as_deref(), wrong, "{body}");
+    }
+    assert!(NewLifetime::from_json(json!({})).is_err());
+    assert_eq!(NewLifetime::from_json(json!({"lifetime": null})).unwrap().lifetime.0, None);
+}
+
+#[test]
+fn set_table() {
+    use ChatRole::{Admin, Member, Owner, Subscriber};
+    let face = ChatFace {
+        id: Id::new(Timestamp::from_micros(1)),
+        kind: ChatType::Group,
+        title: Some("Lunch".to_owned()),
+        description: None,
+        visibility: ChatVisibility::Private,
+        history: History::All,
+        rights: Rights::of(ChatType::Group),
+        lifetime: Some(sent(60)),
+        closed: false,
+        participant_count: 3,
+        version: 4,
+    };
+    let seat = |kind, role| Seat { kind, role, rights: Rights::of(kind), of_group: false };
+    let day = || NewLifetime { lifetime: OptionalLifetime(Some(sent(86_400))) };
+    for (seat, refused) in [
+        (seat(ChatType::Private, Member), None),
+        (seat(ChatType::Group, Owner), None),
+        (seat(ChatType::Group, Admin), None),
+        (Seat { of_group: true, ..seat(ChatType::Group, Admin) }, None),
+        (seat(ChatType::Group, Member), Some(CHAT_FORBIDDEN)),
+        (seat(ChatType::Channel, Admin), None),
+        (seat(ChatType::Channel, Subscriber), Some(CHAT_FORBIDDEN)),
+    ] {
+        let decided = set(seat, None, day(), &face);
+        let told: Option<Refusal> = match &decided {
+            Err(Error::Refused(refusal)) => Some(*refusal),
+            Err(other) => panic!("{other:?}"),
+            Ok(after) => {
+                let after = after.as_ref().unwrap();
+                assert_eq!((after.lifetime, after.version), (Some(sent(86_400)), 5));
+                None
+            }
+        };
+        assert_eq!(told, refused, "{seat:?}");
+        assert_ne!(told, Some(CHAT_PRIVATE));
+    }
+    let owner = seat(ChatType::Group, Owner);
+    let same = NewLifetime { lifetime: OptionalLifetime(Some(sent(60))) };
+    assert_eq!(set(owner, Some(&4.into()), same, &face).unwrap(), None, "nothing has changed");
+    assert!(matches!(set(owner, Some(&3.into()), day(), &face), Err(Error::Stale { current: 4, .. })));
+    let off = NewLifetime { lifetime: OptionalLifetime(None) };
+    assert_eq!(set(owner, None, off, &face).unwrap().unwrap().lifetime, None);
+}
+
+#[test]
+fn what_is_over_has_no_text() {
+    let at = Timestamp::from_micros;
+    let ada: UserId = Id::new(at(1));
+    let message = |expires_at, deleted_at: Option<Timestamp>| Message {
+        id: Id::new(at(1)),
+        chat_id: Id::new(at(1)),
+        seq: 1,
+        kind: MessageType::Text,
+        sender: Card::new(ada, "ada".into(), "Ada".into()),
+        content: deleted_at.is_none().then(|| "secret".to_owned()),
+        status: Status::Sent,
+        client_id: None,
+        reactions: Vec::new(),
+        created_at: at(1),
+        edited_at: None,
+        deleted_at,
+        version: 2,
+        hidden: false,
+        lifetime: Some(sent(5)),
+        expires_at,
+        system: None,
+    };
+    for (expires_at, now, gone) in [(None, 9, false), (Some(at(9)), 8, false), (Some(at(9)), 9, true)] {
+        let mut shown = message(expires_at, None);
+        conceal(&mut shown, at(now));
+        assert_eq!((shown.content.is_none(), shown.deleted_at), (gone, expires_at.filter(|_| gone)), "{expires_at:?}");
+        assert_eq!(shown.version, if gone { 3 } else { 2 }, "as it will be");
+    }
+    let mut deleted = message(Some(at(9)), Some(at(7)));
+    conceal(&mut deleted, at(10));
+    assert_eq!((deleted.deleted_at, deleted.version), (Some(at(7)), 2), "it was deleted before");
+}

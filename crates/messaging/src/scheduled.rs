@@ -1,0 +1,302 @@
+//! Messages that are sent later: the rules of scheduling, changing and sending them.
+//!
+//! A scheduled message belongs to its author alone until it is sent. At its time it is sent once, whatever restarts and
+//! however many nodes there are, if its author may still write in the chat; otherwise it is refused, and the author is
+//! told. A repeated one waits for its next time afterwards.
+
+mod input;
+pub mod port;
+
+use std::time::Duration;
+
+use clowder_core::{
+    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, Versions, Word, versions,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use input::{OptionalRepeat, ScheduledFilter, ScheduledPatch};
+
+use crate::{
+    ChatRole, NewMessage, Rights,
+    lifetimes::Lifetime,
+    model::ClientId,
+    policy::may_post,
+    refusals::{
+        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_FAILED,
+        SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE,
+    },
+    send::Fingerprint,
+};
+
+/// How many messages of one person can wait, unless the settings say otherwise.
+pub const MOST: i64 = 200;
+/// How many are remembered that wait no longer; older ones are forgotten.
+pub const MOST_PAST: i64 = 500;
+/// How many days ahead a message can be scheduled.
+pub const MOST_DAYS: u64 = 366;
+
+pub type ScheduledId = Id<Scheduled>;
+
+/// A message that is sent later. Only its author sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ScheduledMessage)]
+pub struct Scheduled {
+    pub id: ScheduledId,
+    pub chat_id: ChatId,
+    /// `null` once it is sent or cancelled.
+    #[schema(max_length = 8000, example = "Good morning!")]
+    pub content: Option<String>,
+    pub client_id: Option<String>,
+    pub lifetime: Option<Lifetime>,
+    /// When it is sent; of a repeated one, the next time. In the end, when it was sent or refused.
+    pub send_at: Timestamp,
+    /// The rule by which it is repeated (RFC 5545), at the same time of day in its time zone.
+    #[schema(max_length = 200, example = "FREQ=WEEKLY;BYDAY=MO")]
+    pub repeat: Option<String>,
+    #[schema(example = "Europe/Berlin")]
+    pub time_zone: String,
+    pub status: ScheduledStatus,
+    /// The message that was sent; of a repeated one, the last.
+    pub message_id: Option<MessageId>,
+    /// Why it was refused.
+    pub problem: Option<Problem>,
+    pub created_at: Timestamp,
+    /// Starts at 1 and grows by one with each change; also the `ETag`.
+    #[schema(minimum = 1)]
+    pub version: i64,
+}
+
+/// Why a message could not be sent at its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ScheduledProblem)]
+pub struct Problem {
+    #[schema(example = "chat.closed")]
+    pub code: String,
+    pub title: String,
+}
+
+impl Problem {
+    /// What a stored code means; a code of another version has no title.
+    pub fn of(code: String) -> Self {
+        let known = refusals::ALL.iter().chain(refusals::OF_SCHEDULED).find(|refusal| refusal.code == code);
+        let title = known.map_or_else(String::new, |refusal| refusal.title.to_owned());
+        Self { code, title }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ScheduledStatus)]
+pub enum ScheduledStatus {
+    Waiting,
+    Sent,
+    /// It could not be sent at its time: `problem` says why.
+    Refused,
+    Cancelled,
+}
+
+impl Word for ScheduledStatus {
+    const WHAT: &'static str = "status of a scheduled message";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("waiting", Self::Waiting), ("sent", Self::Sent), ("refused", Self::Refused), ("cancelled", Self::Cancelled)];
+}
+
+/// What is to be said, and when again: what is stored, encrypted, of a message that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub content: String,
+    #[serde(default)]
+    pub client_id: Option<String>,
+    #[serde(default)]
+    pub lifetime: Option<Lifetime>,
+    #[serde(default)]
+    pub repeat: Option<String>,
+    pub time_zone: String,
+    /// From when a repeated one is counted.
+    pub start: Timestamp,
+}
+
+impl Plan {
+    fn rule(&self) -> Result<Option<(Repeat, TimeZone)>> {
+        let Some(repeat) = &self.repeat else { return Ok(None) };
+        let wrong = |_| Error::internal("a stored rule of recurrence that cannot be read");
+        let zone = TimeZone::parse(json!(self.time_zone)).map_err(wrong)?;
+        Ok(Some((repeat.parse().map_err(wrong)?, zone)))
+    }
+
+    /// The message to send now.
+    pub fn message(&self) -> Result<NewMessage> {
+        NewMessage::from_json(json!({"content": self.content, "client_id": self.client_id, "lifetime": self.lifetime}))
+    }
+
+    /// When it is to be sent next after `now`; `None` if this was the last time. Times that nobody sent it at, because no
+    /// server ran, are made up for once, by the message that is sent now.
+    pub fn next(&self, now: Timestamp) -> Result<Option<Timestamp>> {
+        Ok(self.rule()?.and_then(|(repeat, zone)| repeat.next(self.start, &zone, now)))
+    }
+}
+
+/// What is known when somebody schedules a message.
+#[derive(Debug, Clone)]
+pub struct ScheduleFacts {
+    /// The author's role in the chat; `None` for outsiders and unknown chats.
+    pub role: Option<ChatRole>,
+    pub rights: Rights,
+    /// Whether nobody can write in the chat any more.
+    pub closed: bool,
+    /// The scheduled message with the same `client_id`, with what it was for.
+    pub earlier: Option<(ScheduledId, Fingerprint)>,
+    pub fingerprint: Fingerprint,
+    /// Whether a message with this `client_id` has been sent.
+    pub used: bool,
+    /// How many messages of the author wait, and how many can.
+    pub waiting: i64,
+    pub most: i64,
+}
+
+/// A message to schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    pub plan: Plan,
+    pub send_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    New(Box<Planned>),
+    /// It was scheduled before: answer with that one, as it is now.
+    Repeat(ScheduledId),
+}
+
+pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<Verdict> {
+    let role = facts.role.ok_or(CHAT_UNKNOWN)?;
+    if let Some((id, fingerprint)) = facts.earlier {
+        return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
+    }
+    if facts.used {
+        return Err(CLIENT_ID_MISMATCH.into());
+    }
+    if facts.closed {
+        return Err(CHAT_CLOSED.into());
+    }
+    if !may_post(role, facts.rights) {
+        return Err(CHAT_FORBIDDEN.into());
+    }
+    if facts.waiting >= facts.most {
+        return Err(SCHEDULED_LIMIT.into());
+    }
+    let NewMessage { content, client_id, lifetime, send_at, repeat, time_zone } = new;
+    let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
+    let plan = Plan {
+        content: content.into_string(),
+        client_id: client_id.map(ClientId::into_string),
+        lifetime,
+        repeat: repeat.map(Repeat::into_string),
+        time_zone: time_zone.map_or_else(|| TimeZone::utc().into_string(), TimeZone::into_string),
+        start: send_at,
+    };
+    Ok(Verdict::New(Box::new(planned(now, plan)?)))
+}
+
+/// The first time of a plan. A repeated message is sent first when its rule says so, not before its start.
+fn planned(now: Timestamp, plan: Plan) -> Result<Planned> {
+    if plan.start <= now {
+        return Err(Error::field("/send_at", "past", "must be in the future"));
+    }
+    if plan.start > now.plus(Duration::from_secs(MOST_DAYS * 24 * 3600)) {
+        return Err(Error::field("/send_at", "too_late", format!("must be within the next {MOST_DAYS} days")));
+    }
+    let send_at = match plan.rule()? {
+        None => Some(plan.start),
+        Some((repeat, zone)) => {
+            // Without its fraction of a second, the first time may be just over.
+            repeat.first(plan.start, &zone).map(|first| first.max(now))
+        }
+    };
+    let send_at = send_at.ok_or_else(|| Error::field("/repeat", "never", "names no time from `send_at` on"))?;
+    Ok(Planned { plan, send_at })
+}
+
+/// A message that waits, or has waited.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub status: ScheduledStatus,
+    pub version: i64,
+    pub plan: Plan,
+    pub send_at: Timestamp,
+}
+
+/// The message after a change, or `None` if that changes nothing.
+pub fn edit(
+    now: Timestamp,
+    version: Option<&Versions>,
+    patch: ScheduledPatch,
+    before: &Stored,
+) -> Result<Option<Planned>> {
+    if before.status != ScheduledStatus::Waiting {
+        return Err(SCHEDULED_OVER.into());
+    }
+    versions::check(version, before.version, SCHEDULED_STALE)?;
+    let moves = patch.send_at.is_some() || patch.repeat.is_some() || patch.time_zone.is_some();
+    let mut plan = before.plan.clone();
+    if let Some(content) = patch.content {
+        plan.content = content.into_string();
+    }
+    if let Some(repeat) = patch.repeat {
+        plan.repeat = repeat.0.map(Repeat::into_string);
+    }
+    if let Some(zone) = patch.time_zone {
+        plan.time_zone = zone.into_string();
+    }
+    if let Some(at) = patch.send_at {
+        plan.start = at;
+    }
+    if plan.repeat.is_some() && plan.client_id.is_some() {
+        return Err(Error::field("/repeat", "unwanted", "a message with a client_id is sent once"));
+    }
+    if plan == before.plan {
+        return Ok(None);
+    }
+    if !moves {
+        return Ok(Some(Planned { plan, send_at: before.send_at }));
+    }
+    if patch.send_at.is_none() {
+        // Another rule counts from the time at which it would be sent next.
+        plan.start = before.send_at;
+    }
+    planned(now, plan).map(Some)
+}
+
+/// Whether there is anything to cancel.
+pub fn may_cancel(version: Option<&Versions>, status: ScheduledStatus, current: i64) -> Result<bool> {
+    match status {
+        ScheduledStatus::Waiting => versions::check(version, current, SCHEDULED_STALE).map(|()| true),
+        ScheduledStatus::Cancelled => Ok(false),
+        ScheduledStatus::Sent | ScheduledStatus::Refused => Err(SCHEDULED_OVER.into()),
+    }
+}
+
+/// What becomes of a message at its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is sent, and waits for its next time, if it has one.
+    Sent(MessageId, Option<Timestamp>),
+    /// The chat is in slow mode: it is tried again at this time.
+    Later(Timestamp),
+    Refused(Refusal),
+}
+
+/// What becomes of a message after an attempt to send it. An error of ours says nothing about it: it is tried again.
+pub fn outcome(now: Timestamp, plan: &Plan, sent: Result<MessageId>) -> Result<Outcome> {
+    match sent {
+        Ok(message) => Ok(Outcome::Sent(message, plan.next(now)?)),
+        Err(Error::TooEarly { refusal: MESSAGE_SLOW, until }) => Ok(Outcome::Later(until)),
+        Err(Error::Refused(refusal) | Error::TooEarly { refusal, .. }) => Ok(Outcome::Refused(refusal)),
+        Err(error) if error.is_ours() => Err(error),
+        Err(_) => Ok(Outcome::Refused(SCHEDULED_FAILED)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Table tests of messages that are sent later.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{ChatType, refusals::CHAT_MUTED};
+
+const NOW: &str = "2026-11-28T09:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn new(body: Value) -> NewMessage {
+    NewMessage::from_json(body).unwrap()
+}
+
+fn facts() -> ScheduleFacts {
+    ScheduleFacts {
+        role: Some(ChatRole::Member),
+        rights: Rights::of(ChatType::Group),
+        closed: false,
+        earlier: None,
+        fingerprint: [1; 16],
+        used: false,
+        waiting: 4,
+        most: 5,
+    }
+}
+
+fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
+    match result {
+        Err(Error::Refused(refusal) | Error::Stale { refusal, .. }) => refusal.code.to_owned(),
+        Err(Error::Invalid(errors)) => format!("{} {}", errors[0].pointer, errors[0].code),
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => String::new(),
+    }
+}
+
+#[test]
+fn decide_table() {
+    let later = || json!({"content": "hi", "send_at": "2026-11-28T10:00:00Z"});
+    let id = ScheduledId::new(now());
+    for (facts, refused) in [
+        (facts(), ""),
+        (ScheduleFacts { role: None, ..facts() }, "chat.unknown"),
+        (ScheduleFacts { role: None, earlier: Some((id, [1; 16])), ..facts() }, "chat.unknown"),
+        (ScheduleFacts { role: Some(ChatRole::Subscriber), ..facts() }, "chat.forbidden"),
+        (ScheduleFacts { rights: Rights::NONE, ..facts() }, "chat.forbidden"),
+        (ScheduleFacts { closed: true, ..facts() }, "chat.closed"),
+        (ScheduleFacts { waiting: 5, ..facts() }, "scheduled.limit"),
+        (ScheduleFacts { waiting: 5, earlier: Some((id, [1; 16])), ..facts() }, ""),
+        (ScheduleFacts { earlier: Some((id, [2; 16])), ..facts() }, "client_id.mismatch"),
+        (ScheduleFacts { used: true, ..facts() }, "client_id.mismatch"),
+    ] {
+        assert_eq!(told(decide(now(), new(later()), &facts)), refused, "{facts:?}");
+    }
+    let again = decide(now(), new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
+    assert_eq!(again.unwrap(), Verdict::Repeat(id));
+}
+
+#[test]
+fn times_table() {
+    for (body, expected) in [
+        (json!({"send_at": "2026-11-28T09:00:01Z"}), Ok("2026-11-28T09:00:01Z")),
+        (json!({"send_at": NOW}), Err("/send_at past")),
+        (json!({"send_at": "2027-11-29T09:00:00Z"}), Ok("2027-11-29T09:00:00Z")),
+        (json!({"send_at": "2027-11-29T09:00:01Z"}), Err("/send_at too_late")),
+        (json!({"send_at": "2026-11-28T10:00:00Z", "repeat": "FREQ=WEEKLY;BYDAY=MO"}), Ok("2026-11-30T10:00:00Z")),
+        (
+            json!({"send_at": "2026-11-28T23:30:00Z", "repeat": "FREQ=WEEKLY;BYDAY=SU", "time_zone": "Europe/Berlin"}),
+            Ok("2026-11-28T23:30:00Z"),
+        ),
+        (json!({"send_at": "2026-11-28T10:00:00Z", "repeat": "FREQ=DAILY;UNTIL=20261101"}), Err("/repeat never")),
+    ] {
+        let mut whole = json!({"content": "hi"});
+        whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        let decided = decide(now(), new(whole), &facts());
+        let decided = match decided {
+            Ok(Verdict::New(planned)) => Ok(planned.send_at),
+            other => Err(told(other)),
+        };
+        assert_eq!(decided, expected.map(at).map_err(str::to_owned), "{body}");
+    }
+}
+
+#[test]
+fn members_that_go_together() {
+    for (body, wrong) in [
+        (json!({"content": "x", "repeat": "FREQ=DAILY"}), "/repeat unwanted"),
+        (json!({"content": "x", "time_zone": "UTC"}), "/time_zone unwanted"),
+        (json!({"content": "x", "send_at": "soon"}), "/send_at time"),
+        (json!({"content": "x", "send_at": NOW, "repeat": "FREQ=HOURLY"}), "/repeat repeat"),
+        (json!({"content": "x", "send_at": NOW, "repeat": "FREQ=DAILY", "client_id": "1"}), "/repeat unwanted"),
+    ] {
+        assert_eq!(told(NewMessage::from_json(body.clone())), wrong, "{body}");
+    }
+    let past = NewMessage::from_json_at(json!({"content": "x", "send_at": NOW}), now());
+    assert_eq!(told(past), "/send_at past");
+}
+
+fn stored(status: ScheduledStatus) -> Stored {
+    let plan = Plan {
+        content: "hi".to_owned(),
+        client_id: None,
+        lifetime: None,
+        repeat: Some("FREQ=DAILY".to_owned()),
+        time_zone: "UTC".to_owned(),
+        start: at("2026-11-20T10:00:00Z"),
+    };
+    Stored { status, version: 3, plan, send_at: at("2026-11-28T10:00:00Z") }
+}
+
+#[test]
+fn edit_table() {
+    let patch = |body: Value| ScheduledPatch::from_json(body).unwrap();
+    let edited = |body: Value| edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting));
+    assert_eq!(edited(json!({})).unwrap(), None);
+    assert_eq!(edited(json!({"content": "hi"})).unwrap(), None);
+    let after = edited(json!({"content": "ho"})).unwrap().unwrap();
+    assert_eq!((after.plan.content.as_str(), after.send_at), ("ho", at("2026-11-28T10:00:00Z")));
+    let after = edited(json!({"repeat": null})).unwrap().unwrap();
+    assert_eq!((after.plan.repeat, after.send_at), (None, at("2026-11-28T10:00:00Z")));
+    let after = edited(json!({"repeat": "FREQ=WEEKLY;BYDAY=MO"})).unwrap().unwrap();
+    assert_eq!(after.send_at, at("2026-11-30T10:00:00Z"));
+    let after = edited(json!({"send_at": "2026-12-01T12:00:00Z"})).unwrap().unwrap();
+    assert_eq!((after.plan.start, after.send_at), (at("2026-12-01T12:00:00Z"), at("2026-12-01T12:00:00Z")));
+    assert_eq!(told(edited(json!({"send_at": NOW}))), "/send_at past");
+    for (status, version, refused) in [
+        (ScheduledStatus::Waiting, Some(3), ""),
+        (ScheduledStatus::Waiting, Some(2), "scheduled.stale"),
+        (ScheduledStatus::Sent, None, "scheduled.over"),
+        (ScheduledStatus::Refused, None, "scheduled.over"),
+        (ScheduledStatus::Cancelled, Some(3), "scheduled.over"),
+    ] {
+        let version = version.map(Versions::from);
+        let decided = edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status));
+        assert_eq!(told(decided), refused, "{status:?} {version:?}");
+    }
+}
+
+#[test]
+fn may_cancel_table() {
+    for (status, version, expected) in [
+        (ScheduledStatus::Waiting, None, Ok(true)),
+        (ScheduledStatus::Waiting, Some(2), Err("scheduled.stale")),
+        (ScheduledStatus::Cancelled, Some(2), Ok(false)),
+        (ScheduledStatus::Sent, None, Err("scheduled.over")),
+        (ScheduledStatus::Refused, None, Err("scheduled.over")),
+    ] {
+        let version = version.map(Versions::from);
+        let decided = may_cancel(version.as_ref(), status, 3);
+        assert_eq!(decided.map_err(|error| told::<()>(Err(error))), expected.map_err(str::to_owned), "{status:?}");
+    }
+}
+
+#[test]
+fn outcome_table() {
+    let message = MessageId::new(now());
+    let daily = stored(ScheduledStatus::Waiting).plan;
+    let once = Plan { repeat: None, ..daily.clone() };
+    let last = Plan { repeat: Some("FREQ=DAILY;COUNT=9".to_owned()), ..daily.clone() };
+    let sent = |next: Option<&str>| Outcome::Sent(message, next.map(at));
+    for (plan, now, expected) in [
+        (&once, "2026-11-28T10:00:00Z", sent(None)),
+        (&daily, "2026-11-28T10:00:00Z", sent(Some("2026-11-29T10:00:00Z"))),
+        // No server ran for three days.
+        (&daily, "2026-12-01T11:00:00Z", sent(Some("2026-12-02T10:00:00Z"))),
+        (&last, "2026-11-27T10:00:00Z", sent(Some("2026-11-28T10:00:00Z"))),
+        (&last, "2026-11-28T10:00:00Z", sent(None)),
+    ] {
+        assert_eq!(outcome(at(now), plan, Ok(message)).unwrap(), expected, "{plan:?} {now}");
+    }
+    let refused = outcome(now(), &once, Err(CHAT_CLOSED.into())).unwrap();
+    assert_eq!(refused, Outcome::Refused(CHAT_CLOSED));
+    let until = at("2026-11-28T09:05:00Z");
+    let early = |refusal| outcome(now(), &daily, Err(Error::TooEarly { refusal, until })).unwrap();
+    assert_eq!(early(MESSAGE_SLOW), Outcome::Later(until), "slow mode only delays it");
+    assert_eq!(early(CHAT_MUTED), Outcome::Refused(CHAT_MUTED));
+    assert!(outcome(now(), &once, Err(Error::unavailable("busy"))).is_err(), "it is tried again");
+    let body = Plan { client_id: Some("phone-1".to_owned()), ..once }.message().unwrap();
+    assert_eq!((body.content.as_str(), body.client_id.unwrap().as_str()), ("hi", "phone-1"));
+    assert_eq!(body.send_at, None);
+}
+
+#[test]
+fn problems_have_the_titles_of_refusals() {
+    assert_eq!(Problem::of("chat.closed".to_owned()).title, CHAT_CLOSED.title);
+    for refusal in refusals::OF_SCHEDULED {
+        assert_eq!(Problem::of(refusal.code.to_owned()).title, refusal.title);
+    }
+    assert_eq!(Problem::of("chat.from_tomorrow".to_owned()).title, "");
+}

@@ -1,0 +1,143 @@
+//! Owners and admins keep order in their chats, and staff on the server.
+
+use clowder_tests::{User, World, on_both, until};
+use serde_json::{Value, json};
+
+on_both!(shared; muting, banning, slow_mode, filters, brake, purging);
+on_both!(with [("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
+
+fn of(chat: &str, what: &str) -> String {
+    format!("/api/chats/{chat}/moderation{what}")
+}
+
+async fn say(user: &User, chat: &str, text: &str) -> clowder_tests::Answer {
+    user.post(&format!("/api/chats/{chat}/messages"), json!({"content": text})).await
+}
+
+async fn muting(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let mut phone = bob.socket().await;
+    let mute = json!({"user_id": bob.id, "reason": "Too loud"});
+    bob.post(&of(&chat, "/mute"), json!({"user_id": ada.id, "reason": "x"})).await.refused(403, "chat.forbidden");
+    assert_eq!(ada.post(&of(&chat, "/mute"), json!({"user_id": bob.id})).await.wrong_fields(), ["/reason"]);
+    ada.post(&of(&chat, "/mute"), mute).await.expect(200);
+    let told = phone.until("chat.sanctioned").await;
+    assert_eq!((&told["data"]["type"], &told["data"]["lifted"]), (&json!("mute"), &json!(false)));
+    say(&bob, &chat, "but").await.refused(403, "chat.muted");
+    let refused = phone.command("message.send", json!({"chat_id": chat, "content": "but"})).await.unwrap_err();
+    assert_eq!(refused["code"], "chat.muted");
+    let own = bob.get("/api/chat-sanctions").await.expect(200);
+    assert_eq!((&own["items"][0]["reason"], &own["items"][0]["by"]), (&json!("Too loud"), &Value::Null));
+    let list = ada.get(&of(&chat, "/mutes")).await.expect(200);
+    assert_eq!(list["items"][0]["user"]["id"], json!(bob.id));
+    ada.post(&of(&chat, "/unmute"), json!({"user_id": bob.id, "reason": "Has apologized"})).await.expect(204);
+    assert_eq!(phone.until("chat.sanctioned").await["data"]["lifted"], true);
+    say(&bob, &chat, "thank you").await.expect(201);
+}
+
+async fn banning(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let new = json!({"type": "group", "title": "Lunch", "visibility": "public"});
+    let chat = ada.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let join = format!("/api/chats/{chat}/join");
+    bob.post(&join, json!({})).await.expect(201);
+    let mut phone = bob.socket().await;
+    ada.post(&of(&chat, "/ban"), json!({"user_id": bob.id, "reason": "Advertising"})).await.expect(200);
+    phone.until("participant.removed").await;
+    assert_eq!(phone.until("chat.sanctioned").await["data"]["type"], "ban");
+    bob.post(&join, json!({})).await.refused(403, "chat.banned");
+    let added = ada.post(&format!("/api/chats/{chat}/participants"), json!({"user_ids": [bob.id]})).await;
+    assert_eq!(added.wrong_fields(), ["/user_ids/0"]);
+    assert_eq!(ada.get(&of(&chat, "/bans")).await.expect(200)["items"][0]["reason"], "Advertising");
+    ada.post(&of(&chat, "/unban"), json!({"user_id": bob.id, "reason": "Enough"})).await.expect(204);
+    bob.post(&join, json!({})).await.expect(201);
+}
+
+async fn slow_mode(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let mut phone = bob.socket().await;
+    ada.post(&of(&chat, "/slow-mode"), json!({"seconds": 3600, "reason": "Too much"})).await.expect(200);
+    assert_eq!(phone.until("chat.updated").await["data"]["slow_seconds"], 3600);
+    say(&bob, &chat, "one").await.expect(201);
+    let refused = say(&bob, &chat, "two").await;
+    assert!(refused.body["detail"].as_str().unwrap().contains("possible again at"), "{}", refused.body);
+    assert!(refused.refused(403, "message.slow")["until"].is_string());
+    say(&ada, &chat, "three").await.expect(201);
+    assert_eq!(bob.chat(&chat).await["slow_seconds"], 3600);
+    ada.post(&of(&chat, "/slow-mode"), json!({"seconds": 0, "reason": "Enough"})).await.expect(200);
+    say(&bob, &chat, "four").await.expect(201);
+}
+
+async fn filters(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let set = json!({"words": ["casino*"], "action": "hold", "reason": "Advertising"});
+    let rules = ada.put(&of(&chat, "/filter"), set).await.expect(200);
+    assert_eq!(rules["filter"], json!({"words": ["casino*"], "action": "hold"}));
+    let wrong = json!({"words": ["fine", "..."], "reason": "x"});
+    assert_eq!(ada.put(&of(&chat, "/filter"), wrong).await.wrong_fields(), ["/words/1"]);
+    say(&bob, &chat, "to the CÁSINOS!").await.refused(403, "message.held");
+    let list = ada.get(&of(&chat, "/reviews")).await.expect(200);
+    assert_eq!(list["items"][0]["content"], "to the CÁSINOS!");
+    let review = of(&chat, &format!("/reviews/{}", list["items"][0]["id"].as_str().unwrap()));
+    let mut phone = ada.socket().await;
+    bob.put(&review, json!({"action": "approve", "reason": "x"})).await.refused(403, "chat.forbidden");
+    ada.put(&review, json!({"action": "approve", "reason": "A joke"})).await.expect(204);
+    let sent = phone.until("message.sent").await;
+    assert_eq!((&sent["data"]["sender"]["id"], &sent["data"]["seq"]), (&json!(bob.id), &json!(1)));
+    ada.put(&review, json!({"action": "approve", "reason": "A joke"})).await.refused(404, "message.review_unknown");
+    bob.get("/api/admin/word-filter").await.refused(403, "permission.denied");
+    bob.get("/api/admin/message-reviews").await.refused(403, "permission.denied");
+}
+
+async fn brake(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let new = json!({"type": "group", "title": "Lunch", "visibility": "public"});
+    let chat = ada.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let limits = json!({"joins": 1, "seconds": 3600, "hold_seconds": 3600});
+    ada.put(&of(&chat, "/brake"), json!({"limits": limits, "reason": "Raids"})).await.expect(200);
+    let mut phone = ada.socket().await;
+    let join = format!("/api/chats/{chat}/join");
+    bob.post(&join, json!({})).await.expect(201);
+    assert_eq!(eve.post(&join, json!({})).await.expect(202)["chat_id"], json!(chat));
+    phone.until("chat.braked").await;
+    assert_eq!(phone.until("chat.requested").await["data"]["user_id"], json!(eve.id));
+    ada.put(&format!("/api/chats/{chat}/requests/{}", eve.id), json!({"action": "approve"})).await.expect(204);
+    assert_eq!(eve.chat(&chat).await["participant_count"], 3);
+}
+
+async fn purging(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    for n in 0..3 {
+        say(&bob, &chat, &format!("spam {n}")).await.expect(201);
+    }
+    say(&ada, &chat, "stays").await.expect(201);
+    let begun = ada.post(&of(&chat, "/purge"), json!({"user_id": bob.id, "reason": "Advertising"})).await;
+    let status_at = begun.header("location").to_owned();
+    begun.expect(202);
+    until("everything is purged", async || ada.get(&status_at).await.expect(200)["status"] == "done").await;
+    assert_eq!(ada.get(&status_at).await.expect(200)["deleted"], 3);
+    let page = ada.get(&format!("/api/chats/{chat}/messages?after=0")).await.expect(200);
+    let left: Vec<_> = page["items"].as_array().unwrap().iter().map(|message| &message["content"]).collect();
+    assert_eq!(left, [&Value::Null, &Value::Null, &Value::Null, &json!("stays")]);
+}
+
+/// Whoever writes too fast waits, in that chat only; others write on.
+async fn pace(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (chat, other) = (ada.group("Lunch", &[&bob]).await, ada.group("Dinner", &[&bob]).await);
+    let mut phone = bob.socket().await;
+    for n in 0..3 {
+        say(&bob, &chat, &format!("no. {n}")).await.expect(201);
+    }
+    let refused = say(&bob, &chat, "no. 3").await;
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()), "{}", refused.text);
+    refused.refused(429, "rate.limited");
+    let refused = phone.command("message.send", json!({"chat_id": chat, "content": "no. 3"})).await.unwrap_err();
+    assert_eq!(refused["code"], "rate.limited");
+    say(&bob, &other, "here I may").await.expect(201);
+    say(&ada, &chat, "and I").await.expect(201);
+}
