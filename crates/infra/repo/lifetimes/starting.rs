@@ -59,8 +59,10 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let free: Vec<ChatId> = batch::messaging::lock_chats(tx.conn, &due)?.into_iter().map(|chat| chat.id).collect();
     let mut room = PIECE;
     let mut changes = Vec::new();
-    for (chat, people, _, lowest) in batch::messaging::lowest_kept(tx.conn, &free)? {
-        let lowest = are_shown(people).then(|| LowestReadMarks::from(lowest));
+    for row in batch::messaging::lowest_kept(tx.conn, &free)? {
+        let chat = row.id;
+        let (user, seq, next) = (row.lowest_reader_id, row.lowest_read_seq, row.second_lowest_read_seq);
+        let lowest = are_shown(row.participant_count).then_some(LowestReadMarks { user, seq, next });
         let begun = begin_in(tx, ctx, chat, lowest, room)?;
         // Others may be left in the chat.
         if begun.len() < room {
