@@ -6,7 +6,7 @@ use clowder_core::{
 };
 use clowder_messaging::{
     Change,
-    change::Braked,
+    change::{Braked, CHAT_UPDATED},
     moderation::{
         Filter, NewBrake, NewFilter, NewSlowMode, Rules,
         rules::{Pass, pass},
@@ -27,6 +27,7 @@ use super::{
         db::Tx,
         dialect::Conn,
         invitations::guests,
+        journal,
         messaging::{chats, messages::Membership},
     },
     reviews,
@@ -73,6 +74,7 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
         let face =
             chats::face(tx.conn, chat)?.ok_or_else(|| Error::internal("a chat that is gone while it is locked"))?;
         let change = Change::ChatUpdated(Box::new(face.face()?));
+        journal::supersede(tx, &[CHAT_UPDATED], &change)?;
         tell(tx, ctx, &[change])?;
     }
     rules(tx.conn, chat)
