@@ -96,12 +96,12 @@ impl Invitations for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn come(&self, ctx: &Ctx, code: Code) -> Result<Came> {
-        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let (caller, again) = (ctx.clone(), ctx.clone());
         let first = move |tx: &mut Tx<'_>| {
             let came = links::come(tx, &caller, &code)?;
             let stub = links::StoredCame::of(&came);
             Ok((came, stub))
         };
-        self.db.create(ctx, first, move |tx, stub: links::StoredCame| stub.again(tx, user)).await
+        self.db.create(ctx, first, move |tx, stub: links::StoredCame| stub.again(tx, &again)).await
     }
 }

@@ -44,21 +44,36 @@ impl Lifetimes for Repo {
         let (begin, end) = self.db.read(move |conn| Ok((starting::is_due(conn)?, ending::is_due(conn, now)?))).await?;
         let mut handled = 0;
         if begin {
-            let caller = ctx.clone();
-            handled = handled.max(unless_held(self.db.write(move |tx| starting::begin(tx, &caller)).await)?);
+            let mut after = None;
+            loop {
+                let (caller, from) = (ctx.clone(), after);
+                let begun = unless_held(self.db.write(move |tx| starting::begin(tx, &caller, from)).await)?;
+                handled = handled.max(begun.0);
+                after = begun.1;
+                if after.is_none() {
+                    break;
+                }
+            }
         }
         if end {
-            let caller = ctx.clone();
-            handled = handled.max(unless_held(self.db.write(move |tx| ending::end(tx, &caller)).await)?);
+            let end = async |late| {
+                let caller = ctx.clone();
+                unless_held(self.db.write(move |tx| ending::end(tx, &caller, late)).await)
+            };
+            let ended = end(None).await?;
+            handled = handled.max(ended.handled);
+            if ended.late.is_some() {
+                handled = handled.max(end(ended.late).await?.handled);
+            }
         }
         Ok(handled.min(PIECE))
     }
 }
 
 /// Whoever holds what is needed is not waited for: the next call tries again.
-fn unless_held(handled: Result<usize>) -> Result<usize> {
+fn unless_held<T: Default>(handled: Result<T>) -> Result<T> {
     match handled {
-        Err(error) if is_held(&error) => Ok(0),
+        Err(error) if is_held(&error) => Ok(T::default()),
         handled => handled,
     }
 }
@@ -76,7 +91,7 @@ fn set_lifetime(
     new: NewLifetime,
 ) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
-    let Some(after) = set(seat, version, new, &row.face()?)? else { return notes::whole(tx, caller, chat) };
+    let Some(after) = set(seat, version, new, &row.face()?)? else { return notes::whole(tx, ctx, chat) };
     diesel::update(table::table.find(chat))
         .set((table::lifetime.eq(after.lifetime.map(Lifetime::to_number)), table::version.eq(after.version)))
         .execute(tx.conn)?;
@@ -85,5 +100,5 @@ fn set_lifetime(
     let updated = Change::ChatUpdated(Box::new(after));
     journal::supersede(tx, &[CHAT_UPDATED], &updated)?;
     tell(tx, ctx, &[updated, said])?;
-    notes::whole(tx, caller, chat)
+    notes::whole(tx, ctx, chat)
 }

@@ -182,13 +182,14 @@ impl Messaging for Repo {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
         // One person's chats are created one after another: many concurrent calls occupy one connection and not all.
         let _turn = self.messaging.creators.one(viewer).await?;
+        let again_by = caller.clone();
         let first = move |tx: &mut Tx<'_>| {
             let made = create_chat::create_chat(tx, &caller, new.clone())?;
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };
         let again =
-            move |tx: &mut Tx<'_>, stub: Stored| stub.again(|id| notes::whole(tx, viewer, ChatId::from_uuid(id)));
+            move |tx: &mut Tx<'_>, stub: Stored| stub.again(|id| notes::whole(tx, &again_by, ChatId::from_uuid(id)));
         self.db.create(ctx, first, again).await
     }
 

@@ -1,5 +1,6 @@
 //! Moderation of chats over the database: each method is one transaction.
 
+mod deciding;
 mod privacy;
 mod purging;
 pub mod reviews;
@@ -19,6 +20,7 @@ use clowder_messaging::{
     },
 };
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
@@ -26,6 +28,7 @@ use super::{
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
     domains::{Domain, Sweep},
+    idempotency::Stub,
 };
 use crate::domains::messaging::{OF_SERVER, chat_sanctions, message_reviews};
 
@@ -42,9 +45,9 @@ pub const DOMAIN: Domain = Domain {
         never("chat_sanctions.lifted_at", "only whether there is one matters, and when it is forgotten"),
         never("chat_sanctions.since", SHOWN),
         never("chat_sanctions.until", CHOSEN),
-        never("message_reviews.created_at", SHOWN),
+        never("message_reviews.created_at", "only shown; when it is over is read from its id"),
     ],
-    sweeps: &[Sweep::Rows(sanctions::sweep), Sweep::Rows(purging::sweep)],
+    sweeps: &[Sweep::Rows(sanctions::sweep), Sweep::Rows(reviews::sweep), Sweep::Rows(purging::sweep)],
     workers: |repo| vec![Arc::new(purging::Cleaner(Arc::clone(repo)))],
     ..Domain::NONE
 };
@@ -70,6 +73,18 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     Ok(0)
 }
 
+/// What is stored of a mute or a ban: its id.
+#[derive(Serialize, Deserialize)]
+struct StoredSanction(SanctionId);
+
+impl Stub for StoredSanction {}
+
+/// What is stored of a purge: its id.
+#[derive(Serialize, Deserialize)]
+struct StoredPurge(PurgeId);
+
+impl Stub for StoredPurge {}
+
 #[async_trait]
 impl Moderation for Repo {
     #[instrument(level = "debug", skip_all)]
@@ -80,8 +95,15 @@ impl Moderation for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn sanction(&self, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: NewSanction) -> Result<Sanction> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| sanctions::impose(tx, &ctx, chat, kind, new.clone())).await
+        let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let sanction = sanctions::impose(tx, &caller, chat, kind, new.clone())?;
+            let stub = StoredSanction(sanction.id);
+            Ok((sanction, stub))
+        };
+        let again =
+            move |tx: &mut Tx<'_>, StoredSanction(id): StoredSanction| sanctions::again(tx.conn, viewer, chat, id);
+        self.db.create(ctx, first, again).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -147,13 +169,19 @@ impl Moderation for Repo {
         verdict: NewReviewVerdict,
     ) -> Result<()> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| reviews::decide(tx, &ctx, chat, review, verdict.clone())).await
+        self.db.write(move |tx| deciding::decide(tx, &ctx, chat, review, verdict.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn purge(&self, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<Purge> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| purging::begin(tx, &ctx, chat, new.clone())).await
+        let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let first = move |tx: &mut Tx<'_>| {
+            let purge = purging::begin(tx, &caller, chat, new.clone())?;
+            let stub = StoredPurge(purge.id);
+            Ok((purge, stub))
+        };
+        let again = move |tx: &mut Tx<'_>, StoredPurge(id): StoredPurge| purging::progress(tx.conn, viewer, chat, id);
+        self.db.create(ctx, first, again).await
     }
 
     #[instrument(level = "debug", skip_all)]

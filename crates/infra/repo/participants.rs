@@ -51,12 +51,12 @@ impl Participants for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn join(&self, ctx: &Ctx, chat: ChatId) -> Result<Came> {
-        let (caller, user) = (ctx.clone(), ctx.user()?);
+        let (caller, again) = (ctx.clone(), ctx.clone());
         let first = move |tx: &mut Tx<'_>| {
             let came = writes::join(tx, &caller, chat)?;
             let stub = StoredCame::of(&came);
             Ok((came, stub))
         };
-        self.db.create(ctx, first, move |tx, stub: StoredCame| stub.again(tx, user)).await
+        self.db.create(ctx, first, move |tx, stub: StoredCame| stub.again(tx, &again)).await
     }
 }

@@ -1,11 +1,14 @@
 //! Messages that are sent later. Each method is one transaction; sending what is due is one for a piece of it.
 
-mod due;
+pub mod due;
 mod privacy;
 mod stored;
 mod writes;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Error, Page, PageRequest, Result, Versions};
@@ -16,6 +19,8 @@ use clowder_messaging::{
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
+
+use due::Piece;
 
 use super::{
     Repo,
@@ -114,30 +119,42 @@ impl ScheduledMessages for Repo {
             return Ok(0);
         }
         // Those that had to wait for others are not looked at twice.
-        let (mut handled, mut held, mut size) = (0, Vec::new(), PIECE);
+        let mut handled = 0;
+        let mut piece = Piece { size: PIECE, ..Piece::default() };
+        let mut waited = false;
         for _ in 0..PIECES {
-            let (caller, skipped) = (ctx.clone(), held.clone());
-            match self.db.write(move |tx| due::send(tx, &caller, &skipped, size)).await {
+            let (caller, next) = (ctx.clone(), piece.clone());
+            match self.db.write(move |tx| due::send(tx, &caller, &next)).await {
                 Ok(sent) => {
                     handled += sent.done;
-                    let is_all = sent.done + sent.held.len() < size;
-                    held.extend(sent.held);
-                    if is_all {
+                    let is_all = sent.done + sent.held.len() < piece.size;
+                    piece.skipped.extend(sent.held);
+                    // Once in each call, for one of them.
+                    if sent.late.is_some() && !waited {
+                        waited = true;
+                        piece = Piece { size: PIECE, late: sent.late, ..Piece::default() };
+                    } else if is_all {
                         return Ok(handled.min(PIECE - 1));
+                    } else {
+                        piece.late = None;
                     }
                 }
                 Err(error) if is_held(&error) => return Ok(handled.min(PIECE - 1)),
                 Err(error) if error.affects_everyone() => return Err(error),
                 // One of them is at fault: each is tried by itself.
-                Err(_) if size > 1 => size = 1,
+                Err(_) if piece.size > 1 => (piece.size, piece.late) = (1, None),
                 Err(error) => {
                     tracing::error!(%error, "a scheduled message cannot be sent");
-                    if !matches!(error, Error::Internal(_)) {
+                    let Some(id) = *piece.taken.lock().unwrap_or_else(PoisonError::into_inner) else {
                         return Err(error);
+                    };
+                    if matches!(error, Error::Internal(_)) {
+                        let caller = ctx.clone();
+                        handled += self.db.write(move |tx| due::give_up(tx, &caller, id)).await?;
                     }
-                    let (caller, skipped) = (ctx.clone(), held.clone());
-                    handled += self.db.write(move |tx| due::give_up(tx, &caller, &skipped)).await?;
-                    size = PIECE;
+                    // It does not keep others from being sent.
+                    piece.skipped.push(id);
+                    piece.size = PIECE;
                 }
             }
         }

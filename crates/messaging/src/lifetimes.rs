@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ChatFace, Message, MessageType,
+    ChatFace, Message,
     policy::{Action, Seat, allow},
-    refusals::CHAT_STALE,
+    refusals::{CHAT_CLOSED, CHAT_STALE},
 };
 
 /// How long a message stays at least, and at most.
@@ -140,6 +140,9 @@ pub fn end_when_sent(lifetime: Option<Lifetime>, sent_at: Timestamp, shown: bool
 /// before stay as they are.
 pub fn set(seat: Seat, version: Option<&Versions>, new: NewLifetime, before: &ChatFace) -> Result<Option<ChatFace>> {
     allow(seat, Action::SetLifetime)?;
+    if before.closed {
+        return Err(CHAT_CLOSED.into());
+    }
     versions::check(version, before.version, CHAT_STALE)?;
     let after = new.lifetime.0;
     if after == before.lifetime {
@@ -162,11 +165,6 @@ pub fn conceal(message: &mut Message, now: Timestamp) {
         message.deleted_at = message.expires_at;
         message.version += 1;
     }
-}
-
-/// Whether the time of a message begins now: all others have read it, or nobody sees any more who has.
-pub fn begins(message: MessageType, lifetime: Lifetime, is_read: bool, shown: bool) -> bool {
-    message == MessageType::Text && lifetime.from == LifetimeFrom::Read && (is_read || !shown)
 }
 
 #[cfg(test)]

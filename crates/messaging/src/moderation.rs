@@ -7,6 +7,8 @@ pub mod pace;
 pub mod port;
 pub mod rules;
 
+use std::time::Duration;
+
 use clowder_core::{Card, ChatId, Id, MessageId, Timestamp, UserId, Word, deletion::DeletionStatus};
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +27,13 @@ pub type PurgeId = Id<PurgeKind>;
 pub const MOST_SANCTIONS: i64 = 10_000;
 /// How many of a person's messages can wait for review in a chat.
 pub const MOST_HELD: i64 = 20;
+/// How many messages of all its people can wait for review in a chat.
+pub const MOST_HELD_IN_CHAT: i64 = 1_000;
 /// How many of a person's messages in a chat are listed for review; what is caught beyond that is sent, and not listed.
 pub const MOST_FLAGGED: i64 = 100;
+/// How long a message is listed about which nobody decides: then one that was held is thrown away, and one that was sent
+/// stays.
+pub const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many purges of a chat can run at once.
 pub const MOST_PURGES: i64 = 20;
 /// How many words a filter can have.
@@ -174,7 +181,7 @@ pub struct Review {
     #[serde(rename = "type")]
     pub kind: ReviewType,
     pub sender: Card,
-    /// `null` in the list of the server, and if the message has been deleted since.
+    /// `null` in the list of the server, and if the time of the message is over.
     #[schema(max_length = 8000, example = "Buy cheap lunch!")]
     pub content: Option<String>,
     /// The message, if it was sent.

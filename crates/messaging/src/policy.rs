@@ -173,6 +173,10 @@ const fn who_may(action: Action) -> &'static str {
         }
         Action::Transfer | Action::Delete => "Only owners can do this.",
         Action::Configure
+        | Action::SetLifetime
+        | Action::Mute
+        | Action::Ban
+        | Action::Review
         | Action::SeePeople
         | Action::Admit
         | Action::Remove

@@ -91,7 +91,12 @@ pub const MESSAGE_HELD: Refusal = Refusal::new(
     "The message is kept, and sent when a moderator has approved it; sending it again changes nothing",
 );
 pub const MESSAGE_REVIEWS: Refusal =
-    Refusal::new(Conflict, "message.reviews", "As many of your messages wait for approval as can");
+    Refusal::new(Conflict, "message.reviews", "As many messages wait for approval as can: of yours, or in this chat");
+pub const MESSAGE_UNSENDABLE: Refusal = Refusal::new(
+    Conflict,
+    "message.unsendable",
+    "Its sender cannot write in this chat now: the message still waits, and you can reject it",
+);
 pub const MESSAGE_UNKNOWN: Refusal =
     Refusal::new(Unknown, "message.unknown", "There is no such message, or you are not in its chat");
 pub const MESSAGE_GONE: Refusal = Refusal::new(Gone, "message.deleted", "The message has been deleted");
@@ -165,6 +170,7 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_FILTERED,
     MESSAGE_HELD,
     MESSAGE_REVIEWS,
+    MESSAGE_UNSENDABLE,
     MESSAGE_UNKNOWN,
     MESSAGE_GONE,
     MESSAGE_FORBIDDEN,

@@ -59,7 +59,7 @@ pub struct Scheduled {
     pub status: ScheduledStatus,
     /// The message that was sent; of a repeated one, the last.
     pub message_id: Option<MessageId>,
-    /// Why it was refused.
+    /// Why it was refused; of a repeated one that waits, why it was not sent the last time.
     pub problem: Option<Problem>,
     pub created_at: Timestamp,
     /// Starts at 1 and grows by one with each change; also the `ETag`.
@@ -284,7 +284,15 @@ pub enum Outcome {
     Sent(MessageId, Option<Timestamp>),
     /// The chat is in slow mode: it is tried again at this time.
     Later(Timestamp),
+    /// It cannot be sent this time: a repeated one waits for its next time.
+    Skipped(Refusal, Timestamp),
     Refused(Refusal),
+}
+
+/// What becomes of a message that cannot be sent. A repeated one ends only if its author is not in the chat any more.
+pub fn refused(now: Timestamp, plan: &Plan, refusal: Refusal) -> Result<Outcome> {
+    let next = if refusal == CHAT_UNKNOWN { None } else { plan.next(now)? };
+    Ok(next.map_or(Outcome::Refused(refusal), |next| Outcome::Skipped(refusal, next)))
 }
 
 /// What becomes of a message after an attempt to send it. An error of ours says nothing about it: it is tried again.
@@ -292,9 +300,11 @@ pub fn outcome(now: Timestamp, plan: &Plan, sent: Result<MessageId>) -> Result<O
     match sent {
         Ok(message) => Ok(Outcome::Sent(message, plan.next(now)?)),
         Err(Error::TooEarly { refusal: MESSAGE_SLOW, until }) => Ok(Outcome::Later(until)),
-        Err(Error::Refused(refusal) | Error::TooEarly { refusal, .. }) => Ok(Outcome::Refused(refusal)),
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::TooEarly { refusal, .. }) => {
+            refused(now, plan, refusal)
+        }
         Err(error) if error.is_ours() => Err(error),
-        Err(_) => Ok(Outcome::Refused(SCHEDULED_FAILED)),
+        Err(_) => refused(now, plan, SCHEDULED_FAILED),
     }
 }
 

@@ -27,6 +27,8 @@ async fn muting(world: World) {
     say(&bob, &chat, "but").await.refused(403, "chat.muted");
     let refused = phone.command("message.send", json!({"chat_id": chat, "content": "but"})).await.unwrap_err();
     assert_eq!(refused["code"], "chat.muted");
+    let typing = phone.command("typing.start", json!({"chat_id": chat})).await.unwrap_err();
+    assert_eq!(typing["code"], "chat.muted");
     let own = bob.get("/api/chat-sanctions").await.expect(200);
     assert_eq!((&own["items"][0]["reason"], &own["items"][0]["by"]), (&json!("Too loud"), &Value::Null));
     let list = ada.get(&of(&chat, "/mutes")).await.expect(200);
@@ -115,9 +117,18 @@ async fn purging(world: World) {
         say(&bob, &chat, &format!("spam {n}")).await.expect(201);
     }
     say(&ada, &chat, "stays").await.expect(201);
-    let begun = ada.post(&of(&chat, "/purge"), json!({"user_id": bob.id, "reason": "Advertising"})).await;
+    let times =
+        json!({"user_id": bob.id, "reason": "x", "since": "2001-01-02T00:00:00Z", "until": "2001-01-01T00:00:00Z"});
+    assert_eq!(ada.post(&of(&chat, "/purge"), times).await.wrong_fields(), ["/until"]);
+    let purge = async || {
+        let new = json!({"user_id": bob.id, "reason": "Advertising"});
+        let request = ada.request("POST", &of(&chat, "/purge")).header("idempotency-key", "purge-1").json(&new);
+        clowder_tests::Answer::to(request).await
+    };
+    let begun = purge().await;
     let status_at = begun.header("location").to_owned();
-    begun.expect(202);
+    let id = begun.expect(202)["id"].clone();
+    assert_eq!(purge().await.expect(202)["id"], id, "the same key begins nothing again");
     until("everything is purged", async || ada.get(&status_at).await.expect(200)["status"] == "done").await;
     assert_eq!(ada.get(&status_at).await.expect(200)["deleted"], 3);
     let page = ada.get(&format!("/api/chats/{chat}/messages?after=0")).await.expect(200);

@@ -26,7 +26,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
     let before = row.face()?;
     let Some(after) = rules::edit(seat, version, patch, &before)? else {
-        return notes::whole(tx, caller, chat);
+        return notes::whole(tx, ctx, chat);
     };
     diesel::update(table::table.find(chat))
         .set((
@@ -54,7 +54,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     journal::supersede(tx, &[CHAT_UPDATED], &updated)?;
     changes.insert(0, updated);
     tell(tx, ctx, &changes)?;
-    notes::whole(tx, caller, chat)
+    notes::whole(tx, ctx, chat)
 }
 
 /// The last statement of a write.
@@ -97,7 +97,7 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
     let target = living(tx.conn, chat, user)?;
     rules::may_transfer(seat, target)?;
     if user == caller {
-        return notes::whole(tx, caller, chat);
+        return notes::whole(tx, ctx, chat);
     }
     let mut changes = Vec::new();
     for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
@@ -109,5 +109,5 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
     let note = SystemNote { action: SystemAction::OwnerChanged, user_ids: vec![user], title: None };
     changes.push(system::say(tx, ctx, chat, caller, note)?);
     tell(tx, ctx, &changes)?;
-    notes::whole(tx, caller, chat)
+    notes::whole(tx, ctx, chat)
 }

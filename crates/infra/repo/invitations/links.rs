@@ -102,8 +102,8 @@ impl StoredCame {
     }
 
     /// The same, with the chat as it is now, if the caller is in it.
-    pub fn again(self, tx: &mut Tx<'_>, caller: UserId) -> Result<Came> {
-        let mut chat = || notes::whole(tx, caller, self.chat).map(Box::new);
+    pub fn again(self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Came> {
+        let mut chat = || notes::whole(tx, ctx, self.chat).map(Box::new);
         Ok(match self.did {
             Did::In => Came::In(chat()?),
             Did::Already => Came::Already(chat()?),
@@ -240,7 +240,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
         error => error,
     })?;
     if self::role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Came::Already(Box::new(notes::whole(tx, caller, chat)?)));
+        return Ok(Came::Already(Box::new(notes::whole(tx, ctx, chat)?)));
     }
     sanctions::may_come(tx.conn, ctx.now, chat, caller)?;
     let link = load(tx.conn, id)?.ok_or(LINK_UNKNOWN)?;

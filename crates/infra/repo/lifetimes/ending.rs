@@ -14,6 +14,7 @@ use super::super::{
     dialect::{self, Conn},
     group_commit::LOCK_WAIT,
     messaging::edit,
+    scheduled::due::LATE,
 };
 use crate::domains::messaging::{MessageRow, messages as table};
 
@@ -25,49 +26,77 @@ pub fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool> {
     Ok(diesel::select(exists(due)).get_result(conn)?)
 }
 
-/// Deletes a piece of what is due, in the order in which it is; answers how many messages there were.
-pub fn end(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+/// What became of a piece of what is due.
+#[derive(Default)]
+pub struct Ended {
+    /// How many messages were deleted; a piece, if more are due that can be.
+    pub handled: usize,
+    /// A chat that somebody holds, in which a message is late: it is worth waiting for.
+    pub late: Option<ChatId>,
+}
+
+/// Deletes a piece of what is due, in the order in which it is. For a chat that is `late`, it waits before it holds anything:
+/// a busy chat cannot be passed over for ever.
+pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, late: Option<ChatId>) -> Result<Ended> {
     dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
-    let mut held = BTreeSet::new();
+    if let Some(chat) = late {
+        dialect::messaging::lock_chat(tx.conn, chat)?;
+    }
+    let (mut held, mut late) = (BTreeSet::new(), None);
+    let (mut free, mut is_more) = (Vec::new(), false);
     for _ in 0..LOOKS {
         let due = due(tx.conn, ctx.now, &held)?;
-        let chats: BTreeSet<ChatId> = due.iter().map(|(chat, _)| *chat).collect();
+        let chats: BTreeSet<ChatId> = due.iter().map(|(chat, ..)| *chat).collect();
         let chats: Vec<ChatId> = chats.into_iter().collect();
         let locked = batch::messaging::lock_chats(tx.conn, &chats)?;
         let locked: HashSet<ChatId> = locked.into_iter().map(|chat| chat.id).collect();
-        let ids: Vec<MessageId> = due.iter().filter(|(chat, _)| locked.contains(chat)).map(|(_, id)| *id).collect();
-        if ids.is_empty() && due.len() == PIECE {
-            held.extend(chats);
-            continue;
+        is_more = due.len() == PIECE;
+        for (chat, id, expires_at) in due {
+            if locked.contains(&chat) {
+                free.push(id);
+            } else if expires_at.is_some_and(|at| at.plus(LATE) <= ctx.now) {
+                late.get_or_insert(chat);
+            }
         }
-        let (gone, reacted) = load(tx.conn, ctx.now, &ids)?;
-        let handled = if ids.len() == due.len() { due.len() } else { gone.len().min(PIECE - 1) };
-        if !gone.is_empty() {
-            let told = edit::expire(tx, gone, &reacted)?;
-            metrics::counter!("clowder_messages_expired_total").increment(told.len() as u64);
-            tell(tx, ctx, &told)?;
+        // The backlog of chats that others hold does not keep the other chats waiting.
+        if !is_more || free.len() > PIECE / 2 {
+            break;
         }
-        return Ok(handled);
+        held.extend(chats);
     }
-    Ok(0)
+    let (gone, reacted) = load(tx.conn, ctx.now, &free)?;
+    let handled = if is_more && !free.is_empty() { PIECE } else { gone.len().min(PIECE - 1) };
+    if !gone.is_empty() {
+        let told = edit::expire(tx, gone, &reacted)?;
+        metrics::counter!("clowder_messages_expired_total").increment(told.len() as u64);
+        tell(tx, ctx, &told)?;
+    }
+    Ok(Ended { handled, late })
 }
 
-fn due(conn: &mut Conn, now: Timestamp, held: &BTreeSet<ChatId>) -> Result<Vec<(ChatId, MessageId)>> {
+fn due(
+    conn: &mut Conn,
+    now: Timestamp,
+    held: &BTreeSet<ChatId>,
+) -> Result<Vec<(ChatId, MessageId, Option<Timestamp>)>> {
     let due = table::table
         .filter(table::expires_at.le(now))
         .filter(table::deleted_at.is_null())
         .order(table::expires_at)
         .limit(PIECE as i64)
-        .select((table::chat_id, table::id));
+        .select((table::chat_id, table::id, table::expires_at));
     if held.is_empty() {
         return Ok(due.load(conn)?);
     }
     Ok(due.filter(table::chat_id.ne_all(held.iter().copied().collect::<Vec<_>>())).load(conn)?)
 }
 
+/// Chats with the `seq` of one of their messages.
+type Places = Vec<(ChatId, i64)>;
+
 /// The messages after their end, and those of them to which somebody has reacted; without those that somebody has deleted
 /// before their chat was locked.
-fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<(Vec<Message>, Vec<(ChatId, i64)>)> {
+fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<(Vec<Message>, Places)> {
     let rows: Vec<MessageRow> = table::table
         .filter(table::id.eq_any(ids))
         .filter(table::expires_at.le(now))

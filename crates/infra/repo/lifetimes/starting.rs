@@ -51,11 +51,14 @@ pub fn is_due(conn: &mut Conn) -> Result<bool> {
     Ok(diesel::select(exists(chats::table.filter(chats::timers_due))).get_result(conn)?)
 }
 
-/// Begins the time of a piece of the messages that have been read; answers how many there were.
-pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+/// Begins the time of a piece of the messages that have been read; answers how many there were, and which chat comes next if
+/// there may be more. Chats that somebody holds are passed over until everything else is done.
+pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, after: Option<ChatId>) -> Result<(usize, Option<ChatId>)> {
     dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
-    let due = chats::table.filter(chats::timers_due).order(chats::id).limit(CHATS).select(chats::id);
+    let due = chats::table.filter(chats::timers_due).order(chats::id).limit(CHATS).select(chats::id).into_boxed();
+    let due = if let Some(after) = after { due.filter(chats::id.gt(after)) } else { due };
     let due: Vec<ChatId> = due.load(tx.conn)?;
+    let next = due.last().copied().filter(|_| due.len() as i64 == CHATS);
     let free: Vec<ChatId> = batch::messaging::lock_chats(tx.conn, &due)?.into_iter().map(|chat| chat.id).collect();
     let mut room = PIECE;
     let mut changes = Vec::new();
@@ -75,8 +78,7 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
         }
     }
     tell(tx, ctx, &changes)?;
-    // If all of the chats were looked at, more may be due.
-    Ok(if free.len() as i64 == CHATS { PIECE } else { changes.len() })
+    Ok((changes.len(), if room == 0 { after } else { next }))
 }
 
 /// `lowest` is nothing in a chat that is too large for read marks: there, everything begins.

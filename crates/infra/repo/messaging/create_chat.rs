@@ -50,7 +50,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
     };
     let creation = decide(ctx, new, &facts)?;
     if !insert(tx.conn, &creation)? {
-        return existing(tx, creator, &creation).map(Made::Found);
+        return existing(tx, ctx, &creation).map(Made::Found);
     }
     let mine = view(&creation, &cards, creator);
     let changes: Vec<_> = creation
@@ -136,10 +136,10 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
     Ok(true)
 }
 
-fn existing(tx: &mut Tx<'_>, creator: UserId, creation: &ChatCreation) -> Result<Chat> {
+fn existing(tx: &mut Tx<'_>, ctx: &Ctx, creation: &ChatCreation) -> Result<Chat> {
     let pair = creation.pair.map(Pair::to_bytes);
     let chat = table::table.filter(table::pair.eq(pair)).select(table::id).first(tx.conn)?;
-    notes::whole(tx, creator, chat)
+    notes::whole(tx, ctx, chat)
 }
 
 /// Nobody has read anything, so any two have the lowest marks. If nobody sees the marks, they are not stored.

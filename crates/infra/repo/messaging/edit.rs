@@ -173,8 +173,8 @@ pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>, reacted: &[(ChatId, i64)]) ->
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, the chats
-/// count them, and the journal shows them without their texts.
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, nobody has
+/// to decide about them any more, the chats count them, and the journal shows them without their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
     for message in &gone {
@@ -193,6 +193,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         let edits = message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq));
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
+    reviews::unlist(tx, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(Message::for_everybody);
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();

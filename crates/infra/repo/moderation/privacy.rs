@@ -106,7 +106,14 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     erase!(message_reviews, user_id, ReviewId);
     erase!(chat_sanctions, user_id, SanctionId);
     erase!(chat_purges, user_id, PurgeId);
-    erase!(chat_purges, by_id, PurgeId);
+    // What they had begun to delete goes on, as if its author had begun it.
+    let begun = chat_purges::table.filter(chat_purges::by_id.eq(user));
+    let some: Vec<PurgeId> = begun.limit(ROWS).select(chat_purges::id).load(tx.conn)?;
+    if !some.is_empty() {
+        let some = chat_purges::table.filter(chat_purges::id.eq_any(some));
+        let rows = diesel::update(some).set(chat_purges::by_id.eq(chat_purges::user_id)).execute(tx.conn)?;
+        return Ok(EraseStep { rows: rows as u64, next: again });
+    }
     clear!(by_id);
     clear!(lifted_by);
     Ok(EraseStep::default())

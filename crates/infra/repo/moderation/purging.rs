@@ -11,7 +11,7 @@ use clowder_core::{
 use clowder_messaging::{
     Change, MessageType, Status,
     edit::without_text,
-    moderation::{MOST_PURGES, NewPurge, Purge, PurgeId, SanctionType},
+    moderation::{MOST_PURGES, NewPurge, Purge, PurgeId, SanctionType, rules},
     policy::{Action, allow},
     refusals::{CHAT_PURGES, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN, PURGE_UNKNOWN},
 };
@@ -97,12 +97,13 @@ pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
 pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<Purge> {
     let NewPurge { user_id: user, since, until, reason } = new;
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
-    allow(seat, Action::Moderate)?;
+    let held = role(tx.conn, chat, user)?;
+    rules::may_purge(seat, held, user == caller)?;
     let wrote = said::table.filter(said::chat_id.eq(chat).and(said::sender_id.eq(user)));
     let has_part: bool = diesel::select(exists(wrote)).get_result(tx.conn)?;
     let is_there = users::table.find(user).filter(users::deleted_at.is_null());
     let is_there: bool = diesel::select(exists(is_there)).get_result(tx.conn)?;
-    if !is_there || !has_part && role(tx.conn, chat, user)?.is_none() {
+    if !is_there || !has_part && held.is_none() {
         return Err(PARTICIPANT_UNKNOWN.into());
     }
     let running = table::table.filter(table::chat_id.eq(chat).and(table::finished_at.is_null()));

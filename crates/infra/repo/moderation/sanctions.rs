@@ -46,7 +46,7 @@ use crate::domains::{
 };
 
 /// The condition of the index of what lasts, as constant text, so that the databases use it.
-const LASTS: Fragment<Bool> =
+const IS_LASTING: Fragment<Bool> =
     Fragment::new("(chat_sanctions.kind IN ('mute', 'ban') AND chat_sanctions.lifted_at IS NULL)");
 
 /// How long it is known what was done to somebody, after it is over.
@@ -61,7 +61,7 @@ pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
 }
 
 fn lasting(chat: ChatId, kind: SanctionType) -> table::BoxedQuery<'static, super::super::dialect::Backend> {
-    table::table.filter(table::chat_id.eq(chat).and(table::kind.eq(kind.as_str()))).filter(LASTS).into_boxed()
+    table::table.filter(table::chat_id.eq(chat).and(table::kind.eq(kind.as_str()))).filter(IS_LASTING).into_boxed()
 }
 
 /// Those of these people who are banned from a chat now.
@@ -87,17 +87,17 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     let NewSanction { user_id: user, reason, until } = new;
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[user])?;
     let held = role(tx.conn, chat, user)?;
-    let already: bool = {
-        let theirs = lasting(chat, kind).filter(table::user_id.eq(user)).select(table::id);
-        theirs.first::<SanctionId>(tx.conn).optional()?.is_some()
-    };
+    // Those whose time is over are still there, and count no more.
+    let now = || lasting(chat, kind).filter(table::until.is_null().or(table::until.gt(ctx.now)));
+    let theirs = now().filter(table::user_id.eq(user)).select(table::id);
+    let already = theirs.first::<SanctionId>(tx.conn).optional()?.is_some();
     let seen = users::table.filter(users::id.eq(user)).filter(visible_to(Viewer::of(ctx)?)).select(users::id);
     let facts = SanctionFacts {
         held,
         visible: seen.first::<UserId>(tx.conn).optional()?.is_some(),
         own: user == caller,
         already,
-        count: lasting(chat, kind).select(count_star()).first(tx.conn)?,
+        count: now().select(count_star()).first(tx.conn)?,
     };
     rules::may_sanction(seat, kind, facts)?;
     let is_there = users::table.find(user).filter(users::deleted_at.is_null());
@@ -105,7 +105,7 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
         return Err(PARTICIPANT_UNKNOWN.into());
     }
     let before = table::table.filter(table::chat_id.eq(chat).and(table::user_id.eq(user)));
-    diesel::update(before.filter(table::kind.eq(kind.as_str())).filter(LASTS))
+    diesel::update(before.filter(table::kind.eq(kind.as_str())).filter(IS_LASTING))
         .set((table::lifted_at.eq(ctx.now), table::lifted_by.eq(caller)))
         .execute(tx.conn)?;
     let entry = match kind {
@@ -130,6 +130,18 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     tell(tx, ctx, &changes)?;
     let card = Cards::of(tx.conn, None, [user])?.card(user)?;
     row_of.sanction(card)
+}
+
+/// A mute or a ban as it is now, for somebody who has imposed it and may still do so.
+pub fn again(conn: &mut Conn, viewer: UserId, chat: ChatId, id: SanctionId) -> Result<Sanction> {
+    let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
+    let one = table::table.find(id).filter(table::chat_id.eq(chat)).select(SanctionRow::as_select());
+    let row: Option<SanctionRow> = one.first(conn).optional()?;
+    let row = row.ok_or(PARTICIPANT_UNKNOWN)?;
+    let kind = SanctionType::parse_word(&row.kind)?;
+    allow(membership.seat, if kind == SanctionType::Ban { Action::Ban } else { Action::Mute })?;
+    let card = Cards::of(conn, None, [row.user_id])?.card(row.user_id)?;
+    row.sanction(card)
 }
 
 /// Ends the request or the invitation of whoever is banned.

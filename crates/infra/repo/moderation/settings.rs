@@ -9,7 +9,7 @@ use clowder_messaging::{
     change::{Braked, CHAT_UPDATED},
     moderation::{
         Filter, NewBrake, NewFilter, NewSlowMode, Rules,
-        rules::{Pass, pass},
+        rules::{Arrival, arrive},
     },
     policy::{Action, allow},
     refusals::CHAT_UNKNOWN,
@@ -39,14 +39,14 @@ use crate::domains::messaging::{
 pub fn seen(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Rules> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     allow(membership.seat, Action::Review)?;
-    rules(conn, chat)
+    rules(conn, chat, viewer)
 }
 
-fn rules(conn: &mut Conn, chat: ChatId) -> Result<Rules> {
+fn rules(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Rules> {
     let slow_seconds = table::table.find(chat).select(table::slow_seconds).first(conn)?;
     let brake: Option<BrakeRow> = brakes::table.find(chat).select(BrakeRow::as_select()).first(conn).optional()?;
     let filter = filter(conn, Id::from_uuid(chat.uuid()))?;
-    let reviews = reviews::count(conn, chat)?;
+    let reviews = reviews::count(conn, chat, viewer)?;
     Ok(Rules { chat_id: chat, slow_seconds, filter, brake: brake.map(|brake| brake.brake()), reviews })
 }
 
@@ -63,7 +63,7 @@ fn held(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, action: Action) -> Result<Held
 }
 
 pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> Result<Rules> {
-    let Held { row, .. } = held(tx, ctx, chat, Action::Review)?;
+    let Held { caller, row, .. } = held(tx, ctx, chat, Action::Review)?;
     let before = row.slow_seconds;
     let entry = Entry::new("chat.slowed").on(Target::of("chat", chat)).before(json!({"seconds": before}));
     audit::record(tx, ctx, &entry.after(json!({"seconds": new.seconds, "reason": new.reason.as_str()})))?;
@@ -77,23 +77,23 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
         journal::supersede(tx, &[CHAT_UPDATED], &change)?;
         tell(tx, ctx, &[change])?;
     }
-    rules(tx.conn, chat)
+    rules(tx.conn, chat, caller)
 }
 
 pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<Rules> {
-    held(tx, ctx, chat, Action::Review)?;
+    let Held { caller, .. } = held(tx, ctx, chat, Action::Review)?;
     let entry = Entry::new("chat_filter.set").on(Target::of("chat", chat));
     record(tx, ctx, entry, new)?;
-    let version = put(tx, Id::from_uuid(chat.uuid()), new)?;
+    let version = store(tx, Id::from_uuid(chat.uuid()), new)?;
     // Where nothing is caught, a send looks for nothing.
     let version = if new.words.is_empty() { 0 } else { version };
     diesel::update(table::table.find(chat)).set(table::filter_version.eq(version)).execute(tx.conn)?;
-    rules(tx.conn, chat)
+    rules(tx.conn, chat, caller)
 }
 
 pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<Filter> {
     record(tx, ctx, Entry::new("server_filter.set"), new)?;
-    put(tx, OF_SERVER, new)?;
+    store(tx, OF_SERVER, new)?;
     filter(tx.conn, OF_SERVER)
 }
 
@@ -103,7 +103,7 @@ fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: Entry, new: &NewFilter) -> Result<(
 }
 
 /// Stores a filter, and returns its version.
-fn put(tx: &mut Tx<'_>, id: Id<()>, new: &NewFilter) -> Result<i64> {
+fn store(tx: &mut Tx<'_>, id: Id<()>, new: &NewFilter) -> Result<i64> {
     let (action, words) = (new.action.as_str(), new.words.join("\n"));
     // The words before were somebody's text.
     tx.deleted_text = true;
@@ -117,7 +117,7 @@ fn put(tx: &mut Tx<'_>, id: Id<()>, new: &NewFilter) -> Result<i64> {
 }
 
 pub fn set_brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewBrake) -> Result<Rules> {
-    held(tx, ctx, chat, Action::Ban)?;
+    let Held { caller, .. } = held(tx, ctx, chat, Action::Ban)?;
     let limits = new
         .limits
         .map(|limits| json!({"joins": limits.joins, "seconds": limits.seconds, "hold_seconds": limits.hold_seconds}));
@@ -135,7 +135,7 @@ pub fn set_brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewBrake) -> Re
         };
         diesel::insert_into(brakes::table).values(row).execute(tx.conn)?;
     }
-    rules(tx.conn, chat)
+    rules(tx.conn, chat, caller)
 }
 
 /// Counts somebody who comes into a locked chat by themselves: whether they have to wait until they are let in, and what is
@@ -145,13 +145,13 @@ pub fn brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: &FaceRow) -> Result<Option<Vec<Ch
     let Some(row): Option<BrakeRow> = one.select(BrakeRow::as_select()).first(tx.conn).optional()? else {
         return Ok(None);
     };
-    match pass(row.brake(), row.counted_until, ctx.now) {
-        Pass::In(counted_until) => {
+    match arrive(row.brake(), row.counted_until, ctx.now) {
+        Arrival::In(counted_until) => {
             diesel::update(one).set(brakes::counted_until.eq(counted_until)).execute(tx.conn)?;
             Ok(None)
         }
-        Pass::Wait { new: false, .. } => Ok(Some(Vec::new())),
-        Pass::Wait { until, new: true } => {
+        Arrival::Wait { new: false, .. } => Ok(Some(Vec::new())),
+        Arrival::Wait { until, new: true } => {
             diesel::update(one).set(brakes::held_until.eq(until)).execute(tx.conn)?;
             let staff = guests::staff(tx.conn, chat.id, &[])?;
             let braked = Braked { chat_id: chat.id, until };

@@ -148,7 +148,7 @@ pub fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<Vec<UserId>> {
 pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
     let (caller, row) = hold_any(tx, ctx, chat, &[])?;
     if role(tx.conn, chat, caller)?.is_some() {
-        return Ok(Came::Already(Box::new(notes::whole(tx, caller, chat)?)));
+        return Ok(Came::Already(Box::new(notes::whole(tx, ctx, chat)?)));
     }
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
@@ -224,7 +224,7 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: 
     fits(tx, ctx, row, caller, role)?;
     let changes = enter(tx, ctx, row, caller, &[caller], role)?;
     tell(tx, ctx, &changes)?;
-    Ok(Made::New(notes::whole(tx, caller, row.id)?))
+    Ok(Made::New(notes::whole(tx, ctx, row.id)?))
 }
 
 pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<Participant> {

@@ -1,17 +1,22 @@
 //! Sends what is due: a message is sent and marked as sent by one transaction, so it is sent once, whatever dies and however
 //! many nodes try.
 //!
-//! Nothing is waited for: rows that another node is sending, and chats that somebody else holds, are passed over until the
-//! next call. So this takes its locks in another order than other writes, and cannot deadlock with them.
+//! Rows that another node is sending, and chats that somebody else holds, are passed over until the next call. So this takes
+//! its locks in another order than other writes, and cannot deadlock with them. Only for the chat of a message that is late,
+//! a transaction waits before it holds anything: a busy chat cannot be passed over for ever.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use clowder_core::{Actor, Ctx, Id, Made, Result, Role, Timestamp, UserId, Via, Word};
+use clowder_core::{Actor, ChatId, Ctx, Id, Made, Result, Role, Timestamp, UserId, Via, Word};
 use clowder_messaging::{
     Change,
     change::ScheduledChanged,
     refusals::{SCHEDULED_AUTHOR, SCHEDULED_FAILED},
-    scheduled::{Outcome, Plan, Problem, ScheduledId, ScheduledStatus, outcome},
+    scheduled::{Outcome, Plan, Problem, ScheduledId, ScheduledStatus, outcome, refused},
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 use uuid::Uuid;
@@ -50,6 +55,22 @@ pub struct Sent {
     pub done: usize,
     /// Those that have to wait for others.
     pub held: Vec<ScheduledId>,
+    /// The chat of one of them that is late: it is worth waiting for.
+    pub late: Option<ChatId>,
+}
+
+/// After what time something that is due is worth waiting for.
+pub const LATE: Duration = Duration::from_secs(1);
+
+/// Which messages to send.
+#[derive(Debug, Clone, Default)]
+pub struct Piece {
+    pub size: usize,
+    pub skipped: Vec<ScheduledId>,
+    /// A chat whose lock is waited for, while nothing else is held.
+    pub late: Option<ChatId>,
+    /// Is told which message is sent, of a piece of one.
+    pub taken: Arc<Mutex<Option<ScheduledId>>>,
 }
 
 /// One of a piece, and what is known about it.
@@ -62,14 +83,19 @@ struct Due {
     is_free: bool,
 }
 
-pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) -> Result<Sent> {
+pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
     dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
-    let dues = take(tx, ctx, skipped, size)?;
+    if let Some(chat) = piece.late {
+        dialect::messaging::lock_chat(tx.conn, chat)?;
+    }
+    let rows = due_rows(tx.conn, ctx.now, piece)?;
+    let dues = read(tx, ctx, rows)?;
+    *piece.taken.lock().unwrap_or_else(PoisonError::into_inner) = dues.first().map(|due| due.row.id);
     let mut decided: HashMap<ScheduledId, Result<Outcome, ()>> = HashMap::new();
     let (mut sends, mut senders) = (Vec::new(), Vec::new());
     for due in &dues {
         let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
-        let refusal = match readable {
+        let after = match readable {
             Some((plan, message)) if due.is_free => {
                 let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
                 if tx.services.screens.expect(due.row.chat_id) {
@@ -79,10 +105,10 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) ->
                 senders.push((due.row.id, plan));
                 continue;
             }
-            Some(_) => SCHEDULED_AUTHOR,
-            None => SCHEDULED_FAILED,
+            Some((plan, _)) => refused(ctx.now, plan, SCHEDULED_AUTHOR)?,
+            None => Outcome::Refused(SCHEDULED_FAILED),
         };
-        decided.insert(due.row.id, Ok(Outcome::Refused(refusal)));
+        decided.insert(due.row.id, Ok(after));
     }
     let (outcomes, changes) =
         if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends.iter().collect::<Vec<_>>())? };
@@ -96,23 +122,27 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) ->
         };
         decided.insert(id, after);
     }
-    let (mut told, mut held) = (Vec::new(), Vec::new());
+    let (mut told, mut held, mut late) = (Vec::new(), Vec::new(), None);
     for due in &dues {
         match decided.remove(&due.row.id) {
             Some(Ok(after)) => told.push((&due.author, settle(tx.conn, ctx.now, due, after)?)),
-            Some(Err(())) | None => held.push(due.row.id),
+            Some(Err(())) | None => {
+                held.push(due.row.id);
+                if due.row.send_at.plus(LATE) <= ctx.now {
+                    late.get_or_insert(due.row.chat_id);
+                }
+            }
         }
     }
     let done = told.len();
     tx.deleted_text |= done > 0;
     let all: Vec<_> = changes.iter().chain(&told).map(|(author, change)| (*author, change)).collect();
     journal::append_all(tx, &all)?;
-    Ok(Sent { done, held })
+    Ok(Sent { done, held, late })
 }
 
-/// The first that are due and that nobody else is sending, locked until the end of the transaction.
-fn take(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) -> Result<Vec<Due>> {
-    let rows = due_rows(tx.conn, ctx.now, skipped, size)?;
+/// What is needed to send these.
+fn read(tx: &mut Tx<'_>, ctx: &Ctx, rows: Vec<ScheduledRow>) -> Result<Vec<Due>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -134,12 +164,13 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId], size: usize) -> Res
     Ok(dues)
 }
 
-fn due_rows(conn: &mut Conn, now: Timestamp, skipped: &[ScheduledId], size: usize) -> Result<Vec<ScheduledRow>> {
+/// The first that are due and that nobody else is sending, locked until the end of the transaction.
+fn due_rows(conn: &mut Conn, now: Timestamp, piece: &Piece) -> Result<Vec<ScheduledRow>> {
     let due = table::table
         .filter(WAITS)
-        .filter(table::send_at.le(now).and(table::id.ne_all(skipped)))
+        .filter(table::send_at.le(now).and(table::id.ne_all(piece.skipped.clone())))
         .order((table::send_at, table::id))
-        .limit(size as i64)
+        .limit(piece.size as i64)
         .select(ScheduledRow::as_select());
     Ok(dialect::unclaimed!(due).load(conn)?)
 }
@@ -159,7 +190,7 @@ fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<
     let mut row = ScheduledRow { version, ..due.row.clone() };
     match after {
         Outcome::Sent(message, Some(next)) => {
-            (row.message_id, row.send_at) = (Some(message), next);
+            (row.message_id, row.send_at, row.problem) = (Some(message), next, None);
         }
         Outcome::Sent(message, None) => {
             ScheduledStatus::Sent.as_str().clone_into(&mut row.status);
@@ -169,6 +200,7 @@ fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<
             }
         }
         Outcome::Later(until) => row.send_at = until,
+        Outcome::Skipped(refusal, next) => (row.problem, row.send_at) = (Some(refusal.code.to_owned()), next),
         Outcome::Refused(refusal) => {
             ScheduledStatus::Refused.as_str().clone_into(&mut row.status);
             // The author may use their id for it again.
@@ -199,10 +231,12 @@ fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<
     Ok(Change::MessageScheduled(user_id, changed))
 }
 
-/// Refuses the first that is due, because sending it by itself failed by a fault of ours: it must not keep others from being
-/// sent. Its author is told.
-pub fn give_up(tx: &mut Tx<'_>, ctx: &Ctx, skipped: &[ScheduledId]) -> Result<usize> {
-    let Some(due) = take(tx, ctx, skipped, 1)?.pop() else { return Ok(0) };
+/// Refuses a message that still waits, because sending it by itself failed by a fault of ours: it must not keep others from
+/// being sent. Its author is told.
+pub fn give_up(tx: &mut Tx<'_>, ctx: &Ctx, id: ScheduledId) -> Result<usize> {
+    let row = table::table.filter(WAITS).filter(table::id.eq(id)).select(ScheduledRow::as_select());
+    let rows: Vec<ScheduledRow> = dialect::unclaimed!(row).load(tx.conn)?;
+    let Some(due) = read(tx, ctx, rows)?.pop() else { return Ok(0) };
     let told = settle(tx.conn, ctx.now, &due, Outcome::Refused(SCHEDULED_FAILED))?;
     journal::append(tx, &due.author, &told)?;
     Ok(1)

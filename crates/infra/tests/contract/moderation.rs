@@ -3,6 +3,7 @@
 pub mod domain;
 mod filters;
 mod purges;
+mod reviews;
 
 use std::{sync::Arc, time::Duration};
 

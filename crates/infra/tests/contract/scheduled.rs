@@ -146,12 +146,16 @@ on_both! {
         assert_eq!(last.expires_at, Some(last.created_at.plus(Duration::from_secs(60))), "it has the time that it was to have");
 
         let muted = schedule(&world, &bob, chat, json!({})).await.unwrap();
+        let daily = schedule(&world, &bob, chat, json!({"content": "daily", "repeat": "FREQ=DAILY"})).await.unwrap();
         let mute = of::<NewSanction>(json!({"user_id": bob.id, "reason": "too loud"}));
         moderation.sanction(&boss(), chat, SanctionType::Mute, mute).await.unwrap();
         world.wait(HOUR);
-        assert_eq!(send_due(&world, &world.store).await, 1);
+        assert_eq!(send_due(&world, &world.store).await, 2);
         let refused = now_is(&world, &bob, &muted).await;
         assert_eq!((refused.status, refused.problem.unwrap().code.as_str()), (ScheduledStatus::Refused, "chat.muted"));
+        let skipped = now_is(&world, &bob, &daily).await;
+        assert_eq!((skipped.status, skipped.problem.unwrap().code.as_str()), (ScheduledStatus::Waiting, "chat.muted"));
+        assert_eq!(skipped.send_at, daily.send_at.plus(24 * HOUR), "it is tried again the next day");
         world.changes().await;
     }
 

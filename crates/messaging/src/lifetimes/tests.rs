@@ -4,6 +4,7 @@ use clowder_core::{Card, Error, Id, Refusal, UserId};
 use serde_json::json;
 
 use super::*;
+use crate::MessageType;
 use crate::{
     ChatRole, ChatType, ChatVisibility, History, NewMessage, Rights, Status,
     refusals::{CHAT_FORBIDDEN, CHAT_PRIVATE},
@@ -37,7 +38,7 @@ fn the_stricter_lifetime_counts() {
 }
 
 #[test]
-fn end_when_sent_and_begins_tables() {
+fn end_when_sent_table() {
     let now = Timestamp::from_micros(5_000_000);
     let end = Some(Timestamp::from_micros(65_000_000));
     for (lifetime, shown, expected) in [
@@ -48,14 +49,6 @@ fn end_when_sent_and_begins_tables() {
         (Some(read(60)), false, end),
     ] {
         assert_eq!(end_when_sent(lifetime, now, shown), expected, "{lifetime:?} {shown}");
-    }
-    for (lifetime, is_read, shown, expected) in [
-        (read(60), false, true, false),
-        (read(60), true, true, true),
-        (read(60), false, false, true),
-        (sent(60), true, true, false),
-    ] {
-        assert_eq!(begins(MessageType::Text, lifetime, is_read, shown), expected, "{lifetime:?} {is_read} {shown}");
     }
 }
 
@@ -102,6 +95,7 @@ fn set_table() {
         rights: Rights::of(ChatType::Group),
         lifetime: Some(sent(60)),
         closed: false,
+        slow_seconds: 0,
         participant_count: 3,
         version: 4,
     };
@@ -116,9 +110,11 @@ fn set_table() {
         (seat(ChatType::Channel, Admin), None),
         (seat(ChatType::Channel, Subscriber), Some(CHAT_FORBIDDEN)),
     ] {
+        let closed = set(seat, None, day(), &ChatFace { closed: true, ..face.clone() });
+        assert!(matches!(closed, Err(Error::Refused(CHAT_CLOSED) | Error::Explained { .. })), "{closed:?}");
         let decided = set(seat, None, day(), &face);
         let told: Option<Refusal> = match &decided {
-            Err(Error::Refused(refusal)) => Some(*refusal),
+            Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => Some(*refusal),
             Err(other) => panic!("{other:?}"),
             Ok(after) => {
                 let after = after.as_ref().unwrap();

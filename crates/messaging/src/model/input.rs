@@ -101,7 +101,6 @@ impl Input for NewMessage {
         let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
         let send_at = fields.optional::<Timestamp>("send_at");
         let (repeat, time_zone) = (fields.optional("repeat"), fields.optional("time_zone"));
-        fields.expect_future("send_at", send_at.flatten());
         let new = Self {
             content: content?,
             client_id: client_id?,

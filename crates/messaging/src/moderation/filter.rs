@@ -127,6 +127,11 @@ impl Screen {
         Ok(Self { action: filter.action, machine, open })
     }
 
+    /// How much memory it takes.
+    pub fn octets(&self) -> usize {
+        self.machine.memory_usage() + self.open.len() * size_of::<(bool, bool)>()
+    }
+
     /// Whether a text has one of the words.
     pub fn catches(&self, Folded(text): &Folded) -> bool {
         self.machine.find_overlapping_iter(text).any(|found| {

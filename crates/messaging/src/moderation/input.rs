@@ -200,7 +200,7 @@ pub struct NewPurge {
     pub user_id: UserId,
     /// Only what was sent then or later.
     pub since: Option<Timestamp>,
-    /// Only what was sent earlier.
+    /// Only what was sent earlier; not before `since`.
     pub until: Option<Timestamp>,
     /// They are told.
     #[schema(value_type = String, min_length = 1, max_length = 500)]
@@ -210,7 +210,11 @@ pub struct NewPurge {
 impl Input for NewPurge {
     fn read(fields: &mut Fields) -> Option<Self> {
         let user_id = fields.required("user_id");
-        let (since, until) = (fields.optional("since"), fields.optional("until"));
+        let since: Option<Option<Timestamp>> = fields.optional("since");
+        let until: Option<Option<Timestamp>> = fields.optional("until");
+        if since.flatten().zip(until.flatten()).is_some_and(|(since, until)| since > until) {
+            fields.flaw("until", Flaw::new("range", "must not be before `since`"));
+        }
         let reason = fields.required("reason");
         Some(Self { user_id: user_id?, since: since?, until: until?, reason: reason? })
     }

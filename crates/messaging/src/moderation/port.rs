@@ -17,7 +17,7 @@ pub trait Moderation: Send + Sync {
     async fn rules(&self, ctx: &Ctx, chat: ChatId) -> Result<Rules>;
 
     /// Mutes or bans somebody with a lower role; if they were already, the reason and the end are other ones from now on.
-    /// A mute goes with a person who leaves and comes back.
+    /// A mute goes with a person who leaves and comes back. With an idempotency key, once.
     async fn sanction(&self, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: NewSanction) -> Result<Sanction>;
 
     /// Ends a mute or a ban; nothing happens if there is none.
@@ -36,14 +36,16 @@ pub trait Moderation: Send + Sync {
 
     async fn set_brake(&self, ctx: &Ctx, chat: ChatId, new: NewBrake) -> Result<Rules>;
 
-    /// What waits for a decision, the oldest first: of a chat, or without one what the filter of the server caught, and
-    /// then without texts.
+    /// What waits for a decision, the oldest first: of a chat, and of that what the caller may see; or without one what the
+    /// filter of the server caught, and then without texts. What nobody has decided about for 30 days is not listed any
+    /// more, nor is a message that is gone.
     async fn reviews(&self, ctx: &Ctx, chat: Option<ChatId>, page: PageRequest) -> Result<Page<Review>>;
 
     /// What the filter of the server caught, with its text; each call is in the audit log.
     async fn examine_review(&self, ctx: &Ctx, review: ReviewId) -> Result<Review>;
 
-    /// Decides about a message. An approved one that was held gets its place in the chat now.
+    /// Decides about a message. An approved one that was held gets its place in the chat now, if its sender could send it
+    /// now. What the server decides, the chat learns as if the sender had done it.
     async fn decide_review(
         &self,
         ctx: &Ctx,
@@ -52,7 +54,9 @@ pub trait Moderation: Send + Sync {
         verdict: NewReviewVerdict,
     ) -> Result<()>;
 
-    /// Begins to delete what somebody wrote. A job deletes it in pieces whose size does not depend on how much it is.
+    /// Begins to delete what somebody with a lower role wrote, or somebody who has left, or the caller; with an idempotency
+    /// key, once. A job deletes it in pieces whose size does not depend on how much it is, and goes on if the account of
+    /// whoever began it is erased.
     async fn purge(&self, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<Purge>;
 
     /// How far that has come; known for a week after its end.

@@ -7,8 +7,11 @@ use clowder_core::{Error, Result, Timestamp};
 use super::{Brake, FilterAction, MOST_SANCTIONS, Review, ReviewVerb, SanctionType};
 use crate::{
     ChatRole,
-    policy::{Action, Seat, allow},
-    refusals::{CHAT_BANNED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, PARTICIPANT_UNKNOWN, REVIEW_UNKNOWN},
+    policy::{Action, Seat, allow, may},
+    refusals::{
+        CHAT_BANNED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_UNSENDABLE, PARTICIPANT_UNKNOWN,
+        REVIEW_UNKNOWN,
+    },
 };
 
 /// What is known when somebody is muted or banned.
@@ -20,9 +23,9 @@ pub struct SanctionFacts {
     pub visible: bool,
     /// Whether it is about the caller.
     pub own: bool,
-    /// Whether they are muted, or banned, already.
+    /// Whether they are muted, or banned, now.
     pub already: bool,
-    /// How many are.
+    /// How many are; those whose time is over do not count.
     pub count: i64,
 }
 
@@ -44,6 +47,16 @@ pub fn may_sanction(seat: Seat, kind: SanctionType, facts: SanctionFacts) -> Res
         None => return Err(PARTICIPANT_UNKNOWN.into()),
     }
     if facts.count >= MOST_SANCTIONS && !facts.already { Err(CHAT_SANCTIONS.into()) } else { Ok(()) }
+}
+
+/// What somebody wrote is deleted only by whoever has a higher role, as long as they are in the chat. Everybody may delete
+/// what they wrote themselves, if they may delete messages of others at all.
+pub fn may_purge(seat: Seat, held: Option<ChatRole>, own: bool) -> Result<()> {
+    allow(seat, Action::Moderate)?;
+    match held {
+        Some(held) if !own && held <= seat.role => Err(CHAT_FORBIDDEN.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Nobody lifts what others decided about them, except an owner.
@@ -92,7 +105,7 @@ pub fn caught(role: ChatRole, server: Option<FilterAction>, chat: Option<FilterA
 
 /// What somebody who comes by themselves does to a brake, of which is known until when the people who came lately count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+pub enum Arrival {
     /// They come in; the people who came lately count until then.
     In(Timestamp),
     /// The brake is on until then, and has just gone on if that is new.
@@ -100,18 +113,18 @@ pub enum Pass {
 }
 
 /// Counts people in the same way as [`super::pace::Rate`] counts messages.
-pub fn pass(brake: Brake, counted_until: Option<Timestamp>, now: Timestamp) -> Pass {
+pub fn arrive(brake: Brake, counted_until: Option<Timestamp>, now: Timestamp) -> Arrival {
     let hold = Duration::from_secs(brake.hold_seconds.unsigned_abs());
     // One that lasts longer than it can was set by a clock that was ahead.
     if let Some(until) = brake.held_until.filter(|until| *until > now && until.since(now) <= hold) {
-        return Pass::Wait { until, new: false };
+        return Arrival::Wait { until, new: false };
     }
     let window = Duration::from_secs(brake.seconds.unsigned_abs());
     let burst = u32::try_from(brake.joins).unwrap_or(1).max(1);
     let rate = super::pace::Rate { interval: window / burst, burst };
     match rate.take(counted_until, now) {
-        Ok(counted_until) => Pass::In(counted_until),
-        Err(_) => Pass::Wait { until: now.plus(hold), new: true },
+        Ok(counted_until) => Arrival::In(counted_until),
+        Err(_) => Arrival::Wait { until: now.plus(hold), new: true },
     }
 }
 
@@ -128,13 +141,32 @@ pub enum Outcome {
     Delete,
 }
 
-/// `present`: whether the sender is in the chat.
-pub fn decide(review: Option<&Review>, verb: ReviewVerb, present: bool) -> Result<Outcome> {
+/// What is known about the sender of a message when somebody decides about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SenderFacts {
+    /// Their place in the chat, if they are in it.
+    pub seat: Option<Seat>,
+    /// Whether nobody can write in the chat any more.
+    pub closed: bool,
+    /// Until when they are muted.
+    pub silent_until: Option<Timestamp>,
+}
+
+/// Whether somebody might send a message now that was held before: what holds for every message, except filters, about
+/// which the decision is, and slow mode, because they have waited.
+fn may_still_send(sender: SenderFacts, now: Timestamp) -> Result<()> {
+    let seat = sender.seat.ok_or(PARTICIPANT_UNKNOWN)?;
+    if sender.closed || !may(seat, Action::Post) || may_speak(sender.silent_until, now).is_err() {
+        return Err(MESSAGE_UNSENDABLE.into());
+    }
+    Ok(())
+}
+
+pub fn decide(review: Option<&Review>, verb: ReviewVerb, sender: SenderFacts, now: Timestamp) -> Result<Outcome> {
     let review = review.ok_or(REVIEW_UNKNOWN)?;
     match (verb, review.message_id) {
         (ReviewVerb::Approve, Some(_)) => Ok(Outcome::Keep),
-        (ReviewVerb::Approve, None) if present => Ok(Outcome::Send),
-        (ReviewVerb::Approve, None) => Err(PARTICIPANT_UNKNOWN.into()),
+        (ReviewVerb::Approve, None) => may_still_send(sender, now).map(|()| Outcome::Send),
         (ReviewVerb::Reject, None) => Ok(Outcome::Discard),
         (ReviewVerb::Reject, Some(_)) if review.content.is_some() => Ok(Outcome::Delete),
         (ReviewVerb::Reject, Some(_)) => Ok(Outcome::Keep),

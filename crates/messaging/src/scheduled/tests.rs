@@ -180,7 +180,20 @@ fn outcome_table() {
     let until = at("2026-11-28T09:05:00Z");
     let early = |refusal| outcome(now(), &daily, Err(Error::TooEarly { refusal, until })).unwrap();
     assert_eq!(early(MESSAGE_SLOW), Outcome::Later(until), "slow mode only delays it");
-    assert_eq!(early(CHAT_MUTED), Outcome::Refused(CHAT_MUTED));
+    let next = at("2026-11-28T10:00:00Z");
+    assert_eq!(early(CHAT_MUTED), Outcome::Skipped(CHAT_MUTED, next), "the next time it may be possible");
+    for (plan, refusal, expected) in [
+        (&daily, CHAT_CLOSED, Outcome::Skipped(CHAT_CLOSED, next)),
+        (&daily, CHAT_UNKNOWN, Outcome::Refused(CHAT_UNKNOWN)),
+        (&once, CHAT_MUTED, Outcome::Refused(CHAT_MUTED)),
+        (
+            &Plan { repeat: Some("FREQ=DAILY;COUNT=1".to_owned()), ..daily.clone() },
+            CHAT_CLOSED,
+            Outcome::Refused(CHAT_CLOSED),
+        ),
+    ] {
+        assert_eq!(outcome(now(), plan, Err(refusal.into())).unwrap(), expected, "{plan:?} {refusal:?}");
+    }
     assert!(outcome(now(), &once, Err(Error::unavailable("busy"))).is_err(), "it is tried again");
     let body = Plan { client_id: Some("phone-1".to_owned()), ..once }.message().unwrap();
     assert_eq!((body.content.as_str(), body.client_id.unwrap().as_str()), ("hi", "phone-1"));

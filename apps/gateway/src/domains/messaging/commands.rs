@@ -5,6 +5,7 @@ use clowder_messaging::{
     CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read,
     Scheduled, Typing,
     chats::NewDraft,
+    moderation::rules::may_speak,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
     scheduled::{ScheduledId, ScheduledPatch},
     scopes::{CHATS_WRITE, MESSAGES_WRITE},
@@ -296,6 +297,8 @@ async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
         // What is closed is a private chat; elsewhere it is the role that does not allow it.
         return Err(if shown.peer.is_some() { CHAT_CLOSED.into() } else { CHAT_FORBIDDEN.into() });
     }
+    // What others see of somebody who is muted would be a way to make noise.
+    may_speak(shown.silent_until, call.ctx.now)?;
     let apart = call.ports.store.messaging.apart(&call.ctx, chat_id).await?;
     call.ports.hub.signal(call.user, chat, &TYPING, apart);
     nothing()

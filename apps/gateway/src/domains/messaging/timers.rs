@@ -8,30 +8,68 @@ use clowder_infra::clock::Pace;
 use clowder_messaging::{
     Lifetimes, ScheduledMessages, lifetimes::port::PIECE as EXPIRED_AT_ONCE, scheduled::port::PIECE as SENT_AT_ONCE,
 };
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::{clock, stop::Stop};
 
 /// How often a node looks for what is due: a message is sent within the second for which it was scheduled.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-pub async fn run(scheduled: Arc<dyn ScheduledMessages>, lifetimes: Arc<dyn Lifetimes>, mut stop: Stop) {
-    let mut often = interval(LOOK_EVERY);
-    often.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut pace, mut failing) = (Pace::default(), [false; 2]);
-    loop {
-        tokio::select! {
-            () = stop.wait() => return,
-            _ = often.tick() => {}
+/// Sends scheduled messages. A backlog of them does not keep those that disappear waiting, nor the other way round.
+pub async fn send(scheduled: Arc<dyn ScheduledMessages>, mut stop: Stop) {
+    let mut timer = Timer::new("scheduled messages cannot be sent");
+    while timer.tick(&mut stop).await {
+        timer.report(send_due(&*scheduled, &stop).await);
+    }
+}
+
+/// Deletes messages whose time is over.
+pub async fn end(lifetimes: Arc<dyn Lifetimes>, mut stop: Stop) {
+    let mut timer = Timer::new("messages whose time is over cannot be deleted");
+    while timer.tick(&mut stop).await {
+        timer.report(expire(&*lifetimes, &stop).await);
+    }
+}
+
+struct Timer {
+    often: Interval,
+    pace: Pace,
+    what: &'static str,
+    failing: bool,
+}
+
+impl Timer {
+    /// `what` is logged when a step fails.
+    fn new(what: &'static str) -> Self {
+        let mut often = interval(LOOK_EVERY);
+        often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { often, pace: Pace::default(), what, failing: false }
+    }
+
+    /// Waits for the next step; false if the server stops.
+    async fn tick(&mut self, stop: &mut Stop) -> bool {
+        loop {
+            tokio::select! {
+                () = stop.wait() => return false,
+                _ = self.often.tick() => {}
+            }
+            // No step can be undone: after a jump of the clock they wait until it can be trusted.
+            if self.pace.is_steady(clock::now(), Instant::now()) {
+                return true;
+            }
         }
-        // Neither can be undone: after a jump of the clock they wait until it can be trusted.
-        if !pace.is_steady(clock::now(), Instant::now()) {
-            continue;
+    }
+
+    /// Logs the first of several failures.
+    fn report(&mut self, done: Result<()>) {
+        let failed = done.err();
+        if let Some(error) = failed.as_ref().filter(|_| !self.failing) {
+            match error {
+                Error::Internal(_) => tracing::error!(%error, "{}", self.what),
+                _ => tracing::warn!(%error, "{}", self.what),
+            }
         }
-        let sent = send_due(&*scheduled, &stop).await;
-        report(sent, &mut failing[0], "scheduled messages cannot be sent");
-        let gone = expire(&*lifetimes, &stop).await;
-        report(gone, &mut failing[1], "messages whose time is over cannot be deleted");
+        self.failing = failed.is_some();
     }
 }
 
@@ -49,16 +87,4 @@ async fn send_due(scheduled: &dyn ScheduledMessages, stop: &Stop) -> Result<()> 
 async fn expire(lifetimes: &dyn Lifetimes, stop: &Stop) -> Result<()> {
     while !stop.is_stopping() && lifetimes.expire(&ctx()).await? >= EXPIRED_AT_ONCE {}
     Ok(())
-}
-
-/// Logs the first of several failures.
-fn report(done: Result<()>, failing: &mut bool, what: &'static str) {
-    let failed = done.err();
-    if let Some(error) = failed.as_ref().filter(|_| !*failing) {
-        match error {
-            Error::Internal(_) => tracing::error!(%error, "{what}"),
-            _ => tracing::warn!(%error, "{what}"),
-        }
-    }
-    *failing = failed.is_some();
 }

@@ -1,6 +1,6 @@
 //! What the tests of all domains need to know about moderation.
 
-use clowder_core::{ChatId, Error, PageRequest, Result};
+use clowder_core::{ChatId, Error, PageRequest, Result, deletion::DeletionStatus};
 use clowder_infra::Store;
 use clowder_messaging::moderation::{
     NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, SanctionType,
@@ -9,7 +9,9 @@ use serde_json::json;
 
 use crate::{
     chats::domain::{crowd, unless_others_were_faster},
+    copies::once,
     domains::Domain,
+    privacy::work,
     stress::{NOTHING_TO_DO, Performed, Scene, of},
     world::{Person, World},
 };
@@ -36,6 +38,7 @@ pub const DOMAIN: Domain = Domain {
     ],
     perform,
     keeps,
+    repeats,
     ids: &["chat_purges.id", "chat_sanctions.id", "message_reviews.id", "word_filters.id"],
     never: &[
         (
@@ -54,6 +57,11 @@ pub const DOMAIN: Domain = Domain {
              WHERE s.chat_id = p.chat_id AND s.user_id = p.user_id AND s.kind = 'mute' AND s.lifted_at IS NULL)",
         ),
         ("a held message without its text", "message_reviews r WHERE (r.kind = 'held') <> (r.content IS NOT NULL)"),
+        (
+            "a message that is listed for review and gone",
+            "message_reviews r JOIN messages m ON m.chat_id = r.chat_id AND m.seq = r.seq \
+             WHERE r.kind = 'flagged' AND m.deleted_at IS NOT NULL",
+        ),
         (
             "a filter of which its chat does not know the version",
             "word_filters f JOIN chats c ON c.id = f.id WHERE c.filter_version NOT IN (0, f.version) \
@@ -74,6 +82,29 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         held(world.try_say(ada, chat, "a peculiar casino", None).await.map(drop))?;
         let mute = json!({"user_id": ada.id, "reason": "a peculiar reason"});
         moderation.sanction(&ctx, chat, SanctionType::Mute, of::<NewSanction>(mute)).await.map(drop)
+    })
+}
+
+fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let other = world.person("moderated").await;
+        let chat = world.group(ada, &[&other]).await.id;
+        world.say(&other, chat, "to be purged").await;
+        let moderation = &world.store.moderation;
+        for (kind, key) in [(SanctionType::Mute, "mute"), (SanctionType::Ban, "ban")] {
+            let new = || of::<NewSanction>(json!({"user_id": other.id, "reason": "a test"}));
+            let made = moderation.sanction(&once(world.ctx(ada), key), chat, kind, new()).await?;
+            let lifting = of::<NewLifting>(json!({"user_id": other.id, "reason": "a test"}));
+            moderation.lift(&world.ctx(ada), chat, kind, lifting).await?;
+            let again = moderation.sanction(&once(world.ctx(ada), key), chat, kind, new()).await?;
+            assert_eq!((again.id, again.lifted_at.is_some()), (made.id, true), "{key}");
+        }
+        let new = || of::<NewPurge>(json!({"user_id": other.id, "reason": "a test"}));
+        let made = moderation.purge(&once(world.ctx(ada), "purge"), chat, new()).await?;
+        work(world, &world.store).await;
+        let again = moderation.purge(&once(world.ctx(ada), "purge"), chat, new()).await?;
+        assert_eq!((again.id, again.status, again.deleted), (made.id, DeletionStatus::Done, 1));
+        Ok(())
     })
 }
 

@@ -13,19 +13,19 @@ use crate::{
     world::{Person, World, code, on_both},
 };
 
-fn catching(words: &[&str], action: &str) -> NewFilter {
+pub(super) fn catching(words: &[&str], action: &str) -> NewFilter {
     of(json!({"words": words, "action": action, "reason": "advertising"}))
 }
 
-fn verdict(action: &str) -> NewReviewVerdict {
+pub(super) fn verdict(action: &str) -> NewReviewVerdict {
     of(json!({"action": action, "reason": "zqreason"}))
 }
 
-async fn listed(world: &World, who: &Person, chat: Option<ChatId>) -> Vec<Review> {
+pub(super) async fn listed(world: &World, who: &Person, chat: Option<ChatId>) -> Vec<Review> {
     world.store.moderation.reviews(&world.ctx(who), chat, PageRequest::default()).await.unwrap().items
 }
 
-async fn set(world: &World, who: &Person, chat: ChatId, words: &[&str], action: &str) {
+pub(super) async fn set(world: &World, who: &Person, chat: ChatId, words: &[&str], action: &str) {
     world.store.moderation.set_filter(&world.ctx(who), chat, catching(words, action)).await.unwrap();
 }
 

@@ -8,7 +8,9 @@ use crate::{ChatType, Rights, moderation::ReviewType, refusals::*};
 fn refusal<T: std::fmt::Debug>(result: Result<T>) -> Option<Refusal> {
     match result {
         Ok(_) => None,
-        Err(Error::Refused(refusal) | Error::TooEarly { refusal, .. }) => Some(refusal),
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::TooEarly { refusal, .. }) => {
+            Some(refusal)
+        }
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -103,14 +105,14 @@ fn caught_table() {
 #[test]
 fn a_brake_goes_on_when_too_many_come_and_off_after_its_time() {
     let brake = Brake { joins: 2, seconds: 10, hold_seconds: 60, held_until: None };
-    let Pass::In(one) = pass(brake, None, at(100)) else { panic!("the first") };
-    let Pass::In(two) = pass(brake, Some(one), at(100)) else { panic!("the second") };
-    assert_eq!(pass(brake, Some(two), at(101)), Pass::Wait { until: at(161), new: true });
-    assert!(matches!(pass(brake, Some(two), at(105)), Pass::In(_)), "they have come slowly");
+    let Arrival::In(one) = arrive(brake, None, at(100)) else { panic!("the first") };
+    let Arrival::In(two) = arrive(brake, Some(one), at(100)) else { panic!("the second") };
+    assert_eq!(arrive(brake, Some(two), at(101)), Arrival::Wait { until: at(161), new: true });
+    assert!(matches!(arrive(brake, Some(two), at(105)), Arrival::In(_)), "they have come slowly");
     let on = Brake { held_until: Some(at(161)), ..brake };
-    assert_eq!(pass(on, Some(two), at(160)), Pass::Wait { until: at(161), new: false });
-    assert!(matches!(pass(on, Some(two), at(161)), Pass::In(_)));
-    assert!(matches!(pass(on, Some(two), at(10)), Pass::In(_)), "a clock was ahead");
+    assert_eq!(arrive(on, Some(two), at(160)), Arrival::Wait { until: at(161), new: false });
+    assert!(matches!(arrive(on, Some(two), at(161)), Arrival::In(_)));
+    assert!(matches!(arrive(on, Some(two), at(10)), Arrival::In(_)), "a clock was ahead");
 }
 
 #[test]
@@ -127,16 +129,61 @@ fn decide_table() {
         created_at: at(1),
     };
     let (held, flagged, deleted) = (review(false, Some("x")), review(true, Some("x")), review(true, None));
-    for (review, verb, present, expected) in [
-        (&held, ReviewVerb::Approve, true, Ok(Outcome::Send)),
-        (&held, ReviewVerb::Approve, false, Err(Some(PARTICIPANT_UNKNOWN))),
-        (&held, ReviewVerb::Reject, false, Ok(Outcome::Discard)),
-        (&flagged, ReviewVerb::Approve, false, Ok(Outcome::Keep)),
-        (&flagged, ReviewVerb::Reject, false, Ok(Outcome::Delete)),
-        (&deleted, ReviewVerb::Reject, true, Ok(Outcome::Keep)),
+    let member = Some(seat(ChatType::Group, ChatRole::Member, false));
+    let there = SenderFacts { seat: member, closed: false, silent_until: None };
+    let away = SenderFacts { seat: None, ..there };
+    for (review, verb, sender, expected) in [
+        (&held, ReviewVerb::Approve, there, Ok(Outcome::Send)),
+        (&held, ReviewVerb::Approve, away, Err(Some(PARTICIPANT_UNKNOWN))),
+        (&held, ReviewVerb::Reject, away, Ok(Outcome::Discard)),
+        (&flagged, ReviewVerb::Approve, away, Ok(Outcome::Keep)),
+        (&flagged, ReviewVerb::Reject, away, Ok(Outcome::Delete)),
+        (&deleted, ReviewVerb::Reject, there, Ok(Outcome::Keep)),
     ] {
-        let decided = decide(Some(review), verb, present).map_err(|error| refusal::<()>(Err(error)));
-        assert_eq!(decided, expected, "{review:?} {verb:?} {present}");
+        let decided = decide(Some(review), verb, sender, at(10)).map_err(|error| refusal::<()>(Err(error)));
+        assert_eq!(decided, expected, "{review:?} {verb:?} {sender:?}");
     }
-    assert_eq!(refusal(decide(None, ReviewVerb::Approve, true)), Some(REVIEW_UNKNOWN));
+    assert_eq!(refusal(decide(None, ReviewVerb::Approve, there, at(10))), Some(REVIEW_UNKNOWN));
+
+    // What has happened to the sender since.
+    let silent = Rights { post: false, ..Rights::of(ChatType::Group) };
+    let place = |role, rights| Some(Seat { rights, ..seat(ChatType::Group, role, false) });
+    let subscriber = Some(seat(ChatType::Channel, ChatRole::Subscriber, false));
+    for (sender, sent) in [
+        (SenderFacts { closed: true, ..there }, false),
+        (SenderFacts { silent_until: Some(at(11)), ..there }, false),
+        (SenderFacts { silent_until: Some(FOR_EVER), ..there }, false),
+        (SenderFacts { silent_until: Some(at(10)), ..there }, true),
+        (SenderFacts { seat: place(ChatRole::Member, silent), ..there }, false),
+        (SenderFacts { seat: place(ChatRole::Admin, silent), ..there }, true),
+        (SenderFacts { seat: subscriber, ..there }, false),
+    ] {
+        let decided =
+            decide(Some(&held), ReviewVerb::Approve, sender, at(10)).map_err(|error| refusal::<()>(Err(error)));
+        let expected = if sent { Ok(Outcome::Send) } else { Err(Some(MESSAGE_UNSENDABLE)) };
+        assert_eq!(decided, expected, "{sender:?}");
+        let rejected = decide(Some(&held), ReviewVerb::Reject, sender, at(10));
+        assert!(matches!(rejected, Ok(Outcome::Discard)), "{sender:?}");
+    }
+}
+
+#[test]
+fn may_purge_table() {
+    use ChatRole::{Admin, Member, Owner};
+    for (role, held, own, expected) in [
+        (Owner, Some(Admin), false, None),
+        (Owner, Some(Owner), false, Some(CHAT_FORBIDDEN)),
+        (Admin, Some(Owner), false, Some(CHAT_FORBIDDEN)),
+        (Admin, Some(Admin), false, Some(CHAT_FORBIDDEN)),
+        (Admin, Some(Admin), true, None),
+        (Admin, Some(Member), false, None),
+        (Admin, None, false, None),
+        (Member, None, false, Some(CHAT_FORBIDDEN)),
+        (Member, Some(Member), true, Some(CHAT_FORBIDDEN)),
+    ] {
+        let decided = may_purge(seat(ChatType::Group, role, false), held, own);
+        assert_eq!(refusal(decided), expected, "{role:?} {held:?} {own}");
+    }
+    let private = seat(ChatType::Private, Member, false);
+    assert_eq!(refusal(may_purge(private, Some(Member), false)), Some(CHAT_PRIVATE));
 }

@@ -32,9 +32,10 @@ fn of_people() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/moderation/mute", moderation::mute)
             .says("Mute a participant")
             .called("muteParticipant")
-            .notes("For owners and admins, of people with a lower role. Who is muted reads, and neither sends nor edits: `chat.muted`. They receive `chat.sanctioned`, and stay muted if they leave and come back. Muting again replaces the reason and the end.")
+            .notes("For owners and admins, of people with a lower role. Who is muted reads, and neither sends nor edits, nor shows that they type: `chat.muted`. They receive `chat.sanctioned`, and stay muted if they leave and come back. Muting again replaces the reason and the end.")
             .scope(CHATS_WRITE)
             .takes::<NewSanction>()
+            .creates()
             .gives::<Sanction>(200, "The mute")
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_SANCTIONS]),
         post("/api/chats/{chat_id}/moderation/unmute", moderation::unmute)
@@ -58,6 +59,7 @@ fn of_people() -> Vec<Endpoint> {
             .notes("For owners and admins, of people with a lower role and of people who are not in it. They are out at once, and neither join nor come by a link, nor can anybody add or invite them, until the ban is over or lifted. They receive `chat.sanctioned`. The chat of a group follows the group: ban them from the group.")
             .scope(CHATS_WRITE)
             .takes::<NewSanction>()
+            .creates()
             .gives::<Sanction>(200, "The ban")
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, PARTICIPANT_UNKNOWN, CHAT_SANCTIONS]),
         post("/api/chats/{chat_id}/moderation/unban", moderation::unban)
@@ -114,26 +116,35 @@ fn of_chats() -> Vec<Endpoint> {
         get("/api/chats/{chat_id}/moderation/reviews", moderation::reviews)
             .says("List the messages that the word filter of a chat caught, the oldest first")
             .called("listChatReviews")
-            .notes("For owners and admins.")
+            .notes("For owners and admins, of the messages that they may see. A message that is gone is not listed. What nobody has decided about for 30 days is not listed any more either: one that was held is thrown away, and nobody is told.")
             .scope(CHATS_READ)
             .lists::<Review>()
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE]),
         put("/api/chats/{chat_id}/moderation/reviews/{message_review_id}", moderation::decide)
             .says("Decide about a message that the word filter of a chat caught")
             .called("decideChatReview")
-            .notes("For owners and admins. An approved message that was held gets its place in the chat now, and everybody receives `message.sent`; a flagged one stays. A rejected one is thrown away or deleted, and its sender receives `chat.sanctioned`.")
+            .notes("For owners and admins. An approved message that was held gets its place in the chat now, and everybody receives `message.sent`; a flagged one stays. A rejected one is thrown away or deleted, and its sender receives `chat.sanctioned`. If the sender of a held message cannot write in the chat now, because they are muted, have not the right to any more, or the chat is closed, it cannot be approved (`message.unsendable`): it still waits, and can be rejected.")
             .scope(CHATS_WRITE)
             .takes::<NewReviewVerdict>()
             .gives_nothing(204, "It is decided")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, REVIEW_UNKNOWN, PARTICIPANT_UNKNOWN]),
+            .refuses(&[
+                CHAT_UNKNOWN,
+                CHAT_FORBIDDEN,
+                CHAT_PRIVATE,
+                REVIEW_UNKNOWN,
+                PARTICIPANT_UNKNOWN,
+                MESSAGE_UNSENDABLE,
+            ]),
         post("/api/chats/{chat_id}/moderation/purge", moderation::purge)
             .says("Delete what somebody wrote")
             .called("purgeChat")
-            .notes("For owners and admins: all messages of a person, or those of some time, as they are when it begins. A job deletes them, a few at a time, and everybody receives `message.deleted` for each; `Location` is where to read how far it has come. The person receives `chat.sanctioned`.")
+            .notes("For owners and admins: all messages of a person with a lower role, of one who has left, or of your own, or those of some time, as they are when it begins. A job deletes them, a few at a time, and everybody receives `message.deleted` for each; `Location` is where to read how far it has come. The person receives `chat.sanctioned`.")
             .scope(CHATS_WRITE)
             .takes::<NewPurge>()
+            .creates()
             .starts::<Purge>("A job deletes them")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_PURGES]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_PURGES])
+            .refuses_again(&[PURGE_UNKNOWN]),
         get("/api/chats/{chat_id}/moderation/purges/{chat_purge_id}", moderation::purge_progress)
             .says("Read how far the deletion of what somebody wrote has come")
             .called("getChatPurge")
@@ -178,10 +189,10 @@ fn of_server() -> Vec<Endpoint> {
         put("/api/admin/message-reviews/{server_review_id}", moderation::decide_for_server)
             .says("Decide about a message that the word filter of the server caught")
             .called("decideServerReview")
-            .notes("As for a chat.")
+            .notes("As for a chat, which does not learn who decided: a message that is rejected is deleted as if its sender had deleted it.")
             .needs(REVIEW_MESSAGES)
             .takes::<NewReviewVerdict>()
             .gives_nothing(204, "It is decided")
-            .refuses(&[REVIEW_UNKNOWN, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN]),
+            .refuses(&[REVIEW_UNKNOWN, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN, MESSAGE_UNSENDABLE]),
     ]
 }

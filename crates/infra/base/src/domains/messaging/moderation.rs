@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -200,44 +200,87 @@ pub fn filter_of(action: &str, words: &str) -> Result<Filter> {
     Ok(Filter { words, action: clowder_messaging::moderation::FilterAction::parse_word(action)? })
 }
 
-/// How many filters a process keeps ready.
-const MOST_SCREENS: usize = 1_000;
+/// How many filters a process keeps ready, and how much memory they may take.
+const MOST_SCREENS: usize = 4_096;
+const MOST_OCTETS: usize = 64 << 20;
 
-/// A version of a filter; nothing if it has no words.
-type Kept = (i64, Option<Arc<Screen>>);
+/// A version of a filter.
+struct Kept {
+    version: i64,
+    /// Nothing if it has no words.
+    screen: Option<Arc<Screen>>,
+    octets: usize,
+    /// The turn in which it was last used.
+    used: u64,
+}
 
-/// The filters of the last chats in which somebody wrote. Each is kept under its version, which a send reads with the chat
-/// that it locks, so nobody has to say that it changed.
+#[derive(Default)]
+struct Shelf {
+    kept: HashMap<Id<()>, Kept>,
+    /// How much memory all of them take.
+    octets: usize,
+    turn: u64,
+}
+
+impl Shelf {
+    fn take(&mut self, id: Id<()>) {
+        if let Some(kept) = self.kept.remove(&id) {
+            self.octets -= kept.octets;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept.len() > MOST_SCREENS || self.octets > MOST_OCTETS
+    }
+}
+
+/// The filters of the last chats in which somebody wrote; the one that was not used for longest goes first. Each is kept
+/// under its version, which a send reads with the chat that it locks, so nobody has to say that it changed.
 #[derive(Default)]
 pub struct Screens {
-    kept: Mutex<HashMap<Id<()>, Kept>>,
+    shelf: Mutex<Shelf>,
 }
 
 impl Screens {
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// This version of a filter, if it is kept.
     pub fn get(&self, id: Id<()>, version: i64) -> Option<Option<Arc<Screen>>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&id).filter(|(of, _)| *of == version).map(|(_, screen)| screen.clone())
+        let mut shelf = self.shelf();
+        shelf.turn += 1;
+        let turn = shelf.turn;
+        let kept = shelf.kept.get_mut(&id).filter(|kept| kept.version == version)?;
+        kept.used = turn;
+        Some(kept.screen.clone())
     }
 
     pub fn keep(&self, id: Id<()>, version: i64, screen: Option<Arc<Screen>>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MOST_SCREENS && !kept.contains_key(&id) {
-            kept.clear();
+        let octets = screen.as_ref().map_or(0, |screen| screen.octets());
+        let mut shelf = self.shelf();
+        shelf.take(id);
+        shelf.turn += 1;
+        shelf.octets += octets;
+        let kept = Kept { version, screen, octets, used: shelf.turn };
+        shelf.kept.insert(id, kept);
+        // One that needs all of the room by itself stays.
+        while shelf.is_full() && shelf.kept.len() > 1 {
+            let Some(oldest) = shelf.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| *id) else { return };
+            shelf.take(oldest);
         }
-        kept.insert(id, (version, screen));
     }
 
     /// Whether what somebody writes in this chat will probably be looked at.
     pub fn expect(&self, chat: ChatId) -> bool {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let looks = |id: Id<()>| kept.get(&id).is_some_and(|(_, screen)| screen.is_some());
+        let shelf = self.shelf();
+        let looks = |id: Id<()>| shelf.kept.get(&id).is_some_and(|kept| kept.screen.is_some());
         looks(OF_SERVER) || looks(Id::from_uuid(chat.uuid()))
     }
 
     /// The database is another one: the same versions may be of other words.
     pub fn start_anew(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.shelf() = Shelf::default();
     }
 }
 
@@ -319,11 +362,34 @@ mod tests {
         assert!(screens.get(id, 2).is_none() && screens.expect(chat));
         screens.keep(id, 2, None);
         assert!(screens.get(id, 2).is_some_and(|screen| screen.is_none()) && !screens.expect(chat));
-        for _ in 0..2 * MOST_SCREENS {
+        for _ in 0..MOST_SCREENS + 100 {
             screens.keep(Id::new(at), 1, None);
         }
-        assert!(screens.kept.lock().unwrap().len() <= MOST_SCREENS);
+        assert_eq!(screens.shelf().kept.len(), MOST_SCREENS);
         screens.start_anew();
         assert!(screens.get(id, 2).is_none());
+    }
+
+    #[test]
+    fn filters_take_so_much_memory_and_those_in_use_stay() {
+        let screens = Screens::default();
+        let new_id = || Id::new(Timestamp::from_micros(1));
+        let words: Vec<_> = (0..500).map(|n| format!("{n:03}{n:0>97}")).collect();
+        let one = Arc::new(Screen::new(&filter_of("block", &words.join("\n")).unwrap()).unwrap());
+        let octets = one.octets();
+        assert!(octets > words.len(), "{octets}");
+        // The same filter under many ids, which are counted as if each had memory of its own.
+        let (used, room) = (new_id(), MOST_OCTETS / octets);
+        screens.keep(used, 1, Some(Arc::clone(&one)));
+        for _ in 0..room + 10 {
+            screens.keep(new_id(), 1, Some(Arc::clone(&one)));
+            assert!(screens.get(used, 1).is_some(), "it is used all the time");
+            let shelf = screens.shelf();
+            assert!(shelf.octets <= MOST_OCTETS, "{}", shelf.octets);
+            assert_eq!(shelf.octets, shelf.kept.values().map(|kept| kept.octets).sum::<usize>());
+        }
+        assert_eq!(screens.shelf().kept.len(), room.min(MOST_SCREENS), "only what does not fit has gone");
+        screens.keep(used, 2, None);
+        assert_eq!(screens.shelf().octets, (room.min(MOST_SCREENS) - 1) * octets, "the version before has gone");
     }
 }

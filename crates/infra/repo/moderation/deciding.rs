@@ -1,0 +1,183 @@
+//! Decides about what filters caught: a held message is sent or thrown away, a flagged one stays or is deleted.
+
+use clowder_core::{
+    Actor, ChatId, Ctx, Error, Id, MessageId, Result, Role, Timestamp, UserId, Via,
+    audit::{Entry, Target},
+};
+use clowder_messaging::{
+    Change, Lifetime, Message, MessageType, Status,
+    edit::without_text,
+    lifetimes::{end_when_sent, of_message},
+    moderation::{
+        NewReviewVerdict, Review, ReviewId, ReviewVerb, SanctionType,
+        rules::{self, Outcome, SenderFacts},
+    },
+    policy::{Action, allow},
+    read::are_shown,
+    refusals::{CHAT_UNKNOWN, REVIEW_UNKNOWN},
+};
+use diesel::{dsl::exists, prelude::*};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        audit,
+        cards::Cards,
+        chats::hold::{self, hold, role},
+        db::Tx,
+        dialect::{self, Conn},
+        journal,
+        messaging::{edit, messages},
+    },
+    reviews::find,
+    sanctions,
+};
+use crate::{
+    domains::messaging::{
+        ClientIdRow, FaceRow, MessageRow, NewMessageRow, ReviewRow, chats, message_client_ids,
+        message_reviews as table, messages as said, participants,
+    },
+    keys::Keys,
+};
+
+pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, new: NewReviewVerdict) -> Result<()> {
+    // Whose account and which chat is locked depends on it; it is read again below.
+    let (row, _) = match chat {
+        // Whoever may not see the chat learns nothing of what is in it.
+        Some(chat) if role(tx.conn, chat, ctx.user()?)?.is_none() => return Err(CHAT_UNKNOWN.into()),
+        chat => match find(tx.conn, ctx, chat, id) {
+            Ok(found) => found,
+            Err(error) => return unknown(tx, ctx, chat, error),
+        },
+    };
+    let sender = row.user_id;
+    if let (ReviewVerb::Approve, Some(client_id)) = (new.action, &row.client_id) {
+        // Before all other locks, like everybody who writes a client id.
+        dialect::lock_claim(tx.conn, claim_of(&tx.services.keys, sender, client_id))?;
+    }
+    let face = match chat {
+        Some(chat) => {
+            let held = hold(tx, ctx, chat, &[sender])?;
+            allow(held.seat, Action::Review)?;
+            held.row
+        }
+        None => hold::hold_any(tx, ctx, row.chat_id, &[sender])?.1,
+    };
+    let (row, review) = find(tx.conn, ctx, chat, id)?;
+    let outcome = rules::decide(Some(&review), new.action, sender_now(tx.conn, &face, sender)?, ctx.now)?;
+    if diesel::delete(table::table.find(id)).execute(tx.conn)? == 0 {
+        // Its time is over, and the sweep was faster.
+        return Err(REVIEW_UNKNOWN.into());
+    }
+    tx.deleted_text = true;
+    let entry = match new.action {
+        ReviewVerb::Approve => Entry::new("message_review.approved"),
+        ReviewVerb::Reject => Entry::new("message_review.rejected"),
+    };
+    let entry = entry.on(Target::of("message_review", id)).about(sender);
+    audit::record(tx, ctx, &entry.after(json!({"chat_id": row.chat_id, "reason": new.reason.as_str()})))?;
+    let author = ctx.by(Actor::User { id: sender, via: Via::Session(Id::from_uuid(Uuid::nil())), role: Role::User });
+    match outcome {
+        Outcome::Keep => Ok(()),
+        Outcome::Send => {
+            let sent = send(tx, ctx, row)?;
+            journal::append(tx, &author, &sent)
+        }
+        Outcome::Discard | Outcome::Delete => {
+            // What the server decides, the chat sees as if the author had done it.
+            let (by, teller) = if chat.is_some() { (ctx.user()?, ctx) } else { (sender, &author) };
+            let deleted = if outcome == Outcome::Delete { delete(tx, ctx, &review, by)? } else { None };
+            let (place, reason) = (row.chat_id, new.reason.into_string());
+            let noted = sanctions::note(tx, ctx, place, sender, SanctionType::Rejection, reason)?;
+            let mut told: Vec<(&Ctx, &Change)> = deleted.iter().map(|change| (teller, change)).collect();
+            told.push((ctx, &noted));
+            journal::append_all(tx, &told)
+        }
+    }
+}
+
+/// There is no such thing: whoever may not decide is told so first.
+fn unknown(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, error: Error) -> Result<()> {
+    if let Some(chat) = chat {
+        allow(hold(tx, ctx, chat, &[])?.seat, Action::Review)?;
+    }
+    Err(error)
+}
+
+/// What a locked chat lets the sender of a message do now.
+fn sender_now(conn: &mut Conn, chat: &FaceRow, sender: UserId) -> Result<SenderFacts> {
+    let mut place: Option<(String, Option<Timestamp>)> = None;
+    if hold::is_alive(conn, sender)? {
+        let one = participants::table.find((chat.id, sender));
+        place = one.select((participants::role, participants::silent_until)).first(conn).optional()?;
+    }
+    let seat = place.as_ref().map(|(role, _)| messages::seat(chat, role)).transpose()?;
+    Ok(SenderFacts { seat, closed: chat.closed, silent_until: place.and_then(|(_, until)| until) })
+}
+
+/// The claim on a client id, as sends compute it (`PendingSend::new`).
+fn claim_of(keys: &Keys, sender: UserId, client_id: &str) -> i64 {
+    let print = keys.fingerprint(&[b"client id", sender.uuid().as_bytes(), client_id.as_bytes()]);
+    i64::from_be_bytes(std::array::from_fn(|index| print[index]))
+}
+
+/// Gives a message its place at the end of a locked chat.
+fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
+    let (chat, sender) = (row.chat_id, row.user_id);
+    let end = (chats::last_seq, chats::active_at, chats::lifetime, chats::participant_count);
+    let (last_seq, active_at, lifetime, people): (i64, Timestamp, Option<i64>, i64) =
+        chats::table.find(chat).select(end).first(tx.conn)?;
+    let created_at = ctx.now.max(active_at);
+    let lifetime = of_message(row.lifetime.map(Lifetime::from_number), lifetime.map(Lifetime::from_number));
+    // Its sender may have used the id for another message since.
+    let client_id = match &row.client_id {
+        Some(client_id) => {
+            let used = message_client_ids::table.find((sender, client_id));
+            let used: bool = diesel::select(exists(used)).get_result(tx.conn)?;
+            row.client_id.clone().filter(|_| !used)
+        }
+        None => None,
+    };
+    let message = Message {
+        id: MessageId::new(ctx.now),
+        chat_id: chat,
+        seq: last_seq + 1,
+        kind: MessageType::Text,
+        sender: Cards::of(tx.conn, None, [sender])?.card(sender)?,
+        content: row.content,
+        status: Status::Sent,
+        client_id,
+        created_at,
+        edited_at: None,
+        deleted_at: None,
+        version: 1,
+        hidden: false,
+        reactions: Vec::new(),
+        lifetime,
+        expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
+        system: None,
+    };
+    diesel::insert_into(said::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;
+    if let (Some(client_id), Some(fingerprint)) = (message.client_id.clone(), row.fingerprint) {
+        let used = ClientIdRow { sender_id: sender, client_id, message_id: message.id, fingerprint };
+        diesel::insert_into(message_client_ids::table).values(used).execute(tx.conn)?;
+    }
+    diesel::update(chats::table.find(chat))
+        .set((chats::last_seq.eq(message.seq), chats::active_at.eq(message.created_at)))
+        .execute(tx.conn)?;
+    diesel::update(participants::table.find((chat, sender)))
+        .set(participants::own_after_read.eq(participants::own_after_read + 1))
+        .execute(tx.conn)?;
+    Ok(Change::MessageSent(Box::new(message)))
+}
+
+/// Deletes a message that was sent, in a locked chat.
+fn delete(tx: &mut Tx<'_>, ctx: &Ctx, review: &Review, by: UserId) -> Result<Option<Change>> {
+    let at = (review.chat_id, review.seq.unwrap_or_default());
+    let row: Option<MessageRow> = said::table.find(at).select(MessageRow::as_select()).first(tx.conn).optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let message = row.message(review.sender.clone(), Status::Sent, Vec::new())?;
+    let Some(after) = without_text(ctx.now, message) else { return Ok(None) };
+    Ok(Some(Change::MessageDeleted(edit::remove(tx, ctx, by, after)?)))
+}
