@@ -19,6 +19,7 @@ pub const DOMAIN: Domain = Domain {
     plants: Some(|stage| Box::pin(plant(stage.owner, stage.friend))),
     lists: LISTS,
     not_sent: NOT_SENT,
+    people: PEOPLE,
     ..Domain::new("Messaging")
 };
 
@@ -76,6 +77,11 @@ const OWN: Then = Then::Never("it is encrypted with the key of its author");
 const OF_MODERATION: Then = Kept(
     "it belongs to the chat; those about a person go with the account of that person, and half a year after the end",
 );
+
+const PEOPLE: Reasons = &[
+    ("GET /api/admin/message-reviews/{server_review_id}", "the message may be private"),
+    ("PUT /api/admin/message-reviews/{server_review_id}", "a person decides"),
+];
 
 const NOT_SENT: Reasons = &[
     ("muteParticipant", "the example names nobody of the walk"),

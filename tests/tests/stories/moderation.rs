@@ -4,7 +4,7 @@ use clowder_tests::{User, World, on_both, until};
 use serde_json::{Value, json};
 
 on_both!(shared; muting, banning, slow_mode, filters, brake, purging);
-on_both!(with [("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
+on_both!(with [("RATE_LIMIT_FACTOR", "1"), ("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
 
 fn of(chat: &str, what: &str) -> String {
     format!("/api/chats/{chat}/moderation{what}")
@@ -64,7 +64,6 @@ async fn slow_mode(world: World) {
     assert_eq!(phone.until("chat.updated").await["data"]["slow_seconds"], 3600);
     say(&bob, &chat, "one").await.expect(201);
     let refused = say(&bob, &chat, "two").await;
-    assert!(refused.body["detail"].as_str().unwrap().contains("possible again at"), "{}", refused.body);
     assert!(refused.refused(403, "message.slow")["until"].is_string());
     say(&ada, &chat, "three").await.expect(201);
     assert_eq!(bob.chat(&chat).await["slow_seconds"], 3600);
