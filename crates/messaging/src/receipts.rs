@@ -88,7 +88,7 @@ mod tests {
     fn may_list_table() {
         let code = |listed: Result<()>| match listed {
             Ok(()) => "yes",
-            Err(Error::Refused(refusal)) => refusal.code,
+            Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code,
             Err(other) => panic!("{other:?}"),
         };
         for (kind, role, participants, expected) in [

@@ -100,7 +100,7 @@ fn members_that_go_together() {
         assert_eq!(told(NewMessage::from_json(body.clone())), wrong, "{body}");
     }
     let past = NewMessage::from_json_at(json!({"content": "x", "send_at": NOW}), now());
-    assert_eq!(told(past), "/send_at past");
+    assert_eq!(told(past), "", "a repeated call may come after its time, so that is decided later");
 }
 
 fn stored(status: ScheduledStatus) -> Stored {
