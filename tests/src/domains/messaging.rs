@@ -124,6 +124,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/admin/word-filter /reason", IN_THE_LOG),
     ("PUT /api/admin/word-filter /words/*", Kept("it belongs to the server")),
     ("PUT /api/admin/message-reviews/{server_review_id} /reason", OF_MODERATION),
+    ("PATCH /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/draft /content", OWN),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),

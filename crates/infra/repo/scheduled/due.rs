@@ -195,6 +195,7 @@ fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<
         Outcome::Sent(message, None) => {
             ScheduledStatus::Sent.as_str().clone_into(&mut row.status);
             (row.message_id, row.send_at, row.finished_at) = (Some(message), send_at, Some(now));
+            row.problem = None;
             if let Some((plan, key)) = &due.plan {
                 row.plan = stored::seal_past(key, id, plan)?;
             }

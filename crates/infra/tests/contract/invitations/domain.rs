@@ -1,7 +1,10 @@
 //! What the tests of all domains need to know about invitations to chats.
 
 use clowder_core::{Ctx, IdempotencyKey, link::Code};
-use clowder_messaging::invitations::{NewAnswer, NewInvite, Verdict};
+use clowder_messaging::{
+    NewChat,
+    invitations::{NewAnswer, NewInvite, Verdict},
+};
 use serde_json::json;
 
 use crate::{
@@ -54,14 +57,24 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let Scene { stage, store, who, ctx, dice, .. } = scene;
         let (invitations, staff) = (&store.invitations, stage.ctx(owner));
         let other = stage.members[2 + (who - 1) % 4].id;
+        let member = ctx.clone();
         // Somebody who is in the chat cannot be on the way into it.
         let outside = async |id| drop(store.participants.remove(&staff, chat, id).await);
         let outcome = match write {
             "Invitations::invite" => {
                 let ctx =
                     Ctx { idempotency_key: Some(IdempotencyKey::new(stage.fresh("k"), [1; 32])), ..staff.clone() };
-                outside(other).await;
-                invitations.invite(&ctx, chat, of::<NewInvite>(json!({"user_ids": [other]}))).await.map(drop)
+                if dice.below(2) == 0 {
+                    outside(other).await;
+                    invitations.invite(&ctx, chat, of::<NewInvite>(json!({"user_ids": [other]}))).await.map(drop)
+                } else {
+                    // In a chat of their own, where nobody is banned or has declined: so it comes through.
+                    let new = json!({"type": "group", "title": stage.fresh("Own "), "participant_ids": []});
+                    let own = store.messaging.create_chat(&member, of::<NewChat>(new)).await?.into_inner().id;
+                    let other = stage.members[dice.below(stage.members.len())].id;
+                    let new = of::<NewInvite>(json!({"user_ids": [other]}));
+                    invitations.invite(&member, own, new).await.map(drop)
+                }
             }
             "Invitations::revoke" => match invitations.invite(&staff, chat, of::<NewInvite>(json!({}))).await {
                 Ok(made) => invitations.revoke(&staff, chat, made.link.unwrap().id).await,

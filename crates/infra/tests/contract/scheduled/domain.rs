@@ -46,7 +46,7 @@ pub const DOMAIN: Domain = Domain {
         ),
         (
             "a refusal without its reason",
-            "scheduled_messages s WHERE (s.status = 'refused') <> (s.problem IS NOT NULL)",
+            "scheduled_messages s WHERE (s.status = 'refused' AND s.problem IS NULL) OR (s.status = 'sent' AND s.problem IS NOT NULL)",
         ),
     ],
     met: &[("scheduled message that was sent", "scheduled_messages s WHERE s.status = 'sent'")],
