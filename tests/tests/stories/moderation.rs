@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 on_both!(shared; muting, banning, slow_mode, filters, brake, purging);
 on_both!(with [("RATE_LIMIT_FACTOR", "1"), ("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
+// What the server filters, it filters in all chats.
+on_both!(with [("CHAT_MESSAGES_AT_ONCE", "1000")]; filter_of_the_server);
 
 fn of(chat: &str, what: &str) -> String {
     format!("/api/chats/{chat}/moderation{what}")
@@ -91,6 +93,25 @@ async fn filters(world: World) {
     ada.put(&review, json!({"action": "approve", "reason": "A joke"})).await.refused(404, "message.review_unknown");
     bob.get("/api/admin/word-filter").await.refused(403, "permission.denied");
     bob.get("/api/admin/message-reviews").await.refused(403, "permission.denied");
+}
+
+async fn filter_of_the_server(world: World) {
+    let (judge, root) = (world.staff("judge", "moderator").await, world.staff("root", "admin").await);
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let filter = json!({"words": ["casino"], "action": "flag", "reason": "Advertising"});
+    root.put("/api/admin/word-filter", filter).await.expect(200);
+    let mut phone = ada.socket().await;
+    say(&bob, &chat, "a casino").await.expect(201);
+    let list = judge.get("/api/admin/message-reviews").await.expect(200);
+    let [listed] = list["items"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!(listed["content"], json!(null), "the text is shown only to whoever reads it on purpose");
+    let review = format!("/api/admin/message-reviews/{}", listed["id"].as_str().unwrap());
+    assert_eq!(judge.get(&review).await.expect(200)["content"], "a casino");
+    judge.put(&review, json!({"action": "reject", "reason": "Advertising"})).await.expect(204);
+    let deleted = phone.until("message.deleted").await;
+    assert_eq!(deleted["data"]["deleted_by"], json!(bob.id), "the chat does not learn who decided");
+    judge.get(&review).await.refused(404, "message.review_unknown");
 }
 
 async fn brake(world: World) {
