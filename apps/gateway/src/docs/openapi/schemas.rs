@@ -26,7 +26,8 @@ pub fn complete<'v>(components: &mut Components, inputs: impl Iterator<Item = &'
         if let Some(schema) =
             components.get_mut(name).and_then(|schema| schema.pointer_mut(&format!("/properties/{member}")))
         {
-            form(schema);
+            // Of a list, each item has this form.
+            if schema.get("items").is_some() { form(&mut schema["items"]) } else { form(schema) }
         }
     }
     for (name, rule) in DOMAINS.iter().flat_map(|domain| domain.rules) {

@@ -1,6 +1,7 @@
 //! The routes of moderation.
 
 use clowder_accounts::scopes::{ADMIN_READ, ADMIN_WRITE};
+use clowder_core::idempotency;
 use clowder_messaging::{
     moderation::{
         Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, Review,
@@ -37,7 +38,7 @@ fn of_people() -> Vec<Endpoint> {
             .takes::<NewSanction>()
             .creates()
             .gives::<Sanction>(200, "The mute")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_SANCTIONS]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_SANCTIONS, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/chats/{chat_id}/moderation/unmute", moderation::unmute)
             .says("Let a muted participant write again")
             .called("unmuteParticipant")
@@ -61,7 +62,7 @@ fn of_people() -> Vec<Endpoint> {
             .takes::<NewSanction>()
             .creates()
             .gives::<Sanction>(200, "The ban")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, PARTICIPANT_UNKNOWN, CHAT_SANCTIONS]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, PARTICIPANT_UNKNOWN, CHAT_SANCTIONS, idempotency::MISMATCH, idempotency::RUNNING]),
         post("/api/chats/{chat_id}/moderation/unban", moderation::unban)
             .says("Lift a ban")
             .called("unbanFromChat")
@@ -143,7 +144,7 @@ fn of_chats() -> Vec<Endpoint> {
             .takes::<NewPurge>()
             .creates()
             .starts::<Purge>("A job deletes them")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_PURGES])
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_PURGES, idempotency::MISMATCH, idempotency::RUNNING])
             .refuses_again(&[PURGE_UNKNOWN]),
         get("/api/chats/{chat_id}/moderation/purges/{chat_purge_id}", moderation::purge_progress)
             .says("Read how far the deletion of what somebody wrote has come")
