@@ -96,11 +96,11 @@ async fn filters(world: World) {
 }
 
 async fn filter_of_the_server(world: World) {
-    let (judge, root) = (world.staff("judge", "moderator").await, world.staff("root", "admin").await);
+    let (judge, boss) = (world.staff("judge", "moderator").await, world.staff("boss", "admin").await);
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.group("Lunch", &[&bob]).await;
     let filter = json!({"words": ["casino"], "action": "flag", "reason": "Advertising"});
-    root.put("/api/admin/word-filter", filter).await.expect(200);
+    boss.put("/api/admin/word-filter", filter).await.expect(200);
     let mut phone = ada.socket().await;
     say(&bob, &chat, "a casino").await.expect(201);
     let list = judge.get("/api/admin/message-reviews").await.expect(200);
