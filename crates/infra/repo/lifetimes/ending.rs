@@ -21,6 +21,9 @@ use crate::domains::messaging::{MessageRow, messages as table};
 /// How often it looks for messages in other chats, when those that it finds are in chats that others hold.
 const LOOKS: usize = 8;
 
+/// The chat of a message, and its number there.
+type Place = (ChatId, i64);
+
 pub fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool> {
     let due = table::table.filter(table::expires_at.le(now)).filter(table::deleted_at.is_null());
     Ok(diesel::select(exists(due)).get_result(conn)?)
@@ -91,12 +94,9 @@ fn due(
     Ok(due.filter(table::chat_id.ne_all(held.iter().copied().collect::<Vec<_>>())).load(conn)?)
 }
 
-/// Chats with the `seq` of one of their messages.
-type Places = Vec<(ChatId, i64)>;
-
 /// The messages after their end, and those of them to which somebody has reacted; without those that somebody has deleted
 /// before their chat was locked.
-fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<(Vec<Message>, Places)> {
+fn load(conn: &mut Conn, now: Timestamp, ids: &[MessageId]) -> Result<(Vec<Message>, Vec<Place>)> {
     let rows: Vec<MessageRow> = table::table
         .filter(table::id.eq_any(ids))
         .filter(table::expires_at.le(now))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clowder_core::{Actor, ChatId, Ctx, Error, PageRequest, Topic};
 use clowder_messaging::{
-    CHAT, ChatFilter, Lifetime, Message, MessagePatch, NewChat, NewMessage, NewRead, SystemAction, Window,
+    CHAT, ChatFilter, Emoji, Lifetime, Message, MessagePatch, NewChat, NewMessage, NewRead, SystemAction, Window,
     lifetimes::{NewLifetime, port::PIECE},
 };
 use serde_json::{Value, json};
@@ -112,6 +112,42 @@ on_both! {
         let page = PageRequest { limit: 9, cursor: None };
         let chats = messaging.chats(&world.ctx(&bob), ChatFilter::default(), page).await.unwrap().items;
         assert_eq!((chats[0].unread_count, chats[0].last_message.as_ref().unwrap().id), (1, keeps.id));
+    }
+
+    async fn reactions_go_with_what_is_over(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let said = [
+            say(&world, &ada, chat, "one", seconds(60)).await,
+            say(&world, &ada, chat, "two", seconds(60)).await,
+            world.say(&ada, chat, "keeps").await,
+        ];
+        let messaging = &world.store.messaging;
+        let heart = || Emoji::from_text("❤️").unwrap();
+        for message in &said {
+            for who in [&bob, &eve] {
+                messaging.react(&world.ctx(who), message.id, heart()).await.unwrap();
+            }
+        }
+        world.wait(Duration::from_secs(60));
+        world.names().await;
+        // At once for whoever looks, and just as well once the messages are deleted.
+        for handled in [2, 0] {
+            let page = messaging.messages(&world.ctx(&bob), chat, Window::After(0), 9).await.unwrap().items;
+            let counts: Vec<_> = page.iter().map(|message| message.reactions.first().map(|it| it.count)).collect();
+            assert_eq!(counts, [None, None, Some(2)]);
+            let who = messaging.reactions(&world.ctx(&bob), said[0].id, None, PageRequest::default()).await.unwrap();
+            assert!(who.items.is_empty());
+            assert_eq!(code(messaging.react(&world.ctx(&ada), said[0].id, heart()).await), "message.deleted");
+            assert_eq!(code(messaging.react(&world.ctx(&bob), said[0].id, heart()).await), "message.deleted");
+            assert_eq!(messaging.unreact(&world.ctx(&bob), said[0].id, heart()).await.unwrap().count, 0);
+            assert!(world.names().await.is_empty());
+            assert_eq!(expire(&world).await, handled);
+            let told = world.names().await;
+            assert_eq!(told, vec!["message.deleted"; handled]);
+        }
+        let who = messaging.reactions(&world.ctx(&ada), said[2].id, None, PageRequest::default()).await.unwrap();
+        assert_eq!(who.items.len(), 2);
     }
 
     async fn the_time_begins_when_all_others_have_read(world: World) {

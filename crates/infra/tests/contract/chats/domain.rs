@@ -1,6 +1,6 @@
 //! What the tests of all domains need to know about chats themselves.
 
-use clowder_core::{ChatId, Error};
+use clowder_core::{ChatId, Error, UserId};
 use clowder_messaging::{
     NewChat,
     chats::{ChatPatch, NewDraft, NewOwner, PreferencesPatch},
@@ -70,7 +70,9 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
 pub async fn crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId)> {
     let known = {
         let crowds = scene.stage.crowds.lock().unwrap();
-        if crowds.is_empty() { None } else { Some(crowds[scene.dice.below(crowds.len())]) }
+        // One of the latest: of the others, most are deleted already.
+        let latest = &crowds[crowds.len().saturating_sub(6)..];
+        if latest.is_empty() { None } else { Some(latest[scene.dice.below(latest.len())]) }
     };
     match known {
         Some(known) if scene.dice.below(3) > 0 => Ok(known),
@@ -79,13 +81,30 @@ pub async fn crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId
 }
 
 async fn new_crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId)> {
-    let ids: Vec<_> = scene.stage.members.iter().map(|member| member.id).collect();
-    let kind = ["group", "channel"][scene.dice.below(2)];
-    let history = ["all", "since_join"][scene.dice.below(2)];
-    let new = json!({"type": kind, "title": scene.stage.fresh("Crowd "), "participant_ids": ids, "visibility": "public", "history": history});
-    let chat = scene.store.messaging.create_chat(&scene.ctx, of::<NewChat>(new)).await?.into_inner();
-    scene.stage.crowds.lock().unwrap().push((scene.who, chat.id));
-    Ok((scene.who, chat.id))
+    let Scene { stage, store, who, ctx, dice, .. } = scene;
+    let kind = ["group", "channel"][dice.below(2)];
+    let history = ["all", "since_join"][dice.below(2)];
+    let new = |ids: &[UserId]| {
+        let title = stage.fresh("Crowd ");
+        of::<NewChat>(
+            json!({"type": kind, "title": title, "participant_ids": ids, "visibility": "public", "history": history}),
+        )
+    };
+    let ids: Vec<_> = stage.members.iter().map(|member| member.id).collect();
+    let chat = match store.messaging.create_chat(ctx, new(&ids)).await {
+        // One of them has blocked another, as is mostly so. They come by themselves.
+        Err(error) if !error.is_ours() => {
+            let chat = store.messaging.create_chat(ctx, new(&[])).await?.into_inner();
+            for other in 2..stage.members.len() {
+                let came = store.participants.join(&stage.ctx(other), chat.id).await;
+                came.map(drop).or_else(|error| if error.is_ours() { Err(error) } else { Ok(()) })?;
+            }
+            chat
+        }
+        made => made?.into_inner(),
+    };
+    stage.crowds.lock().unwrap().push((*who, chat.id));
+    Ok((*who, chat.id))
 }
 
 /// Others were faster, or the role of whoever does it is another by now.
