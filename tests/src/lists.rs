@@ -49,6 +49,15 @@ impl Scene<'_> {
         if self.is_sqlite { "randomblob(16)" } else { "gen_random_uuid()" }
     }
 
+    /// An id of the future, for rows that a sweep forgets by the time in their ids.
+    pub fn id_of_the_future(&self) -> &str {
+        if self.is_sqlite {
+            "unhex('ff' || substr(hex(randomblob(16)), 3))"
+        } else {
+            "CAST('ff' || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 3) AS uuid)"
+        }
+    }
+
     /// A reproducible id: the same one for the same number.
     pub fn id_of_n(&self) -> &str {
         if self.is_sqlite { "CAST(printf('%016d', s.n) AS BLOB)" } else { "CAST(lpad(to_hex(s.n), 32, '0') AS uuid)" }

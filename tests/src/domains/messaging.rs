@@ -357,7 +357,7 @@ fn reviews(scene: &Scene, by_server: &str) -> String {
         "INSERT INTO message_reviews (id, chat_id, user_id, by_server, kind, content, fingerprint, created_at)
            SELECT {id}, {chat}, {me}, {by_server}, 'held', CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {octets}, {now}
            FROM {series};",
-        id = scene.new_id(),
+        id = scene.id_of_the_future(),
         chat = scene.id_of("chat_id"),
         me = scene.me(),
         long = scene.long_text(),
