@@ -52,7 +52,7 @@ impl Scene<'_> {
     /// An id of the future, for rows that a sweep forgets by the time in their ids.
     pub fn id_of_the_future(&self) -> &str {
         if self.is_sqlite {
-            "unhex('ff' || substr(hex(randomblob(16)), 3))"
+            "CAST('zz' || hex(randomblob(7)) AS BLOB)"
         } else {
             "CAST('ff' || substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 3) AS uuid)"
         }
