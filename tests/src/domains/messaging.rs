@@ -184,10 +184,10 @@ const LISTS: &[List] = &[
     },
     List {
         path: "/api/chats/{chat_id}/moderation/reviews",
-        at_least: MANY,
+        at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
-    List { path: "/api/admin/message-reviews", at_least: MANY, rows: Some(|scene| reviews(scene, scene.yes())) },
+    List { path: "/api/admin/message-reviews", at_least: 1_000, rows: Some(|scene| reviews(scene, scene.yes())) },
     List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
     List { path: "/api/chats/{chat_id}/requests", at_least: 1_000, rows: Some(|scene| guests(scene, "pending")) },
     List {
@@ -363,7 +363,7 @@ fn reviews(scene: &Scene, by_server: &str) -> String {
         long = scene.long_text(),
         octets = if by_server == scene.no() { scene.octets_of_n().to_owned() } else { octets_of_later(scene) },
         now = scene.at("0"),
-        series = scene.series(MANY),
+        series = scene.series(1_000),
     )
 }
 

@@ -129,7 +129,7 @@ async fn sanction(
 fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let (owner, chat) = crowd(&mut scene).await?;
-        let Scene { stage, store, who, ctx, admin, dice, .. } = scene;
+        let Scene { stage, store, who, admin, dice, .. } = scene;
         let (moderation, staff) = (&store.moderation, stage.ctx(owner));
         let other = stage.members[2 + (who - 1) % 4].id;
         let kind = [SanctionType::Mute, SanctionType::Ban][dice.below(2)];
@@ -138,12 +138,13 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let page = PageRequest::default;
         let verdict = ["approve", "reject"][dice.below(2)];
         let verdict = || of::<NewReviewVerdict>(json!({"action": verdict, "reason": stage.fresh("because ")}));
-        let caught = stage.fresh("casino ");
+        // Its owner is exempt from the filter of a chat.
+        let speaker = if owner == who { 2 + (who - 1) % 4 } else { who };
         let action = ["hold", "flag"][dice.below(2)];
         let filter = |words: &[&str]| of::<NewFilter>(json!({"words": words, "action": action, "reason": "a test"}));
-        let say = async || {
-            let new = of(json!({"content": caught}));
-            store.messaging.send(&ctx, chat, new).await.map(drop)
+        let say = async |word: &str| {
+            let new = of(json!({"content": stage.fresh(word)}));
+            store.messaging.send(&stage.ctx(speaker), chat, new).await.map(drop)
         };
         let outcome = async {
             match write {
@@ -168,22 +169,23 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     moderation.set_brake(&staff, chat, new).await.map(drop)
                 }
                 "Moderation::decide_review" => {
-                    moderation.set_filter(&staff, chat, filter(&["casino"])).await?;
-                    drop(say().await);
+                    // Another word than the server catches, which would decide about it then.
+                    moderation.set_filter(&staff, chat, filter(&["roulette"])).await?;
+                    drop(say("roulette ").await);
                     match moderation.reviews(&staff, Some(chat), page()).await?.items.first() {
                         Some(review) => moderation.decide_review(&staff, Some(chat), review.id, verdict()).await,
                         None => Err(NOTHING_TO_DO.into()),
                     }
                 }
                 "Moderation::purge" => {
-                    drop(say().await);
-                    let user = stage.members[who].id;
+                    drop(say("spam ").await);
+                    let user = stage.members[speaker].id;
                     let new = of::<NewPurge>(json!({"user_id": user, "reason": stage.fresh("because ")}));
                     moderation.purge(&staff, chat, new).await.map(drop)
                 }
                 "Moderation::examine_review" | "Moderation::set_server_filter" => {
                     moderation.set_server_filter(&admin, filter(&["casino"])).await?;
-                    drop(say().await);
+                    drop(say("casino ").await);
                     let first = moderation.reviews(&admin, None, page()).await?.items.first().map(|review| review.id);
                     match first {
                         Some(review) => {
