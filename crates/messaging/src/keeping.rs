@@ -219,7 +219,12 @@ pub fn may_save(seat: Option<Seat>, deleted: bool, saved: bool, count: i64) -> R
 }
 
 /// The message after its deletion as one of many, or what the caller is told of it instead.
-pub fn decide_deletion(ctx: &Ctx, seat: Seat, id: MessageId, found: Option<Message>) -> Result<Result<Message, Outcome>> {
+pub fn decide_deletion(
+    ctx: &Ctx,
+    seat: Seat,
+    id: MessageId,
+    found: Option<Message>,
+) -> Result<Result<Message, Outcome>> {
     let refused = |code: &str| Outcome { id, deleted_at: None, problem: Some(Problem::of(code.to_owned())) };
     let Some(message) = found else { return Ok(Err(refused(MESSAGE_UNKNOWN.code))) };
     if !policy::may_delete(ctx.user()?, seat, message.sender.id) {

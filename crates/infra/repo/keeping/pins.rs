@@ -58,8 +58,7 @@ pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
         let (pinned_by, pinned_at) = by.first(tx.conn)?;
         return Ok(Pin { message, pinned_by, pinned_at });
     }
-    let highest: Option<i64> =
-        table::table.filter(table::chat_id.eq(chat)).select(max(table::rank)).first(tx.conn)?;
+    let highest: Option<i64> = table::table.filter(table::chat_id.eq(chat)).select(max(table::rank)).first(tx.conn)?;
     diesel::insert_into(table::table)
         .values((
             table::chat_id.eq(chat),

@@ -40,9 +40,9 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     let own = own.order(table::message_id).limit(ROWS);
     let rows: Vec<Row> = own.select((table::message_id, table::chat_id, table::saved_at, table::note)).load(conn)?;
     let last = rows.last().map(|(id, ..)| *id);
-    let items = rows.into_iter().map(|(message, chat, at, note)| {
-        json!({ "message_id": message, "chat_id": chat, "saved_at": at, "note": note })
-    });
+    let items = rows.into_iter().map(
+        |(message, chat, at, note)| json!({ "message_id": message, "chat_id": chat, "saved_at": at, "note": note }),
+    );
     Ok(ExportPage::by_id(items.collect(), last))
 }
 

@@ -129,13 +129,7 @@ pub fn list(
         .filter(said::expires_at.is_null().or(said::expires_at.gt(now)))
         .order((table::saved_at.desc(), table::message_id.desc()))
         .limit(page.fetch())
-        .select((
-            MessageRow::as_select(),
-            LowestReadMarksRow::as_select(),
-            DISCREET,
-            table::saved_at,
-            table::note,
-        ))
+        .select((MessageRow::as_select(), LowestReadMarksRow::as_select(), DISCREET, table::saved_at, table::note))
         .into_boxed();
     if let Some(chat) = chat {
         query = query.filter(table::chat_id.eq(chat));

@@ -140,7 +140,7 @@ on_both! {
         assert_eq!(code(keeping.pins(&world.ctx(&outsider), chat, PageRequest::default()).await), "chat.unknown");
         // Who has left sees nothing, and everything again when they come back.
         save(&world, &eve, late, Some("mine")).await;
-        world.store.participants.leave(&world.ctx(&bob), chat).await.unwrap();
+        world.store.participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
         assert_eq!(saved(&world, &bob).await, []);
         assert_eq!(saved(&world, &eve).await, [late]);
         let system_said = world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap().last_message.unwrap();
