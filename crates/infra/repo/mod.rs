@@ -24,6 +24,7 @@ mod idempotency;
 mod invitations;
 mod jobs;
 mod journal;
+mod keeping;
 mod lifetimes;
 mod messaging;
 mod migrations;

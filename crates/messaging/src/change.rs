@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
+    keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
     moderation::{SanctionId, SanctionType},
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
@@ -24,6 +25,12 @@ pub enum Change {
     /// In place of the former, if not everybody in the chat may see the message: it says nothing of its text.
     MessageEdited(Edited),
     MessageDeleted(Deleted),
+    Pinned(Pinned),
+    Unpinned(Unpinned),
+    PinsOrdered(PinsOrdered),
+    /// Sent to whoever saved it, on all devices.
+    MessageSaved(UserId, SavedChanged),
+    MessageUnsaved(UserId, SavedChanged),
     /// The time of a message that disappears has begun, because all others have read it.
     MessageExpiring(Expiring),
     /// Sent to whoever has scheduled it.
@@ -311,6 +318,10 @@ impl Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
             Self::MessageEdited(edited) => edited.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
+            Self::Pinned(pinned) => pinned.chat_id,
+            Self::Unpinned(unpinned) => unpinned.chat_id,
+            Self::PinsOrdered(ordered) => ordered.chat_id,
+            Self::MessageSaved(_, saved) | Self::MessageUnsaved(_, saved) => saved.chat_id,
             Self::MessageExpiring(expiring) => expiring.chat_id,
             Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
@@ -343,6 +354,11 @@ impl clowder_core::Change for Change {
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
             Self::MessageEdited(_) => "message.edited",
             Self::MessageDeleted(_) => "message.deleted",
+            Self::Pinned(_) => "message.pinned",
+            Self::Unpinned(_) => "message.unpinned",
+            Self::PinsOrdered(_) => "chat.pins",
+            Self::MessageSaved(..) => "message.saved",
+            Self::MessageUnsaved(..) => "message.unsaved",
             Self::MessageExpiring(_) => "message.expiring",
             Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
@@ -368,6 +384,8 @@ impl clowder_core::Change for Change {
             | Self::ChatDeleted(user, _)
             | Self::PreferencesChanged(user, _)
             | Self::MessageScheduled(user, _)
+            | Self::MessageSaved(user, _)
+            | Self::MessageUnsaved(user, _)
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
@@ -408,6 +426,8 @@ impl clowder_core::Change for Change {
             Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
+            Self::Pinned(pinned) => Some(pinned.message_id.uuid()),
+            Self::Unpinned(unpinned) => Some(unpinned.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
@@ -425,6 +445,10 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
             Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
+            Self::Pinned(pinned) => to_raw_value(pinned),
+            Self::Unpinned(unpinned) => to_raw_value(unpinned),
+            Self::PinsOrdered(ordered) => to_raw_value(ordered),
+            Self::MessageSaved(_, saved) | Self::MessageUnsaved(_, saved) => to_raw_value(saved),
             Self::MessageExpiring(expiring) => to_raw_value(expiring),
             Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),

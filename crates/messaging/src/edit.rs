@@ -80,7 +80,7 @@ pub fn decide_delete(ctx: &Ctx, version: Option<Versions>, facts: EditFacts) -> 
     Ok(without_text(ctx.now, message))
 }
 
-/// The message after its deletion, or `None` if it is already deleted.
+/// The message after its deletion, or `None` if it is already deleted. Whoever writes it also unpins it.
 pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
     if message.deleted_at.is_some() {
         return None;
@@ -121,6 +121,7 @@ mod tests {
             deleted_at: deleted.then_some(at),
             version: 3,
             hidden: false,
+            pinned: false,
             lifetime: None,
             expires_at: None,
             system: None,

@@ -17,6 +17,7 @@ pub mod change;
 pub mod chats;
 pub mod edit;
 pub mod invitations;
+pub mod keeping;
 pub mod lifetimes;
 pub mod model;
 pub mod moderation;
@@ -35,6 +36,7 @@ pub mod send;
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
 pub use chats::port::Chats;
 pub use invitations::port::Invitations;
+pub use keeping::{Pin, Saved, port::Keeping};
 pub use lifetimes::{Lifetime, port::Lifetimes};
 pub use model::{
     Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, Emoji,

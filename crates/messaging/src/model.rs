@@ -226,6 +226,9 @@ pub struct Message {
     /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+    /// Present, and true, if it is pinned in its chat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
     /// Present if the message disappears: how long it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Lifetime, required = false)]

@@ -108,6 +108,12 @@ pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =
     Refusal::new(Conflict, "message.edits", "A message can be edited at most 100 times; send a new one");
+pub const MESSAGE_PINS: Refusal =
+    Refusal::new(Conflict, "message.pins", "As many messages are pinned in the chat as can be; unpin one first");
+pub const MESSAGE_SYSTEM: Refusal =
+    Refusal::new(Conflict, "message.system", "What the server says in a chat cannot be pinned");
+pub const MESSAGE_SAVES: Refusal =
+    Refusal::new(Conflict, "message.saves", "You have saved as many messages as you can; remove some first");
 pub const REACTION_KINDS: Refusal =
     Refusal::new(Conflict, "reaction.kinds", "The message already has 20 different emoji; react with one of them");
 pub const REACTION_NOT_WANTED: Refusal =
@@ -176,6 +182,9 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_FORBIDDEN,
     MESSAGE_STALE,
     MESSAGE_EDITS,
+    MESSAGE_PINS,
+    MESSAGE_SYSTEM,
+    MESSAGE_SAVES,
     REACTION_KINDS,
     REACTION_NOT_WANTED,
     RECEIPTS_TOO_MANY,

@@ -107,6 +107,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         deleted_at: None,
         version: 1,
         hidden: false,
+        pinned: false,
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, facts.shows_marks),
         system: None,

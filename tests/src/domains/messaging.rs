@@ -137,6 +137,8 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/scheduled-messages/{scheduled_message_id} /content", OWN),
     ("PUT /api/scheduled-messages/{scheduled_message_id} /repeat", WORD),
     ("PUT /api/scheduled-messages/{scheduled_message_id} /time_zone", WORD),
+    ("POST /api/chats/{chat_id}/messages/delete /reason", IN_THE_LOG),
+    ("PUT /api/messages/{message_id}/save /note", Gone("zqnote")),
     ("PATCH /api/messages/{message_id} /content", Gone("zqedited")),
     ("PUT /api/messages/{message_id} /content", Gone("zqedited")),
 ];
@@ -333,6 +335,42 @@ const LISTS: &[List] = &[
             )
         }),
     },
+    List {
+        path: "/api/chats/{chat_id}/pins",
+        at_least: 50,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version, pinned)
+                   SELECT {id}, {chat}, s.n + 100000, 'text', {me}, {long}, {now}, 1, {yes} FROM {series};
+                 INSERT INTO message_pins (chat_id, seq, rank, pinned_by, pinned_at)
+                   SELECT {chat}, s.n + 100000, s.n, {me}, {now} FROM {series};",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                me = scene.me(),
+                long = scene.long_text(),
+                now = scene.at("0"),
+                yes = scene.yes(),
+                series = scene.series(50),
+            )
+        }),
+    },
+    List {
+        path: "/api/saved-messages",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version)
+                   SELECT {id}, {chat}, s.n + 200000, 'text', {me}, 'x', {now}, 1 FROM {series};
+                 INSERT INTO saved_messages (user_id, message_id, chat_id, saved_at)
+                   SELECT {me}, m.id, m.chat_id, {now} FROM messages m WHERE m.chat_id = {chat} AND m.seq > 200000;",
+                id = scene.new_id(),
+                chat = scene.id_of("chat_id"),
+                me = scene.me(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
 ];
 
 /// People with accounts of their own to whom this was done.
@@ -403,6 +441,7 @@ async fn plant(ada: &User, bob: &User) {
     let said = call(ada, "POST", &messages, new, "zqidempotency-5").await.expect(201);
     let message = format!("/api/messages/{}", said["id"].as_str().unwrap());
     call(ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
+    call(ada, "PUT", &format!("{message}/save"), json!({"note": "zqnote"}), "").await.expect(200);
     ada.private_chat(bob).await;
     let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
     let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();

@@ -7,6 +7,7 @@ mod events;
 mod examples;
 mod handlers;
 mod invitations;
+mod keeping;
 mod moderation;
 mod participants;
 mod routes;
@@ -57,6 +58,8 @@ const FORMS: &[Form] = &[
     ("NewChatBrake", "reason", prose),
     ("NewChatPurge", "reason", prose),
     ("NewMessageReviewVerdict", "reason", prose),
+    ("NewSavedMessage", "note", name),
+    ("NewMessageDeletion", "reason", prose),
 ];
 
 const RULES: &[Rule] =

@@ -13,7 +13,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     group_commit::LOCK_WAIT,
-    messaging::edit,
+    messaging::edit::{self, By},
     scheduled::due::LATE,
 };
 use crate::domains::messaging::{MessageRow, messages as table};
@@ -70,7 +70,7 @@ pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, late: Option<ChatId>) -> Result<Ended> {
     let (gone, reacted) = load(tx.conn, ctx.now, &free)?;
     let handled = if is_more && !free.is_empty() { PIECE } else { gone.len().min(PIECE - 1) };
     if !gone.is_empty() {
-        let told = edit::expire(tx, gone, &reacted)?;
+        let told = edit::remove_all(tx, &By::Time, gone, &reacted)?;
         metrics::counter!("clowder_messages_expired_total").increment(told.len() as u64);
         tell(tx, ctx, &told)?;
     }

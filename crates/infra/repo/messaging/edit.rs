@@ -22,7 +22,7 @@ use super::{
     },
     messages, reacted,
 };
-use crate::domains::messaging::{chats, message_edits, messages as table, participants};
+use crate::domains::messaging::{chats, message_edits, message_pins, messages as table, participants};
 
 pub fn edit(
     tx: &mut Tx<'_>,
@@ -134,6 +134,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
             table::reaction_kinds.eq(kinds),
+            table::pinned.eq(false),
             table::content.eq(None::<String>),
             table::data.eq(None::<String>),
             table::deleted_at.eq(ctx.now),
@@ -145,35 +146,56 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<
     Ok(deleted)
 }
 
-/// Deletes messages whose time is over, in locked chats, as if their authors had done so, with few statements for all of
-/// them; `reacted` are those to which somebody has reacted. Answers the changes, which the caller appends.
-pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>, reacted: &[(ChatId, i64)]) -> Result<Vec<Change>> {
+/// By whom messages are deleted.
+pub enum By {
+    /// As if their authors had done so when their time was over.
+    Time,
+    Person(UserId),
+}
+
+/// Deletes messages in locked chats, which is decided, with few statements for all of them; `reacted` are those to which
+/// somebody has reacted. Answers the changes, which the caller appends.
+pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(ChatId, i64)]) -> Result<Vec<Change>> {
     let ids: Vec<MessageId> = gone.iter().map(|message| message.id).collect();
     let kinds = reacted::drop_from_all(tx, reacted)?;
     if !reacted.is_empty() {
         let these = table::table.filter(table::id.eq_any(&ids)).filter(table::reaction_kinds.gt(0));
         diesel::update(these).set(table::reaction_kinds.eq(kinds)).execute(tx.conn)?;
     }
-    diesel::update(table::table.filter(table::id.eq_any(ids)))
-        .set((
-            table::content.eq(None::<String>),
-            table::data.eq(None::<String>),
-            table::deleted_at.eq(table::expires_at),
-            table::deleted_by.eq(table::sender_id.nullable()),
-            table::version.eq(table::version + 1),
-        ))
-        .execute(tx.conn)?;
+    let without = (
+        table::content.eq(None::<String>),
+        table::data.eq(None::<String>),
+        table::version.eq(table::version + 1),
+        table::pinned.eq(false),
+    );
+    let these = table::table.filter(table::id.eq_any(ids));
+    match (by, gone.first().and_then(|message| message.deleted_at)) {
+        (_, None) => return Ok(Vec::new()),
+        (By::Time, _) => {
+            let end = (table::deleted_at.eq(table::expires_at), table::deleted_by.eq(table::sender_id.nullable()));
+            diesel::update(these).set((without, end)).execute(tx.conn)?;
+        }
+        // All of them at the same time.
+        (By::Person(by), Some(at)) => {
+            let end = (table::deleted_at.eq(at), table::deleted_by.eq(by));
+            diesel::update(these).set((without, end)).execute(tx.conn)?;
+        }
+    }
     let deleted = |message: &Message| {
         let deleted_at = message.deleted_at?;
         let Message { id, chat_id, seq, .. } = *message;
-        Some(Deleted { chat_id, message_id: id, seq, deleted_by: message.sender.id, deleted_at })
+        let deleted_by = match by {
+            By::Time => message.sender.id,
+            By::Person(by) => *by,
+        };
+        Some(Deleted { chat_id, message_id: id, seq, deleted_by, deleted_at })
     };
     let told = gone.iter().filter_map(deleted).map(Change::MessageDeleted).collect();
     forget(tx, gone)?;
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, nobody has
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions and pins go, nobody has
 /// to decide about them any more, the chats count them, and the journal shows them without their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
@@ -194,8 +216,11 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
     reviews::unlist(tx, &gone)?;
+    for message in gone.iter().filter(|message| message.pinned) {
+        diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;
+    }
     // A resuming client must get the messages without their texts.
-    let shown = gone.into_iter().map(Message::for_everybody);
+    let shown = gone.into_iter().map(|message| Message { pinned: false, ..message.for_everybody() });
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();
     journal::rewrite_all(tx, SHOW_THE_MESSAGE, &shown)
 }

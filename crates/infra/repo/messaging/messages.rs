@@ -32,7 +32,7 @@ const HIDES: Fragment<Bool> =
 /// A viewer's membership in a chat, and its lowest read marks.
 pub struct Membership {
     pub seat: Seat,
-    closed: bool,
+    pub closed: bool,
     /// The viewer sees the messages after this one.
     pub visible_from: i64,
     /// Whether the viewer hides the messages of some people.
@@ -72,7 +72,7 @@ impl Membership {
     }
 
     /// As many of these messages as fit, and whether there are more.
-    fn fill(
+    pub fn fill(
         &self,
         conn: &mut Conn,
         memory: Option<&Memory>,
@@ -90,13 +90,13 @@ impl Membership {
     }
 
     /// What else these messages of the chat show.
-    fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
+    pub fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
         let asked = rows.iter().find(|row| depends(self.viewer, row, self.lowest_marks)).map(|row| row.chat_id);
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
         Ok(Seen { reacted: AllReacted::on_page(conn, self.viewer, rows)?, delivered })
     }
 
-    fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
+    pub fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
         let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered: seen.delivered };
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
@@ -106,7 +106,7 @@ impl Membership {
 }
 
 /// What messages show beside what was said.
-struct Seen {
+pub struct Seen {
     reacted: AllReacted,
     /// How far the chat has arrived at all others, if a status depends on it.
     delivered: Option<i64>,

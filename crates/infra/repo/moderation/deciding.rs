@@ -153,6 +153,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
         deleted_at: None,
         version: 1,
         hidden: false,
+        pinned: false,
         reactions: Vec::new(),
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, are_shown(people)),

@@ -9,7 +9,7 @@ use clowder_core::{
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_messaging::{
-    Change, MessageType, Status,
+    MessageType, Status,
     edit::without_text,
     moderation::{MOST_PURGES, NewPurge, Purge, PurgeId, SanctionType, rules},
     policy::{Action, allow},
@@ -34,7 +34,10 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         jobs,
-        messaging::{edit, messages::Membership},
+        messaging::{
+            edit::{self, By},
+            messages::Membership,
+        },
         upkeep::forget,
     },
     sanctions,
@@ -165,16 +168,17 @@ fn next(tx: &mut Tx<'_>, ctx: &Ctx, id: PurgeId) -> Result<bool> {
         diesel::update(table::table.find(id)).set(table::finished_at.eq(ctx.now)).execute(tx.conn)?;
         return Ok(false);
     };
-    let (card, mut changes) = (Cards::of(tx.conn, None, [row.user_id])?.card(row.user_id)?, Vec::new());
+    let (card, mut gone) = (Cards::of(tx.conn, None, [row.user_id])?.card(row.user_id)?, Vec::new());
+    let reacted: Vec<_> = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (chat, row.seq)).collect();
     for message in rows {
         let message = message.message(card.clone(), Status::Sent, Vec::new())?;
         // What the server said about them stays, as does what is deleted already.
         if message.kind == MessageType::System {
             continue;
         }
-        let Some(after) = without_text(ctx.now, message) else { continue };
-        changes.push(Change::MessageDeleted(edit::remove(tx, ctx, row.by_id, after)?));
+        gone.extend(without_text(ctx.now, message));
     }
+    let changes = edit::remove_all(tx, &By::Person(row.by_id), gone, &reacted)?;
     tx.deleted_text |= !changes.is_empty();
     let deleted = table::deleted.eq(table::deleted + changes.len() as i64);
     diesel::update(table::table.find(id)).set((table::seq.eq(last), deleted)).execute(tx.conn)?;

@@ -27,6 +27,7 @@ mod idempotency;
 mod invitations;
 mod jobs;
 mod journal;
+mod keeping;
 mod lifetimes;
 mod lists;
 mod locks;

@@ -152,6 +152,7 @@ fn what_is_over_has_no_text() {
         deleted_at,
         version: 2,
         hidden: false,
+        pinned: false,
         lifetime: Some(sent(5)),
         expires_at,
         system: None,

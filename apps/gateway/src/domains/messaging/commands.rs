@@ -2,9 +2,10 @@
 
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
-    CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Reaction, Read,
-    Scheduled, Typing,
+    CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Pin, Reaction, Read,
+    Saved, Scheduled, Typing,
     chats::NewDraft,
+    keeping::NewSave,
     moderation::rules::may_speak,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
     scheduled::{ScheduledId, ScheduledPatch},
@@ -77,6 +78,46 @@ pub const COMMANDS: &[Command] = &[
         example: || json!({"message_id": A_MESSAGE}),
         reply: Reply::Ack(Shape::of::<Deleted>),
         run: |call, data| Box::pin(delete(call, data)),
+    },
+    Command {
+        name: "message.pin",
+        about: "Pins a message",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: true,
+        takes: Some(Shape::of::<AMessage>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::of::<Pin>),
+        run: |call, data| Box::pin(pin(call, data)),
+    },
+    Command {
+        name: "message.unpin",
+        about: "Unpins a message",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<AMessage>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::any),
+        run: |call, data| Box::pin(unpin(call, data)),
+    },
+    Command {
+        name: "message.save",
+        about: "Saves a message for yourself, with a note if you like",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<AMessage, NewSave>),
+        example: || json!({"message_id": A_MESSAGE, "note": "For the trip"}),
+        reply: Reply::Ack(Shape::of::<Saved>),
+        run: |call, data| Box::pin(save(call, data)),
+    },
+    Command {
+        name: "message.unsave",
+        about: "Removes a message from those that you have saved",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<AMessage>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::any),
+        run: |call, data| Box::pin(unsave(call, data)),
     },
     Command {
         name: "message.read",
@@ -162,6 +203,18 @@ struct InChat {
 impl Input for InChat {
     fn read(fields: &mut Fields) -> Option<Self> {
         fields.required("chat_id").map(|chat_id| Self { chat_id })
+    }
+}
+
+/// Names a message.
+#[derive(Debug, utoipa::ToSchema)]
+struct AMessage {
+    message_id: MessageId,
+}
+
+impl Input for AMessage {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("message_id").map(|message_id| Self { message_id })
     }
 }
 
@@ -256,6 +309,28 @@ async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
 async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
     let OfVersion { message_id, version } = OfVersion::from_json(data)?;
     done(call.ports.store.messaging.delete(&call.ctx, message_id, version.map(Into::into)).await?)
+}
+
+async fn pin(call: Call, data: Value) -> Result<Done, Problem> {
+    let AMessage { message_id } = AMessage::from_json(data)?;
+    done(call.ports.store.keeping.pin(&call.ctx, message_id).await?)
+}
+
+async fn unpin(call: Call, data: Value) -> Result<Done, Problem> {
+    let AMessage { message_id } = AMessage::from_json(data)?;
+    call.ports.store.keeping.unpin(&call.ctx, message_id).await?;
+    nothing()
+}
+
+async fn save(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(AMessage { message_id }, new) = Both::<_, NewSave>::from_json(data)?;
+    done(call.ports.store.keeping.save(&call.ctx, message_id, new).await?)
+}
+
+async fn unsave(call: Call, data: Value) -> Result<Done, Problem> {
+    let AMessage { message_id } = AMessage::from_json(data)?;
+    call.ports.store.keeping.unsave(&call.ctx, message_id).await?;
+    nothing()
 }
 
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {

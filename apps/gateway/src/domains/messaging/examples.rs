@@ -62,6 +62,9 @@ pub fn of(name: &str) -> Option<Value> {
             "repeat": "FREQ=WEEKLY;BYDAY=MO", "time_zone": "Europe/Berlin", "status": "waiting", "message_id": null,
             "problem": null, "created_at": AT, "version": 1
         }),
+        "MessagePin" => json!({ "message": with(message(), "pinned", json!(true)), "pinned_by": ADA, "pinned_at": AT }),
+        "SavedMessage" => json!({ "message": message(), "note": "For the trip", "saved_at": AT }),
+        "MessageDeletion" => json!({ "id": THING, "deleted_at": AT, "problem": null }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })

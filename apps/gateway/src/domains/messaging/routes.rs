@@ -16,6 +16,7 @@ use crate::{
 
 mod chats;
 mod invitations;
+mod keeping;
 mod moderation;
 mod participants;
 mod scheduled;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(invitations::all());
     all.extend(moderation::all());
     all.extend(scheduled::all());
+    all.extend(keeping::all());
     all
 }
 

@@ -16,7 +16,7 @@ use super::super::{
 };
 use crate::domains::{
     accounts::users,
-    messaging::{chats, message_client_ids, message_edits, messages, participants},
+    messaging::{chats, message_client_ids, message_edits, message_pins, messages, participants},
 };
 
 /// How many chats are examined in one piece.
@@ -114,6 +114,8 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
         }
         let edits = message_edits::chat_id.eq(chat).and(message_edits::seq.le(until));
         let edits = diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
+        let pins = message_pins::chat_id.eq(chat).and(message_pins::seq.le(until));
+        diesel::delete(message_pins::table.filter(pins)).execute(tx.conn)?;
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
         return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
     }

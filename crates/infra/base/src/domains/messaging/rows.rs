@@ -59,6 +59,7 @@ pub struct MessageRow {
     pub lifetime: Option<i64>,
     pub expires_at: Option<Timestamp>,
     pub reaction_kinds: i64,
+    pub pinned: bool,
 }
 
 impl MessageRow {
@@ -78,6 +79,7 @@ impl MessageRow {
             deleted_at: self.deleted_at,
             version: self.version,
             hidden: false,
+            pinned: self.pinned,
             lifetime: self.lifetime.map(Lifetime::from_number),
             expires_at: self.expires_at,
             system: self.data.as_deref().map(serde_json::from_str).transpose()?,

@@ -80,6 +80,7 @@ diesel::table! {
         lifetime -> Nullable<BigInt>,
         expires_at -> Nullable<Ts>,
         reaction_kinds -> BigInt,
+        pinned -> Bool,
     }
 }
 
@@ -250,6 +251,30 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    message_pins (chat_id, seq) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        rank -> BigInt,
+        pinned_by -> Uid,
+        pinned_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    saved_messages (user_id, message_id) {
+        user_id -> Uid,
+        message_id -> Uid,
+        chat_id -> Uid,
+        saved_at -> Ts,
+        note -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(messages -> users (sender_id));
 diesel::joinable!(messages -> chats (chat_id));
 diesel::joinable!(former_participants -> chats (chat_id));
@@ -267,3 +292,7 @@ diesel::allow_tables_to_appear_in_same_query!(participants, name_index);
 diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
 diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);
 diesel::allow_tables_to_appear_in_same_query!(message_reactions, message_reaction_counts, messages);
+diesel::allow_tables_to_appear_in_same_query!(message_pins, messages);
+diesel::allow_tables_to_appear_in_same_query!(saved_messages, chats);
+diesel::allow_tables_to_appear_in_same_query!(saved_messages, messages);
+diesel::allow_tables_to_appear_in_same_query!(saved_messages, participants);

@@ -1,0 +1,91 @@
+//! Tables of who may keep and delete what.
+
+use clowder_core::{Error, Id};
+
+use super::*;
+use crate::{ChatRole, ChatType, Rights, policy::Cell};
+
+fn code<T: std::fmt::Debug>(decided: Result<T>) -> String {
+    match decided {
+        Ok(value) => format!("{value:?}"),
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => refusal.code.to_owned(),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn seat(kind: ChatType, role: ChatRole, pin: bool) -> Seat {
+    Seat { kind, role, rights: Rights { pin, ..Rights::NONE }, of_group: false }
+}
+
+fn owner() -> PinFacts {
+    let seat = Some(seat(ChatType::Group, ChatRole::Owner, false));
+    PinFacts { seat, closed: false, deleted: false, system: false, pinned: false, pins: 3 }
+}
+
+#[test]
+fn pin_tables() {
+    let plain = owner();
+    for (facts, pin, unpin) in [
+        (plain, "true", "false"),
+        (PinFacts { pinned: true, ..plain }, "false", "true"),
+        (PinFacts { seat: None, ..plain }, "message.unknown", "message.unknown"),
+        (PinFacts { seat: None, deleted: true, ..plain }, "message.unknown", "message.unknown"),
+        (PinFacts { deleted: true, ..plain }, "message.deleted", "false"),
+        (PinFacts { closed: true, ..plain }, "chat.closed", "chat.closed"),
+        (PinFacts { system: true, ..plain }, "message.system", "false"),
+        (PinFacts { pins: 49, ..plain }, "true", "false"),
+        (PinFacts { pins: 50, ..plain }, "message.pins", "false"),
+        (PinFacts { pins: 50, pinned: true, ..plain }, "false", "true"),
+    ] {
+        assert_eq!((code(decide_pin(facts)), code(decide_unpin(facts))), (pin.into(), unpin.into()), "{facts:?}");
+    }
+}
+
+#[test]
+fn who_may_pin_is_in_the_policy_table() {
+    let roles = [ChatRole::Owner, ChatRole::Admin, ChatRole::Member, ChatRole::Subscriber];
+    for kind in [ChatType::Private, ChatType::Group, ChatType::Channel] {
+        for role in roles {
+            for right in [false, true] {
+                let expected = match policy::cell(kind, role, Action::Pin) {
+                    Cell::Yes => "true",
+                    Cell::Chosen if right => "true",
+                    _ => "chat.forbidden",
+                };
+                let facts = PinFacts { seat: Some(seat(kind, role, right)), ..owner() };
+                assert_eq!(code(decide_pin(facts)), expected, "{kind:?} {role:?} {right}");
+            }
+        }
+    }
+}
+
+#[test]
+fn orders() {
+    let [a, b, c, other]: [MessageId; 4] = std::array::from_fn(|at| Id::new(Timestamp::from_micros(at as i64)));
+    for (first, after) in [
+        (vec![], None),
+        (vec![a, b, c], None),
+        (vec![a], None),
+        (vec![c], Some(vec![c, a, b])),
+        (vec![c, b], Some(vec![c, b, a])),
+        (vec![c, c, other, b, a], Some(vec![c, b, a])),
+        (vec![other], None),
+    ] {
+        assert_eq!(reorder(&[a, b, c], &first), after, "{first:?}");
+    }
+}
+
+#[test]
+fn save_table() {
+    let some = Some(seat(ChatType::Channel, ChatRole::Subscriber, false));
+    for (seat, deleted, saved, count, expected) in [
+        (some, false, false, 0, "()"),
+        (some, false, false, 9_999, "()"),
+        (some, false, false, 10_000, "message.saves"),
+        (some, false, true, 10_000, "()"),
+        (some, true, true, 1, "message.deleted"),
+        (None, true, true, 1, "message.unknown"),
+    ] {
+        assert_eq!(code(may_save(seat, deleted, saved, count)), expected);
+    }
+}
