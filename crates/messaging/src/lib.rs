@@ -16,8 +16,10 @@
 pub mod change;
 pub mod chats;
 pub mod edit;
+pub mod entities;
 pub mod invitations;
 pub mod lifetimes;
+pub mod mentions;
 pub mod model;
 pub mod moderation;
 pub mod participants;
