@@ -4,6 +4,8 @@ use clowder_core::{ChatId, UserId};
 use clowder_messaging::{Message, mentions::mentions_all};
 use diesel::prelude::*;
 
+use super::schema::messages;
+
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
@@ -26,11 +28,7 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(
-    message_mentions,
-    super::schema::messages,
-    super::schema::participants
-);
+diesel::allow_tables_to_appear_in_same_query!(message_mentions, messages);
 
 /// Somebody whom a message mentions.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
