@@ -159,23 +159,35 @@ mod tests {
             (bob, member, None, "new", false, "message.forbidden", "message.forbidden"),
             (bob, Some(ChatRole::Admin), None, "new", false, "message.forbidden", "v4 None"),
         ] {
-            let facts = || EditFacts { message: message(ada, deleted), seat: role.map(seat), closed: false, marks: Marks::default() };
+            let facts = || EditFacts {
+                message: message(ada, deleted),
+                seat: role.map(seat),
+                closed: false,
+                marks: Marks::default(),
+            };
             let version = version.map(Versions::from);
             assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
             assert_eq!(code(decide_delete(&ctx(viewer), version, facts())), delete);
         }
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
-            let facts = || EditFacts { message: message(), seat: member.map(seat), closed: false, marks: Marks::default() };
+            let facts =
+                || EditFacts { message: message(), seat: member.map(seat), closed: false, marks: Marks::default() };
             assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
-        let closed = || EditFacts { message: message(ada, false), seat: member.map(seat), closed: true, marks: Marks::default() };
+        let closed = || EditFacts {
+            message: message(ada, false),
+            seat: member.map(seat),
+            closed: true,
+            marks: Marks::default(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), closed())), "chat.closed");
         assert_eq!(code(decide_delete(&ctx(ada), None, closed())), "v4 None", "also in a closed chat");
         let silent = || Seat { rights: Rights::NONE, ..seat(ChatRole::Member) };
-        let silenced = || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false, marks: Marks::default() };
+        let silenced =
+            || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false, marks: Marks::default() };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), silenced())), "chat.forbidden");
         assert_eq!(code(decide_delete(&ctx(ada), None, silenced())), "v4 None", "it can always be taken back");
         let system = || Message { kind: MessageType::System, ..message(ada, false) };

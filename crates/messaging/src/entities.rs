@@ -134,7 +134,9 @@ fn may_precede(before: Option<char>) -> bool {
 }
 
 fn is_of_a_word(c: char) -> bool {
-    c == '_' || c.is_ascii_alphanumeric() || !c.is_ascii() && (is_letter(c) || is_digit(c) || is_mark(c)) && !is_invisible(c)
+    c == '_'
+        || c.is_ascii_alphanumeric()
+        || !c.is_ascii() && (is_letter(c) || is_digit(c) || is_mark(c)) && !is_invisible(c)
 }
 
 fn count(text: &str) -> u32 {

@@ -26,8 +26,9 @@ use super::{
         domains::Followed,
         fragment::Fragment,
     },
-    Caches, messages as read,
+    Caches,
     mentioned::{self, AllMentioned},
+    messages as read,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
 };

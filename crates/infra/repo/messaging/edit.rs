@@ -23,7 +23,7 @@ use super::{
     },
     mentioned, messages, reacted,
 };
-use crate::domains::messaging::{data_of, chats, message_edits, messages as table, participants};
+use crate::domains::messaging::{chats, data_of, message_edits, messages as table, participants};
 
 pub fn edit(
     tx: &mut Tx<'_>,

@@ -4,13 +4,16 @@
 use std::collections::HashMap;
 
 use clowder_accounts::model::username_key;
-use clowder_core::{ChatId, Page, PageRequest, Result, Timestamp, UserId, page::Room, sql::{Ts, Uid}};
+use clowder_core::{
+    ChatId, Page, PageRequest, Result, Timestamp, UserId,
+    page::Room,
+    sql::{Ts, Uid},
+};
 use clowder_messaging::{
-    Message, Rights,
+    ChatRole, Message, Rights,
     entities::Entity,
     mentions::{Marks, Wanted, may_mention_all, mentions_all},
     refusals::CHAT_UNKNOWN,
-    ChatRole,
 };
 use diesel::{prelude::*, sql_types::BigInt};
 
@@ -53,7 +56,8 @@ impl People {
     /// The chats are locked, so that this stays true.
     pub fn load<'w>(conn: &mut Conn, all: impl Iterator<Item = (ChatId, &'w Wanted)> + Clone) -> Result<Self> {
         let mut people = Self::default();
-        let mut names: Vec<_> = all.clone().flat_map(|(chat, wanted)| wanted.names().map(move |name| (chat, name))).collect();
+        let mut names: Vec<_> =
+            all.clone().flat_map(|(chat, wanted)| wanted.names().map(move |name| (chat, name))).collect();
         names.sort_unstable();
         names.dedup();
         if !names.is_empty() {
@@ -62,7 +66,8 @@ impl People {
                 people.named.insert((row.chat_id, row.name), row.user_id);
             }
         }
-        let mut given: Vec<_> = all.flat_map(|(chat, wanted)| wanted.given().iter().map(move |user| (chat, *user))).collect();
+        let mut given: Vec<_> =
+            all.flat_map(|(chat, wanted)| wanted.given().iter().map(move |user| (chat, *user))).collect();
         given.sort_unstable();
         given.dedup();
         if !given.is_empty() {
@@ -163,7 +168,8 @@ impl AllMentioned {
     pub fn marks(&self, row: &MessageRow) -> Result<(Vec<Entity>, Vec<UserId>)> {
         let (Some(marked), Some(text)) = (row.marked()?, row.content.as_deref()) else { return Ok(Default::default()) };
         let people = self.0.get(&(row.chat_id, row.seq)).map_or(&[][..], Vec::as_slice);
-        let person = |place: usize| people.iter().find(|row| usize::try_from(row.place) == Ok(place)).map(|row| row.user_id);
+        let person =
+            |place: usize| people.iter().find(|row| usize::try_from(row.place) == Ok(place)).map(|row| row.user_id);
         Ok((marked.entities(text, person), people.iter().map(|row| row.user_id).collect()))
     }
 }

@@ -95,7 +95,8 @@ impl Membership {
     fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
         let asked = rows.iter().find(|row| depends(self.viewer, row, self.lowest_marks)).map(|row| row.chat_id);
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
-        let (reacted, mentioned) = (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
+        let (reacted, mentioned) =
+            (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
         Ok(Seen { reacted, mentioned, delivered })
     }
 

@@ -344,7 +344,8 @@ impl Facts {
             self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
         });
         let fingerprint = send.fingerprint;
-        let facts = SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, marks, last };
+        let facts =
+            SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, marks, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;

@@ -19,7 +19,10 @@ async fn mentioning(world: World) {
         {"type": "hashtag", "offset": length + 30, "length": 6, "tag": "lunch"},
     ]);
     assert_eq!((&said["entities"], &said["mentions"]), (&expected, &json!([bob.id, ada.id])), "eve is not in the chat");
-    assert_eq!((&bob.chat(&chat).await["mention_count"], &ada.chat(&chat).await["mention_count"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        (&bob.chat(&chat).await["mention_count"], &ada.chat(&chat).await["mention_count"]),
+        (&json!(1), &json!(0))
+    );
     ada.says(&chat, "not for you").await;
     let list = bob.get(&format!("/api/chats/{chat}/mentions")).await.expect(200);
     assert_eq!((&list["items"][0]["id"], list["items"].as_array().unwrap().len()), (&said["id"], 1));

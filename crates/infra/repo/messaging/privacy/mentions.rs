@@ -50,7 +50,8 @@ pub fn forget(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -
         own.select(table::chat_id).first::<ChatId>(tx.conn).optional()?
     } else {
         let from: ChatId = after(mark)?;
-        let own = participants::table.filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(from)));
+        let own =
+            participants::table.filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(from)));
         own.order(participants::chat_id).select(participants::chat_id).first(tx.conn).optional()?
     };
     let Some(chat) = next else {

@@ -134,7 +134,9 @@ impl<'m> NewMessageRow<'m> {
 pub fn data_of(message: &Message) -> Result<Option<String>> {
     Ok(match &message.system {
         Some(note) => Some(serde_json::to_string(note)?),
-        None => Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)).transpose()?,
+        None => {
+            Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)).transpose()?
+        }
     })
 }
 
