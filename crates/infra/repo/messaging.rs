@@ -6,6 +6,7 @@ mod create_chat;
 pub mod edit;
 pub mod finding;
 pub mod membership;
+pub mod mentioned;
 pub mod messages;
 mod privacy;
 pub mod reacted;
@@ -278,7 +279,8 @@ impl Messaging for Repo {
         patch: MessagePatch,
     ) -> Result<Message> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| edit::edit(tx, &ctx, message, version.clone(), patch.clone())).await
+        let wanted = mentioned::wanted(patch.content.as_str(), &[]);
+        self.db.write(move |tx| edit::edit(tx, &ctx, message, version.clone(), patch.clone(), wanted.clone())).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -325,6 +327,12 @@ impl Messaging for Repo {
         // message is counted twice.
         let mark = [chat.uuid().into_bytes(), user.uuid().into_bytes()].concat();
         self.messaging.marks.hold(vec![mark], self.move_mark(ctx, user, chat, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn mentions(&self, ctx: &Ctx, chat: ChatId, page: PageRequest) -> Result<Page<Message>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| mentioned::page(conn, Some(&caches.people), viewer, now, chat, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -34,7 +34,7 @@ use crate::domains::messaging::{OF_SERVER, chat_sanctions, message_reviews};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    words: &["chat_sanctions.kind", "message_reviews.kind", "word_filters.action"],
+    words: &["chat_sanctions.kind", "message_reviews.kind", "message_reviews.mentions", "word_filters.action"],
     told: &[("word_filters.words", "words which may be part of any text")],
     times: &[
         never("chat_brakes.counted_until", "one that is further ahead than its window does not count"),

@@ -4,6 +4,7 @@ use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
 
 use crate::{
     Message, MessagePatch, MessageType,
+    mentions::Marks,
     moderation::{
         FilterAction,
         rules::{Caught, may_speak},
@@ -26,11 +27,13 @@ pub struct EditFacts {
     pub seat: Option<Seat>,
     /// Whether nobody can write in its chat any more. Its messages can still be deleted.
     pub closed: bool,
+    /// What is marked in the new text.
+    pub marks: Marks,
 }
 
 /// The edited message, or `None` if the edit changes nothing.
 pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { mut message, seat, closed } = facts;
+    let EditFacts { mut message, seat, closed, marks } = facts;
     let seat = seat.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_edit(ctx.user()?, message.sender.id) || message.kind == MessageType::System {
         return Err(MESSAGE_FORBIDDEN.into());
@@ -45,15 +48,17 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
         return Err(CHAT_FORBIDDEN.into());
     }
     versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
-    let content = Some(patch.content.into_string());
-    if content == message.content {
+    let content = patch.content.into_string();
+    let Marks { entities, people: mentions } = marks;
+    // The same text again names whom it named before, unless the author says whom else it mentions.
+    if message.content.as_ref() == Some(&content) && (patch.mentions.is_none() || mentions == message.mentions) {
         return Ok(None);
     }
     // The version counts the edits, from 1.
     if message.version > MOST_EDITS {
         return Err(MESSAGE_EDITS.into());
     }
-    message.content = content;
+    (message.content, message.entities, message.mentions) = (Some(content), entities, mentions);
     message.edited_at = Some(ctx.now);
     message.version += 1;
     Ok(Some(message))
@@ -86,7 +91,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
         return None;
     }
     (message.content, message.system) = (None, None);
-    message.reactions = Vec::new();
+    (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
     message.deleted_at = Some(now);
     message.version += 1;
     Some(message)
@@ -116,6 +121,8 @@ mod tests {
             status: Status::Sent,
             client_id: None,
             reactions: Vec::new(),
+            entities: Vec::new(),
+            mentions: Vec::new(),
             created_at: at,
             edited_at: None,
             deleted_at: deleted.then_some(at),
@@ -153,27 +160,39 @@ mod tests {
             (bob, member, None, "new", false, "message.forbidden", "message.forbidden"),
             (bob, Some(ChatRole::Admin), None, "new", false, "message.forbidden", "v4 None"),
         ] {
-            let facts = || EditFacts { message: message(ada, deleted), seat: role.map(seat), closed: false };
+            let facts = || EditFacts {
+                message: message(ada, deleted),
+                seat: role.map(seat),
+                closed: false,
+                marks: Marks::default(),
+            };
             let version = version.map(Versions::from);
             assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
             assert_eq!(code(decide_delete(&ctx(viewer), version, facts())), delete);
         }
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
-            let facts = || EditFacts { message: message(), seat: member.map(seat), closed: false };
+            let facts =
+                || EditFacts { message: message(), seat: member.map(seat), closed: false, marks: Marks::default() };
             assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
-        let closed = || EditFacts { message: message(ada, false), seat: member.map(seat), closed: true };
+        let closed = || EditFacts {
+            message: message(ada, false),
+            seat: member.map(seat),
+            closed: true,
+            marks: Marks::default(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), closed())), "chat.closed");
         assert_eq!(code(decide_delete(&ctx(ada), None, closed())), "v4 None", "also in a closed chat");
         let silent = || Seat { rights: Rights::NONE, ..seat(ChatRole::Member) };
-        let silenced = || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false };
+        let silenced =
+            || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false, marks: Marks::default() };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), silenced())), "chat.forbidden");
         assert_eq!(code(decide_delete(&ctx(ada), None, silenced())), "v4 None", "it can always be taken back");
         let system = || Message { kind: MessageType::System, ..message(ada, false) };
-        let system = || EditFacts { message: system(), seat: member.map(seat), closed: false };
+        let system = || EditFacts { message: system(), seat: member.map(seat), closed: false, marks: Marks::default() };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), system())), "message.forbidden");
     }
 }

@@ -16,9 +16,11 @@
 pub mod change;
 pub mod chats;
 pub mod edit;
+pub mod entities;
 pub mod invitations;
 pub mod keeping;
 pub mod lifetimes;
+pub mod mentions;
 pub mod model;
 pub mod moderation;
 pub mod participants;

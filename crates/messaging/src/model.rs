@@ -16,7 +16,7 @@ pub use values::{
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::lifetimes::Lifetime;
+use crate::{entities::Entity, lifetimes::Lifetime};
 
 /// A chat as one participant sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -58,6 +58,10 @@ pub struct Chat {
     /// Messages of others after the read mark; deleted ones do not count.
     #[schema(minimum = 0)]
     pub unread_count: i64,
+    /// Unread messages that mention the viewer, by name or with everybody, unless the viewer has blocked the sender.
+    #[serde(default)]
+    #[schema(minimum = 0, required = true)]
+    pub mention_count: i64,
     /// The `seq` of the newest message, 0 when there is none.
     #[schema(minimum = 0)]
     pub last_seq: i64,
@@ -216,6 +220,15 @@ pub struct Message {
     #[schema(max_items = 20, required = true)]
     #[serde(default)]
     pub reactions: Vec<Reacted>,
+    /// What is in the text, in its order: mentions, hashtags, links and email addresses. Offsets and lengths count characters
+    /// (Unicode scalar values).
+    #[schema(max_items = 100, required = true)]
+    #[serde(default)]
+    pub entities: Vec<Entity>,
+    /// Who is mentioned, by `@username` or by an id; `@all` does not list everybody.
+    #[schema(max_items = 150, required = true)]
+    #[serde(default)]
+    pub mentions: Vec<UserId>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,

@@ -69,6 +69,10 @@ pub trait Messaging: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Reactor>>;
 
+    /// The messages of a chat that mention the caller, by name or with everybody, as `Chat::mention_count` counts them but
+    /// read ones included; the newest first.
+    async fn mentions(&self, ctx: &Ctx, chat: ChatId, page: PageRequest) -> Result<Page<Message>>;
+
     /// Moves the caller's read mark forward; if it stays, nothing is written and nothing waited for.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
 

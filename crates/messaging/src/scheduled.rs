@@ -10,7 +10,8 @@ pub mod port;
 use std::time::Duration;
 
 use clowder_core::{
-    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, Versions, Word, versions,
+    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
+    versions,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -49,6 +50,10 @@ pub struct Scheduled {
     pub content: Option<String>,
     pub client_id: Option<String>,
     pub lifetime: Option<Lifetime>,
+    /// Whom it mentions beside those whom its text names, if they are in the chat when it is sent.
+    #[serde(default)]
+    #[schema(max_items = 50, required = true)]
+    pub mentions: Vec<UserId>,
     /// When it is sent; of a repeated one, the next time. In the end, when it was sent or refused.
     pub send_at: Timestamp,
     /// The rule by which it is repeated (RFC 5545), at the same time of day in its time zone.
@@ -111,6 +116,8 @@ pub struct Plan {
     #[serde(default)]
     pub lifetime: Option<Lifetime>,
     #[serde(default)]
+    pub mentions: Vec<UserId>,
+    #[serde(default)]
     pub repeat: Option<String>,
     pub time_zone: String,
     /// From when a repeated one is counted.
@@ -127,7 +134,9 @@ impl Plan {
 
     /// The message to send now.
     pub fn message(&self) -> Result<NewMessage> {
-        NewMessage::from_json(json!({"content": self.content, "client_id": self.client_id, "lifetime": self.lifetime}))
+        NewMessage::from_json(json!({
+            "content": self.content, "client_id": self.client_id, "lifetime": self.lifetime, "mentions": self.mentions
+        }))
     }
 
     /// When it is to be sent next after `now`; `None` if this was the last time. Times that nobody sent it at, because no
@@ -186,12 +195,13 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
     if facts.waiting >= facts.most {
         return Err(SCHEDULED_LIMIT.into());
     }
-    let NewMessage { content, client_id, lifetime, send_at, repeat, time_zone } = new;
+    let NewMessage { content, client_id, lifetime, mentions, send_at, repeat, time_zone } = new;
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
         content: content.into_string(),
         client_id: client_id.map(ClientId::into_string),
         lifetime,
+        mentions,
         repeat: repeat.map(Repeat::into_string),
         time_zone: time_zone.map_or_else(|| TimeZone::utc().into_string(), TimeZone::into_string),
         start: send_at,

@@ -5,6 +5,7 @@ use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Rights, Status,
     lifetimes::{Lifetime, end_when_sent, of_message},
+    mentions::Marks,
     moderation::{
         FilterAction,
         pace::may_write,
@@ -34,6 +35,8 @@ pub struct SendFacts {
     pub lifetime: Option<Lifetime>,
     /// Whether people see each other's read marks.
     pub shows_marks: bool,
+    /// What is marked in the text.
+    pub marks: Marks,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
@@ -92,6 +95,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     }
     let created_at = ctx.now.max(facts.last.at);
     let lifetime = of_message(new.lifetime, facts.lifetime);
+    let Marks { entities, people: mentions } = facts.marks;
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
@@ -102,6 +106,8 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
         reactions: Vec::new(),
+        entities,
+        mentions,
         created_at,
         edited_at: None,
         deleted_at: None,
@@ -171,7 +177,8 @@ mod tests {
     fn facts(membership: Option<(ChatRole, Card)>, earlier: Option<(MessageId, Fingerprint)>, last: Last) -> SendFacts {
         let (closed, rights, fingerprint) = (false, OPEN, [1; 16]);
         let (lifetime, shows_marks) = (None, true);
-        SendFacts { membership, earlier, fingerprint, closed, rights, bounds: FREE, lifetime, shows_marks, last }
+        let marks = Marks::default();
+        SendFacts { membership, earlier, fingerprint, closed, rights, bounds: FREE, lifetime, shows_marks, marks, last }
     }
 
     #[test]

@@ -285,6 +285,20 @@ const LISTS: &[List] = &[
         }),
     },
     List {
+        path: "/api/chats/{chat_id}/mentions",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted)
+                   SELECT m.chat_id, m.seq, {me}, 0, {no}, {yes} FROM messages m WHERE m.chat_id = {chat};",
+                me = scene.me(),
+                no = scene.no(),
+                yes = scene.yes(),
+                chat = scene.id_of("chat_id"),
+            )
+        }),
+    },
+    List {
         path: "/api/messages/{message_id}/history",
         at_least: 101,
         rows: Some(|scene| {

@@ -175,19 +175,26 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
         }
         Step::OpenPrivate { .. } => {}
         Step::Send { who, chat: index, by_socket } => {
+            let mentioned = people[0].user.id.clone();
             let (chat, person) = (chat(index), &mut people[who]);
             match &mut person.socket {
                 Some(socket) if by_socket => {
                     let _ = socket.command("message.send", json!({"chat_id": chat, "content": "sock"})).await;
                 }
                 _ => {
-                    person.user.post(&format!("/api/chats/{chat}/messages"), json!({"content": "rest"})).await;
+                    person
+                        .user
+                        .post(
+                            &format!("/api/chats/{chat}/messages"),
+                            json!({"content": "@all #rest", "mentions": [mentioned]}),
+                        )
+                        .await;
                 }
             }
         }
         Step::Edit { who, chat: index, seq } => {
             if let Some(path) = message(&people[who].user, &chat(index), seq).await {
-                people[who].user.patch(&path, json!({"content": format!("e{seq}")})).await;
+                people[who].user.patch(&path, json!({"content": format!("e{seq} #edited"), "mentions": []})).await;
             }
         }
         Step::Delete { who, chat: index, seq } => {

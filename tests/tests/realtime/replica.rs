@@ -21,7 +21,7 @@ pub struct ChatState {
 
 /// What an edit changes.
 fn forget_edit(message: &mut Value) {
-    for member in ["content", "edited_at", "version"] {
+    for member in ["content", "edited_at", "version", "entities", "mentions"] {
         message.as_object_mut().unwrap().remove(member);
     }
 }
@@ -94,6 +94,7 @@ impl Replica {
             let mut state = ChatState::of(chat);
             state.messages = messages.iter().map(message).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
+            assert_eq!(state.mentions(&user.id), chat["mention_count"], "and so is that of mentions");
             // Whoever came later may see none yet.
             assert!(state.messages.is_empty() || state.last_seq() == chat["last_seq"]);
             chats.insert(text(&chat["id"]), state);
@@ -168,7 +169,9 @@ impl Replica {
                 let message =
                     chat.messages.get_mut(&data["seq"].as_i64().unwrap()).expect("deleted before it was sent");
                 message["content"] = Value::Null;
-                message["reactions"] = Value::Array(Vec::new());
+                for list in ["reactions", "entities", "mentions"] {
+                    message[list] = Value::Array(Vec::new());
+                }
                 message["deleted_at"] = data["deleted_at"].clone();
                 for member in ["version", "system"] {
                     message.as_object_mut().unwrap().remove(member);
@@ -269,6 +272,18 @@ impl ChatState {
 
     fn last_seq(&self) -> i64 {
         self.messages.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Those that mention the user.
+    fn mentions(&self, me: &str) -> usize {
+        let after = self.messages.range(self.read_seq + 1..).map(|(_, message)| message);
+        let after = after.filter(|message| message["deleted_at"].is_null() && message["sender"]["id"] != *me);
+        let mentions = |message: &&Value| {
+            let everybody =
+                message["entities"].as_array().unwrap().iter().any(|entity| entity["type"] == "mention_all");
+            everybody || message["mentions"].as_array().unwrap().contains(&json!(me))
+        };
+        after.filter(mentions).count()
     }
 
     /// Undeleted messages of others after the mark.

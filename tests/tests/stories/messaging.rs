@@ -1,6 +1,7 @@
 //! People create chats, send, edit and read messages; outsiders see nothing of it.
 
 mod keeping;
+mod mentions;
 mod reactions;
 mod receipts;
 

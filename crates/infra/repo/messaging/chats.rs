@@ -26,7 +26,9 @@ use super::{
         domains::Followed,
         fragment::Fragment,
     },
-    Caches, messages as read,
+    Caches,
+    mentioned::{self, AllMentioned},
+    messages as read,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
 };
@@ -230,6 +232,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         preferences: ChatPreferences::default(),
         read_seq: row.last_seq,
         unread_count: 0,
+        mention_count: 0,
         last_seq: row.last_seq,
         last_message: None,
         created_at: summary.created_at,
@@ -287,6 +290,10 @@ fn views(
     let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
     let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
     let reacted = AllReacted::at(conn, viewer, &reacted)?;
+    let mentioned = AllMentioned::of(conn, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
+    let unread = rows.iter().filter(|(chat, own, ..)| chat.last_seq > own.read_seq + own.own_after_read);
+    let unread: Vec<_> = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from))).collect();
+    let mention_counts = mentioned::unread(conn, viewer, &unread)?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
     let asked = rows.iter().filter(|(chat, _, lowest, _)| {
         last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
@@ -305,8 +312,9 @@ fn views(
             let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
             let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
             let reactions = reacted.to(last.chat_id, last.seq);
+            let (entities, mentions) = mentioned.marks(last)?;
             let said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
-            Ok(Message { hidden: hidden.contains(&last.sender_id), ..said })
+            Ok(Message { hidden: hidden.contains(&last.sender_id), entities, mentions, ..said })
         };
         Ok(Chat {
             id: chat.id,
@@ -328,6 +336,7 @@ fn views(
             read_seq: membership.read_seq,
             // Messages may be sent and deleted between the queries.
             unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - silent).max(0),
+            mention_count: mention_counts.get(&chat.id).copied().unwrap_or_default(),
             last_seq: chat.last_seq,
             last_message: last.map(said).transpose()?,
             created_at: summary.created_at,

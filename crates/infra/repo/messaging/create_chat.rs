@@ -175,6 +175,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         preferences: ChatPreferences::default(),
         read_seq: 0,
         unread_count: 0,
+        mention_count: 0,
         last_seq: 0,
         last_message: None,
         created_at: creation.at,

@@ -8,6 +8,7 @@ use clowder_messaging::{
     change::{Edited, SHOW_THE_MESSAGE},
     edit::{EditFacts, decide, decide_delete, may_say, without_text},
     lifetimes::conceal,
+    mentions::Wanted,
     policy::Seat,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
@@ -20,9 +21,9 @@ use super::{
         journal,
         moderation::{reviews, screening},
     },
-    messages, reacted,
+    mentioned, messages, reacted,
 };
-use crate::domains::messaging::{chats, message_edits, message_pins, messages as table, participants};
+use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
 pub fn edit(
     tx: &mut Tx<'_>,
@@ -30,12 +31,22 @@ pub fn edit(
     id: MessageId,
     version: Option<Versions>,
     patch: MessagePatch,
+    wanted: Wanted,
 ) -> Result<Message> {
     // What moderation notes of it belongs to the author.
     dialect::accounts::keep_users(tx.conn, &[ctx.user()?])?;
     let (before, mut facts) = locked(tx, ctx, id)?;
     conceal(&mut facts.message, ctx.now);
     let role = facts.seat.map_or(ChatRole::Subscriber, |seat| seat.role);
+    let place = (before.chat_id, before.seq);
+    // Whom the author gave before stays mentioned, unless they say otherwise.
+    let wanted = match (&patch.mentions, before.mentions.is_empty()) {
+        (Some(given), _) => wanted.giving(given),
+        (None, true) => wanted,
+        (None, false) => wanted.giving(&mentioned::given(tx.conn, place.0, place.1)?),
+    };
+    let rights = facts.seat.map_or(Rights::NONE, |seat| seat.rights);
+    facts.marks = mentioned::marks(tx.conn, place, patch.content.as_str(), &wanted, (role, rights))?;
     let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
     let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
@@ -45,6 +56,12 @@ pub fn edit(
     if let Some(caught) = caught {
         reviews::flag(tx, &after, caught)?;
     }
+    let (old, data) = (data_of(&before)?, data_of(&after)?);
+    if old.is_some() || data.is_some() {
+        mentioned::drop_from(tx, &[place])?;
+        mentioned::write(tx.conn, std::iter::once((&after, wanted.given())))?;
+    }
+    tx.deleted_text |= old.is_some() && old != data;
     diesel::insert_into(message_edits::table)
         .values((
             message_edits::chat_id.eq(before.chat_id),
@@ -57,6 +74,7 @@ pub fn edit(
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
             table::content.eq(&after.content),
+            table::data.eq(data),
             table::edited_at.eq(after.edited_at),
             table::version.eq(after.version),
         ))
@@ -215,6 +233,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         let edits = message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq));
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
+    mentioned::drop_from(tx, &gone.iter().map(|message| (message.chat_id, message.seq)).collect::<Vec<_>>())?;
     reviews::unlist(tx, &gone)?;
     for message in gone.iter().filter(|message| message.pinned) {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;

@@ -7,6 +7,7 @@ use clowder_messaging::{
     ChatRole, ChatType, Edit, Message, Rights, Status, Window,
     edit::EditFacts,
     lifetimes::conceal,
+    mentions::Marks,
     policy::Seat,
     read::LowestReadMarks,
     receipts::{StatusFacts, status},
@@ -16,6 +17,7 @@ use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
     super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment},
+    mentioned::AllMentioned,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
 };
@@ -93,7 +95,9 @@ impl Membership {
     pub fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
         let asked = rows.iter().find(|row| depends(self.viewer, row, self.lowest_marks)).map(|row| row.chat_id);
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
-        Ok(Seen { reacted: AllReacted::on_page(conn, self.viewer, rows)?, delivered })
+        let (reacted, mentioned) =
+            (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
+        Ok(Seen { reacted, mentioned, delivered })
     }
 
     pub fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
@@ -101,13 +105,15 @@ impl Membership {
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
         let sender = cards.card(row.sender_id)?;
-        row.message(sender, status, reactions)
+        let (entities, mentions) = seen.mentioned.marks(&row)?;
+        Ok(Message { entities, mentions, ..row.message(sender, status, reactions)? })
     }
 }
 
 /// What messages show beside what was said.
 pub struct Seen {
     reacted: AllReacted,
+    mentioned: AllMentioned,
     /// How far the chat has arrived at all others, if a status depends on it.
     delivered: Option<i64>,
 }
@@ -207,12 +213,14 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
                 seat: Some(membership.seat).filter(|_| row.seq > membership.visible_from),
                 closed: membership.closed,
                 message: membership.message(row, &cards, &seen)?,
+                marks: Marks::default(),
             }
         }
         None => EditFacts {
             seat: None,
             closed: false,
             message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent, Vec::new()))?,
+            marks: Marks::default(),
         },
     })
 }

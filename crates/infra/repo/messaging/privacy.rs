@@ -2,6 +2,7 @@
 
 pub mod deserted;
 mod files;
+mod mentions;
 mod messages;
 mod reactions;
 mod receipts;
@@ -79,6 +80,18 @@ pub const PARTS: &[Part] = &[
             read: reactions::export,
         }],
         erase: reactions::take_back,
+    },
+    Part {
+        name: "mentions",
+        phase: Phase::Content,
+        references: &[erased("message_mentions", "user_id")],
+        files: &[File {
+            name: "mentions.ndjson",
+            about: "where messages mention you, one message per line",
+            shape: Shape::Lines,
+            read: mentions::export,
+        }],
+        erase: mentions::forget,
     },
     Part {
         name: "receipts",

@@ -6,6 +6,7 @@ use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp,
 use clowder_messaging::{
     Change, ChatRole, Lifetime, Message, NewMessage, Rights,
     lifetimes::conceal,
+    mentions::{Marks, Wanted, may_mention_all},
     model::ClientId,
     moderation::{filter::Folded, rules::Caught},
     read::are_shown,
@@ -21,6 +22,7 @@ use super::{
         idempotency::{self, AnswerId, Answers},
         moderation::{reviews, screening},
     },
+    mentioned::{self, People},
     messages,
 };
 use crate::{
@@ -41,6 +43,8 @@ pub struct PendingSend {
     claims: Vec<i64>,
     /// How word filters read it, if that is known already.
     folded: Option<Folded>,
+    /// What is to be marked in it, if there is anything.
+    wanted: Option<Box<Wanted>>,
 }
 
 impl PendingSend {
@@ -50,6 +54,8 @@ impl PendingSend {
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
         // Only if it has one, so that what was sent before messages had it is still found.
         let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
+        let mentions = mentioned::print(&new.mentions);
+        let parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).collect();
         let print = keys.fingerprint(&parts);
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
@@ -61,7 +67,10 @@ impl PendingSend {
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
         });
         let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
-        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, folded: None })
+        // Here, because locks are held later.
+        let wanted = mentioned::wanted(new.content.as_str(), &new.mentions);
+        let wanted = (!wanted.is_empty()).then(|| Box::new(wanted));
+        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, folded: None, wanted })
     }
 
     /// Prepares it for word filters.
@@ -148,6 +157,10 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
     });
     batch::messaging::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    mentioned::write(
+        tx.conn,
+        accepted.iter().filter_map(|(index, message)| Some((&**message, sends[*index].wanted.as_ref()?.given()))),
+    )?;
     for (message, caught) in &flagged {
         reviews::flag(tx, message, *caught)?;
     }
@@ -169,6 +182,7 @@ impl PendingSend {
             content: self.new.content.as_str(),
             client_id: self.new.client_id.as_ref().map(ClientId::as_str),
             lifetime: self.new.lifetime,
+            mentions: &self.new.mentions,
             fingerprint: self.fingerprint,
             caught,
         }
@@ -238,6 +252,8 @@ struct Facts {
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
     /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
+    /// Those whom the messages may mention.
+    people: People,
     answer_ids: HashSet<AnswerId>,
 }
 
@@ -275,8 +291,10 @@ impl Facts {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
+        let marking = free().filter_map(|send| Some((send.chat, &**send.wanted.as_ref()?)));
+        let people = People::load(tx.conn, marking)?;
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, answer_ids })
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, people, answer_ids })
     }
 
     /// Decides about the next send of the batch.
@@ -311,6 +329,7 @@ impl Facts {
             self.held.insert(send.key());
             return Ok(Attempt::Held);
         }
+        let role = sender.as_ref().map_or(ChatRole::Subscriber, |sender| sender.role);
         let membership = sender.map(|sender| (sender.role, sender.card));
         let chat = self.chats.get_mut(&send.chat);
         let last = chat
@@ -320,8 +339,13 @@ impl Facts {
         let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
         let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
         let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
+        let marks = send.wanted.as_ref().map_or_else(Marks::default, |wanted| {
+            let may_mention_all = may_mention_all(role, rights);
+            self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
+        });
         let fingerprint = send.fingerprint;
-        let facts = SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, last };
+        let facts =
+            SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, marks, last };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;

@@ -29,6 +29,8 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         lifetime: None,
         expires_at: None,
         reactions: Vec::new(),
+        entities: Vec::new(),
+        mentions: Vec::new(),
         system: Some(Box::new(note)),
     };
     diesel::insert_into(messages::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;

@@ -28,7 +28,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
-        messaging::{edit, messages},
+        messaging::{edit, mentioned, messages},
     },
     reviews::find,
     sanctions,
@@ -81,7 +81,7 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
     match outcome {
         Outcome::Keep => Ok(()),
         Outcome::Send => {
-            let sent = send(tx, ctx, row)?;
+            let sent = send(tx, ctx, row, &face)?;
             journal::append(tx, &author, &sent)
         }
         Outcome::Discard | Outcome::Delete => {
@@ -123,8 +123,12 @@ fn claim_of(keys: &Keys, sender: UserId, client_id: &str) -> i64 {
 }
 
 /// Gives a message its place at the end of a locked chat.
-fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
+fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Change> {
     let (chat, sender) = (row.chat_id, row.user_id);
+    let text = row.content.clone().unwrap_or_default();
+    let given: Vec<UserId> = row.mentions.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+    let role: String = participants::table.find((chat, sender)).select(participants::role).first(tx.conn)?;
+    let seat = messages::seat(face, &role)?;
     let end = (chats::last_seq, chats::active_at, chats::lifetime, chats::participant_count);
     let (last_seq, active_at, lifetime, people): (i64, Timestamp, Option<i64>, i64) =
         chats::table.find(chat).select(end).first(tx.conn)?;
@@ -139,6 +143,8 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
         }
         None => None,
     };
+    let wanted = mentioned::wanted(&text, &given);
+    let marks = mentioned::marks(tx.conn, (chat, last_seq + 1), &text, &wanted, (seat.role, seat.rights))?;
     let message = Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
@@ -155,11 +161,14 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
         hidden: false,
         pinned: false,
         reactions: Vec::new(),
+        entities: marks.entities,
+        mentions: marks.people,
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
         system: None,
     };
     diesel::insert_into(said::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;
+    mentioned::write(tx.conn, std::iter::once((&message, wanted.given())))?;
     if let (Some(client_id), Some(fingerprint)) = (message.client_id.clone(), row.fingerprint) {
         let used = ClientIdRow { sender_id: sender, client_id, message_id: message.id, fingerprint };
         diesel::insert_into(message_client_ids::table).values(used).execute(tx.conn)?;

@@ -61,6 +61,8 @@ pub struct Held<'s> {
     pub content: &'s str,
     pub client_id: Option<&'s str>,
     pub lifetime: Option<Lifetime>,
+    /// Whom it mentions beside its text.
+    pub mentions: &'s [UserId],
     pub fingerprint: Fingerprint,
     pub caught: Caught,
 }
@@ -87,6 +89,7 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal>
     {
         return Ok(MESSAGE_REVIEWS);
     }
+    let mentions = (!held.mentions.is_empty()).then(|| serde_json::to_string(held.mentions)).transpose()?;
     let row = ReviewRow {
         id: ReviewId::new(ctx.now),
         chat_id: held.chat,
@@ -99,6 +102,7 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal>
         lifetime: held.lifetime.map(Lifetime::to_number),
         fingerprint: Some(held.fingerprint.to_vec()),
         created_at: ctx.now,
+        mentions,
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
     Ok(MESSAGE_HELD)
@@ -123,6 +127,7 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
         lifetime: None,
         fingerprint: None,
         created_at: message.edited_at.unwrap_or(message.created_at),
+        mentions: None,
     };
     diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
     Ok(())

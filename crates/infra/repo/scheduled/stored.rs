@@ -22,7 +22,7 @@ pub fn seal(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
 
 /// What is kept of a plan that is over, if it was sent or cancelled: nothing of the text.
 pub fn seal_past(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
-    seal(key, id, &Plan { content: String::new(), ..plan.clone() })
+    seal(key, id, &Plan { content: String::new(), mentions: Vec::new(), ..plan.clone() })
 }
 
 pub fn open(key: &UserKey, row: &ScheduledRow) -> Result<Plan> {
@@ -39,6 +39,7 @@ pub fn view(row: ScheduledRow, plan: Plan) -> Result<Scheduled> {
         content: says.then_some(plan.content),
         client_id: plan.client_id,
         lifetime: plan.lifetime,
+        mentions: plan.mentions,
         send_at: row.send_at,
         repeat: plan.repeat,
         time_zone: plan.time_zone,

@@ -83,6 +83,9 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
     let zone = new.time_zone.as_ref().map_or("", TimeZone::as_str);
     let (place, content) = (chat.uuid(), new.content.as_str().as_bytes());
     let parts: [&[u8]; 6] = [place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
+    // Only if it has some, so that what was scheduled before messages had them is still found.
+    let mentions = super::super::messaging::mentioned::print(&new.mentions);
+    let parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).collect();
     let print = keys.fingerprint(&parts);
     std::array::from_fn(|index| print[index])
 }

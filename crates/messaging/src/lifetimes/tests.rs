@@ -147,6 +147,8 @@ fn what_is_over_has_no_text() {
         status: Status::Sent,
         client_id: None,
         reactions: Vec::new(),
+        entities: Vec::new(),
+        mentions: Vec::new(),
         created_at: at(1),
         edited_at: None,
         deleted_at,

@@ -3,7 +3,7 @@
 use clowder_core::{Fields, Input, Nested, Repeat, TimeZone, Timestamp, UserId, text::Flaw};
 
 use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
-use crate::lifetimes::Lifetime;
+use crate::{lifetimes::Lifetime, mentions::MOST_GIVEN};
 
 /// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
@@ -72,7 +72,7 @@ impl Input for NewChat {
     }
 }
 
-/// `{content, client_id?, lifetime?, send_at?, repeat?, time_zone?}`
+/// `{content, client_id?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
 pub struct NewMessage {
@@ -83,6 +83,10 @@ pub struct NewMessage {
     pub client_id: Option<ClientId>,
     /// How long it stays. If the chat says so too, the stricter of the two counts.
     pub lifetime: Option<Lifetime>,
+    /// Whom it mentions, beside those whom its text names with `@username`. Whoever is not in the chat when it is sent is
+    /// left out.
+    #[schema(max_items = 50)]
+    pub mentions: Vec<UserId>,
     /// When it is sent: in the future, within a year. Without it, the message is sent now.
     pub send_at: Option<Timestamp>,
     /// With `send_at`: a rule of RFC 5545 by which it is sent again, at most once a day, at the same time of day. It can have
@@ -99,12 +103,14 @@ impl Input for NewMessage {
         let content = fields.required("content");
         let client_id = fields.optional("client_id");
         let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
+        let mentions = fields.optional_list("mentions", MOST_GIVEN);
         let send_at = fields.optional::<Timestamp>("send_at");
         let (repeat, time_zone) = (fields.optional("repeat"), fields.optional("time_zone"));
         let new = Self {
             content: content?,
             client_id: client_id?,
             lifetime: lifetime?.map(|Nested(lifetime)| lifetime),
+            mentions: mentions?,
             send_at: send_at?,
             repeat: repeat?,
             time_zone: time_zone?,
@@ -122,17 +128,21 @@ impl Input for NewMessage {
     }
 }
 
-/// `{content}`
+/// `{content, mentions?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have dinner?"}))]
 pub struct MessagePatch {
     #[schema(value_type = String, min_length = 1, max_length = 8000)]
     pub content: Content,
+    /// Whom it mentions, beside those whom its text names; absent: those who were given before.
+    #[schema(max_items = 50)]
+    pub mentions: Option<Vec<UserId>>,
 }
 
 impl Input for MessagePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("content").map(|content| Self { content })
+        let (content, mentions) = (fields.required("content"), fields.list_patch("mentions", MOST_GIVEN));
+        Some(Self { content: content?, mentions: mentions? })
     }
 }
 

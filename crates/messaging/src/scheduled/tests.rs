@@ -108,6 +108,7 @@ fn stored(status: ScheduledStatus) -> Stored {
         content: "hi".to_owned(),
         client_id: None,
         lifetime: None,
+        mentions: Vec::new(),
         repeat: Some("FREQ=DAILY".to_owned()),
         time_zone: "UTC".to_owned(),
         start: at("2026-11-20T10:00:00Z"),

@@ -27,7 +27,7 @@ pub const EVENTS: &[Event] = &[
             json!({
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
                 "my_role": "member",
-                "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0,
+                "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0, "mention_count": 0,
                 "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
                 "silent_until": null, "lifetime": null, "writable": true,
                 "preferences": {
@@ -299,7 +299,7 @@ fn message(content: &str, edited_at: Value, version: i64) -> Value {
     json!({
         "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
         "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "content": content, "status": "sent",
-        "client_id": "phone-42", "reactions": [], "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
+        "client_id": "phone-42", "reactions": [], "entities": [], "mentions": [], "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
     })
 }
 

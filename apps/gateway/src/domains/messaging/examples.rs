@@ -12,6 +12,7 @@ pub fn of(name: &str) -> Option<Value> {
         "setChatLifetime 200" => for_a_day(),
         "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
+        "listMentions 200" => json!({ "items": [mentioning()], "next_cursor": null }),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Delivered" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Receipt" => json!({ "user": card(ADA, "ada", "Ada"), "delivered_at": AT, "read_at": null }),
@@ -58,7 +59,8 @@ pub fn of(name: &str) -> Option<Value> {
         "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "ScheduledMessage" => json!({
-            "id": THING, "chat_id": CHAT, "content": "Good morning!", "client_id": null, "lifetime": null, "send_at": LATER,
+            "id": THING, "chat_id": CHAT, "content": "Good morning!", "client_id": null, "lifetime": null, "mentions": [],
+            "send_at": LATER,
             "repeat": "FREQ=WEEKLY;BYDAY=MO", "time_zone": "Europe/Berlin", "status": "waiting", "message_id": null,
             "problem": null, "created_at": AT, "version": 1
         }),
@@ -73,7 +75,7 @@ pub fn of(name: &str) -> Option<Value> {
 fn group() -> Value {
     json!({
         "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
-        "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1,
+        "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1, "mention_count": 0,
         "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0, "silent_until": null,
         "lifetime": null, "writable": true, "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1
     })
@@ -88,7 +90,8 @@ fn retitled() -> Value {
 fn said_by_the_system(content: &str, note: &Value) -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": content, "client_id": null, "status": "sent", "reactions": [], "created_at": AT, "edited_at": null,
+        "content": content, "client_id": null, "status": "sent", "reactions": [], "entities": [],
+        "mentions": [], "created_at": AT, "edited_at": null,
         "deleted_at": null, "version": 1, "system": note
     })
 }
@@ -125,7 +128,7 @@ fn preferences() -> Value {
 /// Nobody has written in it yet.
 fn new_group() -> Value {
     let mut chat = with(group(), "last_message", Value::Null);
-    for count in ["last_seq", "read_seq", "unread_count"] {
+    for count in ["last_seq", "read_seq", "unread_count", "mention_count"] {
         chat = with(chat, count, json!(0));
     }
     chat
@@ -151,6 +154,17 @@ fn message() -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "text", "sender": card(BOB, "bob", "Bob"),
         "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent",
-        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
+        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "entities": [], "mentions": [], "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
     })
+}
+
+fn mentioning() -> Value {
+    let entities = json!([
+        { "type": "mention", "offset": 0, "length": 4, "user_id": ADA },
+        { "type": "link", "offset": 11, "length": 24, "url": "https://example.org/menu" },
+        { "type": "hashtag", "offset": 36, "length": 6, "tag": "lunch" },
+        { "type": "email", "offset": 48, "length": 16 },
+    ]);
+    let content = "@ada, see: https://example.org/menu #lunch or ask cook@example.org";
+    with(with(with(message(), "content", json!(content)), "entities", entities), "mentions", json!([ADA]))
 }

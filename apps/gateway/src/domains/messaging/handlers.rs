@@ -111,6 +111,17 @@ fn window(query: &mut Query) -> Window {
     resumed.or(begin.into_iter().flatten().next()).unwrap_or(Window::NEWEST)
 }
 
+pub async fn mentions(
+    messaging: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    mut query: Query,
+) -> Answer<Listed<Message>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(messaging.mentions(&ctx, chat, page).await?))
+}
+
 pub async fn message(
     messaging: Port,
     Caller(ctx): Caller,

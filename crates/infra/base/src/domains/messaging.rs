@@ -1,5 +1,6 @@
 //! Chats and messages.
 
+mod mentions;
 mod moderation;
 mod rows;
 mod scheduled;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
+pub use mentions::*;
 pub use moderation::*;
 pub use rows::*;
 pub use scheduled::*;

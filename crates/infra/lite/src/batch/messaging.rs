@@ -1,5 +1,6 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod mentions;
 pub mod reactions;
 pub mod receipts;
 

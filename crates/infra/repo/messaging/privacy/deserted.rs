@@ -12,7 +12,7 @@ use super::super::{
         journal, moderation,
         privacy::{Erasing, parts::EraseStep},
     },
-    reacted, receipts, titles,
+    mentioned, reacted, receipts, titles,
 };
 use crate::domains::{
     accounts::users,
@@ -102,6 +102,10 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let reactions = reacted::clear(tx.conn, chat, ROWS)?;
     if reactions > 0 {
         return Ok(reactions);
+    }
+    let mentions = mentioned::clear(tx.conn, chat, ROWS)?;
+    if mentions > 0 {
+        return Ok(mentions);
     }
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =

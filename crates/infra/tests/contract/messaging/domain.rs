@@ -3,13 +3,13 @@
 use clowder_accounts::privacy::tombstone;
 use clowder_core::{Ctx, IdempotencyKey, Made, PageRequest};
 use clowder_messaging::{ChatFilter, Emoji, MessagePatch, NewChat, NewMessage, NewRead};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     copies::once,
     domains::Domain,
     privacy::{system, work},
-    stress::{NOTHING_TO_DO, Performed, Scene, Stage, of},
+    stress::{Dice, NOTHING_TO_DO, Performed, Scene, Stage, of},
     world::{Person, World},
 };
 
@@ -29,6 +29,7 @@ pub const DOMAIN: Domain = Domain {
         "Messaging::apart",
         "Messaging::chats",
         "Messaging::history",
+        "Messaging::mentions",
         "Messaging::message",
         "Messaging::messages",
         "Messaging::reactions",
@@ -84,6 +85,20 @@ pub const DOMAIN: Domain = Domain {
         (
             "edits of a deleted message",
             "message_edits e JOIN messages m ON m.chat_id = e.chat_id AND m.seq = e.seq AND m.deleted_at IS NOT NULL",
+        ),
+        (
+            "mentions of a deleted message",
+            "message_mentions n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq AND m.deleted_at IS NOT NULL",
+        ),
+        (
+            "mentions of everybody in a deleted message",
+            "message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq AND m.deleted_at IS NOT NULL",
+        ),
+        ("a deleted message with its marks", "messages m WHERE m.deleted_at IS NOT NULL AND m.data IS NOT NULL"),
+        (
+            "a mention that counts for its author",
+            "message_mentions n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq
+               WHERE n.counted AND m.sender_id = n.user_id",
         ),
         (
             "a wrong count of reactions",
@@ -161,6 +176,21 @@ fn emoji(text: &str) -> Emoji {
     Emoji::from_text(text).expect("a single emoji")
 }
 
+/// A message that mentions somebody, everybody or nobody.
+fn mentioning(stage: &Stage, dice: &mut Dice, text: &str, client: &Option<String>) -> Value {
+    let one = &stage.members[dice.below(stage.members.len())];
+    let marks = match dice.below(4) {
+        0 => format!("@{} #tea", one.name),
+        1 => "@all".to_owned(),
+        _ => String::new(),
+    };
+    let content = format!("{} {marks}", stage.fresh(text));
+    match dice.below(4) {
+        0 => json!({"content": content, "client_id": client, "mentions": [one.id]}),
+        _ => json!({"content": content, "client_id": client}),
+    }
+}
+
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let Scene { stage, store, who, ctx, chat, dice, .. } = scene;
@@ -177,14 +207,14 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Messaging::send" => {
                 let key = (dice.below(3) == 0).then(|| IdempotencyKey::new(stage.fresh("k"), [1; 32]));
                 let client = (dice.below(2) == 0).then(|| stage.fresh("c"));
-                let new = of::<NewMessage>(json!({"content": stage.fresh("hello "), "client_id": client}));
+                let new = of::<NewMessage>(mentioning(stage, dice, "hello ", &client));
                 let said = store.messaging.send(&Ctx { idempotency_key: key, ..ctx }, chat, new).await?.into_inner();
                 stage.said.lock().unwrap().push((who, said.id));
             }
             "Messaging::edit" => {
                 let said = stage.said.lock().unwrap().last().copied();
                 let (who, message) = said.ok_or(NOTHING_TO_DO)?;
-                let patch = of::<MessagePatch>(json!({"content": stage.fresh("edited ")}));
+                let patch = of::<MessagePatch>(mentioning(stage, dice, "edited ", &None));
                 store.messaging.edit(&stage.ctx(who), message, None, patch).await?;
             }
             "Messaging::delete" => {

@@ -57,6 +57,7 @@ diesel::table! {
         lifetime -> Nullable<BigInt>,
         fingerprint -> Nullable<Binary>,
         created_at -> Ts,
+        mentions -> Nullable<Text>,
     }
 }
 
@@ -143,6 +144,8 @@ pub struct ReviewRow {
     pub lifetime: Option<i64>,
     pub fingerprint: Option<Vec<u8>>,
     pub created_at: Timestamp,
+    /// The ids of those whom it mentions beside its text.
+    pub mentions: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]

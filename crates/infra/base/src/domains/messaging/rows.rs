@@ -6,6 +6,7 @@ use clowder_messaging::{
     Rights, Status,
     invitations::{Link, LinkId},
     lifetimes::Lifetime,
+    mentions::Marked,
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
@@ -74,6 +75,8 @@ impl MessageRow {
             status,
             client_id: self.client_id,
             reactions,
+            entities: Vec::new(),
+            mentions: Vec::new(),
             created_at: self.created_at,
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
@@ -82,8 +85,13 @@ impl MessageRow {
             pinned: self.pinned,
             lifetime: self.lifetime.map(Lifetime::from_number),
             expires_at: self.expires_at,
-            system: self.data.as_deref().map(serde_json::from_str).transpose()?,
+            system: self.data.as_deref().filter(|_| is_system(&self.kind)).map(serde_json::from_str).transpose()?,
         })
+    }
+
+    /// What is marked in its text.
+    pub fn marked(&self) -> Result<Option<Marked>> {
+        Ok(self.data.as_deref().filter(|_| !is_system(&self.kind)).map(serde_json::from_str).transpose()?)
     }
 }
 
@@ -117,11 +125,25 @@ impl<'m> NewMessageRow<'m> {
             client_id: message.client_id.as_deref(),
             created_at: message.created_at,
             version: message.version,
-            data: message.system.as_ref().map(serde_json::to_string).transpose()?,
+            data: data_of(message)?,
             lifetime: message.lifetime.map(Lifetime::to_number),
             expires_at: message.expires_at,
         })
     }
+}
+
+/// What is stored beside its text: of a message of the system what happened, of others what is marked in the text.
+pub fn data_of(message: &Message) -> Result<Option<String>> {
+    Ok(match &message.system {
+        Some(note) => Some(serde_json::to_string(note)?),
+        None => {
+            Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)).transpose()?
+        }
+    })
+}
+
+fn is_system(kind: &str) -> bool {
+    kind == MessageType::System.as_str()
 }
 
 /// The message for which a client id was used. Written and deleted with the message.

@@ -1,0 +1,235 @@
+//! Whom messages mention: found when they are written, shown when they are read, counted and listed for those who are
+//! mentioned.
+
+use std::collections::HashMap;
+
+use clowder_accounts::model::username_key;
+use clowder_core::{
+    ChatId, Page, PageRequest, Result, Timestamp, UserId,
+    page::Room,
+    sql::{Ts, Uid},
+};
+use clowder_messaging::{
+    ChatRole, Message, Rights,
+    entities::Entity,
+    mentions::{Marks, Wanted, may_mention_all, mentions_all},
+    refusals::CHAT_UNKNOWN,
+};
+use diesel::{prelude::*, sql_types::BigInt};
+
+use super::{
+    super::{
+        batch::messaging::{mentions as statements, reactions::reactors},
+        db::Tx,
+        dialect::{Backend, Conn},
+    },
+    messages::Membership,
+};
+use crate::{
+    domains::messaging::{MentionRow, MessageRow, message_mentions as table, messages},
+    statement::statement,
+    store::Memory,
+};
+
+/// What an author wants to mark in a message; nothing for most.
+pub fn wanted(text: &str, given: &[UserId]) -> Wanted {
+    Wanted::of(text, given, username_key)
+}
+
+/// The part of a fingerprint that says whom a message mentions by id; none without.
+pub fn print(given: &[UserId]) -> Option<Vec<u8>> {
+    let mut given: Vec<_> = given.iter().map(|user| user.uuid()).collect();
+    given.sort_unstable();
+    given.dedup();
+    let ids = given.iter().flat_map(|id| id.as_bytes().iter().copied());
+    (!given.is_empty()).then(|| b"mentions".iter().copied().chain(ids).collect())
+}
+
+/// Those in chats whom messages may mention, and after which message they see them.
+#[derive(Default)]
+pub struct People {
+    named: HashMap<(ChatId, String), UserId>,
+    present: HashMap<(ChatId, UserId), i64>,
+}
+
+impl People {
+    /// The chats are locked, so that this stays true.
+    pub fn load<'w>(conn: &mut Conn, all: impl Iterator<Item = (ChatId, &'w Wanted)> + Clone) -> Result<Self> {
+        let mut people = Self::default();
+        let mut names: Vec<_> =
+            all.clone().flat_map(|(chat, wanted)| wanted.names().map(move |name| (chat, name))).collect();
+        names.sort_unstable();
+        names.dedup();
+        if !names.is_empty() {
+            for row in statements::people_named(conn, &names)? {
+                people.present.insert((row.chat_id, row.user_id), row.visible_from);
+                people.named.insert((row.chat_id, row.name), row.user_id);
+            }
+        }
+        let mut given: Vec<_> =
+            all.flat_map(|(chat, wanted)| wanted.given().iter().map(move |user| (chat, *user))).collect();
+        given.sort_unstable();
+        given.dedup();
+        if !given.is_empty() {
+            let present = reactors(conn, &given)?.into_iter();
+            people.present.extend(present.map(|(chat, user, from)| ((chat, user), from)));
+        }
+        Ok(people)
+    }
+
+    /// What is marked in the message with this number.
+    pub fn marks(&self, chat: ChatId, seq: i64, text: &str, wanted: &Wanted, may_mention_all: bool) -> Marks {
+        let find = |name: &str| self.named.get(&(chat, name.to_owned())).copied();
+        let sees = |user: UserId| self.present.get(&(chat, user)).is_some_and(|from| *from < seq);
+        Marks::resolve(text, wanted, find, sees, may_mention_all)
+    }
+}
+
+/// What is marked in one message that is written now, in a locked chat.
+pub fn marks(
+    conn: &mut Conn,
+    (chat, seq): (ChatId, i64),
+    text: &str,
+    wanted: &Wanted,
+    (role, rights): (ChatRole, Rights),
+) -> Result<Marks> {
+    if wanted.is_empty() {
+        return Ok(Marks::default());
+    }
+    let people = People::load(conn, std::iter::once((chat, wanted)))?;
+    Ok(people.marks(chat, seq, text, wanted, may_mention_all(role, rights)))
+}
+
+/// Writes whom new messages mention; each with the ids that its author gave.
+pub fn write<'m>(conn: &mut Conn, all: impl Iterator<Item = (&'m Message, &'m [UserId])>) -> Result<()> {
+    let (mut rows, mut everybody) = (Vec::new(), Vec::new());
+    for (message, given) in all {
+        rows.extend(MentionRow::of(message, given));
+        if mentions_all(&message.entities) {
+            everybody.push((message.chat_id, message.seq));
+        }
+    }
+    statements::insert_mentions(conn, &rows, &everybody)
+}
+
+/// The ids that the author of a message gave.
+pub fn given(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<Vec<UserId>> {
+    let own = table::table.filter(table::chat_id.eq(chat).and(table::seq.eq(seq)));
+    Ok(own.filter(table::given).order(table::place).select(table::user_id).load(conn)?)
+}
+
+/// Deletes whom these messages mention.
+pub fn drop_from(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<()> {
+    statements::drop_mentions(tx.conn, places)
+}
+
+/// Deletes some of what is kept about mentions in a chat that goes with everything in it; none when there is none left.
+pub fn clear(conn: &mut Conn, chat: ChatId, most: i64) -> Result<u64> {
+    for sql in [
+        "DELETE FROM message_mentions WHERE (chat_id, seq, user_id) IN (SELECT n.chat_id, n.seq, n.user_id \
+         FROM message_mentions n WHERE n.chat_id = ? ORDER BY n.seq, n.user_id LIMIT ?)",
+        "DELETE FROM message_mentions_all WHERE (chat_id, seq) IN (SELECT n.chat_id, n.seq \
+         FROM message_mentions_all n WHERE n.chat_id = ? ORDER BY n.seq LIMIT ?)",
+    ] {
+        let rows = statement::<(), Backend>(sql).bind::<Uid, _>(chat).bind::<BigInt, _>(most).execute(conn)?;
+        if rows > 0 {
+            return Ok(rows as u64);
+        }
+    }
+    Ok(0)
+}
+
+/// Whom some messages mention, as they are shown.
+#[derive(Default)]
+pub struct AllMentioned(HashMap<(ChatId, i64), Vec<MentionRow>>);
+
+impl AllMentioned {
+    /// Those of these messages; one query, or none if no message mentions anybody.
+    pub fn of<'r>(conn: &mut Conn, rows: impl Iterator<Item = &'r MessageRow>) -> Result<Self> {
+        let mut places = Vec::new();
+        for row in rows.filter(|row| row.data.is_some()) {
+            if row.marked()?.is_some_and(|marked| marked.people > 0) {
+                places.push((row.chat_id, row.seq));
+            }
+        }
+        let mut all = HashMap::<_, Vec<_>>::new();
+        if !places.is_empty() {
+            for row in statements::mentioned_at(conn, &places)? {
+                all.entry((row.chat_id, row.seq)).or_default().push(row);
+            }
+        }
+        for rows in all.values_mut() {
+            rows.sort_unstable_by_key(|row| row.place);
+        }
+        Ok(Self(all))
+    }
+
+    /// The entities of a message, and whom it mentions.
+    pub fn marks(&self, row: &MessageRow) -> Result<(Vec<Entity>, Vec<UserId>)> {
+        let (Some(marked), Some(text)) = (row.marked()?, row.content.as_deref()) else { return Ok(Default::default()) };
+        let people = self.0.get(&(row.chat_id, row.seq)).map_or(&[][..], Vec::as_slice);
+        let person =
+            |place: usize| people.iter().find(|row| usize::try_from(row.place) == Ok(place)).map(|row| row.user_id);
+        Ok((marked.entities(text, person), people.iter().map(|row| row.user_id).collect()))
+    }
+}
+
+/// How many messages after these places mention the viewer, of each chat.
+pub fn unread(conn: &mut Conn, viewer: UserId, places: &[(ChatId, i64)]) -> Result<HashMap<ChatId, i64>> {
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    Ok(statements::unread_mentions(conn, viewer, places)?.into_iter().collect())
+}
+
+/// The numbers of the messages that mention somebody, the newest first, as they are counted.
+const MENTIONING: &str = "SELECT x.seq FROM (SELECT n.seq FROM message_mentions n \
+     JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
+     WHERE n.user_id = ? AND n.chat_id = ? AND n.seq < ? AND n.seq > ? AND n.counted \
+     AND (m.expires_at IS NULL OR m.expires_at > ?) \
+     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.blocked_id = m.sender_id) \
+     ORDER BY n.seq DESC LIMIT ?) x \
+     UNION ALL SELECT y.seq FROM (SELECT n.seq FROM message_mentions_all n \
+     JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
+     WHERE n.chat_id = ? AND n.seq < ? AND n.seq > ? AND m.sender_id <> ? \
+     AND (m.expires_at IS NULL OR m.expires_at > ?) \
+     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id) \
+     ORDER BY n.seq DESC LIMIT ?) y ORDER BY seq DESC LIMIT ?";
+
+/// The messages of a chat that mention the viewer, the newest first.
+pub fn page(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    now: Timestamp,
+    chat: ChatId,
+    page: &PageRequest,
+) -> Result<Page<Message>> {
+    let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
+    let (before, from) = (page.number()?.unwrap_or(i64::MAX), membership.visible_from);
+    let seqs: Vec<(i64,)> = statement::<(BigInt,), Backend>(MENTIONING)
+        .bind::<Uid, _>(viewer)
+        .bind::<Uid, _>(chat)
+        .bind::<BigInt, _>(before)
+        .bind::<BigInt, _>(from)
+        .bind::<Ts, _>(now)
+        .bind::<BigInt, _>(page.fetch())
+        .bind::<Uid, _>(chat)
+        .bind::<BigInt, _>(before)
+        .bind::<BigInt, _>(from)
+        .bind::<Uid, _>(viewer)
+        .bind::<Ts, _>(now)
+        .bind::<Uid, _>(viewer)
+        .bind::<BigInt, _>(page.fetch())
+        .bind::<BigInt, _>(page.fetch())
+        .load(conn)?;
+    let seqs: Vec<i64> = seqs.into_iter().map(|(seq,)| seq).collect();
+    if seqs.is_empty() {
+        return Ok(Page { items: Vec::new(), next_cursor: None });
+    }
+    let some = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.eq_any(seqs)));
+    let rows = some.order(messages::seq.desc()).select(MessageRow::as_select()).load(conn)?;
+    let (items, more) = membership.fill(conn, memory, &mut Room::of(page.limit), rows)?;
+    let next_cursor = items.last().filter(|_| more).map(|last: &Message| last.seq.to_string());
+    Ok(Page { items, next_cursor })
+}

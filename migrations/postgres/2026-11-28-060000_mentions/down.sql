@@ -1,0 +1,2 @@
+DROP TABLE message_mentions_all;
+DROP TABLE message_mentions;
