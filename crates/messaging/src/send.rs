@@ -11,6 +11,7 @@ use crate::{
         rules::{Caught, may_speak},
     },
     policy::may_post,
+    relations::{ForwardedFrom, Targets, relate},
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
 };
 
@@ -34,6 +35,12 @@ pub struct SendFacts {
     pub lifetime: Option<Lifetime>,
     /// Whether people see each other's read marks.
     pub shows_marks: bool,
+    /// The messages that it names.
+    pub targets: Targets,
+    /// Whether it is forwarded.
+    pub forwarded: bool,
+    /// Whether its sender is not there to correct it.
+    pub lenient: bool,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
@@ -90,6 +97,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
         _ => {}
     }
+    let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
     let created_at = ctx.now.max(facts.last.at);
     let lifetime = of_message(new.lifetime, facts.lifetime);
     Ok(Verdict::New(Box::new(Message {
@@ -102,6 +110,10 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         status: Status::Sent,
         client_id: new.client_id.map(crate::model::ClientId::into_string),
         reactions: Vec::new(),
+        reply_to: related.reply_to,
+        thread_of: related.thread_of,
+        thread: None,
+        forwarded_from: facts.forwarded.then(|| Box::new(ForwardedFrom::UNKNOWN)),
         created_at,
         edited_at: None,
         deleted_at: None,
@@ -170,7 +182,20 @@ mod tests {
     fn facts(membership: Option<(ChatRole, Card)>, earlier: Option<(MessageId, Fingerprint)>, last: Last) -> SendFacts {
         let (closed, rights, fingerprint) = (false, OPEN, [1; 16]);
         let (lifetime, shows_marks) = (None, true);
-        SendFacts { membership, earlier, fingerprint, closed, rights, bounds: FREE, lifetime, shows_marks, last }
+        SendFacts {
+            membership,
+            earlier,
+            fingerprint,
+            closed,
+            rights,
+            bounds: FREE,
+            lifetime,
+            shows_marks,
+            targets: Targets::default(),
+            forwarded: false,
+            lenient: false,
+            last,
+        }
     }
 
     #[test]
