@@ -36,6 +36,7 @@ mod presence;
 mod privacy;
 mod profiles;
 mod readers;
+mod relations;
 mod reports;
 mod scheduled;
 mod sealing;

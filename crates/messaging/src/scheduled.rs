@@ -22,11 +22,11 @@ use crate::{
     lifetimes::Lifetime,
     model::ClientId,
     policy::may_post,
-    relations::{Targets, relate},
     refusals::{
         self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_FAILED,
         SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
+    relations::{Targets, relate},
     send::Fingerprint,
 };
 

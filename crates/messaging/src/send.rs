@@ -11,8 +11,8 @@ use crate::{
         rules::{Caught, may_speak},
     },
     policy::may_post,
-    relations::{ForwardedFrom, Targets, relate},
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
+    relations::{ForwardedFrom, Targets, relate},
 };
 
 /// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.

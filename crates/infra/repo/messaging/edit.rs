@@ -19,6 +19,7 @@ use super::{
         fragment::Fragment,
         journal,
         moderation::{reviews, screening},
+        relations::threads,
     },
     messages, reacted,
 };
@@ -194,6 +195,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
     reviews::unlist(tx, &gone)?;
+    threads::lose(tx.conn, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(Message::for_everybody);
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();

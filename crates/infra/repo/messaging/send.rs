@@ -10,6 +10,7 @@ use clowder_messaging::{
     moderation::{filter::Folded, rules::Caught},
     read::are_shown,
     refusals::CHAT_UNKNOWN,
+    relations::{Target, Targets},
     send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
 };
 
@@ -20,6 +21,7 @@ use super::{
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
         moderation::{reviews, screening},
+        relations::threads::{self, Answered},
     },
     messages,
 };
@@ -34,6 +36,10 @@ pub struct PendingSend {
     sender: UserId,
     chat: ChatId,
     new: NewMessage,
+    /// The message that it is forwarded from.
+    forwarded: Option<MessageId>,
+    /// Whether its sender is not there to correct it.
+    lenient: bool,
     fingerprint: Fingerprint,
     /// Where the answer for its `Idempotency-Key` is stored.
     answer_id: Option<AnswerId>,
@@ -49,7 +55,12 @@ impl PendingSend {
         let place = chat.uuid();
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
         // Only if it has one, so that what was sent before messages had it is still found.
-        let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
+        let mut parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
+        let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
+        let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
+        for (name, id) in names.iter().flatten() {
+            parts.extend([name.as_bytes(), id.as_bytes()]);
+        }
         let print = keys.fingerprint(&parts);
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
@@ -61,7 +72,26 @@ impl PendingSend {
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
         });
         let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
-        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, folded: None })
+        let (ctx, forwarded, lenient, folded) = (ctx.clone(), None, false, None);
+        Ok(Self { ctx, sender, chat, new, forwarded, lenient, fingerprint, answer_id, claims, folded })
+    }
+
+    /// Says that it is forwarded from this message.
+    pub fn forwarded(mut self, from: MessageId) -> Self {
+        self.forwarded = Some(from);
+        self
+    }
+
+    /// Its sender is not there to correct it.
+    pub fn leniently(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// The messages that it names.
+    fn names(&self) -> impl Iterator<Item = (ChatId, UserId, MessageId)> {
+        let (chat, sender) = self.key();
+        self.new.reply_to.into_iter().chain(self.new.thread_of).map(move |id| (chat, sender, id))
     }
 
     /// Prepares it for word filters.
@@ -142,12 +172,17 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         return Ok((outcomes, Vec::new()));
     }
     facts.advance_chats(tx, &accepted)?;
-    let rows = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect::<Result<Vec<_>>>()?;
+    let mut rows = Vec::with_capacity(accepted.len());
+    for (index, message) in &accepted {
+        rows.push(NewMessageRow { forwarded_id: sends[*index].forwarded, ..NewMessageRow::new(message)? });
+    }
     let client_ids = accepted.iter().filter_map(|(index, message)| {
         let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
     });
     batch::messaging::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
+    threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     for (message, caught) in &flagged {
         reviews::flag(tx, message, *caught)?;
     }
@@ -155,7 +190,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         .into_iter()
         .map(|(index, message)| {
             outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
-            (&sends[index].ctx, Change::MessageSent(message))
+            let names = message.reply_to.is_some() || message.forwarded_from.is_some();
+            let told = if names { Box::new(message.for_everybody()) } else { message };
+            (&sends[index].ctx, Change::MessageSent(told))
         })
         .collect();
     Ok((outcomes, changes))
@@ -169,6 +206,9 @@ impl PendingSend {
             content: self.new.content.as_str(),
             client_id: self.new.client_id.as_ref().map(ClientId::as_str),
             lifetime: self.new.lifetime,
+            reply_to: self.new.reply_to,
+            thread_of: self.new.thread_of,
+            forwarded: self.forwarded,
             fingerprint: self.fingerprint,
             caught,
         }
@@ -236,6 +276,8 @@ struct Facts {
     answers: Answers,
     memberships: HashMap<(ChatId, UserId), Sender>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
+    /// The messages that the sends name, as far as their senders see them.
+    targets: HashMap<(ChatId, UserId, MessageId), Target>,
     /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
     answer_ids: HashSet<AnswerId>,
@@ -275,8 +317,15 @@ impl Facts {
             let print = row.fingerprint.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
+        let named: HashSet<_> = free().flat_map(|send| send.names()).collect();
+        let named: Vec<_> = named.into_iter().collect();
+        let mut targets = HashMap::with_capacity(named.len());
+        for row in batch::messaging::relations::targets(tx.conn, &named)? {
+            let place = usize::try_from(row.index).ok().and_then(|index| named.get(index).copied());
+            targets.insert(place.ok_or_else(|| Error::internal("a message that nobody named"))?, row.target()?);
+        }
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, answer_ids })
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, answer_ids })
     }
 
     /// Decides about the next send of the batch.
@@ -320,8 +369,23 @@ impl Facts {
         let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
         let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
         let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
-        let fingerprint = send.fingerprint;
-        let facts = SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, last };
+        let target = |id: Option<MessageId>| Some(self.targets.get(&(send.chat, send.sender, id?))?.clone());
+        let targets = Targets { reply_to: target(send.new.reply_to), thread_of: target(send.new.thread_of) };
+        let (fingerprint, forwarded, lenient) = (send.fingerprint, send.forwarded.is_some(), send.lenient);
+        let facts = SendFacts {
+            membership,
+            earlier,
+            fingerprint,
+            closed,
+            rights,
+            bounds,
+            lifetime,
+            shows_marks,
+            targets,
+            forwarded,
+            lenient,
+            last,
+        };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
@@ -335,6 +399,13 @@ impl Facts {
             Ok(Verdict::Repeat(id)) => Attempt::Repeated(id),
             Err(refused) => Attempt::Refused(refused),
         })
+    }
+
+    /// The thread of which a message is part that is sent.
+    fn answered(&self, message: &Message) -> Option<Answered> {
+        let Message { chat_id: chat, seq, created_at: at, ref sender, .. } = *message;
+        let root = self.targets.get(&(chat, sender.id, message.thread_of?))?;
+        Some(Answered::new(chat, root, (sender.id, seq, at)))
     }
 
     /// What keeps somebody from writing in a locked chat just now.

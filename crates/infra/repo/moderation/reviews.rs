@@ -61,6 +61,9 @@ pub struct Held<'s> {
     pub content: &'s str,
     pub client_id: Option<&'s str>,
     pub lifetime: Option<Lifetime>,
+    pub reply_to: Option<MessageId>,
+    pub thread_of: Option<MessageId>,
+    pub forwarded: Option<MessageId>,
     pub fingerprint: Fingerprint,
     pub caught: Caught,
 }
@@ -99,6 +102,9 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal>
         lifetime: held.lifetime.map(Lifetime::to_number),
         fingerprint: Some(held.fingerprint.to_vec()),
         created_at: ctx.now,
+        reply_id: held.reply_to,
+        thread_id: held.thread_of,
+        forwarded_id: held.forwarded,
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
     Ok(MESSAGE_HELD)
@@ -123,6 +129,9 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
         lifetime: None,
         fingerprint: None,
         created_at: message.edited_at.unwrap_or(message.created_at),
+        reply_id: None,
+        thread_id: None,
+        forwarded_id: None,
     };
     diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
     Ok(())

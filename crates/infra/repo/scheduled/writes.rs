@@ -17,7 +17,9 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal, user_keys,
+        journal,
+        relations::threads,
+        user_keys,
     },
     stored,
 };
@@ -82,7 +84,13 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
     let repeat = new.repeat.as_ref().map_or("", Repeat::as_str);
     let zone = new.time_zone.as_ref().map_or("", TimeZone::as_str);
     let (place, content) = (chat.uuid(), new.content.as_str().as_bytes());
-    let parts: [&[u8]; 6] = [place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
+    let mut parts: Vec<&[u8]> = vec![place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
+    let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
+    let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
+    // Only if it names any, so that what was scheduled before messages did is still found.
+    for (name, id) in names.iter().flatten() {
+        parts.extend([name.as_bytes(), id.as_bytes()]);
+    }
     let print = keys.fingerprint(&parts);
     std::array::from_fn(|index| print[index])
 }
@@ -117,7 +125,9 @@ fn facts(
     }
     let waiting = table::table.filter(table::user_id.eq(user).and(table::status.eq(WAITING)));
     let waiting = waiting.select(count_star()).first(conn)?;
-    Ok(ScheduleFacts { role, rights: Rights::from_bits(rights), closed, earlier, fingerprint, used, waiting, most })
+    let targets = threads::targets(conn, chat, user, (new.reply_to, new.thread_of))?;
+    let rights = Rights::from_bits(rights);
+    Ok(ScheduleFacts { role, rights, closed, earlier, fingerprint, used, waiting, most, targets })
 }
 
 const WAITING: &str = "waiting";

@@ -109,11 +109,7 @@ fn a_forward_names_one_to_ten_different_chats() {
 
 #[test]
 fn a_quote_is_gone_when_its_time_is_over() {
-    let quote = || ReplyTo {
-        excerpt: Some("hello".into()),
-        expires_at: Some(NOW),
-        ..ReplyTo::bare(Id::new(NOW), 1)
-    };
+    let quote = || ReplyTo { excerpt: Some("hello".into()), expires_at: Some(NOW), ..ReplyTo::bare(Id::new(NOW), 1) };
     let (mut before, mut after) = (quote(), quote());
     before.conceal(Timestamp::from_micros(999));
     after.conceal(NOW);

@@ -2,6 +2,7 @@
 
 pub mod reactions;
 pub mod receipts;
+pub mod relations;
 
 use clowder_core::{
     ChatId, Result, Timestamp, UserId,

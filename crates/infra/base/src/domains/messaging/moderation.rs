@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Card, ChatId, Id, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
+use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
 use clowder_messaging::moderation::{
     Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType, filter::Screen, pace::Rate,
 };
@@ -57,6 +57,9 @@ diesel::table! {
         lifetime -> Nullable<BigInt>,
         fingerprint -> Nullable<Binary>,
         created_at -> Ts,
+        reply_id -> Nullable<Uid>,
+        thread_id -> Nullable<Uid>,
+        forwarded_id -> Nullable<Uid>,
     }
 }
 
@@ -143,6 +146,9 @@ pub struct ReviewRow {
     pub lifetime: Option<i64>,
     pub fingerprint: Option<Vec<u8>>,
     pub created_at: Timestamp,
+    pub reply_id: Option<MessageId>,
+    pub thread_id: Option<MessageId>,
+    pub forwarded_id: Option<MessageId>,
 }
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]

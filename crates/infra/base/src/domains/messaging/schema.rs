@@ -80,6 +80,12 @@ diesel::table! {
         lifetime -> Nullable<BigInt>,
         expires_at -> Nullable<Ts>,
         reaction_kinds -> BigInt,
+        reply_id -> Nullable<Uid>,
+        reply_seq -> Nullable<BigInt>,
+        thread_id -> Nullable<Uid>,
+        forwarded_id -> Nullable<Uid>,
+        replies -> Nullable<BigInt>,
+        last_reply_at -> Nullable<Ts>,
     }
 }
 
@@ -246,6 +252,18 @@ diesel::table! {
         created_at -> Ts,
         finished_at -> Nullable<Ts>,
         version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    thread_marks (user_id, chat_id, message_id) {
+        user_id -> Uid,
+        chat_id -> Uid,
+        message_id -> Uid,
+        following -> Bool,
+        read_seq -> BigInt,
     }
 }
 
