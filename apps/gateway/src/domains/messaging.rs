@@ -9,6 +9,7 @@ mod handlers;
 mod invitations;
 mod moderation;
 mod participants;
+mod relations;
 mod routes;
 mod scheduled;
 pub mod timers;
@@ -45,6 +46,7 @@ const FORMS: &[Form] = &[
     ("ScheduledMessagePatch", "repeat", repeat),
     ("ScheduledMessagePatch", "time_zone", zone),
     ("MessagePatch", "content", prose),
+    ("NewForward", "client_id", line),
     ("ChatPatch", "title", name),
     ("ChatPatch", "description", name),
     ("ChatPreferencesPatch", "title", name),
