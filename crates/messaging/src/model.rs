@@ -227,7 +227,7 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = MessageId, required = false)]
     pub thread_of: Option<MessageId>,
-    /// The thread that begins with it; `null` if nobody has written in one.
+    /// The thread that begins with it; `null` if nobody has written in one, and in events.
     #[schema(required = true)]
     #[serde(default)]
     pub thread: Option<Thread>,
@@ -269,9 +269,8 @@ impl Message {
         if let Some(quoted) = &mut self.reply_to {
             **quoted = ReplyTo::bare(quoted.id, quoted.seq);
         }
-        if let Some(thread) = &mut self.thread {
-            thread.following = None;
-        }
+        // Clients count, so that a replay that shows the message as it is now counts nothing twice.
+        self.thread = None;
         if let Some(origin) = &mut self.forwarded_from {
             **origin = ForwardedFrom::UNKNOWN;
         }

@@ -66,10 +66,9 @@ pub struct Thread {
     pub count: i64,
     /// When the newest of its messages was sent, even if that is deleted.
     pub last_reply_at: Timestamp,
-    /// Whether you follow it. Events are the same for everybody and never contain it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = bool, required = false)]
-    pub following: Option<bool>,
+    /// Whether you follow it.
+    #[serde(default)]
+    pub following: bool,
 }
 
 /// Where a forwarded message comes from.

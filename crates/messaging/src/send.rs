@@ -92,12 +92,12 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     let Bounds { silent_until, spoke_at, slow_seconds, caught } = facts.bounds;
     may_speak(silent_until, ctx.now)?;
     may_write(role, slow_seconds, spoke_at, ctx.now)?;
+    let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
     match caught {
         Some(Caught { action: FilterAction::Block, .. }) => return Err(MESSAGE_FILTERED.into()),
         Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
         _ => {}
     }
-    let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
     let created_at = ctx.now.max(facts.last.at);
     let lifetime = of_message(new.lifetime, facts.lifetime);
     Ok(Verdict::New(Box::new(Message {

@@ -107,7 +107,7 @@ impl Named {
         visible_from: i64,
     ) -> Result<()> {
         if let Some(thread) = &mut message.thread {
-            thread.following = Some(self.followed.contains(&message.id));
+            thread.following = self.followed.contains(&message.id);
         }
         if let Some(quote) = &mut message.reply_to
             && let Some(row) = self.named.get(&quote.id)

@@ -87,7 +87,7 @@ impl MessageRow {
             reactions,
             reply_to: quoted.map(|(id, seq)| Box::new(ReplyTo::bare(id, seq))),
             thread_of: self.thread_id,
-            thread: thread.map(|(count, last_reply_at)| Thread { count, last_reply_at, following: None }),
+            thread: thread.map(|(count, last_reply_at)| Thread { count, last_reply_at, following: false }),
             forwarded_from: forwarded.then(|| Box::new(ForwardedFrom::UNKNOWN)),
             created_at: self.created_at,
             edited_at: self.edited_at,
