@@ -24,7 +24,10 @@ async fn sends(user: &User, chat: &str, new: Value) -> Value {
 async fn replying(world: World) {
     let (ada, bob, chat) = pair(&world).await;
     let asked = ada.says(&chat, "Shall we have lunch?").await;
-    assert_eq!((&asked["reply_to"], &asked["thread"], &asked["forwarded_from"]), (&json!(null), &json!(null), &json!(null)));
+    assert_eq!(
+        (&asked["reply_to"], &asked["thread"], &asked["forwarded_from"]),
+        (&json!(null), &json!(null), &json!(null))
+    );
     let mut hers = ada.socket().await;
     let reply = sends(&bob, &chat, json!({"content": "At noon", "reply_to": asked["id"]})).await;
     let quote = &reply["reply_to"];
@@ -71,8 +74,7 @@ async fn answering(world: World) {
     let shown = (&threads[0]["root"]["id"], &threads[0]["unread_count"], &threads[0]["read_seq"]);
     assert_eq!(shown, (&json!(root), &json!(2), &json!(1)));
     let state = ada.post(&format!("{path}/read"), json!({"seq": 2})).await.expect(200);
-    let expected =
-        json!({"chat_id": chat, "message_id": root, "following": true, "read_seq": 2, "unread_count": 1});
+    let expected = json!({"chat_id": chat, "message_id": root, "following": true, "read_seq": 2, "unread_count": 1});
     assert_eq!(state, expected);
     assert_eq!(ada.post(&format!("{path}/read"), json!({"seq": 1})).await.expect(200), expected, "never back");
     assert_eq!(ada.post(&format!("{path}/read"), json!({"seq": -1})).await.wrong_fields(), ["/seq"]);
