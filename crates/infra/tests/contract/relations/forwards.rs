@@ -137,7 +137,6 @@ on_both! {
         assert_eq!(keyed().await, keyed().await);
         let page = world.store.messaging.messages(&world.ctx(&ada), other, Window::NEWEST, 9).await.unwrap();
         assert_eq!(page.items.len(), 2, "one for each key");
-        world.store.participants.remove(&world.ctx(&eve), foreign, eve.id).await.err();
         let plain = of::<NewMessage>(json!({"content": "once"}));
         let plain = world.store.messaging.send(&world.ctx(&ada), other, plain).await.unwrap().into_inner();
         assert_eq!(plain.forwarded_from, None);
