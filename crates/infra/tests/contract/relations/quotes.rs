@@ -107,7 +107,7 @@ on_both! {
         work(&world, &world.store).await;
         let quote = seen(&world, &eve, said.id).await.reply_to.unwrap();
         assert_eq!(quote.sender.unwrap(), clowder_accounts::privacy::tombstone(bob.id));
-        assert!(!world.holds(b"bob@example.org"));
+        world.gone(b"bob@example.org").await;
     }
 
     async fn a_quote_disappears_with_its_message(world: World) {
