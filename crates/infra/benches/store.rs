@@ -1,4 +1,4 @@
-//! The store without HTTP: durable sends with and without group commit and with an `Idempotency-Key`, pages of 50, marks of
+//! The store without HTTP: durable sends with and without group commit, with an `Idempotency-Key`, as replies and in threads, pages of 50, marks of
 //! what was read and has arrived, reactions, and on PostgreSQL the effect of a locked chat on everybody else.
 //!
 //!     cargo bench -p clowder-infra --bench store -- URL [SECONDS]
@@ -53,6 +53,11 @@ async fn main() {
                 bench.measure("w4", SENDERS, seconds, Bench::send).await;
             }
             bench.fill().await;
+            for _ in 0..2 {
+                bench.measure("replies", SENDERS, seconds, Bench::reply).await;
+                bench.measure("answers", SENDERS, seconds, Bench::answer).await;
+                bench.measure("w4", SENDERS, seconds, Bench::send).await;
+            }
             bench.measure("w3", READERS, seconds, Bench::page).await;
             if let DatabaseUrl::Postgres(url) = &url {
                 bench.beside_a_held_chat(url).await;
@@ -138,16 +143,43 @@ impl Bench {
         self.store.messaging.delivered(&by(&self.store, person), *chat, NewRead { seq }).await.unwrap();
     }
 
+    /// The first messages of a person's chat.
+    async fn first(&self, who: usize) -> &[MessageId] {
+        let (person, chat) = &self.members[who];
+        let first = async || {
+            let page = self.store.messaging.messages(&by(&self.store, person), *chat, Window::After(0), 50).await;
+            page.unwrap().items.into_iter().map(|message| message.id).collect()
+        };
+        self.said[who].get_or_init(first).await
+    }
+
+    /// Replies to the first messages of a chat, one after the other.
+    async fn reply(self: Arc<Self>, who: usize) {
+        self.name_one(who, "reply_to").await;
+    }
+
+    /// Writes in the threads of the first messages of a chat, one after the other.
+    async fn answer(self: Arc<Self>, who: usize) {
+        self.name_one(who, "thread_of").await;
+    }
+
+    async fn name_one(&self, who: usize, name: &str) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let who = who % self.members.len();
+        let first = self.first(who).await;
+        let (person, chat) = &self.members[who];
+        let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
+        let one = first[NEXT.fetch_add(1, Ordering::Relaxed) as usize % first.len()];
+        let new = NewMessage::from_json(json!({"content": text, name: one})).unwrap();
+        self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
+    }
+
     /// Reacts to the first messages of a chat, one after the other, and takes each reaction back.
     async fn react(self: Arc<Self>, who: usize) {
         let who = who % self.members.len();
-        let (person, chat) = &self.members[who];
+        let (person, _) = &self.members[who];
         let (messaging, ctx) = (&self.store.messaging, by(&self.store, person));
-        let first = async || {
-            let page = messaging.messages(&ctx, *chat, Window::After(0), 50).await.unwrap();
-            page.items.into_iter().map(|message| message.id).collect()
-        };
-        let said = self.said[who].get_or_init(first).await;
+        let said = self.first(who).await;
         let turn = self.reacted[who].fetch_add(1, Ordering::Relaxed) as usize;
         let (message, emoji) = (said[turn / 2 % said.len()], Emoji::from_text("👍").unwrap());
         match turn % 2 {

@@ -143,6 +143,12 @@ pub struct Caches {
     summaries: Arc<ChatSummaries>,
 }
 
+impl Caches {
+    pub const fn people(&self) -> &Memory {
+        &self.people
+    }
+}
+
 impl State {
     pub fn new(db: &Db, deps: &StoreDeps) -> Self {
         let options = &deps.options.database;
@@ -406,7 +412,10 @@ impl Repo {
     }
 
     /// Reads, with the caches of this process.
-    async fn look<T: Send + 'static>(&self, f: impl Fn(&mut Conn, &Caches) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn look<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Conn, &Caches) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let caches = self.messaging.caches.clone();
         self.db.read(move |conn| f(conn, &caches)).await
     }

@@ -37,6 +37,7 @@ mod presence;
 mod privacy;
 mod profiles;
 mod readers;
+mod relations;
 mod reports;
 mod scheduled;
 mod sealing;

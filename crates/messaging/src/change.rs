@@ -10,6 +10,7 @@ use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
     moderation::{SanctionId, SanctionType},
+    relations::ThreadState,
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
 
@@ -36,6 +37,8 @@ pub enum Change {
     /// Sent to whoever has scheduled it.
     MessageScheduled(UserId, ScheduledChanged),
     MessageRead(Read, Audience),
+    /// Sent to whoever follows a thread, or has read it.
+    ThreadUpdated(UserId, ThreadState),
     /// Sent to whoever wrote messages that were delivered.
     MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction, Audience),
@@ -325,6 +328,7 @@ impl Change {
             Self::MessageExpiring(expiring) => expiring.chat_id,
             Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
+            Self::ThreadUpdated(_, state) => state.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
@@ -362,6 +366,7 @@ impl clowder_core::Change for Change {
             Self::MessageExpiring(_) => "message.expiring",
             Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
+            Self::ThreadUpdated(..) => "thread.updated",
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(..) => "reaction.added",
             Self::ReactionRemoved(..) => "reaction.removed",
@@ -386,6 +391,7 @@ impl clowder_core::Change for Change {
             | Self::MessageScheduled(user, _)
             | Self::MessageSaved(user, _)
             | Self::MessageUnsaved(user, _)
+            | Self::ThreadUpdated(user, _)
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
@@ -452,6 +458,7 @@ impl clowder_core::Change for Change {
             Self::MessageExpiring(expiring) => to_raw_value(expiring),
             Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),
+            Self::ThreadUpdated(_, state) => to_raw_value(state),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),

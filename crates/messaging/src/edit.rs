@@ -91,6 +91,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
         return None;
     }
     (message.content, message.system) = (None, None);
+    (message.reply_to, message.forwarded_from) = (None, None);
     (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
     message.deleted_at = Some(now);
     message.version += 1;
@@ -123,6 +124,10 @@ mod tests {
             reactions: Vec::new(),
             entities: Vec::new(),
             mentions: Vec::new(),
+            reply_to: None,
+            thread_of: None,
+            thread: None,
+            forwarded_from: None,
             created_at: at,
             edited_at: None,
             deleted_at: deleted.then_some(at),

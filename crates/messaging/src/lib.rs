@@ -6,10 +6,10 @@
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
 //! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
 //! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
-//! with emoji.
+//! with emoji, reply to them, answer in threads, and forward them to other chats.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
-//! [`lifetimes`], [`read`], [`receipts`], [`reactions`]) and in [`policy`], whose table says who may do what; [`moderation`]
+//! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`]) and in [`policy`], whose table says who may do what; [`moderation`]
 //! says what keeps people from writing and coming in. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
@@ -31,6 +31,7 @@ pub mod reactions;
 pub mod read;
 pub mod receipts;
 pub mod refusals;
+pub mod relations;
 pub mod scheduled;
 pub mod scopes;
 pub mod send;
@@ -48,4 +49,5 @@ pub use model::{
 pub use moderation::port::Moderation;
 pub use participants::port::Participants;
 pub use port::Messaging;
+pub use relations::port::Relations;
 pub use scheduled::{Scheduled, port::ScheduledMessages};

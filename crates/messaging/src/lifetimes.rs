@@ -161,9 +161,13 @@ pub fn is_over(message: &Message, now: Timestamp) -> bool {
 pub fn conceal(message: &mut Message, now: Timestamp) {
     if is_over(message, now) && message.deleted_at.is_none() {
         (message.content, message.system) = (None, None);
+        (message.reply_to, message.forwarded_from) = (None, None);
         (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
         message.deleted_at = message.expires_at;
         message.version += 1;
+    }
+    if let Some(quoted) = &mut message.reply_to {
+        quoted.conceal(now);
     }
 }
 

@@ -16,7 +16,11 @@ pub use values::{
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{entities::Entity, lifetimes::Lifetime};
+use crate::{
+    entities::Entity,
+    lifetimes::Lifetime,
+    relations::{ForwardedFrom, ReplyTo, Thread},
+};
 
 /// A chat as one participant sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -229,6 +233,22 @@ pub struct Message {
     #[schema(max_items = 150, required = true)]
     #[serde(default)]
     pub mentions: Vec<UserId>,
+    /// The message that it replies to; `null` if it is none, or deleted.
+    #[schema(value_type = Option<ReplyTo>, required = true)]
+    #[serde(default)]
+    pub reply_to: Option<Box<ReplyTo>>,
+    /// Present in messages of a thread: the message with which it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MessageId, required = false)]
+    pub thread_of: Option<MessageId>,
+    /// The thread that begins with it; `null` if nobody has written in one, and in events.
+    #[schema(required = true)]
+    #[serde(default)]
+    pub thread: Option<Thread>,
+    /// Where it comes from if it was forwarded; `null` if it was not, or is deleted.
+    #[schema(value_type = Option<ForwardedFrom>, required = true)]
+    #[serde(default)]
+    pub forwarded_from: Option<Box<ForwardedFrom>>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
@@ -262,6 +282,14 @@ impl Message {
         self.status = Status::Sent;
         for reacted in &mut self.reactions {
             reacted.mine = None;
+        }
+        if let Some(quoted) = &mut self.reply_to {
+            **quoted = ReplyTo::bare(quoted.id, quoted.seq);
+        }
+        // Clients count, so that a replay that shows the message as it is now counts nothing twice.
+        self.thread = None;
+        if let Some(origin) = &mut self.forwarded_from {
+            **origin = ForwardedFrom::UNKNOWN;
         }
         self
     }

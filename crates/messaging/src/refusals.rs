@@ -120,6 +120,16 @@ pub const REACTION_NOT_WANTED: Refusal =
     Refusal::new(Forbidden, "reaction.not_wanted", "You cannot react to this message");
 pub const RECEIPTS_TOO_MANY: Refusal =
     Refusal::new(Forbidden, "receipts.too_many", "Receipts are not available in chats of more than 256 people");
+pub const MESSAGE_NO_THREAD: Refusal = Refusal::new(
+    Conflict,
+    "message.no_thread",
+    "This message cannot begin a thread: it is in one itself, is deleted, or is of the system",
+);
+pub const MESSAGE_NOT_FORWARDABLE: Refusal = Refusal::new(
+    Conflict,
+    "message.not_forwardable",
+    "The message cannot be forwarded: it is deleted, disappears, or is not one that a person wrote",
+);
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
@@ -133,11 +143,13 @@ pub const SCHEDULED_LIMIT: Refusal =
     Refusal::new(Conflict, "scheduled.limit", "As many of your messages wait to be sent as can; cancel some first");
 pub const SCHEDULED_FAILED: Refusal =
     Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
+pub const SCHEDULED_THREAD: Refusal =
+    Refusal::new(Conflict, "scheduled.thread", "The thread that the message was for is not there any more");
 pub const SCHEDULED_AUTHOR: Refusal =
     Refusal::new(Forbidden, "scheduled.author", "Your account was suspended when the message was to be sent");
 
 /// Why a scheduled message is refused at its time, beside what else refuses a message. No call is answered with these.
-pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED];
+pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED, SCHEDULED_THREAD];
 
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
@@ -188,6 +200,8 @@ pub const ALL: &[Refusal] = &[
     REACTION_KINDS,
     REACTION_NOT_WANTED,
     RECEIPTS_TOO_MANY,
+    MESSAGE_NO_THREAD,
+    MESSAGE_NOT_FORWARDABLE,
     CLIENT_ID_MISMATCH,
     SCHEDULED_UNKNOWN,
     SCHEDULED_OVER,

@@ -25,8 +25,9 @@ use crate::{
     policy::may_post,
     refusals::{
         self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_FAILED,
-        SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE,
+        SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
+    relations::{Targets, relate},
     send::Fingerprint,
 };
 
@@ -54,6 +55,10 @@ pub struct Scheduled {
     #[serde(default)]
     #[schema(max_items = 50, required = true)]
     pub mentions: Vec<UserId>,
+    /// The message that it will reply to, if that is still there.
+    pub reply_to: Option<MessageId>,
+    /// The message in whose thread it will be.
+    pub thread_of: Option<MessageId>,
     /// When it is sent; of a repeated one, the next time. In the end, when it was sent or refused.
     pub send_at: Timestamp,
     /// The rule by which it is repeated (RFC 5545), at the same time of day in its time zone.
@@ -118,6 +123,10 @@ pub struct Plan {
     #[serde(default)]
     pub mentions: Vec<UserId>,
     #[serde(default)]
+    pub reply_to: Option<MessageId>,
+    #[serde(default)]
+    pub thread_of: Option<MessageId>,
+    #[serde(default)]
     pub repeat: Option<String>,
     pub time_zone: String,
     /// From when a repeated one is counted.
@@ -135,7 +144,8 @@ impl Plan {
     /// The message to send now.
     pub fn message(&self) -> Result<NewMessage> {
         NewMessage::from_json(json!({
-            "content": self.content, "client_id": self.client_id, "lifetime": self.lifetime, "mentions": self.mentions
+            "content": self.content, "client_id": self.client_id, "reply_to": self.reply_to, "thread_of": self.thread_of,
+            "lifetime": self.lifetime, "mentions": self.mentions
         }))
     }
 
@@ -162,6 +172,8 @@ pub struct ScheduleFacts {
     /// How many messages of the author wait, and how many can.
     pub waiting: i64,
     pub most: i64,
+    /// The messages that it names.
+    pub targets: Targets,
 }
 
 /// A message to schedule.
@@ -195,13 +207,16 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
     if facts.waiting >= facts.most {
         return Err(SCHEDULED_LIMIT.into());
     }
-    let NewMessage { content, client_id, lifetime, mentions, send_at, repeat, time_zone } = new;
+    relate(now, (new.reply_to, new.thread_of), facts.targets.clone(), false)?;
+    let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone } = new;
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
         content: content.into_string(),
         client_id: client_id.map(ClientId::into_string),
         lifetime,
         mentions,
+        reply_to,
+        thread_of,
         repeat: repeat.map(Repeat::into_string),
         time_zone: time_zone.map_or_else(|| TimeZone::utc().into_string(), TimeZone::into_string),
         start: send_at,
@@ -314,6 +329,8 @@ pub fn outcome(now: Timestamp, plan: &Plan, sent: Result<MessageId>) -> Result<O
             refused(now, plan, refusal)
         }
         Err(error) if error.is_ours() => Err(error),
+        // Of what is looked up when it is sent, only its thread can be missing.
+        Err(Error::Invalid(_)) => refused(now, plan, SCHEDULED_THREAD),
         Err(_) => refused(now, plan, SCHEDULED_FAILED),
     }
 }

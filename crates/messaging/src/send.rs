@@ -13,6 +13,7 @@ use crate::{
     },
     policy::may_post,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
+    relations::{ForwardedFrom, Targets, relate},
 };
 
 /// A keyed hash of a message's original text and chat: it outlives edits and deletion without keeping the text.
@@ -37,6 +38,12 @@ pub struct SendFacts {
     pub shows_marks: bool,
     /// What is marked in the text.
     pub marks: Marks,
+    /// The messages that it names.
+    pub targets: Targets,
+    /// Whether it is forwarded.
+    pub forwarded: bool,
+    /// Whether its sender is not there to correct it.
+    pub lenient: bool,
     /// The end of the chat. It is locked, so that it stays true until the message is written.
     pub last: Last,
 }
@@ -88,6 +95,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     let Bounds { silent_until, spoke_at, slow_seconds, caught } = facts.bounds;
     may_speak(silent_until, ctx.now)?;
     may_write(role, slow_seconds, spoke_at, ctx.now)?;
+    let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
     match caught {
         Some(Caught { action: FilterAction::Block, .. }) => return Err(MESSAGE_FILTERED.into()),
         Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
@@ -108,6 +116,10 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         reactions: Vec::new(),
         entities,
         mentions,
+        reply_to: related.reply_to,
+        thread_of: related.thread_of,
+        thread: None,
+        forwarded_from: facts.forwarded.then(|| Box::new(ForwardedFrom::UNKNOWN)),
         created_at,
         edited_at: None,
         deleted_at: None,
@@ -177,8 +189,21 @@ mod tests {
     fn facts(membership: Option<(ChatRole, Card)>, earlier: Option<(MessageId, Fingerprint)>, last: Last) -> SendFacts {
         let (closed, rights, fingerprint) = (false, OPEN, [1; 16]);
         let (lifetime, shows_marks) = (None, true);
-        let marks = Marks::default();
-        SendFacts { membership, earlier, fingerprint, closed, rights, bounds: FREE, lifetime, shows_marks, marks, last }
+        SendFacts {
+            membership,
+            earlier,
+            fingerprint,
+            closed,
+            rights,
+            bounds: FREE,
+            lifetime,
+            shows_marks,
+            marks: Marks::default(),
+            targets: Targets::default(),
+            forwarded: false,
+            lenient: false,
+            last,
+        }
     }
 
     #[test]

@@ -127,6 +127,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/draft /content", OWN),
+    ("POST /api/messages/{message_id}/forward /client_id", Then::Never("only a keyed hash of it is kept")),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
     ("POST /api/chats/{chat_id}/messages /repeat", WORD),
@@ -299,6 +300,27 @@ const LISTS: &[List] = &[
         }),
     },
     List {
+        path: "/api/messages/{message_id}/thread",
+        at_least: MANY,
+        rows: Some(|scene| in_chat_of_message(scene, 100_000, "m.id", "NULL", "NULL")),
+    },
+    List {
+        path: "/api/threads",
+        at_least: MANY,
+        rows: Some(|scene| {
+            let roots = in_chat_of_message(scene, 200_000, "NULL", "1", scene.at("s.n").as_str());
+            format!(
+                "{roots}
+                 INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq)
+                   SELECT {me}, r.chat_id, r.id, {yes}, 0 FROM messages r JOIN messages m ON m.chat_id = r.chat_id
+                   WHERE m.id = {message} AND r.replies IS NOT NULL AND r.seq > 200000;",
+                me = scene.me(),
+                yes = scene.yes(),
+                message = scene.id_of("message_id"),
+            )
+        }),
+    },
+    List {
         path: "/api/messages/{message_id}/history",
         at_least: 101,
         rows: Some(|scene| {
@@ -386,6 +408,21 @@ const LISTS: &[List] = &[
         }),
     },
 ];
+
+/// Messages after that of the stage, with these numbers, in its chat: in this thread, or with one.
+fn in_chat_of_message(scene: &Scene, from: u32, thread: &str, replies: &str, last_reply_at: &str) -> String {
+    format!(
+        "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version, thread_id, replies,
+             last_reply_at)
+           SELECT {id}, m.chat_id, {from} + s.n, 'text', m.sender_id, CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {now},
+             1, {thread}, {replies}, {last_reply_at} FROM messages m, {series} WHERE m.id = {message};",
+        id = scene.new_id(),
+        long = scene.long_text(),
+        now = scene.at("0"),
+        series = scene.series(MANY),
+        message = scene.id_of("message_id"),
+    )
+}
 
 /// People with accounts of their own to whom this was done.
 fn sanctions(scene: &Scene, kind: &str) -> String {

@@ -17,6 +17,7 @@ enum Step {
     MakeGroup { who: usize, since_join: bool },
     OpenPrivate { who: usize, with: usize },
     Send { who: usize, chat: usize, by_socket: bool },
+    Answer { who: usize, chat: usize, seq: usize, thread: bool },
     Edit { who: usize, chat: usize, seq: usize },
     Delete { who: usize, chat: usize, seq: usize },
     Read { who: usize, chat: usize, seq: usize },
@@ -38,6 +39,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (who.clone(), any::<bool>()).prop_map(|(who, since_join)| Step::MakeGroup { who, since_join }),
         1 => (who.clone(), who.clone()).prop_map(|(who, with)| Step::OpenPrivate { who, with }),
         8 => (who.clone(), chat.clone(), any::<bool>()).prop_map(|(who, chat, by_socket)| Step::Send { who, chat, by_socket }),
+        4 => (who.clone(), chat.clone(), seq.clone(), any::<bool>())
+            .prop_map(|(who, chat, seq, thread)| Step::Answer { who, chat, seq, thread }),
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Edit { who, chat, seq }),
         2 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Delete { who, chat, seq }),
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Read { who, chat, seq }),
@@ -190,6 +193,13 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
                         )
                         .await;
                 }
+            }
+        }
+        Step::Answer { who, chat: index, seq, thread } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                let named = if thread { "thread_of" } else { "reply_to" };
+                let new = json!({"content": "re", named: path.trim_start_matches("/api/messages/")});
+                people[who].user.post(&format!("/api/chats/{}/messages", chat(index)), new).await;
             }
         }
         Step::Edit { who, chat: index, seq } => {

@@ -61,7 +61,23 @@ fn message(message: &Value) -> (i64, Value) {
         // It begins a moment after all have read the message, perhaps while one state is compared with the other.
         fields.remove("expires_at");
     }
+    // Events say only which message is quoted.
+    if !fields["reply_to"].is_null() {
+        fields["reply_to"] = json!({"id": fields["reply_to"]["id"], "seq": fields["reply_to"]["seq"]});
+    }
+    if let Some(thread) = fields["thread"].as_object_mut() {
+        thread.remove("following");
+    }
     (message["seq"].as_i64().unwrap(), message)
+}
+
+/// Counts a message in the thread that it is in, or one less, as clients do.
+fn count(chat: &mut ChatState, message: &Value, more: i64) {
+    let root = chat.messages.values_mut().find(|root| root["id"] == message["thread_of"]);
+    let Some(root) = root else { return };
+    let before = root["thread"]["count"].as_i64().unwrap_or(0);
+    let at = if more > 0 { &message["created_at"] } else { &root["thread"]["last_reply_at"] };
+    root["thread"] = json!({"count": before + more, "last_reply_at": at});
 }
 
 /// Applies a reaction to those of a message.
@@ -135,7 +151,9 @@ impl Replica {
             }
             "message.sent" => {
                 let (seq, message) = message(data);
-                let before = self.chat(&data["chat_id"]).messages.insert(seq, message);
+                let chat = self.chat(&data["chat_id"]);
+                count(chat, &message, 1);
+                let before = chat.messages.insert(seq, message);
                 assert!(before.is_none(), "sent twice: {event}");
             }
             "message.updated" => {
@@ -149,6 +167,7 @@ impl Replica {
                         let known = known.find(|known| known["emoji"] == reacted["emoji"]);
                         reacted["mine"] = known.expect("a reaction that nobody told of")["mine"].clone();
                     }
+                    message["thread"] = chat.messages.get(&seq).map_or(Value::Null, |before| before["thread"].clone());
                     chat.messages.insert(seq, message);
                     chat.edited.remove(&seq);
                 }
@@ -172,13 +191,16 @@ impl Replica {
                 for list in ["reactions", "entities", "mentions"] {
                     message[list] = Value::Array(Vec::new());
                 }
+                message["reply_to"] = Value::Null;
                 message["deleted_at"] = data["deleted_at"].clone();
                 for member in ["version", "system"] {
                     message.as_object_mut().unwrap().remove(member);
                 }
+                let deleted = message.clone();
                 if chat.edited.contains(&data["seq"].as_i64().unwrap()) {
                     forget_edit(message);
                 }
+                count(chat, &deleted, -1);
             }
             "message.expiring" => {
                 let chat = self.chat(&data["chat_id"]);

@@ -4,6 +4,7 @@ mod keeping;
 mod mentions;
 mod reactions;
 mod receipts;
+mod relations;
 
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ mod invitations;
 mod keeping;
 mod moderation;
 mod participants;
+mod relations;
 mod routes;
 mod scheduled;
 pub mod timers;
@@ -46,6 +47,7 @@ const FORMS: &[Form] = &[
     ("ScheduledMessagePatch", "repeat", repeat),
     ("ScheduledMessagePatch", "time_zone", zone),
     ("MessagePatch", "content", prose),
+    ("NewForward", "client_id", line),
     ("ChatPatch", "title", name),
     ("ChatPatch", "description", name),
     ("ChatPreferencesPatch", "title", name),

@@ -41,6 +41,7 @@ macro_rules! for_domains {
             scheduled: clowder_messaging::ScheduledMessages,
             lifetimes: clowder_messaging::Lifetimes,
             keeping: clowder_messaging::Keeping,
+            relations: clowder_messaging::Relations,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

@@ -25,6 +25,7 @@ use super::{
         dialect::{Backend, Conn},
         domains::Followed,
         fragment::Fragment,
+        relations::named::Named,
     },
     Caches,
     mentioned::{self, AllMentioned},
@@ -286,7 +287,10 @@ fn views(
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let hidden = read::hidden(conn, viewer, senders.clone())?;
-    let cards = Cards::of(conn, caches.map(|caches| &caches.people), senders.chain(peers))?;
+    let lasts = summaries.values().filter_map(|summary| summary.last.as_ref());
+    let named = Named::by(conn, viewer, true, lasts)?;
+    let people = senders.chain(peers).chain(named.people());
+    let cards = Cards::of(conn, caches.map(|caches| &caches.people), people)?;
     let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
     let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
     let reacted = AllReacted::at(conn, viewer, &reacted)?;
@@ -313,7 +317,8 @@ fn views(
             let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
             let reactions = reacted.to(last.chat_id, last.seq);
             let (entities, mentions) = mentioned.marks(last)?;
-            let said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
+            let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
+            named.show(&mut said, last.forwarded_id, &cards, membership.visible_from)?;
             Ok(Message { hidden: hidden.contains(&last.sender_id), entities, mentions, ..said })
         };
         Ok(Chat {

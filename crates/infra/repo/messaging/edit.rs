@@ -20,6 +20,7 @@ use super::{
         fragment::Fragment,
         journal,
         moderation::{reviews, screening},
+        relations::threads,
     },
     mentioned, messages, reacted,
 };
@@ -238,6 +239,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     for message in gone.iter().filter(|message| message.pinned) {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;
     }
+    threads::lose(tx.conn, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(|message| Message { pinned: false, ..message.for_everybody() });
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();

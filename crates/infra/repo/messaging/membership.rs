@@ -20,6 +20,7 @@ use super::{
         journal,
         lifetimes::starting,
         moderation::{self, sanctions},
+        relations::threads,
     },
     chats,
     privacy::deserted,
@@ -131,6 +132,7 @@ pub fn remove(
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
     receipts::forget(tx.conn, chat, users)?;
+    threads::leave(tx.conn, chat, users)?;
     let own = notes::chat_id.eq(chat).and(notes::user_id.eq_any(users));
     diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;

@@ -1,6 +1,6 @@
 //! Reading messages.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room};
 use clowder_messaging::{
@@ -16,7 +16,7 @@ use clowder_messaging::{
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
-    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment},
+    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, relations::named::Named},
     mentioned::AllMentioned,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
@@ -50,10 +50,15 @@ pub struct Membership {
 impl Membership {
     /// `None` for outsiders and unknown chats.
     pub fn of(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<Self>> {
+        Ok(Self::of_all(conn, &[chat], viewer)?.pop().map(|(_, membership)| membership))
+    }
+
+    /// Those in several chats.
+    fn of_all(conn: &mut Conn, ids: &[ChatId], viewer: UserId) -> Result<Vec<(ChatId, Self)>> {
         type Row = (String, i64, FaceRow, bool, bool, LowestReadMarksRow);
-        let row: Option<Row> = participants::table
+        let rows: Vec<Row> = participants::table
             .inner_join(chats::table)
-            .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
+            .filter(participants::chat_id.among(ids).and(participants::user_id.eq(viewer)))
             .filter(chats::deleted_at.is_null())
             .select((
                 participants::role,
@@ -63,14 +68,13 @@ impl Membership {
                 DISCREET,
                 LowestReadMarksRow::as_select(),
             ))
-            .first(conn)
-            .optional()?;
-        row.map(|(role, visible_from, face, hides, discreet, lowest_marks)| {
-            let (seat, closed) = (seat(&face, &role)?, face.closed);
+            .load(conn)?;
+        let membership = |(role, visible_from, face, hides, discreet, lowest_marks): Row| {
+            let (seat, closed, chat) = (seat(&face, &role)?, face.closed, face.id);
             let (participants, lowest_marks) = (face.participant_count, lowest_marks.into());
-            Ok(Self { seat, closed, visible_from, hides, viewer, discreet, participants, lowest_marks })
-        })
-        .transpose()
+            Ok((chat, Self { seat, closed, visible_from, hides, viewer, discreet, participants, lowest_marks }))
+        };
+        rows.into_iter().map(membership).collect()
     }
 
     /// As many of these messages as fit, and whether there are more.
@@ -81,10 +85,10 @@ impl Membership {
         room: &mut Room,
         rows: Vec<MessageRow>,
     ) -> Result<(Vec<Message>, bool)> {
-        let cards = Cards::of(conn, memory, rows.iter().map(|row| row.sender_id))?;
-        let senders = rows.iter().map(|row| row.sender_id);
-        let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
         let seen = self.seen(conn, &rows)?;
+        let senders = rows.iter().map(|row| row.sender_id);
+        let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;
+        let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
         room.fill(rows.into_iter().map(|row| {
             let hidden = hidden.contains(&row.sender_id);
             Ok(Message { hidden, ..self.message(row, &cards, &seen)? })
@@ -97,16 +101,19 @@ impl Membership {
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
         let (reacted, mentioned) =
             (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
-        Ok(Seen { reacted, mentioned, delivered })
+        let named = Named::by(conn, self.viewer, self.hides, rows.iter())?;
+        Ok(Seen { reacted, mentioned, delivered, named })
     }
 
     pub fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
         let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered: seen.delivered };
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
-        let sender = cards.card(row.sender_id)?;
         let (entities, mentions) = seen.mentioned.marks(&row)?;
-        Ok(Message { entities, mentions, ..row.message(sender, status, reactions)? })
+        let (sender, forwarded) = (cards.card(row.sender_id)?, row.forwarded_id);
+        let mut message = Message { entities, mentions, ..row.message(sender, status, reactions)? };
+        seen.named.show(&mut message, forwarded, cards, self.visible_from)?;
+        Ok(message)
     }
 }
 
@@ -116,6 +123,7 @@ pub struct Seen {
     mentioned: AllMentioned,
     /// How far the chat has arrived at all others, if a status depends on it.
     delivered: Option<i64>,
+    named: Named,
 }
 
 /// Somebody's place in a chat, in which they have this role.
@@ -201,14 +209,55 @@ fn newer(conn: &mut Conn, chat: ChatId, after: i64, limit: usize) -> Result<Vec<
     Ok(rows)
 }
 
+/// Messages of several chats, without those that the viewer does not see.
+pub fn across(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    now: Timestamp,
+    rows: Vec<MessageRow>,
+) -> Result<Vec<Message>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: HashSet<ChatId> = rows.iter().map(|row| row.chat_id).collect();
+    let ids: Vec<ChatId> = ids.into_iter().collect();
+    let memberships: HashMap<_, _> = Membership::of_all(conn, &ids, viewer)?.into_iter().collect();
+    let hides = memberships.values().any(|membership| membership.hides);
+    let depends = |row: &&MessageRow| {
+        memberships.get(&row.chat_id).is_some_and(|membership| depends(viewer, row, membership.lowest_marks))
+    };
+    let asked: Vec<ChatId> = rows.iter().filter(depends).map(|row| row.chat_id).collect();
+    let reacted = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.chat_id, row.seq));
+    let reacted = AllReacted::at(conn, viewer, &reacted.collect::<Vec<_>>())?;
+    let named = Named::by(conn, viewer, hides, rows.iter())?;
+    let mut seen = Seen { reacted, delivered: None, named };
+    let delivered = least_delivered(conn, viewer, &asked)?;
+    let senders = rows.iter().map(|row| row.sender_id);
+    let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;
+    let hidden = if hides { hidden(conn, viewer, senders)? } else { HashSet::new() };
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(membership) = memberships.get(&row.chat_id) else { continue };
+        if row.seq > membership.visible_from {
+            let hidden = hidden.contains(&row.sender_id);
+            seen.delivered = delivered.get(&row.chat_id).copied();
+            let mut message = Message { hidden, ..membership.message(row, &cards, &seen)? };
+            conceal(&mut message, now);
+            shown.push(message);
+        }
+    }
+    Ok(shown)
+}
+
 /// A message with the viewer's membership in its chat.
 pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<EditFacts> {
     let found = messages::table.filter(messages::id.eq(id)).select(MessageRow::as_select()).first(conn).optional()?;
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
-    let cards = Cards::of(conn, memory, [row.sender_id])?;
     Ok(match Membership::of(conn, row.chat_id, viewer)? {
         Some(membership) => {
             let seen = membership.seen(conn, std::slice::from_ref(&row))?;
+            let cards = Cards::of(conn, memory, seen.named.people().chain([row.sender_id]))?;
             EditFacts {
                 seat: Some(membership.seat).filter(|_| row.seq > membership.visible_from),
                 closed: membership.closed,
@@ -219,7 +268,10 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
         None => EditFacts {
             seat: None,
             closed: false,
-            message: cards.card(row.sender_id).and_then(|card| row.message(card, Status::Sent, Vec::new()))?,
+            message: {
+                let card = Cards::of(conn, memory, [row.sender_id])?.card(row.sender_id)?;
+                row.message(card, Status::Sent, Vec::new())?
+            },
             marks: Marks::default(),
         },
     })

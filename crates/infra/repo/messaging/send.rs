@@ -11,6 +11,7 @@ use clowder_messaging::{
     moderation::{filter::Folded, rules::Caught},
     read::are_shown,
     refusals::CHAT_UNKNOWN,
+    relations::{Target, Targets},
     send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
 };
 
@@ -21,6 +22,7 @@ use super::{
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
         moderation::{reviews, screening},
+        relations::threads::{self, Answered},
     },
     mentioned::{self, People},
     messages,
@@ -36,6 +38,10 @@ pub struct PendingSend {
     sender: UserId,
     chat: ChatId,
     new: NewMessage,
+    /// The message that it is forwarded from.
+    forwarded: Option<MessageId>,
+    /// Whether its sender is not there to correct it.
+    lenient: bool,
     fingerprint: Fingerprint,
     /// Where the answer for its `Idempotency-Key` is stored.
     answer_id: Option<AnswerId>,
@@ -53,9 +59,14 @@ impl PendingSend {
         let place = chat.uuid();
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
         // Only if it has one, so that what was sent before messages had it is still found.
-        let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
         let mentions = mentioned::print(&new.mentions);
-        let parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).collect();
+        let parts = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice));
+        let mut parts: Vec<_> = parts.chain(mentions.as_deref()).collect();
+        let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
+        let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
+        for (name, id) in names.iter().flatten() {
+            parts.extend([name.as_bytes(), id.as_bytes()]);
+        }
         let print = keys.fingerprint(&parts);
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
@@ -70,7 +81,26 @@ impl PendingSend {
         // Here, because locks are held later.
         let wanted = mentioned::wanted(new.content.as_str(), &new.mentions);
         let wanted = (!wanted.is_empty()).then(|| Box::new(wanted));
-        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, folded: None, wanted })
+        let (ctx, forwarded, lenient, folded) = (ctx.clone(), None, false, None);
+        Ok(Self { ctx, sender, chat, new, forwarded, lenient, fingerprint, answer_id, claims, folded, wanted })
+    }
+
+    /// Says that it is forwarded from this message.
+    pub fn forwarded(mut self, from: MessageId) -> Self {
+        self.forwarded = Some(from);
+        self
+    }
+
+    /// Its sender is not there to correct it.
+    pub fn leniently(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    /// The messages that it names.
+    fn names(&self) -> impl Iterator<Item = (ChatId, UserId, MessageId)> {
+        let (chat, sender) = self.key();
+        self.new.reply_to.into_iter().chain(self.new.thread_of).map(move |id| (chat, sender, id))
     }
 
     /// Prepares it for word filters.
@@ -151,7 +181,10 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         return Ok((outcomes, Vec::new()));
     }
     facts.advance_chats(tx, &accepted)?;
-    let rows = accepted.iter().map(|(_, message)| NewMessageRow::new(message)).collect::<Result<Vec<_>>>()?;
+    let mut rows = Vec::with_capacity(accepted.len());
+    for (index, message) in &accepted {
+        rows.push(NewMessageRow { forwarded_id: sends[*index].forwarded, ..NewMessageRow::new(message)? });
+    }
     let client_ids = accepted.iter().filter_map(|(index, message)| {
         let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
@@ -161,6 +194,8 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         tx.conn,
         accepted.iter().filter_map(|(index, message)| Some((&**message, sends[*index].wanted.as_ref()?.given()))),
     )?;
+    let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
+    threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     for (message, caught) in &flagged {
         reviews::flag(tx, message, *caught)?;
     }
@@ -168,7 +203,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         .into_iter()
         .map(|(index, message)| {
             outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
-            (&sends[index].ctx, Change::MessageSent(message))
+            let names = message.reply_to.is_some() || message.forwarded_from.is_some();
+            let told = if names { Box::new(message.for_everybody()) } else { message };
+            (&sends[index].ctx, Change::MessageSent(told))
         })
         .collect();
     Ok((outcomes, changes))
@@ -183,6 +220,9 @@ impl PendingSend {
             client_id: self.new.client_id.as_ref().map(ClientId::as_str),
             lifetime: self.new.lifetime,
             mentions: &self.new.mentions,
+            reply_to: self.new.reply_to,
+            thread_of: self.new.thread_of,
+            forwarded: self.forwarded,
             fingerprint: self.fingerprint,
             caught,
         }
@@ -250,6 +290,8 @@ struct Facts {
     answers: Answers,
     memberships: HashMap<(ChatId, UserId), Sender>,
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
+    /// The messages that the sends name, as far as their senders see them.
+    targets: HashMap<(ChatId, UserId, MessageId), Target>,
     /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
     /// Those whom the messages may mention.
@@ -293,8 +335,15 @@ impl Facts {
         }
         let marking = free().filter_map(|send| Some((send.chat, &**send.wanted.as_ref()?)));
         let people = People::load(tx.conn, marking)?;
+        let named: HashSet<_> = free().flat_map(|send| send.names()).collect();
+        let named: Vec<_> = named.into_iter().collect();
+        let mut targets = HashMap::with_capacity(named.len());
+        for row in batch::messaging::relations::targets(tx.conn, &named)? {
+            let place = usize::try_from(row.index).ok().and_then(|index| named.get(index).copied());
+            targets.insert(place.ok_or_else(|| Error::internal("a message that nobody named"))?, row.target()?);
+        }
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, people, answer_ids })
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids })
     }
 
     /// Decides about the next send of the batch.
@@ -343,9 +392,24 @@ impl Facts {
             let may_mention_all = may_mention_all(role, rights);
             self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
         });
-        let fingerprint = send.fingerprint;
-        let facts =
-            SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, marks, last };
+        let target = |id: Option<MessageId>| Some(self.targets.get(&(send.chat, send.sender, id?))?.clone());
+        let targets = Targets { reply_to: target(send.new.reply_to), thread_of: target(send.new.thread_of) };
+        let (fingerprint, forwarded, lenient) = (send.fingerprint, send.forwarded.is_some(), send.lenient);
+        let facts = SendFacts {
+            membership,
+            earlier,
+            fingerprint,
+            closed,
+            rights,
+            bounds,
+            lifetime,
+            shows_marks,
+            marks,
+            targets,
+            forwarded,
+            lenient,
+            last,
+        };
         Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
             Ok(Verdict::New(message)) => {
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
@@ -359,6 +423,13 @@ impl Facts {
             Ok(Verdict::Repeat(id)) => Attempt::Repeated(id),
             Err(refused) => Attempt::Refused(refused),
         })
+    }
+
+    /// The thread of which a message is part that is sent.
+    fn answered(&self, message: &Message) -> Option<Answered> {
+        let Message { chat_id: chat, seq, created_at: at, ref sender, .. } = *message;
+        let root = self.targets.get(&(chat, sender.id, message.thread_of?))?;
+        Some(Answered::new(chat, root, (sender.id, seq, at)))
     }
 
     /// What keeps somebody from writing in a locked chat just now.

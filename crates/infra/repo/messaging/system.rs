@@ -31,6 +31,10 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         reactions: Vec::new(),
         entities: Vec::new(),
         mentions: Vec::new(),
+        reply_to: None,
+        thread_of: None,
+        thread: None,
+        forwarded_from: None,
         system: Some(Box::new(note)),
     };
     diesel::insert_into(messages::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;

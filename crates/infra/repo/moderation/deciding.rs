@@ -14,7 +14,8 @@ use clowder_messaging::{
     },
     policy::{Action, allow},
     read::are_shown,
-    refusals::{CHAT_UNKNOWN, REVIEW_UNKNOWN},
+    refusals::{CHAT_UNKNOWN, MESSAGE_UNSENDABLE, REVIEW_UNKNOWN},
+    relations::{ForwardedFrom, relate},
 };
 use diesel::{dsl::exists, prelude::*};
 use serde_json::json;
@@ -29,6 +30,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         messaging::{edit, mentioned, messages},
+        relations::threads::{self, Answered},
     },
     reviews::find,
     sanctions,
@@ -145,6 +147,11 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Ch
     };
     let wanted = mentioned::wanted(&text, &given);
     let marks = mentioned::marks(tx.conn, (chat, last_seq + 1), &text, &wanted, (seat.role, seat.rights))?;
+    // What it replies to may be gone; without its thread, it has no place.
+    let names = (row.reply_id, row.thread_id);
+    let targets = threads::targets(tx.conn, chat, sender, names)?;
+    let root = targets.thread_of.clone();
+    let related = relate(ctx.now, names, targets, true).map_err(|_| Error::from(MESSAGE_UNSENDABLE))?;
     let message = Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
@@ -163,12 +170,19 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Ch
         reactions: Vec::new(),
         entities: marks.entities,
         mentions: marks.people,
+        reply_to: related.reply_to,
+        thread_of: related.thread_of,
+        thread: None,
+        forwarded_from: row.forwarded_id.map(|_| Box::new(ForwardedFrom::UNKNOWN)),
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
         system: None,
     };
-    diesel::insert_into(said::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;
+    let new = NewMessageRow { forwarded_id: row.forwarded_id, ..NewMessageRow::new(&message)? };
+    diesel::insert_into(said::table).values(new).execute(tx.conn)?;
     mentioned::write(tx.conn, std::iter::once((&message, wanted.given())))?;
+    let answered = root.map(|root| Answered::new(chat, &root, (sender, message.seq, message.created_at)));
+    threads::keep(tx.conn, answered.as_slice())?;
     if let (Some(client_id), Some(fingerprint)) = (message.client_id.clone(), row.fingerprint) {
         let used = ClientIdRow { sender_id: sender, client_id, message_id: message.id, fingerprint };
         diesel::insert_into(message_client_ids::table).values(used).execute(tx.conn)?;
@@ -179,7 +193,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Ch
     diesel::update(participants::table.find((chat, sender)))
         .set(participants::own_after_read.eq(participants::own_after_read + 1))
         .execute(tx.conn)?;
-    Ok(Change::MessageSent(Box::new(message)))
+    Ok(Change::MessageSent(Box::new(message.for_everybody())))
 }
 
 /// Deletes a message that was sent, in a locked chat.

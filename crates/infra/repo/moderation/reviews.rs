@@ -63,6 +63,9 @@ pub struct Held<'s> {
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions beside its text.
     pub mentions: &'s [UserId],
+    pub reply_to: Option<MessageId>,
+    pub thread_of: Option<MessageId>,
+    pub forwarded: Option<MessageId>,
     pub fingerprint: Fingerprint,
     pub caught: Caught,
 }
@@ -103,6 +106,9 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal>
         fingerprint: Some(held.fingerprint.to_vec()),
         created_at: ctx.now,
         mentions,
+        reply_id: held.reply_to,
+        thread_id: held.thread_of,
+        forwarded_id: held.forwarded,
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
     Ok(MESSAGE_HELD)
@@ -128,6 +134,9 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
         fingerprint: None,
         created_at: message.edited_at.unwrap_or(message.created_at),
         mentions: None,
+        reply_id: None,
+        thread_id: None,
+        forwarded_id: None,
     };
     diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
     Ok(())

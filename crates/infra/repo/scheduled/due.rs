@@ -97,7 +97,7 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
         let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
         let after = match readable {
             Some((plan, message)) if due.is_free => {
-                let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
+                let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?.leniently();
                 if tx.services.screens.expect(due.row.chat_id) {
                     send.fold();
                 }

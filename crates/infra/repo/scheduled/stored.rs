@@ -40,6 +40,8 @@ pub fn view(row: ScheduledRow, plan: Plan) -> Result<Scheduled> {
         client_id: plan.client_id,
         lifetime: plan.lifetime,
         mentions: plan.mentions,
+        reply_to: plan.reply_to,
+        thread_of: plan.thread_of,
         send_at: row.send_at,
         repeat: plan.repeat,
         time_zone: plan.time_zone,

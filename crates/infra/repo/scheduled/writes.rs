@@ -17,7 +17,9 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal, user_keys,
+        journal,
+        relations::threads,
+        user_keys,
     },
     stored,
 };
@@ -85,7 +87,12 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
     let parts: [&[u8]; 6] = [place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
     // Only if it has some, so that what was scheduled before messages had them is still found.
     let mentions = super::super::messaging::mentioned::print(&new.mentions);
-    let parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).collect();
+    let mut parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).collect();
+    let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
+    let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
+    for (name, id) in names.iter().flatten() {
+        parts.extend([name.as_bytes(), id.as_bytes()]);
+    }
     let print = keys.fingerprint(&parts);
     std::array::from_fn(|index| print[index])
 }
@@ -120,7 +127,9 @@ fn facts(
     }
     let waiting = table::table.filter(table::user_id.eq(user).and(table::status.eq(WAITING)));
     let waiting = waiting.select(count_star()).first(conn)?;
-    Ok(ScheduleFacts { role, rights: Rights::from_bits(rights), closed, earlier, fingerprint, used, waiting, most })
+    let targets = threads::targets(conn, chat, user, (new.reply_to, new.thread_of))?;
+    let rights = Rights::from_bits(rights);
+    Ok(ScheduleFacts { role, rights, closed, earlier, fingerprint, used, waiting, most, targets })
 }
 
 const WAITING: &str = "waiting";

@@ -46,6 +46,7 @@ mod profiles;
 mod readers;
 mod reading;
 mod registry;
+mod relations;
 mod replaying;
 mod reports;
 mod scheduled;

@@ -1,6 +1,6 @@
 //! Inputs of messaging.
 
-use clowder_core::{Fields, Input, Nested, Repeat, TimeZone, Timestamp, UserId, text::Flaw};
+use clowder_core::{Fields, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId, text::Flaw};
 
 use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
 use crate::{lifetimes::Lifetime, mentions::MOST_GIVEN};
@@ -72,7 +72,7 @@ impl Input for NewChat {
     }
 }
 
-/// `{content, client_id?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
+/// `{content, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
 pub struct NewMessage {
@@ -81,6 +81,10 @@ pub struct NewMessage {
     /// Chosen by the sender; sending it again returns the first message.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub client_id: Option<ClientId>,
+    /// The message of the same chat that it replies to.
+    pub reply_to: Option<MessageId>,
+    /// The message of the same chat with whose thread it belongs: the one with which the thread begins.
+    pub thread_of: Option<MessageId>,
     /// How long it stays. If the chat says so too, the stricter of the two counts.
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions, beside those whom its text names with `@username`. Whoever is not in the chat when it is sent is
@@ -102,6 +106,7 @@ impl Input for NewMessage {
     fn read(fields: &mut Fields) -> Option<Self> {
         let content = fields.required("content");
         let client_id = fields.optional("client_id");
+        let (reply_to, thread_of) = (fields.optional("reply_to"), fields.optional("thread_of"));
         let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
         let mentions = fields.optional_list("mentions", MOST_GIVEN);
         let send_at = fields.optional::<Timestamp>("send_at");
@@ -109,6 +114,8 @@ impl Input for NewMessage {
         let new = Self {
             content: content?,
             client_id: client_id?,
+            reply_to: reply_to?,
+            thread_of: thread_of?,
             lifetime: lifetime?.map(|Nested(lifetime)| lifetime),
             mentions: mentions?,
             send_at: send_at?,

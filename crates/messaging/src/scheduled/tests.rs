@@ -29,6 +29,7 @@ fn facts() -> ScheduleFacts {
         used: false,
         waiting: 4,
         most: 5,
+        targets: Targets::default(),
     }
 }
 
@@ -109,6 +110,8 @@ fn stored(status: ScheduledStatus) -> Stored {
         client_id: None,
         lifetime: None,
         mentions: Vec::new(),
+        reply_to: None,
+        thread_of: None,
         repeat: Some("FREQ=DAILY".to_owned()),
         time_zone: "UTC".to_owned(),
         start: at("2026-11-20T10:00:00Z"),

@@ -8,6 +8,7 @@ use clowder_messaging::{
     keeping::NewSave,
     moderation::rules::may_speak,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
+    relations::{Forwards, NewForward, ThreadState},
     scheduled::{ScheduledId, ScheduledPatch},
     scopes::{CHATS_WRITE, MESSAGES_WRITE},
 };
@@ -138,6 +139,46 @@ pub const COMMANDS: &[Command] = &[
         example: || json!({"chat_id": A_CHAT, "seq": 7}),
         reply: Reply::Ack(Shape::of::<Delivered>),
         run: |call, data| Box::pin(delivered(call, data)),
+    },
+    Command {
+        name: "message.forward",
+        about: "Forwards a message to other chats. With `client_id`, a repeated command sends nothing again",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: true,
+        takes: Some(Shape::both::<AMessage, NewForward>),
+        example: || json!({"message_id": A_MESSAGE, "chat_ids": [A_CHAT], "client_id": "phone-43"}),
+        reply: Reply::Ack(Shape::of::<Forwards>),
+        run: |call, data| Box::pin(forward(call, data)),
+    },
+    Command {
+        name: "thread.follow",
+        about: "Follows the thread of a message",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<AMessage>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::of::<ThreadState>),
+        run: |call, data| Box::pin(follow(call, data, true)),
+    },
+    Command {
+        name: "thread.unfollow",
+        about: "Stops following the thread of a message, until you write in it or follow it again",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<AMessage>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::of::<ThreadState>),
+        run: |call, data| Box::pin(follow(call, data, false)),
+    },
+    Command {
+        name: "thread.read",
+        about: "Moves the read mark of a thread",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<AMessage, NewRead>),
+        example: || json!({"message_id": A_MESSAGE, "seq": 7}),
+        reply: Reply::Ack(Shape::of::<ThreadState>),
+        run: |call, data| Box::pin(read_thread(call, data)),
     },
     Command {
         name: "reaction.add",
@@ -341,6 +382,25 @@ async fn read(call: Call, data: Value) -> Result<Done, Problem> {
 async fn delivered(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewRead>::from_json(data)?;
     done(call.ports.store.messaging.delivered(&call.ctx, chat_id, new).await?)
+}
+
+async fn forward(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(AMessage { message_id }, new) = Both::<_, NewForward>::from_json(data)?;
+    done(call.ports.store.relations.forward(&call.ctx, message_id, new).await?)
+}
+
+async fn follow(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
+    let AMessage { message_id } = AMessage::from_json(data)?;
+    let relations = &call.ports.store.relations;
+    done(match on {
+        true => relations.follow_thread(&call.ctx, message_id).await?,
+        false => relations.unfollow_thread(&call.ctx, message_id).await?,
+    })
+}
+
+async fn read_thread(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(AMessage { message_id }, new) = Both::<_, NewRead>::from_json(data)?;
+    done(call.ports.store.relations.read_thread(&call.ctx, message_id, new).await?)
 }
 
 async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {

@@ -8,6 +8,7 @@ use clowder_messaging::{
         PreferencesChanged, Requested, Sanctioned, ScheduledChanged, Uninvited,
     },
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
+    relations::ThreadState,
 };
 use serde_json::{Value, json};
 
@@ -255,6 +256,14 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "user_id": ADA, "seq": 7, "at": AT}),
     },
     Event {
+        name: "thread.updated",
+        about: "On one of your devices you followed a thread, stopped following it, or read on in it. That you follow a thread because you have written in it, or somebody has answered you, is not told: `message.sent` with `thread_of` says so",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ThreadState>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "following": true, "read_seq": 17, "unread_count": 0}),
+    },
+    Event {
         name: "reaction.added",
         about: "Somebody has reacted to a message. In channels `user_id` is `null`; whoever reacts receives the event once more on their own devices, with it",
         scope: Some(MESSAGES_READ),
@@ -299,7 +308,7 @@ fn message(content: &str, edited_at: Value, version: i64) -> Value {
     json!({
         "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
         "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "content": content, "status": "sent",
-        "client_id": "phone-42", "reactions": [], "entities": [], "mentions": [], "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
+        "client_id": "phone-42", "reactions": [], "entities": [], "mentions": [], "reply_to": null, "thread": null, "forwarded_from": null, "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
     })
 }
 
@@ -354,6 +363,7 @@ mod tests {
             ("message.scheduled", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
             ("message.delivered", Some(MESSAGES_READ)),
+            ("thread.updated", Some(MESSAGES_READ)),
             ("reaction.added", Some(MESSAGES_READ)),
             ("reaction.removed", Some(MESSAGES_READ)),
             ("typing.start", Some(CHATS_READ)),

@@ -1,5 +1,6 @@
 //! What chats and messages look like.
 
+use clowder_messaging::refusals::CHAT_CLOSED;
 use serde_json::{Value, json};
 
 use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, with};
@@ -60,13 +61,24 @@ pub fn of(name: &str) -> Option<Value> {
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "ScheduledMessage" => json!({
             "id": THING, "chat_id": CHAT, "content": "Good morning!", "client_id": null, "lifetime": null, "mentions": [],
-            "send_at": LATER,
+            "reply_to": null, "thread_of": null, "send_at": LATER,
             "repeat": "FREQ=WEEKLY;BYDAY=MO", "time_zone": "Europe/Berlin", "status": "waiting", "message_id": null,
             "problem": null, "created_at": AT, "version": 1
         }),
         "MessagePin" => json!({ "message": with(message(), "pinned", json!(true)), "pinned_by": ADA, "pinned_at": AT }),
         "SavedMessage" => json!({ "message": message(), "note": "For the trip", "saved_at": AT }),
         "MessageDeletion" => json!({ "id": THING, "deleted_at": AT, "problem": null }),
+        "FollowedThread" => json!({ "root": message(), "read_seq": 18, "unread_count": 1 }),
+        "ThreadState" => json!({
+            "chat_id": CHAT, "message_id": THING, "following": true, "read_seq": 18, "unread_count": 1
+        }),
+        "Forwards" => json!({
+            "items": [
+                { "chat_id": CHAT, "message": forwarded(), "problem": null },
+                { "chat_id": THING, "message": null, "problem": { "code": "chat.closed", "title": CHAT_CLOSED.title } }
+            ]
+        }),
+        "sendMessage 201" => reply(),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })
@@ -90,8 +102,8 @@ fn retitled() -> Value {
 fn said_by_the_system(content: &str, note: &Value) -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": content, "client_id": null, "status": "sent", "reactions": [], "entities": [],
-        "mentions": [], "created_at": AT, "edited_at": null,
+        "content": content, "client_id": null, "status": "sent", "reactions": [], "entities": [], "mentions": [],
+        "reply_to": null, "thread": null, "forwarded_from": null, "created_at": AT, "edited_at": null,
         "deleted_at": null, "version": 1, "system": note
     })
 }
@@ -154,7 +166,8 @@ fn message() -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "text", "sender": card(BOB, "bob", "Bob"),
         "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent",
-        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "entities": [], "mentions": [], "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
+        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "entities": [], "mentions": [], "reply_to": null,
+        "thread": { "count": 2, "last_reply_at": AT, "following": true }, "forwarded_from": null, "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
     })
 }
 
@@ -167,4 +180,18 @@ fn mentioning() -> Value {
     ]);
     let content = "@ada, see: https://example.org/menu #lunch or ask cook@example.org";
     with(with(with(message(), "content", json!(content)), "entities", entities), "mentions", json!([ADA]))
+}
+
+/// A reply to another message.
+fn reply() -> Value {
+    let quoted = json!({
+        "id": THING, "seq": 12, "sender": card(BOB, "bob", "Bob"), "excerpt": "Where do we meet?", "deleted": false
+    });
+    with(with(with(message(), "thread", Value::Null), "reply_to", quoted), "reactions", json!([]))
+}
+
+/// A message that comes from a chat that the viewer does not see.
+fn forwarded() -> Value {
+    let from = json!({ "chat_id": null, "sender": null });
+    with(with(with(message(), "thread", Value::Null), "forwarded_from", from), "reactions", json!([]))
 }

@@ -77,7 +77,7 @@ pub async fn messages(
     Path(chat): Path<ChatId>,
     mut query: Query,
 ) -> Answer<Listed<Message>> {
-    let (window, limit) = (window(&mut query), query.limit());
+    let (window, limit) = (window(&mut query, &WINDOWS), query.limit());
     query.check()?;
     let page = messaging.messages(&ctx, chat, window, limit).await?;
     let viewer = ctx.user()?;
@@ -92,13 +92,13 @@ pub async fn messages(
 /// The parameters that say where to begin in the messages of a chat.
 pub const WINDOWS: [&str; 3] = ["before", "after", "around"];
 
-/// At most one of [`WINDOWS`] says where to begin. A cursor says where to continue, and in which direction.
-fn window(query: &mut Query) -> Window {
-    let [before, after, around] = WINDOWS.map(|name| query.number(name, 0));
-    if [before, after, around].iter().flatten().count() > 1 {
-        query.flaw(WINDOWS[0], only_one(&WINDOWS));
+/// At most one of these parameters says where to begin. A cursor says where to continue, and in which direction.
+pub fn window(query: &mut Query, names: &[&'static str]) -> Window {
+    let ways = [Window::Before, Window::After, Window::Around];
+    let begin: Vec<_> = names.iter().zip(ways).map(|(name, way)| query.number(name, 0).map(way)).collect();
+    if begin.iter().flatten().count() > 1 {
+        query.flaw(names[0], only_one(names));
     }
-    let begin = [before.map(Window::Before), after.map(Window::After), around.map(Window::Around)];
     let resumed = query.cursor().and_then(|place| {
         let (way, seq) = place.split_once('.')?;
         let seq = seq.parse().ok()?;
@@ -257,12 +257,12 @@ mod tests {
                 None => text.to_owned(),
             };
             let mut query = Query::parse(&text).to_list(Arc::clone(&cursors), "messages");
-            assert_eq!(window(&mut query), expected, "{text}");
+            assert_eq!(window(&mut query, &WINDOWS), expected, "{text}");
             assert!(query.check().is_ok(), "{text}");
         }
         for wrong in ["before=x", "before=1&after=2", "after=-1", "cursor=abc", "cursor=before.4"] {
             let mut query = Query::parse(wrong);
-            window(&mut query);
+            window(&mut query, &WINDOWS);
             assert!(query.check().is_err(), "{wrong}");
         }
     }

@@ -19,6 +19,7 @@ mod invitations;
 mod keeping;
 mod moderation;
 mod participants;
+mod relations;
 mod scheduled;
 
 pub fn all() -> Vec<Endpoint> {
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(moderation::all());
     all.extend(scheduled::all());
     all.extend(keeping::all());
+    all.extend(relations::all());
     all
 }
 
@@ -73,7 +75,7 @@ fn messages() -> Vec<Endpoint> {
         get("/api/chats/{chat_id}/messages", handlers::messages)
             .says("Read messages: newest first, or from `after` oldest first")
             .called("listMessages")
-            .notes("Without `before`, `after` and `around` the page begins at the newest message. The `Link` of a page keeps its direction.")
+            .notes("Without `before`, `after` and `around` the page begins at the newest message. Messages of threads (`thread_of`) are among them, in their places. The `Link` of a page keeps its direction.")
             .excludes(&handlers::WINDOWS)
             .scope(MESSAGES_READ)
             .asks_number("before", 0, i64::MAX, "Messages with a smaller `seq`, newest first")
@@ -93,6 +95,7 @@ fn messages() -> Vec<Endpoint> {
             .called("sendMessage")
             .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`. Whoever sends more than so many messages to one chat at once is refused for a moment with 429, which says for how long.")
             .notes("The server finds mentions, hashtags, links and email addresses in the text: `entities` says where, in characters (Unicode scalar values). `@username` and the ids in `mentions` mention people who are in the chat and can see the message; anybody else is left out, without a refusal. `@all` mentions everybody if you have the right, and is plain text otherwise.")
+            .notes("With `reply_to` it quotes another message of the chat. With `thread_of` it belongs to the thread of a message, which must not be in a thread itself. Messages of threads have their `seq` in the chat and are in its pages like all others.")
             .notes("With `send_at` the message waits until then, and is sent within that second, once, whatever restarts; with `repeat` again and again, at the same time of day in its `time_zone`. If you may not write there any more by then, it is refused. Your own devices receive `message.scheduled` when that happens.")
             .scope(MESSAGES_WRITE)
             .reaches_others()

@@ -2,6 +2,7 @@
 
 mod mentions;
 mod moderation;
+mod relations;
 mod rows;
 mod scheduled;
 mod schema;
@@ -13,6 +14,7 @@ use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as 
 
 pub use mentions::*;
 pub use moderation::*;
+pub use relations::*;
 pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;

@@ -3,6 +3,7 @@
 pub mod mentions;
 pub mod reactions;
 pub mod receipts;
+pub mod relations;
 
 use clowder_core::{
     ChatId, Result, Timestamp, UserId,

@@ -11,6 +11,7 @@ use super::super::{
         dialect::{self, Conn},
         journal, moderation,
         privacy::{Erasing, parts::EraseStep},
+        relations::threads,
     },
     mentioned, reacted, receipts, titles,
 };
@@ -98,6 +99,10 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let times = receipts::clear(tx.conn, chat)?;
     if times > 0 {
         return Ok(times);
+    }
+    let marks = threads::clear(tx.conn, chat, ROWS)?;
+    if marks > 0 {
+        return Ok(marks);
     }
     let reactions = reacted::clear(tx.conn, chat, ROWS)?;
     if reactions > 0 {

@@ -98,6 +98,9 @@ struct SentRow {
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
+    reply_to: Option<MessageId>,
+    thread_of: Option<MessageId>,
+    forwarded: bool,
 }
 
 pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -116,6 +119,9 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             sent::edited_at,
             sent::deleted_at,
             sent::expires_at,
+            sent::reply_id,
+            sent::thread_id,
+            sent::forwarded_id.is_not_null(),
         ))
         .load(conn)?;
     let item = |row: SentRow| {
@@ -125,6 +131,7 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             "id": row.id, "chat_id": stretch.chat, "seq": row.seq, "type": row.kind, "content": content,
             "client_id": row.client_id, "created_at": row.created_at, "edited_at": row.edited_at,
             "deleted_at": row.deleted_at, "expires_at": row.expires_at,
+            "reply_to": row.reply_to, "thread_of": row.thread_of, "forwarded": row.forwarded,
         })
     };
     let items = rows.into_iter().map(item).collect();

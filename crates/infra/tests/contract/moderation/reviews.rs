@@ -75,6 +75,49 @@ on_both! {
         assert_eq!(world.names().await, ["message.sent"]);
     }
 
+    async fn what_was_held_still_names_what_it_named(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let messaging = &world.store.messaging;
+        let (root, quoted) = (world.say(&ada, chat, "root").await.id, world.say(&ada, chat, "quoted").await.id);
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        let send = async |text: &str, more: Value| {
+            let mut new = json!({"content": text});
+            new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            messaging.send(&world.ctx(&bob), chat, of(new)).await
+        };
+        let names = json!({"reply_to": quoted, "thread_of": root});
+        assert_eq!(code(send("a zqcasino", names.clone()).await), "message.held");
+        let elsewhere = clowder_core::MessageId::new(world.now());
+        let wrong = send("another zqcasino", json!({"reply_to": elsewhere})).await;
+        assert!(matches!(wrong, Err(clowder_core::Error::Invalid(_))), "what is wrong is not kept");
+        decide(&world, &ada, Some(chat), "approve").await.unwrap();
+        let last = async || messaging.chat(&world.ctx(&ada), chat).await.unwrap().last_message.unwrap();
+        let sent = last().await;
+        assert_eq!((sent.thread_of, sent.reply_to.unwrap().excerpt.as_deref()), (Some(root), Some("quoted")));
+        let thread = messaging.message(&world.ctx(&bob), root).await.unwrap().thread.unwrap();
+        assert_eq!((thread.count, thread.following), (1, true));
+        // What it replied to is gone by then.
+        assert_eq!(code(send("a third zqcasino", names).await), "message.held");
+        messaging.delete(&world.ctx(&ada), quoted, None).await.unwrap();
+        decide(&world, &ada, Some(chat), "approve").await.unwrap();
+        let sent = last().await;
+        assert_eq!((sent.thread_of, sent.reply_to), (Some(root), None));
+        // So is where it would be.
+        let lonely = world.say(&ada, chat, "lonely").await.id;
+        assert_eq!(code(send("a fourth zqcasino", json!({"thread_of": lonely})).await), "message.held");
+        messaging.delete(&world.ctx(&ada), lonely, None).await.unwrap();
+        assert_eq!(code(decide(&world, &ada, Some(chat), "approve").await), "message.unsendable");
+        // Forwarded messages are held to the same.
+        let said = world.say(&ada, chat, "about a zqcasino").await.id;
+        let new = of(json!({"chat_ids": [chat]}));
+        let done = world.store.relations.forward(&world.ctx(&bob), said, new).await.unwrap();
+        assert_eq!(done.items[0].problem.as_ref().unwrap().code, "message.held");
+        decide(&world, &ada, Some(chat), "reject").await.unwrap();
+        decide(&world, &ada, Some(chat), "approve").await.unwrap();
+        assert_eq!(last().await.forwarded_from.unwrap().chat_id, Some(chat));
+    }
+
     async fn what_was_held_is_sent_only_if_its_sender_could_send_it_now(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Card, ChatId, Id, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
+use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
 use clowder_messaging::moderation::{
     Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType, filter::Screen, pace::Rate,
 };
@@ -58,6 +58,9 @@ diesel::table! {
         fingerprint -> Nullable<Binary>,
         created_at -> Ts,
         mentions -> Nullable<Text>,
+        reply_id -> Nullable<Uid>,
+        thread_id -> Nullable<Uid>,
+        forwarded_id -> Nullable<Uid>,
     }
 }
 
@@ -146,6 +149,9 @@ pub struct ReviewRow {
     pub created_at: Timestamp,
     /// The ids of those whom it mentions beside its text.
     pub mentions: Option<String>,
+    pub reply_id: Option<MessageId>,
+    pub thread_id: Option<MessageId>,
+    pub forwarded_id: Option<MessageId>,
 }
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]

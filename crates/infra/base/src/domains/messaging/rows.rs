@@ -8,6 +8,7 @@ use clowder_messaging::{
     lifetimes::Lifetime,
     mentions::Marked,
     read::LowestReadMarks,
+    relations::{ForwardedFrom, ReplyTo, Thread},
 };
 use diesel::prelude::*;
 
@@ -61,10 +62,21 @@ pub struct MessageRow {
     pub expires_at: Option<Timestamp>,
     pub reaction_kinds: i64,
     pub pinned: bool,
+    pub reply_id: Option<MessageId>,
+    pub reply_seq: Option<i64>,
+    pub thread_id: Option<MessageId>,
+    pub forwarded_id: Option<MessageId>,
+    pub replies: Option<i64>,
+    pub last_reply_at: Option<Timestamp>,
 }
 
 impl MessageRow {
+    /// As it is in events: what it says of others is only which they are.
     pub fn message(self, sender: Card, status: Status, reactions: Vec<Reacted>) -> Result<Message> {
+        let is_there = self.deleted_at.is_none();
+        let quoted = self.reply_id.zip(self.reply_seq).filter(|_| is_there);
+        let thread = self.replies.zip(self.last_reply_at);
+        let forwarded = is_there && self.forwarded_id.is_some();
         Ok(Message {
             id: self.id,
             chat_id: self.chat_id,
@@ -77,6 +89,10 @@ impl MessageRow {
             reactions,
             entities: Vec::new(),
             mentions: Vec::new(),
+            reply_to: quoted.map(|(id, seq)| Box::new(ReplyTo::bare(id, seq))),
+            thread_of: self.thread_id,
+            thread: thread.map(|(count, last_reply_at)| Thread { count, last_reply_at, following: false }),
+            forwarded_from: forwarded.then(|| Box::new(ForwardedFrom::UNKNOWN)),
             created_at: self.created_at,
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
@@ -111,6 +127,11 @@ pub struct NewMessageRow<'m> {
     pub data: Option<String>,
     pub lifetime: Option<i64>,
     pub expires_at: Option<Timestamp>,
+    pub reply_id: Option<MessageId>,
+    pub reply_seq: Option<i64>,
+    pub thread_id: Option<MessageId>,
+    /// Not of the message itself, which does not say it.
+    pub forwarded_id: Option<MessageId>,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -128,6 +149,10 @@ impl<'m> NewMessageRow<'m> {
             data: data_of(message)?,
             lifetime: message.lifetime.map(Lifetime::to_number),
             expires_at: message.expires_at,
+            reply_id: message.reply_to.as_ref().map(|quoted| quoted.id),
+            reply_seq: message.reply_to.as_ref().map(|quoted| quoted.seq),
+            thread_id: message.thread_of,
+            forwarded_id: None,
         })
     }
 }

@@ -81,6 +81,12 @@ diesel::table! {
         expires_at -> Nullable<Ts>,
         reaction_kinds -> BigInt,
         pinned -> Bool,
+        reply_id -> Nullable<Uid>,
+        reply_seq -> Nullable<BigInt>,
+        thread_id -> Nullable<Uid>,
+        forwarded_id -> Nullable<Uid>,
+        replies -> Nullable<BigInt>,
+        last_reply_at -> Nullable<Ts>,
     }
 }
 
@@ -272,6 +278,18 @@ diesel::table! {
         chat_id -> Uid,
         saved_at -> Ts,
         note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    thread_marks (user_id, chat_id, message_id) {
+        user_id -> Uid,
+        chat_id -> Uid,
+        message_id -> Uid,
+        following -> Bool,
+        read_seq -> BigInt,
     }
 }
 

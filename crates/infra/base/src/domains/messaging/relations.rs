@@ -1,0 +1,63 @@
+//! The rows of quotes, threads and forwarded messages.
+
+use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId, Word};
+use clowder_messaging::{MessageType, relations::Target};
+use diesel::prelude::*;
+
+use super::super::accounts::CardRow;
+
+/// A message that somebody names in a new one, as they see it.
+#[derive(Debug, Clone, Queryable)]
+pub struct TargetRow {
+    /// Its place among those asked for.
+    pub index: i64,
+    pub id: MessageId,
+    pub seq: i64,
+    pub kind: String,
+    pub deleted: bool,
+    pub expires_at: Option<Timestamp>,
+    pub in_thread: bool,
+    pub is_root: bool,
+    /// Whether they hide the messages of its sender.
+    pub hidden: bool,
+    /// How it begins.
+    pub content: Option<String>,
+    pub sender: CardRow,
+}
+
+impl TargetRow {
+    pub fn target(self) -> Result<Target> {
+        Ok(Target {
+            id: self.id,
+            seq: self.seq,
+            kind: MessageType::parse_word(&self.kind)?,
+            deleted: self.deleted,
+            expires_at: self.expires_at,
+            in_thread: self.in_thread,
+            is_root: self.is_root,
+            sender: self.sender.into(),
+            hidden: self.hidden,
+            content: self.content,
+        })
+    }
+}
+
+/// A message that is quoted, or was forwarded.
+#[derive(Debug, Clone, Queryable)]
+pub struct NamedRow {
+    pub id: MessageId,
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub sender_id: UserId,
+    pub deleted: bool,
+    pub expires_at: Option<Timestamp>,
+    /// How it begins.
+    pub content: Option<String>,
+}
+
+/// What somebody has to do with a thread.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct ThreadMarkRow {
+    pub following: bool,
+    pub read_seq: i64,
+}

@@ -1,0 +1,82 @@
+//! Quotes, threads and forwarding over the database. Sends with a quote or a thread share their commits with all others.
+
+mod forward;
+pub mod named;
+mod privacy;
+mod reading;
+pub mod threads;
+
+use async_trait::async_trait;
+use clowder_core::{Ctx, IdempotencyKey, MessageId, Page, PageRequest, Result};
+use clowder_messaging::{
+    Message, NewRead, Relations, Window,
+    lifetimes::conceal,
+    relations::{FollowedThread, Forwards, NewForward, ThreadState},
+};
+use tracing::instrument;
+
+use super::{
+    Repo,
+    clock::{IN_ORDER, never},
+    db::Tx,
+    domains::Domain,
+};
+
+pub const DOMAIN: Domain =
+    Domain { parts: privacy::PARTS, times: &[never("messages.last_reply_at", IN_ORDER)], ..Domain::NONE };
+
+#[async_trait]
+impl Relations for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn thread(&self, ctx: &Ctx, root: MessageId, window: Window, limit: u32) -> Result<Page<Message>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| {
+            let mut page = reading::thread(conn, Some(caches.people()), viewer, root, window, limit)?;
+            page.items.iter_mut().for_each(|message| conceal(message, now));
+            Ok(page)
+        })
+        .await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn threads(&self, ctx: &Ctx, unread: Option<bool>, page: PageRequest) -> Result<Page<FollowedThread>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| reading::threads(conn, Some(caches.people()), viewer, now, unread, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn follow_thread(&self, ctx: &Ctx, root: MessageId) -> Result<ThreadState> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| threads::follow(tx, &ctx, root, true)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn unfollow_thread(&self, ctx: &Ctx, root: MessageId) -> Result<ThreadState> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| threads::follow(tx, &ctx, root, false)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn read_thread(&self, ctx: &Ctx, root: MessageId, new: NewRead) -> Result<ThreadState> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| threads::read(tx, &ctx, root, new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Forwards> {
+        let mut ctx = ctx.clone();
+        if let (None, Some(client_id)) = (&ctx.idempotency_key, &new.client_id) {
+            let ids: Vec<_> = new.chat_ids.iter().map(|chat| chat.uuid()).collect();
+            let mut parts = vec![message.uuid().as_bytes().to_vec()];
+            parts.extend(ids.iter().map(|chat| chat.as_bytes().to_vec()));
+            let print = self.deps.keys.fingerprint(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            ctx.idempotency_key = Some(IdempotencyKey::new(format!("forward {}", client_id.as_str()), print));
+        }
+        let into = |chat: &_| forward::Into { chat: *chat, paced: self.messaging.pace(&ctx, *chat).is_err() };
+        let chats: Vec<_> = new.chat_ids.iter().map(into).collect();
+        let (caller, again_by) = (ctx.clone(), ctx.clone());
+        let first = move |tx: &mut Tx<'_>| forward::forward(tx, &caller, message, &chats);
+        let again = move |tx: &mut Tx<'_>, stored: forward::Stored| forward::again(tx, &again_by, &stored);
+        self.db.create(&ctx, first, again).await
+    }
+}

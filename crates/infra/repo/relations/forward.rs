@@ -1,0 +1,128 @@
+//! Forwarding: the text of a message is sent into other chats, as if the caller had written it there.
+
+use clowder_core::{Cause, ChatId, Ctx, Error, Input, Made, MessageId, Result, error::Limit};
+use clowder_messaging::{
+    Message, NewMessage,
+    lifetimes::conceal,
+    refusals::CHAT_UNKNOWN,
+    relations::{Forward, Forwards, may_forward},
+    scheduled::Problem,
+};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::super::{
+    db::Tx,
+    dialect,
+    group_commit::Outcome,
+    idempotency::Stub,
+    journal,
+    messaging::{
+        messages,
+        send::{self, PendingSend},
+    },
+};
+use crate::domains::messaging::messages as said;
+
+/// What is stored to answer a call again: the message in each chat, or the code of why there is none.
+#[derive(Serialize, Deserialize)]
+pub struct Stored(Vec<(ChatId, Result<MessageId, String>)>);
+
+impl Stub for Stored {}
+
+/// Into one chat: `paced` if the caller sends too much there.
+#[derive(Debug, Clone, Copy)]
+pub struct Into {
+    pub chat: ChatId,
+    pub paced: bool,
+}
+
+pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Result<(Forwards, Stored)> {
+    let user = ctx.user()?;
+    // What moderation notes of it belongs to the sender.
+    dialect::accounts::keep_users(tx.conn, &[user])?;
+    let mut ids: Vec<ChatId> = chats.iter().map(|into| into.chat).collect();
+    ids.sort_unstable();
+    for chat in &ids {
+        dialect::messaging::lock_chat(tx.conn, *chat)?;
+    }
+    for chat in &ids {
+        dialect::messaging::lock_participant(tx.conn, *chat, user)?;
+    }
+    let mut source = messages::one(tx.conn, None, user, id)?;
+    conceal(&mut source, ctx.now);
+    may_forward(&source, ctx.now)?;
+    let origin: Option<MessageId> = said::table.filter(said::id.eq(id)).select(said::forwarded_id).first(tx.conn)?;
+    let origin = origin.unwrap_or(id);
+    // The key belongs to the whole call.
+    let author = Ctx { idempotency_key: None, ..ctx.clone() };
+    let mut sends = Vec::new();
+    for into in chats.iter().filter(|into| !into.paced) {
+        let new = NewMessage::from_json(json!({ "content": source.content }))?;
+        let mut send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?.forwarded(origin);
+        if tx.services.screens.expect(into.chat) {
+            send.fold();
+        }
+        sends.push(send);
+    }
+    let (outcomes, changes) =
+        if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends.iter().collect::<Vec<_>>())? };
+    journal::append_all(tx, &changes.iter().map(|(author, change)| (*author, change)).collect::<Vec<_>>())?;
+    let mut outcomes = outcomes.into_iter();
+    let mut stored = Vec::with_capacity(chats.len());
+    for into in chats {
+        let sent = if into.paced { None } else { outcomes.next() };
+        stored.push((
+            into.chat,
+            match sent {
+                None => Err(PACED.to_owned()),
+                Some(Outcome::Done(sent)) => outcome(sent)?,
+                Some(Outcome::Held | Outcome::Again) => {
+                    return Err(Error::outage(Cause::Contended, "a chat is held by somebody else"));
+                }
+            },
+        ));
+    }
+    let stored = Stored(stored);
+    Ok((again(tx, ctx, &stored)?, stored))
+}
+
+/// The code of the refusal of a caller who sends too much.
+const PACED: &str = "rate.limited";
+
+fn outcome(sent: Result<Made<Message>>) -> Result<Result<MessageId, String>> {
+    Ok(match sent {
+        Ok(sent) => Ok(sent.into_inner().id),
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::TooEarly { refusal, .. }) => {
+            Err(refusal.code.to_owned())
+        }
+        Err(error) => return Err(error),
+    })
+}
+
+/// The answer, with the messages as they are now.
+pub fn again(tx: &mut Tx<'_>, ctx: &Ctx, stored: &Stored) -> Result<Forwards> {
+    let mut items = Vec::with_capacity(stored.0.len());
+    for (chat_id, sent) in &stored.0 {
+        let sent = match sent {
+            Ok(id) => match messages::one(tx.conn, None, ctx.user()?, *id) {
+                Ok(mut message) => {
+                    conceal(&mut message, ctx.now);
+                    Ok(message)
+                }
+                Err(error) if error.is_ours() => return Err(error),
+                // The caller has left the chat since.
+                Err(_) => Err(Problem::of(CHAT_UNKNOWN.code.to_owned())),
+            },
+            Err(code) if code == PACED => Err(Problem { code: code.clone(), title: Limit::Messages.says().to_owned() }),
+            Err(code) => Err(Problem::of(code.clone())),
+        };
+        let (message, problem) = match sent {
+            Ok(message) => (Some(message), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        items.push(Forward { chat_id: *chat_id, message, problem });
+    }
+    Ok(Forwards { items })
+}

@@ -1,0 +1,271 @@
+//! Threads: what sends and deletions keep of them, and who follows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp, UserId, Word};
+use clowder_messaging::{
+    Change, Message, MessageType, NewRead,
+    refusals::{MESSAGE_NO_THREAD, MESSAGE_UNKNOWN},
+    relations::{Target, Targets, ThreadState, moved},
+};
+use diesel::{
+    dsl::{count_star, max},
+    prelude::*,
+    sql_types::{BigInt, Bool, Nullable, Text},
+};
+
+use super::super::{
+    batch,
+    chats::hold::is_alive,
+    db::Tx,
+    dialect::{self, Backend, Conn},
+    journal,
+};
+use crate::{
+    domains::messaging::{ThreadMarkRow, messages as said, thread_marks as marks},
+    statement::statement,
+};
+use clowder_core::sql::{Ts, Uid};
+
+/// A message that was sent into a thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    chat: ChatId,
+    /// The message with which the thread begins: its id and number, and who wrote it.
+    root: (MessageId, i64, UserId),
+    /// Whether it is the first in the thread.
+    first: bool,
+    /// Who answered, with which message, and when.
+    by: (UserId, i64, Timestamp),
+}
+
+impl Answered {
+    pub fn new(chat: ChatId, root: &Target, by: (UserId, i64, Timestamp)) -> Self {
+        Self { chat, root: (root.id, root.seq, root.sender.id), first: !root.is_root, by }
+    }
+}
+
+/// What a new message names, as far as its sender sees it.
+pub fn targets(
+    conn: &mut Conn,
+    chat: ChatId,
+    sender: UserId,
+    (reply_to, thread_of): (Option<MessageId>, Option<MessageId>),
+) -> Result<Targets> {
+    let named: Vec<_> = reply_to.into_iter().chain(thread_of).map(|id| (chat, sender, id)).collect();
+    let mut targets = Targets::default();
+    for row in batch::messaging::relations::targets(conn, &named)? {
+        let target = row.target()?;
+        if Some(target.id) == reply_to {
+            targets.reply_to = Some(target.clone());
+        }
+        if Some(target.id) == thread_of {
+            targets.thread_of = Some(target);
+        }
+    }
+    Ok(targets)
+}
+
+/// Counts messages in their threads, in locked chats: whoever writes in one follows it from then on, and so does who wrote
+/// its root, from the first answer on.
+pub fn keep(conn: &mut Conn, answered: &[Answered]) -> Result<()> {
+    let mut threads = BTreeMap::<(ChatId, i64), (i64, Timestamp)>::new();
+    let mut people = BTreeMap::<(ChatId, MessageId, UserId), i64>::new();
+    let mut begun = BTreeSet::new();
+    for &Answered { chat, root: (root, root_seq, author), first, by: (user, seq, at) } in answered {
+        let (count, last) = threads.entry((chat, root_seq)).or_insert((0, at));
+        (*count, *last) = (*count + 1, at);
+        people.entry((chat, root, user)).or_insert(seq);
+        if first {
+            begun.insert((chat, root, root_seq, author));
+        }
+    }
+    for ((chat, seq), (count, last)) in threads {
+        statement::<(), Backend>(
+            "UPDATE messages SET replies = coalesce(replies, 0) + ?, last_reply_at = ? WHERE chat_id = ? AND seq = ?",
+        )
+        .bind::<BigInt, _>(count)
+        .bind::<Ts, _>(last)
+        .bind::<Uid, _>(chat)
+        .bind::<BigInt, _>(seq)
+        .execute(conn)?;
+    }
+    for (chat, root, seq, author) in begun {
+        // Unless they have left, are erased, or do not want it.
+        statement::<(), Backend>(
+            "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) \
+             SELECT p.user_id, p.chat_id, m.id, true, m.seq FROM participants p \
+             JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
+             JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? \
+             WHERE p.chat_id = ? AND p.user_id = ? ON CONFLICT DO NOTHING",
+        )
+        .bind::<BigInt, _>(seq)
+        .bind::<Uid, _>(root)
+        .bind::<Uid, _>(chat)
+        .bind::<Uid, _>(author)
+        .execute(conn)?;
+    }
+    for ((chat, root, user), seq) in people {
+        statement::<(), Backend>(
+            "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) VALUES (?, ?, ?, true, ?) \
+             ON CONFLICT (user_id, chat_id, message_id) DO UPDATE SET following = true, \
+             read_seq = CASE WHEN thread_marks.following THEN thread_marks.read_seq ELSE excluded.read_seq END",
+        )
+        .bind::<Uid, _>(user)
+        .bind::<Uid, _>(chat)
+        .bind::<Uid, _>(root)
+        .bind::<BigInt, _>(seq)
+        .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Messages that are deleted, in locked chats, count no more.
+pub fn lose(conn: &mut Conn, gone: &[Message]) -> Result<()> {
+    let mut threads = BTreeMap::<MessageId, i64>::new();
+    for root in gone.iter().filter_map(|message| message.thread_of) {
+        *threads.entry(root).or_default() += 1;
+    }
+    for (root, count) in threads {
+        statement::<(), Backend>("UPDATE messages SET replies = replies - ? WHERE id = ?")
+            .bind::<BigInt, _>(count)
+            .bind::<Uid, _>(root)
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Whoever leaves a locked chat follows nothing in it.
+pub fn leave(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
+    diesel::delete(marks::table.filter(marks::user_id.eq_any(users).and(marks::chat_id.eq(chat)))).execute(conn)?;
+    Ok(())
+}
+
+/// Deletes some of the marks in a chat that goes with everything in it; none when there are none left.
+pub fn clear(conn: &mut Conn, chat: ChatId, most: i64) -> Result<u64> {
+    let some = statement::<(), Backend>(
+        "DELETE FROM thread_marks WHERE (user_id, chat_id, message_id) IN (SELECT t.user_id, t.chat_id, t.message_id \
+         FROM thread_marks t WHERE t.chat_id = ? ORDER BY t.user_id, t.message_id LIMIT ?)",
+    );
+    Ok(some.bind::<Uid, _>(chat).bind::<BigInt, _>(most).execute(conn)? as u64)
+}
+
+/// A message that somebody sees, as the beginning of a thread.
+#[derive(Debug, Clone, Queryable)]
+pub struct Root {
+    pub id: MessageId,
+    pub chat: ChatId,
+    pub seq: i64,
+    kind: String,
+    sender: UserId,
+    deleted: bool,
+    expires_at: Option<Timestamp>,
+    in_thread: bool,
+    has_thread: bool,
+}
+
+impl Root {
+    pub fn of(conn: &mut Conn, viewer: UserId, id: MessageId) -> Result<Self> {
+        let found = statement::<(Uid, Uid, BigInt, Text, Uid, Bool, Nullable<Ts>, Bool, Bool), Backend>(
+            "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.deleted_at IS NOT NULL, m.expires_at, \
+             m.thread_id IS NOT NULL, m.replies IS NOT NULL FROM messages m \
+             JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
+             JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from WHERE m.id = ?",
+        );
+        let found = found.bind::<Uid, _>(viewer).bind::<Uid, _>(id).get_result(conn).optional()?;
+        Ok(found.ok_or(MESSAGE_UNKNOWN)?)
+    }
+
+    /// Whether anybody can follow it.
+    fn can_begin(&self, now: Timestamp) -> Result<bool> {
+        let gone = self.deleted || self.expires_at.is_some_and(|end| end <= now);
+        let written = MessageType::parse_word(&self.kind)? != MessageType::System;
+        Ok(written && !self.in_thread && (self.has_thread || !gone))
+    }
+
+    /// The number of the last message of the thread.
+    fn last(&self, conn: &mut Conn) -> Result<i64> {
+        let thread = said::table.filter(said::chat_id.eq(self.chat).and(said::thread_id.eq(self.id)));
+        let last: Option<i64> = thread.select(max(said::seq)).first(conn)?;
+        Ok(last.unwrap_or(self.seq))
+    }
+
+    fn mark(&self, conn: &mut Conn, user: UserId) -> Result<Option<ThreadMarkRow>> {
+        let mark = marks::table.find((user, self.chat, self.id)).select((marks::following, marks::read_seq));
+        Ok(mark.first(conn).optional()?)
+    }
+
+    /// What somebody has to do with it, whose mark this is.
+    fn state(&self, conn: &mut Conn, ctx: &Ctx, mark: Option<ThreadMarkRow>) -> Result<ThreadState> {
+        let ThreadMarkRow { following, read_seq } = mark.unwrap_or(ThreadMarkRow { following: false, read_seq: 0 });
+        let mut unread_count = 0;
+        if following {
+            let unread = said::table.filter(said::chat_id.eq(self.chat).and(said::thread_id.eq(self.id)));
+            let unread = unread.filter(said::seq.gt(read_seq).and(said::sender_id.ne(ctx.user()?)));
+            let unread = unread.filter(said::deleted_at.is_null());
+            let unread = unread.filter(said::expires_at.is_null().or(said::expires_at.gt(ctx.now)));
+            unread_count = unread.select(count_star()).first(conn)?;
+        }
+        Ok(ThreadState { chat_id: self.chat, message_id: self.id, following, read_seq, unread_count })
+    }
+}
+
+/// Begins or ends that somebody follows a thread.
+pub fn follow(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, on: bool) -> Result<ThreadState> {
+    let user = ctx.user()?;
+    dialect::accounts::keep_users(tx.conn, &[user])?;
+    if !is_alive(tx.conn, user)? {
+        return Err(MESSAGE_UNKNOWN.into());
+    }
+    let chat = Root::of(tx.conn, user, id)?.chat;
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let root = Root::of(tx.conn, user, id)?;
+    if on && !root.can_begin(ctx.now)? {
+        return Err(MESSAGE_NO_THREAD.into());
+    }
+    let mark = root.mark(tx.conn, user)?;
+    let read_seq = match mark {
+        Some(mark) if mark.following == on => return root.state(tx.conn, ctx, Some(mark)),
+        Some(mark) if !on => mark.read_seq,
+        // Of one's own message it is kept that one does not want to follow its thread.
+        None if !on && (root.sender != user || root.has_thread) => return root.state(tx.conn, ctx, None),
+        mark => root.last(tx.conn)?.max(mark.map_or(0, |mark| mark.read_seq)),
+    };
+    diesel::insert_into(marks::table)
+        .values((
+            marks::user_id.eq(user),
+            marks::chat_id.eq(root.chat),
+            marks::message_id.eq(id),
+            marks::following.eq(on),
+            marks::read_seq.eq(read_seq),
+        ))
+        .on_conflict((marks::user_id, marks::chat_id, marks::message_id))
+        .do_update()
+        .set((marks::following.eq(on), marks::read_seq.eq(read_seq)))
+        .execute(tx.conn)?;
+    told(tx, ctx, &root, ThreadMarkRow { following: on, read_seq })
+}
+
+/// Moves a read mark. Nothing else is locked: it is the person's own, and goes with their membership.
+pub fn read(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewRead) -> Result<ThreadState> {
+    let user = ctx.user()?;
+    let root = Root::of(tx.conn, user, id)?;
+    let Some(mark) = root.mark(tx.conn, user)? else { return root.state(tx.conn, ctx, None) };
+    let Some(read_seq) = moved(mark.read_seq, new.seq, root.last(tx.conn)?) else {
+        return root.state(tx.conn, ctx, Some(mark));
+    };
+    let own = marks::table.find((user, root.chat, id)).filter(marks::read_seq.lt(read_seq));
+    if diesel::update(own).set(marks::read_seq.eq(read_seq)).execute(tx.conn)? == 0 {
+        // It moved further meanwhile, or is gone.
+        let mark = root.mark(tx.conn, user)?;
+        return root.state(tx.conn, ctx, mark);
+    }
+    told(tx, ctx, &root, ThreadMarkRow { read_seq, ..mark })
+}
+
+/// Tells the person's own devices.
+fn told(tx: &mut Tx<'_>, ctx: &Ctx, root: &Root, mark: ThreadMarkRow) -> Result<ThreadState> {
+    let state = root.state(tx.conn, ctx, Some(mark))?;
+    journal::append(tx, ctx, &Change::ThreadUpdated(ctx.user()?, state))?;
+    Ok(state)
+}
