@@ -19,7 +19,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        moderation::{self, sanctions},
+        moderation::{self, reviews, sanctions},
         relations::threads,
     },
     chats,
@@ -133,6 +133,7 @@ pub fn remove(
     }
     receipts::forget(tx.conn, chat, users)?;
     threads::leave(tx.conn, chat, users)?;
+    reviews::forget_held(tx, chat, users)?;
     let own = notes::chat_id.eq(chat).and(notes::user_id.eq_any(users));
     diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;
