@@ -168,6 +168,17 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let chats = world.store.messaging.chats(&ctx, ChatFilter::default(), PageRequest::default()).await?;
         let said = chats.items.into_iter().find_map(|chat| chat.last_message).expect("somebody has said something");
         world.store.messaging.read(&ctx, said.chat_id, NewRead { seq: said.seq }).await?;
+        // As if somebody else had mentioned her, who is not in the scene.
+        let (yes, no) = if world.is_postgres() { ("true", "false") } else { ("1", "0") };
+        let id = |uuid: uuid::Uuid| {
+            if world.is_postgres() { format!("'{uuid}'") } else { format!("x'{}'", uuid.simple()) }
+        };
+        let (chat, user) = (id(said.chat_id.uuid()), id(ada.id.uuid()));
+        world.batch(&format!(
+            "INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted)
+               VALUES ({chat}, {}, {user}, 0, {no}, {yes})",
+            said.seq
+        ));
         world.store.messaging.react(&ctx, said.id, emoji("🦄")).await.map(drop)
     })
 }
