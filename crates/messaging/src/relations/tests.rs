@@ -1,3 +1,5 @@
+//! Table tests of quotes, threads and forwarding.
+
 use clowder_core::{Card, Error, Id, Input, Timestamp, UserId};
 use serde_json::json;
 
