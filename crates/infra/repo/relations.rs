@@ -7,7 +7,7 @@ mod reading;
 pub mod threads;
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, IdempotencyKey, MessageId, Page, PageRequest, Result};
+use clowder_core::{Ctx, Id, IdempotencyKey, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Message, NewRead, Relations, Window,
     lifetimes::conceal,
@@ -66,7 +66,7 @@ impl Relations for Repo {
     async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Forwards> {
         let mut ctx = ctx.clone();
         if let (None, Some(client_id)) = (&ctx.idempotency_key, &new.client_id) {
-            let ids: Vec<_> = new.chat_ids.iter().map(|chat| chat.uuid()).collect();
+            let ids: Vec<_> = new.chat_ids.iter().map(Id::uuid).collect();
             let mut parts = vec![message.uuid().as_bytes().to_vec()];
             parts.extend(ids.iter().map(|chat| chat.as_bytes().to_vec()));
             let print = self.deps.keys.fingerprint(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());

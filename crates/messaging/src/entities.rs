@@ -143,8 +143,12 @@ fn count(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
+/// What may be a mention: what it is if that needs no look at anybody, how long it is in octets, and the names that it may be,
+/// each with its length in characters.
+type Candidate = (Option<EntityType>, usize, Vec<(String, u32)>);
+
 /// What begins with an `@`, which comes before this text.
-fn mention(after: &str) -> Option<(Option<EntityType>, usize, Vec<(String, u32)>)> {
+fn mention(after: &str) -> Option<Candidate> {
     let run = after.find(|c| !is_of_a_word(c) && !matches!(c, '.' | '-')).unwrap_or(after.len());
     let run = &after[..run];
     // What follows an address is none: `@ada@example.org`.

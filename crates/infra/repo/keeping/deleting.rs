@@ -65,7 +65,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewDeletion) -> Re
     let of_others: Vec<MessageId> =
         gone.iter().filter(|message| message.sender.id != caller).map(|message| message.id).collect();
     if !of_others.is_empty() {
-        let reason = new.reason.as_ref().map(|reason| reason.as_str());
+        let reason = new.reason.as_ref().map(clowder_messaging::moderation::Reason::as_str);
         let after = json!({"message_ids": of_others, "reason": reason});
         audit::record(tx, ctx, &Entry::new("chat.messages_deleted").on(Target::of("chat", chat)).after(after))?;
     }

@@ -46,7 +46,7 @@ pub fn save(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewSave) -> Result<S
     may_save(found.seat, deleted, before.is_some(), count)?;
     let hidden = !messages::hidden(tx.conn, caller, [found.message.sender.id])?.is_empty();
     let message = Message { hidden, ..found.message };
-    let note = new.note.map(|note| note.into_string());
+    let note = new.note.map(clowder_core::Name::into_string);
     let (saved_at, is_new) = match &before {
         Some((saved_at, earlier)) if *earlier == note => return Ok(Saved { message, note, saved_at: *saved_at }),
         Some((saved_at, earlier)) => {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use clowder_accounts::model::username_key;
 use clowder_core::{
-    ChatId, Page, PageRequest, Result, Timestamp, UserId,
+    ChatId, Id, Page, PageRequest, Result, Timestamp, UserId,
     page::Room,
     sql::{Ts, Uid},
 };
@@ -38,7 +38,7 @@ pub fn wanted(text: &str, given: &[UserId]) -> Wanted {
 
 /// The part of a fingerprint that says whom a message mentions by id; none without.
 pub fn print(given: &[UserId]) -> Option<Vec<u8>> {
-    let mut given: Vec<_> = given.iter().map(|user| user.uuid()).collect();
+    let mut given: Vec<_> = given.iter().map(Id::uuid).collect();
     given.sort_unstable();
     given.dedup();
     let ids = given.iter().flat_map(|id| id.as_bytes().iter().copied());

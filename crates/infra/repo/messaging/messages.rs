@@ -231,7 +231,8 @@ pub fn across(
     let reacted = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.chat_id, row.seq));
     let reacted = AllReacted::at(conn, viewer, &reacted.collect::<Vec<_>>())?;
     let named = Named::by(conn, viewer, hides, rows.iter())?;
-    let mut seen = Seen { reacted, delivered: None, named };
+    let mentioned = AllMentioned::of(conn, rows.iter())?;
+    let mut seen = Seen { reacted, mentioned, delivered: None, named };
     let delivered = least_delivered(conn, viewer, &asked)?;
     let senders = rows.iter().map(|row| row.sender_id);
     let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;

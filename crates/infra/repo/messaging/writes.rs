@@ -17,6 +17,7 @@ use super::{
     send::{self, PendingSend},
 };
 
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum ChatWrite {
     Send(PendingSend),
     Mark(PendingMark),
@@ -24,6 +25,7 @@ pub enum ChatWrite {
     Deliver(PendingDelivery),
 }
 
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum Written {
     Sent(Made<Message>),
     /// `None` if the mark is no longer where it was.

@@ -13,7 +13,9 @@ use diesel::{
 };
 
 use super::super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, messaging::messages};
-use crate::domains::messaging::{MessageRow, NamedRow, chats, messages as said, participants, thread_marks as marks};
+use crate::domains::messaging::{
+    MessageRow, NamedMessageRow, chats, messages as said, participants, thread_marks as marks,
+};
 
 /// More than is quoted, so that it is known where its last whole character ends.
 const BEGINNING: Fragment<Nullable<Text>> = Fragment::new("substr(messages.content, 1, 200)");
@@ -21,7 +23,7 @@ const BEGINNING: Fragment<Nullable<Text>> = Fragment::new("substr(messages.conte
 /// What some messages name, as a viewer sees it; a page on which none names anything needs no query.
 #[derive(Default)]
 pub struct Named {
-    named: HashMap<MessageId, NamedRow>,
+    named: HashMap<MessageId, NamedMessageRow>,
     /// Of the chats that something was forwarded from: whether they are public, and after which message the viewer sees
     /// those that they are in.
     chats: HashMap<ChatId, (bool, Option<i64>)>,
@@ -59,7 +61,7 @@ impl Named {
         if all.is_empty() {
             return Ok(found);
         }
-        let rows: Vec<NamedRow> = said::table
+        let rows: Vec<NamedMessageRow> = said::table
             .filter(said::id.among(&all))
             .select((
                 said::id,

@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(world.meddle("UPDATE message_pins SET rank = rank").unwrap(), 1);
         assert_eq!(world.meddle("UPDATE messages SET version = version WHERE pinned").unwrap(), 1);
         assert_eq!(code(world.store.keeping.pin(&world.ctx(&ada), single).await), "message.deleted");
-        for shown in world.everything().await.iter().filter(|recorded| recorded.name == "message.sent") {
+        for shown in world.everything().await.iter().filter(|recorded| &*recorded.name == "message.sent") {
             assert!(!shown.data.get().contains("pinned"), "{}", shown.data.get());
         }
     }

@@ -91,7 +91,6 @@ on_both! {
         let plain = world.say(&ada, chat, "nothing").await;
         let plain = serde_json::to_value(plain).unwrap();
         assert_eq!((&plain["entities"], &plain["mentions"]), (&json!([]), &json!([])), "always there");
-        drop(eve);
     }
 
     async fn mentions_are_by_name_and_by_id(world: World) {

@@ -44,7 +44,7 @@ impl TargetRow {
 
 /// A message that is quoted, or was forwarded.
 #[derive(Debug, Clone, Queryable)]
-pub struct NamedRow {
+pub struct NamedMessageRow {
     pub id: MessageId,
     pub chat_id: ChatId,
     pub seq: i64,
