@@ -1,7 +1,10 @@
 //! Messaging: the private chat of the owner and their friend, a message in it, and texts that go with them.
 
+mod rows;
+
 use serde_json::{Value, json};
 
+use self::rows::{guests, in_chat_of_message, reviews, sanctions};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -175,8 +178,9 @@ const LISTS: &[List] = &[
         at_least: MANY,
         rows: Some(|scene| {
             format!(
-                "INSERT INTO chat_sanctions (id, chat_id, user_id, kind, reason, since)
-                   SELECT {id}, {chat}, {me}, 'rejection', 'x', {now} FROM {series};",
+                "INSERT INTO chat_sanctions (id, chat_id, user_id, kind, reason, since, told)
+                   SELECT {id}, {chat}, {me}, 'rejection', 'x', {now}, {yes} FROM {series};",
+                yes = scene.yes(),
                 id = scene.new_id(),
                 chat = scene.id_of("chat_id"),
                 me = scene.me(),
@@ -409,78 +413,10 @@ const LISTS: &[List] = &[
     },
 ];
 
-/// Messages after that of the stage, with these numbers, in its chat: in this thread, or with one.
-fn in_chat_of_message(scene: &Scene, from: u32, thread: &str, replies: &str, last_reply_at: &str) -> String {
-    format!(
-        "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version, thread_id, replies,
-             last_reply_at)
-           SELECT {id}, m.chat_id, {from} + s.n, 'text', m.sender_id, CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {now},
-             1, {thread}, {replies}, {last_reply_at} FROM messages m, {series} WHERE m.id = {message};",
-        id = scene.new_id(),
-        long = scene.long_text(),
-        now = scene.at("0"),
-        series = scene.series(MANY),
-        message = scene.id_of("message_id"),
-    )
-}
-
-/// People with accounts of their own to whom this was done.
-fn sanctions(scene: &Scene, kind: &str) -> String {
-    format!(
-        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-             created_at, version)
-           SELECT {id}, 's{kind}' || s.n, 's{kind}' || s.n, 'x', 's{kind}' || s.n, 'x', 'x', 'public', 'user', {now}, 1
-           FROM {series};
-         INSERT INTO chat_sanctions (id, chat_id, user_id, kind, reason, since)
-           SELECT {id}, {chat}, u.id, '{kind}', 'x', {now} FROM users u WHERE u.username LIKE 's{kind}%';",
-        id = scene.new_id(),
-        chat = scene.id_of("chat_id"),
-        now = scene.at("0"),
-        series = scene.series(1_000),
-    )
-}
-
-/// Messages of the owner that a filter caught, each as long as it can be.
-fn reviews(scene: &Scene, by_server: &str) -> String {
-    format!(
-        "INSERT INTO message_reviews (id, chat_id, user_id, by_server, kind, content, fingerprint, created_at)
-           SELECT {id}, {chat}, {me}, {by_server}, 'held', CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {octets}, {now}
-           FROM {series};",
-        id = scene.id_of_the_future(),
-        chat = scene.id_of("chat_id"),
-        me = scene.me(),
-        long = scene.long_text(),
-        octets = if by_server == scene.no() { scene.octets_of_n().to_owned() } else { octets_of_later(scene) },
-        now = scene.at("0"),
-        series = scene.series(1_000),
-    )
-}
-
-/// Others than the numbers themselves.
-fn octets_of_later(scene: &Scene) -> String {
-    scene.octets_of_n().replace("s.n", &format!("s.n + {MANY}"))
-}
-
 /// The first new year after something was made: in the future, and within a year.
 pub fn new_year_after(made: &Value) -> String {
     let year: u32 = made["created_at"].as_str().unwrap()[..4].parse().unwrap();
     format!("{}-01-01T00:00:00Z", year + 1)
-}
-
-/// People with accounts of their own who stand to the chat like this.
-fn guests(scene: &Scene, status: &str) -> String {
-    format!(
-        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-             created_at, version)
-           SELECT {id}, 'c{status}' || s.n, 'c{status}' || s.n, 'x', 'c{status}' || s.n, 'x', 'x', 'public', 'user', {now}, 1
-           FROM {series};
-         INSERT INTO chat_guests (chat_id, user_id, status, role, since)
-           SELECT {chat}, u.id, '{status}', 'member', {now} FROM users u WHERE u.username LIKE 'c{status}%';",
-        id = scene.new_id(),
-        chat = scene.id_of("chat_id"),
-        now = scene.at("0"),
-        series = scene.series(1_000),
-    )
 }
 
 /// A group with a friend and a message that was edited, a private chat, and a group with nobody else.

@@ -52,7 +52,7 @@ async fn the_tours_can_be_run_again_and_at_once() {
     };
     for _ in 0..2 {
         let told = String::from_utf8_lossy(&messaging().await.stdout).into_owned();
-        for says in ["\n3\n", "\n1\n", "client_id.mismatch", "message.stale", "unwanted", "\"content\":null"] {
+        for says in ["\n4\n", "\n1\n", "client_id.mismatch", "message.stale", "unwanted", "\"content\":null"] {
             assert!(told.contains(says), "{says}: {told}");
         }
         let (one, other, ..) = tokio::join!(tour(), tour(), example(), example());

@@ -74,7 +74,7 @@ on_both! {
         assert_eq!(parsed("account.json")["email"], "peculiar@example.org");
         assert_eq!(parsed("sessions.json")[0]["address"], "203.0.113.77");
         // The private one, four groups, and the chat of the community.
-        assert_eq!(parsed("chats.json").as_array().unwrap().len(), 6);
+        assert_eq!(parsed("chats.json").as_array().unwrap().len(), 7);
         assert_eq!(parsed("chats.json")[0]["peer"]["username"], "bob");
         for (file, card) in [("friends.json", "user"), ("friend_requests.json", "from"), ("friend_requests.json", "to")] {
             assert!(parsed(file)[0][card]["username"].is_string(), "{file} names people");

@@ -175,6 +175,44 @@ on_both! {
         world.changes().await;
     }
 
+    async fn whoever_has_nothing_to_do_with_a_chat_is_told_nothing(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&eve]).await.id;
+        world.names().await;
+        let moderation = &world.store.moderation;
+        let own = async |person: &Person| {
+            moderation.own_sanctions(&world.ctx(person), PageRequest::default()).await.unwrap().items
+        };
+        let ban = async |person: &Person, reason: &str| {
+            moderation.sanction(&world.ctx(&ada), chat, SanctionType::Ban, about(person, reason)).await.unwrap();
+        };
+        for reason in ["zqabuse", "zqmore abuse"] {
+            ban(&bob, reason).await;
+            assert!(world.names().await.is_empty());
+        }
+        moderation.lift(&world.ctx(&ada), chat, SanctionType::Ban, lifting(&bob)).await.unwrap();
+        assert!(world.names().await.is_empty());
+        assert!(own(&bob).await.is_empty(), "nobody can write to strangers in this way");
+        // Whoever was there is told, though not again and again.
+        world.say(&eve, chat, "hello").await;
+        world.names().await;
+        for _ in 0..8 {
+            ban(&eve, "rude").await;
+        }
+        let told = world.names().await.into_iter().filter(|name| name == "chat.sanctioned").count();
+        assert_eq!((told, own(&eve).await.len()), (5, 5));
+        let listed = moderation.sanctions(&world.ctx(&ada), chat, SanctionType::Ban, PageRequest::default()).await.unwrap();
+        assert_eq!(listed.items.len(), 1);
+        // Of one person, a chat keeps so many that are over.
+        for _ in 0..60 {
+            ban(&eve, "rude").await;
+        }
+        world.meddle("UPDATE chat_sanctions SET told = TRUE").unwrap();
+        let page = PageRequest { limit: 200, cursor: None };
+        assert_eq!(moderation.own_sanctions(&world.ctx(&eve), page).await.unwrap().items.len(), 51);
+        world.changes().await;
+    }
+
     async fn in_slow_mode_members_wait_and_are_told_until_when(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

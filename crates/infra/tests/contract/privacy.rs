@@ -133,7 +133,7 @@ on_both! {
         let receipt: Receipt = receipts::verify(&world.store.keys, receipt).unwrap();
         assert_eq!((receipt.user_id, receipt.erased_at >= due.erase_at), (ada.id, true));
         let rows = |name: &str| receipt.parts.iter().find(|part| part.name == name).unwrap().rows;
-        assert_eq!((rows("account"), rows("chats"), rows("sessions"), rows("key")), (1, 6, 1, 1));
+        assert_eq!((rows("account"), rows("chats"), rows("sessions"), rows("key")), (1, 7, 1, 1));
         assert!(rows("journal") > 4 && rows("exports") >= 2 && rows("audit") > 3, "{receipt:?}");
 
         for trace in TRACES {

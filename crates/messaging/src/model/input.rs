@@ -89,7 +89,7 @@ pub struct NewMessage {
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions, beside those whom its text names with `@username`. Whoever is not in the chat when it is sent is
     /// left out.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, required = false)]
     pub mentions: Vec<UserId>,
     /// When it is sent: in the future, within a year. Without it, the message is sent now.
     pub send_at: Option<Timestamp>,

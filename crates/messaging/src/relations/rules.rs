@@ -1,6 +1,6 @@
 //! The rules of quotes, threads and forwarding.
 
-use clowder_core::{Card, Error, FieldError, MessageId, Result, Timestamp};
+use clowder_core::{Card, Error, MessageId, Result, Timestamp, text::Flaw};
 
 use super::{ReplyTo, excerpt};
 use crate::{Message, MessageType, lifetimes::is_over, refusals::MESSAGE_NOT_FORWARDABLE};
@@ -53,14 +53,11 @@ pub fn relate(
     lenient: bool,
 ) -> Result<Related> {
     let mut wrong = Vec::new();
-    let mut flaw = |pointer: &str, code: &'static str, message: &str| {
-        wrong.push(FieldError { pointer: pointer.to_owned(), code: code.into(), message: message.to_owned() });
-    };
     let (reply_to, thread_of) = names;
     let quoted = targets.reply_to.filter(|target| target.kind != MessageType::System && !target.is_gone(now));
     if reply_to.is_some() && quoted.is_none() && !lenient {
         let message = "must be a message of this chat that you see, not a deleted one, and none of the system";
-        flaw("/reply_to", "no_message", message);
+        wrong.push(Flaw::new("no_message", message).at("/reply_to"));
     }
     let root = targets.thread_of.filter(|target| {
         target.kind != MessageType::System && !target.in_thread && (target.is_root || !target.is_gone(now))
@@ -68,7 +65,7 @@ pub fn relate(
     if thread_of.is_some() && root.is_none() {
         let message = "must be a message of this chat that you see, which is not in a thread itself, and none of the \
                        system; a thread cannot begin with a deleted one";
-        flaw("/thread_of", "no_root", message);
+        wrong.push(Flaw::new("no_root", message).at("/thread_of"));
     }
     if !wrong.is_empty() {
         return Err(Error::Invalid(wrong));

@@ -28,6 +28,9 @@ on_both! {
         let purge = moderation.purge(&world.ctx(&ada), chat, new(bob.id)).await.unwrap();
         assert_eq!((purge.status, purge.deleted), (DeletionStatus::Running, 0));
         assert_eq!(world.names().await, ["chat.sanctioned"]);
+        let again = moderation.purge(&world.ctx(&ada), chat, new(bob.id)).await.unwrap();
+        assert_eq!(again.id, purge.id, "it is being done already");
+        assert!(world.names().await.is_empty());
         world.say(&eve, chat, "meanwhile").await;
         work(&world, &world.store).await;
         let done = moderation.purge_progress(&world.ctx(&ada), chat, purge.id).await.unwrap();

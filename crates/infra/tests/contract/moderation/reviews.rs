@@ -148,13 +148,17 @@ on_both! {
         world.names().await;
         decide(&world, &ada, Some(chat), "approve").await.unwrap();
         assert_eq!(world.names().await, ["message.sent"]);
-        // Gone.
+        // Suspended.
         hold("three zqcasino").await;
+        let spam = of(json!({"reason": "spam"}));
+        world.store.staff.suspend(&world.system(), bob.id, spam).await.unwrap();
+        refused("message.unsendable").await;
+        world.store.staff.lift(&world.system(), bob.id).await.unwrap();
+        world.names().await;
+        // Gone, with what was kept back.
         world.store.participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
-        refused("chat.participant_unknown").await;
-        decide(&world, &ada, Some(chat), "reject").await.unwrap();
-        assert_eq!(world.names().await, ["chat.sanctioned"]);
         assert!(listed(&world, &ada, Some(chat)).await.is_empty());
+        world.gone(b"three zqcasino").await;
     }
 
     async fn an_approved_message_leaves_its_client_id_to_whoever_has_it(world: World) {
