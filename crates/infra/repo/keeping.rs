@@ -10,7 +10,6 @@ use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Keeping,
     keeping::{NewDeletion, NewOrder, NewSave, Outcome, Pin, Saved},
-    lifetimes::conceal,
 };
 use tracing::instrument;
 
@@ -67,9 +66,7 @@ impl Keeping for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn saved(&self, ctx: &Ctx, chat: Option<ChatId>, page: PageRequest) -> Result<Page<Saved>> {
         let (viewer, now) = (ctx.user()?, ctx.now);
-        let mut page = self.db.read(move |conn| saved::list(conn, viewer, now, chat, &page)).await?;
-        page.items.iter_mut().for_each(|saved| conceal(&mut saved.message, now));
-        Ok(page)
+        self.db.read(move |conn| saved::list(conn, viewer, now, chat, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

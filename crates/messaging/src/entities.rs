@@ -54,7 +54,7 @@ pub struct Entity {
     pub url: Option<String>,
     /// The `hashtag` without its `#`, as tags are compared: small letters without accents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false, example = "lunch")]
+    #[schema(value_type = String, required = false, max_length = 100, example = "lunch")]
     pub tag: Option<String>,
 }
 
@@ -191,7 +191,8 @@ fn tag(after: &str) -> Option<usize> {
             return None;
         }
     }
-    has_letter.then_some(end)
+    // Some letters become many when they are folded.
+    (has_letter && tag_of(&after[..end]).chars().count() <= LONGEST_TAG).then_some(end)
 }
 
 /// A hashtag as it is compared.

@@ -94,8 +94,8 @@ pub struct FollowedThread {
     /// The `seq` up to which you have read it.
     #[schema(minimum = 0)]
     pub read_seq: i64,
-    /// Messages of others in it after the read mark; deleted ones do not count.
-    #[schema(minimum = 0)]
+    /// Messages of others in it after the read mark; deleted ones do not count. 1,000 means that there may be more.
+    #[schema(minimum = 0, maximum = 1000)]
     pub unread_count: i64,
 }
 
@@ -110,8 +110,8 @@ pub struct ThreadState {
     /// The `seq` up to which you have read it; 0 for a thread that you have never followed.
     #[schema(minimum = 0)]
     pub read_seq: i64,
-    /// Messages of others after the read mark, of a thread that you follow.
-    #[schema(minimum = 0)]
+    /// Messages of others after the read mark, of a thread that you follow. 1,000 means that there may be more.
+    #[schema(minimum = 0, maximum = 1000)]
     pub unread_count: i64,
 }
 

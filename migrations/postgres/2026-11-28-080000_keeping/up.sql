@@ -9,7 +9,7 @@ CREATE TABLE message_pins (
     pinned_by UUID NOT NULL REFERENCES users (id),
     pinned_at TIMESTAMPTZ NOT NULL,
     PRIMARY KEY (chat_id, seq),
-    FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq)
+    FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq) ON DELETE CASCADE
 );
 
 -- Messages that people have saved for themselves. A row may outlive its message: then it is not shown, and goes when

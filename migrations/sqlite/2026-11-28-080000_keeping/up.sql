@@ -9,7 +9,7 @@ CREATE TABLE message_pins (
     pinned_by BLOB NOT NULL REFERENCES users (id),
     pinned_at INTEGER NOT NULL,
     PRIMARY KEY (chat_id, seq),
-    FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq)
+    FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
 -- Messages that people have saved for themselves. A row may outlive its message: then it is not shown, and goes when

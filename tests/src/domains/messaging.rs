@@ -8,7 +8,7 @@ use self::rows::{guests, in_chat_of_message, reviews, sanctions};
 use super::{Domain, Reasons};
 use crate::{
     User,
-    lists::{List, MANY, Scene},
+    lists::{List, MANY},
     texts::{
         Then::{self, Gone, Kept},
         WORD, call,
@@ -279,7 +279,11 @@ const LISTS: &[List] = &[
                    SELECT {id}, {chat}, s.n + 1, 'text', {me}, CASE WHEN s.n > {MANY} - 250 THEN {long} ELSE 'x' END,
                      {now}, 1
                    FROM {series};
-                 UPDATE chats SET last_seq = 1 + {MANY}, revision = revision + 1 WHERE id = {chat};",
+                 UPDATE chats SET last_seq = 1 + {MANY}, revision = revision + 1 WHERE id = {chat};
+                 INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted)
+                   SELECT m.chat_id, m.seq, {me}, 0, {no}, {yes} FROM messages m WHERE m.chat_id = {chat};",
+                no = scene.no(),
+                yes = scene.yes(),
                 id = scene.new_id(),
                 chat = scene.id_of("chat_id"),
                 me = scene.me(),
@@ -289,20 +293,8 @@ const LISTS: &[List] = &[
             )
         }),
     },
-    List {
-        path: "/api/chats/{chat_id}/mentions",
-        at_least: MANY,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted)
-                   SELECT m.chat_id, m.seq, {me}, 0, {no}, {yes} FROM messages m WHERE m.chat_id = {chat};",
-                me = scene.me(),
-                no = scene.no(),
-                yes = scene.yes(),
-                chat = scene.id_of("chat_id"),
-            )
-        }),
-    },
+    // Those of the messages before.
+    List { path: "/api/chats/{chat_id}/mentions", at_least: MANY, rows: None },
     List {
         path: "/api/messages/{message_id}/thread",
         at_least: MANY,

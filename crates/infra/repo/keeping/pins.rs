@@ -7,7 +7,7 @@ use clowder_messaging::{
         MOST_PINS, NewOrder, Pin, PinFacts, Pinned, PinsOrdered, Unpinned, decide_pin, decide_unpin, is_of_the_system,
         reorder,
     },
-    lifetimes::is_over,
+    lifetimes::{conceal, is_over},
     policy::{Action, allow},
     refusals::{CHAT_CLOSED, CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
@@ -53,6 +53,8 @@ fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, PinFact
 pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
     let (mut message, facts) = locked(tx, ctx, id)?;
     let (chat, seq, caller) = (message.chat_id, message.seq, ctx.user()?);
+    message.hidden = !messages::hidden(tx.conn, caller, [message.sender.id])?.is_empty();
+    conceal(&mut message, ctx.now);
     if !decide_pin(facts)? {
         let by = table::table.find((chat, seq)).select((table::pinned_by, table::pinned_at));
         let (pinned_by, pinned_at) = by.first(tx.conn)?;
@@ -99,7 +101,8 @@ pub fn list(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId, page:
     let pinned = said::table
         .inner_join(table::table.on(table::chat_id.eq(said::chat_id).and(table::seq.eq(said::seq))))
         .filter(table::chat_id.eq(chat).and(table::seq.gt(membership.visible_from)).and(table::rank.lt(after)))
-        // It may take a moment until it is deleted.
+        // It may take a moment until it is deleted, and a server of the version before leaves the pin.
+        .filter(said::deleted_at.is_null())
         .filter(said::expires_at.is_null().or(said::expires_at.gt(now)))
         .order(table::rank.desc())
         .limit(page.fetch())
@@ -108,7 +111,8 @@ pub fn list(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId, page:
     let pins: Vec<_> = pinned.iter().map(|(_, rank, by, at)| (*rank, *by, *at)).collect();
     let rows: Vec<MessageRow> = pinned.into_iter().map(|(row, ..)| row).collect();
     let mut room = clowder_core::page::Room::of(page.limit);
-    let (messages, more) = membership.fill(conn, None, &mut room, rows)?;
+    let (mut messages, more) = membership.fill(conn, None, &mut room, rows)?;
+    messages.iter_mut().for_each(|message| conceal(message, now));
     let last = messages.len().checked_sub(1).and_then(|last| pins.get(last));
     let next_cursor = last.filter(|_| more).map(|(rank, ..)| rank.to_string());
     let pin = |(message, (_, pinned_by, pinned_at))| Pin { message, pinned_by, pinned_at };

@@ -1,12 +1,12 @@
 //! Messages that people have saved for themselves.
 
+use std::collections::HashMap;
+
 use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_messaging::{
     Change, Message,
     keeping::{MOST_SAVED, NewSave, Saved, SavedChanged, may_save},
-    lifetimes::is_over,
-    read::LowestReadMarks,
-    receipts::{StatusFacts, status},
+    lifetimes::{conceal, is_over},
     refusals::MESSAGE_UNKNOWN,
 };
 use diesel::{
@@ -15,19 +15,12 @@ use diesel::{
 };
 
 use super::super::{
-    cards::Cards,
     chats::{edit::tell, hold::is_alive},
     db::Tx,
     dialect::{self, Conn},
-    messaging::{
-        messages,
-        reacted::AllReacted,
-        receipts::{DISCREET, depends, least_delivered},
-    },
+    messaging::messages,
 };
-use crate::domains::messaging::{
-    LowestReadMarksRow, MessageRow, chats, messages as said, participants, saved_messages as table,
-};
+use crate::domains::messaging::{MessageRow, chats, messages as said, participants, saved_messages as table};
 
 pub fn save(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewSave) -> Result<Saved> {
     let caller = ctx.user()?;
@@ -45,7 +38,8 @@ pub fn save(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewSave) -> Result<S
     }
     may_save(found.seat, deleted, before.is_some(), count)?;
     let hidden = !messages::hidden(tx.conn, caller, [found.message.sender.id])?.is_empty();
-    let message = Message { hidden, ..found.message };
+    let mut message = Message { hidden, ..found.message };
+    conceal(&mut message, ctx.now);
     let note = new.note.map(clowder_core::Name::into_string);
     let (saved_at, is_new) = match &before {
         Some((saved_at, earlier)) if *earlier == note => return Ok(Saved { message, note, saved_at: *saved_at }),
@@ -108,8 +102,6 @@ pub fn unsave(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<()> {
     tell(tx, ctx, &[Change::MessageUnsaved(caller, SavedChanged { chat_id, message_id: id })])
 }
 
-type Row = (MessageRow, LowestReadMarksRow, bool, Timestamp, Option<String>);
-
 /// What is gone, or in chats that they have left, is not in it.
 pub fn list(
     conn: &mut Conn,
@@ -129,7 +121,7 @@ pub fn list(
         .filter(said::expires_at.is_null().or(said::expires_at.gt(now)))
         .order((table::saved_at.desc(), table::message_id.desc()))
         .limit(page.fetch())
-        .select((MessageRow::as_select(), LowestReadMarksRow::as_select(), DISCREET, table::saved_at, table::note))
+        .select((MessageRow::as_select(), table::saved_at, table::note))
         .into_boxed();
     if let Some(chat) = chat {
         query = query.filter(table::chat_id.eq(chat));
@@ -139,21 +131,16 @@ pub fn list(
         let earlier = table::saved_at.lt(at).or(table::saved_at.eq(at).and(table::message_id.lt(id)));
         query = query.filter(earlier);
     }
-    let rows: Vec<Row> = query.load(conn)?;
-    let senders = || rows.iter().map(|(row, ..)| row.sender_id);
-    let (cards, hidden) = (Cards::of(conn, None, senders())?, messages::hidden(conn, viewer, senders())?);
-    let reacted = rows.iter().map(|(row, ..)| row).filter(|row| row.reaction_kinds > 0);
-    let reacted: Vec<_> = reacted.map(|row| (row.chat_id, row.seq)).collect();
-    let reacted = AllReacted::at(conn, viewer, &reacted)?;
-    let asked = rows.iter().filter(|(row, lowest, ..)| depends(viewer, row, LowestReadMarks::from(*lowest)));
-    let asked: Vec<ChatId> = asked.map(|(row, ..)| row.chat_id).collect();
-    let delivered = least_delivered(conn, viewer, &asked)?;
-    let view = |(row, lowest, discreet, saved_at, note): Row| {
-        let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&row.chat_id).copied() };
-        let status = status(facts, lowest.into(), row.sender_id, row.seq);
-        let (reactions, sender) = (reacted.to(row.chat_id, row.seq), cards.card(row.sender_id)?);
-        let hidden = hidden.contains(&row.sender_id);
-        Ok(Saved { message: Message { hidden, ..row.message(sender, status, reactions)? }, note, saved_at })
-    };
-    Page::fill(rows.into_iter().map(view), page, |saved| Page::<()>::place(saved.saved_at, saved.message.id))
+    let rows: Vec<(MessageRow, Timestamp, Option<String>)> = query.load(conn)?;
+    let mut notes = HashMap::with_capacity(rows.len());
+    let rows = rows.into_iter().map(|(row, saved_at, note)| {
+        notes.insert(row.id, (saved_at, note));
+        row
+    });
+    let messages = messages::across(conn, None, viewer, now, rows.collect())?;
+    let saved = messages.into_iter().filter_map(|message| {
+        let (saved_at, note) = notes.remove(&message.id)?;
+        Some(Ok(Saved { message, note, saved_at }))
+    });
+    Page::fill(saved, page, |saved: &Saved| Page::<()>::place(saved.saved_at, saved.message.id))
 }

@@ -54,7 +54,11 @@ pub fn edit(
     };
     let rights = facts.seat.map_or(Rights::NONE, |seat| seat.rights);
     facts.marks = mentioned::marks(tx.conn, place, patch.content.as_str(), &wanted, (role, rights))?;
-    let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
+    let Some(after) = decide(ctx, version, patch, facts)? else {
+        let mut same = before;
+        conceal(&mut same, ctx.now);
+        return Ok(same);
+    };
     let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
     let content = after.content.as_deref().unwrap_or_default();

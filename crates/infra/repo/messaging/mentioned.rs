@@ -1,17 +1,18 @@
 //! Whom messages mention: found when they are written, shown when they are read, counted and listed for those who are
 //! mentioned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clowder_accounts::model::username_key;
 use clowder_core::{
-    ChatId, Id, Page, PageRequest, Result, Timestamp, UserId,
+    ChatId, Id, Page, PageRequest, Result, Timestamp, UserId, Word,
     page::Room,
     sql::{Ts, Uid},
 };
 use clowder_messaging::{
     ChatRole, Message, Rights,
     entities::Entity,
+    lifetimes::conceal,
     mentions::{Marks, Wanted, may_mention_all, mentions_all},
     refusals::CHAT_UNKNOWN,
 };
@@ -19,6 +20,7 @@ use diesel::{prelude::*, sql_types::BigInt};
 
 use super::{
     super::{
+        among::AmongIds,
         batch::messaging::{mentions as statements, reactions::reactors},
         db::Tx,
         dialect::{Backend, Conn},
@@ -26,7 +28,7 @@ use super::{
     messages::Membership,
 };
 use crate::{
-    domains::messaging::{MentionRow, MessageRow, message_mentions as table, messages},
+    domains::messaging::{MentionRow, MessageRow, message_mentions as table, messages, participants},
     statement::statement,
     store::Memory,
 };
@@ -71,8 +73,14 @@ impl People {
         given.sort_unstable();
         given.dedup();
         if !given.is_empty() {
-            let present = reactors(conn, &given)?.into_iter();
-            people.present.extend(present.map(|(chat, user, from)| ((chat, user), from)));
+            let (chats, users): (Vec<_>, Vec<_>) = given.iter().copied().unzip();
+            let subscribed = participants::table
+                .filter(participants::chat_id.among(&chats).and(participants::user_id.among(&users)))
+                .filter(participants::role.eq(ChatRole::Subscriber.as_str()))
+                .select((participants::chat_id, participants::user_id));
+            let subscribed: HashSet<(ChatId, UserId)> = subscribed.load(conn)?.into_iter().collect();
+            let present = reactors(conn, &given)?.into_iter().map(|(chat, user, from)| ((chat, user), from));
+            people.present.extend(present.filter(|(place, _)| !subscribed.contains(place)));
         }
         Ok(people)
     }
@@ -229,7 +237,8 @@ pub fn page(
     }
     let some = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.eq_any(seqs)));
     let rows = some.order(messages::seq.desc()).select(MessageRow::as_select()).load(conn)?;
-    let (items, more) = membership.fill(conn, memory, &mut Room::of(page.limit), rows)?;
+    let (mut items, more) = membership.fill(conn, memory, &mut Room::of(page.limit), rows)?;
+    items.iter_mut().for_each(|message| conceal(message, now));
     let next_cursor = items.last().filter(|_| more).map(|last: &Message| last.seq.to_string());
     Ok(Page { items, next_cursor })
 }

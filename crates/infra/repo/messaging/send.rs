@@ -113,8 +113,10 @@ impl PendingSend {
         (self.chat, self.sender)
     }
 
+    /// How much it adds to a batch. Each person whom it may mention is a look-up and a row.
     pub fn octets(&self) -> usize {
-        self.new.content.as_str().len()
+        let people = self.wanted.as_ref().map_or(0, |wanted| wanted.names().count() + wanted.given().len());
+        self.new.content.as_str().len() + people * 256
     }
 
     /// The claims it needs before it is written.

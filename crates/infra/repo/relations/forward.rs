@@ -4,7 +4,7 @@ use clowder_core::{Cause, ChatId, Ctx, Error, Input, Made, MessageId, Result, er
 use clowder_messaging::{
     Message, NewMessage,
     lifetimes::conceal,
-    refusals::CHAT_UNKNOWN,
+    refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
     relations::{Forward, Forwards, may_forward},
     scheduled::Problem,
 };
@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::super::{
+    among::AmongIds,
+    chats::hold::is_alive,
     db::Tx,
     dialect,
-    group_commit::Outcome,
+    group_commit::{LOCK_WAIT, Outcome},
     idempotency::Stub,
     journal,
     messaging::{
@@ -23,7 +25,7 @@ use super::super::{
         send::{self, PendingSend},
     },
 };
-use crate::domains::messaging::messages as said;
+use crate::domains::messaging::{messages as said, participants};
 
 /// What is stored to answer a call again: the message in each chat, or the code of why there is none.
 #[derive(Serialize, Deserialize)]
@@ -42,8 +44,14 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     let user = ctx.user()?;
     // What moderation notes of it belongs to the sender.
     dialect::accounts::keep_users(tx.conn, &[user])?;
-    let mut ids: Vec<ChatId> = chats.iter().map(|into| into.chat).collect();
-    ids.sort_unstable();
+    if !is_alive(tx.conn, user)? {
+        return Err(MESSAGE_UNKNOWN.into());
+    }
+    // Only chats that the caller is in, and none for long, because each keeps those before it waiting.
+    dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+    let own = participants::table.filter(participants::user_id.eq(user));
+    let own = own.filter(participants::chat_id.among(chats.iter().map(|into| &into.chat)));
+    let ids: Vec<ChatId> = own.order(participants::chat_id).select(participants::chat_id).load(tx.conn)?;
     for chat in &ids {
         dialect::messaging::lock_chat(tx.conn, *chat)?;
     }

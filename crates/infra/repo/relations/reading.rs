@@ -58,9 +58,9 @@ type Followed = (MessageId, i64, Timestamp, i64);
 macro_rules! followed {
     ($condition:literal) => {
         concat!(
-            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM messages r WHERE r.chat_id = x.chat_id \
+            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r WHERE r.chat_id = x.chat_id \
              AND r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
-             AND (r.expires_at IS NULL OR r.expires_at > ?)) \
+             AND (r.expires_at IS NULL OR r.expires_at > ?) LIMIT 1000) c) \
              FROM (SELECT t.user_id, t.read_seq, m.id, m.chat_id, m.last_reply_at FROM thread_marks t \
              JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
              JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \

@@ -9,7 +9,7 @@ use clowder_messaging::{
     relations::{Target, Targets, ThreadState, moved},
 };
 use diesel::{
-    dsl::{count_star, max},
+    dsl::max,
     prelude::*,
     sql_types::{BigInt, Bool, Nullable, Text},
 };
@@ -26,6 +26,9 @@ use crate::{
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
+
+/// How many unread messages of a thread are counted.
+const MOST_COUNTED: i64 = 1_000;
 
 /// A message that was sent into a thread.
 #[derive(Debug, Clone, Copy)]
@@ -204,7 +207,8 @@ impl Root {
             let unread = unread.filter(said::seq.gt(read_seq).and(said::sender_id.ne(ctx.user()?)));
             let unread = unread.filter(said::deleted_at.is_null());
             let unread = unread.filter(said::expires_at.is_null().or(said::expires_at.gt(ctx.now)));
-            unread_count = unread.select(count_star()).first(conn)?;
+            let unread: Vec<i64> = unread.select(said::seq).limit(MOST_COUNTED).load(conn)?;
+            unread_count = unread.len() as i64;
         }
         Ok(ThreadState { chat_id: self.chat, message_id: self.id, following, read_seq, unread_count })
     }

@@ -60,6 +60,8 @@ fn entities_table() {
         ("\u{202e}@ada\u{202c} مرحبا #سلام", vec!["Mention @ada ada/4", "Hashtag #سلام"]),
         ("👩‍👩‍👧‍👦 @ada 👍🏽#lunch", vec!["Mention @ada ada/4", "Hashtag #lunch"]),
         ("#️⃣ #1 #2024 #_ # ##a &#39; a#b", vec![]),
+        // Folded, these are more than a hundred letters.
+        ("#\u{fdfa}\u{fdfa}\u{fdfa}\u{fdfa}\u{fdfa}\u{fdfa}", vec![]),
         (
             "#lunch #Straße #1st #a_b, #東京",
             vec!["Hashtag #lunch", "Hashtag #Straße", "Hashtag #1st", "Hashtag #a_b", "Hashtag #東京"],

@@ -10,7 +10,7 @@ use clowder_messaging::{
 use crate::{
     answer::{Done, Listed, Shown},
     auth::Caller,
-    call::{Json, Path},
+    call::{Json, MaybeJson, Path},
     problem::Answer,
     query::Query,
 };
@@ -45,7 +45,7 @@ pub async fn save(
     port: Port,
     Caller(ctx): Caller,
     Path(message): Path<MessageId>,
-    Json(new): Json<NewSave>,
+    MaybeJson(new): MaybeJson<NewSave>,
 ) -> Answer<Shown<Saved>> {
     Ok(Shown(port.save(&ctx, message, new).await?))
 }

@@ -86,7 +86,7 @@ fn messages() -> Vec<Endpoint> {
         get("/api/chats/{chat_id}/mentions", handlers::mentions)
             .says("List the messages of a chat that mention you, the newest first")
             .called("listMentions")
-            .notes("By `@username`, by your id in `mentions`, or by `@all`, also those that you have read. Deleted and disappeared messages, messages that you cannot see and those of people whom you have blocked are left out, as in `mention_count`.")
+            .notes("By `@username`, by your id in `mentions`, or by `@all`, also those that you have read. Deleted and disappeared messages, messages that you cannot see and those of people whom you have blocked are left out.")
             .scope(MESSAGES_READ)
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),

@@ -63,7 +63,7 @@ fn rows(world: &World, chat: ChatId) -> usize {
 
 on_both! {
     async fn a_message_says_what_is_in_its_text(world: World) {
-        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let [ada, bob, _] = world.people(["ada", "bob", "eve"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
         let text = "👍 @Bob. See https://example.org/#x, #Lunch, @eve and cook@example.org";
         let said = send(&world, &ada, chat, json!({"content": text})).await;
@@ -91,6 +91,19 @@ on_both! {
         let plain = world.say(&ada, chat, "nothing").await;
         let plain = serde_json::to_value(plain).unwrap();
         assert_eq!((&plain["entities"], &plain["mentions"]), (&json!([]), &json!([])), "always there");
+    }
+
+    async fn no_mention_says_who_has_subscribed_to_a_channel(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let new = of(json!({"type": "channel", "title": "News", "participant_ids": [bob.id, eve.id]}));
+        let chat = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let admin = of(json!({"role": "admin"}));
+        world.store.participants.set_role(&world.ctx(&ada), chat, eve.id, admin).await.unwrap();
+        let said = send(&world, &ada, chat, json!({"content": "@bob @eve", "mentions": [bob.id]})).await;
+        let said = serde_json::to_value(said).unwrap();
+        assert_eq!(said["mentions"], json!([eve.id]));
+        assert_eq!(said["entities"], json!([{"type": "mention", "offset": 5, "length": 4, "user_id": eve.id}]));
+        world.changes().await;
     }
 
     async fn mentions_are_by_name_and_by_id(world: World) {

@@ -49,7 +49,7 @@ pub fn all() -> Vec<Endpoint> {
             .called("saveMessage")
             .notes("With a note, if you like. Saving it again replaces the note. Only your own devices learn of it: they receive `message.saved`. You can save 10,000 messages.")
             .scope(MESSAGES_WRITE)
-            .takes::<NewSave>()
+            .takes_if_any::<NewSave>()
             .gives::<Saved>(200, "It is saved")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_GONE, MESSAGE_SAVES]),
         delete("/api/messages/{message_id}/save", keeping::unsave)

@@ -19,7 +19,7 @@ pub fn people_named(conn: &mut Conn, wanted: &[(ChatId, &str)]) -> Result<Vec<Na
     for (chat, name) in wanted {
         let people = statement::<(Uid, Text, Uid, BigInt), Sqlite>(
             "SELECT p.chat_id, u.username_key, u.id, p.visible_from FROM users u \
-             CROSS JOIN participants p ON p.user_id = u.id AND p.chat_id = ? \
+             CROSS JOIN participants p ON p.user_id = u.id AND p.chat_id = ? AND p.role <> 'subscriber' \
              WHERE u.username_key = ? AND u.deleted_at IS NULL",
         );
         let people = people.bind::<Uid, _>(*chat).bind::<Text, _>((*name).to_owned());

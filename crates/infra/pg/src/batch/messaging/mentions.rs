@@ -13,14 +13,15 @@ use crate::{
     statement::statement,
 };
 
-/// Those people in these chats who have these names, and are not erased. The chats are locked before, so that the memberships
+/// Those people in these chats who have these names, and are not erased, without subscribers: nobody learns who has subscribed to
+/// a channel. The chats are locked before, so that the memberships
 /// stay; accounts are not, see `reactors`.
 pub fn people_named(conn: &mut Conn, wanted: &[(ChatId, &str)]) -> Result<Vec<NamedRow>> {
     let (chats, names): (Vec<_>, Vec<_>) = wanted.iter().map(|(chat, name)| (*chat, (*name).to_owned())).unzip();
     Ok(statement::<(Uid, Text, Uid, BigInt), Pg>(
         "SELECT p.chat_id, u.username_key, u.id, p.visible_from FROM unnest(?, ?) AS w(chat_id, name) \
          JOIN users u ON u.username_key = w.name AND u.deleted_at IS NULL \
-         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = u.id",
+         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = u.id AND p.role <> 'subscriber'",
     )
     .bind::<Array<Uid>, _>(chats)
     .bind::<Array<Text>, _>(names)
