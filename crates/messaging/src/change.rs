@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
     moderation::{SanctionId, SanctionType},
+    polls::{Closed, Voted},
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
 
@@ -33,6 +34,8 @@ pub enum Change {
     MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction, Audience),
     ReactionRemoved(Reaction, Audience),
+    PollVoted(Voted, Audience),
+    PollClosed(Closed),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -53,12 +56,12 @@ pub enum Change {
     ChatDeleted(UserId, ChatDeleted),
 }
 
-/// Who receives a read mark or a reaction.
+/// Who receives a read mark, a reaction or a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
     Chat,
-    /// Whoever reads or reacts, on all devices.
+    /// Whoever reads, reacts or votes, on all devices.
     Own,
     /// Somebody who wrote messages that were read, where others must not be told.
     Sender(UserId),
@@ -316,6 +319,8 @@ impl Change {
             Self::MessageRead(read, _) => read.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
+            Self::PollVoted(voted, _) => voted.chat_id,
+            Self::PollClosed(closed) => closed.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -349,6 +354,8 @@ impl clowder_core::Change for Change {
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(..) => "reaction.added",
             Self::ReactionRemoved(..) => "reaction.removed",
+            Self::PollVoted(..) => "poll.voted",
+            Self::PollClosed(_) => "poll.closed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -383,6 +390,7 @@ impl clowder_core::Change for Change {
             Self::ReactionAdded(reaction, Audience::Own) | Self::ReactionRemoved(reaction, Audience::Own) => {
                 reaction.user_id.map_or_else(|| self.own(), Topic::user)
             }
+            Self::PollVoted(voted, Audience::Own) => voted.user_id.map_or_else(|| self.own(), Topic::user),
             _ => self.own(),
         }
     }
@@ -409,6 +417,8 @@ impl clowder_core::Change for Change {
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
+            Self::PollVoted(voted, _) => Some(voted.message_id.uuid()),
+            Self::PollClosed(closed) => Some(closed.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
             Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
@@ -430,6 +440,8 @@ impl clowder_core::Change for Change {
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
+            Self::PollVoted(voted, _) => to_raw_value(voted),
+            Self::PollClosed(closed) => to_raw_value(closed),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),

@@ -6,10 +6,10 @@
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
 //! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
 //! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
-//! with emoji.
+//! with emoji. A message can be a poll, in which people vote.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
-//! [`lifetimes`], [`read`], [`receipts`], [`reactions`]) and in [`policy`], whose table says who may do what; [`moderation`]
+//! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`polls`]) and in [`policy`], whose table says who may do what; [`moderation`]
 //! says what keeps people from writing and coming in. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
@@ -23,6 +23,7 @@ pub mod moderation;
 pub mod participants;
 pub mod permissions;
 pub mod policy;
+pub mod polls;
 pub mod port;
 pub mod reactions;
 pub mod read;
@@ -43,5 +44,6 @@ pub use model::{
 };
 pub use moderation::port::Moderation;
 pub use participants::port::Participants;
+pub use polls::{Poll, PollOption, port::Polls};
 pub use port::Messaging;
 pub use scheduled::{Scheduled, port::ScheduledMessages};

@@ -16,7 +16,7 @@ pub use values::{
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::lifetimes::Lifetime;
+use crate::{lifetimes::Lifetime, polls::Poll};
 
 /// A chat as one participant sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -238,6 +238,10 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SystemNote, required = false)]
     pub system: Option<Box<SystemNote>>,
+    /// Present in messages of type `poll`, unless they are deleted: what can be chosen, and how people have voted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Poll, required = false)]
+    pub poll: Option<Box<Poll>>,
 }
 
 impl Message {
@@ -246,6 +250,9 @@ impl Message {
         self.status = Status::Sent;
         for reacted in &mut self.reactions {
             reacted.mine = None;
+        }
+        if let Some(poll) = &mut self.poll {
+            poll.for_everybody();
         }
         self
     }

@@ -186,7 +186,7 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
     if facts.waiting >= facts.most {
         return Err(SCHEDULED_LIMIT.into());
     }
-    let NewMessage { content, client_id, lifetime, send_at, repeat, time_zone } = new;
+    let NewMessage { content, client_id, lifetime, send_at, repeat, time_zone, .. } = new;
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
         content: content.into_string(),
