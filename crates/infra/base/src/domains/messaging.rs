@@ -1,6 +1,7 @@
 //! Chats and messages.
 
 mod moderation;
+mod polls;
 mod rows;
 mod scheduled;
 mod schema;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
 pub use moderation::*;
+pub use polls::*;
 pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;

@@ -1,5 +1,6 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod polls;
 pub mod reactions;
 pub mod receipts;
 

@@ -6,6 +6,7 @@ use clowder_messaging::{
     Rights, Status,
     invitations::{Link, LinkId},
     lifetimes::Lifetime,
+    polls::Ballot,
     read::LowestReadMarks,
 };
 use diesel::prelude::*;
@@ -63,11 +64,14 @@ pub struct MessageRow {
 
 impl MessageRow {
     pub fn message(self, sender: Card, status: Status, reactions: Vec<Reacted>) -> Result<Message> {
+        let kind = MessageType::parse_word(&self.kind)?;
+        let ballot = self.ballot(kind)?;
+        let data = self.data.filter(|_| kind == MessageType::System);
         Ok(Message {
             id: self.id,
             chat_id: self.chat_id,
             seq: self.seq,
-            kind: MessageType::parse_word(&self.kind)?,
+            kind,
             sender,
             content: self.content,
             status,
@@ -80,9 +84,30 @@ impl MessageRow {
             hidden: false,
             lifetime: self.lifetime.map(Lifetime::from_number),
             expires_at: self.expires_at,
-            system: self.data.as_deref().map(serde_json::from_str).transpose()?,
+            system: data.as_deref().map(serde_json::from_str).transpose()?,
+            poll: ballot.map(|ballot| Box::new(ballot.into())),
         })
     }
+
+    fn ballot(&self, kind: MessageType) -> Result<Option<Ballot>> {
+        let data = self.data.as_deref().filter(|_| kind == MessageType::Poll);
+        Ok(data.map(serde_json::from_str).transpose()?)
+    }
+
+    /// All that is said in it, line by line.
+    pub fn said(&self) -> Result<Option<String>> {
+        said(&self.kind, self.content.clone(), self.data.as_deref())
+    }
+}
+
+/// All that is said in a message of this type, line by line.
+pub fn said(kind: &str, content: Option<String>, data: Option<&str>) -> Result<Option<String>> {
+    let (Some(content), Some(data)) = (&content, data.filter(|_| kind == MessageType::Poll.as_str())) else {
+        return Ok(content);
+    };
+    let ballot: Ballot = serde_json::from_str(data)?;
+    let lines: Vec<_> = std::iter::once(content.clone()).chain(ballot.options).collect();
+    Ok(Some(lines.join("\n")))
 }
 
 #[derive(Insertable)]
@@ -105,6 +130,9 @@ pub struct NewMessageRow<'m> {
 
 impl<'m> NewMessageRow<'m> {
     pub fn new(message: &'m Message) -> Result<Self> {
+        let system = message.system.as_ref().map(serde_json::to_string).transpose()?;
+        let poll = message.poll.as_deref().map(Ballot::from);
+        let poll = poll.map(|ballot| serde_json::to_string(&ballot)).transpose()?;
         Ok(Self {
             id: message.id,
             chat_id: message.chat_id,
@@ -115,7 +143,7 @@ impl<'m> NewMessageRow<'m> {
             client_id: message.client_id.as_deref(),
             created_at: message.created_at,
             version: message.version,
-            data: message.system.as_ref().map(serde_json::to_string).transpose()?,
+            data: system.or(poll),
             lifetime: message.lifetime.map(Lifetime::to_number),
             expires_at: message.expires_at,
         })

@@ -1,0 +1,2 @@
+DROP TABLE message_poll_votes;
+DROP TABLE message_polls;
