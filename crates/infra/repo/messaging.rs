@@ -396,6 +396,14 @@ impl Repo {
         }
     }
 
+    /// The same, if only people are needed of them.
+    pub async fn look_at_people<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Conn, &Memory) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.look(move |conn, caches| f(conn, &caches.people)).await
+    }
+
     /// Reads, with the caches of this process.
     async fn look<T: Send + 'static>(&self, f: impl Fn(&mut Conn, &Caches) -> Result<T> + Send + 'static) -> Result<T> {
         let caches = self.messaging.caches.clone();

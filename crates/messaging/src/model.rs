@@ -16,7 +16,10 @@ pub use values::{
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{lifetimes::Lifetime, polls::Poll};
+use crate::{
+    lifetimes::Lifetime,
+    polls::{Choices, Poll},
+};
 
 /// A chat as one participant sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -245,6 +248,14 @@ pub struct Message {
 }
 
 impl Message {
+    /// As it is when it has just been sent, for its sender.
+    pub fn for_sender(mut self) -> Self {
+        if let Some(poll) = &mut self.poll {
+            poll.mark(Choices::NONE);
+        }
+        self
+    }
+
     /// As an event shows it, which is the same for everybody: without what depends on the viewer.
     pub fn for_everybody(mut self) -> Self {
         self.status = Status::Sent;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub use input::{NewPoll, NewVote, OptionText, SentType};
 
@@ -251,6 +252,15 @@ pub struct Closed {
     #[schema(minimum = 1)]
     pub seq: i64,
     pub closed_at: Timestamp,
+}
+
+impl NewPoll {
+    /// All that is asked, as octets: the same for the same poll.
+    pub fn to_octets(&self) -> Vec<u8> {
+        let Self { options, multiple, most, anonymous, closes_at } = self;
+        let options = options.iter().map(OptionText::as_str).collect::<Vec<_>>();
+        json!([options, multiple, most, anonymous, closes_at]).to_string().into_bytes()
+    }
 }
 
 /// The poll of a message that is sent now.

@@ -25,6 +25,7 @@ use super::{
         dialect::{Backend, Conn},
         domains::Followed,
         fragment::Fragment,
+        polls::SeenPolls,
     },
     Caches, messages as read,
     reacted::AllReacted,
@@ -287,6 +288,7 @@ fn views(
     let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
     let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
     let reacted = AllReacted::at(conn, viewer, &reacted)?;
+    let polls = SeenPolls::among(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
     let asked = rows.iter().filter(|(chat, _, lowest, _)| {
         last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
@@ -305,7 +307,8 @@ fn views(
             let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
             let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
             let reactions = reacted.to(last.chat_id, last.seq);
-            let said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
+            let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
+            polls.show_in(&mut said);
             Ok(Message { hidden: hidden.contains(&last.sender_id), ..said })
         };
         Ok(Chat {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions};
 use clowder_messaging::{
-    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, Rights,
+    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, MessageType, Rights,
     change::{Edited, SHOW_THE_MESSAGE},
     edit::{EditFacts, decide, decide_delete, may_say, without_text},
     lifetimes::conceal,
@@ -19,6 +19,7 @@ use super::{
         fragment::Fragment,
         journal,
         moderation::{reviews, screening},
+        polls,
     },
     messages, reacted,
 };
@@ -173,7 +174,7 @@ pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>, reacted: &[(ChatId, i64)]) ->
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, nobody has
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions and votes go, nobody has
 /// to decide about them any more, the chats count them, and the journal shows them without their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
@@ -192,6 +193,9 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     for message in gone.iter().filter(|message| message.edited_at.is_some()) {
         let edits = message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq));
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
+    }
+    for poll in gone.iter().filter(|message| message.kind == MessageType::Poll) {
+        polls::drop_from(tx.conn, poll.chat_id, poll.seq)?;
     }
     reviews::unlist(tx, &gone)?;
     // A resuming client must get the messages without their texts.

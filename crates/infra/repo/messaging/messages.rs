@@ -15,7 +15,7 @@ use clowder_messaging::{
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
-    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment},
+    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, polls::SeenPolls},
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
 };
@@ -93,7 +93,8 @@ impl Membership {
     fn seen(&self, conn: &mut Conn, rows: &[MessageRow]) -> Result<Seen> {
         let asked = rows.iter().find(|row| depends(self.viewer, row, self.lowest_marks)).map(|row| row.chat_id);
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
-        Ok(Seen { reacted: AllReacted::on_page(conn, self.viewer, rows)?, delivered })
+        let reacted = AllReacted::on_page(conn, self.viewer, rows)?;
+        Ok(Seen { reacted, polls: SeenPolls::among(conn, self.viewer, rows)?, delivered })
     }
 
     fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
@@ -101,13 +102,16 @@ impl Membership {
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
         let sender = cards.card(row.sender_id)?;
-        row.message(sender, status, reactions)
+        let mut message = row.message(sender, status, reactions)?;
+        seen.polls.show_in(&mut message);
+        Ok(message)
     }
 }
 
 /// What messages show beside what was said.
 struct Seen {
     reacted: AllReacted,
+    polls: SeenPolls,
     /// How far the chat has arrived at all others, if a status depends on it.
     delivered: Option<i64>,
 }

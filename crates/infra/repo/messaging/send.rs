@@ -8,6 +8,7 @@ use clowder_messaging::{
     lifetimes::conceal,
     model::ClientId,
     moderation::{filter::Folded, rules::Caught},
+    polls::NewPoll,
     read::are_shown,
     refusals::CHAT_UNKNOWN,
     send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
@@ -20,6 +21,7 @@ use super::{
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
         moderation::{reviews, screening},
+        polls,
     },
     messages,
 };
@@ -48,8 +50,10 @@ impl PendingSend {
         let lifetime = new.lifetime.map(|lifetime| lifetime.to_number().to_be_bytes());
         let place = chat.uuid();
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
-        // Only if it has one, so that what was sent before messages had it is still found.
-        let parts: Vec<_> = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice)).collect();
+        // Only what it has, so that what was sent before messages had it is still found.
+        let poll = new.poll.as_ref().map(NewPoll::to_octets);
+        let parts = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice));
+        let parts: Vec<_> = parts.chain(poll.as_deref()).collect();
         let print = keys.fingerprint(&parts);
         let fingerprint = std::array::from_fn(|index| print[index]);
         let answer_id =
@@ -66,7 +70,7 @@ impl PendingSend {
 
     /// Prepares it for word filters.
     pub fn fold(&mut self) {
-        self.folded = Some(Folded::of(self.new.content.as_str()));
+        self.folded = Some(Folded::of(&self.new.said()));
     }
 
     /// The sender's membership in the chat.
@@ -75,7 +79,7 @@ impl PendingSend {
     }
 
     pub fn octets(&self) -> usize {
-        self.new.content.as_str().len()
+        self.new.said().len()
     }
 
     /// The claims it needs before it is written.
@@ -148,13 +152,14 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
     });
     batch::messaging::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
+    polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
     for (message, caught) in &flagged {
         reviews::flag(tx, message, *caught)?;
     }
     let changes = accepted
         .into_iter()
         .map(|(index, message)| {
-            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
+            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone().for_sender())));
             (&sends[index].ctx, Change::MessageSent(message))
         })
         .collect();
@@ -342,7 +347,8 @@ impl Facts {
         let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
         let Sender { silent_until, spoke_at, role, .. } = *sender;
         let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-        let text = screening::Text { content: send.new.content.as_str(), folded: send.folded.as_ref() };
+        let said = send.new.said();
+        let text = screening::Text { content: &said, folded: send.folded.as_ref() };
         let caught = screening::caught(tx, send.chat, versions, role, text)?;
         Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
     }

@@ -157,6 +157,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow) -> Result<Change> {
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
         system: None,
+        poll: None,
     };
     diesel::insert_into(said::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;
     if let (Some(client_id), Some(fingerprint)) = (message.client_id.clone(), row.fingerprint) {
