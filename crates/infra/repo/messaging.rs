@@ -33,7 +33,7 @@ use clowder_messaging::{
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 use uuid::Uuid;
-use writes::ChatWrite;
+use writes::{ChatWrite, Written};
 
 use super::{
     Repo,
@@ -396,7 +396,12 @@ impl Repo {
         }
     }
 
-    /// The same, if only people are needed of them.
+    /// Writes something in a chat, and shares the commit with others.
+    pub async fn write_in_chat(&self, write: ChatWrite) -> Result<Written> {
+        self.messaging.writes.write(write).await
+    }
+
+    /// Reads, with what this process knows of people.
     pub async fn look_at_people<T: Send + 'static>(
         &self,
         f: impl Fn(&mut Conn, &Memory) -> Result<T> + Send + 'static,

@@ -41,7 +41,7 @@ impl Polls for Repo {
         // What is as it should be needs no transaction.
         match self.db.read(move |conn| votes::plan(conn, &caller, message, &new)).await? {
             votes::Plan::Stay(voted) => Ok(voted),
-            votes::Plan::Change(pending) => self.messaging.writes.write(ChatWrite::Vote(pending)).await?.voted(),
+            votes::Plan::Change(pending) => self.write_in_chat(ChatWrite::Vote(pending)).await?.voted(),
         }
     }
 

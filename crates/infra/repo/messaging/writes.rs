@@ -23,7 +23,7 @@ pub enum ChatWrite {
     Mark(PendingMark),
     React(PendingReaction),
     Deliver(PendingDelivery),
-    Vote(PendingVote),
+    Vote(Box<PendingVote>),
 }
 
 pub enum Written {
@@ -184,7 +184,7 @@ impl Queued for ChatWrite {
                 Self::Mark(mark) => marks.push(mark),
                 Self::React(reaction) => reactions.push(reaction),
                 Self::Deliver(delivery) => deliveries.push(delivery),
-                Self::Vote(vote) => votes.push(vote),
+                Self::Vote(vote) => votes.push(&**vote),
             }
         }
         let (sent, mut changes) = if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends)? };

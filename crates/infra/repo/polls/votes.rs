@@ -30,7 +30,7 @@ use clowder_core::sql::{Ts, Uid};
 pub enum Plan {
     /// It is already as it should be.
     Stay(Voted),
-    Change(PendingVote),
+    Change(Box<PendingVote>),
 }
 
 /// A vote to write.
@@ -96,7 +96,7 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, new: &NewVote) -> Re
     }
     let kind = ChatType::parse_word(&asked.chat_kind)?;
     let teller = if ballot.anonymous { ctx.by(Actor::System) } else { ctx.clone() };
-    Ok(Plan::Change(PendingVote { ctx: ctx.clone(), teller, user, kind, ballot, choices, voted }))
+    Ok(Plan::Change(Box::new(PendingVote { ctx: ctx.clone(), teller, user, kind, ballot, choices, voted })))
 }
 
 impl PendingVote {

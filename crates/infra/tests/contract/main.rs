@@ -38,6 +38,7 @@ mod participants;
 mod partitions;
 mod people;
 mod pets;
+mod polls;
 mod preferences;
 mod presence;
 mod privacy;

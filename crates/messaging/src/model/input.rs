@@ -10,7 +10,7 @@ use clowder_core::{
 use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
 use crate::{
     lifetimes::Lifetime,
-    polls::{LONGEST_QUESTION, NewPoll, SentType},
+    polls::{LONGEST_QUESTION, NewPoll, OptionText, SentType},
 };
 
 /// The maximum number of people when a chat is created; more can join later.
@@ -163,7 +163,7 @@ impl NewMessage {
     /// All that is said in it, line by line.
     pub fn said(&self) -> Cow<'_, str> {
         let Some(poll) = &self.poll else { return self.content.as_str().into() };
-        let options = poll.options.iter().map(|option| option.as_str());
+        let options = poll.options.iter().map(OptionText::as_str);
         let lines: Vec<_> = std::iter::once(self.content.as_str()).chain(options).collect();
         lines.join("\n").into()
     }

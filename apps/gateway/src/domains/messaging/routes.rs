@@ -18,6 +18,7 @@ mod chats;
 mod invitations;
 mod moderation;
 mod participants;
+mod polls;
 mod scheduled;
 
 pub fn all() -> Vec<Endpoint> {
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(invitations::all());
     all.extend(moderation::all());
     all.extend(scheduled::all());
+    all.extend(polls::all());
     all
 }
 
@@ -84,6 +86,7 @@ fn messages() -> Vec<Endpoint> {
             .called("sendMessage")
             .notes("The answer comes when the message is durable and has its `seq`. The same `client_id` in the same chat returns the first message with 200 instead of sending it twice. All participants receive `message.sent`. Whoever sends more than so many messages to one chat at once is refused for a moment with 429, which says for how long.")
             .notes("With `send_at` the message waits until then, and is sent within that second, once, whatever restarts; with `repeat` again and again, at the same time of day in its `time_zone`. If you may not write there any more by then, it is refused. Your own devices receive `message.scheduled` when that happens.")
+            .notes("With `type` `poll`, the content is a question, and `poll` has the options that people can choose.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .creates()
@@ -147,6 +150,7 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_GONE,
                 MESSAGE_STALE,
                 MESSAGE_EDITS,
+                POLL_EDIT,
                 CHAT_CLOSED,
                 CHAT_FORBIDDEN,
                 CHAT_MUTED,
