@@ -1,5 +1,6 @@
 //! People create chats, send, edit and read messages; outsiders see nothing of it.
 
+mod polls;
 mod reactions;
 mod receipts;
 

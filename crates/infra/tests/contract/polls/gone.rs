@@ -108,7 +108,7 @@ on_both! {
             assert_eq!(code_or_nothing(sent), expected, "{action}");
         }
         let page = PageRequest { limit: 9, cursor: None };
-        let reviews = world.store.moderation.reviews(&world.ctx(&ada), chat, page).await.unwrap().items;
+        let reviews = world.store.moderation.reviews(&world.ctx(&ada), Some(chat), page).await.unwrap().items;
         let said: Vec<_> = reviews.iter().map(|review| review.content.as_deref()).collect();
         assert_eq!(said, [Some("Which?\nNoodles\nCheap soup")]);
         let messages = world.store.messaging.messages(&world.ctx(&ada), chat, Window::NEWEST, 9).await.unwrap();
