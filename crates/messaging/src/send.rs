@@ -93,7 +93,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
         _ => {}
     }
-    let poll = new.poll.map(|poll| ask(ctx.now, poll)).transpose()?;
+    let poll = new.poll.map(|poll| ask(ctx.now, *poll)).transpose()?;
     let created_at = ctx.now.max(facts.last.at);
     let lifetime = of_message(new.lifetime, facts.lifetime);
     Ok(Verdict::New(Box::new(Message {

@@ -51,7 +51,7 @@ impl PendingSend {
         let place = chat.uuid();
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
         // Only what it has, so that what was sent before messages had it is still found.
-        let poll = new.poll.as_ref().map(NewPoll::to_octets);
+        let poll = new.poll.as_deref().map(NewPoll::to_octets);
         let parts = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice));
         let parts: Vec<_> = parts.chain(poll.as_deref()).collect();
         let print = keys.fingerprint(&parts);

@@ -90,7 +90,8 @@ pub struct NewMessage {
     #[schema(rename = "type")]
     pub kind: Option<SentType>,
     /// With `type` `poll`, whose content is the question, of at most 300 characters. Not with `send_at`.
-    pub poll: Option<NewPoll>,
+    #[schema(value_type = Option<NewPoll>)]
+    pub poll: Option<Box<NewPoll>>,
     /// Chosen by the sender; sending it again returns the first message.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub client_id: Option<ClientId>,
@@ -118,7 +119,7 @@ impl Input for NewMessage {
         let new = Self {
             content: content?,
             kind: kind?,
-            poll: poll?.map(|Nested(poll)| poll),
+            poll: poll?.map(|Nested(poll)| Box::new(poll)),
             client_id: client_id?,
             lifetime: lifetime?.map(|Nested(lifetime)| lifetime),
             send_at: send_at?,
