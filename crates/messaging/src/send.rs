@@ -226,11 +226,8 @@ mod tests {
             let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };
             assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
         }
-        for (action, refused) in [
-            (FilterAction::Block, true),
-            (FilterAction::Hold, true),
-            (FilterAction::Flag, false),
-        ] {
+        for (action, refused) in [(FilterAction::Block, true), (FilterAction::Hold, true), (FilterAction::Flag, false)]
+        {
             let new = json!({"content": "hi?", "type": "poll", "poll": {"options": ["a", "b"]}});
             let caught = Some(Caught { action, by_server: false });
             let facts = SendFacts {
@@ -238,7 +235,11 @@ mod tests {
                 ..facts(membership.clone(), None, Last { seq: 0, at: now })
             };
             let decided = decide(&ctx, chat, NewMessage::from_json(new).unwrap(), facts);
-            assert_eq!(matches!(decided, Err(Error::Refused(MESSAGE_FILTERED))), refused, "{action:?}: no poll is held");
+            assert_eq!(
+                matches!(decided, Err(Error::Refused(MESSAGE_FILTERED))),
+                refused,
+                "{action:?}: no poll is held"
+            );
             let Ok(Verdict::New(message)) = decided else { continue };
             assert_eq!((message.kind, message.poll.unwrap().options.len()), (MessageType::Poll, 2));
         }

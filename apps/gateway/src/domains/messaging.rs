@@ -61,8 +61,13 @@ const FORMS: &[Form] = &[
     ("NewMessageReviewVerdict", "reason", prose),
 ];
 
-const RULES: &[Rule] =
-    &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite), ("NewMessage", new_message), ("NewPoll", new_poll)];
+const RULES: &[Rule] = &[
+    ("NewChat", new_chat),
+    ("ChatPatch", by_name),
+    ("NewChatInvite", new_invite),
+    ("NewMessage", new_message),
+    ("NewPoll", new_poll),
+];
 
 fn new_message(schema: &mut Value) {
     schema["anyOf"] = json!([

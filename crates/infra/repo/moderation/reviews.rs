@@ -214,7 +214,8 @@ fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<Vec<Fl
     for chat in chats {
         let seqs: Vec<i64> = rows.iter().filter(|row| row.chat_id == chat).filter_map(|row| row.seq).collect();
         let some = said::table.filter(said::chat_id.eq(chat).and(said::seq.eq_any(seqs)));
-        let some = some.select((said::chat_id, said::seq, said::id, said::kind, said::content, said::data, said::expires_at));
+        let some =
+            some.select((said::chat_id, said::seq, said::id, said::kind, said::content, said::data, said::expires_at));
         let some: Vec<Said> = some.load(conn)?;
         for (chat, seq, id, kind, content, data, ends) in some {
             let content = all_said(&kind, content, data.as_deref())?;

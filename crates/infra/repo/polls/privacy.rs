@@ -56,14 +56,7 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
         .filter(table::user_id.eq(asking.user))
         .order((table::chat_id, table::seq))
         .limit(ROWS)
-        .select((
-            table::chat_id,
-            table::seq,
-            table::choices,
-            table::voted_at,
-            messages::id,
-            messages::deleted_at,
-        ))
+        .select((table::chat_id, table::seq, table::choices, table::voted_at, messages::id, messages::deleted_at))
         .into_boxed();
     if let Some(Mark(chat, seq)) = after {
         query = query.filter(table::chat_id.gt(chat).or(table::chat_id.eq(chat).and(table::seq.gt(seq))));
@@ -153,7 +146,9 @@ fn take_some(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, chat: ChatId) -> Res
             options: Some(Vec::new()),
         };
         let anonymous = ballot.anonymous;
-        told.extend(voted.told(kind, anonymous).into_iter().map(|(voted, to)| (anonymous, Change::PollVoted(voted, to))));
+        told.extend(
+            voted.told(kind, anonymous).into_iter().map(|(voted, to)| (anonymous, Change::PollVoted(voted, to))),
+        );
     }
     statements::write_votes(tx.conn, &changes)?;
     let via = Via::Session(Id::from_uuid(uuid::Uuid::nil()));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use clowder_core::sql::{Ts, Uid};
 use clowder_core::{ChatId, Id, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Message, MessageType,
@@ -11,7 +12,6 @@ use clowder_messaging::{
     polls::{Choices, Tally, Voter},
     refusals::{MESSAGE_UNKNOWN, POLL_ANONYMOUS, POLL_UNKNOWN},
 };
-use clowder_core::sql::{Ts, Uid};
 use diesel::{prelude::*, sql_types::BigInt};
 use uuid::Uuid;
 
@@ -45,11 +45,7 @@ pub struct SeenPolls(HashMap<(ChatId, i64), (Tally, Choices)>);
 
 impl SeenPolls {
     /// One query, or none if there is no poll among them.
-    pub fn among<'m>(
-        conn: &mut Conn,
-        viewer: UserId,
-        rows: impl IntoIterator<Item = &'m MessageRow>,
-    ) -> Result<Self> {
+    pub fn among<'m>(conn: &mut Conn, viewer: UserId, rows: impl IntoIterator<Item = &'m MessageRow>) -> Result<Self> {
         let polls = rows.into_iter().filter(|row| row.kind == MessageType::Poll.as_str() && row.data.is_some());
         let places: Vec<_> = polls.map(|row| (row.chat_id, row.seq)).collect();
         if places.is_empty() {

@@ -107,7 +107,7 @@ pub enum MessageType {
 
 impl Word for MessageType {
     const WHAT: &'static str = "message type";
-    const WORDS: &'static [(&'static str, Self)] = 
+    const WORDS: &'static [(&'static str, Self)] =
         &[("text", Self::Text), ("poll", Self::Poll), ("system", Self::System)];
 }
 

@@ -26,7 +26,7 @@ pub type OptionText = Name<100>;
 
 /// `{options, multiple?, most?, anonymous?, closes_at?}`
 #[derive(Debug, Clone, PartialEq, Eq, utoipa::ToSchema)]
-#[schema(example = json!({"options": ["Noodles", "Soup"], "multiple": true, "closes_at": "2026-12-01T11:00:00Z"}))]
+#[schema(example = json!({"options": ["Noodles", "Soup"], "multiple": true}))]
 pub struct NewPoll {
     /// All different.
     #[schema(value_type = Vec<String>, min_items = 2, max_items = 12, min_length = 1, max_length = 100)]

@@ -20,6 +20,11 @@ pub trait Polls: Send + Sync {
 
     /// Who has voted, in the order of their ids; with `option`, who chose this one. `poll.anonymous` for everybody if
     /// nobody may know; `chat.forbidden` for those who may not see who is in the chat.
-    async fn voters(&self, ctx: &Ctx, message: MessageId, option: Option<i64>, page: PageRequest)
-    -> Result<Page<Voter>>;
+    async fn voters(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        option: Option<i64>,
+        page: PageRequest,
+    ) -> Result<Page<Voter>>;
 }

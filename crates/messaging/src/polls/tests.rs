@@ -1,6 +1,6 @@
 //! The tables of the rules of polls.
 
-use clowder_core::{Actor, Id, Input, Role, Via};
+use clowder_core::{Actor, Field, Id, Input, Role, Via};
 use serde_json::{Value, json};
 
 use super::*;
@@ -9,9 +9,7 @@ use crate::{NewMessage, Rights, Status};
 fn wrong<I: Input + std::fmt::Debug>(body: Value) -> Vec<String> {
     match I::from_json(body) {
         Ok(_) => Vec::new(),
-        Err(Error::Invalid(faults)) => {
-            faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.code)).collect()
-        }
+        Err(Error::Invalid(faults)) => faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.code)).collect(),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -52,7 +50,10 @@ fn what_can_be_asked() {
         (json!({"content": "?".repeat(300), "type": "poll", "poll": two()}), vec![]),
         (json!({"content": "?".repeat(301), "type": "poll", "poll": two()}), vec!["/content too_long"]),
         (json!({"content": "?", "type": "poll", "poll": {"options": ["a"]}}), vec!["/poll/options too_few"]),
-        (json!({"content": "?", "type": "poll", "poll": two(), "send_at": "2027-01-01T00:00:00Z"}), vec!["/poll unwanted"]),
+        (
+            json!({"content": "?", "type": "poll", "poll": two(), "send_at": "2027-01-01T00:00:00Z"}),
+            vec!["/poll unwanted"],
+        ),
         (json!({"type": "poll", "poll": two()}), vec!["/content required"]),
     ] {
         assert_eq!(wrong::<NewMessage>(message.clone()), expected, "{message}");

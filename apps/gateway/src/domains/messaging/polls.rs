@@ -1,10 +1,10 @@
 //! Polls over HTTP.
 
 use actix_web::web::Data;
-use clowder_core::MessageId;
+use clowder_core::{MessageId, text::Flaw};
 use clowder_messaging::{
     Polls,
-    polls::{Closed, NewVote, Voted, Voter},
+    polls::{Closed, MOST_OPTIONS, NewVote, Voted, Voter},
 };
 
 use crate::{
@@ -42,6 +42,10 @@ pub async fn voters(
     mut query: Query,
 ) -> Answer<Listed<Voter>> {
     let option = query.number("option", 0);
+    let last = MOST_OPTIONS as i64 - 1;
+    if option.is_some_and(|option| option > last) {
+        query.flaw("option", Flaw::new("range", format!("must be 0 to {last}")));
+    }
     let page = query.page();
     query.check()?;
     Ok(Listed(polls.voters(&ctx, message, option, page).await?))

@@ -42,7 +42,10 @@ pub const DOMAIN: Domain = Domain {
             "messages m LEFT JOIN message_polls p ON p.chat_id = m.chat_id AND p.seq = m.seq
                WHERE m.type = 'poll' AND m.deleted_at IS NULL AND (p.seq IS NULL OR p.voters < 0)",
         ),
-        ("options of a deleted poll", "messages m WHERE m.type = 'poll' AND m.deleted_at IS NOT NULL AND m.data IS NOT NULL"),
+        (
+            "options of a deleted poll",
+            "messages m WHERE m.type = 'poll' AND m.deleted_at IS NOT NULL AND m.data IS NOT NULL",
+        ),
     ],
     met: &[("poll in which people voted", "message_polls p WHERE p.voters > 0")],
     ..Domain::NONE
