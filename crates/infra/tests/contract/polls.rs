@@ -6,7 +6,7 @@ mod hidden;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Error, MessageId, PageRequest, Result, Topic};
+use clowder_core::{Actor, ChatId, Ctx, Error, Id, MessageId, PageRequest, Result, Role, Topic, UserId, Via};
 use clowder_messaging::{
     CHAT, Message, MessagePatch, MessageType, NewMessage, Window,
     polls::{NewVote, Voted},
@@ -17,6 +17,9 @@ use crate::{
     stress::of,
     world::{Person, World, code, on_both},
 };
+
+/// More than fit into one commit.
+const CROWD: usize = 300;
 
 fn poll(poll: Value) -> NewMessage {
     of::<NewMessage>(json!({"content": "What shall we eat?", "type": "poll", "poll": poll}))
@@ -224,6 +227,48 @@ on_both! {
         }
         let (options, voters) = everything_is_counted(&world, &people[0], asked).await;
         assert_eq!((options, voters), (vec![4, 8, 4], 12));
+    }
+
+    async fn a_crowd_votes_at_once(world: World) {
+        let ada = world.person("ada").await;
+        let chat = world.group(&ada, &[]).await.id;
+        let crowd: Vec<UserId> = (0..CROWD).map(|_| Id::new(world.now())).collect();
+        let mut rows = String::new();
+        for (n, id) in crowd.iter().enumerate() {
+            let id = match world.is_postgres() {
+                true => format!("CAST('{id}' AS uuid)"),
+                false => format!("x'{}'", id.uuid().simple()),
+            };
+            rows += &format!(
+                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role, \
+                 created_at, version) SELECT {id}, 'voter{n}', 'voter{n}', 'x', 'voter{n}', 'x', 'x', 'public', 'user', \
+                 u.created_at, 1 FROM users u WHERE u.username = 'ada';"
+            );
+        }
+        world.batch(&format!(
+            "{rows} INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read) \
+             SELECT p.chat_id, u.id, 'member', p.joined_at, 0, 0 FROM participants p, users u \
+             WHERE u.username LIKE 'voter%'; \
+             UPDATE chats SET participant_count = {CROWD} + 1, lowest_reader_id = NULL, lowest_read_seq = NULL, \
+             second_lowest_read_seq = NULL;"
+        ));
+        let asked = ask(&world, &ada, chat, meals()).await.id;
+        let tasks: Vec<_> = (0..).zip(crowd).map(|(n, id)| {
+            let world = world.clone();
+            let actor = Actor::User { id, via: Via::Session(Id::new(world.now())), role: Role::User };
+            let ctx = Ctx::new(actor, world.now(), "test");
+            tokio::spawn(async move { world.store.polls.vote(&ctx, asked, NewVote { options: vec![n % 3] }).await })
+        }).collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        let third = CROWD as i64 / 3;
+        let options = [(third, Some(false)), (third, Some(false)), (third, Some(false))].to_vec();
+        assert_eq!(shown(&seen(&world, &ada, asked).await), (options, CROWD as i64));
+        let told = world.changes().await;
+        let votes = told.iter().filter(|change| &*change.name == "poll.voted");
+        let last = votes.clone().last().map(data).unwrap();
+        assert_eq!((votes.count(), &last["voters"]), (CROWD, &json!(CROWD)));
     }
 
     async fn votes_against_closing_and_deletion(world: World) {
