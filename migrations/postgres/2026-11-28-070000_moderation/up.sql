@@ -8,6 +8,8 @@ ALTER TABLE participants
     ADD COLUMN silent_until timestamptz,
     -- When they last wrote there.
     ADD COLUMN spoke_at timestamptz;
+-- The same of who has left, so that leaving ends no pause.
+ALTER TABLE former_participants ADD COLUMN spoke_at timestamptz;
 
 -- What was done to somebody in a chat, and why.
 CREATE TABLE chat_sanctions (

@@ -6,6 +6,8 @@ ALTER TABLE chats ADD COLUMN filter_version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE participants ADD COLUMN silent_until INTEGER;
 -- When they last wrote there.
 ALTER TABLE participants ADD COLUMN spoke_at INTEGER;
+-- The same of who has left, so that leaving ends no pause.
+ALTER TABLE former_participants ADD COLUMN spoke_at INTEGER;
 
 -- What was done to somebody in a chat, and why.
 CREATE TABLE chat_sanctions (
