@@ -1,3 +1,6 @@
+ALTER TABLE messages DROP CONSTRAINT messages_type_check;
+ALTER TABLE messages ADD CONSTRAINT messages_type_check CHECK (type IN ('text', 'system', 'poll'));
+
 -- The poll of a message, whose question and options are stored with it.
 CREATE TABLE message_polls (
     chat_id UUID NOT NULL,

@@ -24,3 +24,9 @@ CREATE TABLE message_poll_votes (
 ) STRICT, WITHOUT ROWID;
 -- For exports and erasures.
 CREATE INDEX message_poll_votes_user ON message_poll_votes (user_id, chat_id, seq);
+
+-- Only what the column may contain changes, and no row, so the table is not copied.
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (type IN (''text'', ''system''))', 'CHECK (type IN (''text'', ''system'', ''poll''))')
+    WHERE type = 'table' AND name = 'messages';
+PRAGMA writable_schema = RESET;

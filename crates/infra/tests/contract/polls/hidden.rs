@@ -109,7 +109,7 @@ on_both! {
         let asked = ask(&world, &ada, chat, meals()).await.id;
         let polls = &world.store.polls;
         let come = of::<NewParticipants>(json!({"user_ids": [eve.id]}));
-        world.store.participants.add_participants(&world.ctx(&ada), chat, come).await.unwrap();
+        world.store.participants.add(&world.ctx(&ada), chat, come).await.unwrap();
         // One came later, and one is not in the chat.
         for who in [&eve, &dan] {
             assert_eq!(code(vote(&world, who, asked, &[0]).await), "message.unknown");
