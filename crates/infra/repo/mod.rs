@@ -38,6 +38,7 @@ mod profiles;
 mod readers;
 mod reports;
 mod scheduled;
+mod search;
 mod sealing;
 mod sign_ups;
 mod staff;

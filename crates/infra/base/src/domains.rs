@@ -40,6 +40,7 @@ macro_rules! for_domains {
             moderation: clowder_messaging::Moderation,
             scheduled: clowder_messaging::ScheduledMessages,
             lifetimes: clowder_messaging::Lifetimes,
+            search: clowder_messaging::MessageSearch,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

@@ -19,6 +19,7 @@ use super::{
         fragment::Fragment,
         journal,
         moderation::{reviews, screening},
+        search::indexing,
     },
     messages, reacted,
 };
@@ -61,6 +62,7 @@ pub fn edit(
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
+    indexing::edited(tx, &after)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
     journal::append(tx, ctx, &told)?;
@@ -173,8 +175,8 @@ pub fn expire(tx: &mut Tx<'_>, gone: Vec<Message>, reacted: &[(ChatId, i64)]) ->
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, nobody has
-/// to decide about them any more, the chats count them, and the journal shows them without their texts.
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions go, no search
+/// finds them, nobody has to decide about them any more, the chats count them, and the journal shows them without their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
     for message in &gone {
@@ -194,6 +196,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
     reviews::unlist(tx, &gone)?;
+    indexing::forget(tx, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(Message::for_everybody);
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();

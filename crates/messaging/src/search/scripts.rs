@@ -57,13 +57,14 @@ pub fn pieces(c: char, mut each: impl FnMut(Piece)) {
 }
 
 fn unit(c: char) -> Piece {
+    if let Some(digit) = digit(c) {
+        return Piece::Word(digit);
+    }
     match c {
         _ if c.is_ascii_alphanumeric() => Piece::Word(c.to_ascii_lowercase()),
         _ if VOICED.contains(&c) => Piece::Unit(c),
         _ if name::is_invisible(c) || canonical_combining_class(c) != 0 => Piece::Nothing,
-        _ if name::is_letter(c) || name::is_mark(c) || is_number(c) => {
-            digit(c).map_or(Piece::Unit(c), Piece::Word)
-        }
+        _ if name::is_letter(c) || name::is_mark(c) || is_number(c) => Piece::Unit(c),
         _ => Piece::Gap,
     }
 }

@@ -164,7 +164,13 @@ impl Cutter<'_> {
     fn emoji(&mut self, at: usize, cluster: &str) {
         self.end_run();
         self.end_word();
-        let text: String = cluster.chars().filter(|c| !is_selector(*c)).collect();
+        // The databases know the signs of keycaps as signs of their own.
+        let sign = |c: char| match c {
+            '#' => '＃',
+            '*' => '＊',
+            _ => c,
+        };
+        let text: String = cluster.chars().filter(|c| !is_selector(*c)).map(sign).collect();
         let end = at + cluster.len();
         let token = Token { text, start: at, end, head: end, kind: Kind::Emoji };
         let plain: String = token.text.chars().filter(|c| !is_tone(*c)).collect();

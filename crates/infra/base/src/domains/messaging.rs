@@ -4,6 +4,7 @@ mod moderation;
 mod rows;
 mod scheduled;
 mod schema;
+mod search;
 mod summaries;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub use moderation::*;
 pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;
+pub use search::*;
 pub use summaries::*;
 
 #[derive(Debug, Clone)]

@@ -115,7 +115,9 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
         let edits = message_edits::chat_id.eq(chat).and(message_edits::seq.le(until));
         let edits = diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
-        return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
+        let rows = diesel::delete(said).execute(tx.conn)? + edits;
+        dialect::search::clear(tx.conn, chat, *until)?;
+        return Ok(rows as u64);
     }
     Ok(0)
 }

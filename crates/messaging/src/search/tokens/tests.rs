@@ -48,7 +48,7 @@ fn token_table() {
         ("\u{202e}abc\u{202c} \u{200f}def", &["abc", "def"], &[]),
         // Scripts of India, in words.
         ("हिन्दी भाषा", &["हिनदी", "भाषा"], &[]),
-        ("தமிழ் மொழி", &["தமிழ", "மொழி"], &[]),
+        ("தமிழ் மொழி", &["தமிழ", "மெ\u{bbe}ழி"], &[]),
         ("বাংলা", &["বাংলা"], &[]),
         // Numbers.
         ("2026-11-28", &["2026", "11", "28"], &["20261128"]),
@@ -100,7 +100,7 @@ fn token_table() {
         ("👩🏽‍🚀", &["👩🏽‍🚀"], &["👩‍🚀"]),
         ("👨‍👩‍👧‍👦", &["👨‍👩‍👧‍👦"], &[]),
         ("🇩🇪🇫🇷", &["🇩🇪", "🇫🇷"], &[]),
-        ("1️⃣ 🏴󠁧󠁢󠁳󠁣󠁴󠁿", &["1⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿"], &[]),
+        ("#️⃣ 1️⃣ 🏴󠁧󠁢󠁳󠁣󠁴󠁿", &["＃⃣", "1⃣", "🏴󠁧󠁢󠁳󠁣󠁴󠁿"], &[]),
         ("© 2026 → §5 50€", &["2026", "5", "50"], &[]),
         // What nobody sees.
         ("c\u{200b}a\u{ad}s\u{2060}ino\u{feff}", &["casino"], &[]),
@@ -158,7 +158,7 @@ fn what_is_found_is_only_letters_digits_marks_and_emoji() {
     let found = tokens(&text);
     for token in found.words.iter().chain(&found.joined) {
         let harmless = |c: char| c.is_ascii_alphanumeric() && !c.is_ascii_uppercase() || !c.is_ascii() && !c.is_whitespace();
-        assert!(token.text.chars().all(|c| harmless(c) || "#*".contains(c) && token.kind == Kind::Emoji), "{token:?}");
+        assert!(token.text.chars().all(harmless), "{token:?}");
         assert!(!token.text.is_empty() && !token.text.contains('¶'), "{token:?}");
     }
 }
