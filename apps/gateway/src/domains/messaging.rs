@@ -11,6 +11,7 @@ mod moderation;
 mod participants;
 mod routes;
 mod scheduled;
+pub mod search;
 pub mod timers;
 
 /// The refusal of a message that is not there, for other domains.

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use clowder_accounts::Username;
 use clowder_core::{
-    ChatId, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room,
+    ChatId, Field, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room,
     sql::{Ts, Uid},
 };
 use clowder_messaging::{
@@ -28,10 +29,10 @@ use diesel::{
 
 use super::{
     super::{
+        accounts::names,
         among::AmongIds,
         dialect::{self, Backend, Conn, search::Found as FoundColumns},
         messaging::messages::{self as shown, Membership},
-        profiles,
     },
     indexing::known_numbers,
 };
@@ -60,7 +61,7 @@ pub fn page(
     let sender = match &search.from {
         None => None,
         Some(Author::Id(id)) => Some(*id),
-        Some(Author::Username(name)) => match profiles::named(conn, name)? {
+        Some(Author::Username(name)) => match named(conn, now, name)? {
             Some(id) => Some(id),
             None => return Ok(Page { items: Vec::new(), next_cursor: None }),
         },
@@ -93,6 +94,12 @@ pub fn page(
         Order::Newest | Order::Oldest => found.into_iter().map(|found| (found, None)).collect(),
     };
     show(conn, memory, viewer, now, search, page, ranked, until.unwrap_or(now))
+}
+
+/// Who has this name. What cannot be a name is nobody's.
+fn named(conn: &mut Conn, now: Timestamp, name: &str) -> Result<Option<UserId>> {
+    let Ok(username) = Username::parse(name.into()) else { return Ok(None) };
+    names::holder(conn, now, &username)
 }
 
 /// What is found, with its score if it was ranked.

@@ -19,6 +19,7 @@ mod invitations;
 mod moderation;
 mod participants;
 mod scheduled;
+mod search;
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(invitations::all());
     all.extend(moderation::all());
     all.extend(scheduled::all());
+    all.extend(search::all());
     all
 }
 
