@@ -37,7 +37,11 @@ pub async fn run(config: &Config, command: SearchCommand, out: &mut Output) -> R
         SearchCommand::Rebuild { restart, form } => rebuild(&store, restart, form, out).await?,
         SearchCommand::Status { form } => {
             let progress = store.search.index_progress().await?;
-            let says = if progress.running { format!("is being rebuilt: {}", far(progress)) } else { "is complete".to_owned() };
+            let says = if progress.running {
+                format!("is being rebuilt: {}", far(progress))
+            } else {
+                "is complete".to_owned()
+            };
             out.say(form, format_args!("the index {says}"), &shown(progress));
         }
     }

@@ -38,8 +38,8 @@ mod profiles;
 mod readers;
 mod reports;
 mod scheduled;
-mod search;
 mod sealing;
+mod search;
 mod sign_ups;
 mod staff;
 #[cfg(debug_assertions)]

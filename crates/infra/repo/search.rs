@@ -7,10 +7,7 @@ pub mod indexing;
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result};
-use clowder_messaging::search::{
-    Found, FoundChat, Progress, Search,
-    port::MessageSearch,
-};
+use clowder_messaging::search::{Found, FoundChat, Progress, Search, port::MessageSearch};
 use tracing::instrument;
 
 use super::{Repo, domains::Domain, readers::Reader};

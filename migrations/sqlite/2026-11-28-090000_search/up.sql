@@ -5,13 +5,13 @@ INSERT INTO message_search (message_search, rank) VALUES ('secure-delete', 1);
 
 -- Under which number the messages of a chat are indexed.
 CREATE TABLE search_chats (
-    number INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL PRIMARY KEY,
     chat_id BLOB NOT NULL UNIQUE REFERENCES chats (id) ON DELETE CASCADE
 ) STRICT;
 
 -- By which rules the index was made, and how far it is while it is rebuilt: up to the message `seq` of the chat `chat_id`.
 CREATE TABLE search_index (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     rules INTEGER NOT NULL,
     running INTEGER NOT NULL CHECK (running IN (0, 1)),
     chat_id BLOB NOT NULL,

@@ -8,7 +8,8 @@ use std::{
 
 use clowder_accounts::Username;
 use clowder_core::{
-    ChatId, Field, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room,
+    ChatId, Field, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word,
+    page::Room,
     sql::{Ts, Uid},
 };
 use clowder_messaging::{
@@ -67,11 +68,7 @@ pub fn page(
         },
     };
     // While pages are read, nothing that is sent meanwhile changes their order.
-    let until = match (search.order, behind) {
-        (Order::Relevance, Some(behind)) => Some(behind.until),
-        (Order::Relevance, None) => Some(now),
-        _ => None,
-    };
+    let until = behind.filter(|_| search.order == Order::Relevance).map(|behind| behind.until);
     let filter = Filter {
         viewer,
         now,
@@ -89,11 +86,14 @@ pub fn page(
     let mut volumes = seen(conn, viewer, search.chat, search.order)?;
     volumes.retain(|volume| filter.may_have(volume));
     let found = find(conn, &volumes, &asked, &filter, search.order, wanted)?;
+    // The clock of another node may be ahead.
+    let newest = found.iter().map(|found| found.place.at).max();
+    let until = until.unwrap_or(now.max(newest.unwrap_or(now)));
     let ranked = match search.order {
-        Order::Relevance => ranked(conn, search, &found, until.unwrap_or(now), behind)?,
+        Order::Relevance => ranked(conn, search, &found, until, behind)?,
         Order::Newest | Order::Oldest => found.into_iter().map(|found| (found, None)).collect(),
     };
-    show(conn, memory, viewer, now, search, page, ranked, until.unwrap_or(now))
+    show(conn, memory, viewer, now, search, page, ranked, until)
 }
 
 /// Who has this name. What cannot be a name is nobody's.
@@ -127,9 +127,8 @@ fn show(
         let content = message.content.as_deref()?;
         let tokens = tokens(content);
         let hits = search.sought.hits(&tokens);
-        let score = score.unwrap_or_else(|| {
-            self::score(&tokens, &hits, search.sought.terms.len(), age(until, message.created_at))
-        });
+        let score = score
+            .unwrap_or_else(|| self::score(&tokens, &hits, search.sought.terms.len(), age(until, message.created_at)));
         let highlight = highlight(content, &hits);
         places.push(Behind { until, score, place: found.place });
         Some(Ok(Found { message, highlight, score }))
@@ -184,9 +183,8 @@ impl Behind {
             Order::Newest | Order::Oldest => (0, 0.0),
         };
         let (at, chat, seq) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
-        let moment = |micros: i64| {
-            (0..=4_000_000_000_000_000).contains(&micros).then(|| Timestamp::from_micros(micros))
-        };
+        let moment =
+            |micros: i64| (0..=4_000_000_000_000_000).contains(&micros).then(|| Timestamp::from_micros(micros));
         Some(Self { until: moment(until)?, score, place: Place { at: moment(at)?, chat, seq } })
     }
 
@@ -234,7 +232,8 @@ fn find(
     let (mut found, mut rest, mut piece) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
     while !rest.is_empty() {
         let (now, later) = rest.split_at(piece.min(rest.len()));
-        let some = dialect::search::find(conn, now, asked, filter, wanted as i64, |statement| values(filter, statement))?;
+        let some =
+            dialect::search::find(conn, now, asked, filter, wanted as i64, |statement| values(filter, statement))?;
         found.extend(some);
         found.sort_by_key(|found| found.place);
         if !filter.oldest_first {

@@ -17,9 +17,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
 };
-use crate::domains::messaging::{
-    Indexed, SearchIndexRow, chats, messages, search_chats, search_index,
-};
+use crate::domains::messaging::{Indexed, SearchIndexRow, chats, messages, search_chats, search_index};
 
 /// What changes say of a message, as far as it matters here.
 #[derive(Deserialize)]
@@ -112,7 +110,8 @@ pub fn forget(tx: &mut Tx<'_>, gone: &[Message]) -> Result<()> {
 /// The numbers of chats in the index; those that have none get one.
 fn numbers(conn: &mut Conn, chats: BTreeSet<ChatId>) -> Result<HashMap<ChatId, i64>> {
     let mut known = known_numbers(conn, &chats)?;
-    let new: Vec<_> = chats.iter().filter(|chat| !known.contains_key(chat)).map(|chat| search_chats::chat_id.eq(*chat)).collect();
+    let new: Vec<_> =
+        chats.iter().filter(|chat| !known.contains_key(chat)).map(|chat| search_chats::chat_id.eq(*chat)).collect();
     if !new.is_empty() {
         diesel::insert_into(search_chats::table).values(new).on_conflict_do_nothing().execute(conn)?;
         known = known_numbers(conn, &chats)?;
@@ -180,7 +179,10 @@ pub fn step(tx: &mut Tx<'_>) -> Result<Progress> {
     state.done += next.len() as i64;
     match next.last().filter(|_| next.len() as i64 == STEP) {
         Some((chat, seq, _)) => (state.chat_id, state.seq) = (*chat, *seq),
-        None => state = SearchIndexRow { rules: state.rules.max(VERSION), running: false, chat_id: nobody(), seq: 0, ..state },
+        None => {
+            state =
+                SearchIndexRow { rules: state.rules.max(VERSION), running: false, chat_id: nobody(), seq: 0, ..state }
+        }
     }
     state.total = state.total.max(state.done);
     save(tx, state)

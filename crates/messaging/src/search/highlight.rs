@@ -158,7 +158,10 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::{query::Sought, tokens::tokens}, *};
+    use super::{
+        super::{query::Sought, tokens::tokens},
+        *,
+    };
 
     fn shown(text: &str, query: &str) -> String {
         let sought = Sought::parse(query).unwrap();
@@ -235,6 +238,13 @@ mod tests {
         let shown = shown(text, "needle img");
         let bare = shown.replace(OPEN, "").replace(CLOSE, "");
         assert!(!bare.contains(['<', '>', '"', '\'']), "{shown}");
-        assert_eq!(bare.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&"), text);
+        assert_eq!(
+            bare.replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&quot;", "\"")
+                .replace("&#39;", "'")
+                .replace("&amp;", "&"),
+            text
+        );
     }
 }

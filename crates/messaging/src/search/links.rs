@@ -12,7 +12,11 @@ pub fn has_link(text: &str) -> bool {
     let schemes = text.match_indices("://").any(|(at, _)| {
         let before = text.get(..at).unwrap_or_default();
         let scheme = ["https", "http"].into_iter().find(|scheme| {
-            before.len().checked_sub(scheme.len()).and_then(|from| before.get(from..)).is_some_and(|end| end.eq_ignore_ascii_case(scheme))
+            before
+                .len()
+                .checked_sub(scheme.len())
+                .and_then(|from| before.get(from..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(scheme))
         });
         scheme.is_some_and(|scheme| begins(at - scheme.len())) && is_after(at, "://".len())
     });

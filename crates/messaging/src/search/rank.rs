@@ -62,7 +62,10 @@ fn closeness(hits: &[Hit], terms: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::{query::Sought, tokens::tokens}, *};
+    use super::{
+        super::{query::Sought, tokens::tokens},
+        *,
+    };
 
     fn of(text: &str, query: &str, days: u64) -> f64 {
         let (tokens, sought) = (tokens(text), Sought::parse(query).unwrap());

@@ -293,8 +293,20 @@ fn is_emoji(cluster: &str) -> bool {
 
 /// Shown as text or as an emoji, as the device likes, such as ❤; but not signs of words, such as ™.
 fn is_symbol(c: char, status: EmojiStatus) -> bool {
-    let sign = matches!(c, '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{24c2}'
-        | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}');
+    let sign = matches!(
+        c,
+        '\u{a9}'
+            | '\u{ae}'
+            | '\u{203c}'
+            | '\u{2049}'
+            | '\u{2122}'
+            | '\u{2139}'
+            | '\u{24c2}'
+            | '\u{3030}'
+            | '\u{303d}'
+            | '\u{3297}'
+            | '\u{3299}'
+    );
     !sign && matches!(status, EmojiStatus::EmojiOther | EmojiStatus::EmojiModifierBase)
 }
 

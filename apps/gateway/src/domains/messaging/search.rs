@@ -6,23 +6,11 @@ use actix_web::web::Data;
 use clowder_core::{Actor, ChatId, Ctx, Error, Timestamp, text::Flaw};
 use clowder_messaging::{
     MessageSearch,
-    search::{
-        Author, Found, FoundChat, Search,
-        input::LONGEST,
-        query::Sought,
-    },
+    search::{Author, Found, FoundChat, Search, input::LONGEST, query::Sought},
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{
-    answer::Listed,
-    auth::Caller,
-    call::Path,
-    clock,
-    problem::Answer,
-    query::Query,
-    stop::Stop,
-};
+use crate::{answer::Listed, auth::Caller, call::Path, clock, problem::Answer, query::Query, stop::Stop};
 
 type Port = Data<dyn MessageSearch>;
 
@@ -31,19 +19,15 @@ pub async fn messages(port: Port, Caller(ctx): Caller, mut query: Query) -> Answ
     find(port, &ctx, query, chat).await
 }
 
-pub async fn in_chat(
-    port: Port,
-    Caller(ctx): Caller,
-    Path(chat): Path<ChatId>,
-    query: Query,
-) -> Answer<Listed<Found>> {
+pub async fn in_chat(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>, query: Query) -> Answer<Listed<Found>> {
     find(port, &ctx, query, Some(chat)).await
 }
 
 async fn find(port: Port, ctx: &Ctx, mut query: Query, chat: Option<ChatId>) -> Answer<Listed<Found>> {
     let sought = sought(&mut query);
     let (from, has, kind) = (query.text("from").map(|text| author(&text)), query.word("has"), query.word("type"));
-    let [before, after] = ["before", "after"].map(|name| query.value(name, time(), |text| text.parse::<Timestamp>().ok()));
+    let [before, after] =
+        ["before", "after"].map(|name| query.value(name, time(), |text| text.parse::<Timestamp>().ok()));
     let order = query.word("sort").unwrap_or_default();
     let page = query.page();
     query.check()?;

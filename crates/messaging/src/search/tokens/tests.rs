@@ -117,11 +117,9 @@ fn token_table() {
 
 #[test]
 fn tokens_know_where_they_stand() {
-    for text in [
-        "Ein Café, don't 東京都 ข้าว 👍🏽 e\u{301}x c\u{200b}d ﾊﾟﾝ ﷺ 1,000",
-        "שָׁלוֹם مُحَمَّد \u{202e}x",
-        "👩🏽‍🚀👨‍👩‍👧‍👦🇩🇪a\u{fe0f}",
-    ] {
+    for text in
+        ["Ein Café, don't 東京都 ข้าว 👍🏽 e\u{301}x c\u{200b}d ﾊﾟﾝ ﷺ 1,000", "שָׁלוֹם مُحَمَّد \u{202e}x", "👩🏽‍🚀👨‍👩‍👧‍👦🇩🇪a\u{fe0f}"]
+    {
         let found = tokens(text);
         for token in found.words.iter().chain(&found.joined) {
             let range = text.get(token.start..token.end).unwrap_or_else(|| panic!("{token:?} in {text}"));
@@ -130,7 +128,11 @@ fn tokens_know_where_they_stand() {
         }
     }
     let found = tokens("a Café\u{301}!");
-    assert_eq!(found.words[1].start..found.words[1].end, 2.."a Café\u{301}".len(), "with what stands over its last letter");
+    assert_eq!(
+        found.words[1].start..found.words[1].end,
+        2.."a Café\u{301}".len(),
+        "with what stands over its last letter"
+    );
     let found = tokens("東京");
     assert_eq!((found.words[0].head, found.words[0].end), (3, 6));
 }
@@ -157,7 +159,8 @@ fn what_is_found_is_only_letters_digits_marks_and_emoji() {
     let text: String = (0..=0x2ffff_u32).filter_map(char::from_u32).collect();
     let found = tokens(&text);
     for token in found.words.iter().chain(&found.joined) {
-        let harmless = |c: char| c.is_ascii_alphanumeric() && !c.is_ascii_uppercase() || !c.is_ascii() && !c.is_whitespace();
+        let harmless =
+            |c: char| c.is_ascii_alphanumeric() && !c.is_ascii_uppercase() || !c.is_ascii() && !c.is_whitespace();
         assert!(token.text.chars().all(harmless), "{token:?}");
         assert!(!token.text.is_empty() && !token.text.contains('¶'), "{token:?}");
     }

@@ -198,9 +198,10 @@ pub struct Filter {
 impl Filter {
     /// Conditions on a message `m`, for whose values `?` stands, in the order of the members.
     pub fn conditions(&self) -> String {
-        let mut all = "m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND NOT EXISTS (SELECT 1 FROM \
+        let mut all =
+            "m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND NOT EXISTS (SELECT 1 FROM \
                        blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id AND b.hide_messages)"
-            .to_owned();
+                .to_owned();
         let behind = if self.oldest_first { ">" } else { "<" };
         for (is_asked, condition) in [
             (self.sender.is_some(), "m.sender_id = ?"),
@@ -251,19 +252,40 @@ mod tests {
     #[test]
     fn documents_and_queries_table() {
         let indexed = Indexed::new(Id::from_uuid(Uuid::nil()), 5, 3, 1, "Don't 東京 https://a.b 👍");
-        assert_eq!(
-            indexed.as_text(),
-            "150don 150t 150東京 150京 150https 150a 150b 150👍 150dont 150ab 150¶link"
+        assert_eq!(indexed.as_text(), "150don 150t 150東京 150京 150https 150a 150b 150👍 150dont 150ab 150¶link");
+        assert!(
+            indexed.as_vector().starts_with("'150don':1 '150t':2 '150東京':3 '150京':4 "),
+            "{}",
+            indexed.as_vector()
         );
-        assert!(indexed.as_vector().starts_with("'150don':1 '150t':2 '150東京':3 '150京':4 "), "{}", indexed.as_vector());
         assert!(indexed.as_vector().contains("'150dont' "), "{}", indexed.as_vector());
         for (text, link, matched, asked) in [
             ("lunch", false, "(\"150lunch\" *)", "(('150lunch':*))"),
-            ("late lunch x", false, "(\"150late\") AND (\"150lunch\") AND (\"150x\" *)", "(('150late')) & (('150lunch')) & (('150x':*))"),
+            (
+                "late lunch x",
+                false,
+                "(\"150late\") AND (\"150lunch\") AND (\"150x\" *)",
+                "(('150late')) & (('150lunch')) & (('150x':*))",
+            ),
             ("\"late lunch\"", false, "(\"150late 150lunch\")", "(('150late' <-> '150lunch'))"),
-            ("\"don't\" x", true, "(\"150don 150t\") AND (\"150x\" *) AND \"150¶link\"", "(('150don' <-> '150t')) & (('150x':*)) & ('150¶link')"),
-            ("don't x", false, "(\"150don 150t\" OR \"150dont\") AND (\"150x\" *)", "(('150don' <-> '150t') | ('150dont')) & (('150x':*))"),
-            ("a -b -\"c d\"", false, "((\"150a\")) NOT ((\"150b\") OR (\"150c 150d\"))", "((('150a'))) & !((('150b')) | (('150c' <-> '150d')))"),
+            (
+                "\"don't\" x",
+                true,
+                "(\"150don 150t\") AND (\"150x\" *) AND \"150¶link\"",
+                "(('150don' <-> '150t')) & (('150x':*)) & ('150¶link')",
+            ),
+            (
+                "don't x",
+                false,
+                "(\"150don 150t\" OR \"150dont\") AND (\"150x\" *)",
+                "(('150don' <-> '150t') | ('150dont')) & (('150x':*))",
+            ),
+            (
+                "a -b -\"c d\"",
+                false,
+                "((\"150a\")) NOT ((\"150b\") OR (\"150c 150d\"))",
+                "((('150a'))) & !((('150b')) | (('150c' <-> '150d')))",
+            ),
         ] {
             let asking = Asked { sought: Sought::parse(text).unwrap(), link };
             assert_eq!(asking.as_match(&volume(5)), matched, "{text}");
@@ -297,7 +319,8 @@ mod tests {
             behind: None,
             oldest_first: false,
         };
-        let behind = |micros| Some(Place { at: Timestamp::from_micros(micros), chat: Id::from_uuid(Uuid::nil()), seq: 1 });
+        let behind =
+            |micros| Some(Place { at: Timestamp::from_micros(micros), chat: Id::from_uuid(Uuid::nil()), seq: 1 });
         for (filter, may) in [
             (all.clone(), true),
             (Filter { after: at(20), ..all.clone() }, true),
@@ -313,7 +336,16 @@ mod tests {
         ] {
             assert_eq!(filter.may_have(&volume(1)), may, "{filter:?}");
         }
-        let everything = Filter { sender: Some(nobody), kind: Some("text"), reacted: true, before: at(1), after: at(1), until: at(1), behind: behind(1), ..all.clone() };
+        let everything = Filter {
+            sender: Some(nobody),
+            kind: Some("text"),
+            reacted: true,
+            before: at(1),
+            after: at(1),
+            until: at(1),
+            behind: behind(1),
+            ..all.clone()
+        };
         assert_eq!(everything.conditions().matches('?').count(), 10);
         assert_eq!(all.conditions().matches('?').count(), 2);
     }
