@@ -2,6 +2,7 @@
 
 mod reactions;
 mod receipts;
+mod search;
 
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};

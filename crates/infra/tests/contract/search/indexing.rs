@@ -133,7 +133,7 @@ on_both! {
         world.say(&bob, chat, "zqerased among us").await;
         world.say(&bob, alone, "zqerased alone").await;
         index(&world).await;
-        let erase = clowder_accounts::privacy::Messages::Delete;
+        let erase = clowder_accounts::model::Fate::Delete;
         world.store.privacy.erase_user(&system(&world), bob.id, Some(erase)).await.unwrap();
         work(&world, &world.store).await;
         assert_eq!(found(&world, &ada, "zqerased").await, [""; 0]);

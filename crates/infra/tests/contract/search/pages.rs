@@ -65,9 +65,9 @@ on_both! {
         let embedded = world.options.url.is_embedded();
         let (id, at, numbers) = if embedded {
             let numbers = format!("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {many})");
-            ("randomblob(16)", "1790000000000000 + n", numbers)
+            ("randomblob(16)", "1790000100000000 + n", numbers)
         } else {
-            let at = "to_timestamp(1790000000) + n * interval '1 microsecond'";
+            let at = "to_timestamp(1790000100) + n * interval '1 microsecond'";
             ("gen_random_uuid()", at, format!("WITH n(n) AS (SELECT generate_series(1, {many}))"))
         };
         // Every 300th is rare.
@@ -75,7 +75,8 @@ on_both! {
             "{numbers} INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version) \
              SELECT {id}, {chat_id}, n, 'text', {bob_id}, CASE WHEN n % 300 = 0 THEN 'rare common' ELSE 'common' END, {at}, 1 FROM n"
         )).unwrap();
-        world.meddle(&format!("UPDATE chats SET last_seq = {many} WHERE id = {chat_id}")).unwrap();
+        let end = if embedded { "1790000200000000" } else { "to_timestamp(1790000200)" };
+        world.meddle(&format!("UPDATE chats SET last_seq = {many}, active_at = {end} WHERE id = {chat_id}")).unwrap();
         world.store.search.rebuild_index(&world.ctx(&ada)).await.unwrap();
         index(&world).await;
         let rare: Vec<i64> = (1..=many).filter(|n| n % 300 == 0).collect();
