@@ -91,6 +91,32 @@ def beside_reads(rows, server):
         print(f"- {SERVERS[server].split()[-1]}: {things} are {ratio(rate(workload), rate(base), True)} {others} (aim: {aim})")
 
 
+def beside_sends(rows, server):
+    """What shares commits with sends, what must not depend on sizes, and what happens at its time, all in the bare store."""
+    def rate(workload):
+        values = [row["ok_per_s"] for row in rows[f"store-{server}", workload]]
+        return statistics.median(values) if values else None
+
+    what = SERVERS[server].split()[-1]
+    for workload, things, base, others, aim in (
+        ("reactions", "reactions", "w4", "sends", 0.7),
+        ("marks", "read marks", "w4", "sends", 0.7),
+        ("deliveries", "marks of delivery", "w4", "sends", 0.7),
+        ("w4-hot", "sends of 64 people into one chat", "w4", "those into 64 chats", 0.8),
+        ("page-last", "pages at message 1,000,000", "page-first", "the first pages", 0.83),
+        ("list-500", "lists of somebody in 500 chats", "page-first", "pages of 50", 0.25),
+    ):
+        if rate(workload):
+            print(f"- {what}: {things} are {ratio(rate(workload), rate(base), True)} {others} (aim: {aim})")
+    for workload, things in (
+        ("expiry", "messages in 64 chats whose time is over are deleted"),
+        ("expiry-hot", "messages in one chat whose time is over are deleted"),
+        ("scheduled", "scheduled messages are sent"),
+    ):
+        if rate(workload):
+            print(f"- {what}: {things} at {rate(workload):,.0f} a second (aim: 1,000)")
+
+
 def beside_hashing(rows, server):
     """What of the bare rate of hashing is left to sign in, and what signing in does to others."""
     what = SERVERS[server].split()[-1]
@@ -142,6 +168,7 @@ def main():
     for server in ("postgres", "sqlite"):
         beside_store(rows, server)
         beside_reads(rows, server)
+        beside_sends(rows, server)
         beside_hashing(rows, server)
     beside_held(rows)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")

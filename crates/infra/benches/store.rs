@@ -15,13 +15,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_accounts::{NewAccount, SignedIn};
-use clowder_core::{Actor, ChatId, Ctx, IdempotencyKey, Input, MessageId, PageRequest, Timestamp};
+use clowder_accounts::SignedIn;
+use clowder_core::{ChatId, Ctx, IdempotencyKey, Input, MessageId, PageRequest};
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_messaging::{ChatFilter, Emoji, NewChat, NewMessage, NewRead, Window};
-use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, sql_query};
+use clowder_messaging::{ChatFilter, Emoji, NewMessage, NewRead, Window};
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use serde_json::json;
 use tokio::sync::OnceCell;
+
+mod harness;
+
+use harness::{TEXT, by, measure, meddle, name, now, pairs, print, send};
 
 const SENDERS: usize = 64;
 const READERS: usize = 16;
@@ -90,26 +94,8 @@ fn hash(url: &DatabaseUrl, seconds: u64) {
 
 /// Pretends that all chats have very many messages, so that marks can move.
 fn lengthen(url: &DatabaseUrl) {
-    let statement = sql_query("UPDATE chats SET last_seq = 1000000000 WHERE last_seq < 1000000000");
-    match url {
-        DatabaseUrl::Postgres(url) => statement.execute(&mut PgConnection::establish(url).unwrap()),
-        DatabaseUrl::Sqlite(path) => {
-            statement.execute(&mut SqliteConnection::establish(path.to_str().unwrap()).unwrap())
-        }
-    }
-    .unwrap();
-}
-
-fn name(url: &DatabaseUrl) -> &'static str {
-    if url.is_embedded() { "store-sqlite" } else { "store-postgres" }
-}
-
-fn print(workload: &str, peer: &str, rate: f64, cpu_micros: Option<f64>) {
-    let cpu_us = cpu_micros.map(f64::round);
-    println!(
-        "{}",
-        json!({"peer": peer, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0, "cpu_us": cpu_us})
-    );
+    let statement = "UPDATE chats SET last_seq = 1000000000 WHERE last_seq < 1000000000";
+    meddle(url, &[(statement, statement)]);
 }
 
 struct Bench {
@@ -125,22 +111,7 @@ struct Bench {
 impl Bench {
     /// 64 people, each in a chat of their own with one other, like the load generator's.
     async fn new(store: Store, url: &DatabaseUrl) -> Arc<Self> {
-        let mut people: Vec<SignedIn> = Vec::new();
-        for n in 0..=SENDERS {
-            let name = format!("p{}x{n}", now().as_micros());
-            let new = json!({"username": name, "email": format!("{name}@x.org"), "password": "correct horse"});
-            let ctx = Ctx::new(Actor::Nobody, now(), "bench");
-            let registered = store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await.unwrap();
-            people.push(registered.signed_in().unwrap());
-        }
-        let last = people.pop().unwrap();
-        let mut members = Vec::new();
-        for person in people {
-            let new = json!({"type": "private", "participant_ids": [last.user.id]});
-            let ctx = by(&store, &person);
-            let chat = store.messaging.create_chat(&ctx, NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
-            members.push((person, chat.id));
-        }
+        let members = pairs(&store, SENDERS).await;
         let reacted = members.iter().map(|_| AtomicU64::new(0)).collect();
         let said = members.iter().map(|_| OnceCell::new()).collect();
         Arc::new(Self { store, name: name(url), members, reacted, said })
@@ -148,9 +119,7 @@ impl Bench {
 
     async fn send(self: Arc<Self>, who: usize) {
         let (person, chat) = &self.members[who % self.members.len()];
-        let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
-        let new = NewMessage::from_json(json!({"content": text})).unwrap();
-        self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
+        send(&self.store, person, *chat).await;
     }
 
     /// Moves a read mark forward by some messages.
@@ -191,8 +160,7 @@ impl Bench {
     async fn send_keyed(self: Arc<Self>, who: usize) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (person, chat) = &self.members[who % self.members.len()];
-        let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
-        let new = NewMessage::from_json(json!({"content": text})).unwrap();
+        let new = NewMessage::from_json(json!({"content": TEXT})).unwrap();
         let ctx = by(&self.store, person);
         let key = format!("{}-{}", ctx.now.as_micros(), NEXT.fetch_add(1, Ordering::Relaxed));
         self.store
@@ -287,45 +255,6 @@ impl Bench {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let tasks: Vec<_> = (0..clients)
-            .map(|who| {
-                let (bench, done, stop) = (Arc::clone(self), Arc::clone(&done), Arc::clone(&stop));
-                tokio::spawn(async move {
-                    while !stop.load(Ordering::Relaxed) {
-                        call(Arc::clone(&bench), who).await;
-                        done.fetch_add(1, Ordering::Relaxed);
-                    }
-                })
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let (before, cpu, start) = (done.load(Ordering::Relaxed), cpu_seconds(), Instant::now());
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let n = (done.load(Ordering::Relaxed) - before) as f64;
-        let rate = n / start.elapsed().as_secs_f64();
-        let micros = cpu.zip(cpu_seconds()).map(|(before, after)| (after - before) * 1e6 / n);
-        stop.store(true, Ordering::Relaxed);
-        for task in tasks {
-            task.await.unwrap();
-        }
-        print(workload, self.name, rate, micros);
+        measure(self, self.name, workload, clients, seconds, call).await;
     }
-}
-
-/// How long this process has run on a processor, which says more than a rate while others share the machine. Only Linux
-/// reports it, in hundredths of a second.
-fn cpu_seconds() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let ticks: Vec<u64> = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
-    Some(ticks.iter().sum::<u64>() as f64 / 100.0)
-}
-
-fn by(store: &Store, who: &SignedIn) -> Ctx {
-    let now = now();
-    Ctx::new(store.accounts.identify(&who.access, now).unwrap().actor, now, "bench")
-}
-
-fn now() -> Timestamp {
-    jiff::Timestamp::now().into()
 }

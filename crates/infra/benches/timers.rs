@@ -9,14 +9,18 @@
 
 use std::time::{Duration, Instant};
 
-use clowder_accounts::{NewAccount, SignedIn};
-use clowder_core::{Actor, ChatId, Ctx, Input, Timestamp};
+use clowder_accounts::SignedIn;
+use clowder_core::{Actor, ChatId, Ctx, Input};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{
-    NewChat, NewMessage, lifetimes::port::PIECE as EXPIRED_AT_ONCE, scheduled::port::PIECE as SENT_AT_ONCE,
+    NewMessage, lifetimes::port::PIECE as EXPIRED_AT_ONCE, scheduled::port::PIECE as SENT_AT_ONCE,
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;
+
+mod harness;
+
+use harness::{TEXT, by, name, now, pairs};
 
 const PEOPLE: usize = 64;
 /// How many calls write at a time while everything is prepared.
@@ -29,12 +33,12 @@ async fn main() {
     let messages: usize = arguments.next().map_or(20_000, |messages| messages.parse().unwrap());
     let url = DatabaseUrl::parse(&url).unwrap();
     Store::migrate(&url).unwrap();
-    let peer = if url.is_embedded() { "store-sqlite" } else { "store-postgres" };
+    let peer = name(&url);
     let mut options = Options::new(url, "a secret of thirty-two characters");
     options.hasher.cost = 4;
     options.messaging.scheduled_per_person = i64::MAX;
     let store = Store::open(options, now()).await.unwrap();
-    let members = members(&store).await;
+    let members = pairs(&store, PEOPLE).await;
     // In many chats, and all in one.
     for (workload, chats) in [("expiry", PEOPLE), ("expiry-hot", 1)] {
         say(&store, &members[..chats], messages).await;
@@ -51,32 +55,8 @@ async fn main() {
 }
 
 fn print(workload: &str, peer: &str, messages: usize, start: Instant) {
-    let rate = messages as f64 / start.elapsed().as_secs_f64();
-    println!("{}", json!({"peer": peer, "workload": workload, "ok_per_s": (rate * 10.0).round() / 10.0}));
+    harness::print(workload, peer, messages as f64 / start.elapsed().as_secs_f64(), None);
 }
-
-/// People, each in a chat of their own with one other.
-async fn members(store: &Store) -> Vec<(SignedIn, ChatId)> {
-    let mut people: Vec<SignedIn> = Vec::new();
-    for n in 0..=PEOPLE {
-        let name = format!("t{}x{n}", now().as_micros());
-        let new = json!({"username": name, "email": format!("{name}@x.org"), "password": "correct horse"});
-        let ctx = Ctx::new(Actor::Nobody, now(), "bench");
-        let registered = store.accounts.register(&ctx, NewAccount::from_json(new).unwrap()).await.unwrap();
-        people.push(registered.signed_in().unwrap());
-    }
-    let last = people.pop().unwrap();
-    let mut members = Vec::new();
-    for person in people {
-        let new = json!({"type": "private", "participant_ids": [last.user.id]});
-        let new = NewChat::from_json(new).unwrap();
-        let chat = store.messaging.create_chat(&by(store, &person), new).await.unwrap().into_inner();
-        members.push((person, chat.id));
-    }
-    members
-}
-
-const TEXT: &str = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for a while";
 
 async fn say(store: &Store, members: &[(SignedIn, ChatId)], messages: usize) {
     let sends = (0..messages).map(|n| async move {
@@ -95,13 +75,4 @@ async fn schedule(store: &Store, members: &[(SignedIn, ChatId)], messages: usize
         store.scheduled.schedule(&by(store, person), *chat, new).await.unwrap();
     });
     stream::iter(calls).buffer_unordered(CALLS).collect::<Vec<()>>().await;
-}
-
-fn by(store: &Store, who: &SignedIn) -> Ctx {
-    let now = now();
-    Ctx::new(store.accounts.identify(&who.access, now).unwrap().actor, now, "bench")
-}
-
-fn now() -> Timestamp {
-    jiff::Timestamp::now().into()
 }

@@ -89,6 +89,7 @@ pub const DOMAIN: Domain = Domain {
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
         never("chats.created_at", SHOWN),
         never("chats.deleted_at", "only whether there is one matters"),
+        never("former_participants.spoke_at", "as in participants"),
         never("message_edits.written_at", IN_ORDER),
         never("message_reaction_counts.since", SHOWN),
         never("message_reactions.reacted_at", SHOWN),

@@ -8,6 +8,8 @@ ALTER TABLE participants
     ADD COLUMN silent_until timestamptz,
     -- When they last wrote there.
     ADD COLUMN spoke_at timestamptz;
+-- The same of who has left, so that leaving ends no pause.
+ALTER TABLE former_participants ADD COLUMN spoke_at timestamptz;
 
 -- What was done to somebody in a chat, and why.
 CREATE TABLE chat_sanctions (
@@ -22,7 +24,9 @@ CREATE TABLE chat_sanctions (
     until timestamptz,
     lifted_at timestamptz,
     lifted_by uuid REFERENCES users (id),
-    lift_reason text
+    lift_reason text,
+    -- Whether the person is told of it and sees why: not somebody who has nothing to do with the chat.
+    told boolean NOT NULL
 );
 CREATE UNIQUE INDEX chat_sanctions_now ON chat_sanctions (chat_id, kind, user_id)
     WHERE kind IN ('mute', 'ban') AND lifted_at IS NULL;

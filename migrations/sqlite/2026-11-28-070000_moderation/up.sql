@@ -6,6 +6,8 @@ ALTER TABLE chats ADD COLUMN filter_version INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE participants ADD COLUMN silent_until INTEGER;
 -- When they last wrote there.
 ALTER TABLE participants ADD COLUMN spoke_at INTEGER;
+-- The same of who has left, so that leaving ends no pause.
+ALTER TABLE former_participants ADD COLUMN spoke_at INTEGER;
 
 -- What was done to somebody in a chat, and why.
 CREATE TABLE chat_sanctions (
@@ -20,7 +22,9 @@ CREATE TABLE chat_sanctions (
     until INTEGER,
     lifted_at INTEGER,
     lifted_by BLOB REFERENCES users (id),
-    lift_reason TEXT
+    lift_reason TEXT,
+    -- Whether the person is told of it and sees why: not somebody who has nothing to do with the chat.
+    told INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX chat_sanctions_now ON chat_sanctions (chat_id, kind, user_id)
     WHERE kind IN ('mute', 'ban') AND lifted_at IS NULL;

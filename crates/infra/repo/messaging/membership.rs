@@ -1,7 +1,9 @@
 //! Who is in a chat: others decide, for the chat of a group another domain, and this carries it out within the same
 //! transaction. Nothing here decides; what it answers are the changes that the caller appends last.
 
-use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Topic, UserId, Word};
+use std::collections::HashMap;
+
+use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Timestamp, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, Chat, ChatType, History,
     change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
@@ -17,7 +19,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        moderation::{self, sanctions},
+        moderation::{self, reviews, sanctions},
     },
     chats,
     privacy::deserted,
@@ -63,8 +65,12 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
         History::All => 0,
         History::SinceJoin => last_seq,
     };
-    // Whoever was muted stays so.
+    // Whoever was muted stays so, and whoever has just written waits as long as all others.
     let silent = sanctions::silent(tx.conn, chat, users)?;
+    let here_before = || former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users)));
+    let spoke: Vec<(UserId, Option<Timestamp>)> =
+        here_before().select((former::user_id, former::spoke_at)).load(tx.conn)?;
+    let spoke: HashMap<UserId, Timestamp> = spoke.into_iter().filter_map(|(user, at)| Some((user, at?))).collect();
     let rows: Vec<_> = users
         .iter()
         .map(|user| {
@@ -79,12 +85,12 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
                 participants::delivered_seq.eq(last_seq),
                 participants::shown_read_seq.eq(last_seq),
                 participants::silent_until.eq(silent.get(user).copied()),
+                participants::spoke_at.eq(spoke.get(user).copied()),
             )
         })
         .collect();
     diesel::insert_into(participants::table).values(&rows).execute(tx.conn)?;
-    diesel::delete(former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users))))
-        .execute(tx.conn)?;
+    diesel::delete(here_before()).execute(tx.conn)?;
     let waiting = guests::chat_id.eq(chat).and(guests::user_id.eq_any(users));
     diesel::delete(guests::table.filter(waiting)).execute(tx.conn)?;
     count(tx.conn, chat, users.len() as i64)?;
@@ -117,17 +123,20 @@ pub fn remove(
     told: Told,
 ) -> Result<Vec<ChatChange>> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    let some = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
-    let gone = diesel::delete(some).execute(tx.conn)?;
+    let some = || participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
+    let spoke: Vec<(UserId, Option<Timestamp>)> =
+        some().select((participants::user_id, participants::spoke_at)).load(tx.conn)?;
+    let gone = diesel::delete(some()).execute(tx.conn)?;
     if gone != users.len() {
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
     receipts::forget(tx.conn, chat, users)?;
+    reviews::forget_held(tx, chat, users)?;
     let own = notes::chat_id.eq(chat).and(notes::user_id.eq_any(users));
     diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;
     if by.is_some() {
-        remember(tx.conn, chat, users)?;
+        remember(tx.conn, chat, &spoke)?;
     }
     let removed = |user_id: &UserId| match by {
         Some(removed_by) => {
@@ -140,12 +149,12 @@ pub fn remove(
 
 /// Notes who of them has written in a chat that they have left, so that an export and an erasure find their messages. With
 /// a chat that is being deleted, these go anyway.
-fn remember(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<()> {
-    for user in users {
+fn remember(conn: &mut Conn, chat: ChatId, people: &[(UserId, Option<Timestamp>)]) -> Result<()> {
+    for (user, spoke_at) in people {
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::sender_id.eq(user)));
         if diesel::select(exists(said)).get_result(conn)? {
             diesel::insert_into(former::table)
-                .values((former::user_id.eq(user), former::chat_id.eq(chat)))
+                .values((former::user_id.eq(user), former::chat_id.eq(chat), former::spoke_at.eq(spoke_at)))
                 .on_conflict_do_nothing()
                 .execute(conn)?;
         }

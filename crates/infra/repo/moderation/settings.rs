@@ -82,8 +82,13 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
 
 pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<Rules> {
     let Held { caller, .. } = held(tx, ctx, chat, Action::Review)?;
+    if is_as_before(tx.conn, Id::from_uuid(chat.uuid()), new)? {
+        return rules(tx.conn, chat, caller);
+    }
+    // Not the words, which nobody could delete there, and of which there can be very many.
     let entry = Entry::new("chat_filter.set").on(Target::of("chat", chat));
-    record(tx, ctx, entry, new)?;
+    let after = json!({"words": new.words.len(), "action": new.action, "reason": new.reason.as_str()});
+    audit::record(tx, ctx, &entry.after(after))?;
     let version = store(tx, Id::from_uuid(chat.uuid()), new)?;
     // Where nothing is caught, a send looks for nothing.
     let version = if new.words.is_empty() { 0 } else { version };
@@ -92,14 +97,18 @@ pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> 
 }
 
 pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<Filter> {
-    record(tx, ctx, Entry::new("server_filter.set"), new)?;
-    store(tx, OF_SERVER, new)?;
+    if !is_as_before(tx.conn, OF_SERVER, new)? {
+        let after = json!({"words": new.words, "action": new.action, "reason": new.reason.as_str()});
+        audit::record(tx, ctx, &Entry::new("server_filter.set").after(after))?;
+        store(tx, OF_SERVER, new)?;
+    }
     filter(tx.conn, OF_SERVER)
 }
 
-fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: Entry, new: &NewFilter) -> Result<()> {
-    let after = json!({"words": new.words, "action": new.action, "reason": new.reason.as_str()});
-    audit::record(tx, ctx, &entry.after(after))
+/// Whether a filter catches this already.
+fn is_as_before(conn: &mut Conn, id: Id<()>, new: &NewFilter) -> Result<bool> {
+    let Filter { action, words } = filter(conn, id)?;
+    Ok(action == new.action && words == new.words)
 }
 
 /// Stores a filter, and returns its version.

@@ -212,6 +212,11 @@ on_both! {
             sent += usize::from(send.await.unwrap());
         }
         assert_eq!(sent, 1);
+        // The pause goes on for whoever leaves and comes back.
+        world.store.participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
+        let again = of::<NewParticipants>(json!({"user_ids": [bob.id]}));
+        world.store.participants.add(&world.ctx(&ada), chat, again).await.unwrap();
+        assert_eq!(code(world.try_say(&bob, chat, "four", None).await), "message.slow");
         world.names().await;
         moderation.slow_down(&world.ctx(&ada), chat, slow(30)).await.unwrap();
         assert!(world.names().await.is_empty(), "nothing has changed");

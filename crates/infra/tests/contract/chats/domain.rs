@@ -80,6 +80,15 @@ pub async fn crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId
     }
 }
 
+/// A chat, and somebody who writes there: in one that all tasks share, where most are muted, banned or slowed down after a
+/// while, or the first owner of a crowd.
+pub async fn writer(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId)> {
+    match scene.dice.below(2) {
+        0 => Ok((scene.who, scene.chat)),
+        _ => crowd(scene).await,
+    }
+}
+
 async fn new_crowd(scene: &mut Scene<'_>) -> clowder_core::Result<(usize, ChatId)> {
     let Scene { stage, store, who, ctx, dice, .. } = scene;
     let kind = ["group", "channel"][dice.below(2)];

@@ -7,7 +7,7 @@ use clowder_messaging::{NewMessage, lifetimes::NewLifetime};
 use serde_json::json;
 
 use crate::{
-    chats::domain::{crowd, unless_others_were_faster},
+    chats::domain::{crowd, unless_others_were_faster, writer},
     domains::Domain,
     stress::{Performed, Scene, of},
 };
@@ -51,7 +51,9 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 unless_others_were_faster(set.map(drop))
             }
             "Lifetimes::expire" => {
-                let Scene { stage, store, ctx, chat, dice, .. } = scene;
+                let (who, chat) = writer(&mut scene).await?;
+                let Scene { stage, store, dice, .. } = scene;
+                let ctx = stage.ctx(who);
                 let from = ["sent", "read"][dice.below(2)];
                 let new = json!({"content": stage.fresh("for a moment "), "lifetime": {"seconds": 5, "from": from}});
                 store.messaging.send(&ctx, chat, of::<NewMessage>(new)).await?;

@@ -11,6 +11,7 @@ use clowder_messaging::{
 use serde_json::json;
 
 use crate::{
+    chats::domain::writer,
     copies::once,
     domains::Domain,
     stress::{NOTHING_TO_DO, Performed, Scene, of},
@@ -84,9 +85,12 @@ async fn waiting(store: &Store, ctx: &Ctx) -> clowder_core::Result<ScheduledId> 
     Ok(page.items.last().map(|last| last.id).ok_or(NOTHING_TO_DO)?)
 }
 
-fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
+fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
-        let Scene { stage, store, ctx, chat, dice, .. } = scene;
+        let (who, chat) =
+            if write == "ScheduledMessages::schedule" { writer(&mut scene).await? } else { (scene.who, scene.chat) };
+        let Scene { stage, store, dice, .. } = scene;
+        let ctx = stage.ctx(who);
         let scheduled = &store.scheduled;
         let hour = Duration::from_secs(3600);
         match write {

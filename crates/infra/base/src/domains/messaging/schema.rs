@@ -112,6 +112,7 @@ diesel::table! {
     former_participants (user_id, chat_id) {
         user_id -> Uid,
         chat_id -> Uid,
+        spoke_at -> Nullable<Ts>,
     }
 }
 
