@@ -109,14 +109,15 @@ pub fn forget(tx: &mut Tx<'_>, gone: &[Message]) -> Result<()> {
 
 /// The numbers of chats in the index; those that have none get one.
 fn numbers(conn: &mut Conn, chats: BTreeSet<ChatId>) -> Result<HashMap<ChatId, i64>> {
-    let mut known = known_numbers(conn, &chats)?;
-    let new: Vec<_> =
-        chats.iter().filter(|chat| !known.contains_key(chat)).map(|chat| search_chats::chat_id.eq(*chat)).collect();
-    if !new.is_empty() {
-        diesel::insert_into(search_chats::table).values(new).on_conflict_do_nothing().execute(conn)?;
-        known = known_numbers(conn, &chats)?;
+    let known = known_numbers(conn, &chats)?;
+    if known.len() == chats.len() {
+        return Ok(known);
     }
-    Ok(known)
+    for chat in chats.iter().filter(|chat| !known.contains_key(chat)) {
+        let row = search_chats::chat_id.eq(*chat);
+        diesel::insert_into(search_chats::table).values(row).on_conflict_do_nothing().execute(conn)?;
+    }
+    known_numbers(conn, &chats)
 }
 
 pub fn known_numbers(conn: &mut Conn, chats: &BTreeSet<ChatId>) -> Result<HashMap<ChatId, i64>> {
