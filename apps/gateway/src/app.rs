@@ -34,7 +34,7 @@ use crate::{
     docs,
     domains::{
         api_keys::handlers::Scopes,
-        messaging::timers,
+        messaging::{search, timers},
         operation::{docs::Documents, metrics},
     },
     front::{Front, Limits, LocalLimits, Meter},

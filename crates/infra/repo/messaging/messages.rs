@@ -226,7 +226,7 @@ pub fn those(
 ) -> Result<HashMap<MessageId, Message>> {
     let rows = messages::table.filter(messages::id.among(ids)).select(MessageRow::as_select());
     let mut by_chat = BTreeMap::<ChatId, Vec<MessageRow>>::new();
-    for row in rows.load(conn)? {
+    for row in rows.load::<MessageRow>(conn)? {
         by_chat.entry(row.chat_id).or_default().push(row);
     }
     let mut shown = HashMap::new();

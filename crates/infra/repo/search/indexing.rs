@@ -127,7 +127,7 @@ pub fn known_numbers(conn: &mut Conn, chats: &BTreeSet<ChatId>) -> Result<HashMa
 }
 
 pub fn state(conn: &mut Conn) -> Result<SearchIndexRow> {
-    Ok(search_index::table.find(1).select(SearchIndexRow::as_select()).first(conn)?)
+    Ok(search_index::table.find(1_i64).select(SearchIndexRow::as_select()).first(conn)?)
 }
 
 /// Whether the index is being rebuilt, or must be. One of later rules is left alone.
@@ -205,6 +205,6 @@ fn behind(conn: &mut Conn, chat: ChatId, most: i64) -> Result<Vec<Next>> {
 }
 
 fn save(tx: &mut Tx<'_>, state: SearchIndexRow) -> Result<Progress> {
-    diesel::update(search_index::table.find(1)).set(&state).execute(tx.conn)?;
+    diesel::update(search_index::table.find(1_i64)).set(&state).execute(tx.conn)?;
     Ok(progress(&state))
 }

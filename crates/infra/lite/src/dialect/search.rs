@@ -85,7 +85,7 @@ pub fn find(
     // The index gives its rows in their order, so that it stops when there are enough.
     let sql = format!(
         "SELECT m.chat_id, m.seq, m.created_at, m.id FROM message_search s CROSS JOIN messages m \
-         WHERE message_search MATCH ? AND s.rowid > ? AND s.rowid <= ? \
+         WHERE s.message_search MATCH ? AND s.rowid > ? AND s.rowid <= ? \
          AND m.chat_id = ? AND m.seq = (s.rowid & 4294967295) AND {} ORDER BY s.rowid{way} LIMIT ?",
         filter.conditions(),
     );

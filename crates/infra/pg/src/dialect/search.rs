@@ -22,7 +22,7 @@ pub type Found = (Uid, BigInt, Ts, Uid);
 
 /// Taken by everybody who indexes messages, before anything else that it needs.
 pub fn lock_index(conn: &mut Conn) -> Result<()> {
-    search_index::table.find(1).select(search_index::id).for_no_key_update().first::<i64>(conn).optional()?;
+    search_index::table.find(1_i64).select(search_index::id).for_no_key_update().first::<i64>(conn).optional()?;
     Ok(())
 }
 
