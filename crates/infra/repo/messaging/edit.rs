@@ -18,29 +18,35 @@ use super::{
         dialect::{self, Conn},
         fragment::Fragment,
         journal,
-        moderation::{reviews, screening},
+        moderation::{
+            reviews,
+            screening::{self, Look, Reading},
+        },
     },
     messages, reacted,
 };
 use crate::domains::messaging::{chats, message_edits, messages as table, participants};
 
+/// Answers nothing, and has changed nothing, if somebody has to look at the text first.
 pub fn edit(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     id: MessageId,
     version: Option<Versions>,
     patch: MessagePatch,
-) -> Result<Message> {
+    reading: &Reading,
+) -> Result<Option<Message>> {
     // What moderation notes of it belongs to the author.
     dialect::accounts::keep_users(tx.conn, &[ctx.user()?])?;
     let (before, mut facts) = locked(tx, ctx, id)?;
     conceal(&mut facts.message, ctx.now);
     let role = facts.seat.map_or(ChatRole::Subscriber, |seat| seat.role);
-    let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(before) };
+    let Some(after) = decide(ctx, version, patch, facts)? else { return Ok(Some(before)) };
     let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
-    let content = after.content.as_deref().unwrap_or_default();
-    let caught = screening::caught_in_edit(tx, after.chat_id, role, content)?;
+    // Whoever is muted makes nobody look.
+    may_say(silent_until, None, ctx.now)?;
+    let Look::Found(caught) = screening::caught_in_edit(tx, after.chat_id, role, reading)? else { return Ok(None) };
     may_say(silent_until, caught, ctx.now)?;
     if let Some(caught) = caught {
         reviews::flag(tx, &after, caught)?;
@@ -64,7 +70,7 @@ pub fn edit(
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
     journal::append(tx, ctx, &told)?;
-    Ok(after)
+    Ok(Some(after))
 }
 
 /// What the chat is told: nothing of the text, if somebody in it may not see the message.

@@ -1,13 +1,16 @@
 //! The hottest path: messages of many senders, written by one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Change, ChatRole, Lifetime, Message, NewMessage, Rights,
     lifetimes::conceal,
     model::ClientId,
-    moderation::{filter::Folded, rules::Caught},
+    moderation::{FilterAction, rules::Caught},
     read::are_shown,
     refusals::CHAT_UNKNOWN,
     send::{Bounds, Fingerprint, Last, SendFacts, Verdict, decide},
@@ -19,7 +22,10 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        moderation::{reviews, screening},
+        moderation::{
+            reviews,
+            screening::{self, Look, Reading},
+        },
     },
     messages,
 };
@@ -39,8 +45,10 @@ pub struct PendingSend {
     answer_id: Option<AnswerId>,
     /// What it claims before it writes: its client id, and its key.
     claims: Vec<i64>,
-    /// How word filters read it, if that is known already.
-    folded: Option<Folded>,
+    /// What word filters find in it.
+    reading: Arc<Reading>,
+    /// Whether its transaction cannot be left to look at it.
+    in_place: bool,
 }
 
 impl PendingSend {
@@ -61,12 +69,17 @@ impl PendingSend {
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
         });
         let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
-        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, folded: None })
+        let reading = Arc::new(Reading::new(new.content.as_str()));
+        Ok(Self { ctx: ctx.clone(), sender, chat, new, fingerprint, answer_id, claims, reading, in_place: false })
     }
 
-    /// Prepares it for word filters.
-    pub fn fold(&mut self) {
-        self.folded = Some(Folded::of(self.new.content.as_str()));
+    /// The same, of which is never answered that somebody has to look at it first.
+    pub fn in_place(self) -> Self {
+        Self { in_place: true, ..self }
+    }
+
+    pub fn reading(&self) -> &Arc<Reading> {
+        &self.reading
     }
 
     /// The sender's membership in the chat.
@@ -148,9 +161,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         Some(ClientIdRow { sender_id: message.sender.id, client_id, message_id: message.id, fingerprint })
     });
     batch::messaging::insert_messages(tx.conn, &rows, &client_ids.collect::<Vec<_>>())?;
-    for (message, caught) in &flagged {
-        reviews::flag(tx, message, *caught)?;
-    }
+    reviews::flag_all(tx, &flagged)?;
     let changes = accepted
         .into_iter()
         .map(|(index, message)| {
@@ -239,6 +250,19 @@ struct Facts {
     /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
     answer_ids: HashSet<AnswerId>,
+    /// Whether the accounts of those whose messages were caught stay as they are.
+    kept: HashMap<UserId, bool>,
+}
+
+/// Which filter catches a message in a locked chat.
+fn look(tx: &mut Tx<'_>, send: &PendingSend, chat: &LockedChatRow, role: ChatRole) -> Result<Look> {
+    let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
+    let look = screening::caught(send.chat, versions, role, &send.reading);
+    if look == Look::Unread && send.in_place {
+        send.reading.catch_up_here(tx)?;
+        return Ok(screening::caught(send.chat, versions, role, &send.reading));
+    }
+    Ok(look)
 }
 
 impl Facts {
@@ -276,7 +300,8 @@ impl Facts {
             earlier.insert((row.sender_id, row.client_id), (row.message_id, print));
         }
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, answer_ids })
+        let kept = HashMap::new();
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, clients, answer_ids, kept })
     }
 
     /// Decides about the next send of the batch.
@@ -305,14 +330,10 @@ impl Facts {
             Err(error) if error.is_ours() => return Err(error),
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
-        let bounds = self.bounds(tx, send, sender.as_ref())?;
-        // What is noted of it belongs to its sender, whose account must stay as it is.
-        if bounds.caught.is_some() && !reviews::keeps(tx, send.sender)? {
-            self.held.insert(send.key());
-            return Ok(Attempt::Held);
-        }
+        let mut bounds = self.bounds(send, sender.as_ref());
+        let role = sender.as_ref().map(|sender| sender.role);
         let membership = sender.map(|sender| (sender.role, sender.card));
-        let chat = self.chats.get_mut(&send.chat);
+        let chat = self.chats.get(&send.chat).copied();
         let last = chat
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
@@ -322,8 +343,25 @@ impl Facts {
         let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
         let fingerprint = send.fingerprint;
         let facts = SendFacts { membership, earlier, fingerprint, closed, rights, bounds, lifetime, shows_marks, last };
-        Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
+        let filters = chat.filter(|chat| chat.filter_version != 0 || chat.server_filter != 0);
+        let again = filters.is_some().then(|| facts.clone());
+        let mut verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
+        // What is refused anyway, or was sent before, nobody looks at.
+        if let (Ok(Verdict::New(_)), Some(facts), Some(chat), Some(role)) = (&verdict, again, filters, role) {
+            let Look::Found(caught) = look(tx, send, &chat, role)? else { return Ok(Attempt::Held) };
+            if let Some(found) = caught {
+                // What is noted of it belongs to its sender, whose account must stay as it is.
+                if found.action != FilterAction::Block && !self.keeps(tx, send.sender)? {
+                    self.held.insert(send.key());
+                    return Ok(Attempt::Held);
+                }
+                bounds.caught = caught;
+                verdict = decide(&send.ctx, send.chat, send.new.clone(), SendFacts { bounds, ..facts });
+            }
+        }
+        Ok(match verdict {
             Ok(Verdict::New(message)) => {
+                let chat = self.chats.get_mut(&send.chat);
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
                 (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
                 if let Some(sender) = self.memberships.get_mut(&send.key()) {
@@ -337,14 +375,21 @@ impl Facts {
         })
     }
 
-    /// What keeps somebody from writing in a locked chat just now.
-    fn bounds(&self, tx: &mut Tx<'_>, send: &PendingSend, sender: Option<&Sender>) -> Result<Bounds> {
-        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
-        let Sender { silent_until, spoke_at, role, .. } = *sender;
-        let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-        let text = screening::Text { content: send.new.content.as_str(), folded: send.folded.as_ref() };
-        let caught = screening::caught(tx, send.chat, versions, role, text)?;
-        Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
+    /// What keeps somebody from writing in a locked chat just now, whatever they write.
+    fn bounds(&self, send: &PendingSend, sender: Option<&Sender>) -> Bounds {
+        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Bounds::default() };
+        let Sender { silent_until, spoke_at, .. } = *sender;
+        Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught: None }
+    }
+
+    /// Whether somebody's account stays as it is until the end of the batch.
+    fn keeps(&mut self, tx: &mut Tx<'_>, sender: UserId) -> Result<bool> {
+        if let Some(keeps) = self.kept.get(&sender) {
+            return Ok(*keeps);
+        }
+        let keeps = reviews::keeps(tx, sender)?;
+        self.kept.insert(sender, keeps);
+        Ok(keeps)
     }
 
     /// Stores under their keys which messages were sent.

@@ -80,7 +80,8 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
     rules(tx.conn, chat, caller)
 }
 
-pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<Rules> {
+/// Answers the version, too; 0 if nothing is caught.
+pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<(Rules, i64)> {
     let Held { caller, .. } = held(tx, ctx, chat, Action::Review)?;
     let entry = Entry::new("chat_filter.set").on(Target::of("chat", chat));
     record(tx, ctx, entry, new)?;
@@ -88,13 +89,13 @@ pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> 
     // Where nothing is caught, a send looks for nothing.
     let version = if new.words.is_empty() { 0 } else { version };
     diesel::update(table::table.find(chat)).set(table::filter_version.eq(version)).execute(tx.conn)?;
-    rules(tx.conn, chat, caller)
+    Ok((rules(tx.conn, chat, caller)?, version))
 }
 
-pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<Filter> {
+pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<(Filter, i64)> {
     record(tx, ctx, Entry::new("server_filter.set"), new)?;
-    store(tx, OF_SERVER, new)?;
-    filter(tx.conn, OF_SERVER)
+    let version = store(tx, OF_SERVER, new)?;
+    Ok((filter(tx.conn, OF_SERVER)?, version))
 }
 
 fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: Entry, new: &NewFilter) -> Result<()> {

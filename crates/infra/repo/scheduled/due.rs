@@ -97,11 +97,10 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
         let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
         let after = match readable {
             Some((plan, message)) if due.is_free => {
-                let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
-                if tx.services.screens.expect(due.row.chat_id) {
-                    send.fold();
-                }
-                sends.push(send);
+                let send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
+                // Before the chats are locked.
+                send.reading().look_here(&tx.services.screens, due.row.chat_id);
+                sends.push(send.in_place());
                 senders.push((due.row.id, plan));
                 continue;
             }
