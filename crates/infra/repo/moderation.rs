@@ -186,13 +186,12 @@ impl Moderation for Repo {
             screening::look(&self.db, chat, &reading).await?;
         }
         for _ in 0..screening::ATTEMPTS {
-            let (ctx, verdict, reading) = (ctx.clone(), verdict.clone(), Arc::clone(&reading));
-            let (tried, again) = (Arc::clone(&reading), &reading);
+            let (ctx, verdict, tried) = (ctx.clone(), verdict.clone(), Arc::clone(&reading));
             let decide = move |tx: &mut Tx<'_>| deciding::decide(tx, &ctx, chat, review, verdict.clone(), &tried);
             match self.db.write(decide).await? {
                 Decided::Done => return Ok(()),
                 Decided::Refused(refusal) => return Err(refusal.into()),
-                Decided::Unread => screening::catch_up(&self.db, again).await?,
+                Decided::Unread => screening::catch_up(&self.db, &reading).await?,
             }
         }
         Err(screening::changes_all_the_time())

@@ -347,7 +347,8 @@ impl Facts {
         let again = filters.is_some().then(|| facts.clone());
         let mut verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
         // What is refused anyway, or was sent before, nobody looks at.
-        if let (Ok(Verdict::New(_)), Some(facts), Some(chat), Some(role)) = (&verdict, again, filters, role) {
+        let is_new = matches!(verdict, Ok(Verdict::New(_)));
+        if let (true, Some(facts), Some(chat), Some(role)) = (is_new, again, filters, role) {
             let Look::Found(caught) = look(tx, send, &chat, role)? else { return Ok(Attempt::Held) };
             if let Some(found) = caught {
                 // What is noted of it belongs to its sender, whose account must stay as it is.

@@ -143,7 +143,13 @@ pub fn decide(
 
 /// What the filter of the server finds in a message that a chat is about to send.
 fn screening(tx: &mut Tx<'_>, row: &ReviewRow, outcome: Outcome, by_chat: bool, reading: &Reading) -> Result<Look> {
-    if outcome == Outcome::Send && by_chat { caught_by_server(tx, row.chat_id, reading) } else { Ok(Look::Found(None)) }
+    if outcome != Outcome::Send || !by_chat {
+        return Ok(Look::Found(None));
+    }
+    if !reading.is_of(row.content.as_deref()) {
+        return Err(Error::unavailable("the message was not there a moment ago"));
+    }
+    caught_by_server(tx, row.chat_id, reading)
 }
 
 /// There is no such thing: whoever may not decide is told so first.

@@ -67,6 +67,11 @@ impl Reading {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this is the text.
+    pub fn is_of(&self, content: Option<&str>) -> bool {
+        content == Some(&*self.content)
+    }
+
     /// Whether it was not decided about because somebody has to look at it first.
     pub fn is_unread(&self) -> bool {
         !self.all_wanted().is_empty()
@@ -108,7 +113,8 @@ impl Reading {
     fn catch_up_with(&self, conn: &mut Conn, screens: &Screens, (id, version): Version) -> Result<()> {
         let (version, screen) = match screens.get(id, version) {
             Some(screen) => (version, screen),
-            None => load(conn, screens, id)?,
+            // One that is gone catches nothing.
+            None => load(conn, screens, id)?.unwrap_or((version, None)),
         };
         self.look((id, version), screen.as_deref());
         Ok(())
@@ -182,11 +188,11 @@ fn of_server(tx: &mut Tx<'_>) -> Result<i64> {
 }
 
 /// A filter as it is now, and its version; nothing if it has no words. No version ever gets other words.
-fn load(conn: &mut Conn, screens: &Screens, id: Id<()>) -> Result<(i64, Option<Arc<Screen>>)> {
+fn load(conn: &mut Conn, screens: &Screens, id: Id<()>) -> Result<Option<(i64, Option<Arc<Screen>>)>> {
     let row: Option<(i64, String, String)> =
         table::table.find(id).select((table::version, table::action, table::words)).first(conn).optional()?;
-    let Some((version, action, words)) = row else { return Ok((0, None)) };
+    let Some((version, action, words)) = row else { return Ok(None) };
     let screen = if words.is_empty() { None } else { Some(Arc::new(Screen::new(&filter_of(&action, &words)?)?)) };
     screens.keep(id, version, screen.clone());
-    Ok((version, screen))
+    Ok(Some((version, screen)))
 }
