@@ -143,7 +143,9 @@ impl Moderation for Repo {
         let ctx = ctx.clone();
         let (rules, version) = self.db.write(move |tx| settings::set_filter(tx, &ctx, chat, &new)).await?;
         // Now, and not when somebody writes.
-        screening::keep(&self.db, Id::from_uuid(chat.uuid()), version, rules.filter.clone()).await;
+        if let Some(version) = version {
+            screening::keep(&self.db, Id::from_uuid(chat.uuid()), version, rules.filter.clone()).await;
+        }
         Ok(rules)
     }
 
@@ -224,7 +226,9 @@ impl Moderation for Repo {
     async fn set_server_filter(&self, ctx: &Ctx, new: NewFilter) -> Result<Filter> {
         let ctx = ctx.clone();
         let (filter, version) = self.db.write(move |tx| settings::set_server_filter(tx, &ctx, &new)).await?;
-        screening::keep(&self.db, OF_SERVER, version, filter.clone()).await;
+        if let Some(version) = version {
+            screening::keep(&self.db, OF_SERVER, version, filter.clone()).await;
+        }
         Ok(filter)
     }
 }

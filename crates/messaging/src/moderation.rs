@@ -35,7 +35,7 @@ pub const MOST_FLAGGED: i64 = 100;
 /// stays.
 pub const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many purges of a chat can run at once.
-pub const MOST_PURGES: i64 = 20;
+pub const MOST_PURGES: usize = 20;
 /// How many words a filter can have.
 pub const MOST_WORDS: usize = 500;
 /// The longest pause between two messages, in seconds: six hours.

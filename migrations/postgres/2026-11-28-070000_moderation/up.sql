@@ -24,7 +24,9 @@ CREATE TABLE chat_sanctions (
     until timestamptz,
     lifted_at timestamptz,
     lifted_by uuid REFERENCES users (id),
-    lift_reason text
+    lift_reason text,
+    -- Whether the person is told of it and sees why: not somebody who has nothing to do with the chat.
+    told boolean NOT NULL
 );
 CREATE UNIQUE INDEX chat_sanctions_now ON chat_sanctions (chat_id, kind, user_id)
     WHERE kind IN ('mute', 'ban') AND lifted_at IS NULL;

@@ -22,7 +22,9 @@ CREATE TABLE chat_sanctions (
     until INTEGER,
     lifted_at INTEGER,
     lifted_by BLOB REFERENCES users (id),
-    lift_reason TEXT
+    lift_reason TEXT,
+    -- Whether the person is told of it and sees why: not somebody who has nothing to do with the chat.
+    told INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX chat_sanctions_now ON chat_sanctions (chat_id, kind, user_id)
     WHERE kind IN ('mute', 'ban') AND lifted_at IS NULL;

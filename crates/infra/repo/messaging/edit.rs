@@ -9,11 +9,13 @@ use clowder_messaging::{
     edit::{EditFacts, decide, decide_delete, may_say, without_text},
     lifetimes::conceal,
     policy::Seat,
+    refusals::MESSAGE_UNKNOWN,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 
 use super::{
     super::{
+        chats::hold::is_alive,
         db::Tx,
         dialect::{self, Conn},
         fragment::Fragment,
@@ -37,7 +39,11 @@ pub fn edit(
     reading: &Reading,
 ) -> Result<Option<Message>> {
     // What moderation notes of it belongs to the author.
-    dialect::accounts::keep_users(tx.conn, &[ctx.user()?])?;
+    let author = ctx.user()?;
+    dialect::accounts::keep_users(tx.conn, &[author])?;
+    if !is_alive(tx.conn, author)? {
+        return Err(MESSAGE_UNKNOWN.into());
+    }
     let (before, mut facts) = locked(tx, ctx, id)?;
     conceal(&mut facts.message, ctx.now);
     let role = facts.seat.map_or(ChatRole::Subscriber, |seat| seat.role);

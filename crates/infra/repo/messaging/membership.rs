@@ -19,7 +19,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        moderation::{self, sanctions},
+        moderation::{self, reviews, sanctions},
     },
     chats,
     privacy::deserted,
@@ -131,6 +131,7 @@ pub fn remove(
         return Err(Error::internal("somebody in a group who is not in its chat"));
     }
     receipts::forget(tx.conn, chat, users)?;
+    reviews::forget_held(tx, chat, users)?;
     let own = notes::chat_id.eq(chat).and(notes::user_id.eq_any(users));
     diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;

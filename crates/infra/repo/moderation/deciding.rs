@@ -1,5 +1,7 @@
 //! Decides about what filters caught: a held message is sent or thrown away, a flagged one stays or is deleted.
 
+use std::collections::HashSet;
+
 use clowder_core::{
     Actor, ChatId, Ctx, Error, Id, MessageId, Refusal, Result, Role, Timestamp, UserId, Via,
     audit::{Entry, Target},
@@ -29,6 +31,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         messaging::{edit, messages},
+        scheduled::due,
     },
     reviews::{find, flag},
     sanctions,
@@ -92,7 +95,7 @@ pub fn decide(
         None => hold::hold_any(tx, ctx, row.chat_id, &[sender])?.1,
     };
     let (row, review) = find(tx.conn, ctx, chat, id)?;
-    let outcome = rules::decide(Some(&review), new.action, sender_now(tx.conn, &face, sender)?, ctx.now)?;
+    let outcome = rules::decide(Some(&review), new.action, sender_now(tx.conn, ctx.now, &face, sender)?, ctx.now)?;
     // A chat does not let through what the server would not.
     let caught = match screening(tx, &row, outcome, chat.is_some(), reading)? {
         Look::Found(caught) => caught,
@@ -134,7 +137,7 @@ pub fn decide(
             let (place, reason) = (row.chat_id, new.reason.into_string());
             let noted = sanctions::note(tx, ctx, place, sender, SanctionType::Rejection, reason)?;
             let mut told: Vec<(&Ctx, &Change)> = deleted.iter().map(|change| (teller, change)).collect();
-            told.push((ctx, &noted));
+            told.extend(noted.iter().map(|change| (ctx, change)));
             journal::append_all(tx, &told)?;
         }
     }
@@ -161,14 +164,16 @@ fn unknown(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, error: Error) -> Re
 }
 
 /// What a locked chat lets the sender of a message do now.
-fn sender_now(conn: &mut Conn, chat: &FaceRow, sender: UserId) -> Result<SenderFacts> {
+fn sender_now(conn: &mut Conn, now: Timestamp, chat: &FaceRow, sender: UserId) -> Result<SenderFacts> {
     let mut place: Option<(String, Option<Timestamp>)> = None;
     if hold::is_alive(conn, sender)? {
         let one = participants::table.find((chat.id, sender));
         place = one.select((participants::role, participants::silent_until)).first(conn).optional()?;
     }
     let seat = place.as_ref().map(|(role, _)| messages::seat(chat, role)).transpose()?;
-    Ok(SenderFacts { seat, closed: chat.closed, silent_until: place.and_then(|(_, until)| until) })
+    // Whose account is suspended writes nothing anywhere.
+    let suspended = !due::suspended(conn, now, HashSet::from([sender]))?.is_empty();
+    Ok(SenderFacts { seat, closed: chat.closed || suspended, silent_until: place.and_then(|(_, until)| until) })
 }
 
 /// The claim on a client id, as sends compute it (`PendingSend::new`).

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Actor, ChatId, Ctx, Id, NewJob, Result, Role, UserId, Via,
+    Actor, ChatId, Ctx, Id, NewJob, Result, Role, UserId, Via, Word,
     audit::{Entry, Target},
     job::{Queue, Taken, Work, Worker},
 };
@@ -15,10 +15,7 @@ use clowder_messaging::{
     policy::{Action, allow},
     refusals::{CHAT_PURGES, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN, PURGE_UNKNOWN},
 };
-use diesel::{
-    dsl::{count_star, exists},
-    prelude::*,
-};
+use diesel::{dsl::exists, prelude::*};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -37,11 +34,11 @@ use super::{
         messaging::{edit, messages::Membership},
         upkeep::forget,
     },
-    sanctions,
+    reviews, sanctions,
 };
 use crate::domains::{
     accounts::users,
-    messaging::{MessageRow, PurgeRow, chat_purges as table, messages as said},
+    messaging::{MessageRow, PurgeRow, chat_purges as table, messages as said, participants},
 };
 
 /// How many messages are deleted in one piece.
@@ -106,10 +103,26 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
     if !is_there || !has_part && held.is_none() {
         return Err(PARTICIPANT_UNKNOWN.into());
     }
+    // What is kept back of theirs is thrown away with it.
+    reviews::forget_held(tx, chat, &[user])?;
     let running = table::table.filter(table::chat_id.eq(chat).and(table::finished_at.is_null()));
-    if running.select(count_star()).first::<i64>(tx.conn)? >= MOST_PURGES {
+    let running: Vec<PurgeRow> = running.select(PurgeRow::as_select()).load(tx.conn)?;
+    let covers = |purge: &&PurgeRow| {
+        let since_covers = purge.since.is_none_or(|from| since.is_some_and(|since| from <= since));
+        let until_covers = purge.until.is_none_or(|to| until.is_some_and(|until| until <= to));
+        let is_same = purge.user_id == user && purge.by_id == caller && purge.last_seq == row.last_seq;
+        is_same && since_covers && until_covers
+    };
+    // It is being done already.
+    if let Some(purge) = running.iter().find(covers) {
+        return Ok(purge.clone().purge());
+    }
+    if running.len() >= MOST_PURGES {
         return Err(CHAT_PURGES.into());
     }
+    // Nobody deletes what they do not see.
+    let seen = participants::table.find((chat, caller)).select(participants::visible_from);
+    let visible_from: i64 = seen.first(tx.conn)?;
     let purge = PurgeRow {
         id: PurgeId::new(ctx.now),
         chat_id: chat,
@@ -118,7 +131,7 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
         since,
         until,
         last_seq: row.last_seq,
-        seq: 0,
+        seq: visible_from,
         deleted: 0,
         finished_at: None,
     };
@@ -128,7 +141,7 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
     audit::record(tx, ctx, &entry.after(after))?;
     let told = sanctions::note(tx, ctx, chat, user, SanctionType::Purge, reason.into_string())?;
     jobs::order(tx, ctx, &NewJob::new(&Clean { purge: purge.id }, ctx.now)?.keyed(format!("chat.purge {}", purge.id)))?;
-    tell(tx, ctx, &[told])?;
+    tell(tx, ctx, told.as_slice())?;
     Ok(purge.purge())
 }
 
@@ -150,6 +163,8 @@ fn next(tx: &mut Tx<'_>, ctx: &Ctx, id: PurgeId) -> Result<bool> {
     let mut some = said::table
         .filter(said::chat_id.eq(chat).and(said::sender_id.eq(row.user_id)))
         .filter(said::seq.gt(row.seq).and(said::seq.le(row.last_seq)))
+        // What the server said about them stays.
+        .filter(said::deleted_at.is_null().and(said::kind.ne(MessageType::System.as_str())))
         .order(said::seq)
         .limit(PIECE)
         .select(MessageRow::as_select())
@@ -168,10 +183,6 @@ fn next(tx: &mut Tx<'_>, ctx: &Ctx, id: PurgeId) -> Result<bool> {
     let (card, mut changes) = (Cards::of(tx.conn, None, [row.user_id])?.card(row.user_id)?, Vec::new());
     for message in rows {
         let message = message.message(card.clone(), Status::Sent, Vec::new())?;
-        // What the server said about them stays, as does what is deleted already.
-        if message.kind == MessageType::System {
-            continue;
-        }
         let Some(after) = without_text(ctx.now, message) else { continue };
         changes.push(Change::MessageDeleted(edit::remove(tx, ctx, row.by_id, after)?));
     }

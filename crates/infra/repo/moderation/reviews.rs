@@ -157,6 +157,13 @@ fn flagged_row(message: &Message, caught: Caught) -> ReviewRow {
     }
 }
 
+/// Forgets what was kept back of people who leave a locked chat, or whose messages there are deleted.
+pub fn forget_held(tx: &mut Tx<'_>, chat: ChatId, people: &[UserId]) -> Result<()> {
+    let theirs = table::table.filter(table::chat_id.eq(chat).and(table::user_id.among(people))).filter(HELD);
+    tx.deleted_text |= diesel::delete(theirs).execute(tx.conn)? > 0;
+    Ok(())
+}
+
 /// Takes messages of locked chats out of the list, because they are gone: they count no more, and there is nothing to
 /// decide.
 pub fn unlist(tx: &mut Tx<'_>, gone: &[Message]) -> Result<()> {
@@ -168,7 +175,11 @@ pub fn unlist(tx: &mut Tx<'_>, gone: &[Message]) -> Result<()> {
     }
     // Hardly ever is one of them listed, so most pieces of a sweep only look.
     let chats: HashSet<ChatId> = gone.iter().map(|message| message.chat_id).collect();
+    let (people, seqs): (HashSet<UserId>, HashSet<i64>) =
+        gone.iter().map(|message| (message.sender.id, message.seq)).unzip();
+    let seqs: Vec<i64> = seqs.into_iter().collect();
     let listed = table::table.filter(table::chat_id.among(&chats)).filter(FLAGGED);
+    let listed = listed.filter(table::user_id.among(&people)).filter(table::seq.eq_any(seqs));
     let listed: Vec<(ReviewId, ChatId, Option<i64>)> =
         listed.select((table::id, table::chat_id, table::seq)).load(tx.conn)?;
     if listed.is_empty() {

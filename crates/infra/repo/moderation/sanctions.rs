@@ -18,7 +18,7 @@ use clowder_messaging::{
     refusals::{CHAT_UNKNOWN, PARTICIPANT_UNKNOWN},
 };
 use diesel::{
-    dsl::{count_star, exists},
+    dsl::{count_star, exists, not},
     prelude::*,
     sql_types::Bool,
 };
@@ -42,7 +42,7 @@ use super::super::{
 };
 use crate::domains::{
     accounts::users,
-    messaging::{SanctionRow, chat_guests, chat_sanctions as table, participants},
+    messaging::{SanctionRow, chat_guests, chat_sanctions as table, former_participants as former, participants},
 };
 
 /// The condition of the index of what lasts, as constant text, so that the databases use it.
@@ -51,6 +51,13 @@ const IS_LASTING: Fragment<Bool> =
 
 /// How long it is known what was done to somebody, after it is over.
 const KNOWN_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
+/// Of one person in one chat, how many are known that are over.
+const MOST_OVER: i64 = 50;
+/// How many of those are forgotten at a time.
+const PIECE: i64 = 100;
+/// How often somebody who is not in a chat is told in a day what is done to them there.
+const TOLD_A_DAY: i64 = 5;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Forgets what has been over for long. What lasts until somebody lifts it stays.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
@@ -92,9 +99,11 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     let theirs = now().filter(table::user_id.eq(user)).select(table::id);
     let already = theirs.first::<SanctionId>(tx.conn).optional()?.is_some();
     let seen = users::table.filter(users::id.eq(user)).filter(visible_to(Viewer::of(ctx)?)).select(users::id);
+    let visible = seen.first::<UserId>(tx.conn).optional()?.is_some();
+    let is_told = held.is_some() || visible && is_told_outside(tx.conn, ctx.now, chat, user)?;
     let facts = SanctionFacts {
         held,
-        visible: seen.first::<UserId>(tx.conn).optional()?.is_some(),
+        visible,
         own: user == caller,
         already,
         count: now().select(count_star()).first(tx.conn)?,
@@ -114,8 +123,8 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     };
     let entry = entry.on(Target::of("chat", chat)).about(user);
     audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.as_str(), "until": until})))?;
-    let row_of = SanctionRow { until, ..new_row(ctx, chat, user, kind, reason.into_string())? };
-    diesel::insert_into(table::table).values(&row_of).execute(tx.conn)?;
+    let row_of = SanctionRow { until, told: is_told, ..new_row(ctx, chat, user, kind, reason.into_string())? };
+    put(tx, &row_of)?;
     let mut changes = Vec::new();
     match kind {
         SanctionType::Ban => {
@@ -126,7 +135,7 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
         }
         _ => set_silent(tx.conn, chat, user, Some(until.unwrap_or(FOR_EVER)))?,
     }
-    changes.push(told(&row_of)?);
+    changes.extend(told(&row_of)?);
     tell(tx, ctx, &changes)?;
     let card = Cards::of(tx.conn, None, [user])?.card(user)?;
     row_of.sanction(card)
@@ -177,7 +186,35 @@ fn new_row(ctx: &Ctx, chat: ChatId, user: UserId, kind: SanctionType, reason: St
         lifted_at: None,
         lifted_by: None,
         lift_reason: None,
+        told: true,
     })
+}
+
+/// Whether somebody who is not in a chat, and whom the caller may know, is told what is done to them there: if they were in it,
+/// or want to be, and not again and again. Otherwise a ban would be a letter to anybody, without a sender.
+fn is_told_outside(conn: &mut Conn, now: Timestamp, chat: ChatId, user: UserId) -> Result<bool> {
+    let was_there = former::table.find((user, chat));
+    if !diesel::select(exists(was_there)).get_result::<bool>(conn)?
+        && guests::standing(conn, now, chat, user)?.is_none()
+    {
+        return Ok(false);
+    }
+    let lately = table::table.filter(table::chat_id.eq(chat).and(table::user_id.eq(user))).filter(table::told);
+    let lately = lately.filter(table::since.gt(now.minus(DAY))).select(count_star());
+    Ok(lately.first::<i64>(conn)? < TOLD_A_DAY)
+}
+
+/// Stores a row, and forgets the oldest of those that are over, of which there are only so many.
+fn put(tx: &mut Tx<'_>, row: &SanctionRow) -> Result<()> {
+    diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    let of_both = table::table.filter(table::chat_id.eq(row.chat_id).and(table::user_id.eq(row.user_id)));
+    let over = of_both.filter(not(IS_LASTING)).order(table::id.desc()).offset(MOST_OVER);
+    let oldest: Vec<SanctionId> = over.limit(PIECE).select(table::id).load(tx.conn)?;
+    if !oldest.is_empty() {
+        diesel::delete(table::table.filter(table::id.eq_any(oldest))).execute(tx.conn)?;
+        tx.deleted_text = true;
+    }
+    Ok(())
 }
 
 /// Notes what happened to somebody whose account stays as it is, and returns what they are told.
@@ -188,22 +225,26 @@ pub fn note(
     user: UserId,
     kind: SanctionType,
     reason: String,
-) -> Result<Change> {
-    let row = new_row(ctx, chat, user, kind, reason)?;
-    diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
+) -> Result<Option<Change>> {
+    let is_told = role(tx.conn, chat, user)?.is_some() || is_told_outside(tx.conn, ctx.now, chat, user)?;
+    let row = SanctionRow { told: is_told, ..new_row(ctx, chat, user, kind, reason)? };
+    put(tx, &row)?;
     told(&row)
 }
 
 /// What the person is told of it.
-fn told(row: &SanctionRow) -> Result<Change> {
-    Ok(Change::Sanctioned(Sanctioned {
+fn told(row: &SanctionRow) -> Result<Option<Change>> {
+    if !row.told {
+        return Ok(None);
+    }
+    Ok(Some(Change::Sanctioned(Sanctioned {
         id: row.id,
         chat_id: row.chat_id,
         user_id: row.user_id,
         kind: SanctionType::parse_word(&row.kind)?,
         until: row.until,
         lifted: row.lifted_at.is_some(),
-    }))
+    })))
 }
 
 pub fn lift(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: NewLifting) -> Result<()> {
@@ -229,7 +270,7 @@ pub fn lift(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: N
     let entry = entry.on(Target::of("chat", chat)).about(user);
     audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.as_str()})))?;
     let change = told(&SanctionRow { lifted_at: Some(ctx.now), ..row })?;
-    tell(tx, ctx, &[change])
+    tell(tx, ctx, change.as_slice())
 }
 
 pub fn list(
@@ -247,7 +288,7 @@ pub fn list(
 }
 
 pub fn own(conn: &mut Conn, viewer: UserId, page: &PageRequest) -> Result<Page<Sanction>> {
-    shown(conn, table::table.filter(table::user_id.eq(viewer)).into_boxed(), page, false)
+    shown(conn, table::table.filter(table::user_id.eq(viewer)).filter(table::told).into_boxed(), page, false)
 }
 
 /// The last ones first.

@@ -80,27 +80,38 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
     rules(tx.conn, chat, caller)
 }
 
-/// Answers the version, too; 0 if nothing is caught.
-pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<(Rules, i64)> {
+/// Answers the new version, too: 0 if nothing is caught, none if it is as before.
+pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<(Rules, Option<i64>)> {
     let Held { caller, .. } = held(tx, ctx, chat, Action::Review)?;
+    if is_as_before(tx.conn, Id::from_uuid(chat.uuid()), new)? {
+        return Ok((rules(tx.conn, chat, caller)?, None));
+    }
+    // Not the words, which nobody could delete there, and of which there can be very many.
     let entry = Entry::new("chat_filter.set").on(Target::of("chat", chat));
-    record(tx, ctx, entry, new)?;
+    let after = json!({"words": new.words.len(), "action": new.action, "reason": new.reason.as_str()});
+    audit::record(tx, ctx, &entry.after(after))?;
     let version = store(tx, Id::from_uuid(chat.uuid()), new)?;
     // Where nothing is caught, a send looks for nothing.
     let version = if new.words.is_empty() { 0 } else { version };
     diesel::update(table::table.find(chat)).set(table::filter_version.eq(version)).execute(tx.conn)?;
-    Ok((rules(tx.conn, chat, caller)?, version))
+    Ok((rules(tx.conn, chat, caller)?, Some(version)))
 }
 
-pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<(Filter, i64)> {
-    record(tx, ctx, Entry::new("server_filter.set"), new)?;
-    let version = store(tx, OF_SERVER, new)?;
+/// The same for the filter of the server.
+pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<(Filter, Option<i64>)> {
+    let mut version = None;
+    if !is_as_before(tx.conn, OF_SERVER, new)? {
+        let after = json!({"words": new.words, "action": new.action, "reason": new.reason.as_str()});
+        audit::record(tx, ctx, &Entry::new("server_filter.set").after(after))?;
+        version = Some(store(tx, OF_SERVER, new)?);
+    }
     Ok((filter(tx.conn, OF_SERVER)?, version))
 }
 
-fn record(tx: &mut Tx<'_>, ctx: &Ctx, entry: Entry, new: &NewFilter) -> Result<()> {
-    let after = json!({"words": new.words, "action": new.action, "reason": new.reason.as_str()});
-    audit::record(tx, ctx, &entry.after(after))
+/// Whether a filter catches this already.
+fn is_as_before(conn: &mut Conn, id: Id<()>, new: &NewFilter) -> Result<bool> {
+    let Filter { action, words } = filter(conn, id)?;
+    Ok(action == new.action && words == new.words)
 }
 
 /// Stores a filter, and returns its version.

@@ -175,7 +175,7 @@ fn due_rows(conn: &mut Conn, now: Timestamp, piece: &Piece) -> Result<Vec<Schedu
 }
 
 /// Those of them whose accounts are suspended now.
-fn suspended(conn: &mut Conn, now: Timestamp, authors: HashSet<UserId>) -> Result<HashSet<UserId>> {
+pub fn suspended(conn: &mut Conn, now: Timestamp, authors: HashSet<UserId>) -> Result<HashSet<UserId>> {
     let lasts = users::suspended_until.is_null().or(users::suspended_until.gt(now));
     let some = users::table.filter(users::id.eq_any(authors)).filter(users::suspension_reason.is_not_null());
     let some: Vec<UserId> = some.filter(lasts).select(users::id).load(conn)?;

@@ -146,7 +146,7 @@ pub enum Outcome {
 pub struct SenderFacts {
     /// Their place in the chat, if they are in it.
     pub seat: Option<Seat>,
-    /// Whether nobody can write in the chat any more.
+    /// Whether nobody can write in the chat any more, or they cannot write anywhere.
     pub closed: bool,
     /// Until when they are muted.
     pub silent_until: Option<Timestamp>,

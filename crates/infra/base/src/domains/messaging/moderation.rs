@@ -28,6 +28,7 @@ diesel::table! {
         lifted_at -> Nullable<Ts>,
         lifted_by -> Nullable<Uid>,
         lift_reason -> Nullable<Text>,
+        told -> Bool,
     }
 }
 
@@ -108,6 +109,7 @@ pub struct SanctionRow {
     pub lifted_at: Option<Timestamp>,
     pub lifted_by: Option<UserId>,
     pub lift_reason: Option<String>,
+    pub told: bool,
 }
 
 impl SanctionRow {
