@@ -35,6 +35,8 @@ pub const MOST: i64 = 200;
 pub const MOST_PAST: i64 = 500;
 /// How many days ahead a message can be scheduled.
 pub const MOST_DAYS: u64 = 366;
+/// What looking for the times of a rule counts as: about as much work as writing so many rows.
+pub(crate) const ROWS_OF_A_RULE: usize = 100;
 
 pub type ScheduledId = Id<Scheduled>;
 

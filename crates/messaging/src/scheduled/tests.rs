@@ -144,6 +144,14 @@ fn edit_table() {
 }
 
 #[test]
+fn a_rule_costs_more_than_a_message() {
+    let patch = |body: Value| ScheduledPatch::from_json(body).unwrap().rows();
+    let rule = json!({"content": "hi", "send_at": NOW, "repeat": "FREQ=DAILY"});
+    assert_eq!((new(rule.clone()).rows(), patch(rule)), (100, 100));
+    assert_eq!((new(json!({"content": "hi", "send_at": NOW})).rows(), patch(json!({"repeat": null}))), (1, 1));
+}
+
+#[test]
 fn may_cancel_table() {
     for (status, version, expected) in [
         (ScheduledStatus::Waiting, None, Ok(true)),
