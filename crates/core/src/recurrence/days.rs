@@ -96,8 +96,9 @@ impl Days {
     fn first_of_period(&self, day: Date) -> Date {
         match self.unit {
             Unit::Day => day,
-            Unit::Week => (0..i64::from(day.weekday().since(self.week_start)))
-                .fold(day, |day, _| day.yesterday().unwrap_or(day)),
+            Unit::Week => {
+                (0..i64::from(day.weekday().since(self.week_start))).fold(day, |day, _| day.yesterday().unwrap_or(day))
+            }
             Unit::Month => day.first_of_month(),
             Unit::Year => day.first_of_year(),
         }

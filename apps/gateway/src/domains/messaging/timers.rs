@@ -114,3 +114,91 @@ async fn expire(lifetimes: &dyn Lifetimes, stop: &Stop) -> Result<()> {
     while !stop.is_stopping() && lifetimes.expire(&ctx()).await? >= EXPIRED_AT_ONCE {}
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use clowder_infra::{Check, clock::Evidence, store::Skew};
+
+    use super::*;
+    use crate::stop;
+
+    /// A database whose clock is another one.
+    struct Elsewhere {
+        /// By how many milliseconds this node's clock is ahead; nothing while the database does not answer.
+        ahead: Mutex<Option<i64>>,
+        compared: AtomicUsize,
+    }
+
+    #[async_trait::async_trait]
+    impl Upkeep for Elsewhere {
+        async fn recall(&self) -> Result<()> {
+            Ok(())
+        }
+
+        async fn start_anew(&self) -> Result<()> {
+            Ok(())
+        }
+
+        async fn check(&self, _: fn() -> Timestamp) -> Vec<Check> {
+            Vec::new()
+        }
+
+        async fn was_ahead(&self, _: Timestamp) -> Result<bool> {
+            Ok(false)
+        }
+
+        async fn put_clock_right(&self, _: Timestamp, _: Evidence) -> Result<usize> {
+            Ok(0)
+        }
+
+        async fn skew(&self, _: fn() -> Timestamp) -> Result<Option<Skew>> {
+            self.compared.fetch_add(1, Ordering::Relaxed);
+            let here = Timestamp::from_micros(1_790_000_000_000_000);
+            let ahead = self.ahead.lock().unwrap().ok_or_else(|| Error::unavailable("no answer"))?;
+            let there = Timestamp::from_micros(here.as_micros() - ahead * 1_000);
+            Ok(Some(Skew::between(here, there, here)))
+        }
+
+        async fn sweep(&self, _: &Ctx, _: Duration) -> Result<usize> {
+            Ok(0)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timers_wait_while_the_clocks_differ() {
+        let upkeep = Arc::new(Elsewhere { ahead: Mutex::new(None), compared: AtomicUsize::new(0) });
+        let mut timer = Timer::new("tests", Arc::clone(&upkeep) as Arc<dyn Upkeep>, || Timestamp::from_micros(0));
+        let (_stopper, mut stop) = stop::channel();
+        let mut steps = async || {
+            let minute = tokio::time::sleep(Duration::from_secs(60));
+            tokio::pin!(minute);
+            let mut steps = 0;
+            loop {
+                tokio::select! {
+                    () = &mut minute => return steps,
+                    _ = timer.tick(&mut stop) => steps += 1,
+                }
+            }
+        };
+        for (ahead, works) in [
+            (None, false),
+            (Some(3_600_000), false),
+            (Some(-3_600_000), false),
+            (Some(900), true),
+            // A database that does not answer is no reason to stop.
+            (None, true),
+            (Some(3_600_000), false),
+        ] {
+            *upkeep.ahead.lock().unwrap() = ahead;
+            // What was known before is used until the next comparison.
+            steps().await;
+            assert_eq!(steps().await > 0, works, "{ahead:?}");
+        }
+        assert!(upkeep.compared.load(Ordering::Relaxed) < 400, "not every step compares");
+    }
+}
