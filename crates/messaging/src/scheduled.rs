@@ -7,10 +7,11 @@
 mod input;
 pub mod port;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
-    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, Versions, Word, versions,
+    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
+    versions,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -289,6 +290,20 @@ pub enum Outcome {
     /// It cannot be sent this time: a repeated one waits for its next time.
     Skipped(Refusal, Timestamp),
     Refused(Refusal),
+}
+
+/// The turns of those who wait in chats in slow mode: of what one person has due at once, one is sent after each pause.
+#[derive(Debug, Default)]
+pub struct Turns(HashMap<(ChatId, UserId), u32>);
+
+impl Turns {
+    /// When the next message of this person is to be tried, who may write again at a time.
+    pub fn next(&mut self, chat: ChatId, author: UserId, until: Timestamp, pause: Duration) -> Timestamp {
+        let before = self.0.entry((chat, author)).or_default();
+        let at = until.plus(pause.saturating_mul(*before));
+        *before = before.saturating_add(1);
+        at
+    }
 }
 
 /// What becomes of a message that cannot be sent. A repeated one ends only if its author is not in the chat any more.

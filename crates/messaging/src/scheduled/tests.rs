@@ -209,6 +209,22 @@ fn outcome_table() {
 }
 
 #[test]
+fn everybody_takes_turns() {
+    let ([ada, bob], chat) = (std::array::from_fn(|_| UserId::new(now())), ChatId::new(now()));
+    let (until, pause) = (at("2026-11-28T09:05:00Z"), Duration::from_secs(60));
+    let mut turns = Turns::default();
+    for (author, expected) in [
+        (ada, "2026-11-28T09:05:00Z"),
+        (ada, "2026-11-28T09:06:00Z"),
+        (bob, "2026-11-28T09:05:00Z"),
+        (ada, "2026-11-28T09:07:00Z"),
+    ] {
+        assert_eq!(turns.next(chat, author, until, pause), at(expected));
+    }
+    assert_eq!(turns.next(ChatId::new(now()), ada, until, pause), until, "each chat has its own");
+}
+
+#[test]
 fn problems_have_the_titles_of_refusals() {
     assert_eq!(Problem::of("chat.closed".to_owned()).title, CHAT_CLOSED.title);
     for refusal in refusals::OF_SCHEDULED {
