@@ -32,6 +32,11 @@ fn facts() -> ScheduleFacts {
     }
 }
 
+fn decided(new: NewMessage, facts: &ScheduleFacts) -> Result<Verdict> {
+    let first = first(&new);
+    decide(now(), new, first, facts)
+}
+
 fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
     match result {
         Err(Error::Refused(refusal) | Error::Stale { refusal, .. }) => refusal.code.to_owned(),
@@ -57,9 +62,9 @@ fn decide_table() {
         (ScheduleFacts { earlier: Some((id, [2; 16])), ..facts() }, "client_id.mismatch"),
         (ScheduleFacts { used: true, ..facts() }, "client_id.mismatch"),
     ] {
-        assert_eq!(told(decide(now(), new(later()), &facts)), refused, "{facts:?}");
+        assert_eq!(told(decided(new(later()), &facts)), refused, "{facts:?}");
     }
-    let again = decide(now(), new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
+    let again = decided(new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
     assert_eq!(again.unwrap(), Verdict::Repeat(id));
 }
 
@@ -79,7 +84,7 @@ fn times_table() {
     ] {
         let mut whole = json!({"content": "hi"});
         whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-        let decided = decide(now(), new(whole), &facts());
+        let decided = decided(new(whole), &facts());
         let decided = match decided {
             Ok(Verdict::New(planned)) => Ok(planned.send_at),
             other => Err(told(other)),
