@@ -26,7 +26,7 @@ pub const DOMAIN: Domain = Domain {
     reads: &["Keeping::pins", "Keeping::saved"],
     perform,
     keeps,
-    ids: &["message_pins.chat_id", "saved_messages.chat_id", "saved_messages.message_id"],
+    ids: &["saved_messages.chat_id", "saved_messages.message_id"],
     never: &[
         (
             "a pin whose message does not say so, or is gone",
