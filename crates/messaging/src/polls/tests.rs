@@ -4,7 +4,12 @@ use clowder_core::{Actor, Field, Id, Input, Role, Via};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{NewMessage, Rights, Status};
+use crate::{
+    NewMessage, Rights, Status,
+    relations::{forwarded, may_forward},
+};
+
+const AT: Timestamp = Timestamp::from_micros(3);
 
 fn wrong<I: Input + std::fmt::Debug>(body: Value) -> Vec<String> {
     match I::from_json(body) {
@@ -53,6 +58,10 @@ fn what_can_be_asked() {
         (
             json!({"content": "?", "type": "poll", "poll": two(), "send_at": "2027-01-01T00:00:00Z"}),
             vec!["/poll unwanted"],
+        ),
+        (
+            json!({"content": "?", "type": "poll", "poll": two(), "mentions": [UserId::new(AT)]}),
+            vec!["/mentions unwanted"],
         ),
         (json!({"type": "poll", "poll": two()}), vec!["/content required"]),
     ] {
@@ -181,37 +190,47 @@ fn decide_table() {
     }
 }
 
-#[test]
-fn who_closes() {
-    let at = Timestamp::from_micros(3);
-    let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(at));
-    let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(at)), role: Role::User }, at, "test");
-    let seat = |kind, role| Some(Seat { kind, role, rights: Rights::of(kind), of_group: false });
-    let message = |kind: MessageType, poll: Option<Box<Poll>>| Message {
-        id: Id::new(at),
-        chat_id: Id::new(at),
+fn message(sender: UserId, kind: MessageType, poll: Option<Box<Poll>>) -> Message {
+    Message {
+        id: Id::new(AT),
+        chat_id: Id::new(AT),
         seq: 1,
         kind,
-        sender: Card::new(ada, "ada".into(), "Ada".into()),
+        sender: Card::new(sender, "ada".into(), "Ada".into()),
         content: Some("?".into()),
         status: Status::Sent,
         client_id: None,
         reactions: Vec::new(),
-        created_at: at,
+        entities: Vec::new(),
+        mentions: Vec::new(),
+        reply_to: None,
+        thread_of: None,
+        thread: None,
+        forwarded_from: None,
+        created_at: AT,
         edited_at: None,
         deleted_at: None,
         version: 1,
         hidden: false,
+        pinned: false,
         lifetime: None,
         expires_at: None,
         system: None,
         poll,
-    };
+    }
+}
+
+#[test]
+fn who_closes() {
+    let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| Id::new(AT));
+    let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(AT)), role: Role::User }, AT, "test");
+    let seat = |kind, role| Some(Seat { kind, role, rights: Rights::of(kind), of_group: false });
+    let message = |kind, poll| message(ada, kind, poll);
     let (group, channel) = (ChatType::Group, ChatType::Channel);
     let asked = || Some(poll(false, None, None).unwrap());
     let over = || {
         asked().map(|mut poll| {
-            poll.closed_at = Some(at);
+            poll.closed_at = Some(AT);
             poll
         })
     };
@@ -229,19 +248,43 @@ fn who_closes() {
         assert_eq!(code(decide_close(&ctx(caller), seat, &message(kind, shown))), expected);
     }
     let closed = decide_close(&ctx(ada), seat(group, ChatRole::Member), &message(poll, over()));
-    assert_eq!(closed.unwrap(), Some(at), "twice is fine");
+    assert_eq!(closed.unwrap(), Some(AT), "twice is fine");
+}
+
+#[test]
+fn an_open_poll_is_forwarded_without_its_votes() {
+    let now = Timestamp::from_micros(5);
+    for (multiple, most) in [(false, None), (true, None), (true, Some(2))] {
+        let asked = poll(multiple, most, Some(9)).unwrap();
+        let mut voted = asked.clone();
+        voted.count(&Tally { votes: vec![2, 1, 0], voters: 2, closed_at: None });
+        voted.mark(Choices::of(&[1]));
+        let message = message(Id::new(AT), MessageType::Poll, Some(voted));
+        may_forward(&message, now).unwrap();
+        let new = forwarded(&message).unwrap();
+        assert_eq!((new.kind, new.content.as_str()), (Some(SentType::Poll), "?"));
+        assert_eq!(ask(now, *new.poll.unwrap()).unwrap(), asked, "the same question");
+    }
+    let by_hand = || {
+        let mut poll = poll(false, None, None).unwrap();
+        poll.closed_at = Some(AT);
+        poll
+    };
+    for over in [poll(false, None, Some(6)).unwrap(), by_hand()] {
+        let message = message(Id::new(AT), MessageType::Poll, Some(over));
+        assert_eq!(code(may_forward(&message, Timestamp::from_micros(6))), "message.not_forwardable");
+    }
 }
 
 #[test]
 fn who_is_told_of_whom() {
-    let at = Timestamp::from_micros(3);
     let voted = Voted {
-        chat_id: Id::new(at),
-        message_id: Id::new(at),
+        chat_id: Id::new(AT),
+        message_id: Id::new(AT),
         seq: 1,
         votes: vec![1, 0],
         voters: 1,
-        user_id: Some(Id::new(at)),
+        user_id: Some(Id::new(AT)),
         options: Some(vec![0]),
     };
     for (kind, anonymous, expected) in [
