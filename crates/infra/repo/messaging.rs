@@ -34,7 +34,7 @@ use clowder_messaging::{
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 use uuid::Uuid;
-use writes::ChatWrite;
+use writes::{ChatWrite, Written};
 
 use super::{
     Repo,
@@ -409,6 +409,19 @@ impl Repo {
             reactions::Plan::Stay(reaction) => Ok(reaction),
             reactions::Plan::Change(pending) => self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted(),
         }
+    }
+
+    /// Writes something in a chat, and shares the commit with others.
+    pub async fn write_in_chat(&self, write: ChatWrite) -> Result<Written> {
+        self.messaging.writes.write(write).await
+    }
+
+    /// Reads, with what this process knows of people.
+    pub async fn look_at_people<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Conn, &Memory) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.look(move |conn, caches| f(conn, &caches.people)).await
     }
 
     /// Reads, with the caches of this process.

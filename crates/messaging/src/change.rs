@@ -10,6 +10,7 @@ use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
     moderation::{SanctionId, SanctionType},
+    polls::{Closed, Voted},
     relations::ThreadState,
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
@@ -43,6 +44,8 @@ pub enum Change {
     MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction, Audience),
     ReactionRemoved(Reaction, Audience),
+    PollVoted(Voted, Audience),
+    PollClosed(Closed),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -63,12 +66,12 @@ pub enum Change {
     ChatDeleted(UserId, ChatDeleted),
 }
 
-/// Who receives a read mark or a reaction.
+/// Who receives a read mark, a reaction or a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
     Chat,
-    /// Whoever reads or reacts, on all devices.
+    /// Whoever reads, reacts or votes, on all devices.
     Own,
     /// Somebody who wrote messages that were read, where others must not be told.
     Sender(UserId),
@@ -331,6 +334,8 @@ impl Change {
             Self::ThreadUpdated(_, state) => state.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
+            Self::PollVoted(voted, _) => voted.chat_id,
+            Self::PollClosed(closed) => closed.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -370,6 +375,8 @@ impl clowder_core::Change for Change {
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(..) => "reaction.added",
             Self::ReactionRemoved(..) => "reaction.removed",
+            Self::PollVoted(..) => "poll.voted",
+            Self::PollClosed(_) => "poll.closed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -407,6 +414,7 @@ impl clowder_core::Change for Change {
             Self::ReactionAdded(reaction, Audience::Own) | Self::ReactionRemoved(reaction, Audience::Own) => {
                 reaction.user_id.map_or_else(|| self.own(), Topic::user)
             }
+            Self::PollVoted(voted, Audience::Own) => voted.user_id.map_or_else(|| self.own(), Topic::user),
             _ => self.own(),
         }
     }
@@ -435,6 +443,8 @@ impl clowder_core::Change for Change {
             Self::Pinned(pinned) => Some(pinned.message_id.uuid()),
             Self::Unpinned(unpinned) => Some(unpinned.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
+            Self::PollVoted(voted, _) => Some(voted.message_id.uuid()),
+            Self::PollClosed(closed) => Some(closed.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
             Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
@@ -461,6 +471,8 @@ impl clowder_core::Change for Change {
             Self::ThreadUpdated(_, state) => to_raw_value(state),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
+            Self::PollVoted(voted, _) => to_raw_value(voted),
+            Self::PollClosed(closed) => to_raw_value(closed),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),

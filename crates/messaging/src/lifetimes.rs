@@ -157,10 +157,10 @@ pub fn is_over(message: &Message, now: Timestamp) -> bool {
 }
 
 /// Takes the text from a message whose time is over, and which nobody has deleted yet: it may take a moment until it is, and
-/// nobody sees it until then.
+/// nobody sees it until then. A poll whose time is over is closed.
 pub fn conceal(message: &mut Message, now: Timestamp) {
     if is_over(message, now) && message.deleted_at.is_none() {
-        (message.content, message.system) = (None, None);
+        (message.content, message.system, message.poll) = (None, None, None);
         (message.reply_to, message.forwarded_from) = (None, None);
         (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
         message.deleted_at = message.expires_at;
@@ -168,6 +168,9 @@ pub fn conceal(message: &mut Message, now: Timestamp) {
     }
     if let Some(quoted) = &mut message.reply_to {
         quoted.conceal(now);
+    }
+    if let Some(poll) = &mut message.poll {
+        poll.end(now);
     }
 }
 

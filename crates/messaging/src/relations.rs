@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
 pub use input::NewForward;
-pub use rules::{Related, Target, Targets, may_forward, moved, relate};
+pub use rules::{Related, Target, Targets, forwarded, may_forward, moved, relate};
 
 use crate::{Message, scheduled::Problem};
 

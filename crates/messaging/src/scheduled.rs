@@ -208,7 +208,8 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
         return Err(SCHEDULED_LIMIT.into());
     }
     relate(now, (new.reply_to, new.thread_of), facts.targets.clone(), false)?;
-    let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone } = new;
+    let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone, .. } =
+        new;
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
         content: content.into_string(),

@@ -12,6 +12,7 @@ use crate::{
         rules::{Caught, may_speak},
     },
     policy::may_post,
+    polls::ask,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
     relations::{ForwardedFrom, Targets, relate},
 };
@@ -98,9 +99,12 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
     match caught {
         Some(Caught { action: FilterAction::Block, .. }) => return Err(MESSAGE_FILTERED.into()),
+        // What is held keeps no options.
+        Some(Caught { action: FilterAction::Hold, .. }) if new.poll.is_some() => return Err(MESSAGE_FILTERED.into()),
         Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
         _ => {}
     }
+    let poll = new.poll.map(|poll| ask(ctx.now, *poll)).transpose()?;
     let created_at = ctx.now.max(facts.last.at);
     let lifetime = of_message(new.lifetime, facts.lifetime);
     let Marks { entities, people: mentions } = facts.marks;
@@ -108,7 +112,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         id: MessageId::new(ctx.now),
         chat_id: chat,
         seq: facts.last.seq + 1,
-        kind: MessageType::Text,
+        kind: if poll.is_some() { MessageType::Poll } else { MessageType::Text },
         sender,
         content: Some(new.content.into_string()),
         status: Status::Sent,
@@ -129,6 +133,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, facts.shows_marks),
         system: None,
+        poll,
     })))
 }
 
@@ -253,6 +258,23 @@ mod tests {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };
             let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };
             assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
+        }
+        for (action, refused) in [(FilterAction::Block, true), (FilterAction::Hold, true), (FilterAction::Flag, false)]
+        {
+            let new = json!({"content": "hi?", "type": "poll", "poll": {"options": ["a", "b"]}});
+            let caught = Some(Caught { action, by_server: false });
+            let facts = SendFacts {
+                bounds: Bounds { caught, ..FREE },
+                ..facts(membership.clone(), None, Last { seq: 0, at: now })
+            };
+            let decided = decide(&ctx, chat, NewMessage::from_json(new).unwrap(), facts);
+            assert_eq!(
+                matches!(decided, Err(Error::Refused(MESSAGE_FILTERED))),
+                refused,
+                "{action:?}: no poll is held"
+            );
+            let Ok(Verdict::New(message)) = decided else { continue };
+            assert_eq!((message.kind, message.poll.unwrap().options.len()), (MessageType::Poll, 2));
         }
         // The time of a message counts from its own, which may be that of the last one.
         for (own, of_chat, shows_marks, ends) in [

@@ -25,6 +25,7 @@ use super::{
         dialect::{Backend, Conn},
         domains::Followed,
         fragment::Fragment,
+        polls::SeenPolls,
         relations::named::Named,
     },
     Caches,
@@ -298,6 +299,7 @@ fn views(
     let unread = rows.iter().filter(|(chat, own, ..)| chat.last_seq > own.read_seq + own.own_after_read);
     let unread: Vec<_> = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from))).collect();
     let mention_counts = mentioned::unread(conn, viewer, &unread)?;
+    let polls = SeenPolls::among(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
     let asked = rows.iter().filter(|(chat, _, lowest, _)| {
         last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
@@ -319,6 +321,7 @@ fn views(
             let (entities, mentions) = mentioned.marks(last)?;
             let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
             named.show(&mut said, last.forwarded_id, &cards, membership.visible_from)?;
+            polls.show_in(&mut said);
             Ok(Message { hidden: hidden.contains(&last.sender_id), entities, mentions, ..said })
         };
         Ok(Chat {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions};
 use clowder_messaging::{
-    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, Rights,
+    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, MessageType, Rights,
     change::{Edited, SHOW_THE_MESSAGE},
     edit::{EditFacts, decide, decide_delete, may_say, without_text},
     lifetimes::conceal,
@@ -22,6 +22,7 @@ use super::{
         fragment::Fragment,
         journal,
         moderation::{reviews, screening},
+        polls,
         relations::threads,
     },
     mentioned, messages, reacted,
@@ -224,8 +225,8 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions and pins go, nobody has
-/// to decide about them any more, the chats count them, and the journal shows them without their texts.
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions, votes and pins go,
+/// nobody has to decide about them any more, the chats count them, and the journal shows them without their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
     for message in &gone {
@@ -245,6 +246,9 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
     mentioned::drop_from(tx, &gone.iter().map(|message| (message.chat_id, message.seq)).collect::<Vec<_>>())?;
+    for poll in gone.iter().filter(|message| message.kind == MessageType::Poll) {
+        polls::drop_from(tx.conn, poll.chat_id, poll.seq)?;
+    }
     reviews::unlist(tx, &gone)?;
     for message in gone.iter().filter(|message| message.pinned) {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;

@@ -9,6 +9,7 @@ use clowder_messaging::{
     mentions::{Marks, Wanted, may_mention_all},
     model::ClientId,
     moderation::{filter::Folded, rules::Caught},
+    polls::NewPoll,
     read::are_shown,
     refusals::CHAT_UNKNOWN,
     relations::{Target, Targets},
@@ -22,6 +23,7 @@ use super::{
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
         moderation::{reviews, screening},
+        polls,
         relations::threads::{self, Answered},
     },
     mentioned::{self, People},
@@ -58,10 +60,11 @@ impl PendingSend {
         let lifetime = new.lifetime.map(|lifetime| lifetime.to_number().to_be_bytes());
         let place = chat.uuid();
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
-        // Only if it has one, so that what was sent before messages had it is still found.
+        // Only what it has, so that what was sent before messages had it is still found.
         let mentions = mentioned::print(&new.mentions);
+        let poll = new.poll.as_deref().map(NewPoll::to_octets);
         let parts = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice));
-        let mut parts: Vec<_> = parts.chain(mentions.as_deref()).collect();
+        let mut parts: Vec<_> = parts.chain(mentions.as_deref()).chain(poll.as_deref()).collect();
         let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
         let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
         for (name, id) in names.iter().flatten() {
@@ -78,9 +81,9 @@ impl PendingSend {
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
         });
         let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
-        // Here, because locks are held later.
-        let wanted = mentioned::wanted(new.content.as_str(), &new.mentions);
-        let wanted = (!wanted.is_empty()).then(|| Box::new(wanted));
+        // Here, because locks are held later. Nothing is marked in a poll.
+        let wanted = new.poll.is_none().then(|| mentioned::wanted(new.content.as_str(), &new.mentions));
+        let wanted = wanted.filter(|wanted| !wanted.is_empty()).map(Box::new);
         let (ctx, forwarded, lenient, folded) = (ctx.clone(), None, false, None);
         Ok(Self { ctx, sender, chat, new, forwarded, lenient, fingerprint, answer_id, claims, folded, wanted })
     }
@@ -105,7 +108,7 @@ impl PendingSend {
 
     /// Prepares it for word filters.
     pub fn fold(&mut self) {
-        self.folded = Some(Folded::of(self.new.content.as_str()));
+        self.folded = Some(Folded::of(&self.new.said()));
     }
 
     /// The sender's membership in the chat.
@@ -116,7 +119,7 @@ impl PendingSend {
     /// How much it adds to a batch. Each person whom it may mention is a look-up and a row.
     pub fn octets(&self) -> usize {
         let people = self.wanted.as_ref().map_or(0, |wanted| wanted.names().count() + wanted.given().len());
-        self.new.content.as_str().len() + people * 256
+        self.new.said().len() + people * 256
     }
 
     /// The claims it needs before it is written.
@@ -198,13 +201,14 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     )?;
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
+    polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
     for (message, caught) in &flagged {
         reviews::flag(tx, message, *caught)?;
     }
     let changes = accepted
         .into_iter()
         .map(|(index, message)| {
-            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
+            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone().for_sender())));
             let names = message.reply_to.is_some() || message.forwarded_from.is_some();
             let told = if names { Box::new(message.for_everybody()) } else { message };
             (&sends[index].ctx, Change::MessageSent(told))
@@ -439,7 +443,8 @@ impl Facts {
         let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
         let Sender { silent_until, spoke_at, role, .. } = *sender;
         let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-        let text = screening::Text { content: send.new.content.as_str(), folded: send.folded.as_ref() };
+        let said = send.new.said();
+        let text = screening::Text { content: &said, folded: send.folded.as_ref() };
         let caught = screening::caught(tx, send.chat, versions, role, text)?;
         Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
     }

@@ -1,8 +1,8 @@
-//! The writes that share commits in chats: messages, marks and reactions. They share one queue, so that within a node
+//! The writes that share commits in chats: messages, marks, reactions and votes. They share one queue, so that within a node
 //! none finds a chat locked by another.
 
 use clowder_core::{ChatId, Error, Made, Result, Topic, UserId};
-use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read};
+use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read, polls::Voted};
 
 use super::{
     super::{
@@ -10,6 +10,7 @@ use super::{
         dialect,
         group_commit::{LOCK_WAIT, Outcome, Queued},
         journal,
+        polls::{self, PendingVote},
     },
     reactions::{self, PendingReaction},
     read::{self, PendingMark},
@@ -23,6 +24,7 @@ pub enum ChatWrite {
     Mark(PendingMark),
     React(PendingReaction),
     Deliver(PendingDelivery),
+    Vote(Box<PendingVote>),
 }
 
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
@@ -32,6 +34,7 @@ pub enum Written {
     Marked(Option<Read>),
     Reacted(Reaction),
     Delivered(Delivered),
+    Voted(Voted),
 }
 
 impl Written {
@@ -62,6 +65,13 @@ impl Written {
             _ => Err(mixed_up()),
         }
     }
+
+    pub fn voted(self) -> Result<Voted> {
+        match self {
+            Self::Voted(voted) => Ok(voted),
+            _ => Err(mixed_up()),
+        }
+    }
 }
 
 fn mixed_up() -> Error {
@@ -86,12 +96,13 @@ impl Queued for ChatWrite {
     type Answer = Written;
 
     fn note_batch<'a>(writes: impl Iterator<Item = &'a Self>) {
-        let (mut sends, mut marks, mut reactions) = (0_u32, 0_u32, 0_u32);
+        let (mut sends, mut marks, mut reactions, mut votes) = (0_u32, 0_u32, 0_u32, 0_u32);
         for write in writes {
             match write {
                 Self::Send(_) => sends += 1,
                 Self::Mark(_) | Self::Deliver(_) => marks += 1,
                 Self::React(_) => reactions += 1,
+                Self::Vote(_) => votes += 1,
             }
         }
         if sends > 0 {
@@ -103,6 +114,9 @@ impl Queued for ChatWrite {
         if reactions > 0 {
             metrics::histogram!("clowder_reaction_batch_reactions").record(reactions);
         }
+        if votes > 0 {
+            metrics::histogram!("clowder_vote_batch_votes").record(votes);
+        }
     }
 
     fn key(&self) -> (ChatId, UserId) {
@@ -111,6 +125,7 @@ impl Queued for ChatWrite {
             Self::Mark(mark) => mark.key(),
             Self::React(reaction) => reaction.key(),
             Self::Deliver(delivery) => delivery.key(),
+            Self::Vote(vote) => vote.key(),
         }
     }
 
@@ -122,14 +137,14 @@ impl Queued for ChatWrite {
     fn octets(&self) -> usize {
         match self {
             Self::Send(send) => send.octets(),
-            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) | Self::Vote(_) => 0,
         }
     }
 
     fn claims(&self) -> usize {
         match self {
             Self::Send(send) => send.claims().len(),
-            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) | Self::Vote(_) => 0,
         }
     }
 
@@ -143,7 +158,7 @@ impl Queued for ChatWrite {
                 let counts = mark.counts();
                 Locks { holds_chat: counts, keeps_lowest: counts, ..chat_only }
             }
-            Self::React(_) => chat_only,
+            Self::React(_) | Self::Vote(_) => chat_only,
             Self::Deliver(_) => Locks { holds_chat: false, ..chat_only },
         }
     }
@@ -164,13 +179,14 @@ impl Queued for ChatWrite {
 
     fn write_batch(tx: &mut Tx<'_>, writes: &[&Self]) -> Result<Vec<Outcome<Written>>> {
         let (mut sends, mut marks, mut reactions) = (Vec::new(), Vec::new(), Vec::new());
-        let mut deliveries = Vec::new();
+        let (mut deliveries, mut votes) = (Vec::new(), Vec::new());
         for write in writes {
             match write {
                 Self::Send(send) => sends.push(send),
                 Self::Mark(mark) => marks.push(mark),
                 Self::React(reaction) => reactions.push(reaction),
                 Self::Deliver(delivery) => deliveries.push(delivery),
+                Self::Vote(vote) => votes.push(&**vote),
             }
         }
         let (sent, mut changes) = if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends)? };
@@ -183,7 +199,9 @@ impl Queued for ChatWrite {
         let (arrived, told) =
             if deliveries.is_empty() { Default::default() } else { receipts::write_batch(tx, &deliveries)? };
         changes.extend(told);
-        let mut arrived = arrived.into_iter();
+        let (voted, told) = if votes.is_empty() { Default::default() } else { polls::write_batch(tx, &votes)? };
+        changes.extend(told);
+        let (mut arrived, mut voted) = (arrived.into_iter(), voted.into_iter());
         let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
         journal::append_all(tx, &changes)?;
         let (mut sent, mut marked, mut reacted) = (sent.into_iter(), marked.into_iter(), reacted.into_iter());
@@ -192,6 +210,7 @@ impl Queued for ChatWrite {
             Self::Mark(_) => marked.next().map(|outcome| outcome.map(Written::Marked)),
             Self::React(_) => reacted.next().map(|outcome| outcome.map(Written::Reacted)),
             Self::Deliver(_) => arrived.next().map(|outcome| outcome.map(Written::Delivered)),
+            Self::Vote(_) => voted.next().map(|outcome| outcome.map(Written::Voted)),
         };
         let outcomes: Option<Vec<_>> = writes.iter().map(outcome).collect();
         outcomes.ok_or_else(|| Error::internal("a write without an outcome"))

@@ -182,6 +182,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Ch
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
         system: None,
+        poll: None,
     };
     let new = NewMessageRow { forwarded_id: row.forwarded_id, ..NewMessageRow::new(&message)? };
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;

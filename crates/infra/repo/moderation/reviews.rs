@@ -33,7 +33,7 @@ use super::super::{
 };
 use crate::domains::{
     accounts::users,
-    messaging::{ReviewRow, message_reviews as table, messages as said, participants},
+    messaging::{ReviewRow, message_reviews as table, messages as said, participants, said as all_said},
 };
 
 /// The conditions of the indexes, as constant text, so that the databases use them: what a chat and what the server
@@ -226,8 +226,8 @@ pub fn list(
 }
 
 type Flagged = (ChatId, i64, MessageId, Option<String>);
-/// The same, with when its time is over.
-type Said = (ChatId, i64, MessageId, Option<String>, Option<Timestamp>);
+/// A message with its type and what it asks, and when its time is over.
+type Said = (ChatId, i64, MessageId, String, Option<String>, Option<String>, Option<Timestamp>);
 
 /// The messages that are listed; of one whose time is over, nobody sees the text any more.
 fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<Vec<Flagged>> {
@@ -239,12 +239,13 @@ fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<Vec<Fl
     for chat in chats {
         let seqs: Vec<i64> = rows.iter().filter(|row| row.chat_id == chat).filter_map(|row| row.seq).collect();
         let some = said::table.filter(said::chat_id.eq(chat).and(said::seq.eq_any(seqs)));
-        let some = some.select((said::chat_id, said::seq, said::id, said::content, said::expires_at));
+        let some =
+            some.select((said::chat_id, said::seq, said::id, said::kind, said::content, said::data, said::expires_at));
         let some: Vec<Said> = some.load(conn)?;
-        let shown = |(chat, seq, id, content, ends): Said| {
-            (chat, seq, id, content.filter(|_| ends.is_none_or(|ends| ends > now)))
-        };
-        found.extend(some.into_iter().map(shown));
+        for (chat, seq, id, kind, content, data, ends) in some {
+            let content = all_said(&kind, content, data.as_deref())?;
+            found.push((chat, seq, id, content.filter(|_| ends.is_none_or(|ends| ends > now))));
+        }
     }
     Ok(found)
 }

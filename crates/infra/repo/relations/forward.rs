@@ -1,16 +1,15 @@
-//! Forwarding: the text of a message is sent into other chats, as if the caller had written it there.
+//! Forwarding: the text of a message, or what a poll asks, is sent into other chats, as if the caller had written it there.
 
-use clowder_core::{Cause, ChatId, Ctx, Error, Input, Made, MessageId, Result, error::Limit};
+use clowder_core::{Cause, ChatId, Ctx, Error, Made, MessageId, Result, error::Limit};
 use clowder_messaging::{
-    Message, NewMessage,
+    Message,
     lifetimes::conceal,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
-    relations::{Forward, Forwards, may_forward},
+    relations::{Forward, Forwards, forwarded, may_forward},
     scheduled::Problem,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::super::{
     among::AmongIds,
@@ -67,7 +66,7 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     let author = Ctx { idempotency_key: None, ..ctx.clone() };
     let mut sends = Vec::new();
     for into in chats.iter().filter(|into| !into.paced) {
-        let new = NewMessage::from_json(json!({ "content": source.content }))?;
+        let new = forwarded(&source)?;
         let mut send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?.forwarded(origin);
         if tx.services.screens.expect(into.chat) {
             send.fold();

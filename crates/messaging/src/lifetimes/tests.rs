@@ -162,6 +162,7 @@ fn what_is_over_has_no_text() {
         lifetime: Some(sent(5)),
         expires_at,
         system: None,
+        poll: None,
     };
     for (expires_at, now, gone) in [(None, 9, false), (Some(at(9)), 8, false), (Some(at(9)), 9, true)] {
         let mut shown = message(expires_at, None);

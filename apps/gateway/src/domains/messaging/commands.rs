@@ -7,6 +7,7 @@ use clowder_messaging::{
     chats::NewDraft,
     keeping::NewSave,
     moderation::rules::may_speak,
+    polls::{Closed, NewVote, Voted},
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
     relations::{Forwards, NewForward, ThreadState},
     scheduled::{ScheduledId, ScheduledPatch},
@@ -201,6 +202,26 @@ pub const COMMANDS: &[Command] = &[
         run: |call, data| Box::pin(react(call, data, false)),
     },
     Command {
+        name: "poll.vote",
+        about: "Votes in a poll; no options take your vote back",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: true,
+        takes: Some(Shape::both::<OfPoll, NewVote>),
+        example: || json!({"message_id": A_MESSAGE, "options": [0]}),
+        reply: Reply::Ack(Shape::of::<Voted>),
+        run: |call, data| Box::pin(vote(call, data)),
+    },
+    Command {
+        name: "poll.close",
+        about: "Closes a poll",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<OfPoll>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::of::<Closed>),
+        run: |call, data| Box::pin(close_poll(call, data)),
+    },
+    Command {
         name: "draft.set",
         about: "Keeps what you have begun to write; `null` discards it",
         scope: Some(CHATS_WRITE),
@@ -311,6 +332,18 @@ impl Input for OfMessage {
     }
 }
 
+/// A message that is a poll.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfPoll {
+    message_id: MessageId,
+}
+
+impl Input for OfPoll {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.required("message_id").map(|message_id| Self { message_id })
+    }
+}
+
 /// The members of two inputs in one object, so that all errors are reported at once.
 struct Both<A, B>(A, B);
 
@@ -410,6 +443,16 @@ async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
         true => messaging.react(&call.ctx, message_id, emoji).await?,
         false => messaging.unreact(&call.ctx, message_id, emoji).await?,
     })
+}
+
+async fn vote(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(OfPoll { message_id }, new) = Both::<_, NewVote>::from_json(data)?;
+    done(call.ports.store.polls.vote(&call.ctx, message_id, new).await?)
+}
+
+async fn close_poll(call: Call, data: Value) -> Result<Done, Problem> {
+    let OfPoll { message_id } = OfPoll::from_json(data)?;
+    done(call.ports.store.polls.close(&call.ctx, message_id).await?)
 }
 
 async fn draft(call: Call, data: Value) -> Result<Done, Problem> {

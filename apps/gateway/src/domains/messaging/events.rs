@@ -8,6 +8,7 @@ use clowder_messaging::{
         PreferencesChanged, Requested, Sanctioned, ScheduledChanged, Uninvited,
     },
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
+    polls::{Closed, Voted},
     relations::ThreadState,
 };
 use serde_json::{Value, json};
@@ -280,6 +281,27 @@ pub const EVENTS: &[Event] = &[
         example: || reaction(2),
     },
     Event {
+        name: "poll.voted",
+        about: "Somebody has voted in a poll, or taken a vote back. In anonymous polls and in channels `user_id` and `options` are `null`; whoever votes in a channel receives the event once more on their own devices, with them",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Voted>,
+        example: || {
+            json!({
+                "chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "votes": [3, 1], "voters": 4, "user_id": ADA,
+                "options": [0]
+            })
+        },
+    },
+    Event {
+        name: "poll.closed",
+        about: "A poll was closed before its time. One whose time is over closes without this event",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Closed>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "closed_at": AT}),
+    },
+    Event {
         name: "typing.start",
         about: "Somebody is typing. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
         scope: Some(CHATS_READ),
@@ -366,6 +388,8 @@ mod tests {
             ("thread.updated", Some(MESSAGES_READ)),
             ("reaction.added", Some(MESSAGES_READ)),
             ("reaction.removed", Some(MESSAGES_READ)),
+            ("poll.voted", Some(MESSAGES_READ)),
+            ("poll.closed", Some(MESSAGES_READ)),
             ("typing.start", Some(CHATS_READ)),
             ("typing.stop", Some(CHATS_READ)),
         ];

@@ -21,6 +21,11 @@ pub fn of(name: &str) -> Option<Value> {
             "chat_id": CHAT, "message_id": THING, "seq": 17, "user_id": ADA, "emoji": "👍", "count": 3
         }),
         "Reactor" => json!({ "user": card(ADA, "ada", "Ada"), "emoji": "👍", "at": AT }),
+        "PollVoted" => json!({
+            "chat_id": CHAT, "message_id": THING, "seq": 17, "votes": [3, 1], "voters": 4, "user_id": ADA, "options": [0]
+        }),
+        "PollClosed" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "closed_at": AT }),
+        "PollVoter" => json!({ "user": card(ADA, "ada", "Ada"), "options": [0], "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
         "ChatEntry" => json!({
             "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today",
