@@ -45,6 +45,7 @@ use super::{
     domains::{Domain, Sweep},
     group_commit::GroupCommit,
     idempotency::Stub,
+    moderation::screening::{self, Reading},
 };
 use crate::{
     domains::messaging::{ChatSummaries, Paces, Screens},
@@ -246,12 +247,16 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
         self.messaging.pace(ctx, chat)?;
-        let mut send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
-        if self.messaging.screens.expect(chat) {
-            // Here, because locks are held where it is needed.
-            send.fold();
+        let send = Arc::new(send::PendingSend::new(ctx, chat, new, &self.deps.keys)?);
+        // Here, because locks are held where it is needed.
+        screening::look(&self.db, chat, send.reading()).await?;
+        for _ in 0..screening::ATTEMPTS {
+            match self.messaging.writes.write(ChatWrite::Send(Arc::clone(&send))).await?.sent()? {
+                Some(made) => return Ok(made),
+                None => screening::catch_up(&self.db, send.reading()).await?,
+            }
         }
-        self.messaging.writes.write(ChatWrite::Send(send)).await?.sent()
+        Err(screening::changes_all_the_time())
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -284,9 +289,20 @@ impl Messaging for Repo {
         version: Option<Versions>,
         patch: MessagePatch,
     ) -> Result<Message> {
-        let ctx = ctx.clone();
+        let reading = Arc::new(Reading::new(patch.content.as_str()));
         let wanted = mentioned::wanted(patch.content.as_str(), &[]);
-        self.db.write(move |tx| edit::edit(tx, &ctx, message, version.clone(), patch.clone(), wanted.clone())).await
+        for _ in 0..screening::ATTEMPTS {
+            let (ctx, version, patch) = (ctx.clone(), version.clone(), patch.clone());
+            let (wanted, tried) = (wanted.clone(), Arc::clone(&reading));
+            let edit = move |tx: &mut Tx<'_>| {
+                edit::edit(tx, &ctx, message, version.clone(), patch.clone(), wanted.clone(), &tried)
+            };
+            match self.db.write(edit).await? {
+                Some(message) => return Ok(message),
+                None => screening::catch_up(&self.db, &reading).await?,
+            }
+        }
+        Err(screening::changes_all_the_time())
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -21,13 +21,17 @@ use super::{
         dialect::{self, Conn},
         fragment::Fragment,
         journal,
-        moderation::{reviews, screening},
+        moderation::{
+            reviews,
+            screening::{self, Look, Reading},
+        },
         relations::threads,
     },
     mentioned, messages, reacted,
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
+/// Answers nothing, and has changed nothing, if somebody has to look at the text first.
 pub fn edit(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -35,7 +39,8 @@ pub fn edit(
     version: Option<Versions>,
     patch: MessagePatch,
     wanted: Wanted,
-) -> Result<Message> {
+    reading: &Reading,
+) -> Result<Option<Message>> {
     // What moderation notes of it belongs to the author.
     let author = ctx.user()?;
     dialect::accounts::keep_users(tx.conn, &[author])?;
@@ -57,12 +62,13 @@ pub fn edit(
     let Some(after) = decide(ctx, version, patch, facts)? else {
         let mut same = before;
         conceal(&mut same, ctx.now);
-        return Ok(same);
+        return Ok(Some(same));
     };
     let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
-    let content = after.content.as_deref().unwrap_or_default();
-    let caught = screening::caught_in_edit(tx, after.chat_id, role, content)?;
+    // Whoever is muted makes nobody look.
+    may_say(silent_until, None, ctx.now)?;
+    let Look::Found(caught) = screening::caught_in_edit(tx, after.chat_id, role, reading)? else { return Ok(None) };
     may_say(silent_until, caught, ctx.now)?;
     if let Some(caught) = caught {
         reviews::flag(tx, &after, caught)?;
@@ -93,7 +99,7 @@ pub fn edit(
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
     journal::append(tx, ctx, &told)?;
-    Ok(after)
+    Ok(Some(after))
 }
 
 /// What the chat is told: nothing of the text, if somebody in it may not see the message.

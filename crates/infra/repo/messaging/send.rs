@@ -1,6 +1,9 @@
 //! The hottest path: messages of many senders, written by one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
@@ -8,7 +11,7 @@ use clowder_messaging::{
     lifetimes::conceal,
     mentions::{Marks, Wanted, may_mention_all},
     model::ClientId,
-    moderation::{filter::Folded, rules::Caught},
+    moderation::{FilterAction, rules::Caught},
     read::are_shown,
     refusals::CHAT_UNKNOWN,
     relations::{Target, Targets},
@@ -21,7 +24,10 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        moderation::{reviews, screening},
+        moderation::{
+            reviews,
+            screening::{self, Look, Reading},
+        },
         relations::threads::{self, Answered},
     },
     mentioned::{self, People},
@@ -47,8 +53,10 @@ pub struct PendingSend {
     answer_id: Option<AnswerId>,
     /// What it claims before it writes: its client id, and its key.
     claims: Vec<i64>,
-    /// How word filters read it, if that is known already.
-    folded: Option<Folded>,
+    /// What word filters find in it.
+    reading: Arc<Reading>,
+    /// Whether its transaction cannot be left to look at it.
+    in_place: bool,
     /// What is to be marked in it, if there is anything.
     wanted: Option<Box<Wanted>>,
 }
@@ -81,8 +89,21 @@ impl PendingSend {
         // Here, because locks are held later.
         let wanted = mentioned::wanted(new.content.as_str(), &new.mentions);
         let wanted = (!wanted.is_empty()).then(|| Box::new(wanted));
-        let (ctx, forwarded, lenient, folded) = (ctx.clone(), None, false, None);
-        Ok(Self { ctx, sender, chat, new, forwarded, lenient, fingerprint, answer_id, claims, folded, wanted })
+        let reading = Arc::new(Reading::new(new.content.as_str()));
+        Ok(Self {
+            ctx: ctx.clone(),
+            sender,
+            chat,
+            new,
+            forwarded: None,
+            lenient: false,
+            fingerprint,
+            answer_id,
+            claims,
+            reading,
+            in_place: false,
+            wanted,
+        })
     }
 
     /// Says that it is forwarded from this message.
@@ -97,15 +118,20 @@ impl PendingSend {
         self
     }
 
+    /// Its transaction cannot be left to look at it; `reading` is of its text.
+    pub fn in_place(mut self, reading: Arc<Reading>) -> Self {
+        (self.reading, self.in_place) = (reading, true);
+        self
+    }
+
     /// The messages that it names.
     fn names(&self) -> impl Iterator<Item = (ChatId, UserId, MessageId)> {
         let (chat, sender) = self.key();
         self.new.reply_to.into_iter().chain(self.new.thread_of).map(move |id| (chat, sender, id))
     }
 
-    /// Prepares it for word filters.
-    pub fn fold(&mut self) {
-        self.folded = Some(Folded::of(self.new.content.as_str()));
+    pub fn reading(&self) -> &Arc<Reading> {
+        &self.reading
     }
 
     /// The sender's membership in the chat.
@@ -198,9 +224,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     )?;
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
-    for (message, caught) in &flagged {
-        reviews::flag(tx, message, *caught)?;
-    }
+    reviews::flag_all(tx, &flagged)?;
     let changes = accepted
         .into_iter()
         .map(|(index, message)| {
@@ -299,6 +323,19 @@ struct Facts {
     /// Those whom the messages may mention.
     people: People,
     answer_ids: HashSet<AnswerId>,
+    /// Whether the accounts of those whose messages were caught stay as they are.
+    kept: HashMap<UserId, bool>,
+}
+
+/// Which filter catches a message in a locked chat.
+fn look(tx: &mut Tx<'_>, send: &PendingSend, chat: &LockedChatRow, role: ChatRole) -> Result<Look> {
+    let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
+    let look = screening::caught(send.chat, versions, role, &send.reading);
+    if look == Look::Unread && send.in_place {
+        send.reading.catch_up_here(tx)?;
+        return Ok(screening::caught(send.chat, versions, role, &send.reading));
+    }
+    Ok(look)
 }
 
 impl Facts {
@@ -345,7 +382,8 @@ impl Facts {
             targets.insert(place.ok_or_else(|| Error::internal("a message that nobody named"))?, row.target()?);
         }
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids })
+        let kept = HashMap::new();
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids, kept })
     }
 
     /// Decides about the next send of the batch.
@@ -374,15 +412,10 @@ impl Facts {
             Err(error) if error.is_ours() => return Err(error),
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
-        let bounds = self.bounds(tx, send, sender.as_ref())?;
-        // What is noted of it belongs to its sender, whose account must stay as it is.
-        if bounds.caught.is_some() && !reviews::keeps(tx, send.sender)? {
-            self.held.insert(send.key());
-            return Ok(Attempt::Held);
-        }
-        let role = sender.as_ref().map_or(ChatRole::Subscriber, |sender| sender.role);
+        let mut bounds = self.bounds(send, sender.as_ref());
+        let role = sender.as_ref().map(|sender| sender.role);
         let membership = sender.map(|sender| (sender.role, sender.card));
-        let chat = self.chats.get_mut(&send.chat);
+        let chat = self.chats.get(&send.chat).copied();
         let last = chat
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
@@ -391,7 +424,7 @@ impl Facts {
         let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
         let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
         let marks = send.wanted.as_ref().map_or_else(Marks::default, |wanted| {
-            let may_mention_all = may_mention_all(role, rights);
+            let may_mention_all = may_mention_all(role.unwrap_or(ChatRole::Subscriber), rights);
             self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
         });
         let target = |id: Option<MessageId>| Some(self.targets.get(&(send.chat, send.sender, id?))?.clone());
@@ -412,8 +445,26 @@ impl Facts {
             lenient,
             last,
         };
-        Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
+        let filters = chat.filter(|chat| chat.filter_version != 0 || chat.server_filter != 0);
+        let again = filters.is_some().then(|| facts.clone());
+        let mut verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
+        // What is refused anyway, or was sent before, nobody looks at.
+        let is_new = matches!(verdict, Ok(Verdict::New(_)));
+        if let (true, Some(facts), Some(chat), Some(role)) = (is_new, again, filters, role) {
+            let Look::Found(caught) = look(tx, send, &chat, role)? else { return Ok(Attempt::Held) };
+            if let Some(found) = caught {
+                // What is noted of it belongs to its sender, whose account must stay as it is.
+                if found.action != FilterAction::Block && !self.keeps(tx, send.sender)? {
+                    self.held.insert(send.key());
+                    return Ok(Attempt::Held);
+                }
+                bounds.caught = caught;
+                verdict = decide(&send.ctx, send.chat, send.new.clone(), SendFacts { bounds, ..facts });
+            }
+        }
+        Ok(match verdict {
             Ok(Verdict::New(message)) => {
+                let chat = self.chats.get_mut(&send.chat);
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
                 (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
                 if let Some(sender) = self.memberships.get_mut(&send.key()) {
@@ -434,14 +485,21 @@ impl Facts {
         Some(Answered::new(chat, root, (sender.id, seq, at)))
     }
 
-    /// What keeps somebody from writing in a locked chat just now.
-    fn bounds(&self, tx: &mut Tx<'_>, send: &PendingSend, sender: Option<&Sender>) -> Result<Bounds> {
-        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
-        let Sender { silent_until, spoke_at, role, .. } = *sender;
-        let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-        let text = screening::Text { content: send.new.content.as_str(), folded: send.folded.as_ref() };
-        let caught = screening::caught(tx, send.chat, versions, role, text)?;
-        Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
+    /// What keeps somebody from writing in a locked chat just now, whatever they write.
+    fn bounds(&self, send: &PendingSend, sender: Option<&Sender>) -> Bounds {
+        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Bounds::default() };
+        let Sender { silent_until, spoke_at, .. } = *sender;
+        Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught: None }
+    }
+
+    /// Whether somebody's account stays as it is until the end of the batch.
+    fn keeps(&mut self, tx: &mut Tx<'_>, sender: UserId) -> Result<bool> {
+        if let Some(keeps) = self.kept.get(&sender) {
+            return Ok(*keeps);
+        }
+        let keeps = reviews::keeps(tx, sender)?;
+        self.kept.insert(sender, keeps);
+        Ok(keeps)
     }
 
     /// Stores under their keys which messages were sent.

@@ -1,6 +1,6 @@
 //! What filters caught: kept until somebody decides about it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use clowder_core::{
     ChatId, Ctx, Id, MessageId, Page, PageRequest, Refusal, Result, Timestamp, UserId, Word,
@@ -121,7 +121,38 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
     if listed.first::<i64>(tx.conn)? >= MOST_FLAGGED {
         return Ok(());
     }
-    let row = ReviewRow {
+    diesel::insert_into(table::table).values(flagged_row(message, caught)).on_conflict_do_nothing().execute(tx.conn)?;
+    Ok(())
+}
+
+/// The same for messages that have just been sent, with few statements for all of them.
+pub fn flag_all(tx: &mut Tx<'_>, flagged: &[(Box<Message>, Caught)]) -> Result<()> {
+    if flagged.is_empty() {
+        return Ok(());
+    }
+    let chats: HashSet<ChatId> = flagged.iter().map(|(message, _)| message.chat_id).collect();
+    let senders: HashSet<UserId> = flagged.iter().map(|(message, _)| message.sender.id).collect();
+    let listed = table::table.filter(table::chat_id.among(&chats)).filter(table::user_id.among(&senders));
+    let listed = listed.filter(FLAGGED).group_by((table::chat_id, table::user_id));
+    let listed: Vec<(ChatId, UserId, i64)> =
+        listed.select((table::chat_id, table::user_id, count_star())).load(tx.conn)?;
+    let mut counts: HashMap<_, _> = listed.into_iter().map(|(chat, sender, n)| ((chat, sender), n)).collect();
+    let mut rows = Vec::new();
+    for (message, caught) in flagged {
+        let count = counts.entry((message.chat_id, message.sender.id)).or_default();
+        if *count < MOST_FLAGGED {
+            *count += 1;
+            rows.push(flagged_row(message, *caught));
+        }
+    }
+    if !rows.is_empty() {
+        diesel::insert_into(table::table).values(rows).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+fn flagged_row(message: &Message, caught: Caught) -> ReviewRow {
+    ReviewRow {
         id: ReviewId::new(message.edited_at.unwrap_or(message.created_at)),
         chat_id: message.chat_id,
         user_id: message.sender.id,
@@ -137,9 +168,7 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
         reply_id: None,
         thread_id: None,
         forwarded_id: None,
-    };
-    diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
-    Ok(())
+    }
 }
 
 /// Forgets what was kept back of people who leave a locked chat, or whose messages there are deleted.

@@ -1,5 +1,7 @@
 //! Forwarding: the text of a message is sent into other chats, as if the caller had written it there.
 
+use std::sync::Arc;
+
 use clowder_core::{Cause, ChatId, Ctx, Error, Input, Made, MessageId, Result, error::Limit};
 use clowder_messaging::{
     Message, NewMessage,
@@ -24,6 +26,7 @@ use super::super::{
         messages,
         send::{self, PendingSend},
     },
+    moderation::screening::Reading,
 };
 use crate::domains::messaging::{messages as said, participants};
 
@@ -47,6 +50,10 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     if !is_alive(tx.conn, user)? {
         return Err(MESSAGE_UNKNOWN.into());
     }
+    // Before the chats are locked.
+    let text = said::table.filter(said::id.eq(id)).select(said::content).first::<Option<String>>(tx.conn).optional()?;
+    let read = Arc::new(Reading::new(&text.flatten().unwrap_or_default()));
+    chats.iter().for_each(|into| read.look_here(&tx.services.screens, into.chat));
     // Only chats that the caller is in, and none for long, because each keeps those before it waiting.
     dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
     let own = participants::table.filter(participants::user_id.eq(user));
@@ -63,16 +70,16 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     may_forward(&source, ctx.now)?;
     let origin: Option<MessageId> = said::table.filter(said::id.eq(id)).select(said::forwarded_id).first(tx.conn)?;
     let origin = origin.unwrap_or(id);
+    // It may have been edited meanwhile.
+    let text = source.content.as_deref();
+    let read = if read.is_of(text) { read } else { Arc::new(Reading::new(text.unwrap_or_default())) };
     // The key belongs to the whole call.
     let author = Ctx { idempotency_key: None, ..ctx.clone() };
     let mut sends = Vec::new();
     for into in chats.iter().filter(|into| !into.paced) {
         let new = NewMessage::from_json(json!({ "content": source.content }))?;
-        let mut send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?.forwarded(origin);
-        if tx.services.screens.expect(into.chat) {
-            send.fold();
-        }
-        sends.push(send);
+        let send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?;
+        sends.push(send.forwarded(origin).in_place(Arc::clone(&read)));
     }
     let (outcomes, changes) =
         if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends.iter().collect::<Vec<_>>())? };

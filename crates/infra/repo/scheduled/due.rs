@@ -29,6 +29,7 @@ use super::{
         group_commit::{self, LOCK_WAIT},
         journal,
         messaging::send::{self, PendingSend},
+        moderation::screening::Reading,
         user_keys,
     },
     stored,
@@ -97,11 +98,11 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
         let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
         let after = match readable {
             Some((plan, message)) if due.is_free => {
-                let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?.leniently();
-                if tx.services.screens.expect(due.row.chat_id) {
-                    send.fold();
-                }
-                sends.push(send);
+                let reading = Arc::new(Reading::new(message.content.as_str()));
+                // Before the chats are locked.
+                reading.look_here(&tx.services.screens, due.row.chat_id);
+                let send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
+                sends.push(send.leniently().in_place(reading));
                 senders.push((due.row.id, plan));
                 continue;
             }

@@ -125,6 +125,46 @@ on_both! {
         world.changes().await;
     }
 
+    async fn a_chat_approves_nothing_that_the_server_would_not_let_through(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let boss = moderator(&world, "boss").await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let moderation = &world.store.moderation;
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        let server = async |action: &str| {
+            let new = catching(&["zqvirus"], action);
+            moderation.set_server_filter(&world.ctx(&boss), new).await.unwrap();
+        };
+        let approve = async |waiting: &Review| {
+            moderation.decide_review(&world.ctx(&ada), Some(chat), waiting.id, verdict("approve")).await
+        };
+        server("flag").await;
+        for n in 0..2 {
+            assert_eq!(code(world.try_say(&bob, chat, &format!("{n} zqcasino zqvirus"), None).await), "message.held");
+        }
+        assert!(listed(&world, &boss, None).await.is_empty());
+        let waiting = listed(&world, &ada, Some(chat)).await;
+        world.names().await;
+        approve(&waiting[0]).await.unwrap();
+        assert_eq!(world.names().await, ["message.sent"]);
+        assert_eq!(listed(&world, &boss, None).await[0].kind, ReviewType::Flagged, "the server lists it, too");
+        server("block").await;
+        assert_eq!(code(approve(&waiting[1]).await), "message.unsendable");
+        assert_eq!(listed(&world, &ada, Some(chat)).await.len(), 1, "it still waits");
+        // Another node has not looked for the words yet.
+        server("hold").await;
+        let node = world.another_node().await;
+        let decided = node.moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[1].id, verdict("approve")).await;
+        assert_eq!(code(decided), "message.unsendable");
+        assert!(listed(&world, &ada, Some(chat)).await.is_empty(), "now the server decides");
+        assert!(world.names().await.is_empty());
+        let held = listed(&world, &boss, None).await.into_iter().find(|review| review.kind == ReviewType::Held).unwrap();
+        assert_eq!(held.id, waiting[1].id);
+        moderation.decide_review(&world.ctx(&boss), None, held.id, verdict("approve")).await.unwrap();
+        assert_eq!(world.names().await, ["message.sent"]);
+        world.changes().await;
+    }
+
     async fn the_server_catches_words_in_all_chats_and_its_staff_decides(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let boss = moderator(&world, "boss").await;
