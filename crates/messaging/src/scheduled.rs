@@ -7,7 +7,7 @@
 mod input;
 pub mod port;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
     ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
@@ -37,6 +37,8 @@ pub const MOST: i64 = 200;
 pub const MOST_PAST: i64 = 500;
 /// How many days ahead a message can be scheduled.
 pub const MOST_DAYS: u64 = 366;
+/// What looking for the times of a rule counts as: about as much work as writing so many rows.
+pub(crate) const ROWS_OF_A_RULE: usize = 100;
 
 pub type ScheduledId = Id<Scheduled>;
 
@@ -141,6 +143,11 @@ impl Plan {
         Ok(Some((repeat.parse().map_err(wrong)?, zone)))
     }
 
+    fn first(&self) -> Result<Option<Timestamp>> {
+        let rule = self.rule()?;
+        Ok(rule.map_or(Some(self.start), |(repeat, zone)| repeat.first(self.start, &zone)))
+    }
+
     /// The message to send now.
     pub fn message(&self) -> Result<NewMessage> {
         NewMessage::from_json(json!({
@@ -190,7 +197,16 @@ pub enum Verdict {
     Repeat(ScheduledId),
 }
 
-pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<Verdict> {
+/// When a new message is sent first. It is looked for before anything is locked.
+pub fn first(new: &NewMessage) -> Option<Timestamp> {
+    let start = new.send_at?;
+    let Some(repeat) = &new.repeat else { return Some(start) };
+    let utc = TimeZone::utc();
+    repeat.first(start, new.time_zone.as_ref().unwrap_or(&utc))
+}
+
+/// `first` is what [`first`] answers for the same message.
+pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: &ScheduleFacts) -> Result<Verdict> {
     let role = facts.role.ok_or(CHAT_UNKNOWN)?;
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
@@ -221,24 +237,19 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
         time_zone: time_zone.map_or_else(|| TimeZone::utc().into_string(), TimeZone::into_string),
         start: send_at,
     };
-    Ok(Verdict::New(Box::new(planned(now, plan)?)))
+    Ok(Verdict::New(Box::new(planned(now, plan, |_| Ok(first))?)))
 }
 
 /// The first time of a plan. A repeated message is sent first when its rule says so, not before its start.
-fn planned(now: Timestamp, plan: Plan) -> Result<Planned> {
+fn planned(now: Timestamp, plan: Plan, first: impl FnOnce(&Plan) -> Result<Option<Timestamp>>) -> Result<Planned> {
     if plan.start <= now {
         return Err(Error::field("/send_at", "past", "must be in the future"));
     }
     if plan.start > now.plus(Duration::from_secs(MOST_DAYS * 24 * 3600)) {
         return Err(Error::field("/send_at", "too_late", format!("must be within the next {MOST_DAYS} days")));
     }
-    let send_at = match plan.rule()? {
-        None => Some(plan.start),
-        Some((repeat, zone)) => {
-            // Without its fraction of a second, the first time may be just over.
-            repeat.first(plan.start, &zone).map(|first| first.max(now))
-        }
-    };
+    // Without its fraction of a second, the first time may be just over.
+    let send_at = first(&plan)?.map(|first| first.max(now));
     let send_at = send_at.ok_or_else(|| Error::field("/repeat", "never", "names no time from `send_at` on"))?;
     Ok(Planned { plan, send_at })
 }
@@ -290,7 +301,7 @@ pub fn edit(
         // Another rule counts from the time at which it would be sent next.
         plan.start = before.send_at;
     }
-    planned(now, plan).map(Some)
+    planned(now, plan, Plan::first).map(Some)
 }
 
 /// Whether there is anything to cancel.
@@ -312,6 +323,20 @@ pub enum Outcome {
     /// It cannot be sent this time: a repeated one waits for its next time.
     Skipped(Refusal, Timestamp),
     Refused(Refusal),
+}
+
+/// The turns of those who wait in chats in slow mode: of what one person has due at once, one is sent after each pause.
+#[derive(Debug, Default)]
+pub struct Turns(HashMap<(ChatId, UserId), u32>);
+
+impl Turns {
+    /// When the next message of this person is to be tried, who may write again at a time.
+    pub fn next(&mut self, chat: ChatId, author: UserId, until: Timestamp, pause: Duration) -> Timestamp {
+        let before = self.0.entry((chat, author)).or_default();
+        let at = until.plus(pause.saturating_mul(*before));
+        *before = before.saturating_add(1);
+        at
+    }
 }
 
 /// What becomes of a message that cannot be sent. A repeated one ends only if its author is not in the chat any more.

@@ -40,13 +40,20 @@ fn hold_author(tx: &mut Tx<'_>, ctx: &Ctx, refusal: Refusal) -> Result<UserId> {
     if diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? { Ok(user) } else { Err(refusal.into()) }
 }
 
-pub fn schedule(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Scheduled> {
+/// `first` is when it is sent first.
+pub fn schedule(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    new: NewMessage,
+    first: Option<Timestamp>,
+) -> Result<Scheduled> {
     let user = hold_author(tx, ctx, CHAT_UNKNOWN)?;
     let client_key = client_key(&tx.services.keys, user, &new);
     let fingerprint = fingerprint(&tx.services.keys, chat, &new);
     let most = tx.services.options.messaging.scheduled_per_person;
     let facts = facts(tx.conn, user, chat, &new, client_key.as_deref(), fingerprint, most)?;
-    let planned = match rules::decide(ctx.now, new, &facts)? {
+    let planned = match rules::decide(ctx.now, new, first, &facts)? {
         Verdict::New(planned) => planned,
         Verdict::Repeat(id) => return stored::one(tx.conn, &tx.services.ring, user, id),
     };

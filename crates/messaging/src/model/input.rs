@@ -3,7 +3,7 @@
 use clowder_core::{Fields, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId, text::Flaw};
 
 use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
-use crate::{lifetimes::Lifetime, mentions::MOST_GIVEN};
+use crate::{lifetimes::Lifetime, mentions::MOST_GIVEN, scheduled::ROWS_OF_A_RULE};
 
 /// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
@@ -132,6 +132,10 @@ impl Input for NewMessage {
             fields.flaw("repeat", Flaw::new("unwanted", "a message with a client_id is sent once"));
         }
         Some(new)
+    }
+
+    fn rows(&self) -> usize {
+        if self.repeat.is_some() { ROWS_OF_A_RULE } else { 1 }
     }
 }
 

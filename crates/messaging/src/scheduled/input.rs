@@ -3,7 +3,7 @@
 use clowder_core::{ChatId, Field, Fields, Input, Repeat, TimeZone, Timestamp, text::Flaw};
 use serde_json::Value;
 
-use super::ScheduledStatus;
+use super::{ROWS_OF_A_RULE, ScheduledStatus};
 use crate::model::Content;
 
 /// Absent members stay; `null` takes `repeat` away.
@@ -26,6 +26,10 @@ impl Input for ScheduledPatch {
         let (repeat, time_zone) = (fields.patch("repeat"), fields.optional("time_zone"));
         fields.expect_future("send_at", send_at.flatten());
         Some(Self { content: content?, send_at: send_at?, repeat: repeat?, time_zone: time_zone? })
+    }
+
+    fn rows(&self) -> usize {
+        if self.repeat.as_ref().is_some_and(|repeat| repeat.0.is_some()) { ROWS_OF_A_RULE } else { 1 }
     }
 }
 

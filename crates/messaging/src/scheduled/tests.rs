@@ -33,6 +33,11 @@ fn facts() -> ScheduleFacts {
     }
 }
 
+fn decided(new: NewMessage, facts: &ScheduleFacts) -> Result<Verdict> {
+    let first = first(&new);
+    decide(now(), new, first, facts)
+}
+
 fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
     match result {
         Err(Error::Refused(refusal) | Error::Stale { refusal, .. }) => refusal.code.to_owned(),
@@ -58,9 +63,9 @@ fn decide_table() {
         (ScheduleFacts { earlier: Some((id, [2; 16])), ..facts() }, "client_id.mismatch"),
         (ScheduleFacts { used: true, ..facts() }, "client_id.mismatch"),
     ] {
-        assert_eq!(told(decide(now(), new(later()), &facts)), refused, "{facts:?}");
+        assert_eq!(told(decided(new(later()), &facts)), refused, "{facts:?}");
     }
-    let again = decide(now(), new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
+    let again = decided(new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
     assert_eq!(again.unwrap(), Verdict::Repeat(id));
 }
 
@@ -80,7 +85,7 @@ fn times_table() {
     ] {
         let mut whole = json!({"content": "hi"});
         whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-        let decided = decide(now(), new(whole), &facts());
+        let decided = decided(new(whole), &facts());
         let decided = match decided {
             Ok(Verdict::New(planned)) => Ok(planned.send_at),
             other => Err(told(other)),
@@ -148,6 +153,14 @@ fn edit_table() {
 }
 
 #[test]
+fn a_rule_costs_more_than_a_message() {
+    let patch = |body: Value| ScheduledPatch::from_json(body).unwrap().rows();
+    let rule = json!({"content": "hi", "send_at": NOW, "repeat": "FREQ=DAILY"});
+    assert_eq!((new(rule.clone()).rows(), patch(rule)), (100, 100));
+    assert_eq!((new(json!({"content": "hi", "send_at": NOW})).rows(), patch(json!({"repeat": null}))), (1, 1));
+}
+
+#[test]
 fn may_cancel_table() {
     for (status, version, expected) in [
         (ScheduledStatus::Waiting, None, Ok(true)),
@@ -202,6 +215,22 @@ fn outcome_table() {
     let body = Plan { client_id: Some("phone-1".to_owned()), ..once }.message().unwrap();
     assert_eq!((body.content.as_str(), body.client_id.unwrap().as_str()), ("hi", "phone-1"));
     assert_eq!(body.send_at, None);
+}
+
+#[test]
+fn everybody_takes_turns() {
+    let ([ada, bob], chat) = (std::array::from_fn(|_| UserId::new(now())), ChatId::new(now()));
+    let (until, pause) = (at("2026-11-28T09:05:00Z"), Duration::from_secs(60));
+    let mut turns = Turns::default();
+    for (author, expected) in [
+        (ada, "2026-11-28T09:05:00Z"),
+        (ada, "2026-11-28T09:06:00Z"),
+        (bob, "2026-11-28T09:05:00Z"),
+        (ada, "2026-11-28T09:07:00Z"),
+    ] {
+        assert_eq!(turns.next(chat, author, until, pause), at(expected));
+    }
+    assert_eq!(turns.next(ChatId::new(now()), ada, until, pause), until, "each chat has its own");
 }
 
 #[test]
