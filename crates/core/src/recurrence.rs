@@ -1,8 +1,9 @@
 //! What happens again and again: rules of RFC 5545 (`RRULE`), in the local time of a time zone.
 //!
-//! A rule is expanded over days without a time zone, and never farther than some decades. Which moments these are, the rules
-//! of the zone say: what happens at nine o'clock happens at nine o'clock in summer, too. A time that a change of the clocks skips counts as
-//! if they had not been changed yet (RFC 5545 §3.3.5), and of a time that there is twice, the first counts.
+//! A rule is expanded over days without a time zone, and never farther than some decades. Which moments these are, the
+//! rules of the zone say: what happens at nine o'clock happens at nine o'clock in summer, too. A time that a change of the
+//! clocks skips counts as if they had not been changed yet (RFC 5545 §3.3.5), and of a time that there is twice, the first
+//! counts.
 
 mod days;
 

@@ -13,7 +13,7 @@ pub struct Days {
     months: Vec<i8>,
     /// Negative ones count from the end of the month.
     month_days: Vec<i8>,
-    /// With 0 for all such days, or the how manieth of a month or a year it is; negative ones count from the end.
+    /// With 0 for all such days, or which of them within a month or a year; negative ones count from the end.
     weekdays: Vec<(i16, Weekday)>,
     /// Which of the days of a period count, if not all.
     positions: Vec<i16>,
