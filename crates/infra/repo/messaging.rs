@@ -48,7 +48,7 @@ use super::{
     moderation::screening::{self, Reading},
 };
 use crate::{
-    domains::messaging::{ChatSummaries, Paces, Screens},
+    domains::messaging::ChatSummaries,
     store::{Memory, StoreDeps},
     turns::Turns,
 };
@@ -131,9 +131,7 @@ pub struct State {
     /// Turns of those who make chats.
     creators: Turns<UserId>,
     writes: GroupCommit<ChatWrite>,
-    /// How fast everybody sends.
-    paces: Paces,
-    screens: Arc<Screens>,
+    db: Db,
     caches: Caches,
 }
 
@@ -161,8 +159,7 @@ impl State {
             marks: Turns::new(1, options.patience),
             creators: Turns::new(1, options.patience),
             writes,
-            paces: Paces::new(deps.options.messaging.pace),
-            screens: Arc::clone(&db.services().screens),
+            db: db.clone(),
             caches,
         }
     }
@@ -170,14 +167,14 @@ impl State {
     /// Counts a message that somebody is about to send, before anything waits or is written: whoever sends too much is
     /// refused at once, and delays nobody else. Every way of sending that people cause directly goes through it.
     pub fn pace(&self, ctx: &Ctx, chat: ChatId) -> Result<()> {
-        let full = self.paces.take(chat, ctx.user()?, ctx.now);
+        let full = self.db.services().paces.take(chat, ctx.user()?, ctx.now);
         full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })
     }
 
     /// The journal is another one.
     pub fn start_anew(&self) {
         self.caches.summaries.clear();
-        self.screens.start_anew();
+        self.db.services().screens.start_anew();
     }
 }
 

@@ -141,6 +141,11 @@ pub const SCHEDULED_STALE: Refusal =
     Refusal::new(Stale, "scheduled.stale", "The scheduled message has changed since you read it");
 pub const SCHEDULED_LIMIT: Refusal =
     Refusal::new(Conflict, "scheduled.limit", "As many of your messages wait to be sent as can; cancel some first");
+pub const SCHEDULED_CROWDED: Refusal = Refusal::new(
+    Conflict,
+    "scheduled.crowded",
+    "Too many of your messages wait for this chat at about that time; choose another",
+);
 pub const SCHEDULED_FAILED: Refusal =
     Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
 pub const SCHEDULED_THREAD: Refusal =
@@ -207,4 +212,5 @@ pub const ALL: &[Refusal] = &[
     SCHEDULED_OVER,
     SCHEDULED_STALE,
     SCHEDULED_LIMIT,
+    SCHEDULED_CROWDED,
 ];

@@ -10,13 +10,13 @@ pub mod port;
 use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
-    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
+    ChatId, Error, Field, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
     versions,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use input::{OptionalRepeat, ScheduledFilter, ScheduledPatch};
+pub use input::{ScheduledFilter, ScheduledPatch};
 
 use crate::{
     ChatRole, NewMessage, Rights,
@@ -24,8 +24,8 @@ use crate::{
     model::ClientId,
     policy::may_post,
     refusals::{
-        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_FAILED,
-        SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
+        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_CROWDED,
+        SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
     relations::{Targets, relate},
     send::Fingerprint,
@@ -33,6 +33,9 @@ use crate::{
 
 /// How many messages of one person can wait, unless the settings say otherwise.
 pub const MOST: i64 = 200;
+/// How many messages of one person can wait for the same minute of one chat, so that nobody gathers what they could not
+/// send.
+pub const MOST_IN_A_MINUTE: usize = 20;
 /// How many are remembered that wait no longer; older ones are forgotten.
 pub const MOST_PAST: i64 = 500;
 /// How many days ahead a message can be scheduled.
@@ -179,6 +182,8 @@ pub struct ScheduleFacts {
     /// How many messages of the author wait, and how many can.
     pub waiting: i64,
     pub most: i64,
+    /// How many of them wait for this chat at about the same time.
+    pub near: usize,
     /// The messages that it names.
     pub targets: Targets,
 }
@@ -223,6 +228,7 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
     if facts.waiting >= facts.most {
         return Err(SCHEDULED_LIMIT.into());
     }
+    may_join(facts.near)?;
     relate(now, (new.reply_to, new.thread_of), facts.targets.clone(), false)?;
     let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone } = new;
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
@@ -238,6 +244,11 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
         start: send_at,
     };
     Ok(Verdict::New(Box::new(planned(now, plan, |_| Ok(first))?)))
+}
+
+/// Whether another message can wait where as many of its author wait at about the same time.
+pub fn may_join(near: usize) -> Result<()> {
+    if near >= MOST_IN_A_MINUTE { Err(SCHEDULED_CROWDED.into()) } else { Ok(()) }
 }
 
 /// The first time of a plan. A repeated message is sent first when its rule says so, not before its start.
@@ -263,19 +274,30 @@ pub struct Stored {
     pub send_at: Timestamp,
 }
 
-/// The message after a change, or `None` if that changes nothing.
+/// The message after a change, or `None` if that changes nothing. `targets` are the messages that the change names.
 pub fn edit(
     now: Timestamp,
     version: Option<&Versions>,
     patch: ScheduledPatch,
     before: &Stored,
+    targets: Targets,
 ) -> Result<Option<Planned>> {
     if before.status != ScheduledStatus::Waiting {
         return Err(SCHEDULED_OVER.into());
     }
     versions::check(version, before.version, SCHEDULED_STALE)?;
     let moves = patch.send_at.is_some() || patch.repeat.is_some() || patch.time_zone.is_some();
+    relate(now, patch.names(), targets, false)?;
     let mut plan = before.plan.clone();
+    if let Some(Nullable(reply_to)) = patch.reply_to {
+        plan.reply_to = reply_to;
+    }
+    if let Some(Nullable(thread_of)) = patch.thread_of {
+        plan.thread_of = thread_of;
+    }
+    if let Some(mentions) = patch.mentions {
+        plan.mentions = mentions;
+    }
     if let Some(content) = patch.content {
         plan.content = content.into_string();
     }
@@ -318,14 +340,14 @@ pub fn may_cancel(version: Option<&Versions>, status: ScheduledStatus, current: 
 pub enum Outcome {
     /// It is sent, and waits for its next time, if it has one.
     Sent(MessageId, Option<Timestamp>),
-    /// The chat is in slow mode: it is tried again at this time.
+    /// The chat is in slow mode, or its author sends too much there: it is tried again at this time.
     Later(Timestamp),
     /// It cannot be sent this time: a repeated one waits for its next time.
     Skipped(Refusal, Timestamp),
     Refused(Refusal),
 }
 
-/// The turns of those who wait in chats in slow mode: of what one person has due at once, one is sent after each pause.
+/// The turns of those who have to wait in a chat: of what one person has due at once, one is sent after each pause.
 #[derive(Debug, Default)]
 pub struct Turns(HashMap<(ChatId, UserId), u32>);
 

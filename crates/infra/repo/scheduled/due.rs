@@ -96,8 +96,14 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
     let (mut sends, mut senders) = (Vec::new(), Vec::new());
     for due in &dues {
         let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
+        let paced = || tx.services.paces.take(due.row.chat_id, due.row.user_id, ctx.now).err();
         let after = match readable {
             Some((plan, message)) if due.is_free => {
+                // Whatever has gathered is sent no faster than its author could send it.
+                if let Some(wait) = paced() {
+                    decided.insert(due.row.id, Ok(Outcome::Later(ctx.now.plus(wait))));
+                    continue;
+                }
                 let reading = Arc::new(Reading::new(message.content.as_str()));
                 // Before the chats are locked.
                 reading.look_here(&tx.services.screens, due.row.chat_id);
@@ -123,7 +129,7 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
         };
         decided.insert(id, after);
     }
-    // Several of one person that wait in slow mode do not all come back at the same time, to be moved again but for one.
+    // Several of one person that have to wait do not all come back at the same time, to be moved again but for one.
     let pauses = pauses(tx.conn, &dues, &decided)?;
     let mut turns = Turns::default();
     let (mut told, mut held, mut late) = (Vec::new(), Vec::new(), None);
@@ -133,7 +139,7 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
                 let (chat, author) = (due.row.chat_id, due.row.user_id);
                 let after = match after {
                     Outcome::Later(until) => {
-                        let pause = pauses.get(&chat).copied().unwrap_or_default();
+                        let pause = pauses.get(&chat).copied().unwrap_or_default().max(tx.services.paces.interval());
                         Outcome::Later(turns.next(chat, author, until, pause))
                     }
                     after => after,
@@ -141,6 +147,7 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
                 told.push((&due.author, settle(tx.conn, ctx.now, due, after)?));
             }
             Some(Err(())) | None => {
+                tx.services.paces.give_back(due.row.chat_id, due.row.user_id);
                 held.push(due.row.id);
                 if due.row.send_at.plus(LATE) <= ctx.now {
                     late.get_or_insert(due.row.chat_id);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{ChatType, refusals::CHAT_MUTED};
+use crate::{ChatType, MessageType, refusals::CHAT_MUTED, relations::Target};
 
 const NOW: &str = "2026-11-28T09:00:00Z";
 
@@ -29,6 +29,7 @@ fn facts() -> ScheduleFacts {
         used: false,
         waiting: 4,
         most: 5,
+        near: 19,
         targets: Targets::default(),
     }
 }
@@ -59,6 +60,7 @@ fn decide_table() {
         (ScheduleFacts { rights: Rights::NONE, ..facts() }, "chat.forbidden"),
         (ScheduleFacts { closed: true, ..facts() }, "chat.closed"),
         (ScheduleFacts { waiting: 5, ..facts() }, "scheduled.limit"),
+        (ScheduleFacts { near: 20, ..facts() }, "scheduled.crowded"),
         (ScheduleFacts { waiting: 5, earlier: Some((id, [1; 16])), ..facts() }, ""),
         (ScheduleFacts { earlier: Some((id, [2; 16])), ..facts() }, "client_id.mismatch"),
         (ScheduleFacts { used: true, ..facts() }, "client_id.mismatch"),
@@ -127,7 +129,10 @@ fn stored(status: ScheduledStatus) -> Stored {
 #[test]
 fn edit_table() {
     let patch = |body: Value| ScheduledPatch::from_json(body).unwrap();
-    let edited = |body: Value| edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting));
+    let named = |body: Value, targets: Targets| {
+        edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting), targets)
+    };
+    let edited = |body: Value| named(body, Targets::default());
     assert_eq!(edited(json!({})).unwrap(), None);
     assert_eq!(edited(json!({"content": "hi"})).unwrap(), None);
     let after = edited(json!({"content": "ho"})).unwrap().unwrap();
@@ -147,9 +152,52 @@ fn edit_table() {
         (ScheduledStatus::Cancelled, Some(3), "scheduled.over"),
     ] {
         let version = version.map(Versions::from);
-        let decided = edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status));
+        let decided = edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status), Targets::default());
         assert_eq!(told(decided), refused, "{status:?} {version:?}");
     }
+}
+
+#[test]
+fn what_it_names_can_be_changed() {
+    let (ada, id) = (UserId::new(now()), MessageId::new(now()));
+    let card = clowder_core::Card::new(ada, "ada".into(), "Ada".into());
+    let target = Target {
+        id,
+        seq: 4,
+        kind: MessageType::Text,
+        deleted: false,
+        expires_at: None,
+        in_thread: false,
+        is_root: false,
+        sender: card,
+        hidden: false,
+        content: None,
+    };
+    let edited = |body: Value, before: &Stored, targets: Targets| {
+        edit(now(), None, ScheduledPatch::from_json(body).unwrap(), before, targets)
+    };
+    let before = stored(ScheduledStatus::Waiting);
+    let there = Targets { reply_to: Some(target.clone()), thread_of: Some(target.clone()) };
+    let all = json!({"mentions": [ada], "reply_to": id, "thread_of": id});
+    let after = edited(all, &before, there).unwrap().unwrap();
+    assert_eq!(after.send_at, before.send_at, "it is sent when it would have been");
+    let names = |plan: &Plan| (plan.mentions.clone(), plan.reply_to, plan.thread_of);
+    assert_eq!(names(&after.plan), (vec![ada], Some(id), Some(id)));
+    let before = Stored { plan: after.plan, ..before };
+    // What it named before may be gone: that is decided when it is sent.
+    let after = edited(json!({"content": "ho"}), &before, Targets::default()).unwrap().unwrap();
+    assert_eq!(names(&after.plan), (vec![ada], Some(id), Some(id)));
+    let none = json!({"mentions": null, "reply_to": null, "thread_of": null});
+    let after = edited(none, &before, Targets::default()).unwrap().unwrap();
+    assert_eq!(names(&after.plan), (Vec::new(), None, None));
+    let inner = Target { in_thread: true, ..target };
+    for (body, targets, wrong) in [
+        (json!({"reply_to": id}), Targets::default(), "/reply_to no_message"),
+        (json!({"thread_of": id}), Targets { thread_of: Some(inner), reply_to: None }, "/thread_of no_root"),
+    ] {
+        assert_eq!(told(edited(body.clone(), &before, targets)), wrong, "{body}");
+    }
+    assert_eq!(told(ScheduledPatch::from_json(json!({"mentions": vec![ada; 51]}))), "/mentions too_many");
 }
 
 #[test]

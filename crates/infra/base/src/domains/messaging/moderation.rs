@@ -331,12 +331,14 @@ impl Paces {
         Self { rate, shards: std::array::from_fn(|_| Mutex::new((HashMap::new(), FEW))) }
     }
 
+    /// How long it takes until one more message can be sent.
+    pub fn interval(&self) -> Duration {
+        self.rate.map_or(Duration::ZERO, |rate| rate.interval)
+    }
+
     /// Counts a message, or says how long to wait.
     pub fn take(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<(), Duration> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let shard = usize::from(user.uuid().as_bytes()[15]) % SHARDS;
-        let Some(shard) = self.shards.get(shard) else { return Ok(()) };
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(rate), Some(mut shard)) = (self.rate, self.shard(user)) else { return Ok(()) };
         let (full_at, limit) = &mut *shard;
         let known = full_at.get(&(chat, user)).copied();
         full_at.insert((chat, user), rate.take(known, now)?);
@@ -346,6 +348,19 @@ impl Paces {
             *limit = (full_at.len() * 2).max(FEW);
         }
         Ok(())
+    }
+
+    /// Takes the last count back, because the message was not tried.
+    pub fn give_back(&self, chat: ChatId, user: UserId) {
+        let (Some(rate), Some(mut shard)) = (self.rate, self.shard(user)) else { return };
+        if let Some(full_at) = shard.0.get_mut(&(chat, user)) {
+            *full_at = full_at.minus(rate.interval);
+        }
+    }
+
+    fn shard(&self, user: UserId) -> Option<MutexGuard<'_, (Shard, usize)>> {
+        let shard = self.shards.get(usize::from(user.uuid().as_bytes()[15]) % SHARDS)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -368,6 +383,8 @@ mod tests {
         assert_eq!(paces.take(one, ada, at(0)), Err(Duration::from_secs(1)));
         assert_eq!((paces.take(two, ada, at(0)), paces.take(one, bob, at(0))), (Ok(()), Ok(())));
         assert_eq!(paces.take(one, ada, at(1_000_000)), Ok(()));
+        paces.give_back(one, ada);
+        assert_eq!((paces.take(one, ada, at(1_000_000)), paces.take(one, ada, at(1_000_000)).is_err()), (Ok(()), true));
         for n in 0..200_000 {
             paces.take(Id::new(at(n)), ada, at(n * 10_000)).unwrap();
         }
