@@ -150,6 +150,13 @@ pub fn set_brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewBrake) -> Re
     rules(tx.conn, chat, caller)
 }
 
+/// Whether the next person who comes by themselves makes the brake of a chat go on.
+pub fn would_brake(conn: &mut Conn, now: Timestamp, chat: ChatId) -> Result<bool> {
+    let row: Option<BrakeRow> = brakes::table.find(chat).select(BrakeRow::as_select()).first(conn).optional()?;
+    let arrival = row.map(|row| arrive(row.brake(), row.counted_until, now));
+    Ok(matches!(arrival, Some(Arrival::Wait { new: true, .. })))
+}
+
 /// Counts somebody who comes into a locked chat by themselves: whether they have to wait until they are let in, and what is
 /// told of it.
 pub fn brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: &FaceRow) -> Result<Option<Vec<Change>>> {
