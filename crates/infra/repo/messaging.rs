@@ -227,7 +227,7 @@ impl Messaging for Repo {
         let viewer = ctx.user()?;
         let (ring, now) = (self.db.ring(), ctx.now);
         self.look(move |conn, caches| {
-            let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
+            let mut chat = chats::one(conn, Some(caches), viewer, now, chat)?;
             notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
             chat.last_message.iter_mut().for_each(|last| conceal(last, now));
             Ok(chat)

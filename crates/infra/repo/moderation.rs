@@ -11,7 +11,7 @@ pub mod settings;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Id, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, Id, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     Moderation,
     moderation::{
@@ -173,6 +173,7 @@ impl Moderation for Repo {
         ctx: &Ctx,
         chat: Option<ChatId>,
         review: ReviewId,
+        version: Option<Versions>,
         verdict: NewReviewVerdict,
     ) -> Result<()> {
         // Only what a chat approves is looked at again, and what is held never changes.
@@ -188,8 +189,10 @@ impl Moderation for Repo {
             screening::look(&self.db, chat, &reading).await?;
         }
         for _ in 0..screening::ATTEMPTS {
-            let (ctx, verdict, tried) = (ctx.clone(), verdict.clone(), Arc::clone(&reading));
-            let decide = move |tx: &mut Tx<'_>| deciding::decide(tx, &ctx, chat, review, verdict.clone(), &tried);
+            let (ctx, version, verdict, tried) = (ctx.clone(), version.clone(), verdict.clone(), Arc::clone(&reading));
+            let decide = move |tx: &mut Tx<'_>| {
+                deciding::decide(tx, &ctx, chat, review, version.as_ref(), verdict.clone(), &tried)
+            };
             match self.db.write(decide).await? {
                 Decided::Done => return Ok(()),
                 Decided::Refused(refusal) => return Err(refusal.into()),

@@ -133,6 +133,8 @@ pub const MESSAGE_NOT_FORWARDABLE: Refusal = Refusal::new(
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
+pub const THREAD_LIMIT: Refusal =
+    Refusal::new(Conflict, "thread.limit", "You follow as many threads as one person can; stop following some first");
 pub const SCHEDULED_UNKNOWN: Refusal =
     Refusal::new(Unknown, "scheduled.unknown", "You have not scheduled such a message, or it was long ago");
 pub const SCHEDULED_OVER: Refusal =
@@ -208,6 +210,7 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_NO_THREAD,
     MESSAGE_NOT_FORWARDABLE,
     CLIENT_ID_MISMATCH,
+    THREAD_LIMIT,
     SCHEDULED_UNKNOWN,
     SCHEDULED_OVER,
     SCHEDULED_STALE,

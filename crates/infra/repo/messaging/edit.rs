@@ -59,8 +59,14 @@ pub fn edit(
     };
     let rights = facts.seat.map_or(Rights::NONE, |seat| seat.rights);
     facts.marks = mentioned::marks(tx.conn, place, patch.content.as_str(), &wanted, (role, rights))?;
+    let gives = patch.mentions.is_some();
     let Some(after) = decide(ctx, version, patch, facts)? else {
         let mut same = before;
+        if gives && data_of(&same)?.is_some() {
+            // The same people, of whom the author may give others by id: they stay with another text.
+            mentioned::drop_from(tx, &[place])?;
+            mentioned::write(tx.conn, std::iter::once((&same, wanted.given())))?;
+        }
         conceal(&mut same, ctx.now);
         return Ok(Some(same));
     };
@@ -70,9 +76,7 @@ pub fn edit(
     may_say(silent_until, None, ctx.now)?;
     let Look::Found(caught) = screening::caught_in_edit(tx, after.chat_id, role, reading)? else { return Ok(None) };
     may_say(silent_until, caught, ctx.now)?;
-    if let Some(caught) = caught {
-        reviews::flag(tx, &after, caught)?;
-    }
+    let waiting = caught.map(|caught| reviews::flag(tx, &after, caught)).transpose()?.unwrap_or_default();
     let (old, data) = (data_of(&before)?, data_of(&after)?);
     if old.is_some() || data.is_some() {
         mentioned::drop_from(tx, &[place])?;
@@ -98,7 +102,8 @@ pub fn edit(
         .execute(tx.conn)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
-    journal::append(tx, ctx, &told)?;
+    let told: Vec<_> = std::iter::once(&told).chain(&waiting).map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)?;
     Ok(Some(after))
 }
 

@@ -169,7 +169,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let mut facts = Facts::load(tx, sends)?;
     let mut accepted = Vec::new();
     let mut answers = Vec::new();
-    let mut flagged = Vec::new();
+    let (mut flagged, mut told) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(sends.len());
     for (index, send) in sends.iter().enumerate() {
         outcomes.push(match facts.attempt(tx, send)? {
@@ -177,11 +177,13 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             Attempt::Twin => Outcome::Again,
             Attempt::Refused(error) => Outcome::Done(Err(error)),
             Attempt::Caught(caught) => {
-                Outcome::Done(Err(reviews::keep_back(tx, &send.ctx, &send.held(caught))?.into()))
+                let (refusal, waiting) = reviews::keep_back(tx, &send.ctx, &send.held(caught))?;
+                told.extend(waiting.into_iter().map(|change| (&send.ctx, change)));
+                Outcome::Done(Err(refusal.into()))
             }
             Attempt::New(message, caught) => {
                 if let Some(caught) = caught {
-                    flagged.push((message.clone(), caught));
+                    flagged.push((&send.ctx, message.clone(), caught));
                 }
                 answers.push((*send, Made::New(message.id)));
                 accepted.push((index, message));
@@ -206,7 +208,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     }
     facts.store(tx, &answers)?;
     if accepted.is_empty() {
-        return Ok((outcomes, Vec::new()));
+        return Ok((outcomes, told));
     }
     facts.advance_chats(tx, &accepted)?;
     let mut rows = Vec::with_capacity(accepted.len());
@@ -224,8 +226,8 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     )?;
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
-    reviews::flag_all(tx, &flagged)?;
-    let changes = accepted
+    told.extend(reviews::flag_all(tx, &flagged)?);
+    let sent = accepted
         .into_iter()
         .map(|(index, message)| {
             outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
@@ -233,8 +235,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             let told = if names { Box::new(message.for_everybody()) } else { message };
             (&sends[index].ctx, Change::MessageSent(told))
         })
-        .collect();
-    Ok((outcomes, changes))
+        .collect::<Vec<_>>();
+    // Whoever decides has the message by then.
+    Ok((outcomes, sent.into_iter().chain(told).collect()))
 }
 
 impl PendingSend {

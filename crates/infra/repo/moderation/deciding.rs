@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clowder_core::{
-    Actor, ChatId, Ctx, Error, Id, MessageId, Refusal, Result, Role, Timestamp, UserId, Via,
+    Actor, ChatId, Ctx, Error, Id, MessageId, Refusal, Result, Role, Timestamp, UserId, Versions, Via,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -71,6 +71,7 @@ pub fn decide(
     ctx: &Ctx,
     chat: Option<ChatId>,
     id: ReviewId,
+    version: Option<&Versions>,
     new: NewReviewVerdict,
     reading: &Reading,
 ) -> Result<Decided> {
@@ -97,7 +98,8 @@ pub fn decide(
         None => hold::hold_any(tx, ctx, row.chat_id, &[sender])?.1,
     };
     let (row, review) = find(tx.conn, ctx, chat, id)?;
-    let outcome = rules::decide(Some(&review), new.action, sender_now(tx.conn, ctx.now, &face, sender)?, ctx.now)?;
+    let facts = sender_now(tx.conn, ctx.now, &face, sender)?;
+    let outcome = rules::decide(Some(&review), version, new.action, facts, ctx.now)?;
     // A chat does not let through what the server would not.
     let caught = match screening(tx, &row, outcome, chat.is_some(), reading)? {
         Look::Found(caught) => caught,
@@ -128,6 +130,7 @@ pub fn decide(
         Outcome::Send => {
             let message = send(tx, ctx, row, &face)?;
             if let Some(caught) = caught {
+                // Only that of the server is asked, of which the chat learns nothing.
                 flag(tx, &message, caught)?;
             }
             journal::append(tx, &author, &Change::MessageSent(Box::new(message.for_everybody())))?;

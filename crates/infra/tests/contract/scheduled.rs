@@ -139,7 +139,7 @@ on_both! {
         let reviews = moderation.reviews(&boss(), Some(chat), PageRequest::default()).await.unwrap();
         assert_eq!(reviews.items[0].content.as_deref(), Some("a CÁSINO"));
         let approve = of::<NewReviewVerdict>(json!({"action": "approve", "reason": "a joke"}));
-        moderation.decide_review(&boss(), Some(chat), reviews.items[0].id, approve).await.unwrap();
+        moderation.decide_review(&boss(), Some(chat), reviews.items[0].id, None, approve).await.unwrap();
         let page = world.store.messaging.messages(&world.ctx(&ada), chat, Window::After(0), 50).await.unwrap();
         let last = page.items.last().unwrap();
         assert_eq!(last.content.as_deref(), Some("a CÁSINO"));

@@ -23,7 +23,7 @@ use crate::{
 /// Decides about the first message that is listed for somebody.
 async fn decide(world: &World, who: &Person, chat: Option<ChatId>, action: &str) -> clowder_core::Result<()> {
     let first = listed(world, who, chat).await.remove(0).id;
-    world.store.moderation.decide_review(&world.ctx(who), chat, first, verdict(action)).await
+    world.store.moderation.decide_review(&world.ctx(who), chat, first, None, verdict(action)).await
 }
 
 /// How many messages the chat shows as waiting.
@@ -111,7 +111,7 @@ on_both! {
         // Forwarded messages are held to the same.
         let said = world.say(&ada, chat, "about a zqcasino").await.id;
         let new = of(json!({"chat_ids": [chat]}));
-        let done = world.store.relations.forward(&world.ctx(&bob), said, new).await.unwrap();
+        let done = world.store.relations.forward(&world.ctx(&bob), said, new).await.unwrap().into_inner();
         assert_eq!(done.items[0].problem.as_ref().unwrap().code, "message.held");
         decide(&world, &ada, Some(chat), "reject").await.unwrap();
         decide(&world, &ada, Some(chat), "approve").await.unwrap();
@@ -187,7 +187,7 @@ on_both! {
         world.store.participants.set_role(&world.ctx(&ada), chat, eve.id, admin).await.unwrap();
         let early = listed(&world, &ada, Some(chat)).await.remove(0).id;
         assert!(listed(&world, &eve, Some(chat)).await.is_empty());
-        let decided = world.store.moderation.decide_review(&world.ctx(&eve), Some(chat), early, verdict("reject")).await;
+        let decided = world.store.moderation.decide_review(&world.ctx(&eve), Some(chat), early, None, verdict("reject")).await;
         assert_eq!(code(decided), "message.review_unknown");
         world.say(&bob, chat, "a late zqcasino").await;
         let seen = listed(&world, &eve, Some(chat)).await;
