@@ -37,7 +37,8 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<Versions>, Flaw> {
 pub fn known(headers: &HeaderMap, version: i64, coding: impl FnOnce() -> Option<&'static str>) -> Option<HeaderValue> {
     let tags = tags(headers, header::IF_NONE_MATCH)?;
     let coding = coding();
-    let named = |mark, tags: Vec<Tag>| tags.into_iter().filter(|tag| tag.version == version).map(move |tag| (mark, tag));
+    let named =
+        |mark, tags: Vec<Tag>| tags.into_iter().filter(|tag| tag.version == version).map(move |tag| (mark, tag));
     let mut named: Vec<_> = named("", tags.strong).chain(named("W/", tags.weak)).collect();
     named.sort_by_key(|(_, tag)| tag.coding.strip_prefix('-') != coding);
     match named.first() {

@@ -359,8 +359,12 @@ mod tests {
                 let found = days.between(first, first, Date::MAX).take(40);
                 let found: Vec<_> = found.map(|day| day.strftime("%Y%m%d").to_string()).collect();
                 assert_eq!(found, library, "{rule} from {start}");
-                // From the middle on, they are the same.
-                let (middle, rest): (Date, _) = (library[20].parse().unwrap(), &library[20..]);
+                // From the middle on, they are the same. No February or April has a 31st.
+                let Some(middle) = library.get(20) else {
+                    assert_eq!((rule, start), ("FREQ=YEARLY;BYMONTH=2,4", "20261031"));
+                    continue;
+                };
+                let (middle, rest): (Date, _) = (middle.parse().unwrap(), &library[20..]);
                 let found = days.between(first, middle, Date::MAX).filter(|day| *day >= middle).take(20);
                 let found: Vec<_> = found.map(|day| day.strftime("%Y%m%d").to_string()).collect();
                 assert_eq!(found, rest, "{rule} from {start} and {middle}");

@@ -18,7 +18,10 @@ use super::{
     idempotency::{self, Stub},
 };
 use crate::{
-    domains::{messaging::Screens, presence::Online},
+    domains::{
+        messaging::{Paces, Screens},
+        presence::Online,
+    },
     emails::EmailTemplates,
     feed::Feed,
     keys::Keys,

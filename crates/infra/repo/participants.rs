@@ -13,9 +13,7 @@ use clowder_messaging::{
 };
 use tracing::instrument;
 
-use super::{
-    Repo, db::Tx, dialect::Conn, domains::Domain, invitations::links::StoredCame, moderation::settings,
-};
+use super::{Repo, db::Tx, dialect::Conn, domains::Domain, invitations::links::StoredCame, moderation::settings};
 
 pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 

@@ -10,8 +10,8 @@ pub mod port;
 use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
-    ChatId, Error, Field, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
-    versions,
+    ChatId, Error, Field, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId,
+    Versions, Word, versions,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;

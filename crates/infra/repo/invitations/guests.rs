@@ -5,8 +5,8 @@ use clowder_messaging::{
     Change, Chat, ChatRole, ChatType,
     change::{Decided, Decision, Invited, Requested, Uninvited, Unwanted},
     invitations::{
-        self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, Known, LinkId, MOST_TOLD, NewInvite, OPEN_FOR,
-        Standing, VerdictVerb, is_over,
+        self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, Known, LinkId, MOST_TOLD, NewInvite,
+        OPEN_FOR, Standing, VerdictVerb, is_over,
     },
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN, REQUEST_UNKNOWN},

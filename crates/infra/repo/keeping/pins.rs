@@ -103,7 +103,11 @@ pub fn unpin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<()> {
     tell(tx, ctx, &[unpinned])
 }
 
-fn take_off(tx: &mut Tx<'_>, (chat_id, seq, message_id): (ChatId, i64, MessageId), unpinned_by: UserId) -> Result<Change> {
+fn take_off(
+    tx: &mut Tx<'_>,
+    (chat_id, seq, message_id): (ChatId, i64, MessageId),
+    unpinned_by: UserId,
+) -> Result<Change> {
     diesel::delete(table::table.find((chat_id, seq))).execute(tx.conn)?;
     mark(tx.conn, chat_id, seq, false)?;
     Ok(Change::Unpinned(Unpinned { chat_id, message_id, seq, unpinned_by }))

@@ -1,7 +1,7 @@
 //! How a chat is moderated: slow mode, word filter and brake; and the word filter of the server.
 
 use clowder_core::{
-    ChatId, Ctx, Error, Id, Result, UserId, Word,
+    ChatId, Ctx, Error, Id, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{

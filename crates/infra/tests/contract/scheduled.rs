@@ -327,7 +327,7 @@ on_both! {
         assert_eq!(send_due(&world, &world.store).await, 1);
         let page = world.store.messaging.messages(&world.ctx(&bob), chat, Window::After(root.seq), 50).await.unwrap();
         let sent = &page.items[0];
-        assert_eq!(sent.mentions.iter().map(|card| card.id).collect::<Vec<_>>(), [bob.id]);
+        assert_eq!(sent.mentions, [bob.id]);
         assert_eq!((sent.reply_to.as_ref().map(|quote| quote.id), sent.thread_of), (Some(root.id), Some(root.id)));
     }
 

@@ -129,9 +129,8 @@ fn stored(status: ScheduledStatus) -> Stored {
 #[test]
 fn edit_table() {
     let patch = |body: Value| ScheduledPatch::from_json(body).unwrap();
-    let named = |body: Value, targets: Targets| {
-        edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting), targets)
-    };
+    let named =
+        |body: Value, targets: Targets| edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting), targets);
     let edited = |body: Value| named(body, Targets::default());
     assert_eq!(edited(json!({})).unwrap(), None);
     assert_eq!(edited(json!({"content": "hi"})).unwrap(), None);
@@ -152,7 +151,8 @@ fn edit_table() {
         (ScheduledStatus::Cancelled, Some(3), "scheduled.over"),
     ] {
         let version = version.map(Versions::from);
-        let decided = edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status), Targets::default());
+        let decided =
+            edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status), Targets::default());
         assert_eq!(told(decided), refused, "{status:?} {version:?}");
     }
 }
