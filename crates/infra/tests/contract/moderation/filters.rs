@@ -67,7 +67,10 @@ on_both! {
         for _ in 0..2 {
             assert_eq!(code(world.try_say(&bob, chat, "a zqcasino", Some("7")).await), "message.held");
         }
-        assert!(world.names().await.is_empty(), "nobody is told");
+        let changes = world.changes().await;
+        let told: Vec<_> = changes.iter().map(|change| (&*change.name, change.topic)).collect();
+        assert_eq!(told, [("chat.review", Topic::user(ada.id))], "nobody else is told, and once");
+        assert!(!changes[0].data.get().contains("zq"), "{changes:?}");
         assert_eq!(world.store.messaging.chat(&world.ctx(&eve), chat).await.unwrap().last_seq, 0);
         let waiting = listed(&world, &ada, Some(chat)).await;
         assert_eq!(waiting.len(), 1, "the same one is kept once");
@@ -97,12 +100,12 @@ on_both! {
         let moderation = &world.store.moderation;
         let waiting = listed(&world, &ada, Some(chat)).await;
         moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, None, verdict("reject")).await.unwrap();
-        assert_eq!(world.names().await, ["chat.sanctioned"]);
+        assert_eq!(world.names().await, ["chat.review", "chat.sanctioned"]);
         let own = moderation.own_sanctions(&world.ctx(&bob), PageRequest::default()).await.unwrap().items;
         assert_eq!((own[0].reason.as_str(), own[0].until), ("zqreason", None));
         set(&world, &ada, chat, &["zqcasino"], "flag").await;
         let said = world.say(&bob, chat, "your zqcasino zqsecret").await;
-        assert_eq!(world.names().await, ["message.sent"]);
+        assert_eq!(world.names().await, ["message.sent", "chat.review"]);
         let flagged = listed(&world, &ada, Some(chat)).await;
         assert_eq!((flagged[0].kind, flagged[0].message_id, flagged[0].seq), (ReviewType::Flagged, Some(said.id), Some(1)));
         moderation.decide_review(&world.ctx(&ada), Some(chat), flagged[0].id, None, verdict("reject")).await.unwrap();
