@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
-    moderation::{SanctionId, SanctionType},
+    moderation::{ReviewId, ReviewType, SanctionId, SanctionType},
     polls::{Closed, Voted},
     relations::ThreadState,
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
@@ -62,6 +62,8 @@ pub enum Change {
     Sanctioned(Sanctioned),
     /// Sent to one of those who run the chat.
     Braked(UserId, Braked),
+    /// Sent to one of those who decide about it.
+    ReviewWaiting(UserId, ReviewWaiting),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
@@ -291,6 +293,16 @@ pub struct Braked {
     pub until: Timestamp,
 }
 
+/// The payload of `chat.review`. It does not say what or who: load the reviews of the chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatReview)]
+pub struct ReviewWaiting {
+    pub chat_id: ChatId,
+    pub review_id: ReviewId,
+    #[serde(rename = "type")]
+    pub kind: ReviewType,
+}
+
 /// The payload of `chat.deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatDeleted {
@@ -344,6 +356,7 @@ impl Change {
             Self::Decided(_, decision) => decision.chat_id,
             Self::Sanctioned(sanctioned) => sanctioned.chat_id,
             Self::Braked(_, braked) => braked.chat_id,
+            Self::ReviewWaiting(_, waiting) => waiting.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -386,6 +399,7 @@ impl clowder_core::Change for Change {
             Self::Decided(..) => "chat.decided",
             Self::Sanctioned(_) => "chat.sanctioned",
             Self::Braked(..) => "chat.braked",
+            Self::ReviewWaiting(..) => "chat.review",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
@@ -403,6 +417,7 @@ impl clowder_core::Change for Change {
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
             | Self::Braked(user, _)
+            | Self::ReviewWaiting(user, _)
             | Self::Decided(user, _)
             | Self::MessageDelivered(_, user)
             | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
@@ -481,6 +496,7 @@ impl clowder_core::Change for Change {
             Self::Decided(_, decision) => to_raw_value(decision),
             Self::Sanctioned(sanctioned) => to_raw_value(sanctioned),
             Self::Braked(_, braked) => to_raw_value(braked),
+            Self::ReviewWaiting(_, waiting) => to_raw_value(waiting),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

@@ -8,13 +8,16 @@ pub mod port;
 
 use std::time::Duration;
 
-use clowder_core::{Field, FieldError, Fields, Input, Nested, Result, Timestamp, Versions, Word, text::Flaw, versions};
+use clowder_core::{
+    Field, FieldError, Fields, Input, Nested, Result, Timestamp, UserId, Versions, Word, text::Flaw, versions,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     ChatFace, Message,
     policy::{Action, Seat, allow},
+    read::LowestReadMarks,
     refusals::{CHAT_CLOSED, CHAT_STALE},
 };
 
@@ -119,6 +122,31 @@ impl Input for NewLifetime {
             fields.flaw("lifetime", Flaw::new("required", "is required; null lets messages stay"));
         }
         lifetime.map(|lifetime| Self { lifetime })
+    }
+}
+
+/// Up to which place the time of messages begins: of those by one person, and of those by everybody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begins {
+    pub person: Option<UserId>,
+    pub theirs: i64,
+    pub others: i64,
+}
+
+impl Begins {
+    /// Whoever wrote a message need not have read it, nor whoever is erased; if nobody else is left, its time begins. In
+    /// chats that are too large for marks, `lowest` is nothing, and the time of everything begins.
+    pub fn of(lowest: Option<LowestReadMarks>, erased: &[UserId]) -> Self {
+        const ALL: i64 = i64::MAX;
+        let Some(LowestReadMarks { user: Some(user), seq, next }) = lowest else {
+            return Self { person: None, theirs: ALL, others: ALL };
+        };
+        let is_erased = erased.contains(&user);
+        // Accounts that are erased count only in private chats, where the second mark is that of the other person.
+        let others = if is_erased { ALL } else { seq.unwrap_or(0) };
+        let is_next_erased = erased.iter().any(|erased| *erased != user);
+        let theirs = next.filter(|_| !is_next_erased).unwrap_or(ALL);
+        Self { person: Some(user), theirs, others }
     }
 }
 

@@ -150,6 +150,8 @@ pub const MESSAGE_NOT_FORWARDABLE: Refusal = Refusal::new(
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
+pub const THREAD_LIMIT: Refusal =
+    Refusal::new(Conflict, "thread.limit", "You follow as many threads as one person can; stop following some first");
 pub const SCHEDULED_UNKNOWN: Refusal =
     Refusal::new(Unknown, "scheduled.unknown", "You have not scheduled such a message, or it was long ago");
 pub const SCHEDULED_OVER: Refusal =
@@ -158,6 +160,11 @@ pub const SCHEDULED_STALE: Refusal =
     Refusal::new(Stale, "scheduled.stale", "The scheduled message has changed since you read it");
 pub const SCHEDULED_LIMIT: Refusal =
     Refusal::new(Conflict, "scheduled.limit", "As many of your messages wait to be sent as can; cancel some first");
+pub const SCHEDULED_CROWDED: Refusal = Refusal::new(
+    Conflict,
+    "scheduled.crowded",
+    "Too many of your messages wait for this chat at about that time; choose another",
+);
 pub const SCHEDULED_FAILED: Refusal =
     Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
 pub const SCHEDULED_THREAD: Refusal =
@@ -227,8 +234,10 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_NO_THREAD,
     MESSAGE_NOT_FORWARDABLE,
     CLIENT_ID_MISMATCH,
+    THREAD_LIMIT,
     SCHEDULED_UNKNOWN,
     SCHEDULED_OVER,
     SCHEDULED_STALE,
     SCHEDULED_LIMIT,
+    SCHEDULED_CROWDED,
 ];

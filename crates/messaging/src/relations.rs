@@ -19,6 +19,8 @@ use crate::{Message, scheduled::Problem};
 
 /// How many characters of a message are quoted.
 pub const EXCERPT: usize = 100;
+/// How many threads one person can follow.
+pub const MOST_FOLLOWED: i64 = 10_000;
 /// Into how many chats a message is forwarded at once.
 pub const MOST_FORWARDS: usize = 10;
 

@@ -1,6 +1,9 @@
 //! The hottest path: messages of many senders, written by one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
@@ -8,7 +11,7 @@ use clowder_messaging::{
     lifetimes::conceal,
     mentions::{Marks, Wanted, may_mention_all},
     model::ClientId,
-    moderation::{filter::Folded, rules::Caught},
+    moderation::{FilterAction, rules::Caught},
     polls::NewPoll,
     read::are_shown,
     refusals::CHAT_UNKNOWN,
@@ -22,7 +25,10 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        moderation::{reviews, screening},
+        moderation::{
+            reviews,
+            screening::{self, Look, Reading},
+        },
         polls,
         relations::threads::{self, Answered},
     },
@@ -49,8 +55,10 @@ pub struct PendingSend {
     answer_id: Option<AnswerId>,
     /// What it claims before it writes: its client id, and its key.
     claims: Vec<i64>,
-    /// How word filters read it, if that is known already.
-    folded: Option<Folded>,
+    /// What word filters find in it.
+    reading: Arc<Reading>,
+    /// Whether its transaction cannot be left to look at it.
+    in_place: bool,
     /// What is to be marked in it, if there is anything.
     wanted: Option<Box<Wanted>>,
 }
@@ -84,8 +92,21 @@ impl PendingSend {
         // Here, because locks are held later. Nothing is marked in a poll.
         let wanted = new.poll.is_none().then(|| mentioned::wanted(new.content.as_str(), &new.mentions));
         let wanted = wanted.filter(|wanted| !wanted.is_empty()).map(Box::new);
-        let (ctx, forwarded, lenient, folded) = (ctx.clone(), None, false, None);
-        Ok(Self { ctx, sender, chat, new, forwarded, lenient, fingerprint, answer_id, claims, folded, wanted })
+        let reading = Arc::new(Reading::new(&new.said()));
+        Ok(Self {
+            ctx: ctx.clone(),
+            sender,
+            chat,
+            new,
+            forwarded: None,
+            lenient: false,
+            fingerprint,
+            answer_id,
+            claims,
+            reading,
+            in_place: false,
+            wanted,
+        })
     }
 
     /// Says that it is forwarded from this message.
@@ -100,15 +121,20 @@ impl PendingSend {
         self
     }
 
+    /// Its transaction cannot be left to look at it; `reading` is of its text.
+    pub fn in_place(mut self, reading: Arc<Reading>) -> Self {
+        (self.reading, self.in_place) = (reading, true);
+        self
+    }
+
     /// The messages that it names.
     fn names(&self) -> impl Iterator<Item = (ChatId, UserId, MessageId)> {
         let (chat, sender) = self.key();
         self.new.reply_to.into_iter().chain(self.new.thread_of).map(move |id| (chat, sender, id))
     }
 
-    /// Prepares it for word filters.
-    pub fn fold(&mut self) {
-        self.folded = Some(Folded::of(&self.new.said()));
+    pub fn reading(&self) -> &Arc<Reading> {
+        &self.reading
     }
 
     /// The sender's membership in the chat.
@@ -146,7 +172,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let mut facts = Facts::load(tx, sends)?;
     let mut accepted = Vec::new();
     let mut answers = Vec::new();
-    let mut flagged = Vec::new();
+    let (mut flagged, mut told) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(sends.len());
     for (index, send) in sends.iter().enumerate() {
         outcomes.push(match facts.attempt(tx, send)? {
@@ -154,11 +180,13 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             Attempt::Twin => Outcome::Again,
             Attempt::Refused(error) => Outcome::Done(Err(error)),
             Attempt::Caught(caught) => {
-                Outcome::Done(Err(reviews::keep_back(tx, &send.ctx, &send.held(caught))?.into()))
+                let (refusal, waiting) = reviews::keep_back(tx, &send.ctx, &send.held(caught))?;
+                told.extend(waiting.into_iter().map(|change| (&send.ctx, change)));
+                Outcome::Done(Err(refusal.into()))
             }
             Attempt::New(message, caught) => {
                 if let Some(caught) = caught {
-                    flagged.push((message.clone(), caught));
+                    flagged.push((&send.ctx, message.clone(), caught));
                 }
                 answers.push((*send, Made::New(message.id)));
                 accepted.push((index, message));
@@ -183,7 +211,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     }
     facts.store(tx, &answers)?;
     if accepted.is_empty() {
-        return Ok((outcomes, Vec::new()));
+        return Ok((outcomes, told));
     }
     facts.advance_chats(tx, &accepted)?;
     let mut rows = Vec::with_capacity(accepted.len());
@@ -202,10 +230,8 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
-    for (message, caught) in &flagged {
-        reviews::flag(tx, message, *caught)?;
-    }
-    let changes = accepted
+    told.extend(reviews::flag_all(tx, &flagged)?);
+    let sent = accepted
         .into_iter()
         .map(|(index, message)| {
             outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone().for_sender())));
@@ -213,8 +239,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             let told = if names { Box::new(message.for_everybody()) } else { message };
             (&sends[index].ctx, Change::MessageSent(told))
         })
-        .collect();
-    Ok((outcomes, changes))
+        .collect::<Vec<_>>();
+    // Whoever decides has the message by then.
+    Ok((outcomes, sent.into_iter().chain(told).collect()))
 }
 
 impl PendingSend {
@@ -303,6 +330,19 @@ struct Facts {
     /// Those whom the messages may mention.
     people: People,
     answer_ids: HashSet<AnswerId>,
+    /// Whether the accounts of those whose messages were caught stay as they are.
+    kept: HashMap<UserId, bool>,
+}
+
+/// Which filter catches a message in a locked chat.
+fn look(tx: &mut Tx<'_>, send: &PendingSend, chat: &LockedChatRow, role: ChatRole) -> Result<Look> {
+    let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
+    let look = screening::caught(send.chat, versions, role, &send.reading);
+    if look == Look::Unread && send.in_place {
+        send.reading.catch_up_here(tx)?;
+        return Ok(screening::caught(send.chat, versions, role, &send.reading));
+    }
+    Ok(look)
 }
 
 impl Facts {
@@ -349,7 +389,8 @@ impl Facts {
             targets.insert(place.ok_or_else(|| Error::internal("a message that nobody named"))?, row.target()?);
         }
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids })
+        let kept = HashMap::new();
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids, kept })
     }
 
     /// Decides about the next send of the batch.
@@ -378,15 +419,10 @@ impl Facts {
             Err(error) if error.is_ours() => return Err(error),
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
-        let bounds = self.bounds(tx, send, sender.as_ref())?;
-        // What is noted of it belongs to its sender, whose account must stay as it is.
-        if bounds.caught.is_some() && !reviews::keeps(tx, send.sender)? {
-            self.held.insert(send.key());
-            return Ok(Attempt::Held);
-        }
-        let role = sender.as_ref().map_or(ChatRole::Subscriber, |sender| sender.role);
+        let mut bounds = self.bounds(send, sender.as_ref());
+        let role = sender.as_ref().map(|sender| sender.role);
         let membership = sender.map(|sender| (sender.role, sender.card));
-        let chat = self.chats.get_mut(&send.chat);
+        let chat = self.chats.get(&send.chat).copied();
         let last = chat
             .as_ref()
             .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
@@ -395,7 +431,7 @@ impl Facts {
         let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
         let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
         let marks = send.wanted.as_ref().map_or_else(Marks::default, |wanted| {
-            let may_mention_all = may_mention_all(role, rights);
+            let may_mention_all = may_mention_all(role.unwrap_or(ChatRole::Subscriber), rights);
             self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
         });
         let target = |id: Option<MessageId>| Some(self.targets.get(&(send.chat, send.sender, id?))?.clone());
@@ -416,8 +452,26 @@ impl Facts {
             lenient,
             last,
         };
-        Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
+        let filters = chat.filter(|chat| chat.filter_version != 0 || chat.server_filter != 0);
+        let again = filters.is_some().then(|| facts.clone());
+        let mut verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
+        // What is refused anyway, or was sent before, nobody looks at.
+        let is_new = matches!(verdict, Ok(Verdict::New(_)));
+        if let (true, Some(facts), Some(chat), Some(role)) = (is_new, again, filters, role) {
+            let Look::Found(caught) = look(tx, send, &chat, role)? else { return Ok(Attempt::Held) };
+            if let Some(found) = caught {
+                // What is noted of it belongs to its sender, whose account must stay as it is.
+                if found.action != FilterAction::Block && !self.keeps(tx, send.sender)? {
+                    self.held.insert(send.key());
+                    return Ok(Attempt::Held);
+                }
+                bounds.caught = caught;
+                verdict = decide(&send.ctx, send.chat, send.new.clone(), SendFacts { bounds, ..facts });
+            }
+        }
+        Ok(match verdict {
             Ok(Verdict::New(message)) => {
+                let chat = self.chats.get_mut(&send.chat);
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
                 (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
                 if let Some(sender) = self.memberships.get_mut(&send.key()) {
@@ -438,15 +492,21 @@ impl Facts {
         Some(Answered::new(chat, root, (sender.id, seq, at)))
     }
 
-    /// What keeps somebody from writing in a locked chat just now.
-    fn bounds(&self, tx: &mut Tx<'_>, send: &PendingSend, sender: Option<&Sender>) -> Result<Bounds> {
-        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
-        let Sender { silent_until, spoke_at, role, .. } = *sender;
-        let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-        let said = send.new.said();
-        let text = screening::Text { content: &said, folded: send.folded.as_ref() };
-        let caught = screening::caught(tx, send.chat, versions, role, text)?;
-        Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
+    /// What keeps somebody from writing in a locked chat just now, whatever they write.
+    fn bounds(&self, send: &PendingSend, sender: Option<&Sender>) -> Bounds {
+        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Bounds::default() };
+        let Sender { silent_until, spoke_at, .. } = *sender;
+        Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught: None }
+    }
+
+    /// Whether somebody's account stays as it is until the end of the batch.
+    fn keeps(&mut self, tx: &mut Tx<'_>, sender: UserId) -> Result<bool> {
+        if let Some(keeps) = self.kept.get(&sender) {
+            return Ok(*keeps);
+        }
+        let keeps = reviews::keeps(tx, sender)?;
+        self.kept.insert(sender, keeps);
+        Ok(keeps)
     }
 
     /// Stores under their keys which messages were sent.

@@ -1,6 +1,8 @@
 //! The writes that share commits in chats: messages, marks, reactions and votes. They share one queue, so that within a node
 //! none finds a chat locked by another.
 
+use std::sync::Arc;
+
 use clowder_core::{ChatId, Error, Made, Result, Topic, UserId};
 use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read, polls::Voted};
 
@@ -20,7 +22,7 @@ use super::{
 
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum ChatWrite {
-    Send(PendingSend),
+    Send(Arc<PendingSend>),
     Mark(PendingMark),
     React(PendingReaction),
     Deliver(PendingDelivery),
@@ -29,7 +31,8 @@ pub enum ChatWrite {
 
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum Written {
-    Sent(Made<Message>),
+    /// `None` if somebody has to look at its text first.
+    Sent(Option<Made<Message>>),
     /// `None` if the mark is no longer where it was.
     Marked(Option<Read>),
     Reacted(Reaction),
@@ -38,7 +41,7 @@ pub enum Written {
 }
 
 impl Written {
-    pub fn sent(self) -> Result<Made<Message>> {
+    pub fn sent(self) -> Result<Option<Made<Message>>> {
         match self {
             Self::Sent(made) => Ok(made),
             _ => Err(mixed_up()),
@@ -182,7 +185,7 @@ impl Queued for ChatWrite {
         let (mut deliveries, mut votes) = (Vec::new(), Vec::new());
         for write in writes {
             match write {
-                Self::Send(send) => sends.push(send),
+                Self::Send(send) => sends.push(&**send),
                 Self::Mark(mark) => marks.push(mark),
                 Self::React(reaction) => reactions.push(reaction),
                 Self::Deliver(delivery) => deliveries.push(delivery),
@@ -206,7 +209,10 @@ impl Queued for ChatWrite {
         journal::append_all(tx, &changes)?;
         let (mut sent, mut marked, mut reacted) = (sent.into_iter(), marked.into_iter(), reacted.into_iter());
         let outcome = |write: &&Self| match write {
-            Self::Send(_) => sent.next().map(|outcome| outcome.map(Written::Sent)),
+            Self::Send(send) => sent.next().map(|outcome| match outcome {
+                Outcome::Held if send.reading().is_unread() => Outcome::Done(Ok(Written::Sent(None))),
+                outcome => outcome.map(|made| Written::Sent(Some(made))),
+            }),
             Self::Mark(_) => marked.next().map(|outcome| outcome.map(Written::Marked)),
             Self::React(_) => reacted.next().map(|outcome| outcome.map(Written::Reacted)),
             Self::Deliver(_) => arrived.next().map(|outcome| outcome.map(Written::Delivered)),

@@ -12,6 +12,7 @@ use crate::{
     lifetimes::Lifetime,
     mentions::MOST_GIVEN,
     polls::{LONGEST_QUESTION, NewPoll, OptionText, SentType},
+    scheduled::ROWS_OF_A_RULE,
 };
 
 /// The maximum number of people when a chat is created; more can join later.
@@ -151,6 +152,10 @@ impl Input for NewMessage {
         }
         new.expect_poll(fields);
         Some(new)
+    }
+
+    fn rows(&self) -> usize {
+        if self.repeat.is_some() { ROWS_OF_A_RULE } else { 1 }
     }
 }
 

@@ -419,7 +419,7 @@ async fn delivered(call: Call, data: Value) -> Result<Done, Problem> {
 
 async fn forward(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(AMessage { message_id }, new) = Both::<_, NewForward>::from_json(data)?;
-    done(call.ports.store.relations.forward(&call.ctx, message_id, new).await?)
+    done(call.ports.store.relations.forward(&call.ctx, message_id, new).await?.into_inner())
 }
 
 async fn follow(call: Call, data: Value, on: bool) -> Result<Done, Problem> {

@@ -5,7 +5,7 @@ use clowder_messaging::{
     Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
         Braked, ChatDeleted, Decision, Edited, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
-        PreferencesChanged, Requested, Sanctioned, ScheduledChanged, Uninvited,
+        PreferencesChanged, Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
     },
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
     polls::{Closed, Voted},
@@ -114,6 +114,14 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Durable,
         shape: Shape::of::<Braked>,
         example: || json!({"chat_id": CHAT, "until": AT}),
+    },
+    Event {
+        name: "chat.review",
+        about: "The word filter of a chat of which you are an owner or admin caught a message, about which you decide",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ReviewWaiting>,
+        example: || json!({"chat_id": CHAT, "review_id": MESSAGE, "type": "held"}),
     },
     Event {
         name: "chat.deleted",
@@ -368,6 +376,7 @@ mod tests {
             ("chat.decided", Some(CHATS_READ)),
             ("chat.sanctioned", Some(CHATS_READ)),
             ("chat.braked", Some(CHATS_READ)),
+            ("chat.review", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
             ("participant.added", Some(CHATS_READ)),
             ("participant.updated", Some(CHATS_READ)),

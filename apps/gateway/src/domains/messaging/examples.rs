@@ -57,7 +57,7 @@ pub fn of(name: &str) -> Option<Value> {
         "WordFilter" => filter(),
         "MessageReview" => json!({
             "id": THING, "chat_id": CHAT, "type": "held", "sender": card(BOB, "bob", "Bob"), "content": "Buy cheap lunch!",
-            "message_id": null, "seq": null, "created_at": AT
+            "message_id": null, "seq": null, "mentions": [], "created_at": AT, "version": 1
         }),
         "ChatPurge" => json!({
             "id": THING, "chat_id": CHAT, "user_id": BOB, "status": "running", "progress": 0.25, "deleted": 150

@@ -118,6 +118,7 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_REVIEWS,
                 CLIENT_ID_MISMATCH,
                 SCHEDULED_LIMIT,
+                SCHEDULED_CROWDED,
                 // The answer to a repeated call, if it was long ago.
                 SCHEDULED_UNKNOWN,
                 idempotency::MISMATCH,

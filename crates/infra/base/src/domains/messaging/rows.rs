@@ -312,6 +312,8 @@ pub struct GuestRow {
     pub role: String,
     pub invited_by: Option<UserId>,
     pub since: Timestamp,
+    /// The link by which they asked.
+    pub link_id: Option<LinkId>,
 }
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
