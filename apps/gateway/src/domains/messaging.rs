@@ -87,7 +87,7 @@ fn new_message(schema: &mut Value) {
             "title": "A poll", "type": "object", "required": ["type", "poll"],
             "properties": {
                 "type": { "type": "string", "enum": ["poll"] }, "poll": { "type": "object" },
-                "content": { "type": "string", "maxLength": 300 },
+                "content": { "type": "string", "maxLength": 300 }, "mentions": { "type": "array", "maxItems": 0 },
                 "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
             }
         },

@@ -3,6 +3,7 @@
 pub mod domain;
 mod gone;
 mod hidden;
+mod relations;
 
 use std::{sync::Arc, time::Duration};
 

@@ -253,9 +253,9 @@ fn who_closes() {
 
 #[test]
 fn an_open_poll_is_forwarded_without_its_votes() {
-    let now = Timestamp::from_micros(5);
+    let now = Timestamp::from_micros(5_000);
     for (multiple, most) in [(false, None), (true, None), (true, Some(2))] {
-        let asked = poll(multiple, most, Some(9)).unwrap();
+        let asked = poll(multiple, most, Some(9_000)).unwrap();
         let mut voted = asked.clone();
         voted.count(&Tally { votes: vec![2, 1, 0], voters: 2, closed_at: None });
         voted.mark(Choices::of(&[1]));
@@ -270,9 +270,9 @@ fn an_open_poll_is_forwarded_without_its_votes() {
         poll.closed_at = Some(AT);
         poll
     };
-    for over in [poll(false, None, Some(6)).unwrap(), by_hand()] {
+    for over in [poll(false, None, Some(6_000)).unwrap(), by_hand()] {
         let message = message(Id::new(AT), MessageType::Poll, Some(over));
-        assert_eq!(code(may_forward(&message, Timestamp::from_micros(6))), "message.not_forwardable");
+        assert_eq!(code(may_forward(&message, Timestamp::from_micros(6_000))), "message.not_forwardable");
     }
 }
 

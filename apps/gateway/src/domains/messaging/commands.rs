@@ -206,7 +206,7 @@ pub const COMMANDS: &[Command] = &[
         about: "Votes in a poll; no options take your vote back",
         scope: Some(MESSAGES_WRITE),
         reaches_others: true,
-        takes: Some(Shape::both::<OfPoll, NewVote>),
+        takes: Some(Shape::both::<AMessage, NewVote>),
         example: || json!({"message_id": A_MESSAGE, "options": [0]}),
         reply: Reply::Ack(Shape::of::<Voted>),
         run: |call, data| Box::pin(vote(call, data)),
@@ -216,7 +216,7 @@ pub const COMMANDS: &[Command] = &[
         about: "Closes a poll",
         scope: Some(MESSAGES_WRITE),
         reaches_others: false,
-        takes: Some(Shape::of::<OfPoll>),
+        takes: Some(Shape::of::<AMessage>),
         example: || json!({"message_id": A_MESSAGE}),
         reply: Reply::Ack(Shape::of::<Closed>),
         run: |call, data| Box::pin(close_poll(call, data)),
@@ -332,18 +332,6 @@ impl Input for OfMessage {
     }
 }
 
-/// A message that is a poll.
-#[derive(Debug, utoipa::ToSchema)]
-struct OfPoll {
-    message_id: MessageId,
-}
-
-impl Input for OfPoll {
-    fn read(fields: &mut Fields) -> Option<Self> {
-        fields.required("message_id").map(|message_id| Self { message_id })
-    }
-}
-
 /// The members of two inputs in one object, so that all errors are reported at once.
 struct Both<A, B>(A, B);
 
@@ -371,8 +359,7 @@ async fn edit_scheduled(call: Call, data: Value) -> Result<Done, Problem> {
 
 async fn cancel_scheduled(call: Call, data: Value) -> Result<Done, Problem> {
     let OfScheduled { scheduled_message_id, version } = OfScheduled::from_json(data)?;
-    let version = version.map(Into::into);
-    done(call.ports.store.scheduled.cancel_scheduled(&call.ctx, scheduled_message_id, version).await?)
+    done(call.ports.store.scheduled.cancel_scheduled(&call.ctx, scheduled_message_id, version.map(Into::into)).await?)
 }
 
 async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
@@ -446,12 +433,12 @@ async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
 }
 
 async fn vote(call: Call, data: Value) -> Result<Done, Problem> {
-    let Both(OfPoll { message_id }, new) = Both::<_, NewVote>::from_json(data)?;
+    let Both(AMessage { message_id }, new) = Both::<_, NewVote>::from_json(data)?;
     done(call.ports.store.polls.vote(&call.ctx, message_id, new).await?)
 }
 
 async fn close_poll(call: Call, data: Value) -> Result<Done, Problem> {
-    let OfPoll { message_id } = OfPoll::from_json(data)?;
+    let AMessage { message_id } = AMessage::from_json(data)?;
     done(call.ports.store.polls.close(&call.ctx, message_id).await?)
 }
 

@@ -99,7 +99,7 @@ fn messages() -> Vec<Endpoint> {
             .notes("The server finds mentions, hashtags, links and email addresses in the text: `entities` says where, in characters (Unicode scalar values). `@username` and the ids in `mentions` mention people who are in the chat and can see the message; anybody else is left out, without a refusal. `@all` mentions everybody if you have the right, and is plain text otherwise.")
             .notes("With `reply_to` it quotes another message of the chat. With `thread_of` it belongs to the thread of a message, which must not be in a thread itself. Messages of threads have their `seq` in the chat and are in its pages like all others.")
             .notes("With `send_at` the message waits until then, and is sent within that second, once, whatever restarts; with `repeat` again and again, at the same time of day in its `time_zone`. If you may not write there any more by then, it is refused. Your own devices receive `message.scheduled` when that happens.")
-            .notes("With `type` `poll`, the content is a question, and `poll` has the options that people can choose.")
+            .notes("With `type` `poll`, the content is a question, and `poll` has the options that people can choose. Nobody is mentioned in it.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .creates()

@@ -189,9 +189,7 @@ pub fn data_of(message: &Message) -> Result<Option<String>> {
     let data = match (&message.system, message.poll.as_deref()) {
         (Some(note), _) => Some(serde_json::to_string(note)),
         (None, Some(poll)) => Some(serde_json::to_string(&Ballot::from(poll))),
-        (None, None) => {
-            Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked))
-        }
+        (None, None) => Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)),
     };
     Ok(data.transpose()?)
 }
