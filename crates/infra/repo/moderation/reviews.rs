@@ -300,15 +300,8 @@ fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<HashMa
     // In the list of a chat it is one query, in that of the server one for each chat of the page.
     for (chat, seqs) in places.into_iter().filter(|(_, seqs)| !seqs.is_empty()) {
         let some = said::table.filter(said::chat_id.eq(chat).and(said::seq.eq_any(seqs)));
-        let some = some.select((
-            said::seq,
-            said::id,
-            said::version,
-            said::kind,
-            said::content,
-            said::data,
-            said::expires_at,
-        ));
+        let some =
+            some.select((said::seq, said::id, said::version, said::kind, said::content, said::data, said::expires_at));
         let some: Vec<Said> = some.load(conn)?;
         for (seq, id, version, kind, content, data, ends) in some {
             let content = all_said(&kind, content, data.as_deref())?;

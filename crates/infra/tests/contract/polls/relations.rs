@@ -47,7 +47,7 @@ on_both! {
             let to = of::<NewForward>(json!({"chat_ids": [other]}));
             world.store.relations.forward(&world.ctx(&bob), message, to).await
         };
-        let copy = forward(asked.id).await.unwrap().items.remove(0).message.unwrap();
+        let copy = forward(asked.id).await.unwrap().into_inner().items.remove(0).message.unwrap();
         assert_eq!((copy.kind, copy.sender.id), (MessageType::Poll, bob.id));
         assert_eq!(copy.forwarded_from.unwrap().sender.unwrap().id, ada.id);
         assert_eq!((copy.content, copy.poll), (asked.content.clone(), asked.poll.clone()), "the same is asked, of others");
