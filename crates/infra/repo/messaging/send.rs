@@ -1,5 +1,7 @@
 //! The hottest path: messages of many senders, written by one transaction.
 
+mod screened;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -11,7 +13,7 @@ use clowder_messaging::{
     lifetimes::conceal,
     mentions::{Marks, Wanted, may_mention_all},
     model::ClientId,
-    moderation::{FilterAction, rules::Caught},
+    moderation::rules::Caught,
     polls::NewPoll,
     read::are_shown,
     refusals::CHAT_UNKNOWN,
@@ -25,10 +27,7 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        moderation::{
-            reviews,
-            screening::{self, Look, Reading},
-        },
+        moderation::{reviews, screening::Reading},
         polls,
         relations::threads::{self, Answered},
     },
@@ -334,17 +333,6 @@ struct Facts {
     kept: HashMap<UserId, bool>,
 }
 
-/// Which filter catches a message in a locked chat.
-fn look(tx: &mut Tx<'_>, send: &PendingSend, chat: &LockedChatRow, role: ChatRole) -> Result<Look> {
-    let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-    let look = screening::caught(send.chat, versions, role, &send.reading);
-    if look == Look::Unread && send.in_place {
-        send.reading.catch_up_here(tx)?;
-        return Ok(screening::caught(send.chat, versions, role, &send.reading));
-    }
-    Ok(look)
-}
-
 impl Facts {
     fn load(tx: &mut Tx<'_>, sends: &[&PendingSend]) -> Result<Self> {
         let mut ids: Vec<_> = sends.iter().map(|send| send.chat).collect();
@@ -419,19 +407,18 @@ impl Facts {
             Err(error) if error.is_ours() => return Err(error),
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
-        let mut bounds = self.bounds(send, sender.as_ref());
-        let role = sender.as_ref().map(|sender| sender.role);
+        let bounds = self.bounds(send, sender.as_ref());
+        let role = sender.as_ref().map_or(ChatRole::Subscriber, |sender| sender.role);
         let membership = sender.map(|sender| (sender.role, sender.card));
-        let chat = self.chats.get(&send.chat).copied();
-        let last = chat
-            .as_ref()
-            .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
-        let closed = chat.as_ref().is_some_and(|chat| chat.closed);
-        let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
-        let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
-        let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
+        let chat = self.chats.get(&send.chat);
+        let last =
+            chat.map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
+        let closed = chat.is_some_and(|chat| chat.closed);
+        let rights = Rights::from_bits(chat.map_or(0, |chat| chat.rights));
+        let lifetime = chat.and_then(|chat| chat.lifetime).map(Lifetime::from_number);
+        let shows_marks = chat.is_some_and(|chat| are_shown(chat.participant_count));
         let marks = send.wanted.as_ref().map_or_else(Marks::default, |wanted| {
-            let may_mention_all = may_mention_all(role.unwrap_or(ChatRole::Subscriber), rights);
+            let may_mention_all = may_mention_all(role, rights);
             self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
         });
         let target = |id: Option<MessageId>| Some(self.targets.get(&(send.chat, send.sender, id?))?.clone());
@@ -452,23 +439,8 @@ impl Facts {
             lenient,
             last,
         };
-        let filters = chat.filter(|chat| chat.filter_version != 0 || chat.server_filter != 0);
-        let again = filters.is_some().then(|| facts.clone());
-        let mut verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
-        // What is refused anyway, or was sent before, nobody looks at.
-        let is_new = matches!(verdict, Ok(Verdict::New(_)));
-        if let (true, Some(facts), Some(chat), Some(role)) = (is_new, again, filters, role) {
-            let Look::Found(caught) = look(tx, send, &chat, role)? else { return Ok(Attempt::Held) };
-            if let Some(found) = caught {
-                // What is noted of it belongs to its sender, whose account must stay as it is.
-                if found.action != FilterAction::Block && !self.keeps(tx, send.sender)? {
-                    self.held.insert(send.key());
-                    return Ok(Attempt::Held);
-                }
-                bounds.caught = caught;
-                verdict = decide(&send.ctx, send.chat, send.new.clone(), SendFacts { bounds, ..facts });
-            }
-        }
+        let verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
+        let Some((verdict, caught)) = self.screened(tx, send, verdict)? else { return Ok(Attempt::Held) };
         Ok(match verdict {
             Ok(Verdict::New(message)) => {
                 let chat = self.chats.get_mut(&send.chat);
@@ -477,7 +449,7 @@ impl Facts {
                 if let Some(sender) = self.memberships.get_mut(&send.key()) {
                     sender.spoke_at = Some(message.created_at);
                 }
-                Attempt::New(message, bounds.caught)
+                Attempt::New(message, caught)
             }
             Ok(Verdict::Hold(caught)) => Attempt::Caught(caught),
             Ok(Verdict::Repeat(id)) => Attempt::Repeated(id),
@@ -496,17 +468,7 @@ impl Facts {
     fn bounds(&self, send: &PendingSend, sender: Option<&Sender>) -> Bounds {
         let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Bounds::default() };
         let Sender { silent_until, spoke_at, .. } = *sender;
-        Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught: None }
-    }
-
-    /// Whether somebody's account stays as it is until the end of the batch.
-    fn keeps(&mut self, tx: &mut Tx<'_>, sender: UserId) -> Result<bool> {
-        if let Some(keeps) = self.kept.get(&sender) {
-            return Ok(*keeps);
-        }
-        let keeps = reviews::keeps(tx, sender)?;
-        self.kept.insert(sender, keeps);
-        Ok(keeps)
+        Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds }
     }
 
     /// Stores under their keys which messages were sent.
