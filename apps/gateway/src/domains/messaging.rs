@@ -79,14 +79,14 @@ fn new_message(schema: &mut Value) {
         {
             "title": "Now", "type": "object",
             "properties": {
-                "type": { "enum": ["text", null] }, "poll": { "type": "null" },
+                "type": { "not": { "const": "poll" } }, "poll": { "type": "null" },
                 "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
             }
         },
         {
             "title": "A poll", "type": "object", "required": ["type", "poll"],
             "properties": {
-                "type": { "type": "string", "enum": ["poll"] }, "poll": { "type": "object" },
+                "type": { "const": "poll" }, "poll": { "type": "object" },
                 "content": { "type": "string", "maxLength": 300 }, "mentions": { "type": "array", "maxItems": 0 },
                 "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
             }
@@ -94,14 +94,14 @@ fn new_message(schema: &mut Value) {
         {
             "title": "Once, later", "type": "object", "required": ["send_at"],
             "properties": {
-                "type": { "enum": ["text", null] }, "poll": { "type": "null" },
+                "type": { "not": { "const": "poll" } }, "poll": { "type": "null" },
                 "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" }
             }
         },
         {
             "title": "Again and again", "type": "object", "required": ["send_at"],
             "properties": {
-                "type": { "enum": ["text", null] }, "poll": { "type": "null" },
+                "type": { "not": { "const": "poll" } }, "poll": { "type": "null" },
                 "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" }
             }
         }
@@ -111,10 +111,10 @@ fn new_message(schema: &mut Value) {
 fn new_poll(schema: &mut Value) {
     schema["properties"]["options"]["uniqueItems"] = json!(true);
     schema["anyOf"] = json!([
-        { "title": "One choice", "type": "object", "properties": { "multiple": { "enum": [false, null] }, "most": { "type": "null" } } },
+        { "title": "One choice", "type": "object", "properties": { "multiple": { "not": { "const": true } }, "most": { "type": "null" } } },
         {
             "title": "Several choices", "type": "object", "required": ["multiple"],
-            "properties": { "multiple": { "type": "boolean", "enum": [true] } }
+            "properties": { "multiple": { "const": true } }
         }
     ]);
 }
