@@ -262,11 +262,10 @@ mod tests {
         {
             let new = json!({"content": "hi?", "type": "poll", "poll": {"options": ["a", "b"]}});
             let caught = Some(Caught { action, by_server: false });
-            let facts = SendFacts {
-                bounds: Bounds { caught, ..FREE },
-                ..facts(membership.clone(), None, Last { seq: 0, at: now })
-            };
+            let facts = facts(membership.clone(), None, Last { seq: 0, at: now });
             let decided = decide(&ctx, chat, NewMessage::from_json(new).unwrap(), facts);
+            let Ok(Verdict::New(message)) = decided else { panic!("must be sent") };
+            let decided = screen(message, caught);
             assert_eq!(
                 matches!(decided, Err(Error::Refused(MESSAGE_FILTERED))),
                 refused,

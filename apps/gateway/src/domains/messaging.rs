@@ -75,11 +75,12 @@ const RULES: &[Rule] = &[
 ];
 
 fn new_message(schema: &mut Value) {
+    let text = json!({ "oneOf": [{ "const": "text" }, { "type": "null" }] });
     schema["anyOf"] = json!([
         {
             "title": "Now", "type": "object",
             "properties": {
-                "type": { "not": { "const": "poll" } }, "poll": { "type": "null" },
+                "type": text, "poll": { "type": "null" },
                 "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
             }
         },
@@ -94,14 +95,14 @@ fn new_message(schema: &mut Value) {
         {
             "title": "Once, later", "type": "object", "required": ["send_at"],
             "properties": {
-                "type": { "not": { "const": "poll" } }, "poll": { "type": "null" },
+                "type": text, "poll": { "type": "null" },
                 "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" }
             }
         },
         {
             "title": "Again and again", "type": "object", "required": ["send_at"],
             "properties": {
-                "type": { "not": { "const": "poll" } }, "poll": { "type": "null" },
+                "type": text, "poll": { "type": "null" },
                 "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" }
             }
         }
@@ -111,7 +112,12 @@ fn new_message(schema: &mut Value) {
 fn new_poll(schema: &mut Value) {
     schema["properties"]["options"]["uniqueItems"] = json!(true);
     schema["anyOf"] = json!([
-        { "title": "One choice", "type": "object", "properties": { "multiple": { "not": { "const": true } }, "most": { "type": "null" } } },
+        {
+            "title": "One choice", "type": "object",
+            "properties": {
+                "multiple": { "oneOf": [{ "const": false }, { "type": "null" }] }, "most": { "type": "null" }
+            }
+        },
         {
             "title": "Several choices", "type": "object", "required": ["multiple"],
             "properties": { "multiple": { "const": true } }
