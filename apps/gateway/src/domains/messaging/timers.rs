@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_core::{Actor, Ctx, Error, Result, Timestamp};
-use clowder_infra::{Upkeep, clock::Pace};
+use clowder_infra::{Upkeep, clock::Pace, store::Skew};
 use clowder_messaging::{
     Lifetimes, ScheduledMessages, lifetimes::port::PIECE as EXPIRED_AT_ONCE, scheduled::port::PIECE as SENT_AT_ONCE,
 };
@@ -76,7 +76,7 @@ impl Timer {
         if now >= self.compare_at {
             match self.upkeep.skew(self.clock).await {
                 Ok(skew) => {
-                    self.agrees = !skew.is_some_and(|skew| skew.is_too_much());
+                    self.agrees = !skew.is_some_and(Skew::is_too_much);
                     self.compare_at = now + COMPARE_EVERY;
                 }
                 // Before long it is tried again, but not by each step.
