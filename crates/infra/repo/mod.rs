@@ -41,6 +41,7 @@ mod relations;
 mod reports;
 mod scheduled;
 mod sealing;
+mod search;
 mod sign_ups;
 mod staff;
 #[cfg(debug_assertions)]

@@ -13,6 +13,7 @@ mod participants;
 mod relations;
 mod routes;
 mod scheduled;
+pub mod search;
 pub mod timers;
 
 /// The refusal of a message that is not there, for other domains.

@@ -23,6 +23,7 @@ use super::{
         journal,
         moderation::{reviews, screening},
         relations::threads,
+        search::indexing,
     },
     mentioned, messages, reacted,
 };
@@ -90,6 +91,7 @@ pub fn edit(
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
+    indexing::edited(tx, &after)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
     journal::append(tx, ctx, &told)?;
@@ -224,8 +226,9 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions and pins go, nobody has
-/// to decide about them any more, the chats count them, and the journal shows them without their texts.
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions and pins go, no
+/// search finds them, nobody has to decide about them any more, the chats count them, and the journal shows them without
+/// their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
     for message in &gone {
@@ -250,6 +253,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;
     }
     threads::lose(tx.conn, &gone)?;
+    indexing::forget(tx, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(|message| Message { pinned: false, ..message.for_everybody() });
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();

@@ -21,6 +21,7 @@ mod moderation;
 mod participants;
 mod relations;
 mod scheduled;
+mod search;
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(scheduled::all());
     all.extend(keeping::all());
     all.extend(relations::all());
+    all.extend(search::all());
     all
 }
 

@@ -6,6 +6,7 @@ mod relations;
 mod rows;
 mod scheduled;
 mod schema;
+mod search;
 mod summaries;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use relations::*;
 pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;
+pub use search::*;
 pub use summaries::*;
 
 #[derive(Debug, Clone)]

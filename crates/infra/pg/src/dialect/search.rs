@@ -1,0 +1,126 @@
+//! The index of what messages are found by: a `tsvector` of tokens for each message.
+
+use clowder_core::{
+    ChatId, MessageId, Result,
+    sql::{Ts, Uid},
+};
+use clowder_messaging::search::volumes::Volume;
+use diesel::{
+    pg::Pg,
+    prelude::*,
+    sql_types::{Array, BigInt, Text},
+};
+
+use super::Conn;
+use crate::{
+    domains::messaging::{Asked, Filter, Indexed, Match, Place, search_index},
+    statement::{Statement, statement},
+};
+
+/// The columns of a [`Match`].
+pub type Found = (Uid, BigInt, Ts, Uid);
+
+/// Taken by everybody who indexes messages, before anything else that it needs.
+pub fn lock_index(conn: &mut Conn) -> Result<()> {
+    search_index::table.find(1_i64).select(search_index::id).for_no_key_update().first::<i64>(conn).optional()?;
+    Ok(())
+}
+
+/// Until the end of the transaction, the rows of these messages are not deleted. They can be changed: whoever changes what
+/// one says indexes it or marks it as gone.
+pub fn keep_messages(conn: &mut Conn, ids: &[MessageId]) -> Result<()> {
+    statement::<Uid, Pg>("SELECT id FROM messages WHERE id = ANY(?) ORDER BY chat_id, seq FOR KEY SHARE")
+        .bind::<Array<Uid>, _>(ids.to_vec())
+        .load::<MessageId>(conn)?;
+    Ok(())
+}
+
+/// Indexes messages, unless they are gone or a later version is indexed.
+pub fn put(conn: &mut Conn, some: &[Indexed]) -> Result<()> {
+    if some.is_empty() {
+        return Ok(());
+    }
+    statement::<(), Pg>(
+        "INSERT INTO message_search AS s (chat_id, seq, version, tokens) \
+         SELECT w.chat_id, w.seq, w.version, w.tokens::tsvector \
+         FROM unnest(?, ?, ?, ?) AS w(chat_id, seq, version, tokens) ORDER BY w.chat_id, w.seq \
+         ON CONFLICT (chat_id, seq) DO UPDATE SET version = excluded.version, tokens = excluded.tokens \
+         WHERE s.tokens IS NOT NULL AND s.version <= excluded.version",
+    )
+    .bind::<Array<Uid>, _>(some.iter().map(|one| one.chat).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(some.iter().map(|one| one.seq).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(some.iter().map(|one| one.version).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(some.iter().map(Indexed::as_vector).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Marks messages as gone, whose texts this transaction has deleted: whoever indexes them now has read them before, and
+/// waits for this row.
+pub fn forget(conn: &mut Conn, messages: &[(ChatId, i64)]) -> Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    statement::<(), Pg>(
+        "INSERT INTO message_search (chat_id, seq, version) SELECT w.chat_id, w.seq, 0 \
+         FROM unnest(?, ?) AS w(chat_id, seq) ORDER BY w.chat_id, w.seq \
+         ON CONFLICT (chat_id, seq) DO UPDATE SET tokens = NULL",
+    )
+    .bind::<Array<Uid>, _>(messages.iter().map(|(chat, _)| *chat).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(messages.iter().map(|(_, seq)| *seq).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Takes messages out of the index that have no text any more. The caller holds the index, so nobody is about to index them.
+pub fn clean(conn: &mut Conn, messages: &[(ChatId, i64)]) -> Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    statement::<(), Pg>(
+        "DELETE FROM message_search s USING unnest(?, ?) AS w(chat_id, seq) WHERE s.chat_id = w.chat_id AND s.seq = w.seq",
+    )
+    .bind::<Array<Uid>, _>(messages.iter().map(|(chat, _)| *chat).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(messages.iter().map(|(_, seq)| *seq).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
+}
+
+/// Takes the messages of a chat up to this one out of the index, whose rows this transaction has deleted.
+pub fn clear(conn: &mut Conn, chat: ChatId, until: i64) -> Result<()> {
+    statement::<(), Pg>("DELETE FROM message_search WHERE chat_id = ? AND seq <= ?")
+        .bind::<Uid, _>(chat)
+        .bind::<BigInt, _>(until)
+        .execute(conn)?;
+    Ok(())
+}
+
+/// What comes first of these volumes. `values` binds the values of the conditions.
+pub fn find(
+    conn: &mut Conn,
+    volumes: &[Volume],
+    asked: &Asked,
+    filter: &Filter,
+    most: i64,
+    values: impl Fn(Statement<Found, Pg>) -> Statement<Found, Pg>,
+) -> Result<Vec<Match>> {
+    let way = if filter.oldest_first { "" } else { " DESC" };
+    // `OFFSET 0` keeps the rest out of the way: the index alone says which rows are looked at.
+    let sql = format!(
+        "WITH v AS MATERIALIZED (SELECT chat_id, from_seq, query::tsquery AS query \
+         FROM unnest(?, ?, ?) AS w(chat_id, from_seq, query)) \
+         SELECT m.chat_id, m.seq, m.created_at, m.id FROM v CROSS JOIN LATERAL (SELECT s.chat_id, s.seq \
+         FROM message_search s WHERE s.tokens @@ v.query OFFSET 0) s \
+         JOIN messages m ON m.chat_id = s.chat_id AND m.seq = s.seq \
+         WHERE s.chat_id = v.chat_id AND s.seq > v.from_seq AND {} \
+         ORDER BY m.created_at{way}, m.chat_id{way}, m.seq{way} LIMIT ?",
+        filter.conditions(),
+    );
+    let found = statement::<Found, Pg>(sql)
+        .bind::<Array<Uid>, _>(volumes.iter().map(|volume| volume.chat).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.visible_from).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(volumes.iter().map(|volume| asked.as_tsquery(volume)).collect::<Vec<_>>());
+    let rows: Vec<(ChatId, i64, clowder_core::Timestamp, MessageId)> =
+        values(found).bind::<BigInt, _>(most).load(conn)?;
+    Ok(rows.into_iter().map(|(chat, seq, at, id)| Match { place: Place { at, chat, seq }, id }).collect())
+}
