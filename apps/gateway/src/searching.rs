@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use clowder_core::{Actor, Ctx, Error, Result};
 use clowder_gateway::{app, clock, config::Config};
-use clowder_infra::Store;
+use clowder_infra::{DatabaseUrl, Store};
 use clowder_messaging::search::Progress;
 use serde_json::json;
 
@@ -14,7 +14,9 @@ pub enum SearchCommand {
     /// Index all messages anew
     ///
     /// Searches go on meanwhile, and so do servers, which help. If this is interrupted, servers finish the work; run again,
-    /// it goes on where it was. A server does this by itself after an update that changes how messages are found. Example:
+    /// it goes on where it was. A server does this by itself after an update that changes how messages are found. On
+    /// PostgreSQL, it then also makes the index in the database anew, in which single words of deleted messages can be
+    /// left. Example:
     ///
     /// clowder search rebuild
     Rebuild {
@@ -34,7 +36,11 @@ pub enum SearchCommand {
 pub async fn run(config: &Config, command: SearchCommand, out: &mut Output) -> Result<Outcome> {
     let store = app::open_existing(config).await?;
     match command {
-        SearchCommand::Rebuild { restart, form } => rebuild(&store, restart, form, out).await?,
+        SearchCommand::Rebuild { restart, form } => {
+            let progress = rebuild(&store, restart).await?;
+            Store::renew_search(&DatabaseUrl::parse(&config.database_url())?)?;
+            out.say(form, format_args!("{} messages are indexed", progress.done), &shown(progress));
+        }
         SearchCommand::Status { form } => {
             let progress = store.search.index_progress().await?;
             let says = if progress.running {
@@ -53,7 +59,7 @@ const TOLD_EVERY: i64 = 50_000;
 /// How often a step is tried that somebody keeps waiting.
 const TRIES: u32 = 20;
 
-async fn rebuild(store: &Store, restart: bool, form: Form, out: &mut Output) -> Result<()> {
+async fn rebuild(store: &Store, restart: bool) -> Result<Progress> {
     let ctx = || Ctx::new(Actor::System, clock::now(), "clowder search");
     let mut progress = store.search.index_progress().await?;
     if restart || !progress.running {
@@ -72,8 +78,7 @@ async fn rebuild(store: &Store, restart: bool, form: Form, out: &mut Output) -> 
             told = progress.done;
         }
     }
-    out.say(form, format_args!("{} messages are indexed", progress.done), &shown(progress));
-    Ok(())
+    Ok(progress)
 }
 
 fn far(Progress { done, total, .. }: Progress) -> String {

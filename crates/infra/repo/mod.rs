@@ -62,6 +62,7 @@ pub use db::{Db, Tx};
 pub use domains::{sealed_columns, texts_left_alone, times};
 pub use migrations::{migrate, pending, reach};
 pub use privacy::registered;
+pub use search::renew as renew_search;
 
 use crate::{hasher, segments::KnownSegments, store::StoreDeps, turns::Turns};
 

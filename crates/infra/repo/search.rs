@@ -10,7 +10,8 @@ use clowder_core::{Ctx, Page, PageRequest, Result};
 use clowder_messaging::search::{Found, FoundChat, Progress, Search, port::MessageSearch};
 use tracing::instrument;
 
-use super::{Repo, domains::Domain, readers::Reader};
+use super::{Repo, dialect, domains::Domain, readers::Reader};
+use crate::DatabaseUrl;
 
 pub const DOMAIN: Domain = Domain {
     readers: &[Reader { name: READER, changes: indexing::note, actions: &[], entries: |_, _, _| Ok(()) }],
@@ -18,6 +19,11 @@ pub const DOMAIN: Domain = Domain {
 };
 
 const READER: &str = "search";
+
+/// Leaves nothing in the files of the index of what was taken out of it. It may take long.
+pub fn renew(url: &DatabaseUrl) -> Result<()> {
+    dialect::search::renew(&mut dialect::connect_to_migrate(url)?)
+}
 
 #[async_trait]
 impl MessageSearch for Repo {

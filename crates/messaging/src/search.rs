@@ -6,16 +6,18 @@
 
 pub mod highlight;
 pub mod input;
-pub mod links;
+pub mod marks;
 pub mod matching;
 pub mod port;
 pub mod query;
 pub mod rank;
 mod scripts;
+mod titles;
 pub mod tokens;
 pub mod volumes;
 
-pub use input::{Author, Found, FoundChat, Has, Order, Progress, Search};
+pub use input::{Found, FoundChat, Has, Mentioned, Order, Progress, Search, Whom};
+pub use titles::title_words;
 
 /// Among how many of the newest messages that fit the best are looked for.
 pub const RANKED: usize = 500;

@@ -1,6 +1,6 @@
 //! Reading messages.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room};
 use clowder_messaging::{
@@ -276,29 +276,6 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
             marks: Marks::default(),
         },
     })
-}
-
-/// Those of these messages that the viewer sees.
-pub fn those(
-    conn: &mut Conn,
-    memory: Option<&Memory>,
-    viewer: UserId,
-    ids: &[MessageId],
-) -> Result<HashMap<MessageId, Message>> {
-    let rows = messages::table.filter(messages::id.among(ids)).select(MessageRow::as_select());
-    let mut by_chat = BTreeMap::<ChatId, Vec<MessageRow>>::new();
-    for row in rows.load::<MessageRow>(conn)? {
-        by_chat.entry(row.chat_id).or_default().push(row);
-    }
-    let mut shown = HashMap::new();
-    for (chat, mut rows) in by_chat {
-        let Some(membership) = Membership::of(conn, chat, viewer)? else { continue };
-        rows.retain(|row| row.seq > membership.visible_from);
-        let mut room = Room { items: rows.len(), octets: usize::MAX };
-        let (items, _) = membership.fill(conn, memory, &mut room, rows)?;
-        shown.extend(items.into_iter().map(|message| (message.id, message)));
-    }
-    Ok(shown)
 }
 
 pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<Message> {

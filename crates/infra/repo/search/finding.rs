@@ -1,10 +1,6 @@
 //! Finds messages: which volumes to look through, what the index has there that the caller may see, and the page of it.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use clowder_accounts::Username;
 use clowder_core::{
@@ -13,11 +9,12 @@ use clowder_core::{
     sql::{Ts, Uid},
 };
 use clowder_messaging::{
-    lifetimes::conceal,
+    Message,
     refusals::CHAT_UNKNOWN,
     search::{
-        Author, Found, Has, Order, RANKED, Search,
+        Found, Has, Mentioned, Order, RANKED, Search, Whom,
         highlight::highlight,
+        marks::{LINK, by},
         rank::score,
         tokens::tokens,
         volumes::{self, MOST, SIZE, Volume, is_enough, volume_of},
@@ -28,24 +25,22 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::{
-    super::{
-        accounts::names,
-        among::AmongIds,
-        dialect::{self, Backend, Conn, search::Found as FoundColumns},
-        messaging::messages::{self as shown, Membership},
-    },
-    indexing::known_numbers,
+use super::super::{
+    accounts::names,
+    among::AmongIds,
+    dialect::{self, Backend, Conn, search::Found as FoundColumns},
+    messaging::messages::{self as shown, Membership},
 };
 use crate::{
-    domains::messaging::{Asked, Filter, Match, Place, chats, messages, participants},
+    domains::messaging::{
+        Asked, Filter, Match, MessageRow, Place, chats, messages, participants, search_chats,
+    },
     statement::Statement,
     store::Memory,
 };
 
-/// How many volumes are looked through at once: few at first, because these often have enough.
-const FIRST_PIECE: usize = 8;
-const LARGEST_PIECE: usize = 256;
+/// How many messages the volumes have that are looked through at once: few at first, because these often have enough.
+const FIRST_PIECE: i64 = SIZE;
 
 pub fn page(
     conn: &mut Conn,
@@ -59,29 +54,39 @@ pub fn page(
         Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     }
     let behind = page.cursor.as_deref().map(|cursor| Behind::read(cursor, search.order)).transpose()?;
-    let sender = match &search.from {
-        None => None,
-        Some(Author::Id(id)) => Some(*id),
-        Some(Author::Username(name)) => match named(conn, now, name)? {
-            Some(id) => Some(id),
+    let mut marks = Vec::new();
+    if search.has == Some(Has::Link) {
+        marks.push(LINK.to_owned());
+    }
+    if let Some(from) = &search.from {
+        match whom(conn, now, from)? {
+            Some(user) => marks.push(by(user)),
+            None => return Ok(Page { items: Vec::new(), next_cursor: None }),
+        }
+    }
+    let mentioned = match &search.mentions {
+        Some(Mentioned::Person(person)) => match whom(conn, now, person)? {
+            Some(user) => Some(user),
             None => return Ok(Page { items: Vec::new(), next_cursor: None }),
         },
+        Some(Mentioned::Everybody) | None => None,
     };
     // While pages are read, nothing that is sent meanwhile changes their order.
     let until = behind.filter(|_| search.order == Order::Relevance).map(|behind| behind.until);
     let filter = Filter {
         viewer,
         now,
-        sender,
         kind: search.kind.map(Word::as_str),
-        reacted: search.has == Some(Has::Reaction),
+        mentioned,
+        mentions_all: search.mentions == Some(Mentioned::Everybody),
+        has: search.has,
         before: search.before,
         after: search.after,
         until,
         behind: behind.filter(|_| search.order != Order::Relevance).map(|behind| behind.place),
         oldest_first: search.order == Order::Oldest,
     };
-    let asked = Asked { sought: search.sought.clone(), link: search.has == Some(Has::Link) };
+    let asked = Asked { sought: search.sought.clone(), marks };
     let wanted = if search.order == Order::Relevance { RANKED } else { page.limit as usize + 1 };
     let mut volumes = seen(conn, viewer, search.chat, search.order)?;
     volumes.retain(|volume| filter.may_have(volume));
@@ -93,36 +98,49 @@ pub fn page(
         Order::Relevance => ranked(conn, search, &found, until, behind)?,
         Order::Newest | Order::Oldest => found.into_iter().map(|found| (found, None)).collect(),
     };
-    show(conn, memory, viewer, now, search, page, ranked, until)
+    let viewing = Viewing { memory, viewer, now, until };
+    show(conn, &viewing, search, page, &ranked)
 }
 
-/// Who has this name. What cannot be a name is nobody's.
-fn named(conn: &mut Conn, now: Timestamp, name: &str) -> Result<Option<UserId>> {
-    let Ok(username) = Username::parse(name.into()) else { return Ok(None) };
-    names::holder(conn, now, &username)
+/// Who is meant. What cannot be a name is nobody's.
+fn whom(conn: &mut Conn, now: Timestamp, person: &Whom) -> Result<Option<UserId>> {
+    match person {
+        Whom::Id(id) => Ok(Some(*id)),
+        Whom::Username(name) => match Username::parse(name.as_str().into()) {
+            Ok(username) => names::holder(conn, now, &username),
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+/// Who looks at what is found, and when.
+struct Viewing<'m> {
+    memory: Option<&'m Memory>,
+    viewer: UserId,
+    now: Timestamp,
+    /// When the first page was read.
+    until: Timestamp,
 }
 
 /// What is found, with its score if it was ranked.
 type Ranked = Vec<(Match, Option<f64>)>;
 
-#[expect(clippy::too_many_arguments, reason = "one call, and each of them once")]
 fn show(
     conn: &mut Conn,
-    memory: Option<&Memory>,
-    viewer: UserId,
-    now: Timestamp,
+    viewing: &Viewing<'_>,
     search: &Search,
     page: &PageRequest,
-    ranked: Ranked,
-    until: Timestamp,
+    ranked: &[(Match, Option<f64>)],
 ) -> Result<Page<Found>> {
+    let Viewing { memory, viewer, now, until } = *viewing;
     let limit = page.limit as usize;
     let ids: Vec<MessageId> = ranked.iter().take(limit).map(|(found, _)| found.id).collect();
-    let mut messages = shown::those(conn, memory, viewer, &ids)?;
+    let rows = messages::table.filter(messages::id.among(&ids)).select(MessageRow::as_select()).load(conn)?;
+    let shown = shown::across(conn, memory, viewer, now, rows)?;
+    let mut shown: HashMap<MessageId, Message> = shown.into_iter().map(|message| (message.id, message)).collect();
     let mut places = Vec::new();
     let items = ranked.iter().take(limit).filter_map(|(found, score)| {
-        let mut message = messages.remove(&found.id)?;
-        conceal(&mut message, now);
+        let message = shown.remove(&found.id)?;
         // It may have gone since it was found.
         let content = message.content.as_deref()?;
         let tokens = tokens(content);
@@ -229,9 +247,9 @@ fn find(
     order: Order,
     wanted: usize,
 ) -> Result<Vec<Match>> {
-    let (mut found, mut rest, mut piece) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
+    let (mut found, mut rest, mut room) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
     while !rest.is_empty() {
-        let (now, later) = rest.split_at(piece.min(rest.len()));
+        let (now, later) = rest.split_at(volumes::piece(rest, room));
         let some =
             dialect::search::find(conn, now, asked, filter, wanted as i64, |statement| values(filter, statement))?;
         found.extend(some);
@@ -244,7 +262,7 @@ fn find(
         if is_enough(last, later.first(), order) {
             break;
         }
-        (rest, piece) = (later, (piece * 4).min(LARGEST_PIECE));
+        (rest, room) = (later, room.saturating_mul(4));
     }
     Ok(found)
 }
@@ -252,11 +270,11 @@ fn find(
 /// The values of a filter's conditions.
 fn values(filter: &Filter, statement: Statement<FoundColumns, Backend>) -> Statement<FoundColumns, Backend> {
     let mut statement = statement.bind::<Ts, _>(filter.now).bind::<Uid, _>(filter.viewer);
-    if let Some(sender) = filter.sender {
-        statement = statement.bind::<Uid, _>(sender);
-    }
     if let Some(kind) = filter.kind {
         statement = statement.bind::<Text, _>(kind);
+    }
+    if let Some(user) = filter.mentioned {
+        statement = statement.bind::<Uid, _>(user);
     }
     for time in [filter.before, filter.after, filter.until].into_iter().flatten() {
         statement = statement.bind::<Ts, _>(time);
@@ -271,27 +289,31 @@ fn values(filter: &Filter, statement: Statement<FoundColumns, Backend>) -> State
 fn seen(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, order: Order) -> Result<Vec<Volume>> {
     let mut own = participants::table
         .inner_join(chats::table)
+        .inner_join(search_chats::table.on(search_chats::chat_id.eq(participants::chat_id)))
         .filter(participants::user_id.eq(viewer))
         .filter(chats::deleted_at.is_null().and(chats::last_seq.gt(participants::visible_from)))
         .order(chats::active_at.desc())
         .limit(MOST as i64)
-        .select((chats::id, participants::visible_from, chats::last_seq, chats::created_at, chats::active_at))
+        .select((
+            (chats::id, search_chats::number, participants::visible_from),
+            (chats::last_seq, chats::created_at, chats::active_at),
+        ))
         .into_boxed();
     if let Some(chat) = chat {
         own = own.filter(participants::chat_id.eq(chat));
     }
-    let own: Vec<(ChatId, i64, i64, Timestamp, Timestamp)> = own.load(conn)?;
-    let numbers = known_numbers(conn, &own.iter().map(|(chat, ..)| *chat).collect::<BTreeSet<_>>())?;
+    type Row = ((ChatId, i64, i64), (i64, Timestamp, Timestamp));
+    let own: Vec<Row> = own.load(conn)?;
     let mut volumes = Vec::new();
-    for (chat, visible_from, last_seq, created_at, active_at) in own {
-        let Some(number) = numbers.get(&chat).copied() else { continue };
+    for ((chat, number, visible_from), (last_seq, created_at, active_at)) in own {
         let (first, last) = (volume_of(visible_from + 1), volume_of(last_seq));
         let ends = if first < last { ends(conn, chat, first, last)? } else { HashMap::new() };
         for volume in (first..=last).rev() {
             // A chat counts as active at its last message.
             let newest = if volume == last { active_at } else { ends.get(&volume).copied().unwrap_or(active_at) };
             let oldest = ends.get(&(volume - 1)).copied().unwrap_or(created_at);
-            volumes.push(Volume { chat, number, volume, visible_from, oldest, newest });
+            let messages = last_seq.min((volume + 1) * SIZE - 1) - visible_from.max(volume * SIZE - 1);
+            volumes.push(Volume { chat, number, volume, visible_from, messages, oldest, newest });
         }
         if volumes.len() >= MOST {
             break;

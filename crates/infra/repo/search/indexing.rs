@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use clowder_core::{ChatId, Ctx, Id, MessageId, Recorded, Result};
+use clowder_core::{ChatId, Ctx, Id, MessageId, Recorded, Result, Word};
 use clowder_messaging::{
     Message, MessageType,
-    change::{MESSAGE_DELETED, MESSAGE_SENT},
+    change::{MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT, MESSAGE_UPDATED},
     search::{Progress, port::STEP, tokens::VERSION},
 };
 use diesel::prelude::*;
@@ -17,11 +17,12 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
 };
-use crate::domains::messaging::{Indexed, SearchIndexRow, chats, messages, search_chats, search_index};
+use crate::domains::messaging::{Indexed, SaidRow, SearchIndexRow, chats, messages, search_chats, search_index};
 
 /// What changes say of a message, as far as it matters here.
 #[derive(Deserialize)]
-struct Sent {
+struct Said {
+    #[serde(alias = "message_id")]
     id: MessageId,
 }
 
@@ -33,30 +34,41 @@ struct Gone {
 }
 
 /// Reads the journal. Whoever deletes a text does not wait for this: they mark the message as gone, and what this has read
-/// before does not count any more.
+/// before does not count any more. Edits are here because a server of the version before does not index them.
 pub fn note(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
-    let (mut sent, mut gone) = (Vec::new(), Vec::new());
+    let (mut said, mut gone) = (Vec::new(), Vec::new());
     for change in changes {
         match &*change.name {
-            MESSAGE_SENT => sent.extend(serde_json::from_str::<Sent>(change.data.get()).ok().map(|sent| sent.id)),
+            MESSAGE_SENT | MESSAGE_UPDATED | MESSAGE_EDITED => {
+                said.extend(serde_json::from_str::<Said>(change.data.get()).ok().map(|said| said.id));
+            }
             MESSAGE_DELETED => {
                 gone.extend(serde_json::from_str::<Gone>(change.data.get()).ok().map(|gone| (gone.chat_id, gone.seq)));
             }
             _ => {}
         }
     }
-    if sent.is_empty() && gone.is_empty() {
+    if said.is_empty() && gone.is_empty() {
         return Ok(());
     }
     dialect::search::lock_index(tx.conn)?;
-    index(tx, &sent)?;
+    index(tx, &said)?;
     gone.sort_unstable();
     gone.dedup();
     dialect::search::clean(tx.conn, &gone)
 }
 
+type Columns = (messages::chat_id, messages::seq, messages::version, messages::kind, messages::sender_id, messages::content);
+
 /// What of a message is indexed.
-type Row = (ChatId, i64, i64, String, Option<String>);
+const COLUMNS: Columns = (
+    messages::chat_id,
+    messages::seq,
+    messages::version,
+    messages::kind,
+    messages::sender_id,
+    messages::content,
+);
 
 /// Indexes these messages as they are now. The caller holds the index.
 fn index(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
@@ -64,40 +76,30 @@ fn index(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
         return Ok(());
     }
     dialect::search::keep_messages(tx.conn, ids)?;
-    let rows: Vec<Row> = messages::table
-        .filter(messages::id.among(ids))
-        .order((messages::chat_id, messages::seq))
-        .select((messages::chat_id, messages::seq, messages::version, messages::kind, messages::content))
-        .load(tx.conn)?;
-    put(tx, rows)
+    let rows = messages::table.filter(messages::id.among(ids)).order((messages::chat_id, messages::seq));
+    let mut rows: Vec<SaidRow> = rows.select(COLUMNS).load(tx.conn)?;
+    // What the system says has no words of people.
+    rows.retain(|row| row.content.is_some() && row.kind != MessageType::System.as_str());
+    put(tx, &rows)
 }
 
-fn put(tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<()> {
-    let said = |(chat, seq, version, kind, content): Row| {
-        let content = content.filter(|_| is_searched(&kind))?;
-        Some((chat, seq, version, content))
-    };
-    let said: Vec<_> = rows.into_iter().filter_map(said).collect();
-    let numbers = numbers(tx.conn, said.iter().map(|(chat, ..)| *chat).collect())?;
-    let indexed = |(chat, seq, version, content): (ChatId, i64, i64, String)| {
-        Some(Indexed::new(chat, *numbers.get(&chat)?, seq, version, &content))
-    };
-    let indexed: Vec<Indexed> = said.into_iter().filter_map(indexed).collect();
-    dialect::search::put(tx.conn, &indexed)
-}
-
-/// What the system says has no words of people.
-fn is_searched(kind: &str) -> bool {
-    kind != clowder_core::Word::as_str(MessageType::System)
+fn put(tx: &mut Tx<'_>, rows: &[SaidRow]) -> Result<()> {
+    let numbers = numbers(tx.conn, rows.iter().map(|row| row.chat_id).collect())?;
+    let indexed = rows.iter().filter_map(|row| Indexed::of(row, *numbers.get(&row.chat_id)?));
+    dialect::search::put(tx.conn, &indexed.collect::<Vec<_>>())
 }
 
 /// An edited message is found by what it says now, from the commit on. Its chat is locked.
 pub fn edited(tx: &mut Tx<'_>, message: &Message) -> Result<()> {
-    let Message { chat_id: chat, seq, version, .. } = *message;
-    let Some(content) = message.content.as_deref() else { return Ok(()) };
-    let numbers = numbers(tx.conn, BTreeSet::from([chat]))?;
-    let indexed = numbers.get(&chat).map(|number| Indexed::new(chat, *number, seq, version, content));
-    dialect::search::put(tx.conn, indexed.as_slice())
+    let row = SaidRow {
+        chat_id: message.chat_id,
+        seq: message.seq,
+        version: message.version,
+        kind: message.kind.as_str().to_owned(),
+        sender_id: message.sender.id,
+        content: message.content.clone(),
+    };
+    put(tx, &[row])
 }
 
 /// Deleted messages are not found any more, from the commit on. Their chats are locked, and their texts are deleted.
@@ -120,7 +122,7 @@ fn numbers(conn: &mut Conn, chats: BTreeSet<ChatId>) -> Result<HashMap<ChatId, i
     known_numbers(conn, &chats)
 }
 
-pub fn known_numbers(conn: &mut Conn, chats: &BTreeSet<ChatId>) -> Result<HashMap<ChatId, i64>> {
+fn known_numbers(conn: &mut Conn, chats: &BTreeSet<ChatId>) -> Result<HashMap<ChatId, i64>> {
     let known = search_chats::table.filter(search_chats::chat_id.among(chats));
     let known: Vec<(ChatId, i64)> = known.select((search_chats::chat_id, search_chats::number)).load(conn)?;
     Ok(known.into_iter().collect())

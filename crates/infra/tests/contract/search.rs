@@ -3,6 +3,7 @@
 pub mod domain;
 mod indexing;
 mod pages;
+mod shown;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use clowder_messaging::{
     Emoji, MessagePatch, MessageType, NewMessage,
     chats::ChatPatch,
     participants::NewParticipants,
-    search::{Author, Found, Has, Order, Search},
+    search::{Found, Has, Mentioned, Order, Search, Whom},
 };
 use clowder_social::NewBlock;
 use domain::search;
@@ -108,24 +109,39 @@ on_both! {
         let third = world.say(&bob, other, "lunch three").await;
         let emoji = Emoji::from_text("👍").unwrap();
         world.store.messaging.react(&world.ctx(&ada), first.id, emoji).await.unwrap();
+        world.store.keeping.pin(&world.ctx(&ada), third.id).await.unwrap();
+        let named = of::<NewMessage>(json!({"content": "dinner @bob", "mentions": [ada.id]}));
+        world.store.messaging.send(&world.ctx(&ada), chat, named).await.unwrap();
+        world.say(&ada, other, "dinner @all").await;
+        world.say(&ada, other, "dinner @nobody").await;
         index(&world).await;
         let lunch = || search("lunch");
+        let by_id = |id| Mentioned::Person(Whom::Id(id));
+        let by_name = |name: &str| Mentioned::Person(Whom::Username(name.to_owned()));
         let (one, two, three) = ("lunch one", "lunch two https://example.com", "lunch three");
         for (search, expected) in [
             (lunch(), &[three, two, one] as &[_]),
             (Search { order: Order::Oldest, ..lunch() }, &[one, two, three]),
             (Search { chat: Some(chat), ..lunch() }, &[two, one]),
-            (Search { from: Some(Author::Id(bob.id)), ..lunch() }, &[three, two]),
-            (Search { from: Some(Author::Username("BOB".into())), ..lunch() }, &[three, two]),
-            (Search { from: Some(Author::Username("nobody".into())), ..lunch() }, &[]),
-            (Search { from: Some(Author::Username("no name!".into())), ..lunch() }, &[]),
+            (Search { from: Some(Whom::Id(bob.id)), ..lunch() }, &[three, two]),
+            (Search { from: Some(Whom::Username("BOB".into())), ..lunch() }, &[three, two]),
+            (Search { from: Some(Whom::Username("nobody".into())), ..lunch() }, &[]),
+            (Search { from: Some(Whom::Username("no name!".into())), ..lunch() }, &[]),
             (Search { has: Some(Has::Link), ..lunch() }, &[two]),
             (Search { has: Some(Has::Reaction), ..lunch() }, &[one]),
+            (Search { has: Some(Has::Pin), ..lunch() }, &[three]),
+            (Search { has: Some(Has::Mention), ..lunch() }, &[]),
+            (Search { has: Some(Has::Mention), ..search("dinner") }, &["dinner @all", "dinner @bob"]),
+            (Search { mentions: Some(by_id(ada.id)), ..search("dinner") }, &["dinner @bob"]),
+            (Search { mentions: Some(by_name("bob")), ..search("dinner") }, &["dinner @bob"]),
+            (Search { mentions: Some(by_name("eve")), ..search("dinner") }, &[]),
+            (Search { mentions: Some(Mentioned::Everybody), ..search("dinner") }, &["dinner @all"]),
+            (Search { mentions: Some(by_id(ada.id)), chat: Some(other), ..search("dinner") }, &[]),
             (Search { kind: Some(MessageType::Text), ..lunch() }, &[three, two, one]),
             (Search { kind: Some(MessageType::System), ..lunch() }, &[]),
             (Search { before: Some(second.created_at), ..lunch() }, &[one]),
             (Search { after: Some(second.created_at), ..lunch() }, &[three, two]),
-            (Search { after: Some(second.created_at), before: Some(third.created_at), from: Some(Author::Id(bob.id)), has: Some(Has::Link), chat: Some(chat), ..lunch() }, &[two]),
+            (Search { after: Some(second.created_at), before: Some(third.created_at), from: Some(Whom::Id(bob.id)), has: Some(Has::Link), chat: Some(chat), ..lunch() }, &[two]),
         ] {
             assert_eq!(find(&world, &ada, search.clone()).await, expected, "{search:?}");
             let mut ranked = find(&world, &ada, Search { order: Order::Relevance, ..search.clone() }).await;

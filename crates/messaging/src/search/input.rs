@@ -6,16 +6,14 @@ use serde::Serialize;
 use super::query::Sought;
 use crate::{ChatEntry, Message, MessageType};
 
-/// The most characters of a search.
-pub const LONGEST: usize = 200;
-
 /// Which messages are sought.
 #[derive(Debug, Clone)]
 pub struct Search {
     pub sought: Sought,
     /// Only in this chat, which the caller must be in.
     pub chat: Option<ChatId>,
-    pub from: Option<Author>,
+    pub from: Option<Whom>,
+    pub mentions: Option<Mentioned>,
     pub has: Option<Has>,
     pub kind: Option<MessageType>,
     /// Sent before this time.
@@ -25,11 +23,19 @@ pub struct Search {
     pub order: Order,
 }
 
-/// Whose messages.
+/// A person as somebody names them in a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Author {
+pub enum Whom {
     Id(UserId),
     Username(String),
+}
+
+/// Whom a message mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mentioned {
+    Person(Whom),
+    /// By `@all`.
+    Everybody,
 }
 
 /// What a message has beside words.
@@ -37,12 +43,17 @@ pub enum Author {
 #[schema(rename_all = "snake_case", as = SearchHas)]
 pub enum Has {
     Link,
+    /// Of anybody, or of everybody.
+    Mention,
+    /// It is pinned in its chat.
+    Pin,
     Reaction,
 }
 
 impl Word for Has {
     const WHAT: &'static str = "thing that a message has";
-    const WORDS: &'static [(&'static str, Self)] = &[("link", Self::Link), ("reaction", Self::Reaction)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("link", Self::Link), ("mention", Self::Mention), ("pin", Self::Pin), ("reaction", Self::Reaction)];
 }
 
 /// What comes first.

@@ -32,6 +32,12 @@ pub struct Token {
     pub kind: Kind,
 }
 
+impl Token {
+    fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Word,
@@ -51,11 +57,11 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// What is stored to find the text: at most [`MOST`] different ones.
-    pub fn indexed(&self) -> impl Iterator<Item = &str> {
+    /// What is stored to find the text: those in their order, up to the [`MOST`]th different one, and the others.
+    pub fn indexed(&self) -> (impl Iterator<Item = &str>, impl Iterator<Item = &str>) {
         let mut seen = HashSet::new();
-        let all = self.words.iter().chain(&self.joined).map(|token| token.text.as_str());
-        all.filter(move |token| seen.contains(token) || seen.len() < MOST && seen.insert(*token))
+        let is_one = move |token: &&str| seen.contains(token) || seen.len() < MOST && seen.insert(*token);
+        (self.words.iter().map(Token::as_str).take_while(is_one), self.joined.iter().map(Token::as_str).take(MOST))
     }
 }
 
@@ -170,7 +176,8 @@ impl Cutter<'_> {
             '*' => '＊',
             _ => c,
         };
-        let text: String = cluster.chars().filter(|c| !is_selector(*c)).map(sign).collect();
+        // A cluster may go on without end.
+        let text: String = cluster.chars().filter(|c| !is_selector(*c)).map(sign).take(LONGEST).collect();
         let end = at + cluster.len();
         let token = Token { text, start: at, end, head: end, kind: Kind::Emoji };
         let plain: String = token.text.chars().filter(|c| !is_tone(*c)).collect();

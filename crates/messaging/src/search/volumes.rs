@@ -10,6 +10,8 @@ use super::Order;
 pub const SIZE: i64 = 16_384;
 /// Through how many volumes one search looks, at most: those of the most recently active chats.
 pub const MOST: usize = 10_000;
+/// How many volumes are looked through at once, at most.
+const MOST_AT_ONCE: usize = 1_000;
 
 /// Which volume of its chat a message is in.
 pub const fn volume_of(seq: i64) -> i64 {
@@ -44,6 +46,8 @@ pub struct Volume {
     pub volume: i64,
     /// The caller sees what comes after this message.
     pub visible_from: i64,
+    /// How many messages of it the caller sees.
+    pub messages: i64,
     /// When its first and its last message were sent, or earlier and later.
     pub oldest: Timestamp,
     pub newest: Timestamp,
@@ -57,6 +61,16 @@ pub fn sort(volumes: &mut [Volume], order: Order) {
             volumes.sort_by_key(|volume| std::cmp::Reverse((volume.newest, volume.chat, volume.volume)));
         }
     }
+}
+
+/// How many of these volumes are looked through at once: so many that they have this many messages, or one.
+pub fn piece(volumes: &[Volume], messages: i64) -> usize {
+    let mut left = messages;
+    let fit = |volume: &&Volume| {
+        left -= volume.messages;
+        left >= 0
+    };
+    volumes.iter().take(MOST_AT_ONCE).take_while(fit).count().max(1)
 }
 
 /// Whether no later volume can have anything that comes before the last of so many that are wanted.
@@ -95,6 +109,29 @@ mod tests {
     }
 
     #[test]
+    fn a_piece_has_at_least_one_volume() {
+        let of = |messages| Volume {
+            chat: Id::from_uuid(Uuid::nil()),
+            number: 1,
+            volume: 0,
+            visible_from: 0,
+            messages,
+            oldest: Timestamp::from_micros(0),
+            newest: Timestamp::from_micros(0),
+        };
+        for (messages, room, expected) in [
+            (&[SIZE, SIZE, 5] as &[_], 1, 1),
+            (&[SIZE, SIZE, 5], 2 * SIZE - 1, 1),
+            (&[SIZE, SIZE, 5], 2 * SIZE, 2),
+            (&[5, 5, 5], 100, 3),
+            (&[5; 2 * MOST_AT_ONCE], 1_000_000, MOST_AT_ONCE),
+        ] {
+            let volumes: Vec<Volume> = messages.iter().map(|messages| of(*messages)).collect();
+            assert_eq!(piece(&volumes, room), expected);
+        }
+    }
+
+    #[test]
     fn volumes_are_looked_through_until_nothing_earlier_can_follow() {
         let at = Timestamp::from_micros;
         let volume = |n: u128, oldest, newest| Volume {
@@ -102,6 +139,7 @@ mod tests {
             number: 1,
             volume: 0,
             visible_from: 0,
+            messages: 10,
             oldest: at(oldest),
             newest: at(newest),
         };

@@ -32,6 +32,19 @@ async fn finding(world: World) {
     assert_eq!(found(&ada, &format!("q=caf*&from={by}&before={at}")).await.len(), 1);
     assert_eq!(found(&ada, &format!("q=example&after={at}")).await.len(), 1);
     assert_eq!(found(&ada, &format!("q=example&from={}", ada.id)).await.len(), 0);
+    assert_eq!(found(&bob, "q=example&from=me&mentions=all").await.len(), 0);
+    assert_eq!(found(&bob, "q=example&from=me&has=link").await.len(), 1);
+    let named = bob.says(&chat, &format!("dinner with @{}?", world.name("ada"))).await;
+    until("it is found", async || !found(&ada, "q=dinner&mentions=me").await.is_empty()).await;
+    let me = world.name("ada");
+    for query in ["has=mention".to_owned(), format!("mentions={}", ada.id), format!("mentions=@{me}"), format!("from=@{by}")] {
+        assert_eq!(found(&ada, &format!("q=dinn&{query}")).await.len(), 1, "{query}");
+    }
+    for query in ["has=pin", "has=reaction", "mentions=all", "from=me", "from=nobody-at-all", "mentions=no%20name"] {
+        assert_eq!(found(&ada, &format!("q=dinn&{query}")).await.len(), 0, "{query}");
+    }
+    ada.put(&format!("/api/messages/{}/pin", named["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(found(&bob, "q=dinner&has=pin").await.len(), 1);
     let here = ada.get(&format!("/api/chats/{chat}/search?q=%22am%20zoo%22&sort=oldest")).await.expect(200);
     assert_eq!(here["items"].as_array().unwrap().len(), 1);
     assert_eq!(found(&eve, "q=cafe").await.len(), 0);
@@ -81,6 +94,8 @@ async fn wrong_searches(world: World) {
         ("q=x&type=text2", "?type"),
         ("q=x&before=yesterday", "?before"),
         ("q=x&in=lunch", "?in"),
+        ("q=x&from=", "?from"),
+        ("q=x&mentions=", "?mentions"),
         ("q=x&cursor=1", "?cursor"),
         ("q=x&limit=0", "?limit"),
     ] {
@@ -88,7 +103,12 @@ async fn wrong_searches(world: World) {
     }
     let long = "x".repeat(201);
     assert_eq!(ada.get(&format!("/api/search/messages?q={long}")).await.wrong_fields(), ["?q"]);
-    assert_eq!(ada.get("/api/search/chats").await.wrong_fields(), ["?q"]);
+    for list in ["chats", "users", "messages"] {
+        for query in ["", "?q=", &format!("?q={long}")] {
+            assert_eq!(ada.get(&format!("/api/search/{list}{query}")).await.wrong_fields(), ["?q"], "{list}{query}");
+        }
+    }
+    assert_eq!(ada.get("/api/search/chats?q=-x").await.wrong_fields(), ["?q"]);
     // Nothing that is typed is a mistake.
     for odd in [
         "%22",
@@ -119,6 +139,15 @@ async fn chats_and_people(world: World) {
     assert!(ids[0] == &json!(mine) && ids.contains(&&public), "{page}");
     let other = page["items"].as_array().unwrap().iter().find(|hit| hit["chat"]["id"] == public).unwrap();
     assert_eq!(other["highlight"], "<mark>Quokka</mark> &amp; co");
+    let new = json!({"type": "group", "title": "東京都の会議", "visibility": "public"});
+    let meeting = bob.post("/api/chats", new).await.expect(201)["id"].clone();
+    for query in ["%E4%BA%AC%E9%83%BD", "%E4%BC%9A%E8%AD%B0"] {
+        for person in [&ada, &bob] {
+            let page = person.get(&format!("/api/search/chats?q={query}")).await.expect(200);
+            let hit = page["items"].as_array().unwrap().iter().find(|hit| hit["chat"]["id"] == meeting).unwrap();
+            assert!(hit["highlight"].as_str().unwrap().contains("<mark>"), "{hit}");
+        }
+    }
     let people = ada.get(&format!("/api/search/users?q={}", world.name("bob"))).await.expect(200);
     let hit = &people["items"][0];
     assert_eq!(hit["user"]["id"], json!(bob.id));

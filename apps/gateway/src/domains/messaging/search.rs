@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use clowder_core::{Actor, ChatId, Ctx, Error, Timestamp, text::Flaw};
 use clowder_messaging::{
     MessageSearch,
-    search::{Author, Found, FoundChat, Search, input::LONGEST, query::Sought},
+    search::{Found, FoundChat, Mentioned, Search, Whom, query::Sought},
 };
 use tokio::time::{Instant, sleep};
 
@@ -25,43 +25,55 @@ pub async fn in_chat(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>, 
 
 async fn find(port: Port, ctx: &Ctx, mut query: Query, chat: Option<ChatId>) -> Answer<Listed<Found>> {
     let sought = sought(&mut query);
-    let (from, has, kind) = (query.text("from").map(|text| author(&text)), query.word("has"), query.word("type"));
+    let from = query.text("from").map(|text| whom(ctx, &text)).transpose()?;
+    let mentions = query.text("mentions").map(|text| mentioned(ctx, &text)).transpose()?;
+    let (has, kind) = (query.word("has"), query.word("type"));
     let [before, after] =
         ["before", "after"].map(|name| query.value(name, time(), |text| text.parse::<Timestamp>().ok()));
     let order = query.word("sort").unwrap_or_default();
     let page = query.page();
     query.check()?;
     // Without it, the check has failed.
-    let Some(sought) = sought else { return Err(Error::internal("a search for nothing").into()) };
-    let search = Search { sought, chat, from, has, kind, before, after, order };
+    let Some((_, sought)) = sought else { return Err(Error::internal("a search for nothing").into()) };
+    let search = Search { sought, chat, from, mentions, has, kind, before, after, order };
     Ok(Listed(port.search_messages(ctx, search, page).await?))
 }
 
 pub async fn chats(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<FoundChat>> {
-    sought(&mut query);
-    let (text, page) = (query.any_text("q", LONGEST).unwrap_or_default(), query.page());
+    let (text, page) = (sought(&mut query).map(|(text, _)| text), query.page());
     query.check()?;
-    Ok(Listed(port.search_chats(&ctx, text, page).await?))
+    Ok(Listed(port.search_chats(&ctx, text.unwrap_or_default(), page).await?))
 }
 
-fn sought(query: &mut Query) -> Option<Sought> {
+/// What is typed, and what it seeks.
+fn sought(query: &mut Query) -> Option<(String, Sought)> {
     if !query.has("q") {
         query.flaw("q", Flaw::new("required", "is missing"));
         return None;
     }
     let nothing = Flaw::new("required", "must have a word, a number or an emoji that is not excluded");
-    query.value("q", nothing, Sought::parse)
+    query.value("q", nothing, |text| Some((text.to_owned(), Sought::parse(text)?)))
 }
 
 fn time() -> Flaw {
     Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z")
 }
 
-fn author(text: &str) -> Author {
-    match text.parse() {
-        Ok(id) => Author::Id(id),
-        Err(_) => Author::Username(text.strip_prefix('@').unwrap_or(text).to_owned()),
-    }
+/// `me`, an id or a username, which may begin with `@`.
+fn whom(ctx: &Ctx, text: &str) -> Result<Whom, Error> {
+    Ok(match text.parse() {
+        _ if text == "me" => Whom::Id(ctx.user()?),
+        Ok(id) => Whom::Id(id),
+        Err(_) => Whom::Username(text.strip_prefix('@').unwrap_or(text).to_owned()),
+    })
+}
+
+/// The same, or `all`, which is nobody's username.
+fn mentioned(ctx: &Ctx, text: &str) -> Result<Mentioned, Error> {
+    Ok(match text {
+        "all" | "@all" => Mentioned::Everybody,
+        _ => Mentioned::Person(whom(ctx, text)?),
+    })
 }
 
 /// How often a node looks whether the index has to be rebuilt.

@@ -1,11 +1,12 @@
 //! The index of what messages are found by: a `tsvector` of tokens for each message.
 
 use clowder_core::{
-    ChatId, MessageId, Result,
+    ChatId, MessageId, Result, Timestamp,
     sql::{Ts, Uid},
 };
 use clowder_messaging::search::volumes::Volume;
 use diesel::{
+    connection::SimpleConnection,
     pg::Pg,
     prelude::*,
     sql_types::{Array, BigInt, Text},
@@ -95,6 +96,13 @@ pub fn clear(conn: &mut Conn, chat: ChatId, until: i64) -> Result<()> {
     Ok(())
 }
 
+/// An index of this kind never forgets a word, not even when no row has it any more, unless it is made anew.
+pub fn renew(conn: &mut Conn) -> Result<()> {
+    // What an interrupted call has left.
+    conn.batch_execute("DROP INDEX IF EXISTS message_search_tokens_ccnew")?;
+    Ok(conn.batch_execute("REINDEX INDEX CONCURRENTLY message_search_tokens")?)
+}
+
 /// What comes first of these volumes. `values` binds the values of the conditions.
 pub fn find(
     conn: &mut Conn,
@@ -105,22 +113,23 @@ pub fn find(
     values: impl Fn(Statement<Found, Pg>) -> Statement<Found, Pg>,
 ) -> Result<Vec<Match>> {
     let way = if filter.oldest_first { "" } else { " DESC" };
-    // `OFFSET 0` keeps the rest out of the way: the index alone says which rows are looked at.
+    // `OFFSET 0` keeps the rest out of the way: the index alone says which rows are looked at. Messages are looked at from
+    // one end of a volume, until there are enough.
     let sql = format!(
         "WITH v AS MATERIALIZED (SELECT chat_id, from_seq, query::tsquery AS query \
          FROM unnest(?, ?, ?) AS w(chat_id, from_seq, query)) \
-         SELECT m.chat_id, m.seq, m.created_at, m.id FROM v CROSS JOIN LATERAL (SELECT s.chat_id, s.seq \
-         FROM message_search s WHERE s.tokens @@ v.query OFFSET 0) s \
-         JOIN messages m ON m.chat_id = s.chat_id AND m.seq = s.seq \
-         WHERE s.chat_id = v.chat_id AND s.seq > v.from_seq AND {} \
-         ORDER BY m.created_at{way}, m.chat_id{way}, m.seq{way} LIMIT ?",
+         SELECT f.chat_id, f.seq, f.created_at, f.id FROM v CROSS JOIN LATERAL (SELECT m.chat_id, m.seq, m.created_at, m.id \
+         FROM (SELECT s.seq FROM message_search s WHERE s.tokens @@ v.query ORDER BY s.seq{way} OFFSET 0) s \
+         JOIN messages m ON m.chat_id = v.chat_id AND m.seq = s.seq \
+         WHERE s.seq > v.from_seq AND {} ORDER BY s.seq{way} LIMIT ?) f \
+         ORDER BY f.created_at{way}, f.chat_id{way}, f.seq{way} LIMIT ?",
         filter.conditions(),
     );
     let found = statement::<Found, Pg>(sql)
         .bind::<Array<Uid>, _>(volumes.iter().map(|volume| volume.chat).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.visible_from).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(volumes.iter().map(|volume| asked.as_tsquery(volume)).collect::<Vec<_>>());
-    let rows: Vec<(ChatId, i64, clowder_core::Timestamp, MessageId)> =
-        values(found).bind::<BigInt, _>(most).load(conn)?;
+    let rows: Vec<(ChatId, i64, Timestamp, MessageId)> =
+        values(found).bind::<BigInt, _>(most).bind::<BigInt, _>(most).load(conn)?;
     Ok(rows.into_iter().map(|(chat, seq, at, id)| Match { place: Place { at, chat, seq }, id }).collect())
 }

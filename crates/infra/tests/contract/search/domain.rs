@@ -23,6 +23,7 @@ pub fn search(text: &str) -> Search {
         sought: Sought::parse(text).unwrap(),
         chat: None,
         from: None,
+        mentions: None,
         has: None,
         kind: None,
         before: None,

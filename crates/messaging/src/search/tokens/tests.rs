@@ -144,13 +144,15 @@ fn tokens_are_bounded() {
     assert_eq!(long.words[0].text.len(), LONGEST);
     let many: String = (0..8_000_u32).filter_map(|n| char::from_u32(0x4e00 + n)).collect();
     assert_eq!(tokens(&many).words.len(), 8_000);
-    assert_eq!(tokens(&many).indexed().collect::<HashSet<_>>().len(), MOST);
-    // What is left out does not keep what is known from being counted.
-    assert_eq!(tokens("a b a").indexed().collect::<Vec<_>>(), ["a", "b", "a"]);
+    assert_eq!(tokens(&many).indexed().0.collect::<HashSet<_>>().len(), MOST);
+    assert_eq!(tokens("a b a").indexed().0.collect::<Vec<_>>(), ["a", "b", "a"], "phrases are found in these");
     let hyphens = "a-".repeat(4_000);
     assert!(tokens(&hyphens).joined.iter().all(|token| token.text.len() <= LONGEST));
     let marks = format!("a{}", "\u{301}".repeat(7_999));
     assert_eq!(words(&marks), ["a"]);
+    let family = tokens(&format!("👩🏽{}", "\u{200d}👩🏽".repeat(2_600)));
+    assert_eq!((family.words.len(), family.joined.len()), (1, 1));
+    assert!(family.words.iter().chain(&family.joined).all(|token| token.text.chars().count() <= LONGEST));
 }
 
 #[test]

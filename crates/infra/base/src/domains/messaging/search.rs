@@ -5,12 +5,15 @@ use std::fmt::Write;
 
 use clowder_core::{ChatId, MessageId, Timestamp, UserId};
 use clowder_messaging::search::{
-    links::{LINK, has_link},
+    Has,
+    marks::{LINK, MARK, by, has_link},
     query::{Phrase, Sought, Term},
     tokens::{Tokens, tokens},
     volumes::{SIZE, Volume, key, volume_of},
 };
 use diesel::prelude::*;
+
+use super::schema::{chats, participants};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -35,6 +38,8 @@ diesel::table! {
     }
 }
 
+diesel::allow_tables_to_appear_in_same_query!(search_chats, chats, participants);
+
 #[derive(Debug, Clone, Copy, Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = search_index)]
 pub struct SearchIndexRow {
@@ -49,6 +54,17 @@ pub struct SearchIndexRow {
 /// The largest position in a document of PostgreSQL.
 const LAST_POSITION: usize = 16_383;
 
+/// What of a message is indexed.
+#[derive(Debug, Clone, Queryable)]
+pub struct SaidRow {
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub version: i64,
+    pub kind: String,
+    pub sender_id: UserId,
+    pub content: Option<String>,
+}
+
 /// A message as it is indexed.
 pub struct Indexed {
     pub chat: ChatId,
@@ -58,43 +74,56 @@ pub struct Indexed {
     pub version: i64,
     key: String,
     tokens: Tokens,
-    link: bool,
+    marks: Vec<String>,
 }
 
 impl Indexed {
-    pub fn new(chat: ChatId, number: i64, seq: i64, version: i64, content: &str) -> Self {
-        let key = key(number, volume_of(seq));
-        Self { chat, number, seq, version, key, tokens: tokens(content), link: has_link(content) }
-    }
-
-    fn all(&self) -> impl Iterator<Item = &str> {
-        self.tokens.indexed().chain(self.link.then_some(LINK))
-    }
-
-    /// A text of which SQLite's tokenizer `ascii` makes these tokens.
-    pub fn as_text(&self) -> String {
-        let mut text = String::new();
-        for token in self.all() {
-            if !text.is_empty() {
-                text.push(' ');
-            }
-            text.push_str(&self.key);
-            text.push_str(token);
+    /// `None` if the message says nothing.
+    pub fn of(row: &SaidRow, number: i64) -> Option<Self> {
+        let content = row.content.as_deref()?;
+        let SaidRow { chat_id: chat, seq, version, .. } = *row;
+        let mut marks = vec![by(row.sender_id)];
+        if has_link(content) {
+            marks.push(LINK.to_owned());
         }
+        Some(Self { chat, number, seq, version, key: key(number, volume_of(seq)), tokens: tokens(content), marks })
+    }
+
+    /// What stands in the order of the text, and what does not.
+    fn all(&self) -> (impl Iterator<Item = &str>, impl Iterator<Item = &str>) {
+        let (words, joined) = self.tokens.indexed();
+        (words, joined.chain(self.marks.iter().map(String::as_str)))
+    }
+
+    /// A text of which SQLite's tokenizer `ascii` makes these tokens. What is of no order is separated, so that no phrase
+    /// is found in it.
+    pub fn as_text(&self) -> String {
+        let (mut text, (words, others)) = (String::new(), self.all());
+        let key = &self.key;
+        for word in words {
+            let _ = write!(text, "{key}{word} ");
+        }
+        for other in others {
+            let _ = write!(text, "{key}{MARK} {key}{other} ");
+        }
+        text.pop();
         text
     }
 
     /// A `tsvector` as it is written.
     pub fn as_vector(&self) -> String {
-        let (mut vector, ordered) = (String::new(), self.tokens.words.len());
-        for (index, token) in self.all().enumerate() {
-            let _ = write!(vector, "'{}{token}'", self.key);
-            // What is of no order cannot be part of a phrase.
-            if index < ordered.min(LAST_POSITION) {
-                let _ = write!(vector, ":{}", index + 1);
-            }
-            vector.push(' ');
+        let (mut vector, (words, others)) = (String::new(), self.all());
+        let key = &self.key;
+        for (word, place) in words.zip(1..) {
+            let _ = match place {
+                ..=LAST_POSITION => write!(vector, "'{key}{word}':{place} "),
+                _ => write!(vector, "'{key}{word}' "),
+            };
         }
+        for other in others {
+            let _ = write!(vector, "'{key}{other}' ");
+        }
+        vector.pop();
         vector
     }
 }
@@ -114,7 +143,8 @@ pub fn rows_of(volume: &Volume) -> (i64, i64) {
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub sought: Sought,
-    pub link: bool,
+    /// What it must also have.
+    pub marks: Vec<String>,
 }
 
 impl Asked {
@@ -125,9 +155,8 @@ impl Asked {
             format!("({})", phrases.join(language.or))
         };
         let mut terms: Vec<String> = self.sought.terms.iter().map(term).collect();
-        if self.link {
-            let link = Phrase { tokens: vec![LINK.to_owned()], begins: false };
-            terms.push((language.phrase)(&key, &link));
+        for mark in &self.marks {
+            terms.push((language.phrase)(&key, &Phrase { tokens: vec![mark.clone()], begins: false }));
         }
         let mut query = terms.join(language.and);
         if !self.sought.without.is_empty() {
@@ -183,9 +212,11 @@ pub struct Match {
 pub struct Filter {
     pub viewer: UserId,
     pub now: Timestamp,
-    pub sender: Option<UserId>,
     pub kind: Option<&'static str>,
-    pub reacted: bool,
+    /// Whom it mentions.
+    pub mentioned: Option<UserId>,
+    pub mentions_all: bool,
+    pub has: Option<Has>,
     pub before: Option<Timestamp>,
     pub after: Option<Timestamp>,
     /// Not sent after this time.
@@ -200,25 +231,27 @@ impl Filter {
     pub fn conditions(&self) -> String {
         let mut all =
             "m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND NOT EXISTS (SELECT 1 FROM \
-                       blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id AND b.hide_messages)"
+             blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id AND b.hide_messages)"
                 .to_owned();
         let behind = if self.oldest_first { ">" } else { "<" };
-        for (is_asked, condition) in [
-            (self.sender.is_some(), "m.sender_id = ?"),
-            (self.kind.is_some(), "m.type = ?"),
-            (self.reacted, "m.reaction_kinds > 0"),
-            (self.before.is_some(), "m.created_at < ?"),
-            (self.after.is_some(), "m.created_at >= ?"),
-            (self.until.is_some(), "m.created_at <= ?"),
-        ] {
+        let of = |table: &str| format!("EXISTS (SELECT 1 FROM {table} n WHERE n.chat_id = m.chat_id AND n.seq = m.seq");
+        let mut ask = |is_asked: bool, condition: &str| {
             if is_asked {
                 all.push_str(" AND ");
                 all.push_str(condition);
             }
-        }
-        if self.behind.is_some() {
-            let _ = write!(all, " AND (m.created_at, m.chat_id, m.seq) {behind} (?, ?, ?)");
-        }
+        };
+        ask(self.kind.is_some(), "m.type = ?");
+        ask(self.mentioned.is_some(), &format!("{} AND n.user_id = ?)", of("message_mentions")));
+        ask(self.mentions_all, &format!("{})", of("message_mentions_all")));
+        let somebody = format!("({}) OR {}))", of("message_mentions"), of("message_mentions_all"));
+        ask(self.has == Some(Has::Mention), &somebody);
+        ask(self.has == Some(Has::Pin), "m.pinned");
+        ask(self.has == Some(Has::Reaction), "m.reaction_kinds > 0");
+        ask(self.before.is_some(), "m.created_at < ?");
+        ask(self.after.is_some(), "m.created_at >= ?");
+        ask(self.until.is_some(), "m.created_at <= ?");
+        ask(self.behind.is_some(), &format!("(m.created_at, m.chat_id, m.seq) {behind} (?, ?, ?)"));
         all
     }
 
@@ -246,48 +279,64 @@ mod tests {
 
     fn volume(number: i64) -> Volume {
         let [oldest, newest] = [10, 20].map(Timestamp::from_micros);
-        Volume { chat: Id::from_uuid(Uuid::nil()), number, volume: 0, visible_from: 0, oldest, newest }
+        Volume { chat: Id::from_uuid(Uuid::nil()), number, volume: 0, visible_from: 0, messages: 1, oldest, newest }
     }
 
     #[test]
     fn documents_and_queries_table() {
-        let indexed = Indexed::new(Id::from_uuid(Uuid::nil()), 5, 3, 1, "Don't 東京 https://a.b 👍");
-        assert_eq!(indexed.as_text(), "150don 150t 150東京 150京 150https 150a 150b 150👍 150dont 150ab 150¶link");
-        assert!(
-            indexed.as_vector().starts_with("'150don':1 '150t':2 '150東京':3 '150京':4 "),
-            "{}",
-            indexed.as_vector()
+        let row = SaidRow {
+            chat_id: Id::from_uuid(Uuid::nil()),
+            seq: 3,
+            version: 1,
+            kind: "text".to_owned(),
+            sender_id: Id::from_uuid(Uuid::nil()),
+            content: Some("Don't 東京 https://a.b 👍".to_owned()),
+        };
+        let (indexed, nobody) = (Indexed::of(&row, 5).unwrap(), "0".repeat(32));
+        assert_eq!(
+            indexed.as_text(),
+            format!(
+                "150don 150t 150東京 150京 150https 150a 150b 150👍 150¶ 150dont 150¶ 150ab 150¶ 150¶by{nobody} 150¶ 150¶link"
+            )
         );
-        assert!(indexed.as_vector().contains("'150dont' "), "{}", indexed.as_vector());
-        for (text, link, matched, asked) in [
-            ("lunch", false, "(\"150lunch\" *)", "(('150lunch':*))"),
+        assert_eq!(
+            indexed.as_vector(),
+            format!(
+                "'150don':1 '150t':2 '150東京':3 '150京':4 '150https':5 '150a':6 '150b':7 '150👍':8 '150dont' '150ab' \
+                 '150¶by{nobody}' '150¶link'"
+            )
+        );
+        assert!(Indexed::of(&SaidRow { content: None, ..row }, 5).is_none());
+        for (text, marks, matched, asked) in [
+            ("lunch", &[] as &[&str], "(\"150lunch\" *)", "(('150lunch':*))"),
             (
                 "late lunch x",
-                false,
+                &[],
                 "(\"150late\") AND (\"150lunch\") AND (\"150x\" *)",
                 "(('150late')) & (('150lunch')) & (('150x':*))",
             ),
-            ("\"late lunch\"", false, "(\"150late 150lunch\")", "(('150late' <-> '150lunch'))"),
+            ("\"late lunch\"", &[], "(\"150late 150lunch\")", "(('150late' <-> '150lunch'))"),
             (
                 "\"don't\" x",
-                true,
+                &[LINK],
                 "(\"150don 150t\") AND (\"150x\" *) AND \"150¶link\"",
                 "(('150don' <-> '150t')) & (('150x':*)) & ('150¶link')",
             ),
             (
                 "don't x",
-                false,
+                &[],
                 "(\"150don 150t\" OR \"150dont\") AND (\"150x\" *)",
                 "(('150don' <-> '150t') | ('150dont')) & (('150x':*))",
             ),
             (
                 "a -b -\"c d\"",
-                false,
+                &[],
                 "((\"150a\")) NOT ((\"150b\") OR (\"150c 150d\"))",
                 "((('150a'))) & !((('150b')) | (('150c' <-> '150d')))",
             ),
         ] {
-            let asking = Asked { sought: Sought::parse(text).unwrap(), link };
+            let marks = marks.iter().map(|mark| (*mark).to_owned()).collect();
+            let asking = Asked { sought: Sought::parse(text).unwrap(), marks };
             assert_eq!(asking.as_match(&volume(5)), matched, "{text}");
             assert_eq!(asking.as_tsquery(&volume(5)), asked, "{text}");
         }
@@ -310,9 +359,10 @@ mod tests {
         let all = Filter {
             viewer: nobody,
             now: Timestamp::from_micros(0),
-            sender: None,
             kind: None,
-            reacted: false,
+            mentioned: None,
+            mentions_all: false,
+            has: None,
             before: None,
             after: None,
             until: None,
@@ -337,9 +387,10 @@ mod tests {
             assert_eq!(filter.may_have(&volume(1)), may, "{filter:?}");
         }
         let everything = Filter {
-            sender: Some(nobody),
             kind: Some("text"),
-            reacted: true,
+            mentioned: Some(nobody),
+            mentions_all: true,
+            has: Some(Has::Mention),
             before: at(1),
             after: at(1),
             until: at(1),
