@@ -250,8 +250,11 @@ fn find(
     let (mut found, mut rest, mut room) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
     while !rest.is_empty() {
         let (now, later) = rest.split_at(volumes::piece(rest, room));
+        // What is earlier than so many others cannot be among them.
+        let since = found.last().filter(|_| found.len() == wanted && !filter.oldest_first).map(|last| last.place.at);
+        let most = wanted as i64;
         let some =
-            dialect::search::find(conn, now, asked, filter, wanted as i64, |statement| values(filter, statement))?;
+            dialect::search::find(conn, now, asked, (filter, since), most, |statement| values(filter, statement))?;
         found.extend(some);
         found.sort_by_key(|found| found.place);
         if !filter.oldest_first {
@@ -312,8 +315,8 @@ fn seen(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, order: Order) -> 
             // A chat counts as active at its last message.
             let newest = if volume == last { active_at } else { ends.get(&volume).copied().unwrap_or(active_at) };
             let oldest = ends.get(&(volume - 1)).copied().unwrap_or(created_at);
-            let messages = last_seq.min((volume + 1) * SIZE - 1) - visible_from.max(volume * SIZE - 1);
-            volumes.push(Volume { chat, number, volume, visible_from, messages, oldest, newest });
+            let (from, to) = (visible_from.max(volume * SIZE - 1), last_seq.min((volume + 1) * SIZE - 1));
+            volumes.push(Volume { chat, number, volume, from, to, oldest, newest });
         }
         if volumes.len() >= MOST {
             break;

@@ -44,10 +44,10 @@ pub struct Volume {
     /// The number of its chat in the index.
     pub number: i64,
     pub volume: i64,
-    /// The caller sees what comes after this message.
-    pub visible_from: i64,
-    /// How many messages of it the caller sees.
-    pub messages: i64,
+    /// The caller sees what comes after this message,
+    pub from: i64,
+    /// up to this one.
+    pub to: i64,
     /// When its first and its last message were sent, or earlier and later.
     pub oldest: Timestamp,
     pub newest: Timestamp,
@@ -67,7 +67,7 @@ pub fn sort(volumes: &mut [Volume], order: Order) {
 pub fn piece(volumes: &[Volume], messages: i64) -> usize {
     let mut left = messages;
     let fit = |volume: &&Volume| {
-        left -= volume.messages;
+        left -= volume.to - volume.from;
         left >= 0
     };
     volumes.iter().take(MOST_AT_ONCE).take_while(fit).count().max(1)
@@ -114,8 +114,8 @@ mod tests {
             chat: Id::from_uuid(Uuid::nil()),
             number: 1,
             volume: 0,
-            visible_from: 0,
-            messages,
+            from: 0,
+            to: messages,
             oldest: Timestamp::from_micros(0),
             newest: Timestamp::from_micros(0),
         };
@@ -138,8 +138,8 @@ mod tests {
             chat: Id::from_uuid(Uuid::from_u128(n)),
             number: 1,
             volume: 0,
-            visible_from: 0,
-            messages: 10,
+            from: 0,
+            to: 10,
             oldest: at(oldest),
             newest: at(newest),
         };

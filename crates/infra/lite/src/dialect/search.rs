@@ -13,7 +13,7 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    domains::messaging::{Asked, Filter, Indexed, Match, Place, row_of, rows_of},
+    domains::messaging::{Asked, Filter, Indexed, Match, Place, row_of},
     statement::{Statement, statement},
 };
 
@@ -77,12 +77,30 @@ pub fn renew(_: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// What comes first of these volumes. `values` binds the values of the conditions.
+/// Of a volume, the last message that was sent before a time, or where the volume begins: the messages of a chat have one order
+/// of their times and numbers, so half of what is left is out of question at each step.
+fn before(conn: &mut Conn, volume: &Volume, time: Timestamp) -> Result<i64> {
+    let found: (i64,) = statement::<(BigInt,), Sqlite>(
+        "WITH RECURSIVE b(low, high) AS (SELECT ?, ? UNION ALL \
+         SELECT CASE WHEN m.created_at < ? THEN m.seq ELSE b.low END, CASE WHEN m.created_at < ? THEN b.high ELSE m.seq - 1 END \
+         FROM b CROSS JOIN messages m WHERE b.low < b.high AND m.chat_id = ? AND m.seq = (b.low + b.high + 1) / 2) \
+         SELECT max(low) FROM b",
+    )
+    .bind::<BigInt, _>(volume.from)
+    .bind::<BigInt, _>(volume.to)
+    .bind::<Ts, _>(time)
+    .bind::<Ts, _>(time)
+    .bind::<Uid, _>(volume.chat)
+    .get_result(conn)?;
+    Ok(found.0)
+}
+
+/// What comes first of these volumes, and not what was sent before a time. `values` binds the values of the conditions.
 pub fn find(
     conn: &mut Conn,
     volumes: &[Volume],
     asked: &Asked,
-    filter: &Filter,
+    (filter, since): (&Filter, Option<Timestamp>),
     most: i64,
     values: impl Fn(Statement<Found, Sqlite>) -> Statement<Found, Sqlite>,
 ) -> Result<Vec<Match>> {
@@ -96,11 +114,14 @@ pub fn find(
     );
     let mut found = Vec::new();
     for volume in volumes {
-        let (after, until) = rows_of(volume);
+        let from = since.map_or(Ok(volume.from), |since| before(conn, volume, since))?;
+        if from >= volume.to {
+            continue;
+        }
         let some = statement::<Found, Sqlite>(sql.clone())
             .bind::<Text, _>(asked.as_match(volume))
-            .bind::<BigInt, _>(after)
-            .bind::<BigInt, _>(until)
+            .bind::<BigInt, _>(row_of(volume.number, from))
+            .bind::<BigInt, _>(row_of(volume.number, volume.to))
             .bind::<Uid, _>(volume.chat);
         let rows: Vec<(ChatId, i64, Timestamp, MessageId)> = values(some).bind::<BigInt, _>(most).load(conn)?;
         found.extend(rows.into_iter().map(|(chat, seq, at, id)| Match { place: Place { at, chat, seq }, id }));

@@ -103,31 +103,53 @@ pub fn renew(conn: &mut Conn) -> Result<()> {
     Ok(conn.batch_execute("REINDEX INDEX CONCURRENTLY message_search_tokens")?)
 }
 
-/// What comes first of these volumes. `values` binds the values of the conditions.
+/// Of a volume `w`, the last message that was sent before a time, or where the volume begins: the messages of a chat have one
+/// order of their times and numbers, so half of what is left is out of question at each step.
+const BEFORE: &str = "(WITH RECURSIVE b(low, high) AS (SELECT w.from_seq, w.to_seq UNION ALL \
+    SELECT CASE WHEN m.created_at < ? THEN m.seq ELSE b.low END, CASE WHEN m.created_at < ? THEN b.high ELSE m.seq - 1 END \
+    FROM b JOIN messages m ON m.chat_id = w.chat_id AND m.seq = (b.low + b.high + 1) / 2 WHERE b.low < b.high) \
+    SELECT max(low) FROM b)";
+
+/// What the index finds of a volume `v`. `OFFSET 0` keeps other conditions out of the way: the index alone says which rows are
+/// looked at.
+const FOUND: &str = "SELECT i.seq FROM (SELECT s.seq FROM message_search s WHERE s.tokens @@ v.query OFFSET 0) i \
+    WHERE i.seq > v.from_seq";
+
+/// The same where so few messages may be left that it is less work to look at each of them.
+const FOUND_OF_FEW: &str = "SELECT i.seq FROM (SELECT s.seq FROM message_search s WHERE v.to_seq - v.from_seq > 128 \
+    AND s.tokens @@ v.query OFFSET 0) i WHERE i.seq > v.from_seq UNION ALL \
+    SELECT i.seq FROM (SELECT s.seq, s.tokens FROM message_search s WHERE v.to_seq - v.from_seq <= 128 \
+    AND s.chat_id = v.chat_id AND s.seq > v.from_seq AND s.seq <= v.to_seq OFFSET 0) i WHERE i.tokens @@ v.query";
+
+/// What comes first of these volumes, and not what was sent before a time. `values` binds the values of the conditions.
 pub fn find(
     conn: &mut Conn,
     volumes: &[Volume],
     asked: &Asked,
-    filter: &Filter,
+    (filter, since): (&Filter, Option<Timestamp>),
     most: i64,
     values: impl Fn(Statement<Found, Pg>) -> Statement<Found, Pg>,
 ) -> Result<Vec<Match>> {
     let way = if filter.oldest_first { "" } else { " DESC" };
-    // `OFFSET 0` keeps the rest out of the way: the index alone says which rows are looked at. Messages are looked at from
-    // one end of a volume, until there are enough.
+    let (from, found) = if since.is_some() { (BEFORE, FOUND_OF_FEW) } else { ("w.from_seq", FOUND) };
+    // Messages are looked at from one end of a volume, until there are enough.
     let sql = format!(
-        "WITH v AS MATERIALIZED (SELECT chat_id, from_seq, query::tsquery AS query \
-         FROM unnest(?, ?, ?) AS w(chat_id, from_seq, query)) \
+        "WITH v AS MATERIALIZED (SELECT w.chat_id, {from} AS from_seq, w.to_seq, w.query::tsquery AS query \
+         FROM unnest(?, ?, ?, ?) AS w(chat_id, from_seq, to_seq, query)) \
          SELECT f.chat_id, f.seq, f.created_at, f.id FROM v CROSS JOIN LATERAL (SELECT m.chat_id, m.seq, m.created_at, m.id \
-         FROM (SELECT s.seq FROM message_search s WHERE s.tokens @@ v.query ORDER BY s.seq{way} OFFSET 0) s \
-         JOIN messages m ON m.chat_id = v.chat_id AND m.seq = s.seq \
-         WHERE s.seq > v.from_seq AND {} ORDER BY s.seq{way} LIMIT ?) f \
+         FROM ({found} ORDER BY seq{way} OFFSET 0) s CROSS JOIN LATERAL (SELECT m.chat_id, m.seq, m.created_at, m.id \
+         FROM messages m WHERE m.chat_id = v.chat_id AND m.seq = s.seq AND {} OFFSET 0) m ORDER BY s.seq{way} LIMIT ?) f \
          ORDER BY f.created_at{way}, f.chat_id{way}, f.seq{way} LIMIT ?",
         filter.conditions(),
     );
-    let found = statement::<Found, Pg>(sql)
+    let mut found = statement::<Found, Pg>(sql);
+    if let Some(since) = since {
+        found = found.bind::<Ts, _>(since).bind::<Ts, _>(since);
+    }
+    let found = found
         .bind::<Array<Uid>, _>(volumes.iter().map(|volume| volume.chat).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.visible_from).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.from).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.to).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(volumes.iter().map(|volume| asked.as_tsquery(volume)).collect::<Vec<_>>());
     let rows: Vec<(ChatId, i64, Timestamp, MessageId)> =
         values(found).bind::<BigInt, _>(most).bind::<BigInt, _>(most).load(conn)?;

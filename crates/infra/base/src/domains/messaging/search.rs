@@ -9,7 +9,7 @@ use clowder_messaging::search::{
     marks::{LINK, MARK, by, has_link},
     query::{Phrase, Sought, Term},
     tokens::{Tokens, tokens},
-    volumes::{SIZE, Volume, key, volume_of},
+    volumes::{Volume, key, volume_of},
 };
 use diesel::prelude::*;
 
@@ -131,12 +131,6 @@ impl Indexed {
 /// The row of a message in SQLite's table.
 pub const fn row_of(number: i64, seq: i64) -> i64 {
     (number << 32) | seq
-}
-
-/// The rows of a volume in SQLite's table that somebody sees: after the first, up to the second.
-pub fn rows_of(volume: &Volume) -> (i64, i64) {
-    let first = volume.visible_from.max(volume.volume * SIZE - 1).max(0);
-    (row_of(volume.number, first), row_of(volume.number, (volume.volume + 1) * SIZE - 1))
 }
 
 /// What is asked of the index, for each volume in the language of its database.
@@ -279,7 +273,7 @@ mod tests {
 
     fn volume(number: i64) -> Volume {
         let [oldest, newest] = [10, 20].map(Timestamp::from_micros);
-        Volume { chat: Id::from_uuid(Uuid::nil()), number, volume: 0, visible_from: 0, messages: 1, oldest, newest }
+        Volume { chat: Id::from_uuid(Uuid::nil()), number, volume: 0, from: 0, to: 1, oldest, newest }
     }
 
     #[test]
@@ -340,16 +334,6 @@ mod tests {
             assert_eq!(asking.as_match(&volume(5)), matched, "{text}");
             assert_eq!(asking.as_tsquery(&volume(5)), asked, "{text}");
         }
-    }
-
-    #[test]
-    fn rows_of_volumes_do_not_meet() {
-        let of = |volume: i64, visible_from| rows_of(&Volume { volume, visible_from, ..self::volume(7) });
-        let base = 7_i64 << 32;
-        assert_eq!(of(0, 0), (base, base + SIZE - 1));
-        assert_eq!(of(0, 9), (base + 9, base + SIZE - 1));
-        assert_eq!(of(1, 0), (base + SIZE - 1, base + 2 * SIZE - 1));
-        assert_eq!(row_of(7, 1), base + 1);
     }
 
     #[test]
