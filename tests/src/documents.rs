@@ -140,7 +140,9 @@ impl OpenApi {
         let needed = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
         let needed = needed.filter_map(|parameter| Some((parameter["name"].as_str()?, &parameter["schema"])));
         let needed = needed.filter(|(name, _)| *name != but);
-        needed.map(|(name, schema)| format!("{name}={}&", if schema["pattern"].is_string() { person } else { "x" })).collect()
+        needed
+            .map(|(name, schema)| format!("{name}={}&", if schema["pattern"].is_string() { person } else { "x" }))
+            .collect()
     }
 
     /// The example of a request body, `{}` if it has none.

@@ -111,7 +111,8 @@ fn fill(url: &DatabaseUrl, sender: &SignedIn, chat: ChatId, first: i64, count: i
     for from in (0..count).step_by(usize::try_from(ROWS).unwrap()) {
         let [mut postgres, mut sqlite] = [(); 2].map(|()| format!("INSERT INTO messages ({columns}) VALUES "));
         for n in from..(from + ROWS).min(count) {
-            let (comma, seq, text, ago) = (if n > from { "," } else { "" }, n + 1, said(first + n).join(" "), (count - n) * 60);
+            let (comma, seq, text, ago) =
+                (if n > from { "," } else { "" }, n + 1, said(first + n).join(" "), (count - n) * 60);
             let _ = write!(
                 postgres,
                 "{comma}('{chat}',{seq},gen_random_uuid(),'text','{sender}',now() - interval '{ago} seconds',1,'{text}',0)"

@@ -32,9 +32,7 @@ use super::super::{
     messaging::messages::{self as shown, Membership},
 };
 use crate::{
-    domains::messaging::{
-        Asked, Filter, Match, MessageRow, Place, chats, messages, participants, search_chats,
-    },
+    domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, search_chats},
     statement::Statement,
     store::Memory,
 };

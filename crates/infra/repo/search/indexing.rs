@@ -58,17 +58,12 @@ pub fn note(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
     dialect::search::clean(tx.conn, &gone)
 }
 
-type Columns = (messages::chat_id, messages::seq, messages::version, messages::kind, messages::sender_id, messages::content);
+type Columns =
+    (messages::chat_id, messages::seq, messages::version, messages::kind, messages::sender_id, messages::content);
 
 /// What of a message is indexed.
-const COLUMNS: Columns = (
-    messages::chat_id,
-    messages::seq,
-    messages::version,
-    messages::kind,
-    messages::sender_id,
-    messages::content,
-);
+const COLUMNS: Columns =
+    (messages::chat_id, messages::seq, messages::version, messages::kind, messages::sender_id, messages::content);
 
 /// Indexes these messages as they are now. The caller holds the index.
 fn index(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {

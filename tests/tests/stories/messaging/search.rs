@@ -37,7 +37,9 @@ async fn finding(world: World) {
     let named = bob.says(&chat, &format!("dinner with @{}?", world.name("ada"))).await;
     until("it is found", async || !found(&ada, "q=dinner&mentions=me").await.is_empty()).await;
     let me = world.name("ada");
-    for query in ["has=mention".to_owned(), format!("mentions={}", ada.id), format!("mentions=@{me}"), format!("from=@{by}")] {
+    for query in
+        ["has=mention".to_owned(), format!("mentions={}", ada.id), format!("mentions=@{me}"), format!("from=@{by}")]
+    {
         assert_eq!(found(&ada, &format!("q=dinn&{query}")).await.len(), 1, "{query}");
     }
     for query in ["has=pin", "has=reaction", "mentions=all", "from=me", "from=nobody-at-all", "mentions=no%20name"] {
