@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
     keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
-    moderation::{SanctionId, SanctionType},
+    moderation::{ReviewId, ReviewType, SanctionId, SanctionType},
+    polls::{Closed, Voted},
     relations::ThreadState,
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
@@ -43,6 +44,8 @@ pub enum Change {
     MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction, Audience),
     ReactionRemoved(Reaction, Audience),
+    PollVoted(Voted, Audience),
+    PollClosed(Closed),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -59,16 +62,18 @@ pub enum Change {
     Sanctioned(Sanctioned),
     /// Sent to one of those who run the chat.
     Braked(UserId, Braked),
+    /// Sent to one of those who decide about it.
+    ReviewWaiting(UserId, ReviewWaiting),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
 
-/// Who receives a read mark or a reaction.
+/// Who receives a read mark, a reaction or a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
     Chat,
-    /// Whoever reads or reacts, on all devices.
+    /// Whoever reads, reacts or votes, on all devices.
     Own,
     /// Somebody who wrote messages that were read, where others must not be told.
     Sender(UserId),
@@ -290,6 +295,16 @@ pub struct Braked {
     pub until: Timestamp,
 }
 
+/// The payload of `chat.review`. It does not say what or who: load the reviews of the chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = ChatReview)]
+pub struct ReviewWaiting {
+    pub chat_id: ChatId,
+    pub review_id: ReviewId,
+    #[serde(rename = "type")]
+    pub kind: ReviewType,
+}
+
 /// The payload of `chat.deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ChatDeleted {
@@ -333,6 +348,8 @@ impl Change {
             Self::ThreadUpdated(_, state) => state.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
+            Self::PollVoted(voted, _) => voted.chat_id,
+            Self::PollClosed(closed) => closed.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -341,6 +358,7 @@ impl Change {
             Self::Decided(_, decision) => decision.chat_id,
             Self::Sanctioned(sanctioned) => sanctioned.chat_id,
             Self::Braked(_, braked) => braked.chat_id,
+            Self::ReviewWaiting(_, waiting) => waiting.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -372,6 +390,8 @@ impl clowder_core::Change for Change {
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(..) => "reaction.added",
             Self::ReactionRemoved(..) => "reaction.removed",
+            Self::PollVoted(..) => "poll.voted",
+            Self::PollClosed(_) => "poll.closed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -381,6 +401,7 @@ impl clowder_core::Change for Change {
             Self::Decided(..) => "chat.decided",
             Self::Sanctioned(_) => "chat.sanctioned",
             Self::Braked(..) => "chat.braked",
+            Self::ReviewWaiting(..) => "chat.review",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
@@ -398,6 +419,7 @@ impl clowder_core::Change for Change {
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
             | Self::Braked(user, _)
+            | Self::ReviewWaiting(user, _)
             | Self::Decided(user, _)
             | Self::MessageDelivered(_, user)
             | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
@@ -409,6 +431,7 @@ impl clowder_core::Change for Change {
             Self::ReactionAdded(reaction, Audience::Own) | Self::ReactionRemoved(reaction, Audience::Own) => {
                 reaction.user_id.map_or_else(|| self.own(), Topic::user)
             }
+            Self::PollVoted(voted, Audience::Own) => voted.user_id.map_or_else(|| self.own(), Topic::user),
             _ => self.own(),
         }
     }
@@ -437,6 +460,8 @@ impl clowder_core::Change for Change {
             Self::Pinned(pinned) => Some(pinned.message_id.uuid()),
             Self::Unpinned(unpinned) => Some(unpinned.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
+            Self::PollVoted(voted, _) => Some(voted.message_id.uuid()),
+            Self::PollClosed(closed) => Some(closed.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
             Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
@@ -463,6 +488,8 @@ impl clowder_core::Change for Change {
             Self::ThreadUpdated(_, state) => to_raw_value(state),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
+            Self::PollVoted(voted, _) => to_raw_value(voted),
+            Self::PollClosed(closed) => to_raw_value(closed),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),
@@ -471,6 +498,7 @@ impl clowder_core::Change for Change {
             Self::Decided(_, decision) => to_raw_value(decision),
             Self::Sanctioned(sanctioned) => to_raw_value(sanctioned),
             Self::Braked(_, braked) => to_raw_value(braked),
+            Self::ReviewWaiting(_, waiting) => to_raw_value(waiting),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

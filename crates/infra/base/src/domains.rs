@@ -43,6 +43,7 @@ macro_rules! for_domains {
             keeping: clowder_messaging::Keeping,
             relations: clowder_messaging::Relations,
             search: clowder_messaging::MessageSearch,
+            polls: clowder_messaging::Polls,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

@@ -34,7 +34,7 @@ pub fn thread(
     let root = Root::of(conn, viewer, id)?;
     let membership = Membership::of(conn, root.chat, viewer)?.ok_or(MESSAGE_UNKNOWN)?;
     let mut room = Room::of(limit);
-    let within = said::table.filter(said::chat_id.eq(root.chat).and(said::thread_id.eq(id)));
+    let within = said::table.filter(said::thread_id.eq(id));
     let fetch = room.items as i64 + 1;
     let (way, rows): (_, Vec<MessageRow>) = match window {
         Window::Before(seq) => {
@@ -58,10 +58,10 @@ type Followed = (MessageId, i64, Timestamp, i64);
 macro_rules! followed {
     ($condition:literal) => {
         concat!(
-            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r WHERE r.chat_id = x.chat_id \
-             AND r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
+            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r \
+             WHERE r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
              AND (r.expires_at IS NULL OR r.expires_at > ?) LIMIT 1000) c) \
-             FROM (SELECT t.user_id, t.read_seq, m.id, m.chat_id, m.last_reply_at FROM thread_marks t \
+             FROM (SELECT t.user_id, t.read_seq, m.id, m.last_reply_at FROM thread_marks t \
              JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
              JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \
              JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND m.seq > p.visible_from \
@@ -74,11 +74,11 @@ macro_rules! followed {
 
 const ALL: &str = followed!("");
 const UNREAD: &str = followed!(
-    " AND EXISTS (SELECT 1 FROM messages r WHERE r.chat_id = t.chat_id AND r.thread_id = m.id AND r.seq > t.read_seq \
+    " AND EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id AND r.seq > t.read_seq \
      AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?))"
 );
 const READ: &str = followed!(
-    " AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.chat_id = t.chat_id AND r.thread_id = m.id AND r.seq > t.read_seq \
+    " AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id AND r.seq > t.read_seq \
      AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?))"
 );
 

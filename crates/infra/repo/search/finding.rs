@@ -32,7 +32,7 @@ use super::super::{
     messaging::messages::{self as shown, Membership},
 };
 use crate::{
-    domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, search_chats},
+    domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, said, search_chats},
     statement::Statement,
     store::Memory,
 };
@@ -140,12 +140,12 @@ fn show(
     let items = ranked.iter().take(limit).filter_map(|(found, score)| {
         let message = shown.remove(&found.id)?;
         // It may have gone since it was found.
-        let content = message.content.as_deref()?;
-        let tokens = tokens(content);
+        let said = said_in(&message)?;
+        let tokens = tokens(&said);
         let hits = search.sought.hits(&tokens);
         let score = score
             .unwrap_or_else(|| self::score(&tokens, &hits, search.sought.terms.len(), age(until, message.created_at)));
-        let highlight = highlight(content, &hits);
+        let highlight = highlight(&said, &hits);
         places.push(Behind { until, score, place: found.place });
         Some(Ok(Found { message, highlight, score }))
     });
@@ -156,6 +156,13 @@ fn show(
     let skipped = skipped.map(|(found, score)| Behind { until, score: score.unwrap_or(0.0), place: found.place });
     let next = skipped.or_else(|| last.copied().filter(|_| cut));
     Ok(Page { items, next_cursor: next.map(|behind| behind.written(search.order)) })
+}
+
+/// All that is said in a message, as it is indexed.
+fn said_in(message: &Message) -> Option<String> {
+    let options = message.poll.iter().flat_map(|poll| &poll.options).map(|option| option.text.as_str());
+    let lines: Vec<&str> = message.content.as_deref().into_iter().chain(options).collect();
+    message.content.is_some().then(|| lines.join("\n"))
 }
 
 fn age(now: Timestamp, at: Timestamp) -> Duration {
@@ -219,11 +226,14 @@ fn ranked(
     behind: Option<Behind>,
 ) -> Result<Ranked> {
     let ids: Vec<MessageId> = found.iter().map(|found| found.id).collect();
-    let said = messages::table.filter(messages::id.among(&ids)).select((messages::id, messages::content));
-    let said: HashMap<MessageId, Option<String>> = said.load(conn)?.into_iter().collect();
+    let rows = messages::table.filter(messages::id.among(&ids));
+    let rows = rows.select((messages::id, messages::kind, messages::content, messages::data));
+    let mut texts = HashMap::with_capacity(ids.len());
+    for (id, kind, content, data) in rows.load::<(MessageId, String, Option<String>, Option<String>)>(conn)? {
+        texts.insert(id, said(&kind, content, data.as_deref())?);
+    }
     let scored = |found: &Match| {
-        let content = said.get(&found.id)?.as_deref()?;
-        let tokens = tokens(content);
+        let tokens = tokens(texts.get(&found.id)?.as_deref()?);
         let hits = search.sought.hits(&tokens);
         let score = score(&tokens, &hits, search.sought.terms.len(), age(until, found.place.at));
         Some((*found, Behind { until, score, place: found.place }))

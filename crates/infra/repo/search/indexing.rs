@@ -17,7 +17,9 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
 };
-use crate::domains::messaging::{Indexed, SaidRow, SearchIndexRow, chats, messages, search_chats, search_index};
+use crate::domains::messaging::{
+    Indexed, SaidRow, SearchIndexRow, chats, data_of, messages, said, search_chats, search_index,
+};
 
 /// What changes say of a message, as far as it matters here.
 #[derive(Deserialize)]
@@ -58,12 +60,26 @@ pub fn note(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
     dialect::search::clean(tx.conn, &gone)
 }
 
-type Columns =
-    (messages::chat_id, messages::seq, messages::version, messages::kind, messages::sender_id, messages::content);
+type Columns = (
+    messages::chat_id,
+    messages::seq,
+    messages::version,
+    messages::kind,
+    messages::sender_id,
+    messages::content,
+    messages::data,
+);
 
 /// What of a message is indexed.
-const COLUMNS: Columns =
-    (messages::chat_id, messages::seq, messages::version, messages::kind, messages::sender_id, messages::content);
+const COLUMNS: Columns = (
+    messages::chat_id,
+    messages::seq,
+    messages::version,
+    messages::kind,
+    messages::sender_id,
+    messages::content,
+    messages::data,
+);
 
 /// Indexes these messages as they are now. The caller holds the index.
 fn index(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
@@ -80,8 +96,14 @@ fn index(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
 
 fn put(tx: &mut Tx<'_>, rows: &[SaidRow]) -> Result<()> {
     let numbers = numbers(tx.conn, rows.iter().map(|row| row.chat_id).collect())?;
-    let indexed = rows.iter().filter_map(|row| Indexed::of(row, *numbers.get(&row.chat_id)?));
-    dialect::search::put(tx.conn, &indexed.collect::<Vec<_>>())
+    let mut indexed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let said = said(&row.kind, row.content.clone(), row.data.as_deref())?;
+        if let (Some(number), Some(said)) = (numbers.get(&row.chat_id), said) {
+            indexed.push(Indexed::new(row, *number, &said));
+        }
+    }
+    dialect::search::put(tx.conn, &indexed)
 }
 
 /// An edited message is found by what it says now, from the commit on. Its chat is locked.
@@ -93,6 +115,7 @@ pub fn edited(tx: &mut Tx<'_>, message: &Message) -> Result<()> {
         kind: message.kind.as_str().to_owned(),
         sender_id: message.sender.id,
         content: message.content.clone(),
+        data: data_of(message)?,
     };
     put(tx, &[row])
 }

@@ -63,6 +63,7 @@ pub struct SaidRow {
     pub kind: String,
     pub sender_id: UserId,
     pub content: Option<String>,
+    pub data: Option<String>,
 }
 
 /// A message as it is indexed.
@@ -78,15 +79,14 @@ pub struct Indexed {
 }
 
 impl Indexed {
-    /// `None` if the message says nothing.
-    pub fn of(row: &SaidRow, number: i64) -> Option<Self> {
-        let content = row.content.as_deref()?;
+    /// A message in which this is said.
+    pub fn new(row: &SaidRow, number: i64, said: &str) -> Self {
         let SaidRow { chat_id: chat, seq, version, .. } = *row;
         let mut marks = vec![by(row.sender_id)];
-        if has_link(content) {
+        if has_link(said) {
             marks.push(LINK.to_owned());
         }
-        Some(Self { chat, number, seq, version, key: key(number, volume_of(seq)), tokens: tokens(content), marks })
+        Self { chat, number, seq, version, key: key(number, volume_of(seq)), tokens: tokens(said), marks }
     }
 
     /// What stands in the order of the text, and what does not.
@@ -284,9 +284,10 @@ mod tests {
             version: 1,
             kind: "text".to_owned(),
             sender_id: Id::from_uuid(Uuid::nil()),
-            content: Some("Don't 東京 https://a.b 👍".to_owned()),
+            content: None,
+            data: None,
         };
-        let (indexed, nobody) = (Indexed::of(&row, 5).unwrap(), "0".repeat(32));
+        let (indexed, nobody) = (Indexed::new(&row, 5, "Don't 東京 https://a.b 👍"), "0".repeat(32));
         assert_eq!(
             indexed.as_text(),
             format!(
@@ -300,7 +301,6 @@ mod tests {
                  '150¶by{nobody}' '150¶link'"
             )
         );
-        assert!(Indexed::of(&SaidRow { content: None, ..row }, 5).is_none());
         for (text, marks, matched, asked) in [
             ("lunch", &[] as &[&str], "(\"150lunch\" *)", "(('150lunch':*))"),
             (
