@@ -119,6 +119,13 @@ on_both! {
         let answer = send(&world, &eve, chat, json!({"thread_of": say(&world, &ada, chat).await.id})).await.unwrap();
         send(&world, &bob, chat, json!({"reply_to": answer.id})).await.unwrap();
         same(&world, &all, "answers").await;
+        let poll = json!({"type": "poll", "poll": {"options": ["zqnoodles", "rice & more"]}});
+        let poll = send(&world, &eve, chat, poll).await.unwrap();
+        same(&world, &all, "a poll").await;
+        assert!(found(&world, &ada, "zqnoodles").await.contains_key(&poll.id));
+        world.store.messaging.delete(&world.ctx(&eve), poll.id, None).await.unwrap();
+        assert!(found(&world, &ada, "zqnoodles").await.is_empty());
+        same(&world, &all, "its end").await;
         let to_other = of::<NewForward>(json!({"chat_ids": [other]}));
         world.store.relations.forward(&world.ctx(&ada), answer.id, to_other).await.unwrap();
         same(&world, &all, "forwarding").await;
