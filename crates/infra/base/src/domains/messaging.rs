@@ -2,6 +2,7 @@
 
 mod chat_analytics;
 mod chat_exports;
+mod chat_templates;
 mod mentions;
 mod moderation;
 mod relations;
@@ -16,6 +17,7 @@ use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as 
 
 pub use chat_analytics::*;
 pub use chat_exports::*;
+pub use chat_templates::*;
 pub use mentions::*;
 pub use moderation::*;
 pub use relations::*;
