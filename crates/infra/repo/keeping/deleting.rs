@@ -22,16 +22,21 @@ use super::super::{
         hold::{Held, hold},
     },
     db::Tx,
-    messaging::edit::{self, By},
+    messaging::{
+        edit::{self, By},
+        removed::STAYS,
+    },
 };
 use crate::domains::messaging::{MessageRow, messages as said, participants};
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewDeletion) -> Result<Vec<Outcome>> {
     let Held { caller, seat, .. } = hold(tx, ctx, chat, &[])?;
-    let from: i64 = participants::table.find((chat, caller)).select(participants::visible_from).first(tx.conn)?;
+    let own = participants::chat_id.eq(said::chat_id).and(participants::user_id.eq(caller));
     let rows = said::table
+        .inner_join(participants::table.on(own))
         .filter(said::id.among(&new.message_ids))
-        .filter(said::chat_id.eq(chat).and(said::seq.gt(from)))
+        .filter(said::chat_id.eq(chat).and(said::seq.gt(participants::visible_from)))
+        .filter(STAYS)
         .order(said::seq)
         .select(MessageRow::as_select());
     let rows: Vec<MessageRow> = rows.load(tx.conn)?;

@@ -54,6 +54,8 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: b
          m.deleted_at IS NOT NULL OR coalesce(m.expires_at <= ?, false) FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
          JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
+         AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x \
+         WHERE x.chat_id = m.chat_id AND x.seq = m.seq AND x.user_id = p.user_id)) \
          LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
          LEFT JOIN message_reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.emoji = ? \
          AND r.user_id = p.user_id WHERE m.id = ?",

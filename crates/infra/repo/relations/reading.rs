@@ -11,7 +11,10 @@ use super::{
     super::{
         among::AmongIds,
         dialect::{Backend, Conn},
-        messaging::messages::{self, Membership},
+        messaging::{
+            messages::{self, Membership},
+            removed::stays,
+        },
     },
     threads::Root,
 };
@@ -35,15 +38,21 @@ pub fn thread(
     let membership = Membership::of(conn, root.chat, viewer)?.ok_or(MESSAGE_UNKNOWN)?;
     let mut room = Room::of(limit);
     let within = said::table.filter(said::chat_id.eq(root.chat).and(said::thread_id.eq(id)));
-    let fetch = room.items as i64 + 1;
+    let within = within.limit(room.items as i64 + 1).select(MessageRow::as_select());
     let (way, rows): (_, Vec<MessageRow>) = match window {
         Window::Before(seq) => {
-            let rows = within.filter(said::seq.lt(seq)).order(said::seq.desc()).limit(fetch);
-            ("before", rows.select(MessageRow::as_select()).load(conn)?)
+            let rows = within.filter(said::seq.lt(seq)).order(said::seq.desc());
+            ("before", match membership.remover() {
+                None => rows.load(conn)?,
+                Some(remover) => rows.filter(stays(remover)).load(conn)?,
+            })
         }
         Window::After(seq) | Window::Around(seq) => {
-            let rows = within.filter(said::seq.gt(seq)).order(said::seq.asc()).limit(fetch);
-            ("after", rows.select(MessageRow::as_select()).load(conn)?)
+            let rows = within.filter(said::seq.gt(seq)).order(said::seq.asc());
+            ("after", match membership.remover() {
+                None => rows.load(conn)?,
+                Some(remover) => rows.filter(stays(remover)).load(conn)?,
+            })
         }
     };
     let (items, more) = membership.fill(conn, memory, &mut room, rows)?;
@@ -60,11 +69,14 @@ macro_rules! followed {
         concat!(
             "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r WHERE r.chat_id = x.chat_id \
              AND r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
-             AND (r.expires_at IS NULL OR r.expires_at > ?) LIMIT 1000) c) \
-             FROM (SELECT t.user_id, t.read_seq, m.id, m.chat_id, m.last_reply_at FROM thread_marks t \
+             AND (r.expires_at IS NULL OR r.expires_at > ?) AND (x.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
+             WHERE o.chat_id = r.chat_id AND o.seq = r.seq AND o.user_id = x.user_id)) LIMIT 1000) c) \
+             FROM (SELECT t.user_id, t.read_seq, p.removed_count, m.id, m.chat_id, m.last_reply_at FROM thread_marks t \
              JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
              JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \
              JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND m.seq > p.visible_from \
+             AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
+             WHERE o.chat_id = m.chat_id AND o.seq = m.seq AND o.user_id = p.user_id)) \
              WHERE t.user_id = ? AND t.following AND m.replies IS NOT NULL AND (m.last_reply_at, m.id) < (?, ?)",
             $condition,
             " ORDER BY m.last_reply_at DESC, m.id DESC LIMIT ?) x ORDER BY x.last_reply_at DESC, x.id DESC"
@@ -75,11 +87,15 @@ macro_rules! followed {
 const ALL: &str = followed!("");
 const UNREAD: &str = followed!(
     " AND EXISTS (SELECT 1 FROM messages r WHERE r.chat_id = t.chat_id AND r.thread_id = m.id AND r.seq > t.read_seq \
-     AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?))"
+     AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?) \
+     AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
+     WHERE o.chat_id = r.chat_id AND o.seq = r.seq AND o.user_id = p.user_id)))"
 );
 const READ: &str = followed!(
     " AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.chat_id = t.chat_id AND r.thread_id = m.id AND r.seq > t.read_seq \
-     AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?))"
+     AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?) \
+     AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
+     WHERE o.chat_id = r.chat_id AND o.seq = r.seq AND o.user_id = p.user_id)))"
 );
 
 /// The end of time, before which all threads come.

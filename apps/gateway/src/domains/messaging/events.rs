@@ -7,7 +7,7 @@ use clowder_messaging::{
         Braked, ChatDeleted, Decision, Edited, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
         PreferencesChanged, Requested, Sanctioned, ScheduledChanged, Uninvited,
     },
-    keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
+    keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
     relations::ThreadState,
 };
 use serde_json::{Value, json};
@@ -219,6 +219,22 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "message_id": MESSAGE}),
     },
     Event {
+        name: "message.removed",
+        about: "You removed messages for yourself on one of your devices: for you they do not exist any more, and what else is told of them does not matter",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Removed>,
+        example: || json!({"chat_id": CHAT, "ids": [MESSAGE]}),
+    },
+    Event {
+        name: "chat.cleared",
+        about: "You cleared a chat on one of your devices: its messages up to this one do not exist for you any more, and nothing in it is unread",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Cleared>,
+        example: || json!({"chat_id": CHAT, "up_to": 17}),
+    },
+    Event {
         name: "message.expiring",
         about: "All have read a message that stays for some time after it was read: now it is known when it disappears. Then it is deleted",
         scope: Some(MESSAGES_READ),
@@ -359,6 +375,8 @@ mod tests {
             ("chat.pins", Some(MESSAGES_READ)),
             ("message.saved", Some(MESSAGES_READ)),
             ("message.unsaved", Some(MESSAGES_READ)),
+            ("message.removed", Some(MESSAGES_READ)),
+            ("chat.cleared", Some(MESSAGES_READ)),
             ("message.expiring", Some(MESSAGES_READ)),
             ("message.scheduled", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),

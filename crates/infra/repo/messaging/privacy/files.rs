@@ -39,6 +39,8 @@ struct ChatRow {
     pinned: bool,
     muted_until: Option<Timestamp>,
     notify: String,
+    visible_from: i64,
+    entered_from: Option<i64>,
 }
 
 pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -62,6 +64,8 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
             participants::pinned,
             participants::muted_until,
             participants::notify,
+            participants::visible_from,
+            participants::entered_from,
         ))
         .load(conn)?;
     let last = rows.last().map(|row| row.id);
@@ -71,7 +75,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
         json!({
             "id": row.id, "type": row.kind, "title": row.title, "description": row.description,
             "peer": peers.get(&row.id), "my_role": row.role, "joined_at": row.joined_at, "read_seq": row.read_seq,
-            "delivered_seq": row.delivered_seq,
+            "delivered_seq": row.delivered_seq, "cleared_seq": row.entered_from.map(|_| row.visible_from),
             "archived": row.archived, "pinned": row.pinned, "muted_until": row.muted_until, "notify": row.notify,
             "created_at": row.created_at,
         })

@@ -24,6 +24,8 @@ pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Resul
              m.replies IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id \
              AND b.hide_messages), substr(m.content, 1, 200), u.id, u.username, u.display_name \
              FROM messages m JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
+             AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x WHERE x.chat_id = m.chat_id AND x.seq = m.seq \
+             AND x.user_id = p.user_id)) \
              JOIN users u ON u.id = m.sender_id WHERE m.id = ? AND m.chat_id = ?",
         )
         .bind::<BigInt, _>(index)

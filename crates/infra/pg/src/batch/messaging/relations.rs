@@ -27,6 +27,8 @@ pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Resul
          FROM unnest(?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, message_id, n) \
          JOIN messages m ON m.id = w.message_id AND m.chat_id = w.chat_id \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id AND m.seq > p.visible_from \
+         AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x WHERE x.chat_id = m.chat_id AND x.seq = m.seq \
+         AND x.user_id = p.user_id)) \
          JOIN users u ON u.id = m.sender_id",
     )
     .bind::<Array<Uid>, _>(wanted.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
