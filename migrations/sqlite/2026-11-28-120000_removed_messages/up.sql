@@ -11,9 +11,11 @@ CREATE INDEX removed_messages_user ON removed_messages (user_id, chat_id, seq);
 
 -- How many messages of the chat they have removed: most people none, so that their queries need not look for any.
 ALTER TABLE participants ADD COLUMN removed_count INTEGER NOT NULL DEFAULT 0;
--- Only of those who have cleared the chat: what visible_from would be otherwise.
+-- Up to which message they have cleared the chat.
+ALTER TABLE participants ADD COLUMN cleared_seq INTEGER NOT NULL DEFAULT 0;
+-- Only if visible_from is that: what it would be otherwise.
 ALTER TABLE participants ADD COLUMN entered_from INTEGER;
--- Up to which message somebody has cleared the chat that they have left.
+-- The same of those who have left it.
 ALTER TABLE former_participants ADD COLUMN cleared_seq INTEGER NOT NULL DEFAULT 0;
 
 -- Who came later than others; whoever has cleared the chat need not be one of them.

@@ -132,6 +132,7 @@ pub fn clear(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Cleared> {
         .set((
             participants::entered_from.eq(ENTERED_FROM.nullable()),
             participants::visible_from.eq(cleared.up_to),
+            participants::cleared_seq.eq(cleared.up_to),
             participants::removed_count.eq(0),
             participants::read_seq.eq(cleared.up_to),
             participants::own_after_read.eq(0),

@@ -69,7 +69,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
     // Whoever was muted stays so, and whoever has just written waits as long as all others.
     let silent = sanctions::silent(tx.conn, chat, users)?;
     let here_before = || former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users)));
-    let known: Vec<(UserId, Option<Timestamp>, i64)> =
+    let known: Vec<Leaving> =
         here_before().select((former::user_id, former::spoke_at, former::cleared_seq)).load(tx.conn)?;
     let known: HashMap<UserId, _> = known.into_iter().map(|(user, spoke_at, cleared)| (user, (spoke_at, cleared))).collect();
     // And what they have removed for themselves stays removed.
@@ -86,6 +86,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
                 participants::read_seq.eq(last_seq),
                 participants::own_after_read.eq(0),
                 participants::visible_from.eq(visible_from.max(cleared)),
+                participants::cleared_seq.eq(cleared),
                 participants::entered_from.eq((cleared > visible_from).then_some(visible_from)),
                 participants::removed_count.eq(removed.get(user).copied().unwrap_or_default()),
                 participants::delivered_seq.eq(last_seq),
@@ -130,8 +131,9 @@ pub fn remove(
 ) -> Result<Vec<ChatChange>> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let some = || participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
-    let known = (participants::user_id, participants::spoke_at, participants::visible_from, participants::entered_from);
-    let known: Vec<Leaving> = some().select(known).load(tx.conn)?;
+    let known: Vec<Leaving> = some()
+        .select((participants::user_id, participants::spoke_at, participants::cleared_seq))
+        .load(tx.conn)?;
     let gone = diesel::delete(some()).execute(tx.conn)?;
     if gone != users.len() {
         return Err(Error::internal("somebody in a group who is not in its chat"));
@@ -154,17 +156,15 @@ pub fn remove(
     Ok(users.iter().map(removed).collect())
 }
 
-/// Somebody who leaves: when they last wrote, after which message they saw the chat, and what that was before they cleared
-/// it, if they have.
-type Leaving = (UserId, Option<Timestamp>, i64, Option<i64>);
+/// Somebody who leaves: when they last wrote, and up to which message they have cleared the chat.
+type Leaving = (UserId, Option<Timestamp>, i64);
 
 /// Notes who of them has written in a chat that they have left, so that an export and an erasure find their messages, and up
 /// to which message they have cleared it. With a chat that is being deleted, these go anyway.
 fn remember(conn: &mut Conn, chat: ChatId, people: &[Leaving]) -> Result<()> {
-    for (user, spoke_at, visible_from, entered_from) in people {
+    for (user, spoke_at, cleared) in people {
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::sender_id.eq(user)));
-        if entered_from.is_some() || diesel::select(exists(said)).get_result(conn)? {
-            let cleared = entered_from.map_or(0, |_| *visible_from);
+        if *cleared > 0 || diesel::select(exists(said)).get_result(conn)? {
             diesel::insert_into(former::table)
                 .values((
                     former::user_id.eq(user),

@@ -39,8 +39,7 @@ struct ChatRow {
     pinned: bool,
     muted_until: Option<Timestamp>,
     notify: String,
-    visible_from: i64,
-    entered_from: Option<i64>,
+    cleared_seq: i64,
 }
 
 pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -64,8 +63,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
             participants::pinned,
             participants::muted_until,
             participants::notify,
-            participants::visible_from,
-            participants::entered_from,
+            participants::cleared_seq,
         ))
         .load(conn)?;
     let last = rows.last().map(|row| row.id);
@@ -75,7 +73,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
         json!({
             "id": row.id, "type": row.kind, "title": row.title, "description": row.description,
             "peer": peers.get(&row.id), "my_role": row.role, "joined_at": row.joined_at, "read_seq": row.read_seq,
-            "delivered_seq": row.delivered_seq, "cleared_seq": row.entered_from.map(|_| row.visible_from),
+            "delivered_seq": row.delivered_seq, "cleared_seq": row.cleared_seq,
             "archived": row.archived, "pinned": row.pinned, "muted_until": row.muted_until, "notify": row.notify,
             "created_at": row.created_at,
         })

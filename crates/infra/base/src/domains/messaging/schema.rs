@@ -57,6 +57,7 @@ diesel::table! {
         silent_until -> Nullable<Ts>,
         spoke_at -> Nullable<Ts>,
         removed_count -> BigInt,
+        cleared_seq -> BigInt,
         entered_from -> Nullable<BigInt>,
     }
 }
