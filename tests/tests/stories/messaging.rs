@@ -5,6 +5,7 @@ mod mentions;
 mod reactions;
 mod receipts;
 mod relations;
+mod removing;
 
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};
