@@ -42,8 +42,10 @@ const LAST: Fragment<Nullable<BigInt>> = Fragment::new(
 /// The same for a message of a query that has no participant.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub fn stays(viewer: UserId) -> _ {
-    let own = table::table.filter(table::chat_id.eq(messages::chat_id).and(table::seq.eq(messages::seq)));
-    let own = own.filter(table::user_id.eq(viewer));
+    let own = table::table
+        .filter(table::chat_id.eq(messages::chat_id))
+        .filter(table::seq.eq(messages::seq))
+        .filter(table::user_id.eq(viewer));
     not(exists(own))
 }
 
