@@ -18,7 +18,9 @@ pub fn migrate(url: &DatabaseUrl) -> Result<Vec<String>> {
         .map(|ran| ran.iter().map(ToString::to_string).collect())
         .map_err(|error| Error::internal(format!("migration failed: {error}")));
     dialect::unlock_migrations(&mut conn)?;
-    ran
+    let ran = ran?;
+    dialect::seed_statistics(&mut conn)?;
+    Ok(ran)
 }
 
 /// Whether a connection can be opened.

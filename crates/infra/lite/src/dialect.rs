@@ -258,6 +258,10 @@ pub fn unlock_migrations(_: &mut Conn) -> Result<()> {
     Ok(())
 }
 
+pub fn seed_statistics(conn: &mut Conn) -> Result<()> {
+    crate::statistics::seed(conn)
+}
+
 /// The database is on this machine and has no clock of its own.
 pub fn clock(_: &mut Conn) -> Result<Option<Timestamp>> {
     Ok(None)

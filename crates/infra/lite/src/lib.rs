@@ -8,6 +8,7 @@ mod partitions;
 #[path = "../../repo/mod.rs"]
 pub mod repo;
 mod scrub;
+mod statistics;
 
 // The queries use these names as if they were here.
 use clowder_infra_base::{

@@ -37,22 +37,24 @@ pub fn thread(
     let root = Root::of(conn, viewer, id)?;
     let membership = Membership::of(conn, root.chat, viewer)?.ok_or(MESSAGE_UNKNOWN)?;
     let mut room = Room::of(limit);
-    let within = said::table.filter(said::chat_id.eq(root.chat).and(said::thread_id.eq(id)));
+    let within = said::table.filter(said::thread_id.eq(id));
     let within = within.limit(room.items as i64 + 1).select(MessageRow::as_select());
     let (way, rows): (_, Vec<MessageRow>) = match window {
         Window::Before(seq) => {
             let rows = within.filter(said::seq.lt(seq)).order(said::seq.desc());
-            ("before", match membership.remover() {
+            let rows = match membership.remover() {
                 None => rows.load(conn)?,
                 Some(remover) => rows.filter(stays(remover)).load(conn)?,
-            })
+            };
+            ("before", rows)
         }
         Window::After(seq) | Window::Around(seq) => {
             let rows = within.filter(said::seq.gt(seq)).order(said::seq.asc());
-            ("after", match membership.remover() {
+            let rows = match membership.remover() {
                 None => rows.load(conn)?,
                 Some(remover) => rows.filter(stays(remover)).load(conn)?,
-            })
+            };
+            ("after", rows)
         }
     };
     let (items, more) = membership.fill(conn, memory, &mut room, rows)?;
@@ -67,11 +69,11 @@ type Followed = (MessageId, i64, Timestamp, i64);
 macro_rules! followed {
     ($condition:literal) => {
         concat!(
-            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r WHERE r.chat_id = x.chat_id \
-             AND r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
+            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r \
+             WHERE r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
              AND (r.expires_at IS NULL OR r.expires_at > ?) AND (x.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
              WHERE o.chat_id = r.chat_id AND o.seq = r.seq AND o.user_id = x.user_id)) LIMIT 1000) c) \
-             FROM (SELECT t.user_id, t.read_seq, p.removed_count, m.id, m.chat_id, m.last_reply_at FROM thread_marks t \
+             FROM (SELECT t.user_id, t.read_seq, p.removed_count, m.id, m.last_reply_at FROM thread_marks t \
              JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
              JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \
              JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND m.seq > p.visible_from \
@@ -86,13 +88,13 @@ macro_rules! followed {
 
 const ALL: &str = followed!("");
 const UNREAD: &str = followed!(
-    " AND EXISTS (SELECT 1 FROM messages r WHERE r.chat_id = t.chat_id AND r.thread_id = m.id AND r.seq > t.read_seq \
+    " AND EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id AND r.seq > t.read_seq \
      AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?) \
      AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
      WHERE o.chat_id = r.chat_id AND o.seq = r.seq AND o.user_id = p.user_id)))"
 );
 const READ: &str = followed!(
-    " AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.chat_id = t.chat_id AND r.thread_id = m.id AND r.seq > t.read_seq \
+    " AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id AND r.seq > t.read_seq \
      AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?) \
      AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages o \
      WHERE o.chat_id = r.chat_id AND o.seq = r.seq AND o.user_id = p.user_id)))"

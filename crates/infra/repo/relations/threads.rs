@@ -193,7 +193,7 @@ impl Root {
 
     /// The number of the last message of the thread.
     fn last(&self, conn: &mut Conn) -> Result<i64> {
-        let thread = said::table.filter(said::chat_id.eq(self.chat).and(said::thread_id.eq(self.id)));
+        let thread = said::table.filter(said::thread_id.eq(self.id));
         let last: Option<i64> = thread.select(max(said::seq)).first(conn)?;
         Ok(last.unwrap_or(self.seq))
     }
@@ -208,7 +208,7 @@ impl Root {
         let ThreadMarkRow { following, read_seq } = mark.unwrap_or(ThreadMarkRow { following: false, read_seq: 0 });
         let mut unread_count = 0;
         if following {
-            let unread = said::table.filter(said::chat_id.eq(self.chat).and(said::thread_id.eq(self.id)));
+            let unread = said::table.filter(said::thread_id.eq(self.id));
             let unread = unread.filter(said::seq.gt(read_seq).and(said::sender_id.ne(ctx.user()?)));
             let unread = unread.filter(said::deleted_at.is_null());
             let unread = unread.filter(said::expires_at.is_null().or(said::expires_at.gt(ctx.now)));

@@ -99,6 +99,50 @@ async fn the_schema_is_what_sqlite_has() {
     assert_eq!(collect(columns, |kind, _| kind.to_owned()), rough(schema_rs()));
 }
 
+#[derive(QueryableByName)]
+struct PartialIndex {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    first_column: String,
+    #[diesel(sql_type = Text)]
+    condition: String,
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// Without statistics, SQLite would read all messages of a chat to find those that a small index has
+/// (`lite/src/statistics.rs`).
+#[tokio::test]
+async fn sqlite_prefers_a_partial_index_to_half_of_a_primary_key() {
+    let world = World::sqlite().await;
+    let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("sqlite") };
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+    // Those that begin like the primary key of their table.
+    let indexes: Vec<PartialIndex> = sql_query(
+        "SELECT m.name, m.tbl_name AS table_name, i.name AS first_column, \
+         substr(m.sql, instr(m.sql, 'WHERE') + 5) AS condition \
+         FROM sqlite_schema m JOIN pragma_index_info(m.name) i ON i.seqno = 0 \
+         WHERE m.type = 'index' AND m.sql LIKE '%WHERE%' \
+         AND (SELECT max(c.pk) > 1 AND max(iif(c.name = i.name, c.pk, 0)) = 1 FROM pragma_table_info(m.tbl_name) c)",
+    )
+    .load(&mut conn)
+    .unwrap();
+    assert!(indexes.len() >= 6, "{}", indexes.len());
+    for PartialIndex { name, table_name, first_column, condition } in indexes {
+        let plan = format!("EXPLAIN QUERY PLAN SELECT * FROM {table_name} WHERE {first_column} = ? AND ({condition})");
+        let steps: Vec<Step> = sql_query(plan).load(&mut conn).unwrap();
+        let reads_all = steps.iter().any(|step| step.detail.contains("PRIMARY KEY"));
+        assert!(!reads_all, "{name} is not used: add it to lite/src/statistics.rs");
+    }
+}
+
 #[tokio::test]
 async fn the_schema_is_what_postgres_has() {
     let world = World::postgres().await;

@@ -60,11 +60,12 @@ pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -
         return Ok(Vec::new());
     }
     Ok(statement::<(BigInt, Uid, Text, Text, Bool), Pg>(
-        "SELECT DISTINCT w.n - 1, p.user_id, c.type, p.role, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
+        "SELECT w.n - 1, p.user_id, c.type, p.role, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
          AND NOT f.read_receipts) \
          FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, after, until, n) \
-         JOIN messages m ON m.chat_id = w.chat_id AND m.seq > w.after AND m.seq <= w.until AND m.sender_id <> w.user_id \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = m.sender_id \
+         CROSS JOIN LATERAL (SELECT DISTINCT x.sender_id FROM messages x WHERE x.chat_id = w.chat_id AND x.seq > w.after \
+         AND x.seq <= w.until AND x.sender_id <> w.user_id) m \
+         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = m.sender_id \
          JOIN chats c ON c.id = p.chat_id",
     )
     .bind::<Array<Uid>, _>(ranges.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())

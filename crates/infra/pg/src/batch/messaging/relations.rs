@@ -20,16 +20,17 @@ pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Resul
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
+    // One message at a time, by its id: with old statistics, PostgreSQL would read all messages of the chat instead.
     Ok(statement::<Row, Pg>(
         "SELECT w.n - 1, m.id, m.seq, m.type, m.deleted_at IS NOT NULL, m.expires_at, m.thread_id IS NOT NULL, \
          m.replies IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id \
          AND b.hide_messages), substr(m.content, 1, 200), u.id, u.username, u.display_name \
          FROM unnest(?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, message_id, n) \
-         JOIN messages m ON m.id = w.message_id AND m.chat_id = w.chat_id \
+         CROSS JOIN LATERAL (SELECT * FROM messages x WHERE x.id = w.message_id LIMIT 1) m \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id AND m.seq > p.visible_from \
-         AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x WHERE x.chat_id = m.chat_id AND x.seq = m.seq \
-         AND x.user_id = p.user_id)) \
-         JOIN users u ON u.id = m.sender_id",
+         AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x \
+         WHERE x.chat_id = m.chat_id AND x.seq = m.seq AND x.user_id = p.user_id)) \
+         JOIN users u ON u.id = m.sender_id WHERE m.chat_id = w.chat_id",
     )
     .bind::<Array<Uid>, _>(wanted.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
     .bind::<Array<Uid>, _>(wanted.iter().map(|(_, user, _)| *user).collect::<Vec<_>>())
