@@ -10,7 +10,6 @@ use clowder_messaging::{
 use diesel::{
     dsl::{count_star, exists, not},
     prelude::*,
-    sql_types::Bool,
 };
 
 use super::super::{
@@ -21,89 +20,86 @@ use super::super::{
     },
     db::Tx,
     dialect::{self, Conn},
-    fragment::Fragment,
-    messaging::removed::ENTERED_FROM,
+    messaging::removed::{self, ENTERED_FROM},
     relations::threads,
 };
 use crate::domains::messaging::{
     messages as said, participants, removed_messages as table, saved_messages as saved, thread_marks as marks,
 };
 
-/// Whether a participant has removed a message.
-const IS_REMOVED: Fragment<Bool> = Fragment::new(
-    "EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = messages.chat_id AND r.seq = messages.seq \
-     AND r.user_id = participants.user_id)",
-);
+/// A message of a chat that the caller sees, or saw before they removed it: with its number and version.
+type Seen = (MessageId, i64, i64);
 
-/// A message of a chat that the caller sees, or saw before they removed it.
-#[derive(Queryable)]
-struct Seen {
-    id: MessageId,
-    seq: i64,
-    version: i64,
-    removed: bool,
+/// Those of a call.
+struct All {
+    caller: UserId,
+    seen: Vec<Seen>,
+    /// The numbers of those that are removed already.
+    removed: Vec<(ChatId, i64)>,
 }
 
 /// Those of these messages, in their order, while the chat is locked, and nothing else of the caller's can be removed.
-fn seen(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, ids: &[MessageId]) -> Result<(UserId, Vec<Seen>)> {
+fn seen(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, ids: &[MessageId]) -> Result<All> {
     dialect::accounts::lock_user(tx.conn, ctx.user()?)?;
     let Held { caller, .. } = hold(tx, ctx, chat, &[])?;
-    let own = participants::chat_id.eq(said::chat_id).and(participants::user_id.eq(caller));
-    let seen = said::table
-        .inner_join(participants::table.on(own))
-        .filter(said::id.among(ids).and(said::chat_id.eq(chat)))
-        .filter(said::seq.gt(participants::visible_from))
-        .order(said::seq)
-        .select((said::id, said::seq, said::version, IS_REMOVED));
-    Ok((caller, seen.load(tx.conn)?))
+    let from: i64 = participants::table.find((chat, caller)).select(participants::visible_from).first(tx.conn)?;
+    // By their ids alone, because SQLite would read all messages of the chat for them.
+    let found = said::table.filter(said::id.among(ids)).order(said::seq);
+    let found: Vec<(ChatId, Seen)> =
+        found.select((said::chat_id, (said::id, said::seq, said::version))).load(tx.conn)?;
+    let seen: Vec<Seen> =
+        found.into_iter().filter(|(of, (_, seq, _))| *of == chat && *seq > from).map(|(_, seen)| seen).collect();
+    let removed = removed::among(tx.conn, caller, seen.iter().map(|(_, seq, _)| (chat, *seq)))?;
+    Ok(All { caller, seen, removed })
 }
 
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<&Versions>) -> Result<()> {
     let chat: Option<ChatId> =
         said::table.filter(said::id.eq(id)).select(said::chat_id).first(tx.conn).optional()?;
     let chat = chat.ok_or(MESSAGE_UNKNOWN)?;
-    let (caller, seen) = seen(tx, ctx, chat, &[id]).map_err(|error| match error {
+    let all = seen(tx, ctx, chat, &[id]).map_err(|error| match error {
         Error::Refused(refusal) if refusal.code == CHAT_UNKNOWN.code => MESSAGE_UNKNOWN.into(),
         error => error,
     })?;
-    let message = seen.first().ok_or(MESSAGE_UNKNOWN)?;
-    versions::check(version, message.version, MESSAGE_STALE)?;
-    put(tx, ctx, (chat, caller), &seen)
+    let (_, _, current) = all.seen.first().ok_or(MESSAGE_UNKNOWN)?;
+    versions::check(version, *current, MESSAGE_STALE)?;
+    put(tx, ctx, chat, all)
 }
 
 pub fn remove_all(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, ids: &[MessageId]) -> Result<Vec<Outcome>> {
-    let (caller, seen) = seen(tx, ctx, chat, ids)?;
+    let all = seen(tx, ctx, chat, ids)?;
     let mut outcomes = Vec::<Outcome>::with_capacity(ids.len());
     for id in ids {
         // Each is answered once.
         if !outcomes.iter().any(|known| known.id == *id) {
-            let is_there = seen.iter().any(|message| message.id == *id);
+            let is_there = all.seen.iter().any(|(seen, ..)| seen == id);
             let problem = (!is_there).then(|| Problem::of(MESSAGE_UNKNOWN.code.to_owned()));
             outcomes.push(Outcome { id: *id, deleted_at: None, problem });
         }
     }
-    put(tx, ctx, (chat, caller), &seen)?;
+    put(tx, ctx, chat, all)?;
     Ok(outcomes)
 }
 
 /// Writes which messages somebody has removed. They are not saved any more, and their threads not followed.
-fn put(tx: &mut Tx<'_>, ctx: &Ctx, (chat, caller): (ChatId, UserId), seen: &[Seen]) -> Result<()> {
-    let new: Vec<&Seen> = seen.iter().filter(|message| !message.removed).collect();
-    if new.is_empty() {
+fn put(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, all: All) -> Result<()> {
+    let All { caller, mut seen, removed } = all;
+    seen.retain(|(_, seq, _)| !removed.contains(&(chat, *seq)));
+    if seen.is_empty() {
         return Ok(());
     }
-    let more = new.len() as i64;
+    let more = seen.len() as i64;
     let mut count: i64 = table::table.filter(table::user_id.eq(caller)).select(count_star()).first(tx.conn)?;
     if count + more > MOST_REMOVED {
         count -= forget_left(tx.conn, caller)?;
     }
     may_remove(count, more)?;
-    let rows = new.iter().map(|message| (table::chat_id.eq(chat), table::seq.eq(message.seq), table::user_id.eq(caller)));
-    diesel::insert_into(table::table).values(rows.collect::<Vec<_>>()).execute(tx.conn)?;
+    let row = |(_, seq, _): &Seen| (table::chat_id.eq(chat), table::seq.eq(*seq), table::user_id.eq(caller));
+    diesel::insert_into(table::table).values(seen.iter().map(row).collect::<Vec<_>>()).execute(tx.conn)?;
     diesel::update(participants::table.find((chat, caller)))
         .set(participants::removed_count.eq(participants::removed_count + more))
         .execute(tx.conn)?;
-    let ids: Vec<MessageId> = new.iter().map(|message| message.id).collect();
+    let ids: Vec<MessageId> = seen.iter().map(|(id, ..)| *id).collect();
     let kept = saved::table.filter(saved::user_id.eq(caller).and(saved::message_id.eq_any(&ids)));
     tx.deleted_text |= diesel::delete(kept).execute(tx.conn)? > 0;
     let followed = marks::table.filter(marks::user_id.eq(caller).and(marks::chat_id.eq(chat)));
