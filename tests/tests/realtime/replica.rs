@@ -113,7 +113,11 @@ impl Replica {
             state.messages = messages.iter().map(message).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
             assert_eq!(state.mentions(&user.id), chat["mention_count"], "and so is that of mentions");
-            assert_eq!(state.last_seq(), chat["last_message"]["seq"].as_i64().unwrap_or(0), "the last one that is seen");
+            assert_eq!(
+                state.last_seq(),
+                chat["last_message"]["seq"].as_i64().unwrap_or(0),
+                "the last one that is seen"
+            );
             chats.insert(text(&chat["id"]), state);
         }
         let (readers, left, removed) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());

@@ -14,40 +14,41 @@ use super::super::{
     },
 };
 use crate::{
-    domains::messaging::{
-        messages as said, participants, removed_messages as removed, saved_messages as table,
-    },
+    domains::messaging::{messages as said, participants, removed_messages as removed, saved_messages as table},
     privacy::{erased, kept},
     statement::statement,
 };
 use clowder_core::sql::Uid;
 
-pub const PARTS: &[Part] = &[Part {
-    name: "saved_messages",
-    phase: Phase::Content,
-    references: &[
-        erased("saved_messages", "user_id"),
-        kept("message_pins", "pinned_by", "a pin belongs to the chat, as the message does"),
-    ],
-    files: &[File {
-        name: "saved_messages.ndjson",
-        about: "the messages that you have saved, with your notes, one per line",
-        shape: Shape::Lines,
-        read: export,
-    }],
-    erase,
-}, Part {
-    name: "removed_messages",
-    phase: Phase::Content,
-    references: &[erased("removed_messages", "user_id")],
-    files: &[File {
-        name: "removed_messages.ndjson",
-        about: "the messages that you have removed for yourself, one per line",
-        shape: Shape::Lines,
-        read: export_removed,
-    }],
-    erase: forget_removed,
-}];
+pub const PARTS: &[Part] = &[
+    Part {
+        name: "saved_messages",
+        phase: Phase::Content,
+        references: &[
+            erased("saved_messages", "user_id"),
+            kept("message_pins", "pinned_by", "a pin belongs to the chat, as the message does"),
+        ],
+        files: &[File {
+            name: "saved_messages.ndjson",
+            about: "the messages that you have saved, with your notes, one per line",
+            shape: Shape::Lines,
+            read: export,
+        }],
+        erase,
+    },
+    Part {
+        name: "removed_messages",
+        phase: Phase::Content,
+        references: &[erased("removed_messages", "user_id")],
+        files: &[File {
+            name: "removed_messages.ndjson",
+            about: "the messages that you have removed for yourself, one per line",
+            shape: Shape::Lines,
+            read: export_removed,
+        }],
+        erase: forget_removed,
+    },
+];
 
 fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     type Row = (MessageId, ChatId, Timestamp, Option<String>);

@@ -54,8 +54,7 @@ fn seen(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, ids: &[MessageId]) -> Result<A
 }
 
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<&Versions>) -> Result<()> {
-    let chat: Option<ChatId> =
-        said::table.filter(said::id.eq(id)).select(said::chat_id).first(tx.conn).optional()?;
+    let chat: Option<ChatId> = said::table.filter(said::id.eq(id)).select(said::chat_id).first(tx.conn).optional()?;
     let chat = chat.ok_or(MESSAGE_UNKNOWN)?;
     let all = seen(tx, ctx, chat, &[id]).map_err(|error| match error {
         Error::Refused(refusal) if refusal.code == CHAT_UNKNOWN.code => MESSAGE_UNKNOWN.into(),

@@ -31,8 +31,8 @@ use super::{
     mentioned::{self, AllMentioned},
     messages as read,
     reacted::AllReacted,
-    removed,
     receipts::{DISCREET, depends, least_delivered},
+    removed,
 };
 use crate::domains::{
     accounts::users,

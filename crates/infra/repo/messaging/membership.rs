@@ -71,7 +71,8 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
     let here_before = || former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users)));
     let known: Vec<Leaving> =
         here_before().select((former::user_id, former::spoke_at, former::cleared_seq)).load(tx.conn)?;
-    let known: HashMap<UserId, _> = known.into_iter().map(|(user, spoke_at, cleared)| (user, (spoke_at, cleared))).collect();
+    let known: HashMap<UserId, _> =
+        known.into_iter().map(|(user, spoke_at, cleared)| (user, (spoke_at, cleared))).collect();
     // And what they have removed for themselves stays removed.
     let removed = removed::counts(tx.conn, chat, users)?;
     let rows: Vec<_> = users
@@ -131,9 +132,8 @@ pub fn remove(
 ) -> Result<Vec<ChatChange>> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let some = || participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
-    let known: Vec<Leaving> = some()
-        .select((participants::user_id, participants::spoke_at, participants::cleared_seq))
-        .load(tx.conn)?;
+    let known: Vec<Leaving> =
+        some().select((participants::user_id, participants::spoke_at, participants::cleared_seq)).load(tx.conn)?;
     let gone = diesel::delete(some()).execute(tx.conn)?;
     if gone != users.len() {
         return Err(Error::internal("somebody in a group who is not in its chat"));

@@ -33,8 +33,8 @@ use super::{
 };
 use crate::{
     domains::messaging::{
-        AllMentions, MENTION_IS_SHOWN, MentionPlace, MentionRow, MentionTable, MessageRow, message_mentions as table,
-        messages, participants,
+        AllMentions, MENTION_IS_SHOWN, MESSAGE_STAYS, MentionPlace, MentionRow, MentionTable, MessageRow,
+        message_mentions as table, messages, participants,
     },
     statement::statement,
     store::Memory,
@@ -204,7 +204,7 @@ fn numbers(table: MentionTable) -> String {
     format!(
         "SELECT n.seq FROM participants p JOIN {name} n ON n.chat_id = p.chat_id{own} AND n.seq > p.visible_from \
          JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE p.user_id = ? AND p.chat_id = ? AND n.seq < ? AND {counts} AND {MENTION_IS_SHOWN} \
+         WHERE p.user_id = ? AND p.chat_id = ? AND n.seq < ? AND {counts} AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} \
          ORDER BY n.seq DESC LIMIT ?"
     )
 }

@@ -77,7 +77,10 @@ impl Membership {
             let (seat, closed, chat) = (seat(&face, &role)?, face.closed, face.id);
             let (participants, lowest_marks) = (face.participant_count, lowest_marks.into());
             let removed = removed > 0;
-            Ok((chat, Self { seat, closed, visible_from, removed, hides, viewer, discreet, participants, lowest_marks }))
+            Ok((
+                chat,
+                Self { seat, closed, visible_from, removed, hides, viewer, discreet, participants, lowest_marks },
+            ))
         };
         rows.into_iter().map(membership).collect()
     }

@@ -30,7 +30,8 @@ pub const STAYS: Fragment<Bool> = Fragment::new(
 );
 
 /// After which message a participant sees a chat, whatever they have cleared since: what others learn of what they see.
-pub const ENTERED_FROM: Fragment<BigInt> = Fragment::new("coalesce(participants.entered_from, participants.visible_from)");
+pub const ENTERED_FROM: Fragment<BigInt> =
+    Fragment::new("coalesce(participants.entered_from, participants.visible_from)");
 
 /// The number of the newest message that a participant sees.
 const LAST: Fragment<Nullable<BigInt>> = Fragment::new(
@@ -74,8 +75,7 @@ pub fn among(
 /// How many messages of a chat these people have removed, who are about to come back.
 pub fn counts(conn: &mut Conn, chat: ChatId, users: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let own = table::table.filter(table::user_id.among(users).and(table::chat_id.eq(chat)));
-    let counts: Vec<(UserId, i64)> =
-        own.group_by(table::user_id).select((table::user_id, count_star())).load(conn)?;
+    let counts: Vec<(UserId, i64)> = own.group_by(table::user_id).select((table::user_id, count_star())).load(conn)?;
     Ok(counts.into_iter().collect())
 }
 

@@ -23,7 +23,7 @@ use super::super::{
     messaging::removed::STAYS,
 };
 use crate::{
-    domains::messaging::{ThreadMarkRow, messages as said, participants, thread_marks as marks},
+    domains::messaging::{MESSAGE_STAYS, ThreadMarkRow, messages as said, participants, thread_marks as marks},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -96,15 +96,14 @@ pub fn keep(conn: &mut Conn, answered: &[Answered]) -> Result<()> {
     }
     for (chat, root, seq, author) in begun {
         // Unless they have left, are erased, do not see it any more, or do not want it.
-        statement::<(), Backend>(
+        statement::<(), Backend>(format!(
             "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) \
              SELECT p.user_id, p.chat_id, m.id, true, m.seq FROM participants p \
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
              JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? AND m.seq > p.visible_from \
-             AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x \
-             WHERE x.chat_id = m.chat_id AND x.seq = m.seq AND x.user_id = p.user_id)) \
-             WHERE p.chat_id = ? AND p.user_id = ? ON CONFLICT DO NOTHING",
-        )
+             AND {MESSAGE_STAYS} \
+             WHERE p.chat_id = ? AND p.user_id = ? ON CONFLICT DO NOTHING"
+        ))
         .bind::<BigInt, _>(seq)
         .bind::<Uid, _>(root)
         .bind::<Uid, _>(chat)
@@ -172,14 +171,13 @@ pub struct Root {
 
 impl Root {
     pub fn of(conn: &mut Conn, viewer: UserId, id: MessageId) -> Result<Self> {
-        let found = statement::<(Uid, Uid, BigInt, Text, Uid, Bool, Nullable<Ts>, Bool, Bool), Backend>(
+        let found = statement::<(Uid, Uid, BigInt, Text, Uid, Bool, Nullable<Ts>, Bool, Bool), Backend>(format!(
             "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.deleted_at IS NOT NULL, m.expires_at, \
              m.thread_id IS NOT NULL, m.replies IS NOT NULL FROM messages m \
              JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
              JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
-             AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x \
-             WHERE x.chat_id = m.chat_id AND x.seq = m.seq AND x.user_id = p.user_id)) WHERE m.id = ?",
-        );
+             AND {MESSAGE_STAYS} WHERE m.id = ?"
+        ));
         let found = found.bind::<Uid, _>(viewer).bind::<Uid, _>(id).get_result(conn).optional()?;
         Ok(found.ok_or(MESSAGE_UNKNOWN)?)
     }

@@ -31,7 +31,10 @@ async fn removing(world: World) {
     bob.get(&message(&said[2])).await.refused(404, "message.unknown");
     bob.delete(&message(&said[2])).await.refused(404, "message.unknown");
     let seen = bob.chat(&chat).await;
-    assert_eq!((&seen["last_message"]["content"], &seen["unread_count"], &seen["last_seq"]), (&json!("two"), &json!(2), &json!(3)));
+    assert_eq!(
+        (&seen["last_message"]["content"], &seen["unread_count"], &seen["last_seq"]),
+        (&json!("two"), &json!(2), &json!(3))
+    );
     assert_eq!(ada.chat(&chat).await["last_message"]["content"], "three");
     assert_eq!(texts(&ada, &chat).await.len(), 3);
     // Her own, before she deletes it for all.
@@ -60,7 +63,12 @@ async fn many_at_once(world: World) {
     assert_eq!(bob.post(&path, wrong).await.wrong_fields(), ["/reason"]);
     let wrong = json!({"message_ids": [said[0]], "for": "us"});
     assert_eq!(bob.post(&path, wrong).await.wrong_fields(), ["/for"]);
-    world.user("eve").await.post(&path, json!({"message_ids": [said[0]], "for": "me"})).await.refused(404, "chat.unknown");
+    world
+        .user("eve")
+        .await
+        .post(&path, json!({"message_ids": [said[0]], "for": "me"}))
+        .await
+        .refused(404, "chat.unknown");
 }
 
 async fn clearing(world: World) {
@@ -75,7 +83,11 @@ async fn clearing(world: World) {
     assert_eq!(members, [json!(null), json!(0), json!(3), json!(3)]);
     assert!(bob.messages(&chat).await.is_empty());
     bob.get(&message(&said[0])).await.refused(404, "message.unknown");
-    assert_eq!(each(bob.get("/api/chats").await.expect(200)["items"].as_array().unwrap(), "id"), [json!(chat)], "it stays");
+    assert_eq!(
+        each(bob.get("/api/chats").await.expect(200)["items"].as_array().unwrap(), "id"),
+        [json!(chat)],
+        "it stays"
+    );
     assert_eq!(ada.chat(&chat).await, before);
     ada.says(&chat, "four").await;
     assert_eq!((texts(&bob, &chat).await, &bob.chat(&chat).await["unread_count"]), (vec![json!("four")], &json!(1)));
@@ -94,12 +106,16 @@ async fn live(world: World) {
     let removed = his.command("message.remove", removal).await.unwrap();
     assert_eq!(each(removed["items"].as_array().unwrap(), "problem"), [json!(null), json!(null)]);
     let told = other.until("message.removed").await;
-    assert_eq!((&told["data"], told["cursor"].is_string()), (&json!({"chat_id": chat, "ids": [said[0], said[1]]}), true));
+    assert_eq!(
+        (&told["data"], told["cursor"].is_string()),
+        (&json!({"chat_id": chat, "ids": [said[0], said[1]]}), true)
+    );
     assert_eq!(texts(&bob, &chat).await, ["three"]);
     let cleared = his.command("chat.clear", json!({"chat_id": chat})).await.unwrap();
     assert_eq!(cleared, json!({"chat_id": chat, "up_to": 3}));
     assert_eq!(other.until("chat.cleared").await["data"], cleared);
-    let unknown = his.command("message.remove", json!({"chat_id": said[0], "message_ids": [said[0]]})).await.unwrap_err();
+    let unknown =
+        his.command("message.remove", json!({"chat_id": said[0], "message_ids": [said[0]]})).await.unwrap_err();
     assert_eq!(unknown["code"], "chat.unknown");
     let wrong = his.command("message.remove", json!({"chat_id": chat, "message_ids": []})).await.unwrap_err();
     assert_eq!(wrong["errors"][0]["pointer"], "/message_ids");

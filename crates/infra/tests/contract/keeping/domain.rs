@@ -50,10 +50,7 @@ pub const DOMAIN: Domain = Domain {
             "participants p JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.removed_count <> \
              (SELECT count(*) FROM removed_messages r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id)",
         ),
-        (
-            "somebody who does not see what they have not read",
-            "participants p WHERE p.visible_from > p.read_seq",
-        ),
+        ("somebody who does not see what they have not read", "participants p WHERE p.visible_from > p.read_seq"),
         (
             "a cleared chat that is seen, or was entered after it was cleared and says otherwise",
             "participants p WHERE p.visible_from < p.cleared_seq \

@@ -2,8 +2,7 @@
 
 use clowder_core::Versions;
 use clowder_messaging::{
-    Chat, ChatFilter, Emoji, Message, MessagePatch, NewChat, NewRead, Window,
-    keeping::NewRemoval,
+    Chat, ChatFilter, Emoji, Message, MessagePatch, NewChat, NewRead, Window, keeping::NewRemoval,
     relations::NewForward,
 };
 use clowder_social::{NewBlock, reports::NewReport};

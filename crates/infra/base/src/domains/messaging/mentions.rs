@@ -76,12 +76,10 @@ pub struct NamedRow {
     pub entered_from: i64,
 }
 
-/// The condition on which a message `m` is shown to a participant `p` among those that mention them with a row `n`, wherever
-/// these are listed. It asks for the time.
+/// The condition on which a message `m` is shown to a participant `p` among those that mention them, wherever
+/// these are listed, if it [stays](super::MESSAGE_STAYS). It asks for the time.
 pub const MENTION_IS_SHOWN: &str = "(m.expires_at IS NULL OR m.expires_at > ?) \
-     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id) \
-     AND (p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages r \
-     WHERE r.chat_id = n.chat_id AND r.seq = n.seq AND r.user_id = p.user_id))";
+     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id)";
 
 /// The place of a message in the order of a list of mentions in all chats, which has the newest first.
 pub type MentionPlace = (Timestamp, ChatId, i64);

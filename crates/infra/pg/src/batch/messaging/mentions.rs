@@ -12,7 +12,9 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    domains::messaging::{AllMentions, MENTION_IS_SHOWN, MentionPlace, MentionRow, MentionTable, NamedRow},
+    domains::messaging::{
+        AllMentions, MENTION_IS_SHOWN, MESSAGE_STAYS, MentionPlace, MentionRow, MentionTable, NamedRow,
+    },
     statement::statement,
 };
 
@@ -117,7 +119,7 @@ pub fn named_anywhere(conn: &mut Conn, asked: &AllMentions) -> Result<Vec<Mentio
          JOIN participants p ON p.chat_id = n.chat_id AND p.user_id = n.user_id AND n.seq > {from}{more} \
          JOIN chats h ON h.id = n.chat_id AND h.deleted_at IS NULL \
          JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE n.user_id = ? AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND n.counted AND {MENTION_IS_SHOWN} \
+         WHERE n.user_id = ? AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND n.counted AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} \
          ORDER BY n.sent_at DESC, n.chat_id DESC, n.seq DESC LIMIT ?"
     ));
     let rows = rows.bind::<Uid, _>(asked.viewer).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
@@ -132,7 +134,7 @@ pub fn mentions_by_chat(conn: &mut Conn, asked: &AllMentions, table: MentionTabl
     let newest = format!(
         "SELECT n.sent_at, n.seq FROM {name} n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
          WHERE n.chat_id = p.chat_id{own} AND n.seq > {from}{more} AND {until} \
-         AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND {counts} AND {MENTION_IS_SHOWN} ORDER BY n.seq DESC LIMIT"
+         AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND {counts} AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} ORDER BY n.seq DESC LIMIT"
     );
     let rows = statement::<(Ts, Uid, BigInt), Pg>(format!(
         "SELECT y.sent_at, p.chat_id, y.seq FROM (SELECT p.chat_id, p.user_id, p.visible_from, p.read_seq, \
