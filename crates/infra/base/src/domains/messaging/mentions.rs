@@ -4,7 +4,7 @@ use clowder_core::{ChatId, Timestamp, UserId};
 use clowder_messaging::{Message, mentions::mentions_all};
 use diesel::prelude::*;
 
-use super::schema::messages;
+use super::{MESSAGE_STAYS, schema::messages};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -105,6 +105,30 @@ impl AllMentions {
             Some(false) => ("p.visible_from", " AND n.seq <= p.read_seq"),
         }
     }
+
+    /// The statement that finds `what` of the newest mentions in the chat of a participant `p`, not older than a time. It asks
+    /// for the time of the place after which they come, for that place, for the time now, and how many at most.
+    pub fn newest(&self, table: MentionTable, join: &str, what: &str, since: &str) -> String {
+        let MentionTable { name, own, counts, .. } = table;
+        let (from, more) = self.between();
+        // Within a chat, numbers and times have the same order.
+        let (first, order) = match table.by_time {
+            true => (
+                format!(
+                    " AND n.sent_at >= (SELECT x.sent_at FROM {name} x WHERE x.chat_id = p.chat_id AND x.seq > {from} \
+                     ORDER BY x.seq LIMIT 1)"
+                ),
+                "n.sent_at DESC, n.seq DESC",
+            ),
+            false => (String::new(), "n.seq DESC"),
+        };
+        format!(
+            "SELECT {what} FROM {name} n {join} messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
+             WHERE n.chat_id = p.chat_id{own} AND n.seq > {from}{more} AND n.sent_at <= ? AND n.sent_at >= {since}{first} \
+             AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND {counts} AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} \
+             ORDER BY {order} LIMIT"
+        )
+    }
 }
 
 /// A table of mentions, of which those in the chats of a participant `p` are looked for: its name, what its rows `n` have
@@ -114,23 +138,13 @@ pub struct MentionTable {
     pub name: &'static str,
     pub own: &'static str,
     pub counts: &'static str,
-    /// That a row is not newer than a time.
-    pub until: &'static str,
+    /// Whether an index has those of a chat in the order of their times. There are few unread ones without it.
+    by_time: bool,
 }
 
 impl MentionTable {
-    pub const NAMED: Self = Self {
-        name: "message_mentions",
-        own: " AND n.user_id = p.user_id",
-        counts: "n.counted",
-        until: "n.sent_at <= ?",
-    };
-    /// Numbers and times have the same order within a chat, so that both ends of the range are found in the index of numbers.
-    pub const EVERYBODY: Self = Self {
-        name: "message_mentions_all",
-        own: "",
-        counts: "m.sender_id <> p.user_id",
-        until: "n.seq <= (SELECT x.seq FROM message_mentions_all x WHERE x.chat_id = p.chat_id AND x.sent_at <= ? \
-                ORDER BY x.sent_at DESC, x.seq DESC LIMIT 1)",
-    };
+    pub const NAMED: Self =
+        Self { name: "message_mentions", own: " AND n.user_id = p.user_id", counts: "n.counted", by_time: false };
+    pub const EVERYBODY: Self =
+        Self { name: "message_mentions_all", own: "", counts: "m.sender_id <> p.user_id", by_time: true };
 }

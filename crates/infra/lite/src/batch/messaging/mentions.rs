@@ -131,28 +131,26 @@ pub fn named_anywhere(conn: &mut Conn, asked: &AllMentions) -> Result<Vec<Mentio
     Ok(rows.bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
 }
 
-/// The same, chat by chat: of the chats whose newest ones are the newest, each with as many as there may be.
+/// The same, chat by chat. A page needs at most as many chats as it has items, those whose newest ones are the newest; and
+/// if there are so many, nothing that is older than these newest ones.
 pub fn mentions_by_chat(conn: &mut Conn, asked: &AllMentions, table: MentionTable) -> Result<Vec<MentionPlace>> {
-    let MentionTable { name, own, counts, until } = table;
-    let (from, more) = asked.between();
+    let (from, _) = asked.between();
     let (at, chat, seq) = asked.after;
-    let newest = |what| {
-        format!(
-            "SELECT n.{what} FROM {name} n CROSS JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-             WHERE n.chat_id = p.chat_id{own} AND n.seq > {from}{more} AND {until} \
-             AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND {counts} AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} ORDER BY n.seq DESC LIMIT"
-        )
-    };
-    let (time, number) = (newest("sent_at"), newest("seq"));
+    let newest = |what, since| asked.newest(table, "CROSS JOIN", what, since);
+    let (first, all) = (newest("n.sent_at", "0"), newest("n.seq", "p.since"));
+    let MentionTable { name, own, .. } = table;
     let rows = statement::<(Ts, Uid, BigInt), Sqlite>(format!(
-        "SELECT n.sent_at, n.chat_id, n.seq FROM (SELECT p.chat_id, p.user_id, p.visible_from, p.read_seq, \
-         p.removed_count, ({time} 1) AS newest FROM participants p \
+        "SELECT n.sent_at, n.chat_id, n.seq FROM (SELECT q.*, CASE WHEN count(*) OVER () = ? THEN min(q.newest) OVER () \
+         ELSE 0 END AS since FROM (SELECT p.chat_id, p.user_id, p.visible_from, p.read_seq, p.removed_count, \
+         ({first} 1) AS newest FROM participants p \
          CROSS JOIN chats h ON h.id = p.chat_id AND h.deleted_at IS NULL AND h.last_seq > {from} \
-         WHERE p.user_id = ? ORDER BY newest DESC, p.chat_id DESC LIMIT ?) p \
-         CROSS JOIN {name} n ON n.chat_id = p.chat_id{own} AND n.seq IN ({number} ?)"
+         WHERE p.user_id = ? ORDER BY newest DESC, p.chat_id DESC LIMIT ?) q WHERE q.newest IS NOT NULL) p \
+         CROSS JOIN {name} n ON n.chat_id = p.chat_id{own} AND n.seq IN ({all} ?) \
+         ORDER BY n.sent_at DESC, n.chat_id DESC, n.seq DESC LIMIT ?"
     ));
-    let rows = rows.bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
-    let rows = rows.bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer).bind::<BigInt, _>(asked.most);
-    let rows = rows.bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
-    Ok(rows.bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
+    let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
+    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
+    let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
+    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
+    Ok(rows.bind::<BigInt, _>(asked.most).load(conn)?)
 }

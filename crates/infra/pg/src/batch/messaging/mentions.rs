@@ -126,25 +126,24 @@ pub fn named_anywhere(conn: &mut Conn, asked: &AllMentions) -> Result<Vec<Mentio
     Ok(rows.bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
 }
 
-/// The same, chat by chat: of the chats whose newest ones are the newest, each with as many as there may be.
+/// The same, chat by chat. A page needs at most as many chats as it has items, those whose newest ones are the newest; and
+/// if there are so many, nothing that is older than these newest ones.
 pub fn mentions_by_chat(conn: &mut Conn, asked: &AllMentions, table: MentionTable) -> Result<Vec<MentionPlace>> {
-    let MentionTable { name, own, counts, until } = table;
-    let (from, more) = asked.between();
+    let (from, _) = asked.between();
     let (at, chat, seq) = asked.after;
-    let newest = format!(
-        "SELECT n.sent_at, n.seq FROM {name} n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE n.chat_id = p.chat_id{own} AND n.seq > {from}{more} AND {until} \
-         AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND {counts} AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} ORDER BY n.seq DESC LIMIT"
-    );
+    let newest = |since| asked.newest(table, "JOIN", "n.sent_at, n.seq", since);
+    let (first, all) = (newest("'epoch'"), newest("p.since"));
     let rows = statement::<(Ts, Uid, BigInt), Pg>(format!(
-        "SELECT y.sent_at, p.chat_id, y.seq FROM (SELECT p.chat_id, p.user_id, p.visible_from, p.read_seq, \
-         p.removed_count FROM participants p \
+        "SELECT y.sent_at, p.chat_id, y.seq FROM (SELECT q.*, CASE WHEN count(*) OVER () = ? THEN min(q.newest) OVER () \
+         ELSE 'epoch' END AS since FROM (SELECT p.chat_id, p.user_id, p.visible_from, p.read_seq, p.removed_count, \
+         y.sent_at AS newest FROM participants p \
          JOIN chats h ON h.id = p.chat_id AND h.deleted_at IS NULL AND h.last_seq > {from} \
-         CROSS JOIN LATERAL ({newest} 1) y WHERE p.user_id = ? ORDER BY y.sent_at DESC, p.chat_id DESC LIMIT ?) p \
-         CROSS JOIN LATERAL ({newest} ?) y"
+         CROSS JOIN LATERAL ({first} 1) y WHERE p.user_id = ? ORDER BY newest DESC, p.chat_id DESC LIMIT ?) q) p \
+         CROSS JOIN LATERAL ({all} ?) y ORDER BY y.sent_at DESC, p.chat_id DESC, y.seq DESC LIMIT ?"
     ));
-    let rows = rows.bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
-    let rows = rows.bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer).bind::<BigInt, _>(asked.most);
-    let rows = rows.bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
-    Ok(rows.bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
+    let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
+    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
+    let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
+    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
+    Ok(rows.bind::<BigInt, _>(asked.most).load(conn)?)
 }
