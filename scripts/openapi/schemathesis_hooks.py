@@ -11,8 +11,8 @@ BEYOND_FORM = {
     "banned", "common", "cursor", "emoji", "future", "letters", "never", "past", "precision", "repeat", "role", "self", "time",
     "time_zone", "too_late", "too_soon", "unwanted",
 }
-# A pattern cannot say which days a month has, nor which moments were long ago.
-BEYOND_PATTERN = {("/at", "range"), ("/birth_date", "date"), ("/birth_date", "range")}
+# A pattern cannot say which days a month has, which moments were long ago, nor how many options a poll has.
+BEYOND_PATTERN = {("/at", "range"), ("/poll/most", "range"), ("/birth_date", "date"), ("/birth_date", "range")}
 
 
 @schemathesis.hook

@@ -172,6 +172,12 @@ impl User {
         self.post(&format!("/api/chats/{chat}/messages"), json!({"content": content})).await.expect(201)
     }
 
+    /// Sends a poll.
+    pub async fn asks(&self, chat: &str, poll: Value) -> Value {
+        let new = json!({"content": "What shall we eat?", "type": "poll", "poll": poll});
+        self.post(&format!("/api/chats/{chat}/messages"), new).await.expect(201)
+    }
+
     /// A chat as this user sees it.
     pub async fn chat(&self, chat: &str) -> Value {
         self.get(&format!("/api/chats/{chat}")).await.expect(200)

@@ -9,7 +9,7 @@ use actix_web::{
 use clowder_core::{Made, Page};
 use serde::Serialize;
 
-use crate::{call::Call, etag, public_url::PublicUrl};
+use crate::{call::Call, etag, front::compress, public_url::PublicUrl};
 
 /// 200 with a value.
 pub struct Shown<T>(pub T);
@@ -116,12 +116,13 @@ impl<T: Serialize> Responder for Versioned<T> {
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let Self(version, thing) = self;
-        let mut answer = if request.method().is_safe() && etag::is_known(request.headers(), version) {
-            HttpResponse::NotModified().finish()
-        } else {
-            json(StatusCode::OK, &thing)
+        let coding = || compress::chosen(request).map(header::ContentEncoding::as_str);
+        let known = || etag::known(request.headers(), version, coding);
+        let (mut answer, tag) = match request.method().is_safe().then(known).flatten() {
+            Some(tag) => (HttpResponse::NotModified().finish(), tag),
+            None => (json(StatusCode::OK, &thing), etag::of(version)),
         };
-        answer.headers_mut().insert(header::ETAG, etag::of(version));
+        answer.headers_mut().insert(header::ETAG, tag);
         answer
     }
 }

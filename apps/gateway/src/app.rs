@@ -239,8 +239,8 @@ pub async fn start(config: Config) -> Result<Running> {
     chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
     let (scheduled, lifetimes) = (Arc::clone(&store.scheduled), Arc::clone(&store.lifetimes));
-    chores.push(job_threads.spawn(timers::send(scheduled, stop.clone())));
-    chores.push(job_threads.spawn(timers::end(lifetimes, stop.clone())));
+    chores.push(job_threads.spawn(timers::send(scheduled, Arc::clone(&store.upkeep), stop.clone())));
+    chores.push(job_threads.spawn(timers::end(lifetimes, Arc::clone(&store.upkeep), stop.clone())));
     let (noting, mut until) = (store.clone(), stop.clone());
     chores.push(job_threads.spawn(async move { arrived.run(&noting, &mut until).await }));
     let online = Arc::clone(&store.online);

@@ -20,10 +20,6 @@ pub fn encoded(tag: &HeaderValue, coding: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("{opaque}-{coding}\"")).ok()
 }
 
-fn without_coding(opaque: &str) -> &str {
-    CODINGS.iter().find_map(|coding| opaque.strip_suffix(coding)).unwrap_or(opaque)
-}
-
 /// The versions that `If-Match` allows; `None` without the header and for `*`. The comparison is strong (RFC 9110
 /// §13.1.1), so a weak tag matches none. A malformed list is refused, because it could never match.
 pub fn if_match(headers: &HeaderMap) -> Result<Option<Versions>, Flaw> {
@@ -32,14 +28,23 @@ pub fn if_match(headers: &HeaderMap) -> Result<Option<Versions>, Flaw> {
         let says = "must be the quoted ETag that was read, such as \"1\", several of them with commas between, or *";
         return Err(Flaw::new("etag", says));
     }
-    Ok((!tags.any).then(|| tags.strong.into_iter().collect()))
+    Ok((!tags.any).then(|| tags.strong.iter().map(|tag| tag.version).collect()))
 }
 
-/// Whether the caller of a GET already has this version. Compressing proxies weaken a tag (`W/"3"`); here it still
-/// names the same version.
-pub fn is_known(headers: &HeaderMap, version: i64) -> bool {
-    tags(headers, header::IF_NONE_MATCH)
-        .is_some_and(|tags| tags.any || tags.strong.contains(&version) || tags.weak.contains(&version))
+/// The tag of what the caller of a GET already has, if that is this version. A 304 repeats the tag of the response that it
+/// stands for (RFC 9110 §15.4.5); of several, that in the content coding that the caller would get. Compressing proxies
+/// weaken a tag (`W/"3"`); here it still names the same version.
+pub fn known(headers: &HeaderMap, version: i64, coding: impl FnOnce() -> Option<&'static str>) -> Option<HeaderValue> {
+    let tags = tags(headers, header::IF_NONE_MATCH)?;
+    let coding = coding();
+    let named =
+        |mark, tags: Vec<Tag>| tags.into_iter().filter(|tag| tag.version == version).map(move |tag| (mark, tag));
+    let mut named: Vec<_> = named("", tags.strong).chain(named("W/", tags.weak)).collect();
+    named.sort_by_key(|(_, tag)| tag.coding.strip_prefix('-') != coding);
+    match named.first() {
+        Some((mark, Tag { coding, .. })) => HeaderValue::try_from(format!("{mark}\"{version}{coding}\"")).ok(),
+        None => tags.any.then(|| of(version)),
+    }
 }
 
 #[derive(Default)]
@@ -47,8 +52,14 @@ struct Tags {
     any: bool,
     malformed: bool,
     count: usize,
-    strong: Vec<i64>,
-    weak: Vec<i64>,
+    strong: Vec<Tag>,
+    weak: Vec<Tag>,
+}
+
+struct Tag {
+    version: i64,
+    /// One of [`CODINGS`], or nothing.
+    coding: &'static str,
 }
 
 fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
@@ -59,8 +70,8 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
             match tag.strip_prefix(b"W/") {
                 _ if tag == b"*" => tags.any = true,
                 _ if tag.is_empty() => {}
-                Some(tag) if is_opaque(tag) => tags.weak.extend(version(tag)),
-                None if is_opaque(tag) => tags.strong.extend(version(tag)),
+                Some(tag) if is_opaque(tag) => tags.weak.extend(named(tag)),
+                None if is_opaque(tag) => tags.strong.extend(named(tag)),
                 _ => tags.malformed = true,
             }
             tags.count += usize::from(!tag.is_empty());
@@ -90,10 +101,13 @@ fn is_opaque(tag: &[u8]) -> bool {
     within.is_some_and(|within| within.iter().all(|octet| !matches!(octet, 0..=b' ' | b'"' | 0x7f)))
 }
 
-/// Tags are compared octet by octet: only a tag spelled as in [`of`] names a version.
-fn version(tag: &[u8]) -> Option<i64> {
-    let text = without_coding(std::str::from_utf8(tag).ok()?.strip_prefix('"')?.strip_suffix('"')?);
-    text.parse().ok().filter(|version: &i64| version.to_string() == text)
+/// Tags are compared octet by octet: only a tag spelled as in [`of`], or [`encoded`], names a version.
+fn named(tag: &[u8]) -> Option<Tag> {
+    let opaque = std::str::from_utf8(tag).ok()?.strip_prefix('"')?.strip_suffix('"')?;
+    let coded = CODINGS.iter().find_map(|coding| Some((opaque.strip_suffix(coding)?, *coding)));
+    let (text, coding) = coded.unwrap_or((opaque, ""));
+    let version: i64 = text.parse().ok()?;
+    (version.to_string() == text).then_some(Tag { version, coding })
 }
 
 #[cfg(test)]
@@ -142,16 +156,26 @@ mod tests {
     #[test]
     fn if_none_match_knows_a_version() {
         assert_eq!(of(3), "\"3\"");
-        for (values, expected) in [
-            (&[][..], false),
-            (&["\"3\""], true),
-            (&["W/\"3\""], true),
-            (&["\"03\""], false),
-            (&["\"2\", \"3\""], true),
-            (&["\"2\""], false),
-            (&["*"], true),
+        for (values, coding, expected) in [
+            (&[][..], None, None),
+            (&["\"3\""], None, Some("\"3\"")),
+            (&["\"3\""], Some("br"), Some("\"3\"")),
+            (&["\"3-gzip\""], Some("gzip"), Some("\"3-gzip\"")),
+            (&["\"3-gzip\""], None, Some("\"3-gzip\"")),
+            (&["\"3-br\", \"3\", \"3-gzip\""], Some("gzip"), Some("\"3-gzip\"")),
+            (&["\"3-br\", \"3\", \"3-gzip\""], None, Some("\"3\"")),
+            (&["\"2-gzip\", \"3-br\""], Some("gzip"), Some("\"3-br\"")),
+            (&["W/\"3\""], None, Some("W/\"3\"")),
+            (&["W/\"3\", \"3\""], None, Some("\"3\"")),
+            (&["W/\"3-br\"", "\"3\""], Some("br"), Some("W/\"3-br\"")),
+            (&["\"03\""], None, None),
+            (&["\"3-zip\""], None, None),
+            (&["\"2\", \"3\""], None, Some("\"3\"")),
+            (&["\"2\""], None, None),
+            (&["*"], Some("br"), Some("\"3\"")),
         ] {
-            assert_eq!(is_known(&headers(header::IF_NONE_MATCH, values), 3), expected, "{values:?}");
+            let found = known(&headers(header::IF_NONE_MATCH, values), 3, || coding);
+            assert_eq!(found.as_ref().map(|tag| tag.to_str().unwrap()), expected, "{values:?} {coding:?}");
         }
     }
 }

@@ -4,7 +4,7 @@
 mod access;
 mod body;
 mod client;
-mod compress;
+pub mod compress;
 mod cors;
 mod host;
 mod idempotency;

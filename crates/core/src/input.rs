@@ -44,6 +44,16 @@ fn from_object<T: Input>(body: Value, now: Option<Timestamp>) -> Result<T> {
     }
 }
 
+/// A value that `null` takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nullable<T>(pub Option<T>);
+
+impl<T: Field> Field for Nullable<T> {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        if value.is_null() { Ok(Self(None)) } else { T::parse(value).map(|value| Self(Some(value))) }
+    }
+}
+
 /// The members of a JSON object, and the errors in those already read.
 #[derive(Debug, Default)]
 pub struct Fields {

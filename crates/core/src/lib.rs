@@ -48,7 +48,7 @@ pub use follow::Follow;
 pub use friendship::Friendship;
 pub use id::{ApiKeyId, ChatId, GroupId, Id, MessageId, SessionId, UserId};
 pub use idempotency::IdempotencyKey;
-pub use input::{Field, Fields, Input, Nested};
+pub use input::{Field, Fields, Input, Nested, Nullable};
 pub use job::{Job, JobId, Jobs, NewJob};
 pub use journal::{Journal, Positions};
 pub use made::Made;

@@ -1,12 +1,17 @@
 //! What happens again and again: rules of RFC 5545 (`RRULE`), in the local time of a time zone.
 //!
-//! The library expands a rule over days and times without a time zone. Which moments these are, the rules of the zone say:
-//! what happens at nine o'clock happens at nine o'clock in summer, too. A time that a change of the clocks skips counts as
-//! if they had not been changed yet (RFC 5545 §3.3.5), and of a time that there is twice, the first counts.
+//! A rule is expanded over days without a time zone, and never farther than some decades. Which moments these are, the
+//! rules of the zone say: what happens at nine o'clock happens at nine o'clock in summer, too. A time that a change of the
+//! clocks skips counts as if they had not been changed yet (RFC 5545 §3.3.5), and of a time that there is twice, the first
+//! counts.
+
+mod days;
 
 use std::str::FromStr;
 
+use days::Days;
 use jiff::{
+    ToSpan,
     civil::{Date, DateTime, Time},
     tz::{Offset, TimeZone as Zone},
 };
@@ -21,6 +26,8 @@ use crate::{
 
 /// How long the text of a rule can be.
 const LONGEST: usize = 200;
+/// How many years away the next time can be. Within these, each day of a year falls on each day of the week.
+const FARTHEST: i64 = 40;
 /// The parts that a rule can have. Times of day are left out: a rule is about days, at the time of the first.
 const PARTS: &[&str] = &["BYDAY", "BYMONTH", "BYMONTHDAY", "BYSETPOS", "COUNT", "FREQ", "INTERVAL", "UNTIL", "WKST"];
 /// Once a day at most.
@@ -32,7 +39,7 @@ const FREQUENCIES: &[&str] = &["DAILY", "MONTHLY", "WEEKLY", "YEARLY"];
 pub struct Repeat {
     text: String,
     /// The same without its end.
-    endless: String,
+    days: Days,
     count: Option<usize>,
     until: Option<Until>,
 }
@@ -54,26 +61,31 @@ impl Repeat {
         self.text
     }
 
-    /// The first occurrence at this time or after it, in whole seconds; `None` if there is none.
+    /// The first occurrence at this time or after it, in whole seconds; `None` if there is none within [`FARTHEST`] years.
     pub fn first(&self, start: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        self.find(start, zone, |_| true)
+        self.find(start, zone, None)
     }
 
-    /// The first occurrence after `now` of what began at `start`; `None` if it is over.
+    /// The first occurrence after `now` of what began at `start`; `None` if it is over, or more than [`FARTHEST`] years
+    /// away.
     pub fn next(&self, start: Timestamp, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
-        self.find(start, zone, |at| at > now)
+        self.find(start, zone, Some(now))
     }
 
-    fn find(&self, start: Timestamp, zone: &TimeZone, fits: impl Fn(Timestamp) -> bool) -> Option<Timestamp> {
+    fn find(&self, start: Timestamp, zone: &TimeZone, after: Option<Timestamp>) -> Option<Timestamp> {
         let zone = zone.rules();
         let begin = jiff::Timestamp::from_second(start.as_seconds()).ok()?;
         let start = begin.to_zoned(zone.clone()).datetime();
-        // What has no end must not be expanded up to the year 10,000: the library gives up after so many days without an
-        // occurrence.
-        let set = self.expanded(start)?.limit();
-        let most = self.count.unwrap_or(usize::MAX);
-        let mut occurrences = (&set).into_iter().take(most).map_while(|local| {
-            let local = Offset::UTC.to_datetime(jiff::Timestamp::from_second(local.timestamp()).ok()?);
+        let now = match after {
+            Some(after) => jiff::Timestamp::from_second(after.as_seconds()).ok()?.to_zoned(zone.clone()).date(),
+            None => start.date(),
+        };
+        // Only what is counted has to be expanded from its start on.
+        let from = if self.count.is_some() { start.date() } else { now.yesterday().unwrap_or(now) };
+        let last = now.max(start.date()).checked_add(FARTHEST.years()).unwrap_or(Date::MAX);
+        let occurrences = self.days.between(start.date(), from, last).take(self.count.unwrap_or(usize::MAX));
+        let mut occurrences = occurrences.map_while(|day| {
+            let local = day.to_datetime(start.time());
             // Of a time that there is twice, the start may be the second.
             let at = if local == start { begin.into() } else { moment(&zone, local)? };
             let is_over = match self.until {
@@ -83,24 +95,13 @@ impl Repeat {
             };
             (!is_over).then_some(at)
         });
-        occurrences.find(|at| fits(*at))
+        occurrences.find(|at| after.is_none_or(|after| *at > after))
     }
+}
 
-    /// The occurrences from a local time on, as if it were one of UTC.
-    fn expanded(&self, start: DateTime) -> Option<RRuleSet> {
-        let (date, time) = (start.date(), start.time());
-        let start = format!(
-            "DTSTART:{:04}{:02}{:02}T{:02}{:02}{:02}Z\nRRULE:{}",
-            date.year(),
-            date.month(),
-            date.day(),
-            time.hour(),
-            time.minute(),
-            time.second(),
-            self.endless
-        );
-        RRuleSet::from_str(&start).ok()
-    }
+/// Whether the library takes these parts for a rule.
+fn is_valid(rule: &str) -> bool {
+    RRuleSet::from_str(&format!("DTSTART:20260101T000000Z\nRRULE:{rule}")).is_ok()
 }
 
 fn moment(zone: &Zone, local: DateTime) -> Option<Timestamp> {
@@ -151,9 +152,10 @@ impl FromStr for Repeat {
         if count.is_some() && until.is_some() {
             return Err(wrong("can have COUNT or UNTIL, but not both"));
         }
-        let repeat = Self { text: text.to_owned(), endless: endless.join(";"), count, until };
-        let sample = Date::constant(2026, 1, 1).to_datetime(Time::midnight());
-        repeat.expanded(sample).map(|_| repeat).ok_or_else(|| wrong("is not a valid rule of RFC 5545"))
+        let endless = endless.join(";");
+        let days = Days::read(&endless).filter(|_| is_valid(&endless));
+        let days = days.ok_or_else(|| wrong("is not a valid rule of RFC 5545"))?;
+        Ok(Self { text: text.to_owned(), days, count, until })
     }
 }
 
@@ -287,11 +289,86 @@ mod tests {
     #[test]
     fn looking_takes_an_end() {
         let start = "2026-01-01T09:00:00Z".parse().unwrap();
-        for rule in ["FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=YEARLY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=30"] {
+        let begun = std::time::Instant::now();
+        for rule in [
+            "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+            "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
+            "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+            "FREQ=YEARLY;INTERVAL=1000;BYMONTH=2;BYMONTHDAY=30",
+            "FREQ=YEARLY;INTERVAL=2;BYMONTH=2;BYMONTHDAY=29",
+            "FREQ=DAILY;INTERVAL=7;BYDAY=MO",
+            "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=6",
+        ] {
+            let start = if rule.contains("=29") { "2027-01-01T09:00:00Z".parse().unwrap() } else { start };
             assert_eq!(rule.parse::<Repeat>().unwrap().first(start, &TimeZone::utc()), None, "{rule}");
         }
+        // Expanded up to the year 10,000, they take seconds.
+        assert!(begun.elapsed().as_millis() < 500, "{:?}", begun.elapsed());
         let last = "9999-12-31T09:00:00Z".parse().unwrap();
         let daily = "FREQ=DAILY".parse::<Repeat>().unwrap();
         assert_eq!(daily.next(last, &TimeZone::utc(), last), None);
+    }
+
+    #[test]
+    fn the_next_time_is_at_most_decades_away() {
+        let (start, utc) = ("2024-02-29T09:00:00Z".parse().unwrap(), TimeZone::utc());
+        let next = |rule: &str| rule.parse::<Repeat>().unwrap().next(start, &utc, start).map(|at| at.to_string());
+        assert_eq!(next("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=TH").unwrap(), "2052-02-29T09:00:00.000Z");
+        assert_eq!(next("FREQ=YEARLY;INTERVAL=40").unwrap(), "2064-02-29T09:00:00.000Z");
+        assert_eq!(next("FREQ=YEARLY;INTERVAL=44"), None);
+        // What began long ago is not expanded from there on, unless it is counted.
+        let now = "2026-11-28T09:00:00Z".parse().unwrap();
+        let daily = "FREQ=DAILY;INTERVAL=3".parse::<Repeat>().unwrap();
+        let old = "1970-01-01T09:00:00Z".parse().unwrap();
+        assert_eq!(daily.next(old, &utc, now).unwrap().to_string(), "2026-11-30T09:00:00.000Z");
+    }
+
+    /// Another reading of the standard finds the same days.
+    #[test]
+    fn the_days_are_those_of_the_library() {
+        for rule in [
+            "FREQ=DAILY;INTERVAL=3",
+            "FREQ=DAILY;BYMONTH=1,6;BYDAY=MO,WE",
+            "FREQ=DAILY;BYMONTHDAY=1,-1,13",
+            "FREQ=WEEKLY;INTERVAL=2",
+            "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU",
+            "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
+            "FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,SA;WKST=WE;BYMONTH=3,4",
+            "FREQ=WEEKLY;BYDAY=MO,TU,WE;BYSETPOS=-1",
+            "FREQ=MONTHLY",
+            "FREQ=MONTHLY;INTERVAL=5;BYMONTHDAY=31,-2",
+            "FREQ=MONTHLY;BYDAY=1FR,-1MO",
+            "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
+            "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=1,-2",
+            "FREQ=MONTHLY;BYMONTH=2,11;BYDAY=SU",
+            "FREQ=YEARLY",
+            "FREQ=YEARLY;BYMONTH=2,4",
+            "FREQ=YEARLY;INTERVAL=3;BYMONTHDAY=5",
+            "FREQ=YEARLY;BYDAY=20MO,-1SU",
+            "FREQ=YEARLY;BYDAY=TH",
+            "FREQ=YEARLY;BYMONTH=3,10;BYDAY=-1SU",
+            "FREQ=YEARLY;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8",
+            "FREQ=YEARLY;BYDAY=MO;BYSETPOS=10,-1",
+        ] {
+            for start in ["20260101", "20270228", "20280229", "20261031", "20261128"] {
+                let library: RRuleSet = format!("DTSTART:{start}T000000Z\nRRULE:{rule}").parse().unwrap();
+                let library = library.into_iter().take(40);
+                let library: Vec<_> = library.map(|at| at.format("%Y%m%d").to_string()).collect();
+                let first: Date = start.parse().unwrap();
+                let days = Days::read(rule).unwrap();
+                let found = days.between(first, first, Date::MAX).take(40);
+                let found: Vec<_> = found.map(|day| day.strftime("%Y%m%d").to_string()).collect();
+                assert_eq!(found, library, "{rule} from {start}");
+                // From the middle on, they are the same. No February or April has a 31st.
+                let Some(middle) = library.get(20) else {
+                    assert_eq!((rule, start), ("FREQ=YEARLY;BYMONTH=2,4", "20261031"));
+                    continue;
+                };
+                let (middle, rest): (Date, _) = (middle.parse().unwrap(), &library[20..]);
+                let found = days.between(first, middle, Date::MAX).filter(|day| *day >= middle).take(20);
+                let found: Vec<_> = found.map(|day| day.strftime("%Y%m%d").to_string()).collect();
+                assert_eq!(found, rest, "{rule} from {start} and {middle}");
+            }
+        }
     }
 }

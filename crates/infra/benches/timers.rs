@@ -13,7 +13,9 @@ use clowder_accounts::SignedIn;
 use clowder_core::{Actor, ChatId, Ctx, Input};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{
-    NewMessage, lifetimes::port::PIECE as EXPIRED_AT_ONCE, scheduled::port::PIECE as SENT_AT_ONCE,
+    NewMessage,
+    lifetimes::port::PIECE as EXPIRED_AT_ONCE,
+    scheduled::{MOST_IN_A_MINUTE, port::PIECE as SENT_AT_ONCE},
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -48,7 +50,7 @@ async fn main() {
         print(workload, peer, messages, start);
     }
     schedule(&store, &members, messages).await;
-    let later = Ctx::new(Actor::System, now().plus(Duration::from_secs(3600)), "bench");
+    let later = Ctx::new(Actor::System, now().plus(Duration::from_secs(30 * 24 * 3600)), "bench");
     let start = Instant::now();
     while store.scheduled.send_due(&later).await.unwrap() >= SENT_AT_ONCE {}
     print("scheduled", peer, messages, start);
@@ -68,9 +70,11 @@ async fn say(store: &Store, members: &[(SignedIn, ChatId)], messages: usize) {
 }
 
 async fn schedule(store: &Store, members: &[(SignedIn, ChatId)], messages: usize) {
-    let at = now().plus(Duration::from_secs(1800));
+    let first = now().plus(Duration::from_secs(1800));
     let calls = (0..messages).map(|n| async move {
         let (person, chat) = &members[n % members.len()];
+        let minute = n / members.len() / MOST_IN_A_MINUTE;
+        let at = first.plus(Duration::from_secs(60 * minute as u64));
         let new = NewMessage::from_json(json!({"content": TEXT, "send_at": at})).unwrap();
         store.scheduled.schedule(&by(store, person), *chat, new).await.unwrap();
     });

@@ -18,7 +18,10 @@ use super::{
     idempotency::{self, Stub},
 };
 use crate::{
-    domains::{messaging::Screens, presence::Online},
+    domains::{
+        messaging::{Paces, Screens},
+        presence::Online,
+    },
     emails::EmailTemplates,
     feed::Feed,
     keys::Keys,
@@ -45,6 +48,8 @@ pub struct TxServices {
     pub online: Arc<Online>,
     /// The word filters of chats, ready to be used.
     pub screens: Arc<Screens>,
+    /// How fast everybody sends.
+    pub paces: Paces,
     feed: Feed,
     /// Notified when a text has been deleted.
     scrubber: Scrubber,
@@ -84,6 +89,7 @@ impl Db {
             options: Arc::clone(&deps.options),
             online: Arc::clone(&deps.online),
             screens: Arc::default(),
+            paces: Paces::new(deps.options.messaging.pace),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             high_water: dialect::high_water(&deps.options.url)?,

@@ -8,10 +8,10 @@ mod privacy;
 use std::collections::HashMap;
 
 use clowder_core::{
-    Actor, Cause, Ctx, Error, Id, IdempotencyKey, Made, Result, UserId,
+    Actor, Cause, Ctx, Error, Id, IdempotencyKey, Made, Result, Timestamp, UserId,
     idempotency::{KEPT_FOR, MISMATCH},
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use super::{
     batch,
     clock::when,
     db::Tx,
-    dialect,
+    dialect::{self, Conn},
     domains::{Domain, Sweep},
     upkeep::forget,
 };
@@ -93,6 +93,12 @@ pub fn guard<T, S: Stub>(
     };
     diesel::update(own).set((answers::answer.eq(sealed), answers::subject_id.eq(subject))).execute(tx.conn)?;
     Ok(value)
+}
+
+/// Whether there is an answer for a key. It is not locked, so a call may still find another one.
+pub fn is_known(conn: &mut Conn, id: AnswerId, now: Timestamp) -> Result<bool> {
+    let known = answers::table.find(id).filter(answers::created_at.gt(now.minus(KEPT_FOR)));
+    Ok(diesel::select(exists(known)).get_result(conn)?)
 }
 
 /// Keys belong to the caller; those of unauthenticated callers to their address. Neither is stored in plain form.

@@ -96,12 +96,13 @@ impl Invitations for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn come(&self, ctx: &Ctx, code: Code) -> Result<Came> {
-        let (caller, again) = (ctx.clone(), ctx.clone());
+        let (caller, again, by) = (ctx.clone(), ctx.clone(), code.clone());
         let first = move |tx: &mut Tx<'_>| {
             let came = links::come(tx, &caller, &code)?;
             let stub = links::StoredCame::of(&came);
             Ok((came, stub))
         };
-        self.db.create(ctx, first, move |tx, stub: links::StoredCame| stub.again(tx, &again)).await
+        let came = self.db.create(ctx, first, move |tx, stub: links::StoredCame| stub.again(tx, &again)).await;
+        self.unless_braked(ctx, came, move |conn| Ok(links::find(conn, &by)?.1)).await
     }
 }

@@ -35,7 +35,7 @@ use clowder_messaging::{
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 use uuid::Uuid;
-use writes::ChatWrite;
+use writes::{ChatWrite, Written};
 
 use super::{
     Repo,
@@ -46,9 +46,10 @@ use super::{
     domains::{Domain, Sweep},
     group_commit::GroupCommit,
     idempotency::Stub,
+    moderation::screening::{self, Reading},
 };
 use crate::{
-    domains::messaging::{ChatSummaries, Paces, Screens},
+    domains::messaging::ChatSummaries,
     store::{Memory, StoreDeps},
     turns::Turns,
 };
@@ -133,9 +134,7 @@ pub struct State {
     /// Turns of those who make chats.
     creators: Turns<UserId>,
     writes: GroupCommit<ChatWrite>,
-    /// How fast everybody sends.
-    paces: Paces,
-    screens: Arc<Screens>,
+    db: Db,
     caches: Caches,
 }
 
@@ -163,8 +162,7 @@ impl State {
             marks: Turns::new(1, options.patience),
             creators: Turns::new(1, options.patience),
             writes,
-            paces: Paces::new(deps.options.messaging.pace),
-            screens: Arc::clone(&db.services().screens),
+            db: db.clone(),
             caches,
         }
     }
@@ -172,14 +170,14 @@ impl State {
     /// Counts a message that somebody is about to send, before anything waits or is written: whoever sends too much is
     /// refused at once, and delays nobody else. Every way of sending that people cause directly goes through it.
     pub fn pace(&self, ctx: &Ctx, chat: ChatId) -> Result<()> {
-        let full = self.paces.take(chat, ctx.user()?, ctx.now);
+        let full = self.db.services().paces.take(chat, ctx.user()?, ctx.now);
         full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })
     }
 
     /// The journal is another one.
     pub fn start_anew(&self) {
         self.caches.summaries.clear();
-        self.screens.start_anew();
+        self.db.services().screens.start_anew();
     }
 }
 
@@ -232,7 +230,7 @@ impl Messaging for Repo {
         let viewer = ctx.user()?;
         let (ring, now) = (self.db.ring(), ctx.now);
         self.look(move |conn, caches| {
-            let mut chat = chats::one(conn, Some(caches), viewer, chat)?;
+            let mut chat = chats::one(conn, Some(caches), viewer, now, chat)?;
             notes::fill(conn, &ring, viewer, std::slice::from_mut(&mut chat))?;
             chat.last_message.iter_mut().for_each(|last| conceal(last, now));
             Ok(chat)
@@ -249,12 +247,16 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn send(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Made<Message>> {
         self.messaging.pace(ctx, chat)?;
-        let mut send = send::PendingSend::new(ctx, chat, new, &self.deps.keys)?;
-        if self.messaging.screens.expect(chat) {
-            // Here, because locks are held where it is needed.
-            send.fold();
+        let send = Arc::new(send::PendingSend::new(ctx, chat, new, &self.deps.keys)?);
+        // Here, because locks are held where it is needed.
+        screening::look(&self.db, chat, send.reading()).await?;
+        for _ in 0..screening::ATTEMPTS {
+            match self.messaging.writes.write(ChatWrite::Send(Arc::clone(&send))).await?.sent()? {
+                Some(made) => return Ok(made),
+                None => screening::catch_up(&self.db, send.reading()).await?,
+            }
         }
-        self.messaging.writes.write(ChatWrite::Send(send)).await?.sent()
+        Err(screening::changes_all_the_time())
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -287,9 +289,20 @@ impl Messaging for Repo {
         version: Option<Versions>,
         patch: MessagePatch,
     ) -> Result<Message> {
-        let ctx = ctx.clone();
+        let reading = Arc::new(Reading::new(patch.content.as_str()));
         let wanted = mentioned::wanted(patch.content.as_str(), &[]);
-        self.db.write(move |tx| edit::edit(tx, &ctx, message, version.clone(), patch.clone(), wanted.clone())).await
+        for _ in 0..screening::ATTEMPTS {
+            let (ctx, version, patch) = (ctx.clone(), version.clone(), patch.clone());
+            let (wanted, tried) = (wanted.clone(), Arc::clone(&reading));
+            let edit = move |tx: &mut Tx<'_>| {
+                edit::edit(tx, &ctx, message, version.clone(), patch.clone(), wanted.clone(), &tried)
+            };
+            match self.db.write(edit).await? {
+                Some(message) => return Ok(message),
+                None => screening::catch_up(&self.db, &reading).await?,
+            }
+        }
+        Err(screening::changes_all_the_time())
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -418,6 +431,19 @@ impl Repo {
             reactions::Plan::Stay(reaction) => Ok(reaction),
             reactions::Plan::Change(pending) => self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted(),
         }
+    }
+
+    /// Writes something in a chat, and shares the commit with others.
+    pub async fn write_in_chat(&self, write: ChatWrite) -> Result<Written> {
+        self.messaging.writes.write(write).await
+    }
+
+    /// Reads, with what this process knows of people.
+    pub async fn look_at_people<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut Conn, &Memory) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.look(move |conn, caches| f(conn, &caches.people)).await
     }
 
     /// Reads, with the caches of this process.

@@ -32,6 +32,7 @@ mod moderation;
 mod participants;
 mod people;
 mod pets;
+mod polls;
 mod preferences;
 mod presence;
 mod privacy;

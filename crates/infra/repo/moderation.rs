@@ -11,15 +11,17 @@ pub mod settings;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, Id, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     Moderation,
     moderation::{
         Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
-        Review, ReviewId, Rules, Sanction, SanctionId, SanctionType,
+        Review, ReviewId, ReviewVerb, Rules, Sanction, SanctionId, SanctionType,
     },
 };
+use deciding::Decided;
 use diesel::prelude::*;
+use screening::Reading;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -139,7 +141,12 @@ impl Moderation for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn set_filter(&self, ctx: &Ctx, chat: ChatId, new: NewFilter) -> Result<Rules> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| settings::set_filter(tx, &ctx, chat, &new)).await
+        let (rules, version) = self.db.write(move |tx| settings::set_filter(tx, &ctx, chat, &new)).await?;
+        // Now, and not when somebody writes.
+        if let Some(version) = version {
+            screening::keep(&self.db, Id::from_uuid(chat.uuid()), version, rules.filter.clone()).await;
+        }
+        Ok(rules)
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -166,10 +173,33 @@ impl Moderation for Repo {
         ctx: &Ctx,
         chat: Option<ChatId>,
         review: ReviewId,
+        version: Option<Versions>,
         verdict: NewReviewVerdict,
     ) -> Result<()> {
-        let ctx = ctx.clone();
-        self.db.write(move |tx| deciding::decide(tx, &ctx, chat, review, verdict.clone())).await
+        // Only what a chat approves is looked at again, and what is held never changes.
+        let held = match (chat, verdict.action) {
+            (Some(chat), ReviewVerb::Approve) => {
+                let ctx = ctx.clone();
+                self.db.read(move |conn| deciding::held(conn, &ctx, chat, review)).await?
+            }
+            _ => None,
+        };
+        let reading = Arc::new(Reading::new(held.as_deref().unwrap_or_default()));
+        if let Some(chat) = chat {
+            screening::look(&self.db, chat, &reading).await?;
+        }
+        for _ in 0..screening::ATTEMPTS {
+            let (ctx, version, verdict, tried) = (ctx.clone(), version.clone(), verdict.clone(), Arc::clone(&reading));
+            let decide = move |tx: &mut Tx<'_>| {
+                deciding::decide(tx, &ctx, chat, review, version.as_ref(), verdict.clone(), &tried)
+            };
+            match self.db.write(decide).await? {
+                Decided::Done => return Ok(()),
+                Decided::Refused(refusal) => return Err(refusal.into()),
+                Decided::Unread => screening::catch_up(&self.db, &reading).await?,
+            }
+        }
+        Err(screening::changes_all_the_time())
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -198,6 +228,10 @@ impl Moderation for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn set_server_filter(&self, ctx: &Ctx, new: NewFilter) -> Result<Filter> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| settings::set_server_filter(tx, &ctx, &new)).await
+        let (filter, version) = self.db.write(move |tx| settings::set_server_filter(tx, &ctx, &new)).await?;
+        if let Some(version) = version {
+            screening::keep(&self.db, OF_SERVER, version, filter.clone()).await;
+        }
+        Ok(filter)
     }
 }

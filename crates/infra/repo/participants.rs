@@ -8,12 +8,12 @@ use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
     Participant, Participants,
-    invitations::port::Came,
+    invitations::{asks_too_much, port::Came},
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
 use tracing::instrument;
 
-use super::{Repo, db::Tx, domains::Domain, invitations::links::StoredCame};
+use super::{Repo, db::Tx, dialect::Conn, domains::Domain, invitations::links::StoredCame, moderation::settings};
 
 pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
 
@@ -57,6 +57,32 @@ impl Participants for Repo {
             let stub = StoredCame::of(&came);
             Ok((came, stub))
         };
-        self.db.create(ctx, first, move |tx, stub: StoredCame| stub.again(tx, &again)).await
+        let came = self.db.create(ctx, first, move |tx, stub: StoredCame| stub.again(tx, &again)).await;
+        self.unless_braked(ctx, came, move |_| Ok(chat)).await
+    }
+}
+
+impl Repo {
+    /// Passes on how somebody came. Whoever is refused because they ask too much may have made the brake of the chat go on:
+    /// then it is on, although nothing else of what they did is left.
+    pub async fn unless_braked(
+        &self,
+        ctx: &Ctx,
+        came: Result<Came>,
+        place: impl Fn(&mut Conn) -> Result<ChatId> + Send + 'static,
+    ) -> Result<Came> {
+        if !came.as_ref().is_err_and(asks_too_much) {
+            return came;
+        }
+        let now = ctx.now;
+        let braked = move |conn: &mut Conn| {
+            let chat = place(conn)?;
+            Ok(settings::would_brake(conn, now, chat)?.then_some(chat))
+        };
+        if let Some(chat) = self.db.read(braked).await? {
+            let ctx = ctx.clone();
+            self.db.write(move |tx| writes::stop(tx, &ctx, chat)).await?;
+        }
+        came
     }
 }

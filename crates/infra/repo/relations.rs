@@ -7,7 +7,7 @@ mod reading;
 pub mod threads;
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Id, IdempotencyKey, MessageId, Page, PageRequest, Result};
+use clowder_core::{Ctx, Id, IdempotencyKey, Made, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Message, NewRead, Relations, Window,
     lifetimes::conceal,
@@ -20,6 +20,7 @@ use super::{
     clock::{IN_ORDER, never},
     db::Tx,
     domains::Domain,
+    idempotency,
 };
 
 pub const DOMAIN: Domain =
@@ -63,8 +64,9 @@ impl Relations for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Forwards> {
+    async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Made<Forwards>> {
         let mut ctx = ctx.clone();
+        let by_client_id = ctx.idempotency_key.is_none();
         if let (None, Some(client_id)) = (&ctx.idempotency_key, &new.client_id) {
             let ids: Vec<_> = new.chat_ids.iter().map(Id::uuid).collect();
             let mut parts = vec![message.uuid().as_bytes().to_vec()];
@@ -72,11 +74,23 @@ impl Relations for Repo {
             let print = self.deps.keys.fingerprint(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
             ctx.idempotency_key = Some(IdempotencyKey::new(format!("forward {}", client_id.as_str()), print));
         }
-        let into = |chat: &_| forward::Into { chat: *chat, paced: self.messaging.pace(&ctx, *chat).is_err() };
+        // A repeated call sends nothing.
+        let is_repeated = match &ctx.idempotency_key {
+            Some(key) => {
+                let (id, now) = (idempotency::id_of(&self.deps.keys, &ctx, key), ctx.now);
+                self.db.read(move |conn| idempotency::is_known(conn, id, now)).await?
+            }
+            None => false,
+        };
+        let paced = |chat| !is_repeated && self.messaging.pace(&ctx, chat).is_err();
+        let into = |chat: &_| forward::Into { chat: *chat, paced: paced(*chat) };
         let chats: Vec<_> = new.chat_ids.iter().map(into).collect();
         let (caller, again_by) = (ctx.clone(), ctx.clone());
         let first = move |tx: &mut Tx<'_>| forward::forward(tx, &caller, message, &chats);
         let again = move |tx: &mut Tx<'_>, stored: forward::Stored| forward::again(tx, &again_by, &stored);
-        self.db.create(&ctx, first, again).await
+        let forwards = self.db.create(&ctx, first, again).await?;
+        // With a key of its own, the whole answer is the first one.
+        let is_found = by_client_id && ctx.idempotency_key.is_some_and(|key| key.was_replayed());
+        Ok(if is_found { Made::Found(forwards) } else { Made::New(forwards) })
     }
 }

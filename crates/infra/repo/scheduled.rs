@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, Error, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     NewMessage, Scheduled, ScheduledMessages,
-    scheduled::{ScheduledFilter, ScheduledId, ScheduledPatch, port::PIECE},
+    scheduled::{ScheduledFilter, ScheduledId, ScheduledPatch, first as first_of, port::PIECE},
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -69,8 +69,9 @@ impl ScheduledMessages for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn schedule(&self, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Scheduled> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
+        let at = first_of(&new);
         let first = move |tx: &mut Tx<'_>| {
-            let scheduled = writes::schedule(tx, &caller, chat, new.clone())?;
+            let scheduled = writes::schedule(tx, &caller, chat, new.clone(), at)?;
             let stub = Stored(scheduled.id);
             Ok((scheduled, stub))
         };

@@ -27,7 +27,10 @@ pub mod online {
 
 /// The store, how it is opened, and its maintenance.
 pub mod store {
-    pub use clowder_infra_base::store::{Check, Options, SWEEP, Upkeep};
+    pub use clowder_infra_base::{
+        skew::Skew,
+        store::{Check, Options, SWEEP, Upkeep},
+    };
 
     pub use crate::ports::Store;
 }

@@ -1,17 +1,23 @@
 //! Changes in chats.
 
+mod payloads;
+
 pub use clowder_core::attempt::{Decided, Unwanted};
-use clowder_core::{ChatId, Follow, MessageId, Timestamp, Topic, TopicKind, UserId, follow::Step};
-use serde::{Deserialize, Serialize};
+use clowder_core::{ChatId, Follow, Topic, TopicKind, UserId, follow::Step};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
+pub use payloads::{
+    Braked, ChatDeleted, Decision, Deleted, Delivered, Edited, Expiring, Invited, ParticipantChanged,
+    ParticipantRemoved, PreferencesChanged, Reaction, Read, Requested, ReviewWaiting, Sanctioned, ScheduledChanged,
+    Typing, Uninvited,
+};
+
 use crate::{
-    Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
+    Chat, ChatFace, Message,
     keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
-    moderation::{SanctionId, SanctionType},
+    polls::{Closed, Voted},
     relations::ThreadState,
-    scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
 };
 
 #[derive(Debug, Clone)]
@@ -45,6 +51,8 @@ pub enum Change {
     MessageDelivered(Delivered, UserId),
     ReactionAdded(Reaction, Audience),
     ReactionRemoved(Reaction, Audience),
+    PollVoted(Voted, Audience),
+    PollClosed(Closed),
     ParticipantAdded(Told, ParticipantChanged),
     ParticipantUpdated(Told, ParticipantChanged),
     /// Ends that somebody follows the chat.
@@ -61,16 +69,18 @@ pub enum Change {
     Sanctioned(Sanctioned),
     /// Sent to one of those who run the chat.
     Braked(UserId, Braked),
+    /// Sent to one of those who decide about it.
+    ReviewWaiting(UserId, ReviewWaiting),
     /// Sent to each participant in person, when it is their turn.
     ChatDeleted(UserId, ChatDeleted),
 }
 
-/// Who receives a read mark or a reaction.
+/// Who receives a read mark, a reaction or a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
     /// Everybody in the chat.
     Chat,
-    /// Whoever reads or reacts, on all devices.
+    /// Whoever reads, reacts or votes, on all devices.
     Own,
     /// Somebody who wrote messages that were read, where others must not be told.
     Sender(UserId),
@@ -96,224 +106,6 @@ pub const MESSAGE_UPDATED: &str = "message.updated";
 /// Changes whose payload contains the message's text: a deletion has to rewrite them.
 pub const SHOW_THE_MESSAGE: &[&str] = &[MESSAGE_SENT, MESSAGE_UPDATED];
 
-/// The payload of `message.deleted`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Deleted {
-    pub chat_id: ChatId,
-    pub message_id: MessageId,
-    pub seq: i64,
-    pub deleted_by: UserId,
-    pub deleted_at: Timestamp,
-}
-
-/// The payload of `message.expiring`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = MessageExpiring)]
-pub struct Expiring {
-    pub chat_id: ChatId,
-    pub message_id: MessageId,
-    pub seq: i64,
-    pub expires_at: Timestamp,
-}
-
-/// The payload of `message.scheduled`. It does not contain the text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ScheduledMessageChanged)]
-pub struct ScheduledChanged {
-    pub id: ScheduledId,
-    pub chat_id: ChatId,
-    pub status: ScheduledStatus,
-    pub send_at: Timestamp,
-    /// The message that was sent; of a repeated one, the last.
-    pub message_id: Option<MessageId>,
-    /// Why it was refused.
-    pub problem: Option<Problem>,
-    pub version: i64,
-}
-
-impl From<&Scheduled> for ScheduledChanged {
-    fn from(scheduled: &Scheduled) -> Self {
-        let Scheduled { id, chat_id, status, send_at, message_id, version, .. } = *scheduled;
-        Self { id, chat_id, status, send_at, message_id, problem: scheduled.problem.clone(), version }
-    }
-}
-
-/// The payload of `message.edited`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = MessageEdited)]
-pub struct Edited {
-    pub chat_id: ChatId,
-    pub message_id: MessageId,
-    pub seq: i64,
-    /// That of the message as it is now.
-    pub version: i64,
-}
-
-/// The payload of `participant.added` and `participant.updated`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ParticipantChanged {
-    pub chat_id: ChatId,
-    pub participant: Participant,
-}
-
-/// The payload of `chat.preferences`. Of the texts it says only whether there are any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatPreferencesChanged)]
-pub struct PreferencesChanged {
-    pub chat_id: ChatId,
-    pub archived: bool,
-    pub pinned: bool,
-    pub muted_until: Option<Timestamp>,
-    pub notify: Notify,
-    pub has_title: bool,
-    /// When the draft was written; `null` if there is none.
-    pub drafted_at: Option<Timestamp>,
-}
-
-impl PreferencesChanged {
-    pub fn of(chat_id: ChatId, preferences: &ChatPreferences) -> Self {
-        Self {
-            chat_id,
-            archived: preferences.archived,
-            pinned: preferences.pinned,
-            muted_until: preferences.muted_until,
-            notify: preferences.notify,
-            has_title: preferences.title.is_some(),
-            drafted_at: preferences.drafted_at,
-        }
-    }
-}
-
-/// The payload of `message.read`: somebody has read a chat up to here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Read {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    pub seq: i64,
-    pub at: Timestamp,
-}
-
-/// The payload of `message.delivered`: messages up to this one were delivered to a device of somebody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Delivered {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    pub seq: i64,
-    pub at: Timestamp,
-    /// Whether this is kept at all: not in large and in closed chats.
-    #[serde(skip)]
-    pub kept: bool,
-}
-
-/// The payload of `reaction.added` and `reaction.removed`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Reaction {
-    pub chat_id: ChatId,
-    pub message_id: MessageId,
-    #[schema(minimum = 1)]
-    pub seq: i64,
-    /// Who reacted; `null` for all except themselves in channels, where subscribers learn nothing of each other.
-    pub user_id: Option<UserId>,
-    #[schema(example = "👍")]
-    pub emoji: String,
-    /// How many people have reacted to the message with this emoji now.
-    #[schema(minimum = 0)]
-    pub count: i64,
-}
-
-/// The payload of `participant.removed`: somebody has left, or was removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ParticipantRemoved {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    /// The participant, if they left.
-    pub removed_by: UserId,
-}
-
-/// The payload of `chat.invited`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatInvited)]
-pub struct Invited {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    pub invited_by: UserId,
-    pub expires_at: Timestamp,
-}
-
-/// The payload of `chat.uninvited`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatUninvited)]
-pub struct Uninvited {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    pub reason: Unwanted,
-}
-
-/// The payload of `chat.requested`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatRequested)]
-pub struct Requested {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-}
-
-/// The payload of `chat.decided`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatDecided)]
-pub struct Decision {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    pub action: Decided,
-}
-
-/// The payload of `chat.sanctioned`. Why is not in it, so that it can be forgotten: the list of one's sanctions says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatSanctioned)]
-pub struct Sanctioned {
-    pub id: SanctionId,
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-    #[serde(rename = "type")]
-    pub kind: SanctionType,
-    /// `null` if it lasts until somebody lifts it, and for what does not last.
-    pub until: Option<Timestamp>,
-    /// Whether it is over, because somebody lifted it.
-    pub lifted: bool,
-}
-
-/// The payload of `chat.braked`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = ChatBraked)]
-pub struct Braked {
-    pub chat_id: ChatId,
-    /// Until when whoever comes has to be let in.
-    pub until: Timestamp,
-}
-
-/// The payload of `chat.deleted`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ChatDeleted {
-    pub chat_id: ChatId,
-}
-
-/// The payload of the transient events `typing.start` and `typing.stop`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Typing {
-    pub chat_id: ChatId,
-    pub user_id: UserId,
-}
-
-impl Reaction {
-    /// What is told of it, and to whom. In a channel the others learn that somebody has reacted, and not who.
-    pub fn told(self, kind: ChatType) -> Vec<(Self, Audience)> {
-        if kind != ChatType::Channel {
-            return vec![(self, Audience::Chat)];
-        }
-        let unnamed = Self { user_id: None, ..self.clone() };
-        vec![(unnamed, Audience::Chat), (self, Audience::Own)]
-    }
-}
-
 impl Change {
     fn chat(&self) -> ChatId {
         match self {
@@ -335,6 +127,8 @@ impl Change {
             Self::ThreadUpdated(_, state) => state.chat_id,
             Self::MessageDelivered(delivered, _) => delivered.chat_id,
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => reaction.chat_id,
+            Self::PollVoted(voted, _) => voted.chat_id,
+            Self::PollClosed(closed) => closed.chat_id,
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => changed.chat_id,
             Self::ParticipantRemoved(_, removed) => removed.chat_id,
             Self::Invited(_, invited) => invited.chat_id,
@@ -343,6 +137,7 @@ impl Change {
             Self::Decided(_, decision) => decision.chat_id,
             Self::Sanctioned(sanctioned) => sanctioned.chat_id,
             Self::Braked(_, braked) => braked.chat_id,
+            Self::ReviewWaiting(_, waiting) => waiting.chat_id,
             Self::ChatDeleted(_, deleted) => deleted.chat_id,
         }
     }
@@ -376,6 +171,8 @@ impl clowder_core::Change for Change {
             Self::MessageDelivered(..) => "message.delivered",
             Self::ReactionAdded(..) => "reaction.added",
             Self::ReactionRemoved(..) => "reaction.removed",
+            Self::PollVoted(..) => "poll.voted",
+            Self::PollClosed(_) => "poll.closed",
             Self::ParticipantAdded(..) => "participant.added",
             Self::ParticipantUpdated(..) => "participant.updated",
             Self::ParticipantRemoved(..) => "participant.removed",
@@ -385,6 +182,7 @@ impl clowder_core::Change for Change {
             Self::Decided(..) => "chat.decided",
             Self::Sanctioned(_) => "chat.sanctioned",
             Self::Braked(..) => "chat.braked",
+            Self::ReviewWaiting(..) => "chat.review",
             Self::ChatDeleted(..) => "chat.deleted",
         }
     }
@@ -404,6 +202,7 @@ impl clowder_core::Change for Change {
             | Self::Uninvited(user, _)
             | Self::Requested(user, _)
             | Self::Braked(user, _)
+            | Self::ReviewWaiting(user, _)
             | Self::Decided(user, _)
             | Self::MessageDelivered(_, user)
             | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
@@ -415,6 +214,7 @@ impl clowder_core::Change for Change {
             Self::ReactionAdded(reaction, Audience::Own) | Self::ReactionRemoved(reaction, Audience::Own) => {
                 reaction.user_id.map_or_else(|| self.own(), Topic::user)
             }
+            Self::PollVoted(voted, Audience::Own) => voted.user_id.map_or_else(|| self.own(), Topic::user),
             _ => self.own(),
         }
     }
@@ -443,6 +243,8 @@ impl clowder_core::Change for Change {
             Self::Pinned(pinned) => Some(pinned.message_id.uuid()),
             Self::Unpinned(unpinned) => Some(unpinned.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
+            Self::PollVoted(voted, _) => Some(voted.message_id.uuid()),
+            Self::PollClosed(closed) => Some(closed.message_id.uuid()),
             // Of changes on personal topics, an erasure finds those about somebody by this.
             Self::MessageDelivered(delivered, _) => Some(delivered.user_id.uuid()),
             Self::MessageRead(read, Audience::Sender(_)) => Some(read.user_id.uuid()),
@@ -471,6 +273,8 @@ impl clowder_core::Change for Change {
             Self::ThreadUpdated(_, state) => to_raw_value(state),
             Self::MessageDelivered(delivered, _) => to_raw_value(delivered),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => to_raw_value(reaction),
+            Self::PollVoted(voted, _) => to_raw_value(voted),
+            Self::PollClosed(closed) => to_raw_value(closed),
             Self::ParticipantAdded(_, changed) | Self::ParticipantUpdated(_, changed) => to_raw_value(changed),
             Self::ParticipantRemoved(_, removed) => to_raw_value(removed),
             Self::Invited(_, invited) => to_raw_value(invited),
@@ -479,6 +283,7 @@ impl clowder_core::Change for Change {
             Self::Decided(_, decision) => to_raw_value(decision),
             Self::Sanctioned(sanctioned) => to_raw_value(sanctioned),
             Self::Braked(_, braked) => to_raw_value(braked),
+            Self::ReviewWaiting(_, waiting) => to_raw_value(waiting),
             Self::ChatDeleted(_, deleted) => to_raw_value(deleted),
         }
     }

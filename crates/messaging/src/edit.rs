@@ -12,7 +12,7 @@ use crate::{
     policy::{self, Action, Seat},
     refusals::{
         CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE,
-        MESSAGE_UNKNOWN,
+        MESSAGE_UNKNOWN, POLL_EDIT,
     },
 };
 
@@ -40,6 +40,9 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     }
     if message.deleted_at.is_some() {
         return Err(MESSAGE_GONE.into());
+    }
+    if message.kind == MessageType::Poll {
+        return Err(POLL_EDIT.into());
     }
     if closed {
         return Err(CHAT_CLOSED.into());
@@ -90,7 +93,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
     if message.deleted_at.is_some() {
         return None;
     }
-    (message.content, message.system) = (None, None);
+    (message.content, message.system, message.poll) = (None, None, None);
     (message.reply_to, message.forwarded_from) = (None, None);
     (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
     message.deleted_at = Some(now);
@@ -137,6 +140,7 @@ mod tests {
             lifetime: None,
             expires_at: None,
             system: None,
+            poll: None,
         }
     }
 
@@ -199,5 +203,9 @@ mod tests {
         let system = || Message { kind: MessageType::System, ..message(ada, false) };
         let system = || EditFacts { message: system(), seat: member.map(seat), closed: false, marks: Marks::default() };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), system())), "message.forbidden");
+        let poll = || Message { kind: MessageType::Poll, ..message(ada, false) };
+        let poll = || EditFacts { message: poll(), seat: member.map(seat), closed: false, marks: Marks::default() };
+        assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), poll())), "poll.edit");
+        assert_eq!(code(decide_delete(&ctx(ada), None, poll())), "v4 None");
     }
 }

@@ -4,7 +4,7 @@ pub mod port;
 
 pub use clowder_core::attempt::{AskFacts, OPEN_FOR, is_over};
 use clowder_core::{
-    Card, ChatId, Error, Fields, Id, Input, Result, Timestamp, UserId, Word,
+    Card, ChatId, Error, Fields, Id, Input, Refusal, Result, Timestamp, UserId, Word,
     attempt::{self, MOST_INVITES_A_DAY, NotNow, may_be_invited},
     link::{LinkFacts, Uses},
     text::Flaw,
@@ -342,8 +342,19 @@ pub fn may_ask(now: Timestamp, facts: AskFacts) -> Result<()> {
     })
 }
 
+/// Whether an error is one of [`may_ask`].
+pub fn asks_too_much(error: &Error) -> bool {
+    const REFUSALS: &[Refusal] = &[CHAT_TOO_SOON, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_REQUESTS];
+    matches!(error, Error::Refused(refusal) | Error::TooEarly { refusal, .. } if REFUSALS.contains(refusal))
+}
+
+/// The role of whoever is let in: what they asked for, unless whoever lets them in may not give that.
+pub fn admitted(seat: Seat, asked: ChatRole) -> ChatRole {
+    if grants(seat, asked).is_ok() { asked } else { ChatRole::of_newcomers(seat.kind) }
+}
+
 /// Only somebody who waits can be let in or turned away.
-pub fn decide(seat: Seat, standing: Option<Standing>) -> Result<()> {
+pub fn may_decide(seat: Seat, standing: Option<Standing>) -> Result<()> {
     allow(seat, Action::Admit)?;
     if standing == Some(Standing::Pending) { Ok(()) } else { Err(REQUEST_UNKNOWN.into()) }
 }

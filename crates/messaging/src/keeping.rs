@@ -183,6 +183,8 @@ pub struct PinFacts {
     pub pinned: bool,
     /// How many messages are pinned in the chat.
     pub pins: i64,
+    /// Whether the caller, who came later, does not see all of them.
+    pub unseen: bool,
 }
 
 fn may_pin(facts: &PinFacts) -> Result<()> {
@@ -190,22 +192,33 @@ fn may_pin(facts: &PinFacts) -> Result<()> {
     if facts.closed { Err(CHAT_CLOSED.into()) } else { Ok(()) }
 }
 
+/// What pinning a message does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pinning {
+    /// It is pinned already.
+    Stay,
+    Pin,
+    /// It is pinned in place of the lowest pin that the caller does not see, and so cannot unpin to make room.
+    Replace,
+}
+
 /// Whether the message has to be pinned: not if it is.
-pub fn decide_pin(facts: PinFacts) -> Result<bool> {
+pub fn decide_pin(facts: PinFacts) -> Result<Pinning> {
     if facts.seat.is_some() && facts.deleted {
         return Err(MESSAGE_GONE.into());
     }
     may_pin(&facts)?;
     if facts.pinned {
-        return Ok(false);
+        return Ok(Pinning::Stay);
     }
     if facts.system {
         return Err(MESSAGE_SYSTEM.into());
     }
-    if facts.pins >= MOST_PINS as i64 {
-        return Err(MESSAGE_PINS.into());
+    match (facts.pins >= MOST_PINS as i64, facts.unseen) {
+        (false, _) => Ok(Pinning::Pin),
+        (true, true) => Ok(Pinning::Replace),
+        (true, false) => Err(MESSAGE_PINS.into()),
     }
-    Ok(true)
 }
 
 /// Whether the message has to be unpinned: not if it is not pinned.

@@ -6,11 +6,11 @@
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
 //! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
 //! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
-//! with emoji, reply to them, answer in threads, and forward them to other chats. What they remove for themselves, all others
-//! still see.
+//! with emoji, reply to them, answer in threads, and forward them to other chats. A message can be a poll, in which people
+//! vote. What they remove for themselves, all others still see.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
-//! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`]) and in [`policy`], whose table says who may do what; [`moderation`]
+//! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`], [`polls`]) and in [`policy`], whose table says who may do what; [`moderation`]
 //! says what keeps people from writing and coming in. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
@@ -27,6 +27,7 @@ pub mod moderation;
 pub mod participants;
 pub mod permissions;
 pub mod policy;
+pub mod polls;
 pub mod port;
 pub mod reactions;
 pub mod read;
@@ -49,6 +50,7 @@ pub use model::{
 };
 pub use moderation::port::Moderation;
 pub use participants::port::Participants;
+pub use polls::{Poll, PollOption, port::Polls};
 pub use port::Messaging;
 pub use relations::port::Relations;
 pub use scheduled::{Scheduled, port::ScheduledMessages};

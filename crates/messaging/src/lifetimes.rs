@@ -8,13 +8,16 @@ pub mod port;
 
 use std::time::Duration;
 
-use clowder_core::{Field, FieldError, Fields, Input, Nested, Result, Timestamp, Versions, Word, text::Flaw, versions};
+use clowder_core::{
+    Field, FieldError, Fields, Input, Nested, Result, Timestamp, UserId, Versions, Word, text::Flaw, versions,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     ChatFace, Message,
     policy::{Action, Seat, allow},
+    read::LowestReadMarks,
     refusals::{CHAT_CLOSED, CHAT_STALE},
 };
 
@@ -122,6 +125,31 @@ impl Input for NewLifetime {
     }
 }
 
+/// Up to which place the time of messages begins: of those by one person, and of those by everybody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begins {
+    pub person: Option<UserId>,
+    pub theirs: i64,
+    pub others: i64,
+}
+
+impl Begins {
+    /// Whoever wrote a message need not have read it, nor whoever is erased; if nobody else is left, its time begins. In
+    /// chats that are too large for marks, `lowest` is nothing, and the time of everything begins.
+    pub fn of(lowest: Option<LowestReadMarks>, erased: &[UserId]) -> Self {
+        const ALL: i64 = i64::MAX;
+        let Some(LowestReadMarks { user: Some(user), seq, next }) = lowest else {
+            return Self { person: None, theirs: ALL, others: ALL };
+        };
+        let is_erased = erased.contains(&user);
+        // Accounts that are erased count only in private chats, where the second mark is that of the other person.
+        let others = if is_erased { ALL } else { seq.unwrap_or(0) };
+        let is_next_erased = erased.iter().any(|erased| *erased != user);
+        let theirs = next.filter(|_| !is_next_erased).unwrap_or(ALL);
+        Self { person: Some(user), theirs, others }
+    }
+}
+
 /// How long a message stays that is sent now: what the chat says, unless the message itself stays for less long.
 pub fn of_message(own: Option<Lifetime>, chat: Option<Lifetime>) -> Option<Lifetime> {
     match (own, chat) {
@@ -157,10 +185,10 @@ pub fn is_over(message: &Message, now: Timestamp) -> bool {
 }
 
 /// Takes the text from a message whose time is over, and which nobody has deleted yet: it may take a moment until it is, and
-/// nobody sees it until then.
+/// nobody sees it until then. A poll whose time is over is closed.
 pub fn conceal(message: &mut Message, now: Timestamp) {
     if is_over(message, now) && message.deleted_at.is_none() {
-        (message.content, message.system) = (None, None);
+        (message.content, message.system, message.poll) = (None, None, None);
         (message.reply_to, message.forwarded_from) = (None, None);
         (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
         message.deleted_at = message.expires_at;
@@ -168,6 +196,9 @@ pub fn conceal(message: &mut Message, now: Timestamp) {
     }
     if let Some(quoted) = &mut message.reply_to {
         quoted.conceal(now);
+    }
+    if let Some(poll) = &mut message.poll {
+        poll.end(now);
     }
 }
 

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     entities::Entity,
     lifetimes::Lifetime,
+    polls::{Choices, Poll},
     relations::{ForwardedFrom, ReplyTo, Thread},
 };
 
@@ -274,9 +275,21 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = SystemNote, required = false)]
     pub system: Option<Box<SystemNote>>,
+    /// Present in messages of type `poll`, unless they are deleted: what can be chosen, and how people have voted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Poll, required = false)]
+    pub poll: Option<Box<Poll>>,
 }
 
 impl Message {
+    /// As it is when it has just been sent, for its sender.
+    pub fn for_sender(mut self) -> Self {
+        if let Some(poll) = &mut self.poll {
+            poll.mark(Choices::NONE);
+        }
+        self
+    }
+
     /// As an event shows it, which is the same for everybody: without what depends on the viewer.
     pub fn for_everybody(mut self) -> Self {
         self.status = Status::Sent;
@@ -290,6 +303,9 @@ impl Message {
         self.thread = None;
         if let Some(origin) = &mut self.forwarded_from {
             **origin = ForwardedFrom::UNKNOWN;
+        }
+        if let Some(poll) = &mut self.poll {
+            poll.for_everybody();
         }
         self
     }

@@ -188,7 +188,13 @@ pub struct Review {
     pub message_id: Option<MessageId>,
     #[schema(minimum = 1)]
     pub seq: Option<i64>,
+    /// Whom it mentions beside those whom its text names; empty where `content` is `null`.
+    #[schema(max_items = 50)]
+    pub mentions: Vec<UserId>,
     pub created_at: Timestamp,
+    /// That of the message, which changes when it is edited: for `If-Match` when you decide.
+    #[schema(minimum = 1)]
+    pub version: i64,
 }
 
 /// How far the deletion of what somebody wrote has come.

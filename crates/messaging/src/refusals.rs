@@ -123,6 +123,23 @@ pub const REACTION_KINDS: Refusal =
     Refusal::new(Conflict, "reaction.kinds", "The message already has 20 different emoji; react with one of them");
 pub const REACTION_NOT_WANTED: Refusal =
     Refusal::new(Forbidden, "reaction.not_wanted", "You cannot react to this message");
+pub const POLL_UNKNOWN: Refusal = Refusal::new(Unknown, "poll.unknown", "This message is no poll");
+pub const POLL_CHOICES: Refusal = Refusal::new(
+    Invalid,
+    "poll.choices",
+    "The poll does not have these options, or does not let you choose as many of them",
+);
+pub const POLL_CLOSED: Refusal = Refusal::new(Conflict, "poll.closed", "The poll is closed");
+pub const POLL_NOT_WANTED: Refusal = Refusal::new(Forbidden, "poll.not_wanted", "You cannot vote in this poll");
+pub const POLL_FORBIDDEN: Refusal = Refusal::new(
+    Forbidden,
+    "poll.forbidden",
+    "Only the author of a poll and the owners and admins of the chat may close it",
+);
+pub const POLL_ANONYMOUS: Refusal =
+    Refusal::new(Forbidden, "poll.anonymous", "The poll is anonymous: nobody learns who voted");
+pub const POLL_EDIT: Refusal =
+    Refusal::new(Conflict, "poll.edit", "A poll cannot be edited, because people have read it when they voted");
 pub const RECEIPTS_TOO_MANY: Refusal =
     Refusal::new(Forbidden, "receipts.too_many", "Receipts are not available in chats of more than 256 people");
 pub const MESSAGE_NO_THREAD: Refusal = Refusal::new(
@@ -133,11 +150,13 @@ pub const MESSAGE_NO_THREAD: Refusal = Refusal::new(
 pub const MESSAGE_NOT_FORWARDABLE: Refusal = Refusal::new(
     Conflict,
     "message.not_forwardable",
-    "The message cannot be forwarded: it is deleted, disappears, or is not one that a person wrote",
+    "The message cannot be forwarded: it is deleted, disappears, is a closed poll, or is not one that a person wrote",
 );
 pub const CLIENT_ID_MISMATCH: Refusal =
     Refusal::new(Invalid, "client_id.mismatch", "This client_id has already been used for another message");
 
+pub const THREAD_LIMIT: Refusal =
+    Refusal::new(Conflict, "thread.limit", "You follow as many threads as one person can; stop following some first");
 pub const SCHEDULED_UNKNOWN: Refusal =
     Refusal::new(Unknown, "scheduled.unknown", "You have not scheduled such a message, or it was long ago");
 pub const SCHEDULED_OVER: Refusal =
@@ -146,6 +165,11 @@ pub const SCHEDULED_STALE: Refusal =
     Refusal::new(Stale, "scheduled.stale", "The scheduled message has changed since you read it");
 pub const SCHEDULED_LIMIT: Refusal =
     Refusal::new(Conflict, "scheduled.limit", "As many of your messages wait to be sent as can; cancel some first");
+pub const SCHEDULED_CROWDED: Refusal = Refusal::new(
+    Conflict,
+    "scheduled.crowded",
+    "Too many of your messages wait for this chat at about that time; choose another",
+);
 pub const SCHEDULED_FAILED: Refusal =
     Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
 pub const SCHEDULED_THREAD: Refusal =
@@ -205,12 +229,21 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_REMOVALS,
     REACTION_KINDS,
     REACTION_NOT_WANTED,
+    POLL_UNKNOWN,
+    POLL_CHOICES,
+    POLL_CLOSED,
+    POLL_NOT_WANTED,
+    POLL_FORBIDDEN,
+    POLL_ANONYMOUS,
+    POLL_EDIT,
     RECEIPTS_TOO_MANY,
     MESSAGE_NO_THREAD,
     MESSAGE_NOT_FORWARDABLE,
     CLIENT_ID_MISMATCH,
+    THREAD_LIMIT,
     SCHEDULED_UNKNOWN,
     SCHEDULED_OVER,
     SCHEDULED_STALE,
     SCHEDULED_LIMIT,
+    SCHEDULED_CROWDED,
 ];

@@ -13,12 +13,14 @@ use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
 pub use input::NewForward;
-pub use rules::{Related, Target, Targets, may_forward, moved, relate};
+pub use rules::{Related, Target, Targets, forwarded, may_forward, moved, relate};
 
 use crate::{Message, scheduled::Problem};
 
 /// How many characters of a message are quoted.
 pub const EXCERPT: usize = 100;
+/// How many threads one person can follow.
+pub const MOST_FOLLOWED: i64 = 10_000;
 /// Into how many chats a message is forwarded at once.
 pub const MOST_FORWARDS: usize = 10;
 

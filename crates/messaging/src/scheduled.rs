@@ -7,16 +7,16 @@
 mod input;
 pub mod port;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
-    ChatId, Error, Field, Id, Input, MessageId, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word,
-    versions,
+    ChatId, Error, Field, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId,
+    Versions, Word, versions,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use input::{OptionalRepeat, ScheduledFilter, ScheduledPatch};
+pub use input::{ScheduledFilter, ScheduledPatch};
 
 use crate::{
     ChatRole, NewMessage, Rights,
@@ -24,8 +24,8 @@ use crate::{
     model::ClientId,
     policy::may_post,
     refusals::{
-        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_FAILED,
-        SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
+        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_CROWDED,
+        SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
     relations::{Targets, relate},
     send::Fingerprint,
@@ -33,10 +33,15 @@ use crate::{
 
 /// How many messages of one person can wait, unless the settings say otherwise.
 pub const MOST: i64 = 200;
+/// How many messages of one person can wait for the same minute of one chat, so that nobody gathers what they could not
+/// send.
+pub const MOST_IN_A_MINUTE: usize = 20;
 /// How many are remembered that wait no longer; older ones are forgotten.
 pub const MOST_PAST: i64 = 500;
 /// How many days ahead a message can be scheduled.
 pub const MOST_DAYS: u64 = 366;
+/// What looking for the times of a rule counts as: about as much work as writing so many rows.
+pub(crate) const ROWS_OF_A_RULE: usize = 100;
 
 pub type ScheduledId = Id<Scheduled>;
 
@@ -141,6 +146,11 @@ impl Plan {
         Ok(Some((repeat.parse().map_err(wrong)?, zone)))
     }
 
+    fn first(&self) -> Result<Option<Timestamp>> {
+        let rule = self.rule()?;
+        Ok(rule.map_or(Some(self.start), |(repeat, zone)| repeat.first(self.start, &zone)))
+    }
+
     /// The message to send now.
     pub fn message(&self) -> Result<NewMessage> {
         NewMessage::from_json(json!({
@@ -172,6 +182,8 @@ pub struct ScheduleFacts {
     /// How many messages of the author wait, and how many can.
     pub waiting: i64,
     pub most: i64,
+    /// How many of them wait for this chat at about the same time.
+    pub near: usize,
     /// The messages that it names.
     pub targets: Targets,
 }
@@ -190,7 +202,16 @@ pub enum Verdict {
     Repeat(ScheduledId),
 }
 
-pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<Verdict> {
+/// When a new message is sent first. It is looked for before anything is locked.
+pub fn first(new: &NewMessage) -> Option<Timestamp> {
+    let start = new.send_at?;
+    let Some(repeat) = &new.repeat else { return Some(start) };
+    let utc = TimeZone::utc();
+    repeat.first(start, new.time_zone.as_ref().unwrap_or(&utc))
+}
+
+/// `first` is what [`first`] answers for the same message.
+pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: &ScheduleFacts) -> Result<Verdict> {
     let role = facts.role.ok_or(CHAT_UNKNOWN)?;
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
@@ -207,8 +228,10 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
     if facts.waiting >= facts.most {
         return Err(SCHEDULED_LIMIT.into());
     }
+    may_join(facts.near)?;
     relate(now, (new.reply_to, new.thread_of), facts.targets.clone(), false)?;
-    let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone } = new;
+    let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone, .. } =
+        new;
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
         content: content.into_string(),
@@ -221,24 +244,24 @@ pub fn decide(now: Timestamp, new: NewMessage, facts: &ScheduleFacts) -> Result<
         time_zone: time_zone.map_or_else(|| TimeZone::utc().into_string(), TimeZone::into_string),
         start: send_at,
     };
-    Ok(Verdict::New(Box::new(planned(now, plan)?)))
+    Ok(Verdict::New(Box::new(planned(now, plan, |_| Ok(first))?)))
+}
+
+/// Whether another message can wait where as many of its author wait at about the same time.
+pub fn may_join(near: usize) -> Result<()> {
+    if near >= MOST_IN_A_MINUTE { Err(SCHEDULED_CROWDED.into()) } else { Ok(()) }
 }
 
 /// The first time of a plan. A repeated message is sent first when its rule says so, not before its start.
-fn planned(now: Timestamp, plan: Plan) -> Result<Planned> {
+fn planned(now: Timestamp, plan: Plan, first: impl FnOnce(&Plan) -> Result<Option<Timestamp>>) -> Result<Planned> {
     if plan.start <= now {
         return Err(Error::field("/send_at", "past", "must be in the future"));
     }
     if plan.start > now.plus(Duration::from_secs(MOST_DAYS * 24 * 3600)) {
         return Err(Error::field("/send_at", "too_late", format!("must be within the next {MOST_DAYS} days")));
     }
-    let send_at = match plan.rule()? {
-        None => Some(plan.start),
-        Some((repeat, zone)) => {
-            // Without its fraction of a second, the first time may be just over.
-            repeat.first(plan.start, &zone).map(|first| first.max(now))
-        }
-    };
+    // Without its fraction of a second, the first time may be just over.
+    let send_at = first(&plan)?.map(|first| first.max(now));
     let send_at = send_at.ok_or_else(|| Error::field("/repeat", "never", "names no time from `send_at` on"))?;
     Ok(Planned { plan, send_at })
 }
@@ -252,19 +275,30 @@ pub struct Stored {
     pub send_at: Timestamp,
 }
 
-/// The message after a change, or `None` if that changes nothing.
+/// The message after a change, or `None` if that changes nothing. `targets` are the messages that the change names.
 pub fn edit(
     now: Timestamp,
     version: Option<&Versions>,
     patch: ScheduledPatch,
     before: &Stored,
+    targets: Targets,
 ) -> Result<Option<Planned>> {
     if before.status != ScheduledStatus::Waiting {
         return Err(SCHEDULED_OVER.into());
     }
     versions::check(version, before.version, SCHEDULED_STALE)?;
     let moves = patch.send_at.is_some() || patch.repeat.is_some() || patch.time_zone.is_some();
+    relate(now, patch.names(), targets, false)?;
     let mut plan = before.plan.clone();
+    if let Some(Nullable(reply_to)) = patch.reply_to {
+        plan.reply_to = reply_to;
+    }
+    if let Some(Nullable(thread_of)) = patch.thread_of {
+        plan.thread_of = thread_of;
+    }
+    if let Some(mentions) = patch.mentions {
+        plan.mentions = mentions;
+    }
     if let Some(content) = patch.content {
         plan.content = content.into_string();
     }
@@ -290,7 +324,7 @@ pub fn edit(
         // Another rule counts from the time at which it would be sent next.
         plan.start = before.send_at;
     }
-    planned(now, plan).map(Some)
+    planned(now, plan, Plan::first).map(Some)
 }
 
 /// Whether there is anything to cancel.
@@ -307,11 +341,25 @@ pub fn may_cancel(version: Option<&Versions>, status: ScheduledStatus, current: 
 pub enum Outcome {
     /// It is sent, and waits for its next time, if it has one.
     Sent(MessageId, Option<Timestamp>),
-    /// The chat is in slow mode: it is tried again at this time.
+    /// The chat is in slow mode, or its author sends too much there: it is tried again at this time.
     Later(Timestamp),
     /// It cannot be sent this time: a repeated one waits for its next time.
     Skipped(Refusal, Timestamp),
     Refused(Refusal),
+}
+
+/// The turns of those who have to wait in a chat: of what one person has due at once, one is sent after each pause.
+#[derive(Debug, Default)]
+pub struct Turns(HashMap<(ChatId, UserId), u32>);
+
+impl Turns {
+    /// When the next message of this person is to be tried, who may write again at a time.
+    pub fn next(&mut self, chat: ChatId, author: UserId, until: Timestamp, pause: Duration) -> Timestamp {
+        let before = self.0.entry((chat, author)).or_default();
+        let at = until.plus(pause.saturating_mul(*before));
+        *before = before.saturating_add(1);
+        at
+    }
 }
 
 /// What becomes of a message that cannot be sent. A repeated one ends only if its author is not in the chat any more.

@@ -12,6 +12,7 @@ use crate::{
         rules::{Caught, may_speak},
     },
     policy::may_post,
+    polls::ask,
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
     relations::{ForwardedFrom, Targets, relate},
 };
@@ -57,8 +58,6 @@ pub struct Bounds {
     pub spoke_at: Option<Timestamp>,
     /// How many seconds members wait between two messages.
     pub slow_seconds: i64,
-    /// The filter that caught the message.
-    pub caught: Option<Caught>,
 }
 
 /// The end of a chat.
@@ -92,15 +91,11 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     if !may_post(role, facts.rights) {
         return Err(CHAT_FORBIDDEN.into());
     }
-    let Bounds { silent_until, spoke_at, slow_seconds, caught } = facts.bounds;
+    let Bounds { silent_until, spoke_at, slow_seconds } = facts.bounds;
     may_speak(silent_until, ctx.now)?;
     may_write(role, slow_seconds, spoke_at, ctx.now)?;
     let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
-    match caught {
-        Some(Caught { action: FilterAction::Block, .. }) => return Err(MESSAGE_FILTERED.into()),
-        Some(caught @ Caught { action: FilterAction::Hold, .. }) => return Ok(Verdict::Hold(caught)),
-        _ => {}
-    }
+    let poll = new.poll.map(|poll| ask(ctx.now, *poll)).transpose()?;
     let created_at = ctx.now.max(facts.last.at);
     let lifetime = of_message(new.lifetime, facts.lifetime);
     let Marks { entities, people: mentions } = facts.marks;
@@ -108,7 +103,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         id: MessageId::new(ctx.now),
         chat_id: chat,
         seq: facts.last.seq + 1,
-        kind: MessageType::Text,
+        kind: if poll.is_some() { MessageType::Poll } else { MessageType::Text },
         sender,
         content: Some(new.content.into_string()),
         status: Status::Sent,
@@ -129,7 +124,19 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, facts.shows_marks),
         system: None,
+        poll,
     })))
+}
+
+/// What becomes of a new message that a filter has caught, or none.
+pub fn screen(message: Box<Message>, caught: Option<Caught>) -> Result<Verdict> {
+    match caught {
+        Some(Caught { action: FilterAction::Block, .. }) => Err(MESSAGE_FILTERED.into()),
+        // What is held keeps no options.
+        Some(Caught { action: FilterAction::Hold, .. }) if message.poll.is_some() => Err(MESSAGE_FILTERED.into()),
+        Some(caught @ Caught { action: FilterAction::Hold, .. }) => Ok(Verdict::Hold(caught)),
+        Some(Caught { action: FilterAction::Flag, .. }) | None => Ok(Verdict::New(message)),
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +151,7 @@ mod tests {
     };
 
     const OPEN: Rights = Rights::of(ChatType::Group);
-    const FREE: Bounds = Bounds { silent_until: None, spoke_at: None, slow_seconds: 0, caught: None };
+    const FREE: Bounds = Bounds { silent_until: None, spoke_at: None, slow_seconds: 0 };
 
     #[test]
     fn bounds_table() {
@@ -152,36 +159,33 @@ mod tests {
         let ctx = Ctx::new(Actor::System, now, "test");
         let (chat, ada): (ChatId, UserId) = (Id::new(now), Id::new(now));
         let card = Card::new(ada, "ada".into(), "Ada".into());
-        let caught = |action| Bounds { caught: Some(Caught { action, by_server: true }), ..FREE };
         let later = Some(Timestamp::from_micros(8));
         let slow = Bounds { spoke_at: Some(now), slow_seconds: 1, ..FREE };
-        let held = Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true });
         for (role, bounds, expected) in [
-            (ChatRole::Member, FREE, Ok(None)),
-            (ChatRole::Member, Bounds { silent_until: later, ..FREE }, Err(CHAT_MUTED)),
-            (ChatRole::Admin, Bounds { silent_until: later, ..FREE }, Err(CHAT_MUTED)),
-            (ChatRole::Member, Bounds { silent_until: Some(now), ..FREE }, Ok(None)),
-            (ChatRole::Member, slow, Err(MESSAGE_SLOW)),
-            (ChatRole::Admin, slow, Ok(None)),
-            (ChatRole::Member, caught(FilterAction::Block), Err(MESSAGE_FILTERED)),
-            (ChatRole::Member, caught(FilterAction::Hold), Ok(Some(held))),
-            (ChatRole::Member, caught(FilterAction::Flag), Ok(None)),
-            (
-                ChatRole::Member,
-                Bounds { spoke_at: Some(now), ..caught(FilterAction::Hold) },
-                Ok(Some(Verdict::Hold(Caught { action: FilterAction::Hold, by_server: true }))),
-            ),
+            (ChatRole::Member, FREE, None),
+            (ChatRole::Member, Bounds { silent_until: later, ..FREE }, Some(CHAT_MUTED)),
+            (ChatRole::Admin, Bounds { silent_until: later, ..FREE }, Some(CHAT_MUTED)),
+            (ChatRole::Member, Bounds { silent_until: Some(now), ..FREE }, None),
+            (ChatRole::Member, Bounds { spoke_at: Some(now), ..FREE }, None),
+            (ChatRole::Member, slow, Some(MESSAGE_SLOW)),
+            (ChatRole::Admin, slow, None),
         ] {
             let new = NewMessage::from_json(json!({"content": "hi"})).unwrap();
             let facts = SendFacts { bounds, ..facts(Some((role, card.clone())), None, Last { seq: 4, at: now }) };
-            let decided = decide(&ctx, chat, new, facts).map_err(|error| match error {
-                Error::Refused(refusal) | Error::TooEarly { refusal, .. } => refusal,
+            let refused = match decide(&ctx, chat, new, facts) {
+                Ok(Verdict::New(message)) => {
+                    let action = |action| screen(message.clone(), Some(Caught { action, by_server: true }));
+                    let held = Caught { action: FilterAction::Hold, by_server: true };
+                    assert!(matches!(action(FilterAction::Block), Err(Error::Refused(MESSAGE_FILTERED))));
+                    assert_eq!(action(FilterAction::Hold).unwrap(), Verdict::Hold(held));
+                    assert_eq!(action(FilterAction::Flag).unwrap(), Verdict::New(message.clone()));
+                    assert_eq!(screen(message.clone(), None).unwrap(), Verdict::New(message));
+                    None
+                }
+                Err(Error::Refused(refusal) | Error::TooEarly { refusal, .. }) => Some(refusal),
                 other => panic!("{other:?}"),
-            });
-            match (decided, expected) {
-                (Ok(Verdict::New(_)), Ok(None)) => {}
-                (decided, expected) => assert_eq!(decided.map(Some), expected, "{role:?} {bounds:?}"),
-            }
+            };
+            assert_eq!(refused, expected, "{role:?} {bounds:?}");
         }
     }
 
@@ -253,6 +257,22 @@ mod tests {
             let last = Last { seq: 4, at: Timestamp::from_micros(last) };
             let Ok(Verdict::New(message)) = after(membership.clone(), None, last) else { panic!("must be sent") };
             assert_eq!((message.created_at.as_micros(), message.seq), (time, 5), "never before the last");
+        }
+        for (action, refused) in [(FilterAction::Block, true), (FilterAction::Hold, true), (FilterAction::Flag, false)]
+        {
+            let new = json!({"content": "hi?", "type": "poll", "poll": {"options": ["a", "b"]}});
+            let caught = Some(Caught { action, by_server: false });
+            let facts = facts(membership.clone(), None, Last { seq: 0, at: now });
+            let decided = decide(&ctx, chat, NewMessage::from_json(new).unwrap(), facts);
+            let Ok(Verdict::New(message)) = decided else { panic!("must be sent") };
+            let decided = screen(message, caught);
+            assert_eq!(
+                matches!(decided, Err(Error::Refused(MESSAGE_FILTERED))),
+                refused,
+                "{action:?}: no poll is held"
+            );
+            let Ok(Verdict::New(message)) = decided else { continue };
+            assert_eq!((message.kind, message.poll.unwrap().options.len()), (MessageType::Poll, 2));
         }
         // The time of a message counts from its own, which may be that of the last one.
         for (own, of_chat, shows_marks, ends) in [

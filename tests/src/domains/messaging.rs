@@ -67,6 +67,16 @@ const THINGS: &[Thing] = &[
             })
         }),
     },
+    Thing {
+        name: "poll_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let chat = stage.owner.private_chat(stage.friend).await;
+                let poll = stage.owner.asks(&chat, json!({"options": ["Noodles", "Soup"]})).await;
+                poll["id"].as_str().unwrap().to_owned()
+            })
+        }),
+    },
     Thing { name: "emoji", comes: Comes::Made(|_| Box::pin(async { "👍".to_owned() })) },
 ];
 
@@ -133,6 +143,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/messages/{message_id}/forward /client_id", Then::Never("only a keyed hash of it is kept")),
     ("POST /api/chats/{chat_id}/messages /client_id", Gone("zqclient")),
     ("POST /api/chats/{chat_id}/messages /content", Gone("zqcontent")),
+    ("POST /api/chats/{chat_id}/messages /poll/options/*", Gone("zqoption")),
     ("POST /api/chats/{chat_id}/messages /repeat", WORD),
     ("POST /api/chats/{chat_id}/messages /time_zone", WORD),
     ("PATCH /api/scheduled-messages/{scheduled_message_id} /content", OWN),
@@ -354,6 +365,25 @@ const LISTS: &[List] = &[
         }),
     },
     List {
+        path: "/api/messages/{poll_id}/poll/votes",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+                     created_at, version)
+                   SELECT {id}, 'voter' || s.n, 'voter' || s.n, 'x', 'voter' || s.n, 'x', 'x', 'public', 'user', {now}, 1
+                   FROM {series};
+                 INSERT INTO message_poll_votes (chat_id, seq, user_id, choices, voted_at)
+                   SELECT m.chat_id, m.seq, u.id, 1, {now} FROM messages m, users u
+                   WHERE m.id = {poll} AND u.username LIKE 'voter%';",
+                id = scene.new_id(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+                poll = scene.id_of("poll_id"),
+            )
+        }),
+    },
+    List {
         path: "/api/messages/{message_id}/reactions",
         at_least: MANY,
         rows: Some(|scene| {
@@ -426,5 +456,6 @@ async fn plant(ada: &User, bob: &User) {
     let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
     let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();
     ada.says(&alone, "zqalonesaid").await;
+    ada.asks(&alone, json!({"options": ["zqoption one", "zqoption two"]})).await;
     call(ada, "PATCH", &format!("/api/chats/{alone}"), json!({"description": "Zqaloneedited"}), "").await.expect(200);
 }

@@ -24,6 +24,9 @@ enum Step {
     Clear { who: usize, chat: usize },
     Read { who: usize, chat: usize, seq: usize },
     React { who: usize, chat: usize, seq: usize, emoji: usize, on: bool },
+    Ask { who: usize, chat: usize },
+    Vote { who: usize, chat: usize, seq: usize, option: usize, on: bool },
+    Close { who: usize, chat: usize, seq: usize },
     Join { who: usize, chat: usize },
     Leave { who: usize, chat: usize },
     Ban { who: usize, chat: usize },
@@ -50,6 +53,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Read { who, chat, seq }),
         4 => (who.clone(), chat.clone(), seq.clone(), 0..3_usize, any::<bool>())
             .prop_map(|(who, chat, seq, emoji, on)| Step::React { who, chat, seq, emoji, on }),
+        2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Ask { who, chat }),
+        6 => (who.clone(), chat.clone(), 0..4_usize, 0..3_usize, any::<bool>())
+            .prop_map(|(who, chat, seq, option, on)| Step::Vote { who, chat, seq, option, on }),
+        1 => (who.clone(), chat.clone(), 0..4_usize).prop_map(|(who, chat, seq)| Step::Close { who, chat, seq }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Join { who, chat }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Leave { who, chat }),
         1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Ban { who, chat }),
@@ -236,6 +243,25 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
                 };
             }
         }
+        Step::Ask { who, chat: index } => {
+            let poll = json!({"options": ["a", "b", "c"], "multiple": index % 2 == 0});
+            let new = json!({"content": "ask", "type": "poll", "poll": poll});
+            people[who].user.post(&format!("/api/chats/{}/messages", chat(index)), new).await;
+        }
+        Step::Vote { who, chat: index, seq, option, on } => {
+            if let Some(path) = poll(&people[who].user, &chat(index), seq).await {
+                let path = format!("{path}/poll/votes");
+                match on {
+                    true => people[who].user.put(&path, json!({"options": [option]})).await,
+                    false => people[who].user.delete(&path).await,
+                };
+            }
+        }
+        Step::Close { who, chat: index, seq } => {
+            if let Some(path) = poll(&people[who].user, &chat(index), seq).await {
+                people[who].user.post(&format!("{path}/poll/close"), json!({})).await;
+            }
+        }
         Step::Join { who, chat: index } => {
             // Whoever is in the chat adds them; in a private chat, nobody can.
             let path = format!("/api/chats/{}/participants", chat(index));
@@ -289,6 +315,14 @@ async fn message(user: &User, chat: &str, index: usize) -> Option<String> {
     let page = user.get(&format!("/api/chats/{chat}/messages")).await;
     let items = page.body["items"].as_array()?;
     let message = items.get(index % items.len().max(1))?;
+    Some(format!("/api/messages/{}", message["id"].as_str()?))
+}
+
+/// The path of one of the polls of a chat, if there is any.
+async fn poll(user: &User, chat: &str, index: usize) -> Option<String> {
+    let page = user.get(&format!("/api/chats/{chat}/messages")).await;
+    let polls: Vec<_> = page.body["items"].as_array()?.iter().filter(|message| message["type"] == "poll").collect();
+    let message = polls.get(index % polls.len().max(1))?;
     Some(format!("/api/messages/{}", message["id"].as_str()?))
 }
 

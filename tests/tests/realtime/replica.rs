@@ -70,6 +70,11 @@ fn message(message: &Value) -> (i64, Value) {
     if let Some(thread) = fields["thread"].as_object_mut() {
         thread.remove("following");
     }
+    let options = fields.get_mut("poll").and_then(|poll| poll["options"].as_array_mut());
+    for option in options.into_iter().flatten() {
+        // The event is the same for everybody, and nobody has voted when it is sent.
+        option.as_object_mut().unwrap().entry("mine").or_insert_with(|| false.into());
+    }
     (message["seq"].as_i64().unwrap(), message)
 }
 
@@ -80,6 +85,17 @@ fn count(chat: &mut ChatState, message: &Value, more: i64) {
     let before = root["thread"]["count"].as_i64().unwrap_or(0);
     let at = if more > 0 { &message["created_at"] } else { &root["thread"]["last_reply_at"] };
     root["thread"] = json!({"count": before + more, "last_reply_at": at});
+}
+
+/// Applies a vote to the poll of a message.
+fn vote(poll: &mut Value, data: &Value, me: bool) {
+    poll["voters"] = data["voters"].clone();
+    for (index, option) in poll["options"].as_array_mut().unwrap().iter_mut().enumerate() {
+        option["votes"] = data["votes"][index].clone();
+        if me {
+            option["mine"] = data["options"].as_array().unwrap().contains(&index.into()).into();
+        }
+    }
 }
 
 /// Applies a reaction to those of a message.
@@ -202,7 +218,7 @@ impl Replica {
                 }
                 message["reply_to"] = Value::Null;
                 message["deleted_at"] = data["deleted_at"].clone();
-                for member in ["version", "system"] {
+                for member in ["version", "system", "poll"] {
                     message.as_object_mut().unwrap().remove(member);
                 }
                 let deleted = message.clone();
@@ -250,6 +266,17 @@ impl Replica {
                         me,
                         added,
                     );
+                }
+            }
+            "poll.voted" | "poll.closed" => {
+                let me = data["user_id"] == *self.me;
+                let (seq, chat) = (data["seq"].as_i64().unwrap(), self.chat(&data["chat_id"]));
+                if seq > chat.before {
+                    let poll = &mut chat.messages.get_mut(&seq).expect("a vote before its poll")["poll"];
+                    match event["type"] == "poll.voted" {
+                        true => vote(poll, data, me),
+                        false => poll["closed_at"] = data["closed_at"].clone(),
+                    }
                 }
             }
             "participant.removed" if data["user_id"] == *self.me => {

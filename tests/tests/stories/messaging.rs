@@ -2,6 +2,7 @@
 
 mod keeping;
 mod mentions;
+mod polls;
 mod reactions;
 mod receipts;
 mod relations;

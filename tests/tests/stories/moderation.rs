@@ -81,13 +81,22 @@ async fn filters(world: World) {
     assert_eq!(rules["filter"], json!({"words": ["casino*"], "action": "hold"}));
     let wrong = json!({"words": ["fine", "..."], "reason": "x"});
     assert_eq!(ada.put(&of(&chat, "/filter"), wrong).await.wrong_fields(), ["/words/1"]);
-    say(&bob, &chat, "to the CÁSINOS!").await.refused(403, "message.held");
-    let list = ada.get(&of(&chat, "/reviews")).await.expect(200);
-    assert_eq!(list["items"][0]["content"], "to the CÁSINOS!");
-    let review = of(&chat, &format!("/reviews/{}", list["items"][0]["id"].as_str().unwrap()));
     let mut phone = ada.socket().await;
+    say(&bob, &chat, "to the CÁSINOS!").await.refused(403, "message.held");
+    let told = phone.until("chat.review").await["data"].clone();
+    let list = ada.get(&of(&chat, "/reviews")).await.expect(200);
+    let listed = &list["items"][0];
+    assert_eq!((&listed["content"], &listed["mentions"]), (&json!("to the CÁSINOS!"), &json!([])));
+    assert_eq!((&told["review_id"], &told["type"]), (&listed["id"], &json!("held")));
+    let review = of(&chat, &format!("/reviews/{}", list["items"][0]["id"].as_str().unwrap()));
+    let decide = async |version: i64| {
+        let body = json!({"action": "approve", "reason": "A joke"});
+        let request = ada.request("PUT", &review).header("if-match", format!("\"{version}\"")).json(&body);
+        clowder_tests::Answer::to(request).await
+    };
     bob.put(&review, json!({"action": "approve", "reason": "x"})).await.refused(403, "chat.forbidden");
-    ada.put(&review, json!({"action": "approve", "reason": "A joke"})).await.expect(204);
+    decide(2).await.refused(412, "message.stale");
+    decide(1).await.expect(204);
     let sent = phone.until("message.sent").await;
     assert_eq!((&sent["data"]["sender"]["id"], &sent["data"]["seq"]), (&json!(bob.id), &json!(1)));
     ada.put(&review, json!({"action": "approve", "reason": "A joke"})).await.refused(404, "message.review_unknown");

@@ -67,6 +67,20 @@ async fn again_and_again(world: World) {
     assert_eq!(ada.post(&messages, past).await.wrong_fields(), ["/send_at"]);
     let alone = json!({"content": "x", "repeat": "FREQ=DAILY", "time_zone": "UTC"});
     assert_eq!(ada.post(&messages, alone).await.wrong_fields(), ["/repeat", "/time_zone"]);
+    let first = ada.says(&chat, "the first").await;
+    let names = json!({"mentions": [ada.id], "reply_to": first["id"], "thread_of": first["id"]});
+    let edited = ada.patch(&path(&weekly), names).await.expect(200);
+    assert_eq!(
+        (&edited["mentions"], &edited["reply_to"], &edited["thread_of"], &edited["send_at"]),
+        (&json!([ada.id]), &first["id"], &first["id"], &weekly["send_at"])
+    );
+    let none = json!({"mentions": [], "reply_to": null, "thread_of": null});
+    let edited = ada.patch(&path(&weekly), none).await.expect(200);
+    assert_eq!((&edited["mentions"], &edited["reply_to"]), (&json!([]), &json!(null)));
+    let unknown = json!({"reply_to": weekly["id"], "thread_of": "x"});
+    assert_eq!(ada.patch(&path(&weekly), unknown).await.wrong_fields(), ["/thread_of"]);
+    let unknown = json!({"reply_to": weekly["id"], "thread_of": weekly["id"]});
+    assert_eq!(ada.patch(&path(&weekly), unknown).await.wrong_fields(), ["/reply_to", "/thread_of"]);
     ada.delete(&path(&weekly)).await.expect(204);
     let cancelled = ada.get("/api/scheduled-messages?status=cancelled").await.expect(200);
     assert_eq!((&cancelled["items"][0]["id"], &cancelled["items"][0]["content"]), (&weekly["id"], &json!(null)));

@@ -10,6 +10,7 @@ mod invitations;
 mod keeping;
 mod moderation;
 mod participants;
+mod polls;
 mod relations;
 mod routes;
 mod scheduled;
@@ -41,6 +42,7 @@ const FORMS: &[Form] = &[
     ("NewChat", "description", name),
     ("NewMessage", "content", prose),
     ("NewMessage", "client_id", line),
+    ("NewPoll", "options", name),
     ("NewMessage", "repeat", repeat),
     ("NewMessage", "time_zone", zone),
     ("ScheduledMessagePatch", "content", prose),
@@ -64,22 +66,61 @@ const FORMS: &[Form] = &[
     ("NewMessageDeletion", "reason", prose),
 ];
 
-const RULES: &[Rule] =
-    &[("NewChat", new_chat), ("ChatPatch", by_name), ("NewChatInvite", new_invite), ("NewMessage", new_message)];
+const RULES: &[Rule] = &[
+    ("NewChat", new_chat),
+    ("ChatPatch", by_name),
+    ("NewChatInvite", new_invite),
+    ("NewMessage", new_message),
+    ("NewPoll", new_poll),
+];
 
 fn new_message(schema: &mut Value) {
+    let text = json!({ "oneOf": [{ "const": "text" }, { "type": "null" }] });
     schema["anyOf"] = json!([
         {
             "title": "Now", "type": "object",
-            "properties": { "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" } }
+            "properties": {
+                "type": text, "poll": { "type": "null" },
+                "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
+            }
+        },
+        {
+            "title": "A poll", "type": "object", "required": ["type", "poll"],
+            "properties": {
+                "type": { "const": "poll" }, "poll": { "type": "object" },
+                "content": { "type": "string", "maxLength": 300 }, "mentions": { "type": "array", "maxItems": 0 },
+                "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
+            }
         },
         {
             "title": "Once, later", "type": "object", "required": ["send_at"],
-            "properties": { "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" } }
+            "properties": {
+                "type": text, "poll": { "type": "null" },
+                "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" }
+            }
         },
         {
             "title": "Again and again", "type": "object", "required": ["send_at"],
-            "properties": { "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" } }
+            "properties": {
+                "type": text, "poll": { "type": "null" },
+                "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" }
+            }
+        }
+    ]);
+}
+
+fn new_poll(schema: &mut Value) {
+    schema["properties"]["options"]["uniqueItems"] = json!(true);
+    schema["anyOf"] = json!([
+        {
+            "title": "One choice", "type": "object",
+            "properties": {
+                "multiple": { "oneOf": [{ "const": false }, { "type": "null" }] }, "most": { "type": "null" }
+            }
+        },
+        {
+            "title": "Several choices", "type": "object", "required": ["multiple"],
+            "properties": { "multiple": { "const": true } }
         }
     ]);
 }

@@ -26,8 +26,14 @@ const ASIDE: usize = 64 * 1024;
 
 /// Compresses a response, or returns it unchanged.
 pub async fn shrink(endpoint: &Endpoint, request: &HttpRequest, mut answer: HttpResponse) -> HttpResponse {
-    let asked = matches!(*request.method(), Method::GET | Method::HEAD) && answer.status() == StatusCode::OK;
-    if !asked || endpoint.shows_secret || !is_text(&answer) || answer.headers().contains_key(header::CONTENT_ENCODING) {
+    let asked = matches!(*request.method(), Method::GET | Method::HEAD) && !endpoint.shows_secret;
+    if asked && answer.status() == StatusCode::NOT_MODIFIED {
+        // What it stands for was another one for another client, too.
+        answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        return answer;
+    }
+    let asked = asked && answer.status() == StatusCode::OK;
+    if !asked || !is_text(&answer) || answer.headers().contains_key(header::CONTENT_ENCODING) {
         return answer;
     }
     // Another client may get another representation.
@@ -62,7 +68,8 @@ fn is_text(answer: &HttpResponse) -> bool {
     kind.starts_with("text/") || kind.ends_with("json") || kind == "image/svg+xml"
 }
 
-fn chosen(request: &HttpRequest) -> Option<ContentEncoding> {
+/// The content coding for a client that accepts several.
+pub fn chosen(request: &HttpRequest) -> Option<ContentEncoding> {
     let supported = [Encoding::brotli(), Encoding::gzip(), Encoding::identity()];
     let accepted = AcceptEncoding::parse(request).ok()?;
     match accepted.negotiate(supported.iter())? {

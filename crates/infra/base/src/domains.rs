@@ -42,6 +42,7 @@ macro_rules! for_domains {
             lifetimes: clowder_messaging::Lifetimes,
             keeping: clowder_messaging::Keeping,
             relations: clowder_messaging::Relations,
+            polls: clowder_messaging::Polls,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,
             groups: clowder_social::Groups,

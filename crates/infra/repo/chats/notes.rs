@@ -59,7 +59,7 @@ pub fn fill(conn: &mut Conn, ring: &KeyRing, viewer: UserId, chats: &mut [Chat])
 /// A chat as its viewer sees it, with what they have written about it.
 pub fn whole(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
     let viewer = ctx.user()?;
-    let mut chat = chats_of::one(tx.conn, None, viewer, chat)?;
+    let mut chat = chats_of::one(tx.conn, None, viewer, ctx.now, chat)?;
     chat.last_message.iter_mut().for_each(|last| conceal(last, ctx.now));
     fill(tx.conn, &tx.services.ring, viewer, std::slice::from_mut(&mut chat))?;
     Ok(chat)

@@ -5,8 +5,8 @@ use clowder_messaging::{
     Change, Chat, ChatRole, ChatType,
     change::{Decided, Decision, Invited, Requested, Uninvited, Unwanted},
     invitations::{
-        self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, Known, MOST_TOLD, NewInvite, OPEN_FOR,
-        Standing, VerdictVerb, is_over,
+        self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, Known, LinkId, MOST_TOLD, NewInvite,
+        OPEN_FOR, Standing, VerdictVerb, is_over,
     },
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN, REQUEST_UNKNOWN},
@@ -62,6 +62,7 @@ fn put(conn: &mut Conn, guest: &GuestRow) -> Result<()> {
         table::role.eq(guest.role.clone()),
         table::invited_by.eq(guest.invited_by),
         table::since.eq(guest.since),
+        table::link_id.eq(guest.link_id),
     );
     diesel::insert_into(table::table)
         .values((table::chat_id.eq(guest.chat_id), table::user_id.eq(guest.user_id), values.clone()))
@@ -175,6 +176,7 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Resu
             role: role.as_str().to_owned(),
             invited_by: Some(caller),
             since: ctx.now,
+            link_id: None,
         };
         put(tx.conn, &guest)?;
         let expires_at = ctx.now.plus(OPEN_FOR);
@@ -248,10 +250,10 @@ pub fn withdraw(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
 pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, verb: VerdictVerb) -> Result<()> {
     let Held { row, seat, .. } = hold(tx, ctx, chat, &[user])?;
     let guest = standing(tx.conn, ctx.now, chat, user)?;
-    rules::decide(seat, standing_of(guest.as_ref())?)?;
+    rules::may_decide(seat, standing_of(guest.as_ref())?)?;
     let changes = match (verb, guest) {
         (VerdictVerb::Approve, Some(guest)) => {
-            let role = ChatRole::parse_word(&guest.role)?;
+            let role = rules::admitted(seat, ChatRole::parse_word(&guest.role)?);
             if !is_alive(tx.conn, user)? {
                 return Err(REQUEST_UNKNOWN.into());
             }
@@ -336,8 +338,25 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, verb: AnswerVerb) -> Res
     Ok(None)
 }
 
-/// Notes that somebody asks, and returns what those who decide are told.
-pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRole) -> Result<Vec<Change>> {
+/// Whoever asks to be let in by one of these links of a held chat, which are revoked, is let in like anybody else.
+pub fn lower(tx: &mut Tx<'_>, chat: ChatId, links: Vec<LinkId>) -> Result<()> {
+    let kind: String = chats::table.find(chat).select(chats::kind).first(tx.conn)?;
+    let role = ChatRole::of_newcomers(ChatType::parse_word(&kind)?);
+    let asking = table::table.filter(table::chat_id.eq(chat).and(table::status.eq(Standing::Pending.as_str())));
+    let asking = asking.filter(table::link_id.eq_any(links.into_iter().map(Some).collect::<Vec<_>>()));
+    diesel::update(asking).set(table::role.eq(role.as_str())).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Notes that somebody asks, by a link or without one, and returns what those who decide are told.
+pub fn ask(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    user: UserId,
+    role: ChatRole,
+    link: Option<LinkId>,
+) -> Result<Vec<Change>> {
     rules::may_ask(ctx.now, attempts::ask_facts(tx.conn, ctx, chat, user)?)?;
     let guest = GuestRow {
         chat_id: chat,
@@ -346,6 +365,7 @@ pub fn ask(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: ChatRol
         role: role.as_str().to_owned(),
         invited_by: None,
         since: ctx.now,
+        link_id: link,
     };
     put(tx.conn, &guest)?;
     attempts::note(tx.conn, ctx, Kind::Request, chat, &[user], user)?;

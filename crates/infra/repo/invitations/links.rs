@@ -28,7 +28,7 @@ use super::{
         participants::writes::{self, Approach},
         upkeep::forget,
     },
-    guests::{Inviters, ask, standing, standing_of, withdraw_of},
+    guests::{Inviters, ask, lower, standing, standing_of, withdraw_of},
 };
 use crate::{
     domains::messaging::{ChatLinkRow, chat_guests, chat_links as table, participants},
@@ -148,7 +148,8 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Result
 /// more; returns what those who were invited are told.
 pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, maker: UserId) -> Result<Vec<Change>> {
     let own = table::chat_id.eq(chat).and(table::created_by.eq(maker)).and(table::revoked_at.is_null());
-    diesel::update(table::table.filter(own)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    let own = table::table.filter(own).select(table::id).load(tx.conn)?;
+    end(tx, ctx, chat, own)?;
     withdraw_of(tx, chat, Inviters::One(maker))
 }
 
@@ -157,8 +158,19 @@ pub fn revoke_of_members(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Vec
     let staff = participants::table.filter(participants::chat_id.eq(chat)).filter(IS_STAFF);
     let staff: Vec<UserId> = staff.select(participants::user_id).load(tx.conn)?;
     let theirs = table::chat_id.eq(chat).and(table::created_by.ne_all(staff.clone())).and(table::revoked_at.is_null());
-    diesel::update(table::table.filter(theirs)).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    let theirs = table::table.filter(theirs).select(table::id).load(tx.conn)?;
+    end(tx, ctx, chat, theirs)?;
     withdraw_of(tx, chat, Inviters::Others(staff))
+}
+
+/// Revokes these links of a held chat, which give nothing any more to those who wait to be let in.
+fn end(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, links: Vec<LinkId>) -> Result<()> {
+    if links.is_empty() {
+        return Ok(());
+    }
+    let these = table::table.filter(table::id.eq_any(links.clone()));
+    diesel::update(these).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    lower(tx, chat, links)
 }
 
 /// Forgets the oldest links of a chat that are over, so that making and revoking does not fill the table.
@@ -197,14 +209,12 @@ pub fn list(conn: &mut Conn, viewer: UserId, chat: ChatId, page: &PageRequest) -
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, link: LinkId) -> Result<()> {
     let held = hold(tx, ctx, chat, &[])?;
     allow(held.seat, Action::Admit)?;
-    load(tx.conn, link)?.filter(|link| link.chat_id == chat).ok_or(LINK_UNKNOWN)?;
-    let open = table::table.find(link).filter(table::revoked_at.is_null());
-    diesel::update(open).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
-    Ok(())
+    let link = load(tx.conn, link)?.filter(|link| link.chat_id == chat).ok_or(LINK_UNKNOWN)?;
+    if link.revoked_at.is_none() { end(tx, ctx, chat, vec![link.id]) } else { Ok(()) }
 }
 
 /// The link with this code, and its chat.
-fn find(conn: &mut Conn, code: &Code) -> Result<(LinkId, ChatId)> {
+pub fn find(conn: &mut Conn, code: &Code) -> Result<(LinkId, ChatId)> {
     let hash = sha256(code.expose().as_bytes()).to_vec();
     let found = table::table.filter(table::code_hash.eq(hash)).select((table::id, table::chat_id));
     Ok(found.first(conn).optional()?.ok_or(LINK_UNKNOWN)?)
@@ -251,7 +261,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
         |tx: &mut Tx<'_>| diesel::update(table::table.find(id)).set(table::uses.eq(table::uses + 1)).execute(tx.conn);
     match way {
         Way::Enter => {
-            let approach = writes::approach(tx, ctx, caller, &row, role)?;
+            let approach = writes::approach(tx, ctx, caller, &row, role, Some(id))?;
             // Whoever waits already uses no more.
             if !matches!(approach, Approach::Waits(_)) {
                 uses(tx)?;
@@ -261,7 +271,7 @@ pub fn come(tx: &mut Tx<'_>, ctx: &Ctx, code: &Code) -> Result<Came> {
         Way::Ask if waiting == Some(Standing::Pending) => Ok(Came::Asked(chat)),
         Way::Ask => {
             uses(tx)?;
-            let changes = ask(tx, ctx, chat, caller, role)?;
+            let changes = ask(tx, ctx, chat, caller, role, Some(id))?;
             tell(tx, ctx, &changes)?;
             Ok(Came::Asked(chat))
         }

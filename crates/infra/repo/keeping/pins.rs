@@ -4,8 +4,8 @@ use clowder_core::{ChatId, Ctx, Error, MessageId, Page, PageRequest, Result, Tim
 use clowder_messaging::{
     Change, Message,
     keeping::{
-        MOST_PINS, NewOrder, Pin, PinFacts, Pinned, PinsOrdered, Unpinned, decide_pin, decide_unpin, is_of_the_system,
-        reorder,
+        MOST_PINS, NewOrder, Pin, PinFacts, Pinned, Pinning, PinsOrdered, Unpinned, decide_pin, decide_unpin,
+        is_of_the_system, reorder,
     },
     lifetimes::{conceal, is_over},
     policy::{Action, allow},
@@ -42,6 +42,7 @@ fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, PinFact
     let found = messages::facts(tx.conn, None, viewer, id)?;
     let message = found.message;
     let pins = table::table.filter(table::chat_id.eq(message.chat_id)).select(count_star()).first(tx.conn)?;
+    let unseen = lowest_unseen(tx.conn, message.chat_id, viewer)?;
     let facts = PinFacts {
         seat: found.seat,
         closed: found.closed,
@@ -49,8 +50,17 @@ fn locked(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<(Message, PinFact
         system: is_of_the_system(&message),
         pinned: message.pinned,
         pins,
+        unseen: unseen.is_some(),
     };
     Ok((message, facts))
+}
+
+/// The number of the lowest pinned message of a chat that somebody in it does not see.
+fn lowest_unseen(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option<i64>> {
+    let from = participants::table.find((chat, viewer)).select(participants::visible_from);
+    let from = from.first::<i64>(conn).optional()?.unwrap_or_default();
+    let unseen = table::table.filter(table::chat_id.eq(chat).and(table::seq.le(from)));
+    Ok(unseen.order(table::rank).select(table::seq).first(conn).optional()?)
 }
 
 pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
@@ -58,10 +68,16 @@ pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
     let (chat, seq, caller) = (message.chat_id, message.seq, ctx.user()?);
     message.hidden = !messages::hidden(tx.conn, caller, [message.sender.id])?.is_empty();
     conceal(&mut message, ctx.now);
-    if !decide_pin(facts)? {
+    let pinning = decide_pin(facts)?;
+    if pinning == Pinning::Stay {
         let by = table::table.find((chat, seq)).select((table::pinned_by, table::pinned_at));
         let (pinned_by, pinned_at) = by.first(tx.conn)?;
         return Ok(Pin { message, pinned_by, pinned_at });
+    }
+    let mut changes = Vec::new();
+    if let (Pinning::Replace, Some(unseen)) = (pinning, lowest_unseen(tx.conn, chat, caller)?) {
+        let other = said::table.find((chat, unseen)).select(said::id).first(tx.conn)?;
+        changes.push(take_off(tx, (chat, unseen, other), caller)?);
     }
     let highest: Option<i64> = table::table.filter(table::chat_id.eq(chat)).select(max(table::rank)).first(tx.conn)?;
     diesel::insert_into(table::table)
@@ -76,7 +92,8 @@ pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
     mark(tx.conn, chat, seq, true)?;
     message.pinned = true;
     let told = Pinned { chat_id: chat, message_id: id, seq, pinned_by: caller, pinned_at: ctx.now };
-    tell(tx, ctx, &[Change::Pinned(told)])?;
+    changes.push(Change::Pinned(told));
+    tell(tx, ctx, &changes)?;
     Ok(Pin { message, pinned_by: caller, pinned_at: ctx.now })
 }
 
@@ -85,10 +102,18 @@ pub fn unpin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<()> {
     if !decide_unpin(facts)? {
         return Ok(());
     }
-    let (chat_id, seq, unpinned_by) = (message.chat_id, message.seq, ctx.user()?);
+    let unpinned = take_off(tx, (message.chat_id, message.seq, id), ctx.user()?)?;
+    tell(tx, ctx, &[unpinned])
+}
+
+fn take_off(
+    tx: &mut Tx<'_>,
+    (chat_id, seq, message_id): (ChatId, i64, MessageId),
+    unpinned_by: UserId,
+) -> Result<Change> {
     diesel::delete(table::table.find((chat_id, seq))).execute(tx.conn)?;
     mark(tx.conn, chat_id, seq, false)?;
-    tell(tx, ctx, &[Change::Unpinned(Unpinned { chat_id, message_id: id, seq, unpinned_by })])
+    Ok(Change::Unpinned(Unpinned { chat_id, message_id, seq, unpinned_by }))
 }
 
 /// Notes it at the message. Summaries of chats, with their last messages, are cached under the revision.

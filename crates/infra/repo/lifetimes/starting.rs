@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use clowder_core::{ChatId, Ctx, MessageId, Result};
+use clowder_core::{ChatId, Ctx, MessageId, Result, UserId, Word};
 use clowder_messaging::{
-    Change, Lifetime,
+    Change, ChatType, Lifetime,
     change::Expiring,
-    lifetimes::port::PIECE,
+    lifetimes::{Begins, port::PIECE},
     read::{LowestReadMarks, are_shown},
 };
 use diesel::{
@@ -26,7 +26,10 @@ use super::super::{
     fragment::Fragment,
     group_commit::LOCK_WAIT,
 };
-use crate::domains::messaging::{chats, messages};
+use crate::domains::{
+    accounts::users,
+    messaging::{chats, messages, participants},
+};
 
 /// In how many chats the time of messages begins in one transaction.
 const CHATS: i64 = 64;
@@ -62,11 +65,13 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, after: Option<ChatId>) -> Result<(usize
     let free: Vec<ChatId> = batch::messaging::lock_chats(tx.conn, &due)?.into_iter().map(|chat| chat.id).collect();
     let mut room = PIECE;
     let mut changes = Vec::new();
+    let erased = erased_partners(tx.conn, &free)?;
     for row in batch::messaging::lowest_kept(tx.conn, &free)? {
         let chat = row.id;
         let (user, seq, next) = (row.lowest_reader_id, row.lowest_read_seq, row.second_lowest_read_seq);
         let lowest = are_shown(row.participant_count).then_some(LowestReadMarks { user, seq, next });
-        let begun = begin_in(tx, ctx, chat, lowest, room)?;
+        let gone: Vec<UserId> = erased.iter().filter(|(place, _)| *place == chat).map(|(_, user)| *user).collect();
+        let begun = begin_in(tx, ctx, chat, Begins::of(lowest, &gone), room)?;
         // Others may be left in the chat.
         if begun.len() < room {
             diesel::update(chats::table.find(chat)).set(chats::timers_due.eq(false)).execute(tx.conn)?;
@@ -81,14 +86,17 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, after: Option<ChatId>) -> Result<(usize
     Ok((changes.len(), if room == 0 { after } else { next }))
 }
 
-/// `lowest` is nothing in a chat that is too large for read marks: there, everything begins.
-fn begin_in(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    chat: ChatId,
-    lowest: Option<LowestReadMarks>,
-    room: usize,
-) -> Result<Vec<Change>> {
+/// Whose accounts are erased in those of these chats that are private: elsewhere, their marks do not count anyway.
+fn erased_partners(conn: &mut Conn, places: &[ChatId]) -> Result<Vec<(ChatId, UserId)>> {
+    let private = participants::table
+        .inner_join(chats::table)
+        .inner_join(users::table.on(users::id.eq(participants::user_id)))
+        .filter(participants::chat_id.eq_any(places).and(chats::kind.eq(ChatType::Private.as_str())))
+        .filter(users::deleted_at.is_not_null());
+    Ok(private.select((participants::chat_id, participants::user_id)).load(conn)?)
+}
+
+fn begin_in(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, begins: Begins, room: usize) -> Result<Vec<Change>> {
     type Row = (i64, MessageId, Option<i64>);
     let mut waiting = messages::table
         .filter(messages::chat_id.eq(chat))
@@ -97,17 +105,10 @@ fn begin_in(
         .limit(room as i64)
         .select((messages::seq, messages::id, messages::lifetime))
         .into_boxed();
-    if let Some(LowestReadMarks { user, seq, next }) = lowest {
-        // Of the owner of the lowest mark, the next one counts: whoever wrote a message need not have read it. Without a
-        // mark, nobody has read anything.
-        let (seq, next) = (seq.unwrap_or(0), next.unwrap_or(0));
-        waiting = match user {
-            Some(user) => {
-                let theirs = messages::sender_id.eq(user).and(messages::seq.le(next));
-                waiting.filter(messages::sender_id.ne(user).and(messages::seq.le(seq)).or(theirs))
-            }
-            None => waiting.filter(messages::seq.le(seq)),
-        };
+    let Begins { person, theirs, others } = begins;
+    if let Some(person) = person {
+        let by_them = messages::sender_id.eq(person).and(messages::seq.le(theirs));
+        waiting = waiting.filter(messages::sender_id.ne(person).and(messages::seq.le(others)).or(by_them));
     }
     let rows: Vec<Row> = waiting.load(tx.conn)?;
     if rows.is_empty() {

@@ -25,6 +25,7 @@ use super::{
         dialect::{Backend, Conn},
         domains::Followed,
         fragment::Fragment,
+        polls::SeenPolls,
         relations::named::Named,
     },
     Caches,
@@ -182,7 +183,7 @@ pub fn list(conn: &mut Conn, caches: Option<&Caches>, asked: &Asked<'_>, page: &
         };
     }
     let rows: Vec<Joined> = query.load(conn)?;
-    let views = views(conn, caches, viewer, rows)?;
+    let views = views(conn, caches, viewer, now, rows)?;
     let written = |chat: &Chat| {
         let place = Page::<()>::place(chat.active_at, chat.id);
         format!("{}{place}", if chat.preferences.pinned { PINNED } else { OTHERS })
@@ -247,9 +248,9 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
     })
 }
 
-pub fn one(conn: &mut Conn, caches: Option<&Caches>, viewer: UserId, chat: ChatId) -> Result<Chat> {
+pub fn one(conn: &mut Conn, caches: Option<&Caches>, viewer: UserId, now: Timestamp, chat: ChatId) -> Result<Chat> {
     let joined: Option<Joined> = joined!(viewer).filter(participants::chat_id.eq(chat)).first(conn).optional()?;
-    views(conn, caches, viewer, vec![joined.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
+    views(conn, caches, viewer, now, vec![joined.ok_or(CHAT_UNKNOWN)?])?.next().ok_or(CHAT_UNKNOWN)?
 }
 
 /// People follow the chats that they are in.
@@ -284,6 +285,7 @@ fn views(
     conn: &mut Conn,
     caches: Option<&Caches>,
     viewer: UserId,
+    now: Timestamp,
     rows: Vec<Joined>,
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
     let mut summaries = summaries(conn, caches, &rows)?;
@@ -307,7 +309,8 @@ fn views(
     let unread = rows.iter().filter(|(chat, own, ..)| chat.last_seq > own.read_seq + own.own_after_read);
     let unread = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from), own.removed_count == 0));
     let unread: Vec<_> = unread.collect();
-    let mention_counts = mentioned::unread(conn, viewer, &unread)?;
+    let mention_counts = mentioned::unread(conn, viewer, now, &unread)?;
+    let polls = SeenPolls::among(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
     let asked = rows.iter().filter(|(chat, _, lowest, _)| {
         last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
@@ -329,6 +332,7 @@ fn views(
             let (entities, mentions) = mentioned.marks(last)?;
             let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
             named.show(&mut said, last.forwarded_id, &cards, membership.visible_from)?;
+            polls.show_in(&mut said);
             Ok(Message { hidden: hidden.contains(&last.sender_id), entities, mentions, ..said })
         };
         Ok(Chat {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions};
 use clowder_messaging::{
-    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, Rights,
+    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, MessageType, Rights,
     change::{Edited, SHOW_THE_MESSAGE},
     edit::{EditFacts, decide, decide_delete, may_say, without_text},
     lifetimes::conceal,
@@ -21,7 +21,11 @@ use super::{
         dialect::{self, Conn},
         fragment::Fragment,
         journal,
-        moderation::{reviews, screening},
+        moderation::{
+            reviews,
+            screening::{self, Look, Reading},
+        },
+        polls,
         relations::threads,
     },
     mentioned, messages, reacted,
@@ -29,6 +33,7 @@ use super::{
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
+/// Answers nothing, and has changed nothing, if somebody has to look at the text first.
 pub fn edit(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -36,7 +41,8 @@ pub fn edit(
     version: Option<Versions>,
     patch: MessagePatch,
     wanted: Wanted,
-) -> Result<Message> {
+    reading: &Reading,
+) -> Result<Option<Message>> {
     // What moderation notes of it belongs to the author.
     let author = ctx.user()?;
     dialect::accounts::keep_users(tx.conn, &[author])?;
@@ -55,19 +61,24 @@ pub fn edit(
     };
     let rights = facts.seat.map_or(Rights::NONE, |seat| seat.rights);
     facts.marks = mentioned::marks(tx.conn, place, patch.content.as_str(), &wanted, (role, rights))?;
+    let gives = patch.mentions.is_some();
     let Some(after) = decide(ctx, version, patch, facts)? else {
         let mut same = before;
+        if gives && data_of(&same)?.is_some() {
+            // The same people, of whom the author may give others by id: they stay with another text.
+            mentioned::drop_from(tx, &[place])?;
+            mentioned::write(tx.conn, std::iter::once((&same, wanted.given())))?;
+        }
         conceal(&mut same, ctx.now);
-        return Ok(same);
+        return Ok(Some(same));
     };
     let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
-    let content = after.content.as_deref().unwrap_or_default();
-    let caught = screening::caught_in_edit(tx, after.chat_id, role, content)?;
+    // Whoever is muted makes nobody look.
+    may_say(silent_until, None, ctx.now)?;
+    let Look::Found(caught) = screening::caught_in_edit(tx, after.chat_id, role, reading)? else { return Ok(None) };
     may_say(silent_until, caught, ctx.now)?;
-    if let Some(caught) = caught {
-        reviews::flag(tx, &after, caught)?;
-    }
+    let waiting = caught.map(|caught| reviews::flag(tx, &after, caught)).transpose()?.unwrap_or_default();
     let (old, data) = (data_of(&before)?, data_of(&after)?);
     if old.is_some() || data.is_some() {
         mentioned::drop_from(tx, &[place])?;
@@ -93,8 +104,9 @@ pub fn edit(
         .execute(tx.conn)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
-    journal::append(tx, ctx, &told)?;
-    Ok(after)
+    let told: Vec<_> = std::iter::once(&told).chain(&waiting).map(|change| (ctx, change)).collect();
+    journal::append_all(tx, &told)?;
+    Ok(Some(after))
 }
 
 /// What the chat is told: nothing of the text, if somebody in it may not see the message.
@@ -226,8 +238,8 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions and pins go, nobody has
-/// to decide about them any more, the chats count them, and the journal shows them without their texts.
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions, votes and pins go,
+/// nobody has to decide about them any more, the chats count them, and the journal shows them without their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
     for message in &gone {
@@ -247,6 +259,9 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
     mentioned::drop_from(tx, &gone.iter().map(|message| (message.chat_id, message.seq)).collect::<Vec<_>>())?;
+    for poll in gone.iter().filter(|message| message.kind == MessageType::Poll) {
+        polls::drop_from(tx.conn, poll.chat_id, poll.seq)?;
+    }
     reviews::unlist(tx, &gone)?;
     for message in gone.iter().filter(|message| message.pinned) {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;

@@ -134,6 +134,17 @@ pub fn given(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<Vec<UserId>> {
     Ok(own.filter(table::given).order(table::place).select(table::user_id).load(conn)?)
 }
 
+/// The same of several messages, in their order within each.
+pub fn given_at(conn: &mut Conn, places: &[(ChatId, i64)]) -> Result<Vec<MentionRow>> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows = statements::mentioned_at(conn, places)?;
+    rows.retain(|row| row.given);
+    rows.sort_unstable_by_key(|row| row.place);
+    Ok(rows)
+}
+
 /// Deletes whom these messages mention.
 pub fn drop_from(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<()> {
     statements::drop_mentions(tx.conn, places)
@@ -191,11 +202,16 @@ impl AllMentioned {
 }
 
 /// How many messages after these places mention the viewer, of each chat; whether they have removed none there is given.
-pub fn unread(conn: &mut Conn, viewer: UserId, places: &[(ChatId, i64, bool)]) -> Result<HashMap<ChatId, i64>> {
+pub fn unread(
+    conn: &mut Conn,
+    viewer: UserId,
+    now: Timestamp,
+    places: &[(ChatId, i64, bool)],
+) -> Result<HashMap<ChatId, i64>> {
     if places.is_empty() {
         return Ok(HashMap::new());
     }
-    Ok(statements::unread_mentions(conn, viewer, places)?.into_iter().collect())
+    Ok(statements::unread_mentions(conn, viewer, now, places)?.into_iter().collect())
 }
 
 /// The numbers of the messages of a chat that mention the viewer, the newest first.

@@ -16,7 +16,9 @@ use clowder_messaging::{
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::{
-    super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, relations::named::Named},
+    super::{
+        among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, polls::SeenPolls, relations::named::Named,
+    },
     mentioned::AllMentioned,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
@@ -119,8 +121,9 @@ impl Membership {
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
         let (reacted, mentioned) =
             (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
+        let polls = SeenPolls::among(conn, self.viewer, rows)?;
         let named = Named::by(conn, self.viewer, self.hides, self.removed, rows.iter())?;
-        Ok(Seen { reacted, mentioned, delivered, named })
+        Ok(Seen { reacted, mentioned, polls, delivered, named })
     }
 
     pub fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
@@ -131,6 +134,7 @@ impl Membership {
         let (sender, forwarded) = (cards.card(row.sender_id)?, row.forwarded_id);
         let mut message = Message { entities, mentions, ..row.message(sender, status, reactions)? };
         seen.named.show(&mut message, forwarded, cards, self.visible_from)?;
+        seen.polls.show_in(&mut message);
         Ok(message)
     }
 }
@@ -139,6 +143,7 @@ impl Membership {
 pub struct Seen {
     reacted: AllReacted,
     mentioned: AllMentioned,
+    polls: SeenPolls,
     /// How far the chat has arrived at all others, if a status depends on it.
     delivered: Option<i64>,
     named: Named,
@@ -259,7 +264,8 @@ pub fn across(
     let removed = removed::among(conn, viewer, rows.iter().filter(removes).map(|row| (row.chat_id, row.seq)))?;
     let named = Named::by(conn, viewer, hides, rows.iter().any(|row| removes(&row)), rows.iter())?;
     let mentioned = AllMentioned::of(conn, rows.iter())?;
-    let mut seen = Seen { reacted, mentioned, delivered: None, named };
+    let polls = SeenPolls::among(conn, viewer, &rows)?;
+    let mut seen = Seen { reacted, mentioned, polls, delivered: None, named };
     let delivered = least_delivered(conn, viewer, &asked)?;
     let senders = rows.iter().map(|row| row.sender_id);
     let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;

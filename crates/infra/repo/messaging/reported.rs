@@ -40,7 +40,7 @@ pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, befo
             id: row.id,
             chat_id: row.chat_id,
             seq: row.seq,
-            content: row.content.filter(|_| row.expires_at.is_none_or(|at| at > now)),
+            content: row.said()?.filter(|_| row.expires_at.is_none_or(|at| at > now)),
             created_at: row.created_at,
             edited_at: row.edited_at,
         })

@@ -1,6 +1,11 @@
 //! The hottest path: messages of many senders, written by one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod screened;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
@@ -8,7 +13,8 @@ use clowder_messaging::{
     lifetimes::conceal,
     mentions::{Marks, Wanted, may_mention_all},
     model::ClientId,
-    moderation::{filter::Folded, rules::Caught},
+    moderation::rules::Caught,
+    polls::NewPoll,
     read::are_shown,
     refusals::CHAT_UNKNOWN,
     relations::{Target, Targets},
@@ -21,7 +27,8 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
-        moderation::{reviews, screening},
+        moderation::{reviews, screening::Reading},
+        polls,
         relations::threads::{self, Answered},
     },
     mentioned::{self, People},
@@ -47,8 +54,10 @@ pub struct PendingSend {
     answer_id: Option<AnswerId>,
     /// What it claims before it writes: its client id, and its key.
     claims: Vec<i64>,
-    /// How word filters read it, if that is known already.
-    folded: Option<Folded>,
+    /// What word filters find in it.
+    reading: Arc<Reading>,
+    /// Whether its transaction cannot be left to look at it.
+    in_place: bool,
     /// What is to be marked in it, if there is anything.
     wanted: Option<Box<Wanted>>,
 }
@@ -58,10 +67,11 @@ impl PendingSend {
         let lifetime = new.lifetime.map(|lifetime| lifetime.to_number().to_be_bytes());
         let place = chat.uuid();
         let parts: [&[u8]; 2] = [place.as_bytes(), new.content.as_str().as_bytes()];
-        // Only if it has one, so that what was sent before messages had it is still found.
+        // Only what it has, so that what was sent before messages had it is still found.
         let mentions = mentioned::print(&new.mentions);
+        let poll = new.poll.as_deref().map(NewPoll::to_octets);
         let parts = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice));
-        let mut parts: Vec<_> = parts.chain(mentions.as_deref()).collect();
+        let mut parts: Vec<_> = parts.chain(mentions.as_deref()).chain(poll.as_deref()).collect();
         let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
         let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
         for (name, id) in names.iter().flatten() {
@@ -78,11 +88,24 @@ impl PendingSend {
             i64::from_be_bytes(std::array::from_fn(|index| print[index]))
         });
         let claims = client_id.into_iter().chain(answer_id.map(idempotency::claim_of)).collect();
-        // Here, because locks are held later.
-        let wanted = mentioned::wanted(new.content.as_str(), &new.mentions);
-        let wanted = (!wanted.is_empty()).then(|| Box::new(wanted));
-        let (ctx, forwarded, lenient, folded) = (ctx.clone(), None, false, None);
-        Ok(Self { ctx, sender, chat, new, forwarded, lenient, fingerprint, answer_id, claims, folded, wanted })
+        // Here, because locks are held later. Nothing is marked in a poll.
+        let wanted = new.poll.is_none().then(|| mentioned::wanted(new.content.as_str(), &new.mentions));
+        let wanted = wanted.filter(|wanted| !wanted.is_empty()).map(Box::new);
+        let reading = Arc::new(Reading::new(&new.said()));
+        Ok(Self {
+            ctx: ctx.clone(),
+            sender,
+            chat,
+            new,
+            forwarded: None,
+            lenient: false,
+            fingerprint,
+            answer_id,
+            claims,
+            reading,
+            in_place: false,
+            wanted,
+        })
     }
 
     /// Says that it is forwarded from this message.
@@ -97,15 +120,20 @@ impl PendingSend {
         self
     }
 
+    /// Its transaction cannot be left to look at it; `reading` is of its text.
+    pub fn in_place(mut self, reading: Arc<Reading>) -> Self {
+        (self.reading, self.in_place) = (reading, true);
+        self
+    }
+
     /// The messages that it names.
     fn names(&self) -> impl Iterator<Item = (ChatId, UserId, MessageId)> {
         let (chat, sender) = self.key();
         self.new.reply_to.into_iter().chain(self.new.thread_of).map(move |id| (chat, sender, id))
     }
 
-    /// Prepares it for word filters.
-    pub fn fold(&mut self) {
-        self.folded = Some(Folded::of(self.new.content.as_str()));
+    pub fn reading(&self) -> &Arc<Reading> {
+        &self.reading
     }
 
     /// The sender's membership in the chat.
@@ -116,7 +144,7 @@ impl PendingSend {
     /// How much it adds to a batch. Each person whom it may mention is a look-up and a row.
     pub fn octets(&self) -> usize {
         let people = self.wanted.as_ref().map_or(0, |wanted| wanted.names().count() + wanted.given().len());
-        self.new.content.as_str().len() + people * 256
+        self.new.said().len() + people * 256
     }
 
     /// The claims it needs before it is written.
@@ -143,7 +171,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let mut facts = Facts::load(tx, sends)?;
     let mut accepted = Vec::new();
     let mut answers = Vec::new();
-    let mut flagged = Vec::new();
+    let (mut flagged, mut told) = (Vec::new(), Vec::new());
     let mut outcomes = Vec::with_capacity(sends.len());
     for (index, send) in sends.iter().enumerate() {
         outcomes.push(match facts.attempt(tx, send)? {
@@ -151,11 +179,13 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
             Attempt::Twin => Outcome::Again,
             Attempt::Refused(error) => Outcome::Done(Err(error)),
             Attempt::Caught(caught) => {
-                Outcome::Done(Err(reviews::keep_back(tx, &send.ctx, &send.held(caught))?.into()))
+                let (refusal, waiting) = reviews::keep_back(tx, &send.ctx, &send.held(caught))?;
+                told.extend(waiting.into_iter().map(|change| (&send.ctx, change)));
+                Outcome::Done(Err(refusal.into()))
             }
             Attempt::New(message, caught) => {
                 if let Some(caught) = caught {
-                    flagged.push((message.clone(), caught));
+                    flagged.push((&send.ctx, message.clone(), caught));
                 }
                 answers.push((*send, Made::New(message.id)));
                 accepted.push((index, message));
@@ -180,7 +210,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     }
     facts.store(tx, &answers)?;
     if accepted.is_empty() {
-        return Ok((outcomes, Vec::new()));
+        return Ok((outcomes, told));
     }
     facts.advance_chats(tx, &accepted)?;
     let mut rows = Vec::with_capacity(accepted.len());
@@ -198,19 +228,19 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     )?;
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
-    for (message, caught) in &flagged {
-        reviews::flag(tx, message, *caught)?;
-    }
-    let changes = accepted
+    polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
+    told.extend(reviews::flag_all(tx, &flagged)?);
+    let sent = accepted
         .into_iter()
         .map(|(index, message)| {
-            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone())));
+            outcomes[index] = Outcome::Done(Ok(Made::New((*message).clone().for_sender())));
             let names = message.reply_to.is_some() || message.forwarded_from.is_some();
             let told = if names { Box::new(message.for_everybody()) } else { message };
             (&sends[index].ctx, Change::MessageSent(told))
         })
-        .collect();
-    Ok((outcomes, changes))
+        .collect::<Vec<_>>();
+    // Whoever decides has the message by then.
+    Ok((outcomes, sent.into_iter().chain(told).collect()))
 }
 
 impl PendingSend {
@@ -300,6 +330,8 @@ struct Facts {
     /// Those whom the messages may mention.
     people: People,
     answer_ids: HashSet<AnswerId>,
+    /// Whether the accounts of those whose messages were caught stay as they are.
+    kept: HashMap<UserId, bool>,
 }
 
 impl Facts {
@@ -346,7 +378,8 @@ impl Facts {
             targets.insert(place.ok_or_else(|| Error::internal("a message that nobody named"))?, row.target()?);
         }
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids })
+        let kept = HashMap::new();
+        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids, kept })
     }
 
     /// Decides about the next send of the batch.
@@ -375,22 +408,16 @@ impl Facts {
             Err(error) if error.is_ours() => return Err(error),
             Err(refused) => return Ok(Attempt::Refused(refused)),
         }
-        let bounds = self.bounds(tx, send, sender.as_ref())?;
-        // What is noted of it belongs to its sender, whose account must stay as it is.
-        if bounds.caught.is_some() && !reviews::keeps(tx, send.sender)? {
-            self.held.insert(send.key());
-            return Ok(Attempt::Held);
-        }
+        let bounds = self.bounds(send, sender.as_ref());
         let role = sender.as_ref().map_or(ChatRole::Subscriber, |sender| sender.role);
         let membership = sender.map(|sender| (sender.role, sender.card));
-        let chat = self.chats.get_mut(&send.chat);
-        let last = chat
-            .as_ref()
-            .map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
-        let closed = chat.as_ref().is_some_and(|chat| chat.closed);
-        let rights = Rights::from_bits(chat.as_ref().map_or(0, |chat| chat.rights));
-        let lifetime = chat.as_ref().and_then(|chat| chat.lifetime).map(Lifetime::from_number);
-        let shows_marks = chat.as_ref().is_some_and(|chat| are_shown(chat.participant_count));
+        let chat = self.chats.get(&send.chat);
+        let last =
+            chat.map_or(Last { seq: 0, at: send.ctx.now }, |chat| Last { seq: chat.last_seq, at: chat.active_at });
+        let closed = chat.is_some_and(|chat| chat.closed);
+        let rights = Rights::from_bits(chat.map_or(0, |chat| chat.rights));
+        let lifetime = chat.and_then(|chat| chat.lifetime).map(Lifetime::from_number);
+        let shows_marks = chat.is_some_and(|chat| are_shown(chat.participant_count));
         let marks = send.wanted.as_ref().map_or_else(Marks::default, |wanted| {
             let may_mention_all = may_mention_all(role, rights);
             self.people.marks(send.chat, last.seq + 1, send.new.content.as_str(), wanted, may_mention_all)
@@ -413,14 +440,17 @@ impl Facts {
             lenient,
             last,
         };
-        Ok(match decide(&send.ctx, send.chat, send.new.clone(), facts) {
+        let verdict = decide(&send.ctx, send.chat, send.new.clone(), facts);
+        let Some((verdict, caught)) = self.screened(tx, send, verdict)? else { return Ok(Attempt::Held) };
+        Ok(match verdict {
             Ok(Verdict::New(message)) => {
+                let chat = self.chats.get_mut(&send.chat);
                 let chat = chat.ok_or_else(|| Error::internal("a participant without a chat"))?;
                 (chat.last_seq, chat.active_at) = (message.seq, message.created_at);
                 if let Some(sender) = self.memberships.get_mut(&send.key()) {
                     sender.spoke_at = Some(message.created_at);
                 }
-                Attempt::New(message, bounds.caught)
+                Attempt::New(message, caught)
             }
             Ok(Verdict::Hold(caught)) => Attempt::Caught(caught),
             Ok(Verdict::Repeat(id)) => Attempt::Repeated(id),
@@ -435,14 +465,11 @@ impl Facts {
         Some(Answered::new(chat, root, (sender.id, seq, at)))
     }
 
-    /// What keeps somebody from writing in a locked chat just now.
-    fn bounds(&self, tx: &mut Tx<'_>, send: &PendingSend, sender: Option<&Sender>) -> Result<Bounds> {
-        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Ok(Bounds::default()) };
-        let Sender { silent_until, spoke_at, role, .. } = *sender;
-        let versions = screening::Versions { chat: chat.filter_version, server: chat.server_filter };
-        let text = screening::Text { content: send.new.content.as_str(), folded: send.folded.as_ref() };
-        let caught = screening::caught(tx, send.chat, versions, role, text)?;
-        Ok(Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds, caught })
+    /// What keeps somebody from writing in a locked chat just now, whatever they write.
+    fn bounds(&self, send: &PendingSend, sender: Option<&Sender>) -> Bounds {
+        let (Some(sender), Some(chat)) = (sender, self.chats.get(&send.chat)) else { return Bounds::default() };
+        let Sender { silent_until, spoke_at, .. } = *sender;
+        Bounds { silent_until, spoke_at, slow_seconds: chat.slow_seconds }
     }
 
     /// Stores under their keys which messages were sent.

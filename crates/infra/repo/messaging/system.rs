@@ -36,6 +36,7 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         thread: None,
         forwarded_from: None,
         system: Some(Box::new(note)),
+        poll: None,
     };
     diesel::insert_into(messages::table).values(NewMessageRow::new(&message)?).execute(tx.conn)?;
     let advanced = diesel::update(chats::table.find(chat))

@@ -1,8 +1,10 @@
-//! The writes that share commits in chats: messages, marks and reactions. They share one queue, so that within a node
+//! The writes that share commits in chats: messages, marks, reactions and votes. They share one queue, so that within a node
 //! none finds a chat locked by another.
 
+use std::sync::Arc;
+
 use clowder_core::{ChatId, Error, Made, Result, Topic, UserId};
-use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read};
+use clowder_messaging::{CHAT, Delivered, Message, Reaction, Read, polls::Voted};
 
 use super::{
     super::{
@@ -10,6 +12,7 @@ use super::{
         dialect,
         group_commit::{LOCK_WAIT, Outcome, Queued},
         journal,
+        polls::{self, PendingVote},
     },
     reactions::{self, PendingReaction},
     read::{self, PendingMark},
@@ -19,23 +22,26 @@ use super::{
 
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum ChatWrite {
-    Send(PendingSend),
+    Send(Arc<PendingSend>),
     Mark(PendingMark),
     React(PendingReaction),
     Deliver(PendingDelivery),
+    Vote(Box<PendingVote>),
 }
 
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are messages")]
 pub enum Written {
-    Sent(Made<Message>),
+    /// `None` if somebody has to look at its text first.
+    Sent(Option<Made<Message>>),
     /// `None` if the mark is no longer where it was.
     Marked(Option<Read>),
     Reacted(Reaction),
     Delivered(Delivered),
+    Voted(Voted),
 }
 
 impl Written {
-    pub fn sent(self) -> Result<Made<Message>> {
+    pub fn sent(self) -> Result<Option<Made<Message>>> {
         match self {
             Self::Sent(made) => Ok(made),
             _ => Err(mixed_up()),
@@ -59,6 +65,13 @@ impl Written {
     pub fn delivered(self) -> Result<Delivered> {
         match self {
             Self::Delivered(delivered) => Ok(delivered),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    pub fn voted(self) -> Result<Voted> {
+        match self {
+            Self::Voted(voted) => Ok(voted),
             _ => Err(mixed_up()),
         }
     }
@@ -86,12 +99,13 @@ impl Queued for ChatWrite {
     type Answer = Written;
 
     fn note_batch<'a>(writes: impl Iterator<Item = &'a Self>) {
-        let (mut sends, mut marks, mut reactions) = (0_u32, 0_u32, 0_u32);
+        let (mut sends, mut marks, mut reactions, mut votes) = (0_u32, 0_u32, 0_u32, 0_u32);
         for write in writes {
             match write {
                 Self::Send(_) => sends += 1,
                 Self::Mark(_) | Self::Deliver(_) => marks += 1,
                 Self::React(_) => reactions += 1,
+                Self::Vote(_) => votes += 1,
             }
         }
         if sends > 0 {
@@ -103,6 +117,9 @@ impl Queued for ChatWrite {
         if reactions > 0 {
             metrics::histogram!("clowder_reaction_batch_reactions").record(reactions);
         }
+        if votes > 0 {
+            metrics::histogram!("clowder_vote_batch_votes").record(votes);
+        }
     }
 
     fn key(&self) -> (ChatId, UserId) {
@@ -111,6 +128,7 @@ impl Queued for ChatWrite {
             Self::Mark(mark) => mark.key(),
             Self::React(reaction) => reaction.key(),
             Self::Deliver(delivery) => delivery.key(),
+            Self::Vote(vote) => vote.key(),
         }
     }
 
@@ -122,14 +140,14 @@ impl Queued for ChatWrite {
     fn octets(&self) -> usize {
         match self {
             Self::Send(send) => send.octets(),
-            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) | Self::Vote(_) => 0,
         }
     }
 
     fn claims(&self) -> usize {
         match self {
             Self::Send(send) => send.claims().len(),
-            Self::Mark(_) | Self::React(_) | Self::Deliver(_) => 0,
+            Self::Mark(_) | Self::React(_) | Self::Deliver(_) | Self::Vote(_) => 0,
         }
     }
 
@@ -143,7 +161,7 @@ impl Queued for ChatWrite {
                 let counts = mark.counts();
                 Locks { holds_chat: counts, keeps_lowest: counts, ..chat_only }
             }
-            Self::React(_) => chat_only,
+            Self::React(_) | Self::Vote(_) => chat_only,
             Self::Deliver(_) => Locks { holds_chat: false, ..chat_only },
         }
     }
@@ -164,13 +182,14 @@ impl Queued for ChatWrite {
 
     fn write_batch(tx: &mut Tx<'_>, writes: &[&Self]) -> Result<Vec<Outcome<Written>>> {
         let (mut sends, mut marks, mut reactions) = (Vec::new(), Vec::new(), Vec::new());
-        let mut deliveries = Vec::new();
+        let (mut deliveries, mut votes) = (Vec::new(), Vec::new());
         for write in writes {
             match write {
-                Self::Send(send) => sends.push(send),
+                Self::Send(send) => sends.push(&**send),
                 Self::Mark(mark) => marks.push(mark),
                 Self::React(reaction) => reactions.push(reaction),
                 Self::Deliver(delivery) => deliveries.push(delivery),
+                Self::Vote(vote) => votes.push(&**vote),
             }
         }
         let (sent, mut changes) = if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends)? };
@@ -183,15 +202,21 @@ impl Queued for ChatWrite {
         let (arrived, told) =
             if deliveries.is_empty() { Default::default() } else { receipts::write_batch(tx, &deliveries)? };
         changes.extend(told);
-        let mut arrived = arrived.into_iter();
+        let (voted, told) = if votes.is_empty() { Default::default() } else { polls::write_batch(tx, &votes)? };
+        changes.extend(told);
+        let (mut arrived, mut voted) = (arrived.into_iter(), voted.into_iter());
         let changes: Vec<_> = changes.iter().map(|(ctx, change)| (*ctx, change)).collect();
         journal::append_all(tx, &changes)?;
         let (mut sent, mut marked, mut reacted) = (sent.into_iter(), marked.into_iter(), reacted.into_iter());
         let outcome = |write: &&Self| match write {
-            Self::Send(_) => sent.next().map(|outcome| outcome.map(Written::Sent)),
+            Self::Send(send) => sent.next().map(|outcome| match outcome {
+                Outcome::Held if send.reading().is_unread() => Outcome::Done(Ok(Written::Sent(None))),
+                outcome => outcome.map(|made| Written::Sent(Some(made))),
+            }),
             Self::Mark(_) => marked.next().map(|outcome| outcome.map(Written::Marked)),
             Self::React(_) => reacted.next().map(|outcome| outcome.map(Written::Reacted)),
             Self::Deliver(_) => arrived.next().map(|outcome| outcome.map(Written::Delivered)),
+            Self::Vote(_) => voted.next().map(|outcome| outcome.map(Written::Voted)),
         };
         let outcomes: Option<Vec<_>> = writes.iter().map(outcome).collect();
         outcomes.ok_or_else(|| Error::internal("a write without an outcome"))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clowder_core::{
-    Actor, ChatId, Ctx, Error, Id, MessageId, Result, Role, Timestamp, UserId, Via,
+    Actor, ChatId, Ctx, Error, Id, MessageId, Refusal, Result, Role, Timestamp, UserId, Versions, Via,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -11,7 +11,7 @@ use clowder_messaging::{
     edit::without_text,
     lifetimes::{end_when_sent, of_message},
     moderation::{
-        NewReviewVerdict, Review, ReviewId, ReviewVerb, SanctionType,
+        FilterAction, NewReviewVerdict, Review, ReviewId, ReviewVerb, SanctionType,
         rules::{self, Outcome, SenderFacts},
     },
     policy::{Action, allow},
@@ -35,8 +35,9 @@ use super::{
         relations::threads::{self, Answered},
         scheduled::due,
     },
-    reviews::find,
+    reviews::{find, flag},
     sanctions,
+    screening::{Look, Reading, caught_by_server},
 };
 use crate::{
     domains::messaging::{
@@ -46,14 +47,41 @@ use crate::{
     keys::Keys,
 };
 
-pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, new: NewReviewVerdict) -> Result<()> {
+/// What has become of a decision.
+pub enum Decided {
+    Done,
+    /// It has changed something, but not what was asked for.
+    Refused(Refusal),
+    /// Nothing is decided, because somebody has to look at the text first.
+    Unread,
+}
+
+/// The text of a held message about which the caller decides in a chat.
+pub fn held(conn: &mut Conn, ctx: &Ctx, chat: ChatId, id: ReviewId) -> Result<Option<String>> {
+    match find(conn, ctx, Some(chat), id) {
+        Ok((row, _)) => Ok(row.content),
+        Err(error) if error.is_ours() => Err(error),
+        // The decision says why.
+        Err(_) => Ok(None),
+    }
+}
+
+pub fn decide(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: Option<ChatId>,
+    id: ReviewId,
+    version: Option<&Versions>,
+    new: NewReviewVerdict,
+    reading: &Reading,
+) -> Result<Decided> {
     // Whose account and which chat is locked depends on it; it is read again below.
     let (row, _) = match chat {
         // Whoever may not see the chat learns nothing of what is in it.
         Some(chat) if role(tx.conn, chat, ctx.user()?)?.is_none() => return Err(CHAT_UNKNOWN.into()),
         chat => match find(tx.conn, ctx, chat, id) {
             Ok(found) => found,
-            Err(error) => return unknown(tx, ctx, chat, error),
+            Err(error) => return unknown(tx, ctx, chat, error).map(|()| Decided::Done),
         },
     };
     let sender = row.user_id;
@@ -70,7 +98,21 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
         None => hold::hold_any(tx, ctx, row.chat_id, &[sender])?.1,
     };
     let (row, review) = find(tx.conn, ctx, chat, id)?;
-    let outcome = rules::decide(Some(&review), new.action, sender_now(tx.conn, ctx.now, &face, sender)?, ctx.now)?;
+    let facts = sender_now(tx.conn, ctx.now, &face, sender)?;
+    let outcome = rules::decide(Some(&review), version, new.action, facts, ctx.now)?;
+    // A chat does not let through what the server would not.
+    let caught = match screening(tx, &row, outcome, chat.is_some(), reading)? {
+        Look::Found(caught) => caught,
+        Look::Unread => return Ok(Decided::Unread),
+    };
+    match caught.map(|caught| caught.action) {
+        Some(FilterAction::Block) => return Err(MESSAGE_UNSENDABLE.into()),
+        Some(FilterAction::Hold) => {
+            diesel::update(table::table.find(id)).set(table::by_server.eq(true)).execute(tx.conn)?;
+            return Ok(Decided::Refused(MESSAGE_UNSENDABLE));
+        }
+        Some(FilterAction::Flag) | None => {}
+    }
     if diesel::delete(table::table.find(id)).execute(tx.conn)? == 0 {
         // Its time is over, and the sweep was faster.
         return Err(REVIEW_UNKNOWN.into());
@@ -84,10 +126,14 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
     audit::record(tx, ctx, &entry.after(json!({"chat_id": row.chat_id, "reason": new.reason.as_str()})))?;
     let author = ctx.by(Actor::User { id: sender, via: Via::Session(Id::from_uuid(Uuid::nil())), role: Role::User });
     match outcome {
-        Outcome::Keep => Ok(()),
+        Outcome::Keep => {}
         Outcome::Send => {
-            let sent = send(tx, ctx, row, &face)?;
-            journal::append(tx, &author, &sent)
+            let message = send(tx, ctx, row, &face)?;
+            if let Some(caught) = caught {
+                // Only that of the server is asked, of which the chat learns nothing.
+                flag(tx, &message, caught)?;
+            }
+            journal::append(tx, &author, &Change::MessageSent(Box::new(message.for_everybody())))?;
         }
         Outcome::Discard | Outcome::Delete => {
             // What the server decides, the chat sees as if the author had done it.
@@ -97,9 +143,21 @@ pub fn decide(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId, ne
             let noted = sanctions::note(tx, ctx, place, sender, SanctionType::Rejection, reason)?;
             let mut told: Vec<(&Ctx, &Change)> = deleted.iter().map(|change| (teller, change)).collect();
             told.extend(noted.iter().map(|change| (ctx, change)));
-            journal::append_all(tx, &told)
+            journal::append_all(tx, &told)?;
         }
     }
+    Ok(Decided::Done)
+}
+
+/// What the filter of the server finds in a message that a chat is about to send.
+fn screening(tx: &mut Tx<'_>, row: &ReviewRow, outcome: Outcome, by_chat: bool, reading: &Reading) -> Result<Look> {
+    if outcome != Outcome::Send || !by_chat {
+        return Ok(Look::Found(None));
+    }
+    if !reading.is_of(row.content.as_deref()) {
+        return Err(Error::unavailable("the message was not there a moment ago"));
+    }
+    caught_by_server(tx, row.chat_id, reading)
 }
 
 /// There is no such thing: whoever may not decide is told so first.
@@ -130,7 +188,7 @@ fn claim_of(keys: &Keys, sender: UserId, client_id: &str) -> i64 {
 }
 
 /// Gives a message its place at the end of a locked chat.
-fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Change> {
+fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Message> {
     let (chat, sender) = (row.chat_id, row.user_id);
     let text = row.content.clone().unwrap_or_default();
     let given: Vec<UserId> = row.mentions.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
@@ -182,6 +240,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Ch
         lifetime,
         expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
         system: None,
+        poll: None,
     };
     let new = NewMessageRow { forwarded_id: row.forwarded_id, ..NewMessageRow::new(&message)? };
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;
@@ -198,7 +257,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Ch
     diesel::update(participants::table.find((chat, sender)))
         .set(participants::own_after_read.eq(participants::own_after_read + 1))
         .execute(tx.conn)?;
-    Ok(Change::MessageSent(Box::new(message.for_everybody())))
+    Ok(message)
 }
 
 /// Deletes a message that was sent, in a locked chat.

@@ -1,13 +1,15 @@
 //! What filters caught: kept until somebody decides about it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use clowder_core::{
     ChatId, Ctx, Id, MessageId, Page, PageRequest, Refusal, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
-    Lifetime, Message,
+    Change, Lifetime, Message,
+    change::ReviewWaiting,
+    invitations::MOST_TOLD,
     moderation::{LISTED_FOR, MOST_FLAGGED, MOST_HELD, MOST_HELD_IN_CHAT, Review, ReviewId, ReviewType, rules::Caught},
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, MESSAGE_HELD, MESSAGE_REVIEWS, REVIEW_UNKNOWN},
@@ -25,15 +27,16 @@ use super::super::{
     among::AmongIds,
     audit,
     cards::Cards,
+    chats::hold::IS_STAFF,
     db::Tx,
     dialect::{self, Conn},
     fragment::Fragment,
-    messaging::{messages, removed::ENTERED_FROM},
+    messaging::{mentioned, messages, removed::ENTERED_FROM},
     upkeep::forget,
 };
 use crate::domains::{
     accounts::users,
-    messaging::{ReviewRow, message_reviews as table, messages as said, participants},
+    messaging::{ReviewRow, message_reviews as table, messages as said, participants, said as all_said},
 };
 
 /// The conditions of the indexes, as constant text, so that the databases use them: what a chat and what the server
@@ -79,18 +82,18 @@ pub fn keeps(tx: &mut Tx<'_>, user: UserId) -> Result<bool> {
 }
 
 /// Keeps a message in a locked chat, whose sender stays as they are, until somebody decides about it; the same one only
-/// once. Answers what the sender is told.
-pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal> {
+/// once. Answers what the sender is told, and what those who decide are.
+pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<(Refusal, Vec<Change>)> {
     let in_chat = || table::table.filter(table::chat_id.eq(held.chat)).filter(HELD);
     let own = || in_chat().filter(table::user_id.eq(held.sender));
     let same = own().filter(table::fingerprint.eq(held.fingerprint.to_vec()));
     if diesel::select(exists(same)).get_result(tx.conn)? {
-        return Ok(MESSAGE_HELD);
+        return Ok((MESSAGE_HELD, Vec::new()));
     }
     if own().select(count_star()).first::<i64>(tx.conn)? >= MOST_HELD
         || in_chat().select(count_star()).first::<i64>(tx.conn)? >= MOST_HELD_IN_CHAT
     {
-        return Ok(MESSAGE_REVIEWS);
+        return Ok((MESSAGE_REVIEWS, Vec::new()));
     }
     let mentions = (!held.mentions.is_empty()).then(|| serde_json::to_string(held.mentions)).transpose()?;
     let row = ReviewRow {
@@ -110,18 +113,72 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<Refusal>
         thread_id: held.thread_of,
         forwarded_id: held.forwarded,
     };
+    let told = told(tx.conn, &row)?;
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
-    Ok(MESSAGE_HELD)
+    Ok((MESSAGE_HELD, told))
 }
 
-/// Lists a message for review that has been sent, or edited.
-pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
+/// What those who decide for a chat are told of a message that is listed there from now on, if they may see it; what the
+/// server decides, the chat does not learn.
+fn told(conn: &mut Conn, row: &ReviewRow) -> Result<Vec<Change>> {
+    if row.by_server {
+        return Ok(Vec::new());
+    }
+    let staff: Vec<UserId> = participants::table
+        .filter(participants::chat_id.eq(row.chat_id))
+        .filter(IS_STAFF)
+        .filter(ENTERED_FROM.lt(row.seq.unwrap_or(i64::MAX)))
+        .order((participants::joined_at, participants::user_id))
+        .limit(MOST_TOLD)
+        .select(participants::user_id)
+        .load(conn)?;
+    let waiting = ReviewWaiting { chat_id: row.chat_id, review_id: row.id, kind: ReviewType::parse_word(&row.kind)? };
+    Ok(staff.into_iter().map(|to| Change::ReviewWaiting(to, waiting)).collect())
+}
+
+/// Lists a message for review that has been sent, or edited; answers what those who decide are told.
+pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<Vec<Change>> {
     let own = table::table.filter(table::chat_id.eq(message.chat_id).and(table::user_id.eq(message.sender.id)));
     let listed = own.filter(FLAGGED).select(count_star());
     if listed.first::<i64>(tx.conn)? >= MOST_FLAGGED {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let row = ReviewRow {
+    let row = flagged_row(message, caught);
+    let told = told(tx.conn, &row)?;
+    let new = diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
+    Ok(if new > 0 { told } else { Vec::new() })
+}
+
+/// The same for messages that have just been sent, with few statements for all of them.
+pub fn flag_all<'s>(tx: &mut Tx<'_>, flagged: &[(&'s Ctx, Box<Message>, Caught)]) -> Result<Vec<(&'s Ctx, Change)>> {
+    if flagged.is_empty() {
+        return Ok(Vec::new());
+    }
+    let chats: HashSet<ChatId> = flagged.iter().map(|(_, message, _)| message.chat_id).collect();
+    let senders: HashSet<UserId> = flagged.iter().map(|(_, message, _)| message.sender.id).collect();
+    let listed = table::table.filter(table::chat_id.among(&chats)).filter(table::user_id.among(&senders));
+    let listed = listed.filter(FLAGGED).group_by((table::chat_id, table::user_id));
+    let listed: Vec<(ChatId, UserId, i64)> =
+        listed.select((table::chat_id, table::user_id, count_star())).load(tx.conn)?;
+    let mut counts: HashMap<_, _> = listed.into_iter().map(|(chat, sender, n)| ((chat, sender), n)).collect();
+    let (mut rows, mut changes) = (Vec::new(), Vec::new());
+    for (ctx, message, caught) in flagged {
+        let count = counts.entry((message.chat_id, message.sender.id)).or_default();
+        if *count < MOST_FLAGGED {
+            *count += 1;
+            let row = flagged_row(message, *caught);
+            changes.extend(told(tx.conn, &row)?.into_iter().map(|change| (*ctx, change)));
+            rows.push(row);
+        }
+    }
+    if !rows.is_empty() {
+        diesel::insert_into(table::table).values(rows).execute(tx.conn)?;
+    }
+    Ok(changes)
+}
+
+fn flagged_row(message: &Message, caught: Caught) -> ReviewRow {
+    ReviewRow {
         id: ReviewId::new(message.edited_at.unwrap_or(message.created_at)),
         chat_id: message.chat_id,
         user_id: message.sender.id,
@@ -137,9 +194,7 @@ pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<()> {
         reply_id: None,
         thread_id: None,
         forwarded_id: None,
-    };
-    diesel::insert_into(table::table).values(row).on_conflict_do_nothing().execute(tx.conn)?;
-    Ok(())
+    }
 }
 
 /// Forgets what was kept back of people who leave a locked chat, or whose messages there are deleted.
@@ -220,47 +275,65 @@ pub fn list(
     let rows: Vec<ReviewRow> = query.load(conn)?;
     let (cards, flagged) = (Cards::of(conn, None, rows.iter().map(|row| row.user_id))?, flagged(conn, now, &rows)?);
     let reviews = rows.into_iter().map(|row| {
-        let message = row.seq.and_then(|seq| flagged.iter().find(|(of, at, ..)| (*of, *at) == (row.chat_id, seq)));
+        let message = row.seq.and_then(|seq| flagged.get(&(row.chat_id, seq)));
         let review = review(row, &cards, message)?;
-        Ok(if chat.is_some() { review } else { Review { content: None, ..review } })
+        Ok(if chat.is_some() { review } else { Review { content: None, mentions: Vec::new(), ..review } })
     });
     Page::fill(reviews, page, |review: &Review| review.id.to_string())
 }
 
-type Flagged = (ChatId, i64, MessageId, Option<String>);
-/// The same, with when its time is over.
-type Said = (ChatId, i64, MessageId, Option<String>, Option<Timestamp>);
+/// A message that is listed, as it is now; of one whose time is over, nobody sees the text any more.
+struct Flagged {
+    id: MessageId,
+    version: i64,
+    content: Option<String>,
+    mentions: Vec<UserId>,
+}
 
-/// The messages that are listed; of one whose time is over, nobody sees the text any more.
-fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<Vec<Flagged>> {
-    let mut chats: Vec<ChatId> = rows.iter().filter(|row| row.seq.is_some()).map(|row| row.chat_id).collect();
-    chats.sort_unstable();
-    chats.dedup();
-    let mut found = Vec::new();
+/// A message with its type and what it asks, and when its time is over.
+type Said = (i64, MessageId, i64, String, Option<String>, Option<String>, Option<Timestamp>);
+
+fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<HashMap<(ChatId, i64), Flagged>> {
+    let mut places = HashMap::<ChatId, Vec<i64>>::new();
+    for row in rows {
+        places.entry(row.chat_id).or_default().extend(row.seq);
+    }
+    let mut found = HashMap::new();
     // In the list of a chat it is one query, in that of the server one for each chat of the page.
-    for chat in chats {
-        let seqs: Vec<i64> = rows.iter().filter(|row| row.chat_id == chat).filter_map(|row| row.seq).collect();
+    for (chat, seqs) in places.into_iter().filter(|(_, seqs)| !seqs.is_empty()) {
         let some = said::table.filter(said::chat_id.eq(chat).and(said::seq.eq_any(seqs)));
-        let some = some.select((said::chat_id, said::seq, said::id, said::content, said::expires_at));
+        let some =
+            some.select((said::seq, said::id, said::version, said::kind, said::content, said::data, said::expires_at));
         let some: Vec<Said> = some.load(conn)?;
-        let shown = |(chat, seq, id, content, ends): Said| {
-            (chat, seq, id, content.filter(|_| ends.is_none_or(|ends| ends > now)))
-        };
-        found.extend(some.into_iter().map(shown));
+        for (seq, id, version, kind, content, data, ends) in some {
+            let content = all_said(&kind, content, data.as_deref())?;
+            let content = content.filter(|_| ends.is_none_or(|ends| ends > now));
+            found.insert((chat, seq), Flagged { id, version, content, mentions: Vec::new() });
+        }
+    }
+    let shown = found.iter().filter(|(_, message)| message.content.is_some()).map(|(place, _)| *place);
+    for row in mentioned::given_at(conn, &shown.collect::<Vec<_>>())? {
+        if let Some(message) = found.get_mut(&(row.chat_id, row.seq)) {
+            message.mentions.push(row.user_id);
+        }
     }
     Ok(found)
 }
 
 fn review(row: ReviewRow, cards: &Cards, message: Option<&Flagged>) -> Result<Review> {
+    let held: Option<Vec<UserId>> = row.mentions.as_deref().map(serde_json::from_str).transpose()?;
     Ok(Review {
         id: row.id,
         chat_id: row.chat_id,
         kind: ReviewType::parse_word(&row.kind)?,
         sender: cards.card(row.user_id)?,
-        content: row.content.or_else(|| message?.3.clone()),
-        message_id: message.map(|(_, _, id, _)| *id),
+        content: row.content.or_else(|| message?.content.clone()),
+        message_id: message.map(|message| message.id),
         seq: row.seq,
+        mentions: held.or_else(|| Some(message?.mentions.clone())).unwrap_or_default(),
         created_at: row.created_at,
+        // What is held cannot be edited.
+        version: message.map_or(1, |message| message.version),
     })
 }
 
@@ -278,7 +351,7 @@ pub fn find(conn: &mut Conn, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId) -> R
         })
         .ok_or(REVIEW_UNKNOWN)?;
     let (cards, flagged) = (Cards::of(conn, None, [row.user_id])?, flagged(conn, ctx.now, std::slice::from_ref(&row))?);
-    let review = review(row.clone(), &cards, flagged.first())?;
+    let review = review(row.clone(), &cards, flagged.values().next())?;
     Ok((row, review))
 }
 

@@ -1,7 +1,7 @@
 //! How a chat is moderated: slow mode, word filter and brake; and the word filter of the server.
 
 use clowder_core::{
-    ChatId, Ctx, Error, Id, Result, UserId, Word,
+    ChatId, Ctx, Error, Id, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -80,10 +80,11 @@ pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> 
     rules(tx.conn, chat, caller)
 }
 
-pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<Rules> {
+/// Answers the new version, too: 0 if nothing is caught, none if it is as before.
+pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> Result<(Rules, Option<i64>)> {
     let Held { caller, .. } = held(tx, ctx, chat, Action::Review)?;
     if is_as_before(tx.conn, Id::from_uuid(chat.uuid()), new)? {
-        return rules(tx.conn, chat, caller);
+        return Ok((rules(tx.conn, chat, caller)?, None));
     }
     // Not the words, which nobody could delete there, and of which there can be very many.
     let entry = Entry::new("chat_filter.set").on(Target::of("chat", chat));
@@ -93,16 +94,18 @@ pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> 
     // Where nothing is caught, a send looks for nothing.
     let version = if new.words.is_empty() { 0 } else { version };
     diesel::update(table::table.find(chat)).set(table::filter_version.eq(version)).execute(tx.conn)?;
-    rules(tx.conn, chat, caller)
+    Ok((rules(tx.conn, chat, caller)?, Some(version)))
 }
 
-pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<Filter> {
+/// The same for the filter of the server.
+pub fn set_server_filter(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFilter) -> Result<(Filter, Option<i64>)> {
+    let mut version = None;
     if !is_as_before(tx.conn, OF_SERVER, new)? {
         let after = json!({"words": new.words, "action": new.action, "reason": new.reason.as_str()});
         audit::record(tx, ctx, &Entry::new("server_filter.set").after(after))?;
-        store(tx, OF_SERVER, new)?;
+        version = Some(store(tx, OF_SERVER, new)?);
     }
-    filter(tx.conn, OF_SERVER)
+    Ok((filter(tx.conn, OF_SERVER)?, version))
 }
 
 /// Whether a filter catches this already.
@@ -145,6 +148,13 @@ pub fn set_brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewBrake) -> Re
         diesel::insert_into(brakes::table).values(row).execute(tx.conn)?;
     }
     rules(tx.conn, chat, caller)
+}
+
+/// Whether the next person who comes by themselves makes the brake of a chat go on.
+pub fn would_brake(conn: &mut Conn, now: Timestamp, chat: ChatId) -> Result<bool> {
+    let row: Option<BrakeRow> = brakes::table.find(chat).select(BrakeRow::as_select()).first(conn).optional()?;
+    let arrival = row.map(|row| arrive(row.brake(), row.counted_until, now));
+    Ok(matches!(arrival, Some(Arrival::Wait { new: true, .. })))
 }
 
 /// Counts somebody who comes into a locked chat by themselves: whether they have to wait until they are let in, and what is

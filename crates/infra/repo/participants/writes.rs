@@ -7,7 +7,7 @@ use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
     change::{ParticipantChanged, Told},
     chats::rules,
-    invitations::{Standing, port::Came},
+    invitations::{LinkId, Standing, port::Came},
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
     refusals::{CHAT_REQUESTS_TODAY, PARTICIPANT_UNKNOWN},
 };
@@ -153,7 +153,7 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
     let face = row.clone().face()?;
     policy::may_join(face.visibility, row.group_id.is_some())?;
     let role = ChatRole::of_newcomers(face.kind);
-    let way = approach(tx, ctx, caller, &row, role)?;
+    let way = approach(tx, ctx, caller, &row, role, None)?;
     arrive(tx, ctx, caller, &row, role, way)
 }
 
@@ -166,8 +166,15 @@ pub enum Approach {
     Waits(Vec<Change>),
 }
 
-/// The caller comes to a held chat by themselves; while its brake is on, they ask to be let in.
-pub fn approach(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role: ChatRole) -> Result<Approach> {
+/// The caller comes to a held chat by themselves, by a link or without one; while its brake is on, they ask to be let in.
+pub fn approach(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    caller: UserId,
+    row: &FaceRow,
+    role: ChatRole,
+    link: Option<LinkId>,
+) -> Result<Approach> {
     fits(tx, ctx, row, caller, role)?;
     let waiting = guests::standing_of(guests::standing(tx.conn, ctx.now, row.id, caller)?.as_ref())?;
     if waiting == Some(Standing::Invited) {
@@ -180,8 +187,15 @@ pub fn approach(tx: &mut Tx<'_>, ctx: &Ctx, caller: UserId, row: &FaceRow, role:
     if waiting.is_some() {
         return Ok(Approach::Waits(changes));
     }
-    changes.extend(guests::ask(tx, ctx, row.id, caller, role)?);
+    changes.extend(guests::ask(tx, ctx, row.id, caller, role, link)?);
     Ok(Approach::Asks(changes))
+}
+
+/// Lets a brake go on that somebody has made go on who may not even ask: what they did is rolled back.
+pub fn stop(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
+    let (_, row) = hold_any(tx, ctx, chat, &[])?;
+    let changes = settings::brake(tx, ctx, &row)?.unwrap_or_default();
+    tell(tx, ctx, &changes)
 }
 
 /// Carries it out.

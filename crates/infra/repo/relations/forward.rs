@@ -1,16 +1,17 @@
-//! Forwarding: the text of a message is sent into other chats, as if the caller had written it there.
+//! Forwarding: the text of a message, or what a poll asks, is sent into other chats, as if the caller had written it there.
 
-use clowder_core::{Cause, ChatId, Ctx, Error, Input, Made, MessageId, Result, error::Limit};
+use std::sync::Arc;
+
+use clowder_core::{Cause, ChatId, Ctx, Error, Made, MessageId, Result, error::Limit};
 use clowder_messaging::{
-    Message, NewMessage,
+    Message,
     lifetimes::conceal,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
-    relations::{Forward, Forwards, may_forward},
+    relations::{Forward, Forwards, forwarded, may_forward},
     scheduled::Problem,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::super::{
     among::AmongIds,
@@ -24,8 +25,9 @@ use super::super::{
         messages,
         send::{self, PendingSend},
     },
+    moderation::screening::Reading,
 };
-use crate::domains::messaging::{messages as said, participants};
+use crate::domains::messaging::{messages as said, participants, said as all_said};
 
 /// What is stored to answer a call again: the message in each chat, or the code of why there is none.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +49,12 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     if !is_alive(tx.conn, user)? {
         return Err(MESSAGE_UNKNOWN.into());
     }
+    // Before the chats are locked.
+    let text = said::table.filter(said::id.eq(id)).select((said::kind, said::content, said::data));
+    let text: Option<(String, Option<String>, Option<String>)> = text.first(tx.conn).optional()?;
+    let text = text.map(|(kind, content, data)| all_said(&kind, content, data.as_deref())).transpose()?.flatten();
+    let read = Arc::new(Reading::new(&text.unwrap_or_default()));
+    chats.iter().for_each(|into| read.look_here(&tx.services.screens, into.chat));
     // Only chats that the caller is in, and none for long, because each keeps those before it waiting.
     dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
     let own = participants::table.filter(participants::user_id.eq(user));
@@ -63,16 +71,17 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     may_forward(&source, ctx.now)?;
     let origin: Option<MessageId> = said::table.filter(said::id.eq(id)).select(said::forwarded_id).first(tx.conn)?;
     let origin = origin.unwrap_or(id);
+    // It may have been edited meanwhile.
+    let new = forwarded(&source)?;
+    let text = new.said();
+    let read = if read.is_of(Some(&text)) { read } else { Arc::new(Reading::new(&text)) };
     // The key belongs to the whole call.
     let author = Ctx { idempotency_key: None, ..ctx.clone() };
     let mut sends = Vec::new();
     for into in chats.iter().filter(|into| !into.paced) {
-        let new = NewMessage::from_json(json!({ "content": source.content }))?;
-        let mut send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?.forwarded(origin);
-        if tx.services.screens.expect(into.chat) {
-            send.fold();
-        }
-        sends.push(send);
+        let new = forwarded(&source)?;
+        let send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?;
+        sends.push(send.forwarded(origin).in_place(Arc::clone(&read)));
     }
     let (outcomes, changes) =
         if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends.iter().collect::<Vec<_>>())? };

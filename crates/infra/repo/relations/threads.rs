@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Change, Message, MessageType, NewRead,
-    refusals::{MESSAGE_NO_THREAD, MESSAGE_UNKNOWN},
-    relations::{Target, Targets, ThreadState, moved},
+    refusals::{MESSAGE_NO_THREAD, MESSAGE_UNKNOWN, THREAD_LIMIT},
+    relations::{MOST_FOLLOWED, Target, Targets, ThreadState, moved},
 };
 use diesel::{
-    dsl::max,
+    dsl::{count_star, max},
     prelude::*,
     sql_types::{BigInt, Bool, Nullable, Text},
 };
@@ -71,7 +71,7 @@ pub fn targets(
 }
 
 /// Counts messages in their threads, in locked chats: whoever writes in one follows it from then on, and so does who wrote
-/// its root, from the first answer on.
+/// its root, from the first answer on, unless they follow as many as one person can.
 pub fn keep(conn: &mut Conn, answered: &[Answered]) -> Result<()> {
     let mut threads = BTreeMap::<(ChatId, i64), (i64, Timestamp)>::new();
     let mut people = BTreeMap::<(ChatId, MessageId, UserId), i64>::new();
@@ -101,25 +101,32 @@ pub fn keep(conn: &mut Conn, answered: &[Answered]) -> Result<()> {
              SELECT p.user_id, p.chat_id, m.id, true, m.seq FROM participants p \
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
              JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? AND m.seq > p.visible_from \
-             AND {MESSAGE_STAYS} \
-             WHERE p.chat_id = ? AND p.user_id = ? ON CONFLICT DO NOTHING"
+             AND {MESSAGE_STAYS} WHERE p.chat_id = ? AND p.user_id = ? \
+             AND (SELECT count(*) FROM thread_marks t WHERE t.user_id = p.user_id AND t.following) < ? \
+             ON CONFLICT DO NOTHING"
         ))
         .bind::<BigInt, _>(seq)
         .bind::<Uid, _>(root)
         .bind::<Uid, _>(chat)
         .bind::<Uid, _>(author)
+        .bind::<BigInt, _>(MOST_FOLLOWED)
         .execute(conn)?;
     }
     for ((chat, root, user), seq) in people {
         statement::<(), Backend>(
-            "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) VALUES (?, ?, ?, true, ?) \
-             ON CONFLICT (user_id, chat_id, message_id) DO UPDATE SET following = true, \
-             read_seq = CASE WHEN thread_marks.following THEN thread_marks.read_seq ELSE excluded.read_seq END",
+            "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) \
+             SELECT p.user_id, p.chat_id, ?, true, ? FROM participants p WHERE p.chat_id = ? AND p.user_id = ? \
+             AND NOT EXISTS (SELECT 1 FROM thread_marks t WHERE t.user_id = p.user_id AND t.chat_id = p.chat_id \
+             AND t.message_id = ? AND t.following) \
+             AND (SELECT count(*) FROM thread_marks t WHERE t.user_id = p.user_id AND t.following) < ? \
+             ON CONFLICT (user_id, chat_id, message_id) DO UPDATE SET following = true, read_seq = excluded.read_seq",
         )
-        .bind::<Uid, _>(user)
-        .bind::<Uid, _>(chat)
         .bind::<Uid, _>(root)
         .bind::<BigInt, _>(seq)
+        .bind::<Uid, _>(chat)
+        .bind::<Uid, _>(user)
+        .bind::<Uid, _>(root)
+        .bind::<BigInt, _>(MOST_FOLLOWED)
         .execute(conn)?;
     }
     Ok(())
@@ -233,6 +240,12 @@ pub fn follow(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, on: bool) -> Result<Thr
         return Err(MESSAGE_NO_THREAD.into());
     }
     let mark = root.mark(tx.conn, user)?;
+    if on && mark.is_none_or(|mark| !mark.following) {
+        let own = marks::table.filter(marks::user_id.eq(user).and(marks::following));
+        if own.select(count_star()).first::<i64>(tx.conn)? >= MOST_FOLLOWED {
+            return Err(THREAD_LIMIT.into());
+        }
+    }
     let read_seq = match mark {
         Some(mark) if mark.following == on => return root.state(tx.conn, ctx, Some(mark)),
         Some(mark) if !on => mark.read_seq,

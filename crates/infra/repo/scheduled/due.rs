@@ -16,7 +16,7 @@ use clowder_messaging::{
     Change,
     change::ScheduledChanged,
     refusals::{SCHEDULED_AUTHOR, SCHEDULED_FAILED},
-    scheduled::{Outcome, Plan, Problem, ScheduledId, ScheduledStatus, outcome, refused},
+    scheduled::{Outcome, Plan, Problem, ScheduledId, ScheduledStatus, Turns, outcome, refused},
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
 use uuid::Uuid;
@@ -29,6 +29,7 @@ use super::{
         group_commit::{self, LOCK_WAIT},
         journal,
         messaging::send::{self, PendingSend},
+        moderation::screening::Reading,
         user_keys,
     },
     stored,
@@ -36,7 +37,7 @@ use super::{
 use crate::{
     domains::{
         accounts::users,
-        messaging::{ScheduledRow, scheduled_messages as table},
+        messaging::{ScheduledRow, chats, scheduled_messages as table},
     },
     seal::{SealedBy, UserKey},
 };
@@ -95,13 +96,19 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
     let (mut sends, mut senders) = (Vec::new(), Vec::new());
     for due in &dues {
         let readable = due.plan.as_ref().and_then(|(plan, _)| Some((plan, plan.message().ok()?)));
+        let paced = || tx.services.paces.take(due.row.chat_id, due.row.user_id, ctx.now).err();
         let after = match readable {
             Some((plan, message)) if due.is_free => {
-                let mut send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?.leniently();
-                if tx.services.screens.expect(due.row.chat_id) {
-                    send.fold();
+                // Whatever has gathered is sent no faster than its author could send it.
+                if let Some(wait) = paced() {
+                    decided.insert(due.row.id, Ok(Outcome::Later(ctx.now.plus(wait))));
+                    continue;
                 }
-                sends.push(send);
+                let reading = Arc::new(Reading::new(&message.said()));
+                // Before the chats are locked.
+                reading.look_here(&tx.services.screens, due.row.chat_id);
+                let send = PendingSend::new(&due.author, due.row.chat_id, message, &tx.services.keys)?;
+                sends.push(send.leniently().in_place(reading));
                 senders.push((due.row.id, plan));
                 continue;
             }
@@ -122,11 +129,25 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
         };
         decided.insert(id, after);
     }
+    // Several of one person that have to wait do not all come back at the same time, to be moved again but for one.
+    let pauses = pauses(tx.conn, &dues, &decided)?;
+    let mut turns = Turns::default();
     let (mut told, mut held, mut late) = (Vec::new(), Vec::new(), None);
     for due in &dues {
         match decided.remove(&due.row.id) {
-            Some(Ok(after)) => told.push((&due.author, settle(tx.conn, ctx.now, due, after)?)),
+            Some(Ok(after)) => {
+                let (chat, author) = (due.row.chat_id, due.row.user_id);
+                let after = match after {
+                    Outcome::Later(until) => {
+                        let pause = pauses.get(&chat).copied().unwrap_or_default().max(tx.services.paces.interval());
+                        Outcome::Later(turns.next(chat, author, until, pause))
+                    }
+                    after => after,
+                };
+                told.push((&due.author, settle(tx.conn, ctx.now, due, after)?));
+            }
             Some(Err(())) | None => {
+                tx.services.paces.give_back(due.row.chat_id, due.row.user_id);
                 held.push(due.row.id);
                 if due.row.send_at.plus(LATE) <= ctx.now {
                     late.get_or_insert(due.row.chat_id);
@@ -139,6 +160,23 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, piece: &Piece) -> Result<Sent> {
     let all: Vec<_> = changes.iter().chain(&told).map(|(author, change)| (*author, change)).collect();
     journal::append_all(tx, &all)?;
     Ok(Sent { done, held, late })
+}
+
+/// The pauses of the chats in which some of these have to wait.
+fn pauses(
+    conn: &mut Conn,
+    dues: &[Due],
+    decided: &HashMap<ScheduledId, Result<Outcome, ()>>,
+) -> Result<HashMap<ChatId, Duration>> {
+    let waits = |due: &&Due| matches!(decided.get(&due.row.id), Some(Ok(Outcome::Later(_))));
+    let places: Vec<ChatId> = dues.iter().filter(waits).map(|due| due.row.chat_id).collect();
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let pauses = chats::table.filter(chats::id.eq_any(places)).select((chats::id, chats::slow_seconds));
+    let pauses: Vec<(ChatId, i64)> = pauses.load(conn)?;
+    let seconds = |pause: i64| Duration::from_secs(pause.try_into().unwrap_or(0));
+    Ok(pauses.into_iter().map(|(chat, pause)| (chat, seconds(pause))).collect())
 }
 
 /// What is needed to send these.

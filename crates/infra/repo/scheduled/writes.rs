@@ -1,5 +1,7 @@
 //! Scheduling a message, changing it and cancelling it.
 
+use std::time::Duration;
+
 use clowder_core::{ChatId, Ctx, Id, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word};
 use clowder_messaging::{
     Change, ChatRole, Lifetime, NewMessage, Rights, Scheduled,
@@ -40,13 +42,19 @@ fn hold_author(tx: &mut Tx<'_>, ctx: &Ctx, refusal: Refusal) -> Result<UserId> {
     if diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? { Ok(user) } else { Err(refusal.into()) }
 }
 
-pub fn schedule(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewMessage) -> Result<Scheduled> {
+/// `first` is when it is sent first.
+pub fn schedule(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    new: NewMessage,
+    first: Option<Timestamp>,
+) -> Result<Scheduled> {
     let user = hold_author(tx, ctx, CHAT_UNKNOWN)?;
     let client_key = client_key(&tx.services.keys, user, &new);
     let fingerprint = fingerprint(&tx.services.keys, chat, &new);
-    let most = tx.services.options.messaging.scheduled_per_person;
-    let facts = facts(tx.conn, user, chat, &new, client_key.as_deref(), fingerprint, most)?;
-    let planned = match rules::decide(ctx.now, new, &facts)? {
+    let facts = facts(tx, user, chat, &new, client_key.as_deref(), fingerprint, first)?;
+    let planned = match rules::decide(ctx.now, new, first, &facts)? {
         Verdict::New(planned) => planned,
         Verdict::Repeat(id) => return stored::one(tx.conn, &tx.services.ring, user, id),
     };
@@ -98,14 +106,15 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
 }
 
 fn facts(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     user: UserId,
     chat: ChatId,
     new: &NewMessage,
     client_key: Option<&[u8]>,
     fingerprint: [u8; 16],
-    most: i64,
+    first: Option<Timestamp>,
 ) -> Result<ScheduleFacts> {
+    let (conn, most) = (&mut *tx.conn, tx.services.options.messaging.scheduled_per_person);
     let seat: Option<(String, FaceRow)> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
@@ -127,12 +136,21 @@ fn facts(
     }
     let waiting = table::table.filter(table::user_id.eq(user).and(table::status.eq(WAITING)));
     let waiting = waiting.select(count_star()).first(conn)?;
+    let near = first.map_or(Ok(Vec::new()), |at| near(conn, user, chat, at))?.len();
     let targets = threads::targets(conn, chat, user, (new.reply_to, new.thread_of))?;
     let rights = Rights::from_bits(rights);
-    Ok(ScheduleFacts { role, rights, closed, earlier, fingerprint, used, waiting, most, targets })
+    Ok(ScheduleFacts { role, rights, closed, earlier, fingerprint, used, waiting, most, near, targets })
+}
+
+/// The messages of somebody that wait for a chat less than a minute before or after a time.
+fn near(conn: &mut Conn, user: UserId, chat: ChatId, at: Timestamp) -> Result<Vec<ScheduledId>> {
+    let near = table::table.filter(table::user_id.eq(user).and(table::status.eq(WAITING)));
+    let near = near.filter(table::send_at.gt(at.minus(MINUTE)).and(table::send_at.lt(at.plus(MINUTE))));
+    Ok(near.filter(table::chat_id.eq(chat)).select(table::id).load(conn)?)
 }
 
 const WAITING: &str = "waiting";
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// So that nobody's past grows without end.
 fn forget_past(tx: &mut Tx<'_>, user: UserId) -> Result<()> {
@@ -175,7 +193,14 @@ pub fn edit(
     patch: ScheduledPatch,
 ) -> Result<Scheduled> {
     let (row, key, before) = held(tx, ctx, id)?;
-    let Some(planned) = rules::edit(ctx.now, version, patch, &before)? else { return stored::view(row, before.plan) };
+    let targets = threads::targets(tx.conn, row.chat_id, row.user_id, patch.names())?;
+    let Some(planned) = rules::edit(ctx.now, version, patch, &before, targets)? else {
+        return stored::view(row, before.plan);
+    };
+    if planned.send_at != before.send_at {
+        let near = near(tx.conn, row.user_id, row.chat_id, planned.send_at)?;
+        rules::may_join(near.into_iter().filter(|other| *other != id).count())?;
+    }
     let plan = stored::seal(&key, id, &planned.plan)?;
     diesel::update(table::table.find(id))
         .set((table::send_at.eq(planned.send_at), table::plan.eq(&plan), table::version.eq(row.version + 1)))

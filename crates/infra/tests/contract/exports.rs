@@ -82,7 +82,7 @@ on_both! {
         assert!(names.iter().all(|name| !name.contains('-')), "{names:?}");
         assert!(parsed("security.json").as_array().unwrap().iter().any(|event| event["action"] == "profile.changed"));
         let said = lines(&files["messages.ndjson"]);
-        assert_eq!((said.len(), &said[0]["content"], &said[0]["chat_id"]), (2, &json!("what I first said"), &json!(chat)));
+        assert_eq!((said.len(), &said[0]["content"], &said[0]["chat_id"]), (3, &json!("what I first said"), &json!(chat)));
         assert_eq!(lines(&files["edits.ndjson"])[0]["content"], "what I frist said");
         let all: String = files.values().map(String::as_str).collect();
         for secret in ["a secret of bob", "bob@example.org", "$2b$", "correct horse"] {

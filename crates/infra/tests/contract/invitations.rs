@@ -276,6 +276,34 @@ on_both! {
         assert_eq!(code(world.store.messaging.chat(&world.ctx(&eve), chat).await), "chat.unknown");
     }
 
+    async fn a_link_that_is_revoked_gives_nothing_to_those_who_wait(world: World) {
+        let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
+        let (participants, invitations) = (&world.store.participants, &world.store.invitations);
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let admin = of::<RolePatch>(json!({"role": "admin"}));
+        participants.set_role(&world.ctx(&ada), chat, bob.id, admin).await.unwrap();
+        let privileged = json!({"approval": true, "role": "admin"});
+        let made = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(privileged.clone())).await.unwrap();
+        let revoked = Code::new(made.code.unwrap());
+        let (kept, of_bob) = (link(&world, &ada, chat, privileged.clone()).await, link(&world, &bob, chat, privileged).await);
+        for (who, by) in [(&eve, &revoked), (&cem, &kept), (&dan, &of_bob)] {
+            assert!(matches!(invitations.come(&world.ctx(who), by.clone()).await.unwrap(), Came::Asked(_)));
+        }
+        invitations.revoke(&world.ctx(&ada), chat, made.link.unwrap().id).await.unwrap();
+        let member = of::<RolePatch>(json!({"role": "member"}));
+        participants.set_role(&world.ctx(&ada), chat, bob.id, member).await.unwrap();
+        let waiting = invitations.guests(&world.ctx(&ada), chat, Standing::Pending, PageRequest::default()).await.unwrap();
+        let role_of = |who: &Person| waiting.items.iter().find(|guest| guest.user.id == who.id).unwrap().role;
+        let expected = [(&eve, ChatRole::Member), (&cem, ChatRole::Admin), (&dan, ChatRole::Member)];
+        for (who, role) in expected {
+            assert_eq!(role_of(who), role, "whoever decides sees what they would give");
+            let approve = of::<Verdict>(json!({"action": "approve"}));
+            invitations.decide(&world.ctx(&ada), chat, who.id, approve).await.unwrap();
+            assert_eq!(world.store.messaging.chat(&world.ctx(who), chat).await.unwrap().my_role, role);
+        }
+        world.changes().await;
+    }
+
     async fn links_end_with_the_part_of_their_maker(world: World) {
         let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
         let (participants, invitations) = (&world.store.participants, &world.store.invitations);

@@ -177,6 +177,34 @@ on_both! {
         assert_eq!((refused, pins(&world, &bob, chat).await.len()), (4, 50));
     }
 
+    async fn pins_that_somebody_cannot_see_make_room(world: World) {
+        let [ada, eve] = world.people(["ada", "eve"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let patch = of::<clowder_messaging::chats::ChatPatch>(json!({"history": "since_join", "rights": {"pin": true}}));
+        world.store.chats.edit_chat(&world.ctx(&ada), chat, None, patch).await.unwrap();
+        let mut early = Vec::new();
+        for _ in 0..49 {
+            early.push(world.say(&ada, chat, "early").await.id);
+            pin(&world, &ada, early[early.len() - 1]).await;
+        }
+        let new = of::<NewParticipants>(json!({"user_ids": [eve.id]}));
+        world.store.participants.add(&world.ctx(&ada), chat, new).await.unwrap();
+        let seen = world.say(&ada, chat, "seen").await.id;
+        pin(&world, &ada, seen).await;
+        let late = world.say(&eve, chat, "late").await.id;
+        assert_eq!(code(world.store.keeping.pin(&world.ctx(&ada), late).await), "message.pins", "she sees all of them");
+        world.names().await;
+        pin(&world, &eve, late).await;
+        let told = world.changes().await;
+        assert_eq!(told.iter().map(|change| &*change.name).collect::<Vec<_>>(), ["message.unpinned", "message.pinned"]);
+        let unpinned: serde_json::Value = serde_json::from_str(told[0].data.get()).unwrap();
+        assert_eq!((&unpinned["message_id"], &unpinned["unpinned_by"]), (&json!(early[0]), &json!(eve.id)));
+        assert_eq!(pins(&world, &eve, chat).await, [late, seen]);
+        let all = pins(&world, &ada, chat).await;
+        assert_eq!((all.len(), all[0], all[49]), (50, late, early[1]), "the lowest one made room");
+        assert!(!world.store.messaging.message(&world.ctx(&ada), early[0]).await.unwrap().pinned);
+    }
+
     async fn pinning_beside_deleting_leaves_no_pin(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

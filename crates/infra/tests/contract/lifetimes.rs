@@ -12,6 +12,7 @@ use clowder_messaging::{
 use serde_json::{Value, json};
 
 use crate::{
+    privacy::{system, work},
     stress::of,
     world::{Person, World, code, on_both},
 };
@@ -184,6 +185,29 @@ on_both! {
             assert!(world.store.messaging.message(&world.ctx(&bob), message).await.unwrap().deleted_at.is_some());
         }
         world.gone(b"zqfirst").await;
+    }
+
+    async fn nobody_waits_for_whoever_is_gone(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let from_read = || json!({"seconds": 60, "from": "read"});
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let said = say(&world, &ada, chat, "zqgroup", from_read()).await;
+        assert_eq!(expire(&world).await, 0, "bob has not read it");
+        world.store.participants.remove(&world.ctx(&ada), chat, bob.id).await.unwrap();
+        assert_eq!(expire(&world).await, 1, "nobody else is left");
+        let private = of::<NewChat>(json!({"type": "private", "participant_ids": [eve.id]}));
+        let private = world.store.messaging.create_chat(&world.ctx(&ada), private).await.unwrap().into_inner().id;
+        let other = say(&world, &ada, private, "zqprivate", from_read()).await;
+        assert_eq!(expire(&world).await, 0, "eve has not read it");
+        world.store.privacy.erase_user(&system(&world), eve.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        assert_eq!(expire(&world).await, 1, "eve will never read it");
+        world.wait(Duration::from_secs(60));
+        assert_eq!(expire(&world).await, 2);
+        for message in [said.id, other.id] {
+            assert!(world.store.messaging.message(&world.ctx(&ada), message).await.unwrap().deleted_at.is_some());
+        }
+        world.changes().await;
     }
 
     async fn nobody_waits_for_marks_that_nobody_sees(world: World) {

@@ -39,6 +39,7 @@ mod participants;
 mod partitions;
 mod people;
 mod pets;
+mod polls;
 mod preferences;
 mod presence;
 mod privacy;

@@ -15,7 +15,7 @@ use clowder_messaging::{
     participants::{NewParticipants, RolePatch},
 };
 use clowder_social::groups::NewGroup;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     stress::of,
@@ -300,6 +300,36 @@ on_both! {
         world.store.moderation.set_brake(&world.ctx(&ada), chat, brake).await.unwrap();
         assert!(matches!(people.join(&world.ctx(&dan), chat).await, Ok(Came::In(_))), "it is released");
         world.changes().await;
+    }
+
+    async fn whoever_may_not_ask_makes_the_brake_go_on_nevertheless(world: World) {
+        let [ada, bob, eve, cem] = world.people(["ada", "bob", "eve", "cem"]).await;
+        let (people, invitations) = (&world.store.participants, &world.store.invitations);
+        for by_link in [false, true] {
+            let chat = public(&world, &ada).await;
+            let link = async |new: Value| {
+                let made = invitations.invite(&world.ctx(&ada), chat, of::<NewInvite>(new)).await.unwrap();
+                clowder_core::link::Code::new(made.code.unwrap())
+            };
+            let (open, asking) = (link(json!({})).await, link(json!({"approval": true})).await);
+            invitations.come(&world.ctx(&eve), asking).await.unwrap();
+            invitations.decide(&world.ctx(&ada), chat, eve.id, of(json!({"action": "reject"}))).await.unwrap();
+            let brake = json!({"limits": {"joins": 1, "seconds": 60, "hold_seconds": 600}, "reason": "raids"});
+            world.store.moderation.set_brake(&world.ctx(&ada), chat, of::<NewBrake>(brake)).await.unwrap();
+            assert!(matches!(people.join(&world.ctx(&bob), chat).await, Ok(Came::In(_))));
+            world.names().await;
+            for told in [&["chat.braked"][..], &[]] {
+                let refused = if by_link {
+                    invitations.come(&world.ctx(&eve), open.clone()).await
+                } else {
+                    people.join(&world.ctx(&eve), chat).await
+                };
+                assert_eq!(code(refused), "chat.too_soon");
+                assert_eq!(world.names().await, told);
+            }
+            assert!(matches!(people.join(&world.ctx(&cem), chat).await, Ok(Came::Asked(_))));
+            world.changes().await;
+        }
     }
 
     async fn who_sends_too_much_writes_nothing_and_is_told_for_how_long(world: World) {

@@ -139,7 +139,7 @@ on_both! {
         let reviews = moderation.reviews(&boss(), Some(chat), PageRequest::default()).await.unwrap();
         assert_eq!(reviews.items[0].content.as_deref(), Some("a CÁSINO"));
         let approve = of::<NewReviewVerdict>(json!({"action": "approve", "reason": "a joke"}));
-        moderation.decide_review(&boss(), Some(chat), reviews.items[0].id, approve).await.unwrap();
+        moderation.decide_review(&boss(), Some(chat), reviews.items[0].id, None, approve).await.unwrap();
         let page = world.store.messaging.messages(&world.ctx(&ada), chat, Window::After(0), 50).await.unwrap();
         let last = page.items.last().unwrap();
         assert_eq!(last.content.as_deref(), Some("a CÁSINO"));
@@ -263,6 +263,72 @@ on_both! {
         store.scheduled.cancel_scheduled(&world.ctx(&ada), made[1], None).await.unwrap();
         assert_eq!(list(ScheduledFilter { chat: None, status: Some(ScheduledStatus::Cancelled) }).await, [made[1]]);
         assert_eq!(list(ScheduledFilter { chat: Some(two), status: None }).await, [made[3]]);
+    }
+
+    async fn nobody_gathers_more_than_they_could_send(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (chat, other) = (world.group(&ada, &[&bob]).await.id, world.group(&ada, &[]).await.id);
+        let (at, second) = (world.now().plus(HOUR), Duration::from_secs(1));
+        let write = async |who: &Person, chat: ChatId, seconds: u32| {
+            schedule(&world, who, chat, json!({"send_at": at.plus(second * seconds)})).await
+        };
+        for n in 0..20 {
+            write(&ada, chat, n).await.unwrap();
+        }
+        assert_eq!(code(write(&ada, chat, 59).await), "scheduled.crowded");
+        write(&bob, chat, 59).await.unwrap();
+        write(&ada, other, 59).await.unwrap();
+        let later = write(&ada, chat, 79).await.unwrap();
+        let moved = async |seconds: u32| {
+            let patch = of::<ScheduledPatch>(json!({"send_at": at.plus(second * seconds)}));
+            world.store.scheduled.edit_scheduled(&world.ctx(&ada), later.id, None, patch).await
+        };
+        assert_eq!(code(moved(59).await), "scheduled.crowded");
+        assert_eq!(moved(60).await.unwrap().send_at, at.plus(second * 60), "it does not count against itself");
+    }
+
+    async fn what_has_gathered_is_sent_as_fast_as_its_author_could(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let at = world.now().plus(HOUR);
+        for n in 0..4 {
+            schedule(&world, &ada, chat, json!({"content": n.to_string(), "send_at": at})).await.unwrap();
+        }
+        schedule(&world, &bob, chat, json!({"content": "bob's", "send_at": at.plus(Duration::from_millis(1))})).await.unwrap();
+        let node = world.node_with(|options| options.messaging.set_pace(60.0, 2.0)).await;
+        world.wait(HOUR);
+        assert_eq!(send_due(&world, &node).await, 5);
+        assert_eq!(said(&world, &ada, chat).await, ["0", "1", "bob's"]);
+        let sent = node.messaging.send(&world.ctx(&ada), chat, of(json!({"content": "now"}))).await;
+        assert!(matches!(sent, Err(clowder_core::Error::TooMany { .. })), "both count: {sent:?}");
+        for expected in [&["0", "1", "bob's", "2"][..], &["0", "1", "bob's", "2", "3"]] {
+            world.wait(Duration::from_secs(1));
+            assert_eq!(send_due(&world, &node).await, 1);
+            assert_eq!(said(&world, &ada, chat).await, expected);
+        }
+    }
+
+    async fn what_a_waiting_message_names_can_be_changed(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let root = world.say(&bob, chat, "a root").await;
+        let waiting = schedule(&world, &ada, chat, json!({})).await.unwrap();
+        let edited = async |body: Value| {
+            let patch = of::<ScheduledPatch>(body);
+            world.store.scheduled.edit_scheduled(&world.ctx(&ada), waiting.id, None, patch).await
+        };
+        let after = edited(json!({"mentions": [bob.id], "reply_to": root.id, "thread_of": root.id})).await.unwrap();
+        assert_eq!((after.mentions, after.reply_to, after.thread_of), (vec![bob.id], Some(root.id), Some(root.id)));
+        let elsewhere = world.group(&bob, &[]).await.id;
+        let unseen = world.say(&bob, elsewhere, "elsewhere").await;
+        let refused = edited(json!({"reply_to": unseen.id})).await;
+        assert!(matches!(refused, Err(clowder_core::Error::Invalid(_))), "{refused:?}");
+        world.wait(HOUR);
+        assert_eq!(send_due(&world, &world.store).await, 1);
+        let page = world.store.messaging.messages(&world.ctx(&bob), chat, Window::After(root.seq), 50).await.unwrap();
+        let sent = &page.items[0];
+        assert_eq!(sent.mentions, [bob.id]);
+        assert_eq!((sent.reply_to.as_ref().map(|quote| quote.id), sent.thread_of), (Some(root.id), Some(root.id)));
     }
 
     async fn nothing_is_sent_for_whoever_is_erased(world: World) {

@@ -108,7 +108,9 @@ fn may_ask_and_decide_tables() {
         (AskFacts { here_today: 5, ..free }, "chat.requests_today"),
         (AskFacts { rejected_at: Some(now), ..free }, "chat.too_soon"),
     ] {
-        assert_eq!(code(may_ask(now, facts)), expected, "{facts:?}");
+        let asked = may_ask(now, facts);
+        assert_eq!(asked.as_ref().is_err_and(asks_too_much), expected != "fine", "{facts:?}");
+        assert_eq!(code(asked), expected, "{facts:?}");
     }
     for (role, standing, expected) in [
         (ChatRole::Admin, Some(Standing::Pending), "fine"),
@@ -116,6 +118,19 @@ fn may_ask_and_decide_tables() {
         (ChatRole::Admin, None, "chat.request_unknown"),
         (ChatRole::Member, Some(Standing::Pending), "chat.forbidden"),
     ] {
-        assert_eq!(code(decide(seat(ChatType::Group, role), standing)), expected, "{role:?} {standing:?}");
+        assert_eq!(code(may_decide(seat(ChatType::Group, role), standing)), expected, "{role:?} {standing:?}");
+    }
+}
+
+#[test]
+fn nobody_lets_others_in_with_more_than_they_may_give() {
+    for (kind, role, asked, expected) in [
+        (ChatType::Group, ChatRole::Admin, ChatRole::Member, ChatRole::Member),
+        (ChatType::Group, ChatRole::Admin, ChatRole::Admin, ChatRole::Admin),
+        (ChatType::Group, ChatRole::Admin, ChatRole::Owner, ChatRole::Member),
+        (ChatType::Group, ChatRole::Member, ChatRole::Admin, ChatRole::Member),
+        (ChatType::Channel, ChatRole::Member, ChatRole::Admin, ChatRole::Subscriber),
+    ] {
+        assert_eq!(admitted(seat(kind, role), asked), expected, "{kind:?} {role:?} {asked:?}");
     }
 }

@@ -10,7 +10,8 @@ use super::{Cleared, NewDeletion, NewOrder, NewRemoval, NewSave, Outcome, Pin, S
 #[async_trait]
 pub trait Keeping: Send + Sync {
     /// Pins a message above the others; if it is pinned already, nothing is written. `message.pins` if
-    /// [`super::MOST_PINS`] are, however many people pin at once.
+    /// [`super::MOST_PINS`] are, however many people pin at once; if the caller came later and does not see all of them, the
+    /// lowest one that they do not see makes room.
     async fn pin(&self, ctx: &Ctx, message: MessageId) -> Result<Pin>;
 
     /// Without a pin, nothing is written.

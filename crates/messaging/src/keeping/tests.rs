@@ -20,23 +20,24 @@ fn seat(kind: ChatType, role: ChatRole, pin: bool) -> Seat {
 
 fn owner() -> PinFacts {
     let seat = Some(seat(ChatType::Group, ChatRole::Owner, false));
-    PinFacts { seat, closed: false, deleted: false, system: false, pinned: false, pins: 3 }
+    PinFacts { seat, closed: false, deleted: false, system: false, pinned: false, pins: 3, unseen: false }
 }
 
 #[test]
 fn pin_tables() {
     let plain = owner();
     for (facts, pin, unpin) in [
-        (plain, "true", "false"),
-        (PinFacts { pinned: true, ..plain }, "false", "true"),
+        (plain, "Pin", "false"),
+        (PinFacts { pinned: true, ..plain }, "Stay", "true"),
         (PinFacts { seat: None, ..plain }, "message.unknown", "message.unknown"),
         (PinFacts { seat: None, deleted: true, ..plain }, "message.unknown", "message.unknown"),
         (PinFacts { deleted: true, ..plain }, "message.deleted", "false"),
         (PinFacts { closed: true, ..plain }, "chat.closed", "chat.closed"),
         (PinFacts { system: true, ..plain }, "message.system", "false"),
-        (PinFacts { pins: 49, ..plain }, "true", "false"),
+        (PinFacts { pins: 49, unseen: true, ..plain }, "Pin", "false"),
         (PinFacts { pins: 50, ..plain }, "message.pins", "false"),
-        (PinFacts { pins: 50, pinned: true, ..plain }, "false", "true"),
+        (PinFacts { pins: 50, unseen: true, ..plain }, "Replace", "false"),
+        (PinFacts { pins: 50, unseen: true, pinned: true, ..plain }, "Stay", "true"),
     ] {
         assert_eq!((code(decide_pin(facts)), code(decide_unpin(facts))), (pin.into(), unpin.into()), "{facts:?}");
     }
@@ -49,8 +50,8 @@ fn who_may_pin_is_in_the_policy_table() {
         for role in roles {
             for right in [false, true] {
                 let expected = match policy::cell(kind, role, Action::Pin) {
-                    Cell::Yes => "true",
-                    Cell::Chosen if right => "true",
+                    Cell::Yes => "Pin",
+                    Cell::Chosen if right => "Pin",
                     _ => "chat.forbidden",
                 };
                 let facts = PinFacts { seat: Some(seat(kind, role, right)), ..owner() };

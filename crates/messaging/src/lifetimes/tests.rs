@@ -162,6 +162,7 @@ fn what_is_over_has_no_text() {
         lifetime: Some(sent(5)),
         expires_at,
         system: None,
+        poll: None,
     };
     for (expires_at, now, gone) in [(None, 9, false), (Some(at(9)), 8, false), (Some(at(9)), 9, true)] {
         let mut shown = message(expires_at, None);
@@ -172,4 +173,22 @@ fn what_is_over_has_no_text() {
     let mut deleted = message(Some(at(9)), Some(at(7)));
     conceal(&mut deleted, at(10));
     assert_eq!((deleted.deleted_at, deleted.version), (Some(at(7)), 2), "it was deleted before");
+}
+
+#[test]
+fn begins_table() {
+    let [ada, bob]: [UserId; 2] = std::array::from_fn(|_| UserId::new(Timestamp::from_micros(0)));
+    let begins = |person, theirs, others| Begins { person, theirs, others };
+    const ALL: i64 = i64::MAX;
+    for (marks, erased, expected) in [
+        (&[] as &[_], &[] as &[_], begins(None, ALL, ALL)),
+        (&[(ada, 3)], &[], begins(Some(ada), ALL, 3)),
+        (&[(ada, 3), (bob, 5)], &[], begins(Some(ada), 5, 3)),
+        (&[(ada, 3), (bob, 5)], &[ada], begins(Some(ada), 5, ALL)),
+        (&[(ada, 3), (bob, 5)], &[bob], begins(Some(ada), ALL, 3)),
+        (&[(ada, 3), (bob, 5)], &[ada, bob], begins(Some(ada), ALL, ALL)),
+    ] {
+        assert_eq!(Begins::of(Some(LowestReadMarks::of(marks)), erased), expected, "{marks:?} {erased:?}");
+    }
+    assert_eq!(Begins::of(None, &[]), begins(None, ALL, ALL));
 }

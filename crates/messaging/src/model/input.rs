@@ -1,9 +1,19 @@
 //! Inputs of messaging.
 
-use clowder_core::{Fields, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId, text::Flaw};
+use std::borrow::Cow;
+
+use clowder_core::{
+    Fields, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId,
+    text::{Flaw, at_most},
+};
 
 use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
-use crate::{lifetimes::Lifetime, mentions::MOST_GIVEN};
+use crate::{
+    lifetimes::Lifetime,
+    mentions::MOST_GIVEN,
+    polls::{LONGEST_QUESTION, NewPoll, OptionText, SentType},
+    scheduled::ROWS_OF_A_RULE,
+};
 
 /// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
@@ -72,12 +82,18 @@ impl Input for NewChat {
     }
 }
 
-/// `{content, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
+/// `{content, type?, poll?, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
 pub struct NewMessage {
     #[schema(value_type = String, min_length = 1, max_length = 8000)]
     pub content: Content,
+    /// `text` if absent.
+    #[schema(rename = "type")]
+    pub kind: Option<SentType>,
+    /// With `type` `poll`, whose content is the question, of at most 300 characters. Not with `send_at`.
+    #[schema(value_type = Option<NewPoll>)]
+    pub poll: Option<Box<NewPoll>>,
     /// Chosen by the sender; sending it again returns the first message.
     #[schema(value_type = Option<String>, max_length = 128)]
     pub client_id: Option<ClientId>,
@@ -88,7 +104,7 @@ pub struct NewMessage {
     /// How long it stays. If the chat says so too, the stricter of the two counts.
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions, beside those whom its text names with `@username`. Whoever is not in the chat when it is sent is
-    /// left out.
+    /// left out. Not with `type` `poll`, in which nobody is mentioned.
     #[schema(max_items = 50, required = false)]
     pub mentions: Vec<UserId>,
     /// When it is sent: in the future, within a year. Without it, the message is sent now.
@@ -105,6 +121,7 @@ pub struct NewMessage {
 impl Input for NewMessage {
     fn read(fields: &mut Fields) -> Option<Self> {
         let content = fields.required("content");
+        let (kind, poll) = (fields.optional("type"), fields.optional::<Nested<NewPoll>>("poll"));
         let client_id = fields.optional("client_id");
         let (reply_to, thread_of) = (fields.optional("reply_to"), fields.optional("thread_of"));
         let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
@@ -113,6 +130,8 @@ impl Input for NewMessage {
         let (repeat, time_zone) = (fields.optional("repeat"), fields.optional("time_zone"));
         let new = Self {
             content: content?,
+            kind: kind?,
+            poll: poll?.map(|Nested(poll)| Box::new(poll)),
             client_id: client_id?,
             reply_to: reply_to?,
             thread_of: thread_of?,
@@ -131,7 +150,45 @@ impl Input for NewMessage {
         } else if new.repeat.is_some() && new.client_id.is_some() {
             fields.flaw("repeat", Flaw::new("unwanted", "a message with a client_id is sent once"));
         }
+        new.expect_poll(fields);
         Some(new)
+    }
+
+    fn rows(&self) -> usize {
+        if self.repeat.is_some() { ROWS_OF_A_RULE } else { 1 }
+    }
+}
+
+impl NewMessage {
+    fn expect_poll(&self, fields: &mut Fields) {
+        match (self.kind, &self.poll) {
+            (Some(SentType::Poll), None) => {
+                fields.flaw("poll", Flaw::new("required", "a message of type poll needs it"));
+            }
+            (Some(SentType::Text) | None, Some(_)) => {
+                fields.flaw("poll", Flaw::new("unwanted", "only messages of type poll have it"));
+            }
+            (_, Some(_)) if self.send_at.is_some() => {
+                fields.flaw("poll", Flaw::new("unwanted", "a poll cannot be sent later"));
+            }
+            (_, Some(_)) => {
+                if !self.mentions.is_empty() {
+                    fields.flaw("mentions", Flaw::new("unwanted", "a poll mentions nobody"));
+                }
+                if let Err(flaw) = at_most(self.content.as_str(), LONGEST_QUESTION) {
+                    fields.flaw("content", flaw);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// All that is said in it, line by line.
+    pub fn said(&self) -> Cow<'_, str> {
+        let Some(poll) = &self.poll else { return self.content.as_str().into() };
+        let options = poll.options.iter().map(OptionText::as_str);
+        let lines: Vec<_> = std::iter::once(self.content.as_str()).chain(options).collect();
+        lines.join("\n").into()
     }
 }
 

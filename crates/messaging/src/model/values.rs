@@ -99,13 +99,16 @@ impl Word for Notify {
 #[serde(rename_all = "snake_case")]
 pub enum MessageType {
     Text,
+    /// Asks something: the content is the question, and `poll` has the options.
+    Poll,
     /// Written by the server: what happened to the people or the title of the chat.
     System,
 }
 
 impl Word for MessageType {
     const WHAT: &'static str = "message type";
-    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("system", Self::System)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("text", Self::Text), ("poll", Self::Poll), ("system", Self::System)];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -1,10 +1,13 @@
 //! Finds words in what people write, however they disguise them: without case and accents, without invisible characters,
 //! and with letters that look alike as one.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
-use aho_corasick::AhoCorasick;
-use clowder_core::{Error, Result, name, text};
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use clowder_core::{
+    Error, Result, name,
+    text::{self, Flaw},
+};
 use unicode_security::skeleton;
 
 use super::{Filter, FilterAction};
@@ -13,6 +16,12 @@ use super::{Filter, FilterAction};
 const ROUNDS: usize = 8;
 /// From how many single letters in a row on they are also read as one word.
 const SPELLED_OUT: usize = 3;
+
+/// How much the words of a filter may be when they are folded, with every way to read them: what it costs to prepare a
+/// filter and to keep it grows with that.
+pub const MOST_OCTETS: usize = 64 << 10;
+/// Stands in a folded text wherever a word begins or ends, and is in none otherwise.
+const EDGE: char = '\u{1f}';
 
 /// A text as it is compared with the words of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +33,62 @@ impl Folded {
         let spelled: Vec<_> = seen.iter().flat_map(|folded| spelled_out(folded)).collect();
         seen.extend(spelled);
         // A line break is in no folded text: nothing is found across it.
-        Self(seen.join("\n"))
+        Self(seen.iter().map(|folded| edged(folded)).collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// Marks where words begin and end, so that looking for whole words needs no second look at what was found.
+fn edged(folded: &str) -> String {
+    let mut edged = String::with_capacity(folded.len() + folded.len() / 2 + 2);
+    let mut within = false;
+    for c in folded.chars() {
+        if is_part(c) != within {
+            within = !within;
+            edged.push(EDGE);
+        }
+        edged.push(c);
+    }
+    if within {
+        edged.push(EDGE);
+    }
+    edged
 }
 
 /// Whether nothing of an entry could be found.
 pub fn is_empty(entry: &str) -> bool {
-    folds(entry.trim_matches('*')).iter().all(String::is_empty)
+    // One sign after another, because usually the first one says it.
+    entry.trim_matches('*').chars().all(|c| folds(c.encode_utf8(&mut [0; 4])).iter().all(String::is_empty))
+}
+
+/// Whether the words are not too much for one filter when they are folded.
+pub fn fits<'w>(words: impl IntoIterator<Item = &'w String>) -> Result<(), Flaw> {
+    let mut octets = 0;
+    for word in words {
+        octets += patterns(word).map(|pattern| pattern.len()).sum::<usize>();
+        // Whoever sends too much does not have all of it read.
+        if octets > MOST_OCTETS {
+            return Err(Flaw::new("too_long", "must not have so much text in all, as it is compared with messages"));
+        }
+    }
+    Ok(())
+}
+
+/// All that is looked for to find an entry.
+fn patterns(entry: &str) -> impl Iterator<Item = String> {
+    let (begins, ends) = (entry.starts_with('*'), entry.ends_with('*'));
+    folds(entry.trim_matches('*')).into_iter().filter(|fold| !fold.is_empty()).map(move |fold| {
+        let unspaced = |c: Option<char>| c.is_some_and(is_unspaced);
+        let (first, last) = (unspaced(fold.chars().next()), unspaced(fold.chars().next_back()));
+        let edged = edged(&fold);
+        let mut pattern = edged.as_str();
+        if begins || first {
+            pattern = pattern.trim_start_matches(EDGE);
+        }
+        if ends || last {
+            pattern = pattern.trim_end_matches(EDGE);
+        }
+        pattern.to_owned()
+    })
 }
 
 /// How a text can be read: letters that look alike in small may not do so as capitals, and the other way round.
@@ -61,9 +119,28 @@ fn fold_ascii(text: &str) -> String {
     folded
 }
 
-/// What a text looks like, with the folding of every search: the skeleton of Unicode UTS 39 comes first, because folding
-/// takes away signs that look like letters.
+/// Signs that stand for whole sentences, and would make a text many times as long. Each is a word of its own.
+fn is_sentence(c: char) -> bool {
+    matches!(c, '\u{fdfa}' | '\u{fdfb}')
+}
+
+/// What a text looks like. Of a sign that stands for a sentence, only itself is compared.
 fn look(text: &str) -> String {
+    if !text.contains(is_sentence) {
+        return look_of(text);
+    }
+    let mut words = Vec::new();
+    for piece in text.split_inclusive(is_sentence) {
+        let sign = piece.chars().next_back().filter(|&c| is_sentence(c));
+        let before = look_of(piece.trim_end_matches(is_sentence));
+        words.extend([before, sign.map(String::from).unwrap_or_default()].into_iter().filter(|word| !word.is_empty()));
+    }
+    words.join(" ")
+}
+
+/// The folding of every search, but the skeleton of Unicode UTS 39 comes first, because folding takes away signs that look
+/// like letters.
+fn look_of(text: &str) -> String {
     let mut text: String = text.chars().filter(|&c| !name::is_invisible(c)).collect();
     for _ in 0..ROUNDS {
         let looks: String = skeleton(&text).flat_map(char::to_lowercase).collect();
@@ -104,48 +181,39 @@ fn is_unspaced(c: char) -> bool {
         | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// A filter that is ready to look for its words.
+/// A filter that is ready to look for its words. It looks once at each octet of a text, whatever the words are.
 pub struct Screen {
     pub action: FilterAction,
     machine: AhoCorasick,
-    /// Of each way to read each word, whether it may begin, and end, within another.
-    open: Vec<(bool, bool)>,
 }
 
 impl Screen {
     pub fn new(filter: &Filter) -> Result<Self> {
-        let (mut folded, mut open) = (Vec::new(), Vec::new());
-        for word in &filter.words {
-            for fold in folds(word.trim_matches('*')).into_iter().filter(|fold| !fold.is_empty()) {
-                let unspaced = |c: Option<char>| c.is_some_and(is_unspaced);
-                let begins = word.starts_with('*') || unspaced(fold.chars().next());
-                open.push((begins, word.ends_with('*') || unspaced(fold.chars().next_back())));
-                folded.push(fold);
-            }
-        }
-        let machine = AhoCorasick::new(&folded).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Self { action: filter.action, machine, open })
+        // Words that are read the same are one.
+        let patterns: BTreeSet<String> = filter.words.iter().flat_map(|word| patterns(word)).collect();
+        let machine = AhoCorasick::builder()
+            // The fastest kind would need many times the memory, and a search that skips some text has bad cases.
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .prefilter(false)
+            .build(&patterns)
+            .map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Self { action: filter.action, machine })
     }
 
     /// How much memory it takes.
     pub fn octets(&self) -> usize {
-        self.machine.memory_usage() + self.open.len() * size_of::<(bool, bool)>()
+        self.machine.memory_usage()
     }
 
     /// Whether a text has one of the words.
     pub fn catches(&self, Folded(text): &Folded) -> bool {
-        self.machine.find_overlapping_iter(text).any(|found| {
-            let (begins, ends) = self.open.get(found.pattern().as_usize()).copied().unwrap_or((true, true));
-            let before = text[..found.start()].chars().next_back();
-            let after = text[found.end()..].chars().next();
-            (begins || !is_part(before)) && (ends || !is_part(after))
-        })
+        self.machine.is_match(text)
     }
 }
 
-/// Whether a word goes on here.
-fn is_part(c: Option<char>) -> bool {
-    c.is_some_and(|c| name::is_letter(c) || name::is_digit(c) || name::is_mark(c))
+/// Whether it is a part of a word.
+fn is_part(c: char) -> bool {
+    name::is_letter(c) || name::is_digit(c) || name::is_mark(c)
 }
 
 #[cfg(test)]
@@ -183,7 +251,19 @@ mod tests {
             ("賭博", "在線賭博網站", true),
             ("การพนัน", "เว็บการพนันออนไลน์", true),
             ("🎰", "play 🎰🎰", true),
+            ("🎰", "play🎰now", true),
+            ("🎰 win", "🎰🎰 win!", true),
+            ("🎰 win", "🎰 winner", false),
+            ("win 🎰", "twin 🎰", false),
+            ("*win 🎰", "twin 🎰", true),
             ("ass", "a classic passage", false),
+            ("a b", "a b", true),
+            ("a b", "xa b", false),
+            ("賭博 win", "在線賭博 win", true),
+            ("賭博 win", "在線賭博 winner", false),
+            ("ﷺ", "so ﷺ it is", true),
+            ("casino", "ﷺcasinoﷺ", true),
+            ("casino", "ﷺcasinosﷺ", false),
         ] {
             let filter = Filter { words: vec![word.to_owned()], action: FilterAction::Block };
             let screen = Screen::new(&filter).unwrap();
@@ -201,6 +281,62 @@ mod tests {
         let screen = Screen::new(&Filter::OFF).unwrap();
         assert!(!screen.catches(&Folded::of("anything")));
         assert!(is_empty("**") && is_empty("...") && is_empty("\u{200b}") && !is_empty("*a*") && !is_empty("🎰"));
+    }
+
+    /// Texts and words for which looking up each place would be expensive.
+    #[test]
+    fn no_text_makes_a_filter_slow() {
+        let spellings = |length: usize| {
+            (0..50_usize).map(move |n| {
+                let letter = |at: usize| if at < 6 && n >> at & 1 == 1 { 'A' } else { 'a' };
+                (0..length).map(letter).collect::<String>()
+            })
+        };
+        let words: Vec<_> = (91..=100).flat_map(spellings).collect();
+        assert_eq!(words.len(), 500);
+        let screen = Screen::new(&Filter { words, action: FilterAction::Block }).unwrap();
+        assert_eq!(screen.machine.patterns_len(), 10, "words that are read the same are one");
+        // Within a word, no whole word is even begun.
+        let inside: Vec<_> = [8_000, 101].map(|n| Folded::of(&"a".repeat(n))).into_iter().collect();
+        for folded in &inside {
+            assert!(!screen.catches(folded));
+            assert_eq!(screen.machine.find_overlapping_iter(&folded.0).count(), 0);
+        }
+        assert!(screen.catches(&Folded::of(&"a".repeat(100))));
+        let open = (91..=100).map(|n| format!("*{}*", "l".repeat(n))).collect();
+        let screen = Screen::new(&Filter { words: open, action: FilterAction::Block }).unwrap();
+        let text = Folded::of(&format!("Д{}", "Ⅲ".repeat(7_999)));
+        assert!(screen.catches(&text), "the first find ends it");
+    }
+
+    #[test]
+    fn no_text_grows_much_when_it_is_folded() {
+        let mut worst = 0;
+        for c in ('\u{80}'..=char::MAX).filter(|&c| !c.is_control()) {
+            let text = c.to_string();
+            worst = folds(&text).iter().map(|fold| fold.chars().count()).max().unwrap_or(0).max(worst);
+        }
+        assert!(worst <= 10, "{worst}");
+        assert_eq!(look(&"ﷺ".repeat(3)), "ﷺ ﷺ ﷺ");
+        assert_eq!(look("ﷺa.ﷻ"), "ﷺ a ﷻ");
+    }
+
+    #[test]
+    fn the_words_of_a_filter_are_limited_as_they_are_folded() {
+        let long = |c: &str, n: usize| -> Vec<String> { (0..n).map(|n| format!("{n:03}{}", c.repeat(97))).collect() };
+        for (words, expected) in [
+            (long("a", 500), true),
+            (long("ж", 100), true),
+            (long("ж", 500), false),
+            (long("㌖", 500), false),
+            (long("ﷺ", 500), false),
+            (Vec::new(), true),
+        ] {
+            assert_eq!(fits(&words).is_ok(), expected, "{:?}", words.first());
+        }
+        assert_eq!(fits(&long("㌖", 500)).unwrap_err().code, "too_long");
+        let most = Screen::new(&Filter { words: long("a", 500), action: FilterAction::Block }).unwrap();
+        assert!(most.octets() < 40 * MOST_OCTETS, "{}", most.octets());
     }
 
     #[test]

@@ -141,6 +141,10 @@ impl Input for NewFilter {
                 kept.push(word);
             }
         }
+        if let Err(flaw) = filter::fits(&kept) {
+            fields.flaw("words", flaw);
+            return None;
+        }
         Some(Self { words: kept, action: action?.unwrap_or(FilterAction::Block), reason: reason? })
     }
 

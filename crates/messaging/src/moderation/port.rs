@@ -1,7 +1,7 @@
 //! What an implementation must guarantee about moderation.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Versions};
 
 use super::{
     Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
@@ -45,12 +45,14 @@ pub trait Moderation: Send + Sync {
     async fn examine_review(&self, ctx: &Ctx, review: ReviewId) -> Result<Review>;
 
     /// Decides about a message. An approved one that was held gets its place in the chat now, if its sender could send it
-    /// now. What the server decides, the chat learns as if the sender had done it.
+    /// now. What the server decides, the chat learns as if the sender had done it. `message.stale` unless `version` is
+    /// absent or contains the current one, because the message may have been edited since somebody looked at it.
     async fn decide_review(
         &self,
         ctx: &Ctx,
         chat: Option<ChatId>,
         review: ReviewId,
+        version: Option<Versions>,
         verdict: NewReviewVerdict,
     ) -> Result<()>;
 

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Result, Timestamp};
+use clowder_core::{Error, Result, Timestamp, Versions, versions};
 
 use super::{Brake, FilterAction, MOST_SANCTIONS, Review, ReviewVerb, SanctionType};
 use crate::{
     ChatRole,
     policy::{Action, Seat, allow, may},
     refusals::{
-        CHAT_BANNED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_UNSENDABLE, PARTICIPANT_UNKNOWN,
-        REVIEW_UNKNOWN,
+        CHAT_BANNED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_STALE, MESSAGE_UNSENDABLE,
+        PARTICIPANT_UNKNOWN, REVIEW_UNKNOWN,
     },
 };
 
@@ -162,8 +162,15 @@ fn may_still_send(sender: SenderFacts, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-pub fn decide(review: Option<&Review>, verb: ReviewVerb, sender: SenderFacts, now: Timestamp) -> Result<Outcome> {
+pub fn decide(
+    review: Option<&Review>,
+    version: Option<&Versions>,
+    verb: ReviewVerb,
+    sender: SenderFacts,
+    now: Timestamp,
+) -> Result<Outcome> {
     let review = review.ok_or(REVIEW_UNKNOWN)?;
+    versions::check(version, review.version, MESSAGE_STALE)?;
     match (verb, review.message_id) {
         (ReviewVerb::Approve, Some(_)) => Ok(Outcome::Keep),
         (ReviewVerb::Approve, None) => may_still_send(sender, now).map(|()| Outcome::Send),

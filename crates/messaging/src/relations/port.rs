@@ -1,7 +1,7 @@
 //! What an implementation must guarantee about threads and forwarding.
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, MessageId, Page, PageRequest, Result};
+use clowder_core::{Ctx, Made, MessageId, Page, PageRequest, Result};
 
 use super::{FollowedThread, Forwards, NewForward, ThreadState};
 use crate::{Message, NewRead, Window};
@@ -31,6 +31,7 @@ pub trait Relations: Send + Sync {
 
     /// Sends the text of a message into other chats, and says of each what became of it: as with a message that the caller
     /// writes there. All of it is one transaction. `message.not_forwardable` if it is deleted, disappears or is of the
-    /// system. Honours `ctx.idempotency_key`.
-    async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Forwards>;
+    /// system. Honours `ctx.idempotency_key`; without one, the
+    /// same `client_id` finds what was forwarded first. Only what is sent counts for the caller's pace.
+    async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Made<Forwards>>;
 }

@@ -1,9 +1,10 @@
 //! The rules of quotes, threads and forwarding.
 
-use clowder_core::{Card, Error, MessageId, Result, Timestamp, text::Flaw};
+use clowder_core::{Card, Error, Input, MessageId, Result, Timestamp, text::Flaw};
+use serde_json::json;
 
 use super::{ReplyTo, excerpt};
-use crate::{Message, MessageType, lifetimes::is_over, refusals::MESSAGE_NOT_FORWARDABLE};
+use crate::{Message, MessageType, NewMessage, Poll, lifetimes::is_over, refusals::MESSAGE_NOT_FORWARDABLE};
 
 /// A message that a new one names, as its sender sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +83,22 @@ pub fn relate(
     Ok(Related { reply_to: quoted.map(quote), thread_of: root.map(|root| root.id) })
 }
 
-/// Whether a message that somebody sees can be forwarded.
+/// Whether a message that somebody sees can be forwarded. In a poll that is closed, nobody could vote.
 pub fn may_forward(message: &Message, now: Timestamp) -> Result<()> {
     let stays = message.lifetime.is_none() && message.deleted_at.is_none() && !is_over(message, now);
-    if stays && message.kind == MessageType::Text { Ok(()) } else { Err(MESSAGE_NOT_FORWARDABLE.into()) }
+    let is_fit = match message.kind {
+        MessageType::Text => true,
+        MessageType::Poll => message.poll.as_ref().is_some_and(|poll| poll.ended(now).is_none()),
+        MessageType::System => false,
+    };
+    if stays && is_fit { Ok(()) } else { Err(MESSAGE_NOT_FORWARDABLE.into()) }
+}
+
+/// The message that forwards another one. A poll asks the same again, without its votes.
+pub fn forwarded(message: &Message) -> Result<NewMessage> {
+    let poll = message.poll.as_deref().map(Poll::asked);
+    let kind = poll.as_ref().map(|_| MessageType::Poll);
+    NewMessage::from_json(json!({ "content": message.content, "type": kind, "poll": poll }))
 }
 
 /// Where the read mark of a thread is after a move, or `None` if it stays.

@@ -1,21 +1,27 @@
 //! Inputs about messages that are sent later.
 
-use clowder_core::{ChatId, Field, Fields, Input, Repeat, TimeZone, Timestamp, text::Flaw};
-use serde_json::Value;
+use clowder_core::{ChatId, Fields, Input, MessageId, Nullable, Repeat, TimeZone, Timestamp, UserId};
 
-use super::ScheduledStatus;
-use crate::model::Content;
+use super::{ROWS_OF_A_RULE, ScheduledStatus};
+use crate::{mentions::MOST_GIVEN, model::Content};
 
-/// Absent members stay; `null` takes `repeat` away.
+/// Absent members stay; `null` takes `repeat`, `reply_to`, `thread_of` and all `mentions` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(as = ScheduledMessagePatch, example = json!({"content": "Good evening!"}))]
 pub struct ScheduledPatch {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 8000)]
     pub content: Option<Content>,
+    /// Whom it mentions, beside those whom its text names.
+    #[schema(max_items = 50)]
+    pub mentions: Option<Vec<UserId>>,
+    #[schema(value_type = Option<MessageId>)]
+    pub reply_to: Option<Nullable<MessageId>>,
+    #[schema(value_type = Option<MessageId>)]
+    pub thread_of: Option<Nullable<MessageId>>,
     /// In the future, within a year.
     pub send_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-    pub repeat: Option<OptionalRepeat>,
+    pub repeat: Option<Nullable<Repeat>>,
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     pub time_zone: Option<TimeZone>,
 }
@@ -23,19 +29,31 @@ pub struct ScheduledPatch {
 impl Input for ScheduledPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (content, send_at) = (fields.optional("content"), fields.optional::<Timestamp>("send_at"));
+        let mentions = fields.list_patch("mentions", MOST_GIVEN);
+        let (reply_to, thread_of) = (fields.patch("reply_to"), fields.patch("thread_of"));
         let (repeat, time_zone) = (fields.patch("repeat"), fields.optional("time_zone"));
         fields.expect_future("send_at", send_at.flatten());
-        Some(Self { content: content?, send_at: send_at?, repeat: repeat?, time_zone: time_zone? })
+        Some(Self {
+            content: content?,
+            mentions: mentions?,
+            reply_to: reply_to?,
+            thread_of: thread_of?,
+            send_at: send_at?,
+            repeat: repeat?,
+            time_zone: time_zone?,
+        })
+    }
+
+    fn rows(&self) -> usize {
+        if self.repeat.as_ref().is_some_and(|repeat| repeat.0.is_some()) { ROWS_OF_A_RULE } else { 1 }
     }
 }
 
-/// A rule that `null` takes away.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OptionalRepeat(pub Option<Repeat>);
-
-impl Field for OptionalRepeat {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        if value.is_null() { Ok(Self(None)) } else { Repeat::parse(value).map(|repeat| Self(Some(repeat))) }
+impl ScheduledPatch {
+    /// The messages that it names now.
+    pub fn names(&self) -> (Option<MessageId>, Option<MessageId>) {
+        let named = |given: Option<Nullable<MessageId>>| given.and_then(|Nullable(id)| id);
+        (named(self.reply_to), named(self.thread_of))
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{ChatType, refusals::CHAT_MUTED};
+use crate::{ChatType, MessageType, refusals::CHAT_MUTED, relations::Target};
 
 const NOW: &str = "2026-11-28T09:00:00Z";
 
@@ -29,8 +29,14 @@ fn facts() -> ScheduleFacts {
         used: false,
         waiting: 4,
         most: 5,
+        near: 19,
         targets: Targets::default(),
     }
+}
+
+fn decided(new: NewMessage, facts: &ScheduleFacts) -> Result<Verdict> {
+    let first = first(&new);
+    decide(now(), new, first, facts)
 }
 
 fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
@@ -54,13 +60,14 @@ fn decide_table() {
         (ScheduleFacts { rights: Rights::NONE, ..facts() }, "chat.forbidden"),
         (ScheduleFacts { closed: true, ..facts() }, "chat.closed"),
         (ScheduleFacts { waiting: 5, ..facts() }, "scheduled.limit"),
+        (ScheduleFacts { near: 20, ..facts() }, "scheduled.crowded"),
         (ScheduleFacts { waiting: 5, earlier: Some((id, [1; 16])), ..facts() }, ""),
         (ScheduleFacts { earlier: Some((id, [2; 16])), ..facts() }, "client_id.mismatch"),
         (ScheduleFacts { used: true, ..facts() }, "client_id.mismatch"),
     ] {
-        assert_eq!(told(decide(now(), new(later()), &facts)), refused, "{facts:?}");
+        assert_eq!(told(decided(new(later()), &facts)), refused, "{facts:?}");
     }
-    let again = decide(now(), new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
+    let again = decided(new(later()), &ScheduleFacts { earlier: Some((id, [1; 16])), ..facts() });
     assert_eq!(again.unwrap(), Verdict::Repeat(id));
 }
 
@@ -80,7 +87,7 @@ fn times_table() {
     ] {
         let mut whole = json!({"content": "hi"});
         whole.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
-        let decided = decide(now(), new(whole), &facts());
+        let decided = decided(new(whole), &facts());
         let decided = match decided {
             Ok(Verdict::New(planned)) => Ok(planned.send_at),
             other => Err(told(other)),
@@ -122,7 +129,9 @@ fn stored(status: ScheduledStatus) -> Stored {
 #[test]
 fn edit_table() {
     let patch = |body: Value| ScheduledPatch::from_json(body).unwrap();
-    let edited = |body: Value| edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting));
+    let named =
+        |body: Value, targets: Targets| edit(now(), None, patch(body), &stored(ScheduledStatus::Waiting), targets);
+    let edited = |body: Value| named(body, Targets::default());
     assert_eq!(edited(json!({})).unwrap(), None);
     assert_eq!(edited(json!({"content": "hi"})).unwrap(), None);
     let after = edited(json!({"content": "ho"})).unwrap().unwrap();
@@ -142,9 +151,61 @@ fn edit_table() {
         (ScheduledStatus::Cancelled, Some(3), "scheduled.over"),
     ] {
         let version = version.map(Versions::from);
-        let decided = edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status));
+        let decided =
+            edit(now(), version.as_ref(), patch(json!({"content": "ho"})), &stored(status), Targets::default());
         assert_eq!(told(decided), refused, "{status:?} {version:?}");
     }
+}
+
+#[test]
+fn what_it_names_can_be_changed() {
+    let (ada, id) = (UserId::new(now()), MessageId::new(now()));
+    let card = clowder_core::Card::new(ada, "ada".into(), "Ada".into());
+    let target = Target {
+        id,
+        seq: 4,
+        kind: MessageType::Text,
+        deleted: false,
+        expires_at: None,
+        in_thread: false,
+        is_root: false,
+        sender: card,
+        hidden: false,
+        content: None,
+    };
+    let edited = |body: Value, before: &Stored, targets: Targets| {
+        edit(now(), None, ScheduledPatch::from_json(body).unwrap(), before, targets)
+    };
+    let before = stored(ScheduledStatus::Waiting);
+    let there = Targets { reply_to: Some(target.clone()), thread_of: Some(target.clone()) };
+    let all = json!({"mentions": [ada], "reply_to": id, "thread_of": id});
+    let after = edited(all, &before, there).unwrap().unwrap();
+    assert_eq!(after.send_at, before.send_at, "it is sent when it would have been");
+    let names = |plan: &Plan| (plan.mentions.clone(), plan.reply_to, plan.thread_of);
+    assert_eq!(names(&after.plan), (vec![ada], Some(id), Some(id)));
+    let before = Stored { plan: after.plan, ..before };
+    // What it named before may be gone: that is decided when it is sent.
+    let after = edited(json!({"content": "ho"}), &before, Targets::default()).unwrap().unwrap();
+    assert_eq!(names(&after.plan), (vec![ada], Some(id), Some(id)));
+    let none = json!({"mentions": null, "reply_to": null, "thread_of": null});
+    let after = edited(none, &before, Targets::default()).unwrap().unwrap();
+    assert_eq!(names(&after.plan), (Vec::new(), None, None));
+    let inner = Target { in_thread: true, ..target };
+    for (body, targets, wrong) in [
+        (json!({"reply_to": id}), Targets::default(), "/reply_to no_message"),
+        (json!({"thread_of": id}), Targets { thread_of: Some(inner), reply_to: None }, "/thread_of no_root"),
+    ] {
+        assert_eq!(told(edited(body.clone(), &before, targets)), wrong, "{body}");
+    }
+    assert_eq!(told(ScheduledPatch::from_json(json!({"mentions": vec![ada; 51]}))), "/mentions too_many");
+}
+
+#[test]
+fn a_rule_costs_more_than_a_message() {
+    let patch = |body: Value| ScheduledPatch::from_json(body).unwrap().rows();
+    let rule = json!({"content": "hi", "send_at": NOW, "repeat": "FREQ=DAILY"});
+    assert_eq!((new(rule.clone()).rows(), patch(rule)), (100, 100));
+    assert_eq!((new(json!({"content": "hi", "send_at": NOW})).rows(), patch(json!({"repeat": null}))), (1, 1));
 }
 
 #[test]
@@ -202,6 +263,22 @@ fn outcome_table() {
     let body = Plan { client_id: Some("phone-1".to_owned()), ..once }.message().unwrap();
     assert_eq!((body.content.as_str(), body.client_id.unwrap().as_str()), ("hi", "phone-1"));
     assert_eq!(body.send_at, None);
+}
+
+#[test]
+fn everybody_takes_turns() {
+    let ([ada, bob], chat) = (std::array::from_fn(|_| UserId::new(now())), ChatId::new(now()));
+    let (until, pause) = (at("2026-11-28T09:05:00Z"), Duration::from_secs(60));
+    let mut turns = Turns::default();
+    for (author, expected) in [
+        (ada, "2026-11-28T09:05:00Z"),
+        (ada, "2026-11-28T09:06:00Z"),
+        (bob, "2026-11-28T09:05:00Z"),
+        (ada, "2026-11-28T09:07:00Z"),
+    ] {
+        assert_eq!(turns.next(chat, author, until, pause), at(expected));
+    }
+    assert_eq!(turns.next(ChatId::new(now()), ada, until, pause), until, "each chat has its own");
 }
 
 #[test]

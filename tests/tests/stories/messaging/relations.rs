@@ -142,10 +142,19 @@ async fn forwarding_again(world: World) {
     let path = format!("/api/messages/{said}/forward");
     let new = json!({"chat_ids": [chat], "client_id": "phone-9"});
     let first = ada.post(&path, new.clone()).await.expect(201);
-    assert_eq!(ada.post(&path, new).await.expect(201), first);
+    assert_eq!(ada.post(&path, new).await.expect(200), first);
+    let keyed = async || {
+        let request =
+            ada.request("POST", &path).header("idempotency-key", "again-1").json(&json!({"chat_ids": [chat]}));
+        clowder_tests::Answer::to(request).await
+    };
+    let first = keyed().await.expect(201);
+    let again = keyed().await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    assert_eq!(again.expect(201), first);
     let other = json!({"chat_ids": [chat, NOBODY], "client_id": "phone-9"});
     ada.post(&path, other).await.refused(422, "idempotency.mismatch");
-    assert_eq!(ada.messages(&chat).await.len(), 2);
+    assert_eq!(ada.messages(&chat).await.len(), 3);
 }
 
 async fn strangers(world: World) {

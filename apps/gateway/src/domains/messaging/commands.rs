@@ -9,6 +9,7 @@ use clowder_messaging::{
     chats::NewDraft,
     keeping::{Cleared, NewRemoval, NewSave, Outcome},
     moderation::rules::may_speak,
+    polls::{Closed, NewVote, Voted},
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
     relations::{Forwards, NewForward, ThreadState},
     scheduled::{ScheduledId, ScheduledPatch},
@@ -223,6 +224,26 @@ pub const COMMANDS: &[Command] = &[
         run: |call, data| Box::pin(react(call, data, false)),
     },
     Command {
+        name: "poll.vote",
+        about: "Votes in a poll; no options take your vote back",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: true,
+        takes: Some(Shape::both::<AMessage, NewVote>),
+        example: || json!({"message_id": A_MESSAGE, "options": [0]}),
+        reply: Reply::Ack(Shape::of::<Voted>),
+        run: |call, data| Box::pin(vote(call, data)),
+    },
+    Command {
+        name: "poll.close",
+        about: "Closes a poll",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<AMessage>),
+        example: || json!({"message_id": A_MESSAGE}),
+        reply: Reply::Ack(Shape::of::<Closed>),
+        run: |call, data| Box::pin(close_poll(call, data)),
+    },
+    Command {
         name: "draft.set",
         about: "Keeps what you have begun to write; `null` discards it",
         scope: Some(CHATS_WRITE),
@@ -360,8 +381,7 @@ async fn edit_scheduled(call: Call, data: Value) -> Result<Done, Problem> {
 
 async fn cancel_scheduled(call: Call, data: Value) -> Result<Done, Problem> {
     let OfScheduled { scheduled_message_id, version } = OfScheduled::from_json(data)?;
-    let version = version.map(Into::into);
-    done(call.ports.store.scheduled.cancel_scheduled(&call.ctx, scheduled_message_id, version).await?)
+    done(call.ports.store.scheduled.cancel_scheduled(&call.ctx, scheduled_message_id, version.map(Into::into)).await?)
 }
 
 async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
@@ -386,7 +406,7 @@ async fn delivered(call: Call, data: Value) -> Result<Done, Problem> {
 
 async fn forward(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(AMessage { message_id }, new) = Both::<_, NewForward>::from_json(data)?;
-    done(call.ports.store.relations.forward(&call.ctx, message_id, new).await?)
+    done(call.ports.store.relations.forward(&call.ctx, message_id, new).await?.into_inner())
 }
 
 async fn follow(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
@@ -410,6 +430,16 @@ async fn react(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
         true => messaging.react(&call.ctx, message_id, emoji).await?,
         false => messaging.unreact(&call.ctx, message_id, emoji).await?,
     })
+}
+
+async fn vote(call: Call, data: Value) -> Result<Done, Problem> {
+    let Both(AMessage { message_id }, new) = Both::<_, NewVote>::from_json(data)?;
+    done(call.ports.store.polls.vote(&call.ctx, message_id, new).await?)
+}
+
+async fn close_poll(call: Call, data: Value) -> Result<Done, Problem> {
+    let AMessage { message_id } = AMessage::from_json(data)?;
+    done(call.ports.store.polls.close(&call.ctx, message_id).await?)
 }
 
 async fn draft(call: Call, data: Value) -> Result<Done, Problem> {

@@ -5,9 +5,10 @@ use clowder_messaging::{
     Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
         Braked, ChatDeleted, Decision, Edited, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
-        PreferencesChanged, Requested, Sanctioned, ScheduledChanged, Uninvited,
+        PreferencesChanged, Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
     },
     keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
+    polls::{Closed, Voted},
     relations::ThreadState,
 };
 use serde_json::{Value, json};
@@ -113,6 +114,14 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Durable,
         shape: Shape::of::<Braked>,
         example: || json!({"chat_id": CHAT, "until": AT}),
+    },
+    Event {
+        name: "chat.review",
+        about: "The word filter of a chat of which you are an owner or admin caught a message, about which you decide",
+        scope: Some(CHATS_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<ReviewWaiting>,
+        example: || json!({"chat_id": CHAT, "review_id": MESSAGE, "type": "held"}),
     },
     Event {
         name: "chat.deleted",
@@ -296,6 +305,27 @@ pub const EVENTS: &[Event] = &[
         example: || reaction(2),
     },
     Event {
+        name: "poll.voted",
+        about: "Somebody has voted in a poll, or taken a vote back. In anonymous polls and in channels `user_id` and `options` are `null`; whoever votes in a channel receives the event once more on their own devices, with them",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Voted>,
+        example: || {
+            json!({
+                "chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "votes": [3, 1], "voters": 4, "user_id": ADA,
+                "options": [0]
+            })
+        },
+    },
+    Event {
+        name: "poll.closed",
+        about: "A poll was closed before its time. One whose time is over closes without this event",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<Closed>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "closed_at": AT}),
+    },
+    Event {
         name: "typing.start",
         about: "Somebody is typing. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
         scope: Some(CHATS_READ),
@@ -362,6 +392,7 @@ mod tests {
             ("chat.decided", Some(CHATS_READ)),
             ("chat.sanctioned", Some(CHATS_READ)),
             ("chat.braked", Some(CHATS_READ)),
+            ("chat.review", Some(CHATS_READ)),
             ("chat.deleted", Some(CHATS_READ)),
             ("participant.added", Some(CHATS_READ)),
             ("participant.updated", Some(CHATS_READ)),
@@ -384,6 +415,8 @@ mod tests {
             ("thread.updated", Some(MESSAGES_READ)),
             ("reaction.added", Some(MESSAGES_READ)),
             ("reaction.removed", Some(MESSAGES_READ)),
+            ("poll.voted", Some(MESSAGES_READ)),
+            ("poll.closed", Some(MESSAGES_READ)),
             ("typing.start", Some(CHATS_READ)),
             ("typing.stop", Some(CHATS_READ)),
         ];

@@ -21,6 +21,11 @@ pub fn of(name: &str) -> Option<Value> {
             "chat_id": CHAT, "message_id": THING, "seq": 17, "user_id": ADA, "emoji": "👍", "count": 3
         }),
         "Reactor" => json!({ "user": card(ADA, "ada", "Ada"), "emoji": "👍", "at": AT }),
+        "PollVoted" => json!({
+            "chat_id": CHAT, "message_id": THING, "seq": 17, "votes": [3, 1], "voters": 4, "user_id": ADA, "options": [0]
+        }),
+        "PollClosed" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "closed_at": AT }),
+        "PollVoter" => json!({ "user": card(ADA, "ada", "Ada"), "options": [0], "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
         "ChatEntry" => json!({
             "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today",
@@ -52,7 +57,7 @@ pub fn of(name: &str) -> Option<Value> {
         "WordFilter" => filter(),
         "MessageReview" => json!({
             "id": THING, "chat_id": CHAT, "type": "held", "sender": card(BOB, "bob", "Bob"), "content": "Buy cheap lunch!",
-            "message_id": null, "seq": null, "created_at": AT
+            "message_id": null, "seq": null, "mentions": [], "created_at": AT, "version": 1
         }),
         "ChatPurge" => json!({
             "id": THING, "chat_id": CHAT, "user_id": BOB, "status": "running", "progress": 0.25, "deleted": 150

@@ -13,7 +13,7 @@ use clowder_messaging::{
 use crate::{
     answer::{Done, Listed, Shown, Started},
     auth::Caller,
-    call::{Json, Path},
+    call::{IfMatch, Json, Path},
     problem::Answer,
     query::Query,
 };
@@ -133,9 +133,10 @@ pub async fn decide(
     port: Port,
     Caller(ctx): Caller,
     Path((chat, review)): Path<(ChatId, ReviewId)>,
+    IfMatch(version): IfMatch,
     Json(verdict): Json<NewReviewVerdict>,
 ) -> Answer<Done> {
-    port.decide_review(&ctx, Some(chat), review, verdict).await?;
+    port.decide_review(&ctx, Some(chat), review, version, verdict).await?;
     Ok(Done)
 }
 
@@ -181,8 +182,9 @@ pub async fn decide_for_server(
     port: Port,
     Caller(ctx): Caller,
     Path(review): Path<ReviewId>,
+    IfMatch(version): IfMatch,
     Json(verdict): Json<NewReviewVerdict>,
 ) -> Answer<Done> {
-    port.decide_review(&ctx, None, review, verdict).await?;
+    port.decide_review(&ctx, None, review, version, verdict).await?;
     Ok(Done)
 }

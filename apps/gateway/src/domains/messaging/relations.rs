@@ -9,7 +9,7 @@ use clowder_messaging::{
 
 use super::handlers::window;
 use crate::{
-    answer::{Created, Done, Listed, Shown},
+    answer::{CreatedOr, Done, Listed, Shown},
     auth::Caller,
     call::{Json, Path},
     problem::Answer,
@@ -63,6 +63,6 @@ pub async fn forward(
     Caller(ctx): Caller,
     Path(message): Path<MessageId>,
     Json(new): Json<NewForward>,
-) -> Answer<Created<Forwards>> {
-    Ok(Created(port.forward(&ctx, message, new).await?))
+) -> Answer<CreatedOr<Forwards>> {
+    Ok(CreatedOr(port.forward(&ctx, message, new).await?))
 }

@@ -20,6 +20,7 @@ mod invitations;
 mod keeping;
 mod moderation;
 mod participants;
+mod polls;
 mod relations;
 mod scheduled;
 
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(scheduled::all());
     all.extend(keeping::all());
     all.extend(relations::all());
+    all.extend(polls::all());
     all
 }
 
@@ -105,6 +107,7 @@ fn messages() -> Vec<Endpoint> {
             .notes("The server finds mentions, hashtags, links and email addresses in the text: `entities` says where, in characters (Unicode scalar values). `@username` and the ids in `mentions` mention people who are in the chat and can see the message; anybody else is left out, without a refusal. `@all` mentions everybody if you have the right, and is plain text otherwise.")
             .notes("With `reply_to` it quotes another message of the chat. With `thread_of` it belongs to the thread of a message, which must not be in a thread itself. Messages of threads have their `seq` in the chat and are in its pages like all others.")
             .notes("With `send_at` the message waits until then, and is sent within that second, once, whatever restarts; with `repeat` again and again, at the same time of day in its `time_zone`. If you may not write there any more by then, it is refused. Your own devices receive `message.scheduled` when that happens.")
+            .notes("With `type` `poll`, the content is a question, and `poll` has the options that people can choose. Nobody is mentioned in it.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .creates()
@@ -123,6 +126,7 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_REVIEWS,
                 CLIENT_ID_MISMATCH,
                 SCHEDULED_LIMIT,
+                SCHEDULED_CROWDED,
                 // The answer to a repeated call, if it was long ago.
                 SCHEDULED_UNKNOWN,
                 idempotency::MISMATCH,
@@ -168,6 +172,7 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_GONE,
                 MESSAGE_STALE,
                 MESSAGE_EDITS,
+                POLL_EDIT,
                 CHAT_CLOSED,
                 CHAT_FORBIDDEN,
                 CHAT_MUTED,

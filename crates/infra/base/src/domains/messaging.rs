@@ -2,6 +2,7 @@
 
 mod mentions;
 mod moderation;
+mod polls;
 mod relations;
 mod rows;
 mod scheduled;
@@ -14,6 +15,7 @@ use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as 
 
 pub use mentions::*;
 pub use moderation::*;
+pub use polls::*;
 pub use relations::*;
 pub use rows::*;
 pub use scheduled::*;

@@ -1,6 +1,7 @@
 //! The statements of a batch of messages and read marks.
 
 pub mod mentions;
+pub mod polls;
 pub mod reactions;
 pub mod receipts;
 pub mod relations;

@@ -9,7 +9,7 @@ use super::super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        journal, moderation,
+        journal, moderation, polls,
         privacy::{Erasing, parts::EraseStep},
         relations::threads,
     },
@@ -115,6 +115,10 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let removed = removed::clear(tx.conn, chat, ROWS)?;
     if removed > 0 {
         return Ok(removed);
+    }
+    let votes = polls::clear(tx.conn, chat, ROWS)?;
+    if votes > 0 {
+        return Ok(votes);
     }
     let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).limit(ROWS);
     let said: Vec<(i64, MessageId, UserId, Option<String>)> =

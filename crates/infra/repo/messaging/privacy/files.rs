@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId};
+use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId, Word};
+use clowder_messaging::{MessageType, polls::Ballot};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -103,6 +104,7 @@ struct SentRow {
     reply_to: Option<MessageId>,
     thread_of: Option<MessageId>,
     forwarded: bool,
+    data: Option<String>,
 }
 
 pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -124,15 +126,20 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             sent::reply_id,
             sent::thread_id,
             sent::forwarded_id.is_not_null(),
+            sent::data,
         ))
         .load(conn)?;
     let item = |row: SentRow| {
         // It may take a moment until it is deleted.
-        let content = row.content.filter(|_| row.expires_at.is_none_or(|at| at > asking.now));
+        let is_there = row.expires_at.is_none_or(|at| at > asking.now);
+        let content = row.content.filter(|_| is_there);
+        let poll = row.data.filter(|_| is_there && row.kind == MessageType::Poll.as_str());
+        // What is asked, without how people have voted.
+        let poll: Option<Ballot> = poll.and_then(|data| serde_json::from_str(&data).ok());
         json!({
             "id": row.id, "chat_id": stretch.chat, "seq": row.seq, "type": row.kind, "content": content,
             "client_id": row.client_id, "created_at": row.created_at, "edited_at": row.edited_at,
-            "deleted_at": row.deleted_at, "expires_at": row.expires_at,
+            "deleted_at": row.deleted_at, "expires_at": row.expires_at, "poll": poll,
             "reply_to": row.reply_to, "thread_of": row.thread_of, "forwarded": row.forwarded,
         })
     };

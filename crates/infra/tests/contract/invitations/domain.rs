@@ -27,6 +27,7 @@ pub const DOMAIN: Domain = Domain {
     reads: &["Invitations::links", "Invitations::guests", "Invitations::invitations", "Invitations::preview"],
     perform,
     repeats,
+    ids: &["chat_guests.link_id"],
     never: &[
         ("a link used too often", "chat_links l WHERE l.uses > l.max_uses"),
         (

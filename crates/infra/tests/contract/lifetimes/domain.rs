@@ -20,6 +20,7 @@ pub const DOMAIN: Domain = Domain {
             "a message whose time has begun before it was read",
             "messages m JOIN chats c ON c.id = m.chat_id AND c.participant_count <= 256 WHERE m.lifetime < 0 \
              AND m.expires_at IS NOT NULL AND m.deleted_at IS NULL AND EXISTS (SELECT 1 FROM participants p \
+             JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
              WHERE p.chat_id = m.chat_id AND p.user_id <> m.sender_id AND p.read_seq < m.seq)",
         ),
         (

@@ -180,6 +180,26 @@ on_both! {
         assert_eq!((count(&world, &bob, chat).await, count(&world, &eve, chat).await), (0, 0));
     }
 
+    async fn whom_an_author_gives_stays_also_if_the_text_named_them(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        for (given, stays) in [(vec![bob.id], vec![bob.id]), (vec![], vec![])] {
+            // What is given the other way round at first.
+            let first: Vec<UserId> = if given.is_empty() { vec![bob.id] } else { vec![] };
+            let said = send(&world, &ada, chat, json!({"content": "@bob hi", "mentions": first})).await;
+            assert_eq!(said.mentions, [bob.id]);
+            world.changes().await;
+            let same = edit(&world, &ada, said.id, json!({"content": "@bob hi", "mentions": given})).await;
+            assert_eq!((same.version, same.mentions), (1, vec![bob.id]));
+            assert!(world.names().await.is_empty(), "nobody sees a difference");
+            assert_eq!(mentioning(&world, &bob, chat).await[0], said.seq);
+            let same = edit(&world, &ada, said.id, json!({"content": "@bob hi"})).await;
+            assert_eq!(same.version, 1);
+            let edited = edit(&world, &ada, said.id, json!({"content": "hi"})).await;
+            assert_eq!((edited.version, edited.mentions), (2, stays));
+        }
+    }
+
     async fn everybody_is_mentioned_by_those_who_may(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let chat = world.group(&ada, &[&bob, &eve]).await.id;
@@ -291,6 +311,7 @@ on_both! {
         world.store.messaging.delete(&world.ctx(&ada), deleted.id, None).await.unwrap();
         world.wait(std::time::Duration::from_secs(6));
         assert_eq!(mentioning(&world, &bob, chat).await, Vec::<i64>::new(), "not even before the sweep");
+        assert_eq!(count(&world, &bob, chat).await, 0);
         let hidden = seen(&world, &bob, short.id).await;
         assert!(hidden.entities.is_empty() && hidden.mentions.is_empty());
         assert_eq!(world.store.lifetimes.expire(&Ctx::new(Actor::System, world.now(), "timers")).await.unwrap(), 1);
@@ -314,7 +335,7 @@ on_both! {
         assert_eq!(count(&world, &ada, chat).await, 0);
         let reviews = world.store.moderation.reviews(&world.ctx(&ada), Some(chat), PageRequest::default()).await.unwrap();
         let verdict = of::<NewReviewVerdict>(json!({"action": "approve", "reason": "fine"}));
-        world.store.moderation.decide_review(&world.ctx(&ada), Some(chat), reviews.items[0].id, verdict).await.unwrap();
+        world.store.moderation.decide_review(&world.ctx(&ada), Some(chat), reviews.items[0].id, None, verdict).await.unwrap();
         let said = world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap().last_message.unwrap();
         assert_eq!((said.mentions, kinds(&seen(&world, &bob, said.id).await)), (vec![ada.id, eve.id], vec![EntityType::Mention]));
         assert_eq!((count(&world, &ada, chat).await, count(&world, &eve, chat).await), (1, 1));

@@ -173,7 +173,7 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     moderation.set_filter(&staff, chat, filter(&["roulette"])).await?;
                     drop(say("roulette ").await);
                     match moderation.reviews(&staff, Some(chat), page()).await?.items.first() {
-                        Some(review) => moderation.decide_review(&staff, Some(chat), review.id, verdict()).await,
+                        Some(review) => moderation.decide_review(&staff, Some(chat), review.id, None, verdict()).await,
                         None => Err(NOTHING_TO_DO.into()),
                     }
                 }
@@ -190,7 +190,7 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     match first {
                         Some(review) => {
                             moderation.examine_review(&admin, review).await?;
-                            moderation.decide_review(&admin, None, review, verdict()).await
+                            moderation.decide_review(&admin, None, review, None, verdict()).await
                         }
                         None => Err(NOTHING_TO_DO.into()),
                     }

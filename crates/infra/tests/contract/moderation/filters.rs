@@ -67,7 +67,10 @@ on_both! {
         for _ in 0..2 {
             assert_eq!(code(world.try_say(&bob, chat, "a zqcasino", Some("7")).await), "message.held");
         }
-        assert!(world.names().await.is_empty(), "nobody is told");
+        let changes = world.changes().await;
+        let told: Vec<_> = changes.iter().map(|change| (&*change.name, change.topic)).collect();
+        assert_eq!(told, [("chat.review", Topic::user(ada.id))], "nobody else is told, and once");
+        assert!(!changes[0].data.get().contains("zq"), "{changes:?}");
         assert_eq!(world.store.messaging.chat(&world.ctx(&eve), chat).await.unwrap().last_seq, 0);
         let waiting = listed(&world, &ada, Some(chat)).await;
         assert_eq!(waiting.len(), 1, "the same one is kept once");
@@ -75,15 +78,15 @@ on_both! {
         world.say(&eve, chat, "meanwhile").await;
         world.names().await;
         let moderation = &world.store.moderation;
-        let decided = moderation.decide_review(&world.ctx(&eve), Some(chat), waiting[0].id, verdict("approve")).await;
+        let decided = moderation.decide_review(&world.ctx(&eve), Some(chat), waiting[0].id, None, verdict("approve")).await;
         assert_eq!(code(decided), "chat.forbidden");
-        moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, verdict("approve")).await.unwrap();
+        moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, None, verdict("approve")).await.unwrap();
         let changes = world.changes().await;
         assert_eq!(changes.iter().map(|change| (&*change.name, change.topic)).collect::<Vec<_>>(), [("message.sent", Topic::new(CHAT, chat))]);
         let again = world.try_say(&bob, chat, "a zqcasino", Some("7")).await.unwrap().into_inner();
         assert_eq!((again.seq, again.sender.id), (2, bob.id), "the same client id finds it");
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().unread_count, 1, "only hers");
-        let decided = moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, verdict("approve")).await;
+        let decided = moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, None, verdict("approve")).await;
         assert_eq!(code(decided), "message.review_unknown");
         world.changes().await;
     }
@@ -96,16 +99,16 @@ on_both! {
         assert_eq!(code(world.try_say(&bob, chat, "my zqcasino zqsecret", None).await), "message.held");
         let moderation = &world.store.moderation;
         let waiting = listed(&world, &ada, Some(chat)).await;
-        moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, verdict("reject")).await.unwrap();
-        assert_eq!(world.names().await, ["chat.sanctioned"]);
+        moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[0].id, None, verdict("reject")).await.unwrap();
+        assert_eq!(world.names().await, ["chat.review", "chat.sanctioned"]);
         let own = moderation.own_sanctions(&world.ctx(&bob), PageRequest::default()).await.unwrap().items;
         assert_eq!((own[0].reason.as_str(), own[0].until), ("zqreason", None));
         set(&world, &ada, chat, &["zqcasino"], "flag").await;
         let said = world.say(&bob, chat, "your zqcasino zqsecret").await;
-        assert_eq!(world.names().await, ["message.sent"]);
+        assert_eq!(world.names().await, ["message.sent", "chat.review"]);
         let flagged = listed(&world, &ada, Some(chat)).await;
         assert_eq!((flagged[0].kind, flagged[0].message_id, flagged[0].seq), (ReviewType::Flagged, Some(said.id), Some(1)));
-        moderation.decide_review(&world.ctx(&ada), Some(chat), flagged[0].id, verdict("reject")).await.unwrap();
+        moderation.decide_review(&world.ctx(&ada), Some(chat), flagged[0].id, None, verdict("reject")).await.unwrap();
         assert_eq!(world.names().await, ["message.deleted", "chat.sanctioned"]);
         world.gone(b"zqsecret").await;
         assert!(listed(&world, &ada, Some(chat)).await.is_empty());
@@ -122,6 +125,46 @@ on_both! {
         assert_eq!(code(world.try_say(&bob, chat, "one more casino", None).await), "message.reviews");
         assert_eq!(code(world.try_say(&bob, chat, "casino 0", None).await), "message.held", "that one waits");
         world.say(&bob, chat, "other words").await;
+        world.changes().await;
+    }
+
+    async fn a_chat_approves_nothing_that_the_server_would_not_let_through(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let boss = moderator(&world, "boss").await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let moderation = &world.store.moderation;
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        let server = async |action: &str| {
+            let new = catching(&["zqvirus"], action);
+            moderation.set_server_filter(&world.ctx(&boss), new).await.unwrap();
+        };
+        let approve = async |waiting: &Review| {
+            moderation.decide_review(&world.ctx(&ada), Some(chat), waiting.id, None, verdict("approve")).await
+        };
+        server("flag").await;
+        for n in 0..2 {
+            assert_eq!(code(world.try_say(&bob, chat, &format!("{n} zqcasino zqvirus"), None).await), "message.held");
+        }
+        assert!(listed(&world, &boss, None).await.is_empty());
+        let waiting = listed(&world, &ada, Some(chat)).await;
+        world.names().await;
+        approve(&waiting[0]).await.unwrap();
+        assert_eq!(world.names().await, ["message.sent"]);
+        assert_eq!(listed(&world, &boss, None).await[0].kind, ReviewType::Flagged, "the server lists it, too");
+        server("block").await;
+        assert_eq!(code(approve(&waiting[1]).await), "message.unsendable");
+        assert_eq!(listed(&world, &ada, Some(chat)).await.len(), 1, "it still waits");
+        // Another node has not looked for the words yet.
+        server("hold").await;
+        let node = world.another_node().await;
+        let decided = node.moderation.decide_review(&world.ctx(&ada), Some(chat), waiting[1].id, None, verdict("approve")).await;
+        assert_eq!(code(decided), "message.unsendable");
+        assert!(listed(&world, &ada, Some(chat)).await.is_empty(), "now the server decides");
+        assert!(world.names().await.is_empty());
+        let held = listed(&world, &boss, None).await.into_iter().find(|review| review.kind == ReviewType::Held).unwrap();
+        assert_eq!(held.id, waiting[1].id);
+        moderation.decide_review(&world.ctx(&boss), None, held.id, None, verdict("approve")).await.unwrap();
+        assert_eq!(world.names().await, ["message.sent"]);
         world.changes().await;
     }
 
@@ -144,10 +187,10 @@ on_both! {
         assert_eq!((waiting.len(), waiting[0].chat_id, waiting[0].content.as_deref()), (2, chat, None));
         let examined = moderation.examine_review(&world.ctx(&boss), waiting[0].id).await.unwrap();
         assert_eq!(examined.content.as_deref(), Some("a zqvirus"));
-        moderation.decide_review(&world.ctx(&boss), None, waiting[0].id, verdict("approve")).await.unwrap();
+        moderation.decide_review(&world.ctx(&boss), None, waiting[0].id, None, verdict("approve")).await.unwrap();
         assert_eq!(world.names().await, ["message.sent"]);
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().last_seq, 1);
-        moderation.decide_review(&world.ctx(&boss), None, waiting[1].id, verdict("reject")).await.unwrap();
+        moderation.decide_review(&world.ctx(&boss), None, waiting[1].id, None, verdict("reject")).await.unwrap();
         assert_eq!(world.names().await, ["chat.sanctioned"]);
         set(&["zqvirus"], "block").await;
         assert_eq!(code(world.try_say(&bob, chat, "zqvirus", None).await), "message.filtered");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, PageRequest, Recorded, UserId};
+use clowder_core::{ChatId, PageRequest, Recorded, Topic, UserId};
 use clowder_messaging::{
     Window,
     chats::ChatPatch,
@@ -23,7 +23,7 @@ use crate::{
 /// Decides about the first message that is listed for somebody.
 async fn decide(world: &World, who: &Person, chat: Option<ChatId>, action: &str) -> clowder_core::Result<()> {
     let first = listed(world, who, chat).await.remove(0).id;
-    world.store.moderation.decide_review(&world.ctx(who), chat, first, verdict(action)).await
+    world.store.moderation.decide_review(&world.ctx(who), chat, first, None, verdict(action)).await
 }
 
 /// How many messages the chat shows as waiting.
@@ -111,7 +111,7 @@ on_both! {
         // Forwarded messages are held to the same.
         let said = world.say(&ada, chat, "about a zqcasino").await.id;
         let new = of(json!({"chat_ids": [chat]}));
-        let done = world.store.relations.forward(&world.ctx(&bob), said, new).await.unwrap();
+        let done = world.store.relations.forward(&world.ctx(&bob), said, new).await.unwrap().into_inner();
         assert_eq!(done.items[0].problem.as_ref().unwrap().code, "message.held");
         decide(&world, &ada, Some(chat), "reject").await.unwrap();
         decide(&world, &ada, Some(chat), "approve").await.unwrap();
@@ -187,7 +187,7 @@ on_both! {
         world.store.participants.set_role(&world.ctx(&ada), chat, eve.id, admin).await.unwrap();
         let early = listed(&world, &ada, Some(chat)).await.remove(0).id;
         assert!(listed(&world, &eve, Some(chat)).await.is_empty());
-        let decided = world.store.moderation.decide_review(&world.ctx(&eve), Some(chat), early, verdict("reject")).await;
+        let decided = world.store.moderation.decide_review(&world.ctx(&eve), Some(chat), early, None, verdict("reject")).await;
         assert_eq!(code(decided), "message.review_unknown");
         world.say(&bob, chat, "a late zqcasino").await;
         let seen = listed(&world, &eve, Some(chat)).await;
@@ -196,6 +196,106 @@ on_both! {
         decide(&world, &eve, Some(chat), "reject").await.unwrap();
         decide(&world, &ada, Some(chat), "reject").await.unwrap();
         assert!(listed(&world, &ada, Some(chat)).await.is_empty());
+        world.changes().await;
+    }
+
+    async fn those_who_decide_are_told_at_once_of_what_they_may_see(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let boss = moderator(&world, "boss").await;
+        let new = of(json!({"type": "group", "title": "x", "participant_ids": [bob.id], "history": "since_join"}));
+        let chat = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let early = world.say(&bob, chat, "early").await.id;
+        let added = of::<NewParticipants>(json!({"user_ids": [eve.id]}));
+        world.store.participants.add(&world.ctx(&ada), chat, added).await.unwrap();
+        let admin = of::<RolePatch>(json!({"role": "admin"}));
+        world.store.participants.set_role(&world.ctx(&ada), chat, eve.id, admin).await.unwrap();
+        set(&world, &ada, chat, &["zqcasino"], "flag").await;
+        world.changes().await;
+        // To whom, and about which of the reviews that are listed.
+        let told = async || {
+            let changes = world.changes().await;
+            let reviews = changes.iter().filter(|change| &*change.name == "chat.review");
+            let review = |data: &str| serde_json::from_str::<Value>(data).unwrap()["review_id"].clone();
+            reviews.map(|change| (change.topic, review(change.data.get()))).collect::<Vec<_>>()
+        };
+        let staff = [Topic::user(ada.id), Topic::user(eve.id)];
+        world.say(&bob, chat, "a zqcasino").await;
+        let last = json!(listed(&world, &eve, Some(chat)).await.last().unwrap().id);
+        assert_eq!(told().await, staff.map(|to| (to, last.clone())));
+        let edit = of(json!({"content": "an early zqcasino"}));
+        world.store.messaging.edit(&world.ctx(&bob), early, None, edit).await.unwrap();
+        let last = json!(listed(&world, &ada, Some(chat)).await.last().unwrap().id);
+        assert_eq!(told().await, [(staff[0], last)], "eve does not see it");
+        let again = of(json!({"content": "the same zqcasino"}));
+        world.store.messaging.edit(&world.ctx(&bob), early, None, again).await.unwrap();
+        assert!(told().await.is_empty(), "it is listed already");
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        assert_eq!(code(world.try_say(&bob, chat, "a held zqcasino", None).await), "message.held");
+        let last = json!(listed(&world, &eve, Some(chat)).await.last().unwrap().id);
+        assert_eq!(told().await, staff.map(|to| (to, last.clone())));
+        world.store.moderation.set_server_filter(&world.ctx(&boss), catching(&["zqvirus"], "hold")).await.unwrap();
+        assert_eq!(code(world.try_say(&bob, chat, "a zqvirus", None).await), "message.held");
+        assert!(told().await.is_empty(), "the chat does not decide about it");
+    }
+
+    async fn a_decision_is_about_what_was_read(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let boss = moderator(&world, "boss").await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        set(&world, &ada, chat, &["zqcasino"], "flag").await;
+        world.store.moderation.set_server_filter(&world.ctx(&boss), catching(&["zqvirus"], "flag")).await.unwrap();
+        for (who, place, word) in [(&ada, Some(chat), "zqcasino"), (&boss, None, "zqvirus")] {
+            let said = world.say(&bob, chat, word).await.id;
+            let read = listed(&world, who, place).await.remove(0);
+            assert_eq!(read.version, 1);
+            let edit = of(json!({"content": format!("a worse {word}")}));
+            world.store.messaging.edit(&world.ctx(&bob), said, None, edit).await.unwrap();
+            let decide = async |version: i64, action: &str| {
+                let (ctx, verdict) = (world.ctx(who), verdict(action));
+                world.store.moderation.decide_review(&ctx, place, read.id, Some(version.into()), verdict).await
+            };
+            for action in ["approve", "reject"] {
+                let stale = decide(1, action).await;
+                assert!(matches!(stale, Err(clowder_core::Error::Stale { current: 2, .. })), "{stale:?}");
+            }
+            assert_eq!(listed(&world, who, place).await[0].version, 2);
+            decide(2, "reject").await.unwrap();
+            assert!(world.store.messaging.message(&world.ctx(&bob), said).await.unwrap().deleted_at.is_some());
+        }
+        // What is held cannot be edited.
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        assert_eq!(code(world.try_say(&bob, chat, "a zqcasino", None).await), "message.held");
+        let read = listed(&world, &ada, Some(chat)).await.remove(0);
+        let (ctx, version) = (world.ctx(&ada), Some(read.version.into()));
+        world.store.moderation.decide_review(&ctx, Some(chat), read.id, version, verdict("approve")).await.unwrap();
+        world.changes().await;
+    }
+
+    async fn a_review_shows_whom_a_message_mentions(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let boss = moderator(&world, "boss").await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        world.store.moderation.set_server_filter(&world.ctx(&boss), catching(&["zqvirus"], "flag")).await.unwrap();
+        let send = async |text: &str| {
+            let new = of(json!({"content": text, "mentions": [eve.id, ada.id], "lifetime": {"seconds": 60}}));
+            world.store.messaging.send(&world.ctx(&bob), chat, new).await
+        };
+        let mentions = async || listed(&world, &ada, Some(chat)).await.remove(0).mentions;
+        set(&world, &ada, chat, &["zqcasino"], "hold").await;
+        assert_eq!(code(send("@ada a zqcasino").await), "message.held");
+        assert_eq!(mentions().await, [eve.id, ada.id]);
+        decide(&world, &ada, Some(chat), "approve").await.unwrap();
+        set(&world, &ada, chat, &["zqcasino"], "flag").await;
+        let said = send("@ada another zqcasino").await.unwrap().into_inner();
+        assert_eq!(said.mentions, [ada.id, eve.id]);
+        assert_eq!(mentions().await, [ada.id, eve.id]);
+        send("a zqvirus").await.unwrap();
+        let listed_for_server = listed(&world, &boss, None).await.remove(0);
+        assert!(listed_for_server.mentions.is_empty() && listed_for_server.content.is_none());
+        let read = world.store.moderation.examine_review(&world.ctx(&boss), listed_for_server.id).await.unwrap();
+        assert_eq!(read.mentions, [eve.id, ada.id]);
+        world.wait(Duration::from_secs(61));
+        assert_eq!(mentions().await, [], "its time is over");
         world.changes().await;
     }
 

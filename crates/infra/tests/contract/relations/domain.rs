@@ -83,11 +83,11 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let said = world.say(ada, chat, "regretted too").await.id;
         let new = || of::<NewForward>(json!({"chat_ids": [chat]}));
         let relations = &world.store.relations;
-        let made = relations.forward(&once(world.ctx(ada), "forward"), said, new()).await?;
+        let made = relations.forward(&once(world.ctx(ada), "forward"), said, new()).await?.into_inner();
         let sent = made.items[0].message.as_ref().expect("it is sent").id;
         world.store.messaging.delete(&world.ctx(ada), sent, None).await?;
         world.store.messaging.delete(&world.ctx(ada), said, None).await?;
-        let again = relations.forward(&once(world.ctx(ada), "forward"), said, new()).await?;
+        let again = relations.forward(&once(world.ctx(ada), "forward"), said, new()).await?.into_inner();
         let again = again.items[0].message.as_ref().expect("it was sent");
         assert_eq!((again.id, again.content.as_deref(), again.deleted_at.is_some()), (sent, None, true));
         Ok(())

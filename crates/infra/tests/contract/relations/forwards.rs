@@ -1,6 +1,6 @@
 //! Forwarding: what goes where, and what it says of where it comes from.
 
-use clowder_core::{ChatId, MessageId, Result};
+use clowder_core::{ChatId, Made, MessageId, Result};
 use clowder_messaging::{
     NewChat, NewMessage, Window,
     participants::NewParticipants,
@@ -18,7 +18,8 @@ use crate::{
 };
 
 async fn try_forward(world: &World, who: &Person, message: MessageId, chats: &[ChatId]) -> Result<Forwards> {
-    world.store.relations.forward(&world.ctx(who), message, of::<NewForward>(json!({"chat_ids": chats}))).await
+    let new = of::<NewForward>(json!({"chat_ids": chats}));
+    world.store.relations.forward(&world.ctx(who), message, new).await.map(Made::into_inner)
 }
 
 /// Into one chat, where it is sent.
@@ -127,18 +128,38 @@ on_both! {
             let new = of::<NewForward>(json!({"chat_ids": chats, "client_id": "c1"}));
             world.store.relations.forward(&world.ctx(&ada), said, new).await
         };
-        let first = call(&[other, foreign]).await.unwrap();
-        assert_eq!(call(&[other, foreign]).await.unwrap(), first);
+        let Made::New(first) = call(&[other, foreign]).await.unwrap() else { panic!("it is the first") };
+        assert_eq!(call(&[other, foreign]).await.unwrap(), Made::Found(first));
         assert_eq!(code(call(&[other]).await), "idempotency.mismatch");
         let keyed = async || {
             let new = of::<NewForward>(json!({"chat_ids": [other]}));
             world.store.relations.forward(&once(world.ctx(&ada), "key"), said, new).await.unwrap()
         };
-        assert_eq!(keyed().await, keyed().await);
+        assert_eq!(keyed().await, keyed().await, "with a key, the answer is the same in all");
         let page = world.store.messaging.messages(&world.ctx(&ada), other, Window::NEWEST, 9).await.unwrap();
         assert_eq!(page.items.len(), 2, "one for each key");
         let plain = of::<NewMessage>(json!({"content": "once"}));
         let plain = world.store.messaging.send(&world.ctx(&ada), other, plain).await.unwrap().into_inner();
         assert_eq!(plain.forwarded_from, None);
+    }
+
+    async fn a_repeated_call_costs_nothing(world: World) {
+        let ada = world.person("ada").await;
+        let (chat, other) = (world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id);
+        let said = world.say(&ada, chat, "once").await.id;
+        let node = world.node_with(|options| options.messaging.set_pace(1.0, 2.0)).await;
+        let call = async |ctx, new: Value| node.relations.forward(&ctx, said, of::<NewForward>(new)).await.unwrap();
+        let (by_client_id, by_key) = (json!({"chat_ids": [other], "client_id": "c1"}), json!({"chat_ids": [other]}));
+        let first = call(world.ctx(&ada), by_client_id.clone()).await.into_inner();
+        let second = call(once(world.ctx(&ada), "key"), by_key.clone()).await;
+        for _ in 0..3 {
+            assert_eq!(call(world.ctx(&ada), by_client_id.clone()).await, Made::Found(first.clone()));
+            let ctx = once(world.ctx(&ada), "key");
+            let key = ctx.idempotency_key.clone().unwrap();
+            assert_eq!(call(ctx, by_key.clone()).await, second);
+            assert!(key.was_replayed());
+        }
+        let third = call(world.ctx(&ada), by_key).await.into_inner();
+        assert_eq!(third.items[0].problem.as_ref().unwrap().code, "rate.limited", "it is a new one");
     }
 }

@@ -4,7 +4,7 @@ use clowder_core::{MessageId, PageRequest, Topic};
 use clowder_messaging::{
     NewRead, Window,
     participants::NewParticipants,
-    relations::{FollowedThread, Thread, ThreadState},
+    relations::{FollowedThread, MOST_FOLLOWED, Thread, ThreadState},
 };
 use serde_json::{Value, json};
 
@@ -227,6 +227,40 @@ on_both! {
         answer(&world, &ada, chat, "second", other).await;
         assert_eq!(followed(&world, &ada, None).await.len(), 2);
         assert_eq!(world.meddle("DELETE FROM thread_marks").unwrap(), 2, "hers alone");
+    }
+
+    async fn nobody_follows_more_threads_than_they_can(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let mut roots = Vec::new();
+        for text in ["one", "two", "three"] {
+            roots.push(world.say(&ada, chat, text).await.id);
+        }
+        follow(&world, &bob, roots[0]).await;
+        let [place, user] = [world.literal(chat), world.literal(bob.id)];
+        let mut rows = String::new();
+        for _ in 1..MOST_FOLLOWED {
+            let id = world.literal(MessageId::new(world.now()));
+            rows.push_str(&format!(
+                "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) \
+                 VALUES ({user}, {place}, {id}, TRUE, 0);"
+            ));
+        }
+        world.batch(&format!("BEGIN; {rows} COMMIT;"));
+        let refused = world.store.relations.follow_thread(&world.ctx(&bob), roots[1]).await;
+        assert_eq!(code(refused), "thread.limit");
+        assert!(follow(&world, &bob, roots[0]).await.following, "they follow it already");
+        // Writing is possible, and follows nothing.
+        let own = world.say(&bob, chat, "mine").await.id;
+        answer(&world, &bob, chat, "an answer", roots[1]).await;
+        answer(&world, &ada, chat, "an answer", own).await;
+        assert!(!thread(&world, &bob, roots[1]).await.unwrap().following);
+        assert!(!thread(&world, &bob, own).await.unwrap().following);
+        assert!(thread(&world, &ada, own).await.unwrap().following);
+        unfollow(&world, &bob, roots[0]).await;
+        answer(&world, &bob, chat, "another answer", roots[1]).await;
+        assert!(thread(&world, &bob, roots[1]).await.unwrap().following);
+        assert_eq!(code(world.store.relations.follow_thread(&world.ctx(&bob), roots[0]).await), "thread.limit");
     }
 
     async fn many_answer_at_once_on_two_nodes(world: World) {

@@ -49,6 +49,8 @@ pub struct Stage {
     pub members: Vec<Member>,
     pub chats: Vec<ChatId>,
     pub said: Mutex<Vec<(usize, MessageId)>>,
+    /// Polls, each with the place of its author.
+    pub asked: Mutex<Vec<(usize, MessageId)>>,
     pub tokens: Mutex<BTreeMap<&'static str, Vec<String>>>,
     pub api_keys: Mutex<Vec<(usize, ApiKeyId)>>,
     /// Who asked whom to be friends.
@@ -162,6 +164,7 @@ impl Stage {
             members,
             chats,
             said: Mutex::default(),
+            asked: Mutex::default(),
             tokens: Mutex::default(),
             api_keys: Mutex::default(),
             friend_requests: Mutex::default(),

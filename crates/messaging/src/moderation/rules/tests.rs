@@ -126,7 +126,9 @@ fn decide_table() {
         content: content.map(str::to_owned),
         message_id: sent.then(|| Id::new(at(1))),
         seq: sent.then_some(1),
+        mentions: Vec::new(),
         created_at: at(1),
+        version: 3,
     };
     let (held, flagged, deleted) = (review(false, Some("x")), review(true, Some("x")), review(true, None));
     let member = Some(seat(ChatType::Group, ChatRole::Member, false));
@@ -140,10 +142,15 @@ fn decide_table() {
         (&flagged, ReviewVerb::Reject, away, Ok(Outcome::Delete)),
         (&deleted, ReviewVerb::Reject, there, Ok(Outcome::Keep)),
     ] {
-        let decided = decide(Some(review), verb, sender, at(10)).map_err(|error| refusal::<()>(Err(error)));
+        let decided = decide(Some(review), None, verb, sender, at(10)).map_err(|error| refusal::<()>(Err(error)));
         assert_eq!(decided, expected, "{review:?} {verb:?} {sender:?}");
     }
-    assert_eq!(refusal(decide(None, ReviewVerb::Approve, there, at(10))), Some(REVIEW_UNKNOWN));
+    for verb in [ReviewVerb::Approve, ReviewVerb::Reject] {
+        let decided = |version: i64| decide(Some(&flagged), Some(&version.into()), verb, there, at(10));
+        assert!(matches!(decided(2), Err(Error::Stale { refusal: MESSAGE_STALE, current: 3, .. })), "{verb:?}");
+        assert!(decided(3).is_ok(), "{verb:?}");
+    }
+    assert_eq!(refusal(decide(None, None, ReviewVerb::Approve, there, at(10))), Some(REVIEW_UNKNOWN));
 
     // What has happened to the sender since.
     let silent = Rights { post: false, ..Rights::of(ChatType::Group) };
@@ -159,10 +166,10 @@ fn decide_table() {
         (SenderFacts { seat: subscriber, ..there }, false),
     ] {
         let decided =
-            decide(Some(&held), ReviewVerb::Approve, sender, at(10)).map_err(|error| refusal::<()>(Err(error)));
+            decide(Some(&held), None, ReviewVerb::Approve, sender, at(10)).map_err(|error| refusal::<()>(Err(error)));
         let expected = if sent { Ok(Outcome::Send) } else { Err(Some(MESSAGE_UNSENDABLE)) };
         assert_eq!(decided, expected, "{sender:?}");
-        let rejected = decide(Some(&held), ReviewVerb::Reject, sender, at(10));
+        let rejected = decide(Some(&held), None, ReviewVerb::Reject, sender, at(10));
         assert!(matches!(rejected, Ok(Outcome::Discard)), "{sender:?}");
     }
 }

@@ -117,15 +117,16 @@ fn of_chats() -> Vec<Endpoint> {
         get("/api/chats/{chat_id}/moderation/reviews", moderation::reviews)
             .says("List the messages that the word filter of a chat caught, the oldest first")
             .called("listChatReviews")
-            .notes("For owners and admins, of the messages that they may see. A message that is gone is not listed. What nobody has decided about for 30 days is not listed any more either: one that was held is thrown away, and nobody is told.")
+            .notes("For owners and admins, of the messages that they may see, who receive `chat.review` for each new one. A message that is gone is not listed. What nobody has decided about for 30 days is not listed any more either: one that was held is thrown away, and nobody is told.")
             .scope(CHATS_READ)
             .lists::<Review>()
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE]),
         put("/api/chats/{chat_id}/moderation/reviews/{message_review_id}", moderation::decide)
             .says("Decide about a message that the word filter of a chat caught")
             .called("decideChatReview")
-            .notes("For owners and admins. An approved message that was held gets its place in the chat now, and everybody receives `message.sent`; a flagged one stays. A rejected one is thrown away or deleted, and its sender receives `chat.sanctioned`. If the sender of a held message cannot write in the chat now, because they are muted, have not the right to any more, or the chat is closed, it cannot be approved (`message.unsendable`): it still waits, and can be rejected.")
+            .notes("For owners and admins. An approved message that was held gets its place in the chat now, and everybody receives `message.sent`; a flagged one stays. A rejected one is thrown away or deleted, and its sender receives `chat.sanctioned`. If the sender of a held message cannot write in the chat now, because they are muted, have not the right to any more, or the chat is closed, it cannot be approved (`message.unsendable`): it still waits, and can be rejected. With its `version` in `If-Match`, nothing is decided about what has been edited since you read it (`message.stale`).")
             .scope(CHATS_WRITE)
+            .edits()
             .takes::<NewReviewVerdict>()
             .gives_nothing(204, "It is decided")
             .refuses(&[
@@ -133,6 +134,7 @@ fn of_chats() -> Vec<Endpoint> {
                 CHAT_FORBIDDEN,
                 CHAT_PRIVATE,
                 REVIEW_UNKNOWN,
+                MESSAGE_STALE,
                 PARTICIPANT_UNKNOWN,
                 MESSAGE_UNSENDABLE,
             ]),
@@ -192,8 +194,9 @@ fn of_server() -> Vec<Endpoint> {
             .called("decideServerReview")
             .notes("As for a chat, which does not learn who decided: a message that is rejected is deleted as if its sender had deleted it.")
             .needs(REVIEW_MESSAGES)
+            .edits()
             .takes::<NewReviewVerdict>()
             .gives_nothing(204, "It is decided")
-            .refuses(&[REVIEW_UNKNOWN, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN, MESSAGE_UNSENDABLE]),
+            .refuses(&[REVIEW_UNKNOWN, MESSAGE_STALE, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN, MESSAGE_UNSENDABLE]),
     ]
 }

@@ -36,7 +36,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("Also of a message that nobody has answered yet. What is in it already counts as read. Your own devices receive `thread.updated`.")
             .scope(MESSAGES_WRITE)
             .gives::<ThreadState>(200, "That you follow it, and how far you have read it")
-            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_NO_THREAD]),
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_NO_THREAD, THREAD_LIMIT]),
         delete("/api/messages/{message_id}/thread/follow", relations::unfollow)
             .says("Stop following the thread of a message")
             .called("unfollowThread")
@@ -62,6 +62,7 @@ pub fn all() -> Vec<Endpoint> {
             .creates()
             .takes::<NewForward>()
             .gives::<Forwards>(201, "What became of it in each chat")
+            .gives::<Forwards>(200, "What became of it when it was first forwarded with this `client_id`")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_NOT_FORWARDABLE, idempotency::MISMATCH, idempotency::RUNNING]),
     ]
 }

@@ -34,12 +34,12 @@ pub fn all() -> Vec<Endpoint> {
             .or_put()
             .says("Change a scheduled message")
             .called("editScheduledMessage")
-            .notes("Only while it waits. `null` ends that it is repeated. Another rule or another time zone counts from `send_at`, or from the time at which it would have been sent next. Your own devices receive `message.scheduled`.")
+            .notes("Only while it waits. `null` ends that it is repeated, and takes away what it replies to and its thread. Another rule or another time zone counts from `send_at`, or from the time at which it would have been sent next. Your own devices receive `message.scheduled`.")
             .scope(MESSAGES_WRITE)
             .edits()
             .takes::<ScheduledPatch>()
             .gives::<Scheduled>(200, "As it is now")
-            .refuses(&[SCHEDULED_UNKNOWN, SCHEDULED_OVER, SCHEDULED_STALE]),
+            .refuses(&[SCHEDULED_UNKNOWN, SCHEDULED_OVER, SCHEDULED_CROWDED, SCHEDULED_STALE]),
         delete("/api/scheduled-messages/{scheduled_message_id}", scheduled::cancel)
             .says("Cancel a scheduled message")
             .called("cancelScheduledMessage")

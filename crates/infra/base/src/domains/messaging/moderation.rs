@@ -245,6 +245,9 @@ impl Shelf {
     }
 }
 
+/// A version of a filter, and the filter if it has words.
+pub type Ready = ((Id<()>, i64), Option<Arc<Screen>>);
+
 /// The filters of the last chats in which somebody wrote; the one that was not used for longest goes first. Each is kept
 /// under its version, which a send reads with the chat that it locks, so nobody has to say that it changed.
 #[derive(Default)]
@@ -267,26 +270,39 @@ impl Screens {
         Some(kept.screen.clone())
     }
 
+    /// Keeps a version of a filter, unless a later one is kept already.
     pub fn keep(&self, id: Id<()>, version: i64, screen: Option<Arc<Screen>>) {
         let octets = screen.as_ref().map_or(0, |screen| screen.octets());
         let mut shelf = self.shelf();
+        if shelf.kept.get(&id).is_some_and(|kept| kept.version > version) {
+            return;
+        }
         shelf.take(id);
         shelf.turn += 1;
         shelf.octets += octets;
         let kept = Kept { version, screen, octets, used: shelf.turn };
         shelf.kept.insert(id, kept);
-        // One that needs all of the room by itself stays.
+        // None needs much of the room by itself, because the words of a filter are limited.
         while shelf.is_full() && shelf.kept.len() > 1 {
             let Some(oldest) = shelf.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(id, _)| *id) else { return };
             shelf.take(oldest);
         }
     }
 
-    /// Whether what somebody writes in this chat will probably be looked at.
-    pub fn expect(&self, chat: ChatId) -> bool {
-        let shelf = self.shelf();
-        let looks = |id: Id<()>| shelf.kept.get(&id).is_some_and(|kept| kept.screen.is_some());
-        looks(OF_SERVER) || looks(Id::from_uuid(chat.uuid()))
+    /// What is kept of the filters with which what somebody writes in this chat is looked at: those of the server and of
+    /// the chat.
+    pub fn ready(&self, chat: ChatId) -> Vec<Ready> {
+        let mut shelf = self.shelf();
+        shelf.turn += 1;
+        let turn = shelf.turn;
+        let mut ready = Vec::new();
+        for id in [OF_SERVER, Id::from_uuid(chat.uuid())] {
+            if let Some(kept) = shelf.kept.get_mut(&id) {
+                kept.used = turn;
+                ready.push(((id, kept.version), kept.screen.clone()));
+            }
+        }
+        ready
     }
 
     /// The database is another one: the same versions may be of other words.
@@ -315,12 +331,14 @@ impl Paces {
         Self { rate, shards: std::array::from_fn(|_| Mutex::new((HashMap::new(), FEW))) }
     }
 
+    /// How long it takes until one more message can be sent.
+    pub fn interval(&self) -> Duration {
+        self.rate.map_or(Duration::ZERO, |rate| rate.interval)
+    }
+
     /// Counts a message, or says how long to wait.
     pub fn take(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<(), Duration> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let shard = usize::from(user.uuid().as_bytes()[15]) % SHARDS;
-        let Some(shard) = self.shards.get(shard) else { return Ok(()) };
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let (Some(rate), Some(mut shard)) = (self.rate, self.shard(user)) else { return Ok(()) };
         let (full_at, limit) = &mut *shard;
         let known = full_at.get(&(chat, user)).copied();
         full_at.insert((chat, user), rate.take(known, now)?);
@@ -330,6 +348,19 @@ impl Paces {
             *limit = (full_at.len() * 2).max(FEW);
         }
         Ok(())
+    }
+
+    /// Takes the last count back, because the message was not tried.
+    pub fn give_back(&self, chat: ChatId, user: UserId) {
+        let (Some(rate), Some(mut shard)) = (self.rate, self.shard(user)) else { return };
+        if let Some(full_at) = shard.0.get_mut(&(chat, user)) {
+            *full_at = full_at.minus(rate.interval);
+        }
+    }
+
+    fn shard(&self, user: UserId) -> Option<MutexGuard<'_, (Shard, usize)>> {
+        let shard = self.shards.get(usize::from(user.uuid().as_bytes()[15]) % SHARDS)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -352,6 +383,8 @@ mod tests {
         assert_eq!(paces.take(one, ada, at(0)), Err(Duration::from_secs(1)));
         assert_eq!((paces.take(two, ada, at(0)), paces.take(one, bob, at(0))), (Ok(()), Ok(())));
         assert_eq!(paces.take(one, ada, at(1_000_000)), Ok(()));
+        paces.give_back(one, ada);
+        assert_eq!((paces.take(one, ada, at(1_000_000)), paces.take(one, ada, at(1_000_000)).is_err()), (Ok(()), true));
         for n in 0..200_000 {
             paces.take(Id::new(at(n)), ada, at(n * 10_000)).unwrap();
         }
@@ -367,12 +400,17 @@ mod tests {
         let (chat, at) = (ChatId::new(Timestamp::from_micros(1)), Timestamp::from_micros(1));
         let id = Id::from_uuid(chat.uuid());
         let screen = Screen::new(&filter_of("hold", "one\ntwo").unwrap()).unwrap();
-        assert!(screens.get(id, 1).is_none() && !screens.expect(chat));
+        assert!(screens.get(id, 1).is_none() && screens.ready(chat).is_empty());
         screens.keep(id, 1, Some(Arc::new(screen)));
         assert!(screens.get(id, 1).flatten().is_some_and(|screen| screen.action == FilterAction::Hold));
-        assert!(screens.get(id, 2).is_none() && screens.expect(chat));
+        assert!(screens.get(id, 2).is_none());
+        assert!(matches!(screens.ready(chat).as_slice(), [((of, 1), Some(_))] if *of == id));
         screens.keep(id, 2, None);
-        assert!(screens.get(id, 2).is_some_and(|screen| screen.is_none()) && !screens.expect(chat));
+        assert!(screens.get(id, 2).is_some_and(|screen| screen.is_none()));
+        screens.keep(id, 1, None);
+        screens.keep(OF_SERVER, 7, None);
+        let versions: Vec<_> = screens.ready(chat).into_iter().map(|(version, _)| version).collect();
+        assert_eq!(versions, [(OF_SERVER, 7), (id, 2)], "an earlier version is not kept instead of a later one");
         for _ in 0..MOST_SCREENS + 100 {
             screens.keep(Id::new(at), 1, None);
         }
@@ -389,6 +427,7 @@ mod tests {
         let one = Arc::new(Screen::new(&filter_of("block", &words.join("\n")).unwrap()).unwrap());
         let octets = one.octets();
         assert!(octets > words.len(), "{octets}");
+        assert!(octets < MOST_OCTETS / 24, "the largest one takes little of the room: {octets}");
         // The same filter under many ids, which are counted as if each had memory of its own.
         let (used, room) = (new_id(), MOST_OCTETS / octets);
         screens.keep(used, 1, Some(Arc::clone(&one)));

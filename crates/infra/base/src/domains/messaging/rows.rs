@@ -7,10 +7,12 @@ use clowder_messaging::{
     invitations::{Link, LinkId},
     lifetimes::Lifetime,
     mentions::Marked,
+    polls::Ballot,
     read::LowestReadMarks,
     relations::{ForwardedFrom, ReplyTo, Thread},
 };
 use diesel::prelude::*;
+use serde::de::DeserializeOwned;
 
 use super::super::accounts::CardRow;
 use super::schema::{
@@ -77,11 +79,13 @@ impl MessageRow {
         let quoted = self.reply_id.zip(self.reply_seq).filter(|_| is_there);
         let thread = self.replies.zip(self.last_reply_at);
         let forwarded = is_there && self.forwarded_id.is_some();
+        let kind = MessageType::parse_word(&self.kind)?;
+        let (note, ballot) = (self.data_for(MessageType::System)?, self.data_for::<Ballot>(MessageType::Poll)?);
         Ok(Message {
             id: self.id,
             chat_id: self.chat_id,
             seq: self.seq,
-            kind: MessageType::parse_word(&self.kind)?,
+            kind,
             sender,
             content: self.content,
             status,
@@ -101,14 +105,36 @@ impl MessageRow {
             pinned: self.pinned,
             lifetime: self.lifetime.map(Lifetime::from_number),
             expires_at: self.expires_at,
-            system: self.data.as_deref().filter(|_| is_system(&self.kind)).map(serde_json::from_str).transpose()?,
+            system: note,
+            poll: ballot.map(|ballot| Box::new(ballot.into())),
         })
+    }
+
+    /// What is stored beside the text of a message of this type; nothing of the others.
+    fn data_for<T: DeserializeOwned>(&self, kind: MessageType) -> Result<Option<T>> {
+        let data = self.data.as_deref().filter(|_| self.kind == kind.as_str());
+        Ok(data.map(serde_json::from_str).transpose()?)
     }
 
     /// What is marked in its text.
     pub fn marked(&self) -> Result<Option<Marked>> {
-        Ok(self.data.as_deref().filter(|_| !is_system(&self.kind)).map(serde_json::from_str).transpose()?)
+        self.data_for(MessageType::Text)
     }
+
+    /// All that is said in it, line by line.
+    pub fn said(&self) -> Result<Option<String>> {
+        said(&self.kind, self.content.clone(), self.data.as_deref())
+    }
+}
+
+/// All that is said in a message of this type, line by line.
+pub fn said(kind: &str, content: Option<String>, data: Option<&str>) -> Result<Option<String>> {
+    let (Some(content), Some(data)) = (&content, data.filter(|_| kind == MessageType::Poll.as_str())) else {
+        return Ok(content);
+    };
+    let ballot: Ballot = serde_json::from_str(data)?;
+    let lines: Vec<_> = std::iter::once(content.clone()).chain(ballot.options).collect();
+    Ok(Some(lines.join("\n")))
 }
 
 #[derive(Insertable)]
@@ -157,18 +183,15 @@ impl<'m> NewMessageRow<'m> {
     }
 }
 
-/// What is stored beside its text: of a message of the system what happened, of others what is marked in the text.
+/// What is stored beside its text: of a message of the system what happened, of a poll what is asked, of others what is
+/// marked in the text.
 pub fn data_of(message: &Message) -> Result<Option<String>> {
-    Ok(match &message.system {
-        Some(note) => Some(serde_json::to_string(note)?),
-        None => {
-            Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)).transpose()?
-        }
-    })
-}
-
-fn is_system(kind: &str) -> bool {
-    kind == MessageType::System.as_str()
+    let data = match (&message.system, message.poll.as_deref()) {
+        (Some(note), _) => Some(serde_json::to_string(note)),
+        (None, Some(poll)) => Some(serde_json::to_string(&Ballot::from(poll))),
+        (None, None) => Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)),
+    };
+    Ok(data.transpose()?)
 }
 
 /// The message for which a client id was used. Written and deleted with the message.
@@ -287,6 +310,8 @@ pub struct GuestRow {
     pub role: String,
     pub invited_by: Option<UserId>,
     pub since: Timestamp,
+    /// The link by which they asked.
+    pub link_id: Option<LinkId>,
 }
 
 #[derive(Debug, Queryable, Selectable, Insertable)]

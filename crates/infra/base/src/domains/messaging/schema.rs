@@ -195,6 +195,7 @@ diesel::table! {
         role -> Text,
         invited_by -> Nullable<Uid>,
         since -> Ts,
+        link_id -> Nullable<Uid>,
     }
 }
 

@@ -1,0 +1,117 @@
+//! What becomes of polls and votes.
+
+use std::time::Duration;
+
+use clowder_core::{Actor, Ctx, PageRequest};
+use clowder_messaging::{NewMessage, Window, moderation::NewFilter};
+use serde_json::json;
+
+use super::{ask, code_or_nothing, meals, seen, shown, vote, votes};
+use crate::{
+    privacy::{system, work},
+    stress::of,
+    world::{World, code, on_both},
+};
+
+on_both! {
+    async fn polls_go_with_their_message(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let poll = || json!({"options": ["zqnoodles", "zqsoup"]});
+        let [deleted, passing] = {
+            let new = json!({"content": "zqwhich", "type": "poll", "poll": poll(), "lifetime": {"seconds": 60}});
+            let passing = world.store.messaging.send(&world.ctx(&ada), chat, of::<NewMessage>(new)).await.unwrap();
+            [ask(&world, &ada, chat, poll()).await.id, passing.into_inner().id]
+        };
+        for asked in [deleted, passing] {
+            votes(&world, &bob, asked, &[1]).await;
+        }
+        world.changes().await;
+        world.store.messaging.delete(&world.ctx(&ada), deleted, None).await.unwrap();
+        assert_eq!(world.names().await, ["message.deleted"]);
+        world.wait(Duration::from_secs(60));
+        // Before it is deleted, too.
+        for asked in [deleted, passing] {
+            assert!(seen(&world, &bob, asked).await.poll.is_none());
+            assert_eq!(code(vote(&world, &bob, asked, &[0]).await), "message.deleted");
+            assert_eq!(code(vote(&world, &bob, asked, &[]).await), "message.deleted");
+            assert_eq!(code(world.store.polls.close(&world.ctx(&ada), asked).await), "message.deleted");
+            let voters = world.store.polls.voters(&world.ctx(&ada), asked, None, PageRequest::default()).await.unwrap();
+            assert!(voters.items.is_empty());
+        }
+        let later = Ctx::new(Actor::System, world.now(), "timers");
+        assert_eq!(world.store.lifetimes.expire(&later).await.unwrap(), 1);
+        for table in ["message_poll_votes", "message_polls"] {
+            assert_eq!(world.meddle(&format!("DELETE FROM {table}")).unwrap(), 0, "{table}");
+        }
+        for change in world.everything().await {
+            assert!(!change.data.get().contains("zqnoodles"), "{change:?}");
+        }
+        for text in ["zqnoodles", "zqsoup", "zqwhich"] {
+            world.gone(text.as_bytes()).await;
+        }
+    }
+
+    async fn of_very_many_votes_some_go_later(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let asked = ask(&world, &ada, chat, meals()).await.id;
+        votes(&world, &bob, asked, &[0]).await;
+        let (id, series) = if world.is_postgres() {
+            ("gen_random_uuid()", "generate_series(1, 1200) AS s(n)")
+        } else {
+            let series = "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1200) SELECT n FROM t) s";
+            ("randomblob(16)", series)
+        };
+        world.batch(&format!(
+            "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role, \
+             created_at, version) SELECT {id}, 'voter' || s.n, 'voter' || s.n, 'x', 'voter' || s.n, 'x', 'x', 'public', \
+             'user', u.created_at, 1 FROM users u, {series} WHERE u.username = 'bob'; \
+             INSERT INTO message_poll_votes (chat_id, seq, user_id, choices, voted_at) \
+             SELECT v.chat_id, v.seq, u.id, 2, v.voted_at FROM message_poll_votes v, users u WHERE u.username LIKE 'voter%';"
+        ));
+        world.store.messaging.delete(&world.ctx(&ada), asked, None).await.unwrap();
+        assert_eq!(code(vote(&world, &bob, asked, &[1]).await), "message.deleted");
+        assert!(seen(&world, &bob, asked).await.poll.is_none());
+        assert_eq!(world.meddle("UPDATE message_polls SET voters = -1 WHERE voters < 0").unwrap(), 1);
+        world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
+        assert_eq!(world.meddle("DELETE FROM message_poll_votes").unwrap(), 0);
+        assert_eq!(world.meddle("DELETE FROM message_polls").unwrap(), 0);
+    }
+
+    async fn votes_go_with_whoever_is_erased(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let open = ask(&world, &ada, chat, json!({"options": ["a", "b"], "multiple": true})).await.id;
+        let closed = ask(&world, &ada, chat, meals()).await.id;
+        votes(&world, &bob, open, &[0, 1]).await;
+        votes(&world, &eve, open, &[1]).await;
+        votes(&world, &bob, closed, &[2]).await;
+        world.store.polls.close(&world.ctx(&ada), closed).await.unwrap();
+        world.changes().await;
+        world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        assert_eq!(world.names().await.iter().filter(|name| *name == "poll.voted").count(), 2);
+        assert_eq!(shown(&seen(&world, &eve, open).await), (vec![(0, Some(false)), (1, Some(true))], 1));
+        assert_eq!(shown(&seen(&world, &eve, closed).await).1, 0);
+        assert_eq!(world.meddle("DELETE FROM message_poll_votes").unwrap(), 1);
+    }
+
+    async fn filters_see_the_options(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        for (action, expected) in [("block", "message.filtered"), ("hold", "message.filtered"), ("flag", "")] {
+            let filter = json!({"words": ["cheap"], "action": action, "reason": "Advertising"});
+            world.store.moderation.set_filter(&world.ctx(&ada), chat, of::<NewFilter>(filter)).await.unwrap();
+            let new = json!({"content": "Which?", "type": "poll", "poll": {"options": ["Noodles", "Cheap soup"]}});
+            let sent = world.store.messaging.send(&world.ctx(&bob), chat, of::<NewMessage>(new)).await;
+            assert_eq!(code_or_nothing(sent), expected, "{action}");
+        }
+        let page = PageRequest { limit: 9, cursor: None };
+        let reviews = world.store.moderation.reviews(&world.ctx(&ada), Some(chat), page).await.unwrap().items;
+        let said: Vec<_> = reviews.iter().map(|review| review.content.as_deref()).collect();
+        assert_eq!(said, [Some("Which?\nNoodles\nCheap soup")]);
+        let messages = world.store.messaging.messages(&world.ctx(&ada), chat, Window::NEWEST, 9).await.unwrap();
+        assert_eq!(messages.items.len(), 1, "no poll is held");
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE chat_guests DROP COLUMN link_id;
