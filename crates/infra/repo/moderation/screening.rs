@@ -19,7 +19,7 @@ use super::super::{
     db::{Db, Tx},
     dialect::Conn,
 };
-use crate::domains::messaging::{OF_SERVER, Screens, chats, filter_of, word_filters as table};
+use crate::domains::messaging::{OF_SERVER, Screens, UNSET, chats, filter_of, word_filters as table};
 
 /// How often a text is looked at again because a filter has changed meanwhile.
 pub const ATTEMPTS: usize = 8;
@@ -90,7 +90,7 @@ impl Reading {
 
     /// What this version of a filter does about it, if anything; the outer option is `None` if that is not known yet.
     fn of(&self, id: Id<()>, version: i64) -> Option<Option<FilterAction>> {
-        if version == 0 {
+        if version == 0 || (id, version) == (OF_SERVER, UNSET) {
             return Some(None);
         }
         let found = self.all_found().iter().find(|(of, _)| *of == (id, version)).map(|(_, action)| *action);

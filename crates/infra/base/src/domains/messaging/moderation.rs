@@ -97,6 +97,8 @@ diesel::table! {
 
 /// Under which id the filter of the server is.
 pub const OF_SERVER: Id<()> = Id::from_uuid(Uuid::nil());
+/// The version of the server's filter before anybody sets one: it has no words.
+pub const UNSET: i64 = 1;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = chat_sanctions)]
