@@ -268,7 +268,7 @@ on_both! {
         assert_eq!(shown(&seen(&world, &ada, asked).await), (options, CROWD as i64));
         let told = world.changes().await;
         let votes = told.iter().filter(|change| &*change.name == "poll.voted");
-        let last = votes.clone().last().map(data).unwrap();
+        let last = votes.clone().next_back().map(data).unwrap();
         assert_eq!((votes.count(), &last["voters"]), (CROWD, &json!(CROWD)));
     }
 
