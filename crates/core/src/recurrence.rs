@@ -61,12 +61,12 @@ impl Repeat {
         self.text
     }
 
-    /// The first occurrence at this time or after it, in whole seconds; `None` if there is none within [`FARTHEST`] years.
+    /// The first occurrence at this time or after it, in whole seconds; `None` if there is none within `FARTHEST` years.
     pub fn first(&self, start: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         self.find(start, zone, None)
     }
 
-    /// The first occurrence after `now` of what began at `start`; `None` if it is over, or more than [`FARTHEST`] years
+    /// The first occurrence after `now` of what began at `start`; `None` if it is over, or more than `FARTHEST` years
     /// away.
     pub fn next(&self, start: Timestamp, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
         self.find(start, zone, Some(now))
