@@ -67,6 +67,22 @@ pub const CHAT_TOO_SOON: Refusal =
     Refusal::new(Conflict, "chat.too_soon", "Your last request to join this chat was rejected recently");
 pub const DELETION_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
+pub const CHAT_EXPORTS: Refusal = Refusal::new(
+    Conflict,
+    "chat.exports",
+    "As many exports of yours are in progress, or ready, as can be: wait until one is ready, or end one",
+);
+pub const CHAT_EXPORTS_TODAY: Refusal =
+    Refusal::new(Conflict, "chat.exports_today", "You have exported chats too often within a day; try again tomorrow");
+pub const CHAT_EXPORT_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.export_unknown", "You have not requested such an export in the last days");
+pub const CHAT_EXPORT_NOT_READY: Refusal =
+    Refusal::new(Conflict, "chat.export_not_ready", "The export is not ready: it is still being written, or it failed");
+pub const CHAT_EXPORT_GONE: Refusal = Refusal::new(
+    Gone,
+    "chat.export_gone",
+    "The export has expired, was ended, or ended when you left the chat; request another one",
+);
 pub const CHAT_MUTED: Refusal =
     Refusal::new(Forbidden, "chat.muted", "You are muted in this chat: you can read, and not write");
 pub const CHAT_BANNED: Refusal = Refusal::new(Forbidden, "chat.banned", "This person is banned from the chat");
@@ -175,6 +191,14 @@ pub const SCHEDULED_AUTHOR: Refusal =
 /// Why a scheduled message is refused at its time, beside what else refuses a message. No call is answered with these.
 pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED, SCHEDULED_THREAD];
 
+pub const CHAT_EXPORT_FAILED: Refusal =
+    Refusal::new(Conflict, "chat.export_failed", "The server could not write the export; request another one");
+pub const CHAT_EXPORT_TOO_LARGE: Refusal =
+    Refusal::new(Conflict, "chat.export_too_large", "The file would be larger than a file can be");
+
+/// Why an export failed, beside that its owner has left the chat. No call is answered with these.
+pub const OF_EXPORTS: &[Refusal] = &[CHAT_EXPORT_FAILED, CHAT_EXPORT_TOO_LARGE];
+
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     CHAT_UNKNOWN,
@@ -202,6 +226,11 @@ pub const ALL: &[Refusal] = &[
     CHAT_INVITES_TODAY,
     CHAT_TOO_SOON,
     DELETION_UNKNOWN,
+    CHAT_EXPORTS,
+    CHAT_EXPORTS_TODAY,
+    CHAT_EXPORT_UNKNOWN,
+    CHAT_EXPORT_NOT_READY,
+    CHAT_EXPORT_GONE,
     CHAT_MUTED,
     CHAT_BANNED,
     CHAT_SANCTIONS,

@@ -4,7 +4,7 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use self::rows::{guests, in_chat_of_message, reviews, sanctions};
+use self::rows::{exports, guests, in_chat_of_message, reviews, sanctions};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -39,6 +39,7 @@ const THINGS: &[Thing] = &[
     },
     Thing { name: "invited_chat_id", comes: Comes::Never { unknown: "chat.invitation_unknown" } },
     Thing { name: "chat_deletion_id", comes: Comes::Never { unknown: "chat.deletion_unknown" } },
+    Thing { name: "chat_export_id", comes: Comes::Never { unknown: "chat.export_unknown" } },
     Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_purge_id", comes: Comes::Never { unknown: "chat.purge_unknown" } },
@@ -101,6 +102,9 @@ const NOT_SENT: Reasons = &[
     ("banFromChat", "the example names nobody of the walk"),
     ("purgeChat", "the example names nobody of the walk"),
     ("getChatPurge", "nothing is purged in a walk"),
+    ("getChatExport", "nothing is exported in a walk"),
+    ("downloadChatExport", "nothing is exported in a walk"),
+    ("endChatExport", "nothing is exported in a walk"),
     ("decideChatReview", "nothing is caught in a walk"),
     ("examineServerReview", "nothing is caught in a walk"),
     ("decideServerReview", "nothing is caught in a walk"),
@@ -205,6 +209,7 @@ const LISTS: &[List] = &[
         at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
+    List { path: "/api/chat-exports", at_least: MANY, rows: Some(exports) },
     List { path: "/api/admin/message-reviews", at_least: 1_000, rows: Some(|scene| reviews(scene, scene.yes())) },
     List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
     List { path: "/api/chats/{chat_id}/requests", at_least: 1_000, rows: Some(|scene| guests(scene, "pending")) },

@@ -35,6 +35,7 @@ macro_rules! for_domains {
         $each! {
             messaging: clowder_messaging::Messaging,
             chats: clowder_messaging::Chats,
+            chat_exports: clowder_messaging::ChatExports,
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
             moderation: clowder_messaging::Moderation,

@@ -76,3 +76,16 @@ pub fn guests(scene: &Scene, status: &str) -> String {
         now = scene.at("0"),
     )
 }
+
+/// Exports of chats that nobody works on.
+pub fn exports(scene: &Scene) -> String {
+    format!(
+        "INSERT INTO chat_exports (id, user_id, chat_id, member_since, format, status, from_seq, last_seq, seq, pieces,
+             messages, size, created_at)
+           SELECT {id}, {me}, {id}, {now}, 'json', 'failed', 0, 0, 0, 0, 0, 0, {now} FROM {series};",
+        id = scene.new_id(),
+        me = scene.me(),
+        now = scene.at("0"),
+        series = scene.series(MANY),
+    )
+}

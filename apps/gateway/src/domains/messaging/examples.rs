@@ -42,6 +42,10 @@ pub fn of(name: &str) -> Option<Value> {
             "invited_by": card(BOB, "bob", "Bob"), "role": "member", "since": AT, "expires_at": AT
         }),
         "ChatDeletion" => json!({ "chat_id": CHAT, "status": "running", "progress": 0.25 }),
+        "ChatExport" => json!({
+            "id": THING, "chat_id": CHAT, "format": "html", "status": "queued", "progress": 0.0, "messages": 0,
+            "size": null, "url": null, "problem": null, "created_at": AT, "expires_at": null
+        }),
         "ChatPreview" => json!({
             "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
             "joined": false, "role": "member", "approval": false, "expires_at": null

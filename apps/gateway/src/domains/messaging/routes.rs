@@ -14,6 +14,7 @@ use crate::{
     routes::{Endpoint, delete, get, patch, post, put},
 };
 
+mod chat_exports;
 mod chats;
 mod invitations;
 mod keeping;
@@ -26,6 +27,7 @@ mod scheduled;
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
     all.extend(chats::all());
+    all.extend(chat_exports::all());
     all.extend(participants::all());
     all.extend(invitations::all());
     all.extend(moderation::all());

@@ -1,5 +1,6 @@
 //! Chats and messages.
 
+mod chat_exports;
 mod mentions;
 mod moderation;
 mod polls;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
+pub use chat_exports::*;
 pub use mentions::*;
 pub use moderation::*;
 pub use polls::*;
