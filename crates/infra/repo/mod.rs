@@ -10,6 +10,7 @@ mod attempts;
 mod audit;
 mod blocks;
 mod cards;
+mod chat_analytics;
 mod chat_exports;
 mod chats;
 mod check;

@@ -1,5 +1,6 @@
 //! People create chats, send, edit and read messages; outsiders see nothing of it.
 
+mod analytics;
 mod exports;
 mod keeping;
 mod mentions;

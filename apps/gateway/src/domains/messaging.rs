@@ -1,6 +1,7 @@
 //! Chats and messages.
 
 mod arrivals;
+mod chat_analytics;
 mod chat_exports;
 mod chats;
 mod commands;

@@ -36,6 +36,7 @@ macro_rules! for_domains {
             messaging: clowder_messaging::Messaging,
             chats: clowder_messaging::Chats,
             chat_exports: clowder_messaging::ChatExports,
+            chat_analytics: clowder_messaging::ChatsAnalytics,
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
             moderation: clowder_messaging::Moderation,

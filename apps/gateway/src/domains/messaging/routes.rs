@@ -14,6 +14,7 @@ use crate::{
     routes::{Endpoint, delete, get, patch, post, put},
 };
 
+mod chat_analytics;
 mod chat_exports;
 mod chats;
 mod invitations;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
     all.extend(chats::all());
     all.extend(chat_exports::all());
+    all.extend(chat_analytics::all());
     all.extend(participants::all());
     all.extend(invitations::all());
     all.extend(moderation::all());

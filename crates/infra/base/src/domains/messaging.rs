@@ -1,5 +1,6 @@
 //! Chats and messages.
 
+mod chat_analytics;
 mod chat_exports;
 mod mentions;
 mod moderation;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
+pub use chat_analytics::*;
 pub use chat_exports::*;
 pub use mentions::*;
 pub use moderation::*;
