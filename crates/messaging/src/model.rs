@@ -6,7 +6,7 @@ mod rights;
 mod values;
 
 pub use emoji::Emoji;
-pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
+pub use input::{ChatFilter, MAX_INVITED, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use rights::{Rights, RightsPatch};
 pub use values::{
     ChatRole, ChatType, ChatVisibility, ClientId, Content, History, MessageType, Notify, Optional, OptionalText,

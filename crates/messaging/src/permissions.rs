@@ -10,4 +10,7 @@ pub const REVIEW_MESSAGES: Permission = Permission::new("messages.review", Moder
 /// Set the word filter of the server.
 pub const FILTER_MESSAGES: Permission = Permission::new("messages.filter", Admin);
 
-pub const ALL: &[Permission] = &[REVIEW_MESSAGES, FILTER_MESSAGES];
+/// Write the chat templates of the server.
+pub const WRITE_TEMPLATES: Permission = Permission::new("chats.templates", Admin);
+
+pub const ALL: &[Permission] = &[REVIEW_MESSAGES, FILTER_MESSAGES, WRITE_TEMPLATES];

@@ -83,6 +83,12 @@ pub const CHAT_EXPORT_GONE: Refusal = Refusal::new(
     "chat.export_gone",
     "The export has expired, was ended, or ended when you left the chat; request another one",
 );
+pub const CHAT_TEMPLATE_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.template_unknown", "There is no such template, or it is not yours");
+pub const CHAT_TEMPLATE_STALE: Refusal =
+    Refusal::new(Stale, "chat.template_stale", "The template has changed since you read it");
+pub const CHAT_TEMPLATES: Refusal =
+    Refusal::new(Conflict, "chat.templates", "There are as many templates as can be; delete some first");
 pub const CHAT_MUTED: Refusal =
     Refusal::new(Forbidden, "chat.muted", "You are muted in this chat: you can read, and not write");
 pub const CHAT_BANNED: Refusal = Refusal::new(Forbidden, "chat.banned", "This person is banned from the chat");
@@ -231,6 +237,9 @@ pub const ALL: &[Refusal] = &[
     CHAT_EXPORT_UNKNOWN,
     CHAT_EXPORT_NOT_READY,
     CHAT_EXPORT_GONE,
+    CHAT_TEMPLATE_UNKNOWN,
+    CHAT_TEMPLATE_STALE,
+    CHAT_TEMPLATES,
     CHAT_MUTED,
     CHAT_BANNED,
     CHAT_SANCTIONS,

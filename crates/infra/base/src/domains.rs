@@ -37,6 +37,7 @@ macro_rules! for_domains {
             chats: clowder_messaging::Chats,
             chat_exports: clowder_messaging::ChatExports,
             chat_analytics: clowder_messaging::ChatsAnalytics,
+            chat_templates: clowder_messaging::ChatTemplates,
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
             moderation: clowder_messaging::Moderation,

@@ -42,6 +42,12 @@ pub fn of(name: &str) -> Option<Value> {
             "invited_by": card(BOB, "bob", "Bob"), "role": "member", "since": AT, "expires_at": AT
         }),
         "ChatDeletion" => json!({ "chat_id": CHAT, "status": "running", "progress": 0.25 }),
+        "ChatTemplate" => json!({
+            "id": THING, "scope": "own", "name": "Project", "type": "group", "title": null, "description": null,
+            "visibility": "private", "history": "since_join", "rights": rights(), "lifetime": null, "slow_seconds": 0,
+            "created_at": AT, "version": 1
+        }),
+        "createChatFromTemplate 201" => new_group(),
         "ChatAnalytics" => analytics(),
         "ChatExport" => json!({
             "id": THING, "chat_id": CHAT, "format": "html", "status": "queued", "progress": 0.0, "messages": 0,

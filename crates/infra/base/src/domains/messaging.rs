@@ -2,6 +2,7 @@
 
 mod chat_analytics;
 mod chat_exports;
+mod chat_templates;
 mod mentions;
 mod moderation;
 mod polls;
@@ -17,6 +18,7 @@ use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as 
 
 pub use chat_analytics::*;
 pub use chat_exports::*;
+pub use chat_templates::*;
 pub use mentions::*;
 pub use moderation::*;
 pub use polls::*;
