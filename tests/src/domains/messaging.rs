@@ -4,7 +4,7 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use self::rows::{exports, guests, in_chat_of_message, reviews, sanctions};
+use self::rows::{exports, guests, in_chat_of_message, reviews, sanctions, templates};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -39,6 +39,16 @@ const THINGS: &[Thing] = &[
     },
     Thing { name: "invited_chat_id", comes: Comes::Never { unknown: "chat.invitation_unknown" } },
     Thing { name: "chat_deletion_id", comes: Comes::Never { unknown: "chat.deletion_unknown" } },
+    Thing {
+        name: "chat_template_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let new = json!({"name": "Project", "type": "group", "title": "Project"});
+                stage.owner.post("/api/chat-templates", new).await.expect(201)["id"].as_str().unwrap().to_owned()
+            })
+        }),
+    },
+    Thing { name: "server_template_id", comes: Comes::Never { unknown: "chat.template_unknown" } },
     Thing { name: "chat_export_id", comes: Comes::Never { unknown: "chat.export_unknown" } },
     Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
@@ -102,6 +112,9 @@ const NOT_SENT: Reasons = &[
     ("banFromChat", "the example names nobody of the walk"),
     ("purgeChat", "the example names nobody of the walk"),
     ("getChatPurge", "nothing is purged in a walk"),
+    ("editServerChatTemplate", "the server has no template in a walk"),
+    ("deleteServerChatTemplate", "the server has no template in a walk"),
+    ("createChatFromTemplate", "the example names nobody of the walk"),
     ("getChatExport", "nothing is exported in a walk"),
     ("downloadChatExport", "nothing is exported in a walk"),
     ("endChatExport", "nothing is exported in a walk"),
@@ -118,7 +131,29 @@ const NOT_SENT: Reasons = &[
     ("transferChat", "the example names nobody of the walk"),
 ];
 
+const OF_SERVER: Then = Kept("it belongs to the server");
+
 const TEXTS: &[(&str, Then)] = &[
+    ("POST /api/chat-templates /name", Gone("zqtemplate")),
+    ("POST /api/chat-templates /title", Gone("zqtemplate")),
+    ("POST /api/chat-templates /description", Gone("zqtemplate")),
+    ("PATCH /api/chat-templates/{chat_template_id} /name", Gone("zqretemplate")),
+    ("PATCH /api/chat-templates/{chat_template_id} /title", Gone("zqretemplate")),
+    ("PATCH /api/chat-templates/{chat_template_id} /description", Gone("zqretemplate")),
+    ("PUT /api/chat-templates/{chat_template_id} /name", Gone("zqretemplate")),
+    ("PUT /api/chat-templates/{chat_template_id} /title", Gone("zqretemplate")),
+    ("PUT /api/chat-templates/{chat_template_id} /description", Gone("zqretemplate")),
+    ("POST /api/chat-templates/{chat_template_id}/chats /title", OF_CHAT),
+    ("POST /api/chat-templates/{chat_template_id}/chats /description", OF_CHAT),
+    ("POST /api/admin/chat-templates /name", OF_SERVER),
+    ("POST /api/admin/chat-templates /title", OF_SERVER),
+    ("POST /api/admin/chat-templates /description", OF_SERVER),
+    ("PATCH /api/admin/chat-templates/{server_template_id} /name", OF_SERVER),
+    ("PATCH /api/admin/chat-templates/{server_template_id} /title", OF_SERVER),
+    ("PATCH /api/admin/chat-templates/{server_template_id} /description", OF_SERVER),
+    ("PUT /api/admin/chat-templates/{server_template_id} /name", OF_SERVER),
+    ("PUT /api/admin/chat-templates/{server_template_id} /title", OF_SERVER),
+    ("PUT /api/admin/chat-templates/{server_template_id} /description", OF_SERVER),
     ("POST /api/chats /description", OF_CHAT),
     ("POST /api/chats /name", OF_CHAT),
     ("POST /api/chats /title", OF_CHAT),
@@ -139,7 +174,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/chats/{chat_id}/moderation/brake /reason", IN_THE_LOG),
     ("PUT /api/chats/{chat_id}/moderation/reviews/{message_review_id} /reason", OF_MODERATION),
     ("PUT /api/admin/word-filter /reason", IN_THE_LOG),
-    ("PUT /api/admin/word-filter /words/*", Kept("it belongs to the server")),
+    ("PUT /api/admin/word-filter /words/*", OF_SERVER),
     ("PUT /api/admin/message-reviews/{server_review_id} /reason", OF_MODERATION),
     ("PATCH /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/preferences /title", OWN),
@@ -209,6 +244,7 @@ const LISTS: &[List] = &[
         at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
+    List { path: "/api/chat-templates", at_least: 200, rows: Some(templates) },
     List { path: "/api/chat-exports", at_least: MANY, rows: Some(exports) },
     List { path: "/api/admin/message-reviews", at_least: 1_000, rows: Some(|scene| reviews(scene, scene.yes())) },
     List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
@@ -456,6 +492,15 @@ async fn plant(ada: &User, bob: &User) {
     let message = format!("/api/messages/{}", said["id"].as_str().unwrap());
     call(ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
     call(ada, "PUT", &format!("{message}/save"), json!({"note": "zqnote"}), "").await.expect(200);
+    for name in ["zqtemplate", "zqtemplate to edit"] {
+        let new = json!({"name": name, "type": "group", "title": name, "description": name});
+        let template = call(ada, "POST", "/api/chat-templates", new, "").await.expect(201);
+        if name != "zqtemplate" {
+            let edited = json!({"name": "zqretemplate", "title": "zqretemplate", "description": "zqretemplate"});
+            let path = format!("/api/chat-templates/{}", template["id"].as_str().unwrap());
+            call(ada, "PATCH", &path, edited, "").await.expect(200);
+        }
+    }
     ada.private_chat(bob).await;
     let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
     let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();

@@ -89,3 +89,18 @@ pub fn exports(scene: &Scene) -> String {
         series = scene.series(MANY),
     )
 }
+
+/// As many templates as somebody can have, and as many as the server can have.
+pub fn templates(scene: &Scene) -> String {
+    let of = |owner: &str| {
+        format!(
+            "INSERT INTO chat_templates (id, user_id, type, name, settings, created_at, version)
+               SELECT {id}, {owner}, 'group', 'x', '{settings}', {now}, 1 FROM {series};",
+            id = scene.new_id(),
+            settings = r#"{"visibility":"private","history":"all","rights":{"post":true,"mention_all":false,"pin":false,"edit":false,"add":true,"invite":false},"lifetime":null,"slow_seconds":0}"#,
+            now = scene.at("0"),
+            series = scene.series(100),
+        )
+    };
+    format!("{}{}", of(&scene.me()), of("NULL"))
+}
