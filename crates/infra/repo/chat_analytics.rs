@@ -1,6 +1,6 @@
 //! What is counted in chats, over the database: by a reader of the journal, and read for their owners.
 
-mod counting;
+pub mod counting;
 mod privacy;
 
 use async_trait::async_trait;

@@ -24,7 +24,7 @@ use super::{
     chats::{hold::is_alive, notes},
     clock::{SHOWN, never},
     db::Tx,
-    dialect::{self, Conn},
+    dialect::{self, Backend, Conn},
     domains::Domain,
     idempotency::Stub,
     messaging::create_chat::create_chat,
@@ -143,10 +143,18 @@ fn hold(tx: &mut Tx<'_>, ctx: &Ctx, scope: TemplateScope) -> Result<Option<UserI
 /// Under which the templates of the server are locked: the letters of their table.
 const OF_SERVER: i64 = i64::from_be_bytes(*b"chattmpl");
 
+/// All templates of somebody, or of the server.
+fn of<'q>(owner: Option<UserId>) -> table::BoxedQuery<'q, Backend> {
+    let all = table::table.into_boxed();
+    match owner {
+        Some(user) => all.filter(table::user_id.eq(user)),
+        None => all.filter(table::user_id.is_null()),
+    }
+}
+
 fn create(tx: &mut Tx<'_>, ctx: &Ctx, scope: TemplateScope, new: NewTemplate) -> Result<ChatTemplate> {
     let owner = hold(tx, ctx, scope)?;
-    let same = table::table.filter(table::user_id.is_not_distinct_from(owner));
-    may_add(same.select(count_star()).first(tx.conn)?)?;
+    may_add(of(owner).select(count_star()).first(tx.conn)?)?;
     let template = chat_templates::new(ChatTemplateId::new(ctx.now), ctx.now, scope, new);
     diesel::insert_into(table::table).values(ChatTemplateRow::new(owner, &template)?).execute(tx.conn)?;
     if owner.is_none() {
@@ -185,8 +193,7 @@ fn one(conn: &mut Conn, ctx: &Ctx, id: ChatTemplateId) -> Result<ChatTemplate> {
 /// One of this scope that the caller may change.
 fn held(tx: &mut Tx<'_>, ctx: &Ctx, scope: TemplateScope, id: ChatTemplateId) -> Result<(Option<UserId>, ChatTemplate)> {
     let owner = hold(tx, ctx, scope)?;
-    let row = table::table.find(id).filter(table::user_id.is_not_distinct_from(owner));
-    let row = row.select(ChatTemplateRow::as_select()).first(tx.conn).optional()?;
+    let row = of(owner).filter(table::id.eq(id)).select(ChatTemplateRow::as_select()).first(tx.conn).optional()?;
     Ok((owner, row.ok_or(CHAT_TEMPLATE_UNKNOWN)?.template()?))
 }
 

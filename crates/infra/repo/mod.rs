@@ -12,6 +12,7 @@ mod blocks;
 mod cards;
 mod chat_analytics;
 mod chat_exports;
+mod chat_imports;
 mod chat_templates;
 mod chats;
 mod check;

@@ -13,4 +13,7 @@ pub const FILTER_MESSAGES: Permission = Permission::new("messages.filter", Admin
 /// Write the chat templates of the server.
 pub const WRITE_TEMPLATES: Permission = Permission::new("chats.templates", Admin);
 
-pub const ALL: &[Permission] = &[REVIEW_MESSAGES, FILTER_MESSAGES, WRITE_TEMPLATES];
+/// Make chats of files.
+pub const IMPORT_CHATS: Permission = Permission::new("chats.import", Admin);
+
+pub const ALL: &[Permission] = &[REVIEW_MESSAGES, FILTER_MESSAGES, WRITE_TEMPLATES, IMPORT_CHATS];

@@ -89,6 +89,10 @@ pub const CHAT_TEMPLATE_STALE: Refusal =
     Refusal::new(Stale, "chat.template_stale", "The template has changed since you read it");
 pub const CHAT_TEMPLATES: Refusal =
     Refusal::new(Conflict, "chat.templates", "There are as many templates as can be; delete some first");
+pub const CHAT_IMPORTS: Refusal =
+    Refusal::new(Conflict, "chat.imports", "As many imports of yours are in progress as can be: wait until one is done");
+pub const CHAT_IMPORT_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.import_unknown", "You have not imported such a file in the last days");
 pub const CHAT_MUTED: Refusal =
     Refusal::new(Forbidden, "chat.muted", "You are muted in this chat: you can read, and not write");
 pub const CHAT_BANNED: Refusal = Refusal::new(Forbidden, "chat.banned", "This person is banned from the chat");
@@ -205,6 +209,21 @@ pub const CHAT_EXPORT_TOO_LARGE: Refusal =
 /// Why an export failed, beside that its owner has left the chat. No call is answered with these.
 pub const OF_EXPORTS: &[Refusal] = &[CHAT_EXPORT_FAILED, CHAT_EXPORT_TOO_LARGE];
 
+pub const CHAT_IMPORT_BROKEN: Refusal =
+    Refusal::new(Conflict, "chat.import_broken", "The file is not the JSON of an export, or is not whole");
+pub const CHAT_IMPORT_MESSAGES: Refusal =
+    Refusal::new(Conflict, "chat.import_messages", "The file has more messages than an import can have");
+pub const CHAT_IMPORT_AUTHORS: Refusal =
+    Refusal::new(Conflict, "chat.import_authors", "More people wrote the messages of the file than an import can have");
+pub const CHAT_IMPORT_REFUSED: Refusal =
+    Refusal::new(Conflict, "chat.import_refused", "More messages of the file are refused than an import can have");
+pub const CHAT_IMPORT_FAILED: Refusal =
+    Refusal::new(Conflict, "chat.import_failed", "The server could not import the file; import it again");
+
+/// Why an import failed. No call is answered with these.
+pub const OF_IMPORTS: &[Refusal] =
+    &[CHAT_IMPORT_AUTHORS, CHAT_IMPORT_BROKEN, CHAT_IMPORT_FAILED, CHAT_IMPORT_MESSAGES, CHAT_IMPORT_REFUSED];
+
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     CHAT_UNKNOWN,
@@ -240,6 +259,8 @@ pub const ALL: &[Refusal] = &[
     CHAT_TEMPLATE_UNKNOWN,
     CHAT_TEMPLATE_STALE,
     CHAT_TEMPLATES,
+    CHAT_IMPORTS,
+    CHAT_IMPORT_UNKNOWN,
     CHAT_MUTED,
     CHAT_BANNED,
     CHAT_SANCTIONS,

@@ -94,8 +94,8 @@ pub struct Problem {
 impl Problem {
     /// What a stored code means; a code of another version has no title.
     pub fn of(code: String) -> Self {
-        let mut all = refusals::ALL.iter().chain(refusals::OF_SCHEDULED).chain(refusals::OF_EXPORTS);
-        let known = all.find(|refusal| refusal.code == code);
+        let later = [refusals::OF_SCHEDULED, refusals::OF_EXPORTS, refusals::OF_IMPORTS].into_iter().flatten();
+        let known = refusals::ALL.iter().chain(later).find(|refusal| refusal.code == code);
         let title = known.map_or_else(String::new, |refusal| refusal.title.to_owned());
         Self { code, title }
     }

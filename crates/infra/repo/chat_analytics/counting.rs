@@ -58,6 +58,16 @@ pub fn count(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
     Ok(())
 }
 
+/// Counts messages that the journal does not tell, in a chat that nobody else writes in. Before the chat is locked.
+pub fn hold(tx: &mut Tx<'_>) -> Result<()> {
+    dialect::readers::lock_reader(tx.conn, super::READER)
+}
+
+/// The same, once it is held: the chat may be locked by now.
+pub fn count_sent(tx: &mut Tx<'_>, chat: ChatId, sent: Vec<Sent>) -> Result<()> {
+    count_in(tx.conn, chat, &OfChat { sent, ..OfChat::default() })
+}
+
 fn count_in(conn: &mut Conn, chat: ChatId, changes: &OfChat) -> Result<()> {
     let OfChat { sent, deleted, reacted } = changes;
     // Those that are not told, or whose predecessor is not.
@@ -99,7 +109,7 @@ fn messages(conn: &mut Conn, chat: ChatId, seqs: &BTreeSet<i64>) -> Result<Vec<S
         some.select((said::seq, said::kind, said::sender_id, said::created_at)).load(conn)?;
     let sent = |(seq, kind, sender, at): (i64, String, UserId, Timestamp)| {
         let sender = (kind != MessageType::System.as_str()).then_some(sender);
-        Sent { chat, seq, sender, at }
+        Sent::stored(chat, seq, sender, at)
     };
     Ok(rows.into_iter().map(sent).collect())
 }
@@ -244,6 +254,6 @@ fn writing(conn: &mut Conn, open: &Days, day: i32, user: UserId) -> Result<Optio
         .filter(said::deleted_at.is_null().and(said::kind.ne(MessageType::System.as_str())));
     let ends: (Option<Timestamp>, Option<Timestamp>) =
         own.select((min(said::created_at), max(said::created_at))).first(conn)?;
-    let quarter = |at: Timestamp| i32::from(Sent { chat: open.chat, seq: 0, sender: None, at }.quarter());
+    let quarter = |at: Timestamp| i32::from(Sent::stored(open.chat, 0, None, at).quarter());
     Ok(ends.0.zip(ends.1).map(|(first, last)| (quarter(first), quarter(last))))
 }

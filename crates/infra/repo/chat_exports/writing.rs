@@ -195,7 +195,7 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, row: &ChatExportRow, piece: &Piece) -> Resul
         return Ok(None);
     }
     let id = Id::<()>::new(ctx.now);
-    let sealed = user_keys::of(tx, ctx, row.user_id)?.seal(Place::new(PIECE, id), &compress(&piece.text)?)?;
+    let sealed = user_keys::of(tx, ctx, row.user_id)?.seal(Place::new(PIECE, id), &compress(piece.text.as_bytes())?)?;
     diesel::insert_into(pieces::table)
         .values((pieces::id.eq(id), pieces::export_id.eq(row.id), pieces::number.eq(row.pieces), pieces::data.eq(sealed)))
         .execute(tx.conn)?;

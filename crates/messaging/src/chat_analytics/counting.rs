@@ -33,6 +33,12 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// One as it is stored, with its time as the journal tells it: in whole milliseconds.
+    pub fn stored(chat: ChatId, seq: i64, sender: Option<UserId>, at: Timestamp) -> Self {
+        let at = Timestamp::from_micros(at.as_micros().div_euclid(1_000) * 1_000);
+        Self { chat, seq, sender, at }
+    }
+
     /// In UTC.
     pub const fn day(&self) -> Day {
         Day::of(self.at, UtcOffset::UTC)

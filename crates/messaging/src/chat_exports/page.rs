@@ -1,8 +1,6 @@
 //! How an export is written: its beginning, each message, and its end. JSON has one message on each line; HTML is one page
 //! that loads nothing and runs nothing.
 
-use std::fmt::Write;
-
 use clowder_core::{Card, Result, Timestamp};
 use serde::Serialize;
 
@@ -146,8 +144,7 @@ fn article(message: &Message) -> String {
         escaped(&sender.display_name),
         escaped(&sender.username),
     );
-    // Writing into a string never fails.
-    let mut add = |more: std::fmt::Arguments<'_>| drop(text.write_fmt(more));
+    let mut add = |more: std::fmt::Arguments<'_>| text.push_str(&more.to_string());
     if message.edited_at.is_some() && message.content.is_some() {
         add(format_args!(" (edited)"));
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn template(body: Value) -> ChatTemplate {
-    let now = Timestamp::from_micros(1);
+    let now = Timestamp::from_micros(1_000);
     let id = ChatTemplateId::from_uuid(uuid::Uuid::from_u128(1));
     super::new(id, now, TemplateScope::Own, NewTemplate::from_json(body).unwrap())
 }

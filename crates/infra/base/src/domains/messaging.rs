@@ -1,8 +1,8 @@
 //! Chats and messages.
 
-mod chat_analytics;
-mod chat_exports;
-mod chat_templates;
+mod analytics;
+mod exports;
+mod imports;
 mod mentions;
 mod moderation;
 mod polls;
@@ -11,14 +11,15 @@ mod rows;
 mod scheduled;
 mod schema;
 mod summaries;
+mod templates;
 
 use std::time::Duration;
 
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
-pub use chat_analytics::*;
-pub use chat_exports::*;
-pub use chat_templates::*;
+pub use analytics::*;
+pub use exports::*;
+pub use imports::*;
 pub use mentions::*;
 pub use moderation::*;
 pub use polls::*;
@@ -27,6 +28,7 @@ pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;
 pub use summaries::*;
+pub use templates::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::{
     super::{
-        chat_analytics,
+        chat_analytics, chat_imports,
         db::Tx,
         dialect::{self, Conn},
         journal, moderation, polls,
@@ -88,6 +88,10 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let counted = chat_analytics::clear(tx.conn, chat)?;
     if counted > 0 {
         return Ok(counted);
+    }
+    let imported = chat_imports::clear(tx, chat)?;
+    if imported > 0 {
+        return Ok(imported);
     }
     let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
     let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;

@@ -108,17 +108,17 @@ impl ChatExportRow {
 }
 
 /// Makes a piece small: what people write takes a third of its size, and what stands around it nearly nothing.
-pub fn compress(text: &str) -> Result<Vec<u8>> {
+pub fn compress(octets: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(3));
-    let written = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
-    written.map_err(|error| Error::internal(format!("a piece of an export: {error}")))
+    let written = encoder.write_all(octets).and_then(|()| encoder.finish());
+    written.map_err(|error| Error::internal(format!("a piece of a file: {error}")))
 }
 
 pub fn expand(octets: &[u8]) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let read = DeflateDecoder::new(octets).read_to_end(&mut text);
-    read.map_err(|error| Error::internal(format!("a piece of an export: {error}")))?;
-    Ok(text)
+    let mut whole = Vec::new();
+    let read = DeflateDecoder::new(octets).read_to_end(&mut whole);
+    read.map_err(|error| Error::internal(format!("a piece of a file: {error}")))?;
+    Ok(whole)
 }
 
 #[cfg(test)]
@@ -129,10 +129,10 @@ mod tests {
     fn a_piece_is_what_it_was() {
         let long = "{\"content\":\"🦀 said\"},\n".repeat(20_000);
         for text in ["", "a", &long] {
-            let small = compress(text).unwrap();
+            let small = compress(text.as_bytes()).unwrap();
             assert_eq!(expand(&small).unwrap(), text.as_bytes());
         }
-        assert!(compress(&long).unwrap().len() < long.len() / 20);
+        assert!(compress(long.as_bytes()).unwrap().len() < long.len() / 20);
         assert!(expand(b"\xff\xff").is_err());
     }
 }
