@@ -235,17 +235,17 @@ fn refused(conn: &mut Conn, ctx: &Ctx, import: ChatImportId, page: &PageRequest)
     Page::fill(rows.into_iter().map(|row| Ok(row.refused())), page, |refused| refused.number.to_string())
 }
 
-/// A piece of the file; `None` after the last.
-fn piece(conn: &mut Conn, ring: &KeyRing, import: ChatImportId, number: i32) -> Result<Option<Vec<u8>>> {
+/// A piece of the file.
+fn piece(conn: &mut Conn, ring: &KeyRing, import: ChatImportId, number: i32) -> Result<Vec<u8>> {
     let found: Option<(Id<()>, Sealed, UserId)> = pieces::table
         .inner_join(table::table)
         .filter(pieces::import_id.eq(import).and(pieces::number.eq(number)))
         .select((pieces::id, pieces::data, table::user_id))
         .first(conn)
         .optional()?;
-    let Some((id, sealed, user)) = found else { return Ok(None) };
+    let (id, sealed, user) = found.ok_or_else(|| Error::internal("a file without one of its pieces"))?;
     let key = user_keys::find(conn, ring, user)?.ok_or_else(|| Error::internal("a file without its owner's key"))?;
-    expand(&key.open(Place::new(PIECE, id), &sealed)?).map(Some)
+    expand(&key.open(Place::new(PIECE, id), &sealed)?)
 }
 
 /// Ends an import that cannot be finished: what there is of its chat is deleted by a job.

@@ -93,6 +93,20 @@ impl Word for ImportStatus {
     ];
 }
 
+/// A form with the file in it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = NewChatImport, example = json!({
+    "file": r#"{"format":"clowder.chat","version":1,"chat":{"type":"group","title":"Lunch"},"messages":[]}"#,
+    "authors": "username"
+}))]
+pub struct NewImport {
+    /// The JSON of an export, in UTF-8.
+    #[schema(value_type = String, format = Binary)]
+    pub file: Vec<u8>,
+    /// How authors are found; `username` when absent.
+    pub authors: Option<AuthorsBy>,
+}
+
 /// Who is the sender of a message in the new chat.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -111,7 +125,7 @@ impl Word for AuthorsBy {
 }
 
 /// A message in the file that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = RefusedImport)]
 pub struct Refused {
     /// Which of the messages it is, counted from 1. In an export, it stands in the line after this one.

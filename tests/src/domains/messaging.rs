@@ -4,7 +4,7 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use self::rows::{exports, guests, in_chat_of_message, reviews, sanctions, templates};
+use self::rows::{crowd, exports, guests, heard, in_chat_of_message, refused, reviews, sanctions, templates};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -50,6 +50,7 @@ const THINGS: &[Thing] = &[
     },
     Thing { name: "server_template_id", comes: Comes::Never { unknown: "chat.template_unknown" } },
     Thing { name: "chat_export_id", comes: Comes::Never { unknown: "chat.export_unknown" } },
+    Thing { name: "chat_import_id", comes: Comes::Never { unknown: "chat.import_unknown" } },
     Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_purge_id", comes: Comes::Never { unknown: "chat.purge_unknown" } },
@@ -118,6 +119,8 @@ const NOT_SENT: Reasons = &[
     ("getChatExport", "nothing is exported in a walk"),
     ("downloadChatExport", "nothing is exported in a walk"),
     ("endChatExport", "nothing is exported in a walk"),
+    ("getChatImport", "nothing is imported in a walk"),
+    ("listRefusedImports", "nothing is imported in a walk"),
     ("decideChatReview", "nothing is caught in a walk"),
     ("examineServerReview", "nothing is caught in a walk"),
     ("decideServerReview", "nothing is caught in a walk"),
@@ -198,6 +201,7 @@ const TEXTS: &[(&str, Then)] = &[
 ];
 
 const LISTS: &[List] = &[
+    List { path: "/api/admin/chat-imports/{chat_import_id}/refused", at_least: MANY, rows: Some(refused) },
     List {
         path: "/api/chats",
         at_least: MANY,
@@ -303,23 +307,7 @@ const LISTS: &[List] = &[
     List {
         path: "/api/chats/{chat_id}/participants",
         at_least: MANY,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-                     created_at, version)
-                   SELECT {id}, 'crowd' || s.n, 'crowd' || s.n, 'x', 'crowd' || s.n, 'x', 'x', 'public', 'user', {now}, 1
-                   FROM {series};
-                 INSERT INTO name_index (user_id, username, display_name, written)
-                   SELECT u.id, u.username, 'x', 'x' FROM users u WHERE u.username LIKE 'crowd%';
-                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
-                   SELECT {chat}, u.id, 'member', {now}, 0, 0 FROM users u WHERE u.username LIKE 'crowd%';
-                 UPDATE chats SET participant_count = participant_count + {MANY} WHERE id = {chat};",
-                id = scene.new_id(),
-                chat = scene.id_of("chat_id"),
-                now = scene.at("0"),
-                series = scene.series(MANY),
-            )
-        }),
+        rows: Some(crowd),
     },
     // The longest page: the last messages are as long as a message can be.
     List {
@@ -387,22 +375,7 @@ const LISTS: &[List] = &[
     List {
         path: "/api/messages/{message_id}/receipts",
         at_least: 251,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-                     created_at, version)
-                   SELECT {id}, 'heard' || s.n, 'heard' || s.n, 'x', 'heard' || s.n, 'x', 'x', 'public', 'user', {now}, 1
-                   FROM {series};
-                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
-                   SELECT m.chat_id, u.id, 'member', {before}, 0, 0 FROM messages m, users u
-                   WHERE m.id = {message} AND u.username LIKE 'heard%';",
-                id = scene.new_id(),
-                now = scene.at("0"),
-                before = scene.at("-3600"),
-                series = scene.series(250),
-                message = scene.id_of("message_id"),
-            )
-        }),
+        rows: Some(heard),
     },
     List {
         path: "/api/messages/{poll_id}/poll/votes",

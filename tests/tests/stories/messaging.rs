@@ -2,6 +2,7 @@
 
 mod analytics;
 mod exports;
+mod imports;
 mod keeping;
 mod mentions;
 mod polls;

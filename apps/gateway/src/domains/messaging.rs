@@ -3,6 +3,7 @@
 mod arrivals;
 mod chat_analytics;
 mod chat_exports;
+mod chat_imports;
 mod chat_templates;
 mod chats;
 mod commands;

@@ -98,7 +98,7 @@ impl Maker {
         let row = if row.checked {
             row
         } else {
-            match self.check(import).await? {
+            match self.check(&row).await? {
                 Ok(plan) => self.plan(ctx, import, plan).await?,
                 Err(unusable) => {
                     let (ctx, why) = (ctx.clone(), why(unusable));
@@ -117,18 +117,17 @@ impl Maker {
     }
 
     /// Reads the whole file once.
-    async fn check(&self, import: ChatImportId) -> Result<Result<Plan, Unusable>> {
-        let (mut check, mut number) = (Check::default(), 0);
-        while let Some(octets) = self.piece(import, number).await? {
-            if let Err(unusable) = check.feed(&octets) {
+    async fn check(&self, row: &ChatImportRow) -> Result<Result<Plan, Unusable>> {
+        let mut check = Check::default();
+        for number in 0..row.pieces {
+            if let Err(unusable) = check.feed(&self.piece(row.id, number).await?) {
                 return Ok(Err(unusable));
             }
-            number += 1;
         }
         Ok(check.end())
     }
 
-    async fn piece(&self, import: ChatImportId, number: i32) -> Result<Option<Vec<u8>>> {
+    async fn piece(&self, import: ChatImportId, number: i32) -> Result<Vec<u8>> {
         let ring = self.0.db.ring();
         self.0.db.read(move |conn| piece(conn, &ring, import, number)).await
     }
@@ -161,9 +160,9 @@ impl Maker {
         // What was refused after the check, because its author is gone, has no place.
         let gone = self.0.db.read(move |conn| refused(conn, import)).await?;
         let mut run = Run { done: row.done, places: Places::default(), batch: Batch { until: row.done, ..Batch::default() } };
-        let (mut splitter, mut order, mut number) = (Splitter::default(), Order::default(), 0);
-        while let Some(octets) = self.piece(import, number).await? {
-            let mut parts = Vec::new();
+        let (mut splitter, mut order) = (Splitter::default(), Order::default());
+        for number in 0..row.pieces {
+            let (octets, mut parts) = (self.piece(import, number).await?, Vec::new());
             splitter.feed(&octets, &mut parts).map_err(|_| Error::internal("a file that was checked is broken"))?;
             for part in parts {
                 let Part::Message(raw) = part else { continue };
@@ -178,7 +177,6 @@ impl Maker {
                     return Ok(false);
                 }
             }
-            number += 1;
         }
         self.flush(ctx, import, &mut run).await
     }

@@ -29,14 +29,14 @@ fn period(world: &World, days: i32, zone: &str) -> Period {
     Period { from: today.plus(1 - days), to: today, offset }
 }
 
-async fn read(world: &World, who: &Person, chat: ChatId, zone: &str) -> ChatAnalytics {
+pub async fn read(world: &World, who: &Person, chat: ChatId, zone: &str) -> ChatAnalytics {
     read_all(&world.store, world).await;
     let period = period(world, 10, zone);
     world.store.chat_analytics.chat_analytics(&world.ctx(who), chat, period).await.unwrap()
 }
 
 /// All messages of a chat, counted one by one.
-async fn counted(world: &World, who: &Person, chat: ChatId, zone: &str) -> ChatAnalytics {
+pub async fn counted(world: &World, who: &Person, chat: ChatId, zone: &str) -> ChatAnalytics {
     let period = period(world, 10, zone);
     let (mut messages, mut after): (Vec<Message>, i64) = (Vec::new(), 0);
     loop {

@@ -10,6 +10,7 @@ mod audit;
 mod blocks;
 mod chat_analytics;
 mod chat_exports;
+mod chat_imports;
 mod chat_templates;
 mod chats;
 mod clock;

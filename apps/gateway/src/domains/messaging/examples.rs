@@ -53,6 +53,17 @@ pub fn of(name: &str) -> Option<Value> {
             "id": THING, "chat_id": CHAT, "format": "html", "status": "queued", "progress": 0.0, "messages": 0,
             "size": null, "url": null, "problem": null, "created_at": AT, "expires_at": null
         }),
+        "ChatImport" => json!({
+            "id": THING, "status": "done", "progress": 1.0, "chat_id": CHAT, "messages": 1200, "skipped": 31, "refused": 2,
+            "problem": null, "created_at": AT, "finished_at": LATER
+        }),
+        "importChat 202" => json!({
+            "id": THING, "status": "queued", "progress": 0.0, "chat_id": null, "messages": 0, "skipped": 0, "refused": 0,
+            "problem": null, "created_at": AT, "finished_at": null
+        }),
+        "RefusedImport" => json!({
+            "number": 17, "error": { "pointer": "/created_at", "code": "required", "message": "is missing" }
+        }),
         "ChatPreview" => json!({
             "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
             "joined": false, "role": "member", "approval": false, "expires_at": null

@@ -16,6 +16,7 @@ use crate::{
 
 mod chat_analytics;
 mod chat_exports;
+mod chat_imports;
 mod chat_templates;
 mod chats;
 mod invitations;
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
     all.extend(chats::all());
     all.extend(chat_exports::all());
+    all.extend(chat_imports::all());
     all.extend(chat_templates::all());
     all.extend(chat_analytics::all());
     all.extend(participants::all());
