@@ -127,7 +127,7 @@ fn take(tx: &mut Tx<'_>, export: ChatExportId) -> Result<Option<ChatExportRow>> 
 /// Reads as many pages as a piece takes, each with what its reader may see at this moment.
 fn read(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -> Result<Piece> {
     let format = ExportFormat::parse_word(&row.format)?;
-    let mut text = if row.pieces == 0 { begin(format, &head(conn, caches, row)?)? } else { String::new() };
+    let mut text = if row.pieces == 0 { begin(format, &head(conn, caches, row, now)?)? } else { String::new() };
     let (mut seq, mut count) = (row.seq, row.messages);
     let is_last = loop {
         let window = Window::After(seq);
@@ -149,8 +149,8 @@ fn read(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -
     Ok(Piece { text, seq, messages: count, is_last })
 }
 
-fn head(conn: &mut Conn, caches: &Caches, row: &ChatExportRow) -> Result<Head> {
-    let chat = chats::one(conn, Some(caches), row.user_id, row.chat_id)?;
+fn head(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -> Result<Head> {
+    let chat = chats::one(conn, Some(caches), row.user_id, now, row.chat_id)?;
     let exported_by = Cards::of(conn, Some(caches.people()), [row.user_id])?.card(row.user_id)?;
     let chat = ExportedChat {
         id: chat.id,

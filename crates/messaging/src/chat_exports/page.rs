@@ -34,7 +34,7 @@ pub struct Head {
 pub fn shown(mut message: Message, now: Timestamp) -> Message {
     conceal(&mut message, now);
     if message.hidden || message.lifetime.is_some() {
-        (message.content, message.system) = (None, None);
+        (message.content, message.system, message.poll) = (None, None, None);
         (message.reply_to, message.forwarded_from) = (None, None);
         (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
     }
@@ -168,6 +168,13 @@ fn article(message: &Message) -> String {
     match (missing(message), &message.content) {
         (None, Some(content)) => add(format_args!("<p dir=\"auto\">{}</p>\n", escaped(content))),
         (why, _) => add(format_args!("<p class=\"gone\">{}</p>\n", why.unwrap_or_default())),
+    }
+    if let Some(poll) = &message.poll {
+        add(format_args!("<ul>\n"));
+        for option in &poll.options {
+            add(format_args!("<li><bdi>{}</bdi> ({})</li>\n", escaped(&option.text), option.votes));
+        }
+        add(format_args!("</ul>\n"));
     }
     if !message.reactions.is_empty() {
         add(format_args!("<footer>"));

@@ -7,7 +7,12 @@ use super::{
     page::{FORMAT, Head, POLICY, VERSION, begin, end, entry, shown},
     *,
 };
-use crate::{Message, MessageType, Reacted, Status, SystemAction, SystemNote, lifetimes::Lifetime, relations::ReplyTo};
+use crate::{
+    Message, MessageType, Reacted, Status, SystemAction, SystemNote,
+    lifetimes::Lifetime,
+    polls::{Poll, PollOption},
+    relations::ReplyTo,
+};
 use ExportStatus::{Expired, Failed, Queued, Ready, Running};
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
@@ -131,11 +136,19 @@ fn message(content: &str) -> Message {
         lifetime: None,
         expires_at: None,
         system: None,
+        poll: None,
     }
 }
 
+/// Something that can be chosen.
+fn poll(text: &str) -> Option<Box<Poll>> {
+    let options = vec![PollOption { text: text.to_owned(), votes: 2, mine: None }];
+    let (closes_at, closed_at) = (None, None);
+    Some(Box::new(Poll { options, voters: 2, multiple: false, most: 1, anonymous: false, closes_at, closed_at }))
+}
+
 fn quoting(quote: ReplyTo) -> Message {
-    Message { reply_to: Some(Box::new(quote)), ..message("said") }
+    Message { reply_to: Some(Box::new(quote)), poll: poll("said"), ..message("said") }
 }
 
 /// The head of an export of a chat with this title.
@@ -236,6 +249,7 @@ fn every_part(text: &str) -> Message {
         forwarded_from: Some(Box::new(from)),
         reactions: vec![Reacted { emoji: text.to_owned(), count: 2, mine: None }],
         edited_at: Some(NOW),
+        poll: poll(text),
         ..message(text)
     }
 }

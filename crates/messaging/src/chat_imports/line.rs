@@ -4,6 +4,7 @@ use clowder_core::{
     Error, Field, FieldError, Fields, Input, Name, Nested, Timestamp,
     text::{self, Flaw},
 };
+use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -79,6 +80,15 @@ impl Input for Line {
         let (created_at, edited_at) = (fields.required("created_at"), fields.optional("edited_at"));
         let reply_to = fields.optional::<Nested<Quoted>>("reply_to");
         let (thread_of, thread) = (fields.optional::<Id>("thread_of"), fields.optional::<Anything>("thread"));
+        let asked = fields.optional::<Asked>("poll")?;
+        let content = match (content, asked) {
+            (Some(question), Some(Asked { options })) => {
+                let options = options.iter().map(|Answer { text, votes }| format!("\n• {text} ({votes})"));
+                let whole = question.into_string() + &options.collect::<String>();
+                Content::parse(whole.into()).map_err(|flaw| fields.flaw("poll", flaw)).ok()
+            }
+            (content, _) => content,
+        };
         if seq.is_some_and(|seq| seq < 1) {
             fields.flaw("seq", Flaw::new("minimum", "must be 1 or more"));
         }
@@ -101,6 +111,24 @@ impl Input for LineAuthor {
         let (username, name) = (fields.required::<Name<64>>("username"), fields.optional::<Name<120>>("display_name"));
         let username = username?.into_string();
         Some(Self { name: name?.map_or_else(|| username.clone(), Name::into_string), username })
+    }
+}
+
+/// What a poll was: it becomes a text, because nobody can vote any more.
+#[derive(Deserialize)]
+struct Asked {
+    options: Vec<Answer>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    text: String,
+    votes: i64,
+}
+
+impl Field for Asked {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        serde_json::from_value(value).map_err(|_| Flaw::new("type", "must be a poll"))
     }
 }
 

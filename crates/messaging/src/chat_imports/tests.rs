@@ -99,6 +99,13 @@ fn messages_are_taken_skipped_or_refused() {
         (line(json!({})), "ada said"),
         (line(json!({"id": UserId::from_uuid(Uuid::nil()), "unknown": [1], "reactions": 7})), "ada said"),
         (line(json!({"type": "image"})), "ada said"),
+        (
+            line(json!({"type": "poll", "content": "When?", "poll": {
+                "options": [{"text": "Now", "votes": 2}, {"text": "Never", "votes": 0}], "voters": 2, "closed_at": null
+            }})),
+            "ada When?\n• Now (2)\n• Never (0)",
+        ),
+        (line(json!({"poll": {"options": [{}]}})), "/poll type"),
         (line(json!({"type": "system", "content": "joined"})), "skipped"),
         (line(json!({"content": null})), "skipped"),
         (json!(7), " type"),
