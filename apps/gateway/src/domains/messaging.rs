@@ -88,7 +88,9 @@ fn new_message(schema: &mut Value) {
             "title": "A poll", "type": "object", "required": ["type", "poll"],
             "properties": {
                 "type": { "const": "poll" }, "poll": { "type": "object" },
-                "content": { "type": "string", "maxLength": 300 }, "mentions": { "type": "array", "items": { "type": "string" }, "maxItems": 0 },
+                "content": { "type": "string", "maxLength": 300 }, "mentions": {
+                    "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
+                },
                 "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
             }
         },
