@@ -8,7 +8,7 @@ pub mod finding;
 pub mod membership;
 pub mod mentioned;
 pub mod messages;
-mod privacy;
+pub mod privacy;
 pub mod reacted;
 mod reactions;
 mod read;

@@ -6,6 +6,7 @@ mod mentions;
 mod messages;
 mod reactions;
 mod receipts;
+pub mod walking;
 
 use clowder_core::{ChatId, Ctx, Error, Result, Topic};
 use clowder_messaging::CHAT;

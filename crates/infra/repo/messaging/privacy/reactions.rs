@@ -6,24 +6,23 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::super::{
-    batch::messaging::reactions as statements,
-    db::Tx,
-    dialect::{self, Conn},
-    journal,
-    privacy::{
-        Asking, Erasing,
-        parts::{EraseStep, ExportPage, ROWS, after},
+use super::{
+    super::super::{
+        batch::messaging::reactions as statements,
+        db::Tx,
+        dialect::Conn,
+        journal,
+        privacy::{
+            Asking, Erasing,
+            parts::{EraseStep, ExportPage, ROWS},
+        },
     },
+    walking::{self, Taking},
 };
-use crate::domains::messaging::{ReactionChanges, chats, message_reactions as table, messages, participants};
+use crate::domains::messaging::{ReactionChanges, chats, message_reactions as table, messages};
 
 /// How many reactions are taken back in one piece.
 const AT_ONCE: i64 = 50;
-/// How many chats without any are passed in one piece.
-const CHATS: i64 = 20;
-/// Where the chats come that the person has left.
-const LEFT: &str = "left";
 
 /// Where a file continues.
 #[derive(Serialize, Deserialize)]
@@ -54,38 +53,15 @@ pub fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Ex
     Ok(ExportPage { items: items.collect(), next, seen: 0 })
 }
 
-/// Takes reactions back in one chat, as the person could have done. The chats that they are in are locked before they are
-/// looked at: whoever reacts locks the chat, too, and sees then that the account is erased. In chats that they have left,
-/// they cannot react.
+/// Takes reactions back in one chat, as the person could have done.
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
-    if mark == Some(LEFT) {
-        return take_back_left(tx, ctx, erasing);
-    }
-    let mut passed: ChatId = after(mark)?;
-    let memberships =
-        participants::table.filter(participants::user_id.eq(erasing.user).and(participants::chat_id.gt(passed)));
-    let chats = memberships.order(participants::chat_id).limit(CHATS).select(participants::chat_id);
-    let chats: Vec<ChatId> = chats.load(tx.conn)?;
-    for chat in &chats {
-        dialect::messaging::lock_chat(tx.conn, *chat)?;
-        let rows = take_some(tx, ctx, erasing, *chat)?;
-        if rows < AT_ONCE as u64 {
-            passed = *chat;
-        }
-        if rows > 0 {
-            return Ok(EraseStep { rows, next: Some(passed.to_string()) });
-        }
-    }
-    let is_last = (chats.len() as i64) < CHATS;
-    Ok(EraseStep { rows: 0, next: Some(if is_last { LEFT.to_owned() } else { passed.to_string() }) })
+    let taking = Taking { at_once: AT_ONCE, first };
+    walking::step(tx, erasing, mark, &taking, |tx, chat| take_some(tx, ctx, erasing, chat))
 }
 
-fn take_back_left(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing) -> Result<EraseStep> {
-    let own = table::table.filter(table::user_id.eq(erasing.user));
-    let first: Option<ChatId> = own.order(table::chat_id).select(table::chat_id).first(tx.conn).optional()?;
-    let Some(chat) = first else { return Ok(EraseStep::default()) };
-    dialect::messaging::lock_chat(tx.conn, chat)?;
-    Ok(EraseStep { rows: take_some(tx, ctx, erasing, chat)?, next: Some(LEFT.to_owned()) })
+fn first(conn: &mut Conn, erasing: &Erasing) -> Result<Option<ChatId>> {
+    let own = table::table.filter(table::user_id.eq(erasing.user)).order(table::chat_id);
+    Ok(own.select(table::chat_id).first(conn).optional()?)
 }
 
 /// Takes some reactions back in a chat that is locked, and returns how many.
