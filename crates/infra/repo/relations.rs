@@ -7,7 +7,7 @@ mod reading;
 pub mod threads;
 
 use async_trait::async_trait;
-use clowder_core::{Ctx, Id, IdempotencyKey, Made, MessageId, Page, PageRequest, Result};
+use clowder_core::{Ctx, Error, Id, IdempotencyKey, Made, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Message, NewRead, Relations, Window,
     lifetimes::conceal,
@@ -82,13 +82,30 @@ impl Relations for Repo {
             }
             None => false,
         };
-        let paced = |chat| !is_repeated && self.messaging.pace(&ctx, chat).is_err();
-        let into = |chat: &_| forward::Into { chat: *chat, paced: paced(*chat) };
-        let chats: Vec<_> = new.chat_ids.iter().map(into).collect();
+        let mut chats = Vec::with_capacity(new.chat_ids.len());
+        for chat in &new.chat_ids {
+            let paced = if is_repeated { Ok(()) } else { self.messaging.pace(&ctx, *chat) };
+            let paced = match paced {
+                Ok(()) => None,
+                Err(Error::TooMany { retry_after, .. }) => Some(ctx.now.plus(retry_after)),
+                Err(error) => return Err(error),
+            };
+            chats.push(forward::Into { chat: *chat, paced });
+        }
+        let taken: Vec<_> = chats.iter().map(|into| (into.chat, into.paced.is_none() && !is_repeated)).collect();
         let (caller, again_by) = (ctx.clone(), ctx.clone());
         let first = move |tx: &mut Tx<'_>| forward::forward(tx, &caller, message, &chats);
         let again = move |tx: &mut Tx<'_>, stored: forward::Stored| forward::again(tx, &again_by, &stored);
-        let forwards = self.db.create(&ctx, first, again).await?;
+        let forwards = self.db.create(&ctx, first, again).await;
+        // Only what is sent counts.
+        let is_replayed = ctx.idempotency_key.as_ref().is_some_and(IdempotencyKey::was_replayed);
+        let sent = forwards.as_ref().ok().filter(|_| !is_replayed);
+        for (index, (chat, _)) in taken.into_iter().enumerate().filter(|(_, (_, is_taken))| *is_taken) {
+            if sent.and_then(|sent| sent.items.get(index)).is_none_or(|item| item.message.is_none()) {
+                self.db.services().paces.give_back(chat, ctx.user()?);
+            }
+        }
+        let forwards = forwards?;
         // With a key of its own, the whole answer is the first one.
         let is_found = by_client_id && ctx.idempotency_key.is_some_and(|key| key.was_replayed());
         Ok(if is_found { Made::Found(forwards) } else { Made::New(forwards) })

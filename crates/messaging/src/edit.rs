@@ -1,5 +1,7 @@
 //! The rules of editing and deleting messages.
 
+use std::time::Duration;
+
 use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
 
 use crate::{
@@ -11,8 +13,8 @@ use crate::{
     },
     policy::{self, Action, Seat},
     refusals::{
-        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_STALE,
-        MESSAGE_UNKNOWN, POLL_EDIT,
+        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_FORWARDED,
+        MESSAGE_GONE, MESSAGE_LATE, MESSAGE_STALE, MESSAGE_UNKNOWN, POLL_EDIT,
     },
 };
 
@@ -44,6 +46,10 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     if message.kind == MessageType::Poll {
         return Err(POLL_EDIT.into());
     }
+    // It says who wrote it first.
+    if message.forwarded_from.is_some() {
+        return Err(MESSAGE_FORWARDED.into());
+    }
     if closed {
         return Err(CHAT_CLOSED.into());
     }
@@ -65,6 +71,12 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     message.edited_at = Some(ctx.now);
     message.version += 1;
     Ok(Some(message))
+}
+
+/// A message can be edited for so long after it was sent; always without a limit.
+pub fn in_time(message: &Message, limit: Option<Duration>, now: Timestamp) -> Result<()> {
+    let is_late = limit.is_some_and(|limit| now.since(message.created_at) > limit);
+    if is_late { Err(MESSAGE_LATE.into()) } else { Ok(()) }
 }
 
 /// An edit is held to what a new message is: whoever is muted does not edit, and no edit brings in a word that a new message
@@ -107,7 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{ChatRole, ChatType, Rights, Status};
+    use crate::{ChatRole, ChatType, Rights, Status, relations::ForwardedFrom};
 
     fn seat(role: ChatRole) -> Seat {
         Seat { kind: ChatType::Group, role, rights: Rights::of(ChatType::Group), of_group: false }
@@ -187,6 +199,14 @@ mod tests {
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
         }
+        let (minute, message_of_ada) = (Duration::from_secs(60), message(ada, false));
+        for (after, limit, expected) in
+            [(60, Some(minute), Ok(())), (61, Some(minute), Err("message.late")), (1_000_000, None, Ok(()))]
+        {
+            let then = message_of_ada.created_at.plus(Duration::from_secs(after));
+            let answer = in_time(&message_of_ada, limit, then).map_err(|error| error.to_string());
+            assert_eq!(answer, expected.map_err(str::to_owned), "{after}");
+        }
         let closed = || EditFacts {
             message: message(ada, false),
             seat: member.map(seat),
@@ -206,6 +226,12 @@ mod tests {
         let poll = || Message { kind: MessageType::Poll, ..message(ada, false) };
         let poll = || EditFacts { message: poll(), seat: member.map(seat), closed: false, marks: Marks::default() };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), poll())), "poll.edit");
+        let from = || Some(Box::new(ForwardedFrom { chat_id: None, sender: None }));
+        let forwarded = || Message { forwarded_from: from(), ..message(ada, false) };
+        let forwarded =
+            || EditFacts { message: forwarded(), seat: member.map(seat), closed: false, marks: Marks::default() };
+        assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), forwarded())), "message.forwarded");
+        assert_eq!(code(decide_delete(&ctx(ada), None, forwarded())), "v4 None");
         assert_eq!(code(decide_delete(&ctx(ada), None, poll())), "v4 None");
     }
 }

@@ -108,6 +108,13 @@ pub const MESSAGE_FORBIDDEN: Refusal = Refusal::new(
 pub const MESSAGE_STALE: Refusal = Refusal::new(Stale, "message.stale", "The message has changed since you read it");
 pub const MESSAGE_EDITS: Refusal =
     Refusal::new(Conflict, "message.edits", "A message can be edited at most 100 times; send a new one");
+pub const MESSAGE_LATE: Refusal =
+    Refusal::new(Conflict, "message.late", "The message was sent too long ago to be edited; send a new one");
+pub const MESSAGE_FORWARDED: Refusal = Refusal::new(
+    Conflict,
+    "message.forwarded",
+    "A forwarded message says what somebody else wrote, and cannot be edited",
+);
 pub const MESSAGE_PINS: Refusal =
     Refusal::new(Conflict, "message.pins", "As many messages are pinned in the chat as can be; unpin one first");
 pub const MESSAGE_SYSTEM: Refusal =
@@ -218,6 +225,8 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_FORBIDDEN,
     MESSAGE_STALE,
     MESSAGE_EDITS,
+    MESSAGE_LATE,
+    MESSAGE_FORWARDED,
     MESSAGE_PINS,
     MESSAGE_SYSTEM,
     MESSAGE_SAVES,

@@ -89,6 +89,10 @@ pub struct Problem {
     #[schema(example = "chat.closed")]
     pub code: String,
     pub title: String,
+    /// From when on the same call may succeed; only if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Timestamp, required = false)]
+    pub until: Option<Timestamp>,
 }
 
 impl Problem {
@@ -96,7 +100,7 @@ impl Problem {
     pub fn of(code: String) -> Self {
         let known = refusals::ALL.iter().chain(refusals::OF_SCHEDULED).find(|refusal| refusal.code == code);
         let title = known.map_or_else(String::new, |refusal| refusal.title.to_owned());
-        Self { code, title }
+        Self { code, title, until: None }
     }
 }
 

@@ -1,5 +1,6 @@
+-- Wider than before, so no row has to be looked at: that would lock the table for as long as it takes.
 ALTER TABLE messages DROP CONSTRAINT messages_type_check;
-ALTER TABLE messages ADD CONSTRAINT messages_type_check CHECK (type IN ('text', 'system', 'poll'));
+ALTER TABLE messages ADD CONSTRAINT messages_type_check CHECK (type IN ('text', 'system', 'poll')) NOT VALID;
 
 -- The poll of a message, whose question and options are stored with it.
 CREATE TABLE message_polls (

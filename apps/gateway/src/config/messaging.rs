@@ -1,5 +1,7 @@
 //! `[messaging]`: limits of messaging.
 
+use std::time::Duration;
+
 use clowder_infra::Options;
 
 use super::settings::{Setting, setting, within};
@@ -18,6 +20,8 @@ pub struct Messaging {
     pub messages_at_once: u64,
     /// How many scheduled messages of one person can wait.
     pub scheduled_per_person: u64,
+    /// For how many minutes after it was sent a message can be edited; 0 for ever.
+    pub editable_minutes: u64,
 }
 
 impl Default for Messaging {
@@ -29,6 +33,7 @@ impl Default for Messaging {
             messages_per_minute: 600,
             messages_at_once: 100,
             scheduled_per_person: 200,
+            editable_minutes: 0,
         }
     }
 }
@@ -43,6 +48,8 @@ impl Messaging {
         let (a_minute, at_once) = (self.messages_per_minute as f64, self.messages_at_once as f64);
         options.messaging.set_pace(a_minute * factor, at_once * factor);
         options.messaging.scheduled_per_person = i64::try_from(self.scheduled_per_person).unwrap_or(i64::MAX);
+        let editable_for = Duration::from_secs(self.editable_minutes.saturating_mul(60));
+        options.messaging.editable_for = Some(editable_for).filter(|limit| !limit.is_zero());
     }
 }
 
@@ -60,6 +67,8 @@ pub const SETTINGS: &[Setting] = &[
         "How many of these at once. `RATE_LIMIT_FACTOR` multiplies it.")),
     within(1, 100_000, setting("messaging", "scheduled_per_person", "SCHEDULED_MESSAGES_PER_PERSON", |c| &mut c.messaging.scheduled_per_person,
         "How many messages of one person can wait to be sent later.")),
+    within(0, 5_256_000, setting("messaging", "editable_minutes", "MESSAGE_EDITABLE_MINUTES", |c| &mut c.messaging.editable_minutes,
+        "For how many minutes after it was sent a message can be edited; 0 sets no limit.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -71,4 +80,5 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("messaging.messages_per_minute", &["0", "1000001", "many"]),
     ("messaging.messages_at_once", &["0", "1000001", "many"]),
     ("messaging.scheduled_per_person", &["0", "100001", "many"]),
+    ("messaging.editable_minutes", &["-1", "5256001", "many"]),
 ];

@@ -17,15 +17,14 @@ use super::{
         Repo,
         db::Tx,
         dialect::{self, Conn},
+        invitations::guests,
         jobs,
         messaging::membership,
         upkeep::forget,
     },
     edit::tell,
 };
-use crate::domains::messaging::{
-    chat_attempts, chat_deletions as deletions, chat_guests, chat_links, chats, participants,
-};
+use crate::domains::messaging::{chat_attempts, chat_deletions as deletions, chat_links, chats, participants};
 
 /// How many rows are deleted in one piece.
 const PIECE: i64 = 200;
@@ -142,11 +141,8 @@ fn piece(tx: &mut Tx<'_>, chat: ChatId) -> Result<Option<Vec<Change>>> {
     if !people.is_empty() {
         return membership::remove(tx, chat, &people, None, Told::Participant).map(Some);
     }
-    let guests = chat_guests::table.filter(chat_guests::chat_id.eq(chat));
-    let some: Vec<UserId> = guests.limit(PIECE).select(chat_guests::user_id).load(tx.conn)?;
-    if !some.is_empty() {
-        diesel::delete(guests.filter(chat_guests::user_id.eq_any(some))).execute(tx.conn)?;
-        return Ok(Some(Vec::new()));
+    if let Some(changes) = guests::end_some(tx, chat, PIECE)? {
+        return Ok(Some(changes));
     }
     let attempts = chat_attempts::table.filter(chat_attempts::chat_id.eq(chat)).limit(PIECE);
     let attempts: Vec<Id<()>> = attempts.select(chat_attempts::id).load(tx.conn)?;

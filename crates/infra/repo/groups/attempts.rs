@@ -109,6 +109,20 @@ fn end_open(tx: &mut Tx<'_>, group: GroupId, row: &PersonRow) -> Result<Option<V
     Ok(Some(told))
 }
 
+/// What whoever asked or was invited is told when the group is deleted.
+pub fn ended(group_id: GroupId, user_id: UserId, standing: Standing) -> Option<Told> {
+    match standing {
+        Standing::Pending => {
+            Some(Told::Group(Change::Decided(user_id, Decision { group_id, user_id, action: Decided::Expire })))
+        }
+        Standing::Invited => {
+            let uninvited = Uninvited { group_id, user_id, reason: Unwanted::Withdrawn };
+            Some(Told::Group(Change::Uninvited(user_id, uninvited)))
+        }
+        Standing::Member | Standing::Banned => None,
+    }
+}
+
 /// Tells whoever asked, and the staff, how a request ended.
 pub fn decided(conn: &mut Conn, group: GroupId, user: UserId, action: Decided) -> Result<Vec<Told>> {
     let decision = Decision { group_id: group, user_id: user, action };

@@ -23,6 +23,7 @@ use super::{
         messaging::membership::{self, Told as InChat},
         upkeep::forget,
     },
+    attempts,
     told::{Told, tell},
 };
 use crate::domains::groups::{group_attempts, group_deletions as deletions, group_links, group_people, groups};
@@ -141,11 +142,17 @@ fn piece(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Vec<Told>>> {
     if !members.is_empty() {
         return take_out(tx, group, chat, &members).map(Some);
     }
-    let others: Vec<UserId> = of_group.limit(PIECE).select(group_people::user_id).load(tx.conn)?;
+    let others: Vec<(UserId, String)> =
+        of_group.limit(PIECE).select((group_people::user_id, group_people::status)).load(tx.conn)?;
     if !others.is_empty() {
-        diesel::delete(of_group.filter(group_people::user_id.eq_any(others))).execute(tx.conn)?;
+        let users = others.iter().map(|(user, _)| *user).collect::<Vec<_>>();
+        diesel::delete(of_group.filter(group_people::user_id.eq_any(users))).execute(tx.conn)?;
         tx.deleted_text = true;
-        return Ok(Some(Vec::new()));
+        let mut told = Vec::new();
+        for (user, status) in others {
+            told.extend(attempts::ended(group, user, Standing::parse_word(&status)?));
+        }
+        return Ok(Some(told));
     }
     let attempts = group_attempts::table.filter(group_attempts::group_id.eq(group)).limit(PIECE);
     let attempts: Vec<Id<()>> = attempts.select(group_attempts::id).load(tx.conn)?;

@@ -109,6 +109,27 @@ pub fn end_open(tx: &mut Tx<'_>, row: &GuestRow) -> Result<Vec<Change>> {
     }
 }
 
+/// Ends some of the requests and invitations to a deleted chat that nobody runs any more; `None` if there are none left.
+pub fn end_some(tx: &mut Tx<'_>, chat: ChatId, most: i64) -> Result<Option<Vec<Change>>> {
+    let some = table::table.filter(table::chat_id.eq(chat)).limit(most).select(GuestRow::as_select());
+    let some: Vec<GuestRow> = some.load(tx.conn)?;
+    if some.is_empty() {
+        return Ok(None);
+    }
+    let users: Vec<UserId> = some.iter().map(|row| row.user_id).collect();
+    diesel::delete(table::table.filter(table::chat_id.eq(chat).and(table::user_id.among(&users)))).execute(tx.conn)?;
+    let told = some.iter().map(|row| {
+        let (chat_id, user_id) = (chat, row.user_id);
+        Ok(match Standing::parse_word(&row.status)? {
+            Standing::Pending => Change::Decided(user_id, Decision { chat_id, user_id, action: Decided::Expire }),
+            Standing::Invited => {
+                Change::Uninvited(user_id, Uninvited { chat_id, user_id, reason: Unwanted::Withdrawn })
+            }
+        })
+    });
+    told.collect::<Result<_>>().map(Some)
+}
+
 /// Whose open invitations end.
 pub enum Inviters {
     One(UserId),

@@ -226,8 +226,11 @@ pub fn preview(conn: &mut Conn, now: Timestamp, viewer: UserId, code: &Code) -> 
     let row = chats::face(conn, chat)?.ok_or(LINK_GONE)?;
     let joined = self::role(conn, chat, viewer)?.is_some();
     let link = load(conn, id)?.ok_or(LINK_UNKNOWN)?;
-    if !joined && !link.facts().is_open(now) {
-        return Err(LINK_GONE.into());
+    if !joined {
+        sanctions::may_come(conn, now, chat, viewer)?;
+        if !link.facts().is_open(now) {
+            return Err(LINK_GONE.into());
+        }
     }
     Ok(Preview {
         chat_id: chat,

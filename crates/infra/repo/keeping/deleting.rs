@@ -2,20 +2,15 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{
-    ChatId, Ctx, MessageId, Result,
-    audit::{Entry, Target},
-};
+use clowder_core::{ChatId, Ctx, MessageId, Result};
 use clowder_messaging::{
     Message, Status,
     keeping::{NewDeletion, Outcome, decide_deletion},
 };
 use diesel::prelude::*;
-use serde_json::json;
 
 use super::super::{
     among::AmongIds,
-    audit,
     cards::Cards,
     chats::{
         edit::tell,
@@ -65,9 +60,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewDeletion) -> Re
     let of_others: Vec<MessageId> =
         gone.iter().filter(|message| message.sender.id != caller).map(|message| message.id).collect();
     if !of_others.is_empty() {
-        let reason = new.reason.as_ref().map(clowder_messaging::moderation::Reason::as_str);
-        let after = json!({"message_ids": of_others, "reason": reason});
-        audit::record(tx, ctx, &Entry::new("chat.messages_deleted").on(Target::of("chat", chat)).after(after))?;
+        edit::note_deletion(tx, ctx, chat, &of_others, new.reason.as_ref())?;
     }
     let reacted: Vec<_> =
         gone.iter().filter_map(|message| reacted.remove(&message.id)).map(|seq| (chat, seq)).collect();

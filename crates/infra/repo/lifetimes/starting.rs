@@ -109,6 +109,8 @@ fn begin_in(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, begins: Begins, room: usiz
     if let Some(person) = person {
         let by_them = messages::sender_id.eq(person).and(messages::seq.le(theirs));
         waiting = waiting.filter(messages::sender_id.ne(person).and(messages::seq.le(others)).or(by_them));
+        // The index ends here.
+        waiting = waiting.filter(messages::seq.le(theirs.max(others)));
     }
     let rows: Vec<Row> = waiting.load(tx.conn)?;
     if rows.is_empty() {

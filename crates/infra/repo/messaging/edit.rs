@@ -2,20 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions};
+use clowder_core::{
+    ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions,
+    audit::{Entry, Target},
+};
 use clowder_messaging::{
     Change, ChatRole, ChatType, Deleted, Message, MessagePatch, MessageType, Rights,
     change::{Edited, SHOW_THE_MESSAGE},
-    edit::{EditFacts, decide, decide_delete, may_say, without_text},
+    edit::{EditFacts, decide, decide_delete, in_time, may_say, without_text},
     lifetimes::conceal,
     mentions::Wanted,
+    moderation::Reason,
     policy::Seat,
     refusals::MESSAGE_UNKNOWN,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::Bool};
+use serde_json::json;
 
 use super::{
     super::{
+        audit,
         chats::hold::is_alive,
         db::Tx,
         dialect::{self, Conn},
@@ -71,6 +77,7 @@ pub fn edit(
         conceal(&mut same, ctx.now);
         return Ok(Some(same));
     };
+    in_time(&after, tx.services.options.messaging.editable_for, ctx.now)?;
     let author = participants::table.find((after.chat_id, after.sender.id)).select(participants::silent_until);
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
     // Whoever is muted makes nobody look.
@@ -145,9 +152,25 @@ fn delete_held(
     version: Option<Versions>,
 ) -> Result<Deleted> {
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
-    let deleted = remove(tx, ctx, ctx.user()?, after)?;
+    let caller = ctx.user()?;
+    if after.sender.id != caller {
+        note_deletion(tx, ctx, after.chat_id, &[after.id], None)?;
+    }
+    let deleted = remove(tx, ctx, caller, after)?;
     journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
     Ok(deleted)
+}
+
+/// Notes that somebody deleted messages of others.
+pub fn note_deletion(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    of_others: &[MessageId],
+    reason: Option<&Reason>,
+) -> Result<()> {
+    let after = json!({"message_ids": of_others, "reason": reason.map(Reason::as_str)});
+    audit::record(tx, ctx, &Entry::new("chat.messages_deleted").on(Target::of("chat", chat)).after(after))
 }
 
 /// Deletes a message by the decision of another domain, whatever the caller's role in its chat is, as if its author had done

@@ -27,6 +27,7 @@ use super::{
         db::Tx,
         group_commit::Outcome,
         idempotency::{self, AnswerId, Answers},
+        lifetimes::starting,
         moderation::{reviews, screening::Reading},
         polls,
         relations::threads::{self, Answered},
@@ -229,6 +230,12 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
+    // Perhaps nobody is left who could read them.
+    let waiting = accepted.iter().filter(|(_, message)| message.lifetime.is_some() && message.expires_at.is_none());
+    let waiting: HashSet<ChatId> = waiting.map(|(_, message)| message.chat_id).collect();
+    if !waiting.is_empty() {
+        starting::note(tx.conn, waiting)?;
+    }
     told.extend(reviews::flag_all(tx, &flagged)?);
     let sent = accepted
         .into_iter()

@@ -113,11 +113,11 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
     let covers = |purge: &&PurgeRow| {
         let since_covers = purge.since.is_none_or(|from| since.is_some_and(|since| from <= since));
         let until_covers = purge.until.is_none_or(|to| until.is_some_and(|until| until <= to));
-        let is_same = purge.user_id == user && purge.by_id == caller && purge.last_seq == row.last_seq;
-        is_same && since_covers && until_covers
+        purge.user_id == user && purge.by_id == caller && since_covers && until_covers
     };
-    // It is being done already.
+    // It is being done already, and goes on as far as the chat has come.
     if let Some(purge) = running.iter().find(covers) {
+        diesel::update(table::table.find(purge.id)).set(table::last_seq.eq(row.last_seq)).execute(tx.conn)?;
         return Ok(purge.clone().purge());
     }
     if running.len() >= MOST_PURGES {

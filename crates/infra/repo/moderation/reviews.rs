@@ -139,7 +139,15 @@ fn told(conn: &mut Conn, row: &ReviewRow) -> Result<Vec<Change>> {
 /// Lists a message for review that has been sent, or edited; answers what those who decide are told.
 pub fn flag(tx: &mut Tx<'_>, message: &Message, caught: Caught) -> Result<Vec<Change>> {
     let own = table::table.filter(table::chat_id.eq(message.chat_id).and(table::user_id.eq(message.sender.id)));
-    let listed = own.filter(FLAGGED).select(count_star());
+    if caught.by_server {
+        // What the chat has listed already is for the server to decide from now on.
+        let same = own.filter(FLAGGED).filter(table::seq.eq(message.seq));
+        if diesel::update(same).set(table::by_server.eq(true)).execute(tx.conn)? > 0 {
+            return Ok(Vec::new());
+        }
+    }
+    // Each has room of its own, so that what a chat lists keeps nothing from the server.
+    let listed = own.filter(FLAGGED).filter(table::by_server.eq(caught.by_server)).select(count_star());
     if listed.first::<i64>(tx.conn)? >= MOST_FLAGGED {
         return Ok(Vec::new());
     }
@@ -157,13 +165,14 @@ pub fn flag_all<'s>(tx: &mut Tx<'_>, flagged: &[(&'s Ctx, Box<Message>, Caught)]
     let chats: HashSet<ChatId> = flagged.iter().map(|(_, message, _)| message.chat_id).collect();
     let senders: HashSet<UserId> = flagged.iter().map(|(_, message, _)| message.sender.id).collect();
     let listed = table::table.filter(table::chat_id.among(&chats)).filter(table::user_id.among(&senders));
-    let listed = listed.filter(FLAGGED).group_by((table::chat_id, table::user_id));
-    let listed: Vec<(ChatId, UserId, i64)> =
-        listed.select((table::chat_id, table::user_id, count_star())).load(tx.conn)?;
-    let mut counts: HashMap<_, _> = listed.into_iter().map(|(chat, sender, n)| ((chat, sender), n)).collect();
+    let listed = listed.filter(FLAGGED).group_by((table::chat_id, table::user_id, table::by_server));
+    let listed: Vec<(ChatId, UserId, bool, i64)> =
+        listed.select((table::chat_id, table::user_id, table::by_server, count_star())).load(tx.conn)?;
+    let mut counts: HashMap<_, _> =
+        listed.into_iter().map(|(chat, sender, by_server, n)| ((chat, sender, by_server), n)).collect();
     let (mut rows, mut changes) = (Vec::new(), Vec::new());
     for (ctx, message, caught) in flagged {
-        let count = counts.entry((message.chat_id, message.sender.id)).or_default();
+        let count = counts.entry((message.chat_id, message.sender.id, caught.by_server)).or_default();
         if *count < MOST_FLAGGED {
             *count += 1;
             let row = flagged_row(message, *caught);

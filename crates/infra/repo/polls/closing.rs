@@ -11,7 +11,7 @@ use clowder_messaging::{
 use diesel::prelude::*;
 
 use super::super::{db::Tx, dialect, journal, messaging::messages};
-use crate::domains::messaging::{chats, message_polls as table, messages as said};
+use crate::domains::messaging::{message_polls as table, messages as said};
 
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Closed> {
     let chat = said::table.filter(said::id.eq(id)).select(said::chat_id).first::<ChatId>(tx.conn).optional()?;
@@ -24,7 +24,6 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Closed> {
     let closed = Closed { chat_id, message_id: id, seq, closed_at };
     if ended.is_none() {
         diesel::update(table::table.find((chat_id, seq))).set(table::closed_at.eq(closed_at)).execute(tx.conn)?;
-        diesel::update(chats::table.find(chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
         journal::append(tx, ctx, &Change::PollClosed(closed))?;
     }
     Ok(closed)

@@ -91,6 +91,10 @@ pub fn page(
     if poll.anonymous {
         return Err(POLL_ANONYMOUS.into());
     }
+    // Nobody has chosen an option that the poll does not have.
+    let votes = |option: i64| Some(poll.options.get(usize::try_from(option).ok()?)?.votes);
+    let most = option.map_or(Some(poll.voters), votes).filter(|most| *most > 0);
+    let Some(most) = most else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
     let wanted = option.map_or(Choices::NONE, |option| Choices::of(&[option])).bits();
     let rows: Vec<(UserId, i64, Timestamp)> = statement::<(Uid, BigInt, Ts), Backend>(
         "SELECT v.user_id, v.choices, v.voted_at FROM message_poll_votes v \
@@ -101,7 +105,7 @@ pub fn page(
     .bind::<Uid, _>(after)
     .bind::<BigInt, _>(wanted)
     .bind::<BigInt, _>(wanted)
-    .bind::<BigInt, _>(page.fetch())
+    .bind::<BigInt, _>(page.fetch().min(most))
     .load(conn)?;
     let cards = Cards::of(conn, memory, rows.iter().map(|(user, ..)| *user))?;
     let voters = rows.into_iter().map(|(user, choices, at)| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Cause, ChatId, Ctx, Error, Made, MessageId, Result, error::Limit};
+use clowder_core::{Cause, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, error::Limit};
 use clowder_messaging::{
     Message,
     lifetimes::conceal,
@@ -29,17 +29,39 @@ use super::super::{
 };
 use crate::domains::messaging::{messages as said, participants, said as all_said};
 
-/// What is stored to answer a call again: the message in each chat, or the code of why there is none.
+/// What is stored to answer a call again: the message in each chat, or why there is none.
 #[derive(Serialize, Deserialize)]
-pub struct Stored(Vec<(ChatId, Result<MessageId, String>)>);
+pub struct Stored(Vec<(ChatId, Result<MessageId, Refused>)>);
 
 impl Stub for Stored {}
 
-/// Into one chat: `paced` if the caller sends too much there.
+/// The code of a refusal, and from when on the same call may succeed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Noted")]
+struct Refused(String, Option<Timestamp>);
+
+/// As it was stored: earlier versions knew only the code.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Noted {
+    Code(String),
+    Refused(String, Option<Timestamp>),
+}
+
+impl From<Noted> for Refused {
+    fn from(noted: Noted) -> Self {
+        match noted {
+            Noted::Code(code) => Self(code, None),
+            Noted::Refused(code, until) => Self(code, until),
+        }
+    }
+}
+
+/// Into one chat; `paced` if the caller sends too much there, until then.
 #[derive(Debug, Clone, Copy)]
 pub struct Into {
     pub chat: ChatId,
-    pub paced: bool,
+    pub paced: Option<Timestamp>,
 }
 
 pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Result<(Forwards, Stored)> {
@@ -78,7 +100,7 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     // The key belongs to the whole call.
     let author = Ctx { idempotency_key: None, ..ctx.clone() };
     let mut sends = Vec::new();
-    for into in chats.iter().filter(|into| !into.paced) {
+    for into in chats.iter().filter(|into| into.paced.is_none()) {
         let new = forwarded(&source)?;
         let send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?;
         sends.push(send.forwarded(origin).in_place(Arc::clone(&read)));
@@ -89,11 +111,11 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     let mut outcomes = outcomes.into_iter();
     let mut stored = Vec::with_capacity(chats.len());
     for into in chats {
-        let sent = if into.paced { None } else { outcomes.next() };
+        let sent = if into.paced.is_some() { None } else { outcomes.next() };
         stored.push((
             into.chat,
             match sent {
-                None => Err(PACED.to_owned()),
+                None => Err(Refused(PACED.to_owned(), into.paced)),
                 Some(Outcome::Done(sent)) => outcome(sent)?,
                 Some(Outcome::Held | Outcome::Again) => {
                     return Err(Error::outage(Cause::Contended, "a chat is held by somebody else"));
@@ -108,12 +130,11 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
 /// The code of the refusal of a caller who sends too much.
 const PACED: &str = "rate.limited";
 
-fn outcome(sent: Result<Made<Message>>) -> Result<Result<MessageId, String>> {
+fn outcome(sent: Result<Made<Message>>) -> Result<Result<MessageId, Refused>> {
     Ok(match sent {
         Ok(sent) => Ok(sent.into_inner().id),
-        Err(Error::Refused(refusal) | Error::Explained { refusal, .. } | Error::TooEarly { refusal, .. }) => {
-            Err(refusal.code.to_owned())
-        }
+        Err(Error::Refused(refusal) | Error::Explained { refusal, .. }) => Err(Refused(refusal.code.to_owned(), None)),
+        Err(Error::TooEarly { refusal, until }) => Err(Refused(refusal.code.to_owned(), Some(until))),
         Err(error) => return Err(error),
     })
 }
@@ -132,8 +153,13 @@ pub fn again(tx: &mut Tx<'_>, ctx: &Ctx, stored: &Stored) -> Result<Forwards> {
                 // The caller has left the chat since.
                 Err(_) => Err(Problem::of(CHAT_UNKNOWN.code.to_owned())),
             },
-            Err(code) if code == PACED => Err(Problem { code: code.clone(), title: Limit::Messages.says().to_owned() }),
-            Err(code) => Err(Problem::of(code.clone())),
+            Err(Refused(code, until)) => {
+                let mut problem = Problem { until: *until, ..Problem::of(code.clone()) };
+                if code == PACED {
+                    problem.title = Limit::Messages.says().to_owned();
+                }
+                Err(problem)
+            }
         };
         let (message, problem) = match sent {
             Ok(message) => (Some(message), None),

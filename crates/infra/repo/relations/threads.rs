@@ -194,6 +194,11 @@ impl Root {
         Ok(written && !self.in_thread && (self.has_thread || !gone))
     }
 
+    /// Whether it is somebody's message whose first answer would let them follow its thread.
+    fn is_unanswered_of(&self, user: UserId) -> bool {
+        self.sender == user && !self.has_thread
+    }
+
     /// The number of the last message of the thread.
     fn last(&self, conn: &mut Conn) -> Result<i64> {
         let thread = said::table.filter(said::thread_id.eq(self.id));
@@ -236,19 +241,24 @@ pub fn follow(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, on: bool) -> Result<Thr
         return Err(MESSAGE_NO_THREAD.into());
     }
     let mark = root.mark(tx.conn, user)?;
-    if on && mark.is_none_or(|mark| !mark.following) {
-        let own = marks::table.filter(marks::user_id.eq(user).and(marks::following));
-        if own.select(count_star()).first::<i64>(tx.conn)? >= MOST_FOLLOWED {
-            return Err(THREAD_LIMIT.into());
-        }
-    }
-    let read_seq = match mark {
-        Some(mark) if mark.following == on => return root.state(tx.conn, ctx, Some(mark)),
-        Some(mark) if !on => mark.read_seq,
-        // Of one's own message it is kept that one does not want to follow its thread.
-        None if !on && (root.sender != user || root.has_thread) => return root.state(tx.conn, ctx, None),
-        mark => root.last(tx.conn)?.max(mark.map_or(0, |mark| mark.read_seq)),
+    // Only of one's own message that nobody has answered yet it is kept that one does not want to follow its thread.
+    let is_kept = on || root.is_unanswered_of(user);
+    let is_so = match &mark {
+        Some(mark) => mark.following == on,
+        None => !is_kept,
     };
+    if is_so {
+        return root.state(tx.conn, ctx, mark);
+    }
+    if !is_kept {
+        diesel::delete(marks::table.find((user, root.chat, id))).execute(tx.conn)?;
+        return told(tx, ctx, &root, ThreadMarkRow { following: false, read_seq: 0 });
+    }
+    let own = marks::table.filter(marks::user_id.eq(user).and(marks::following.eq(on)));
+    if own.select(count_star()).first::<i64>(tx.conn)? >= MOST_FOLLOWED {
+        return Err(THREAD_LIMIT.into());
+    }
+    let read_seq = root.last(tx.conn)?.max(mark.map_or(0, |mark| mark.read_seq));
     diesel::insert_into(marks::table)
         .values((
             marks::user_id.eq(user),

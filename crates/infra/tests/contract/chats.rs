@@ -171,7 +171,7 @@ on_both! {
         world.store.invitations.invite(&world.ctx(&ada), chat, of(json!({"user_ids": [cem.id]}))).await.unwrap();
         world.changes().await;
         assert_eq!(world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap(), Gone::Whole);
-        assert_eq!(world.names().await, ["chat.deleted", "chat.deleted"]);
+        assert_eq!(world.names().await, ["chat.deleted", "chat.deleted", "chat.uninvited"]);
         for words in ["zqlastwords", "zqregretted", "zqremained", "zqatfirst"] {
             world.gone(words.as_bytes()).await;
         }

@@ -304,6 +304,22 @@ on_both! {
         world.changes().await;
     }
 
+    async fn whoever_was_on_the_way_is_told_that_the_chat_is_deleted(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await.unwrap();
+        let approval = link(&world, &ada, chat, json!({"approval": true})).await;
+        invitations.come(&world.ctx(&eve), approval).await.unwrap();
+        world.changes().await;
+        world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+        let told = heard(&world, &[("bob", &bob), ("eve", &eve)]).await;
+        for expected in ["chat.decided to eve", "chat.uninvited to bob"] {
+            assert_eq!(told.iter().filter(|told| *told == expected).count(), 1, "{told:?}");
+        }
+        assert!(invitations.invitations(&world.ctx(&bob), None, PageRequest::default()).await.unwrap().items.is_empty());
+    }
+
     async fn links_end_with_the_part_of_their_maker(world: World) {
         let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
         let (participants, invitations) = (&world.store.participants, &world.store.invitations);

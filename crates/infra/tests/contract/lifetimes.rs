@@ -204,7 +204,12 @@ on_both! {
         assert_eq!(expire(&world).await, 1, "eve will never read it");
         world.wait(Duration::from_secs(60));
         assert_eq!(expire(&world).await, 2);
-        for message in [said.id, other.id] {
+        // What is said when they are gone already.
+        let late = [say(&world, &ada, chat, "late", from_read()).await, say(&world, &ada, private, "late", from_read()).await];
+        assert_eq!(expire(&world).await, 2, "nobody is left who could read it");
+        world.wait(Duration::from_secs(60));
+        assert_eq!(expire(&world).await, 2);
+        for message in [said.id, other.id, late[0].id, late[1].id] {
             assert!(world.store.messaging.message(&world.ctx(&ada), message).await.unwrap().deleted_at.is_some());
         }
         world.changes().await;

@@ -114,6 +114,8 @@ on_both! {
         assert_eq!(code(people.join(&world.ctx(&bob), chat).await), "chat.banned");
         let code_of = || clowder_core::link::Code::new(link.clone());
         assert_eq!(code(invitations.come(&world.ctx(&bob), code_of()).await), "chat.banned");
+        assert_eq!(code(invitations.preview(&world.ctx(&bob), code_of()).await), "chat.banned");
+        assert!(!invitations.preview(&world.ctx(&eve), code_of()).await.unwrap().joined);
         let wrong = |result: Result<(), Error>| match result {
             Err(Error::Invalid(errors)) => errors[0].code.to_string(),
             other => panic!("{other:?}"),

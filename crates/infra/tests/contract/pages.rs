@@ -1,5 +1,7 @@
 //! Lists are read in pages of bounded size.
 
+use std::time::Duration;
+
 use clowder_accounts::{NewApiKey, RefreshToken, model::NewInvite, sign_up::MOST_INVITES};
 use clowder_core::{Error, Input, Page, PageRequest, Result, page::MOST_OCTETS};
 use clowder_messaging::{ChatFilter, MessagePatch, Window, edit::MOST_EDITS};
@@ -54,6 +56,23 @@ on_both! {
         wrong(messaging.history(&world.ctx(&bob), message.id, nonsense()).await);
         messaging.delete(&world.ctx(&ada), message.id, None).await.unwrap();
         wrong(messaging.history(&world.ctx(&bob), message.id, nonsense()).await);
+    }
+
+    async fn a_message_is_edited_as_long_as_the_server_allows(world: World) {
+        let ada = world.person("ada").await;
+        let chat = world.group(&ada, &[]).await.id;
+        let message = world.say(&ada, chat, "first").await;
+        let node = world.node_with(|options| options.messaging.editable_for = Some(Duration::from_secs(60))).await;
+        let edit = async |text: &str| {
+            let patch = MessagePatch::from_json(json!({"content": text})).unwrap();
+            node.messaging.edit(&world.ctx(&ada), message.id, None, patch).await
+        };
+        world.wait(Duration::from_secs(59));
+        assert_eq!(edit("second").await.unwrap().version, 2);
+        world.wait(Duration::from_secs(2));
+        assert_eq!(code(edit("third").await), "message.late");
+        assert_eq!(edit("second").await.unwrap().version, 2, "it changes nothing");
+        node.messaging.delete(&world.ctx(&ada), message.id, None).await.unwrap();
     }
 
     async fn pages_end_before_they_are_too_large(world: World) {

@@ -164,6 +164,8 @@ fn messages() -> Vec<Endpoint> {
                 MESSAGE_GONE,
                 MESSAGE_STALE,
                 MESSAGE_EDITS,
+                MESSAGE_LATE,
+                MESSAGE_FORWARDED,
                 POLL_EDIT,
                 CHAT_CLOSED,
                 CHAT_FORBIDDEN,

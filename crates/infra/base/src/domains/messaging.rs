@@ -36,6 +36,8 @@ pub struct Options {
     pub pace: Option<Rate>,
     /// How many scheduled messages of one person can wait.
     pub scheduled_per_person: i64,
+    /// For how long after it was sent a message can be edited; always without it.
+    pub editable_for: Option<Duration>,
 }
 
 impl Options {
@@ -56,6 +58,7 @@ impl Default for Options {
             at_once: 200,
             pace: None,
             scheduled_per_person: MOST_SCHEDULED,
+            editable_for: None,
         }
     }
 }

@@ -60,6 +60,17 @@ async fn with_part(world: &World, who: &Person, part: Mine, search: Option<&str>
 }
 
 on_both! {
+    async fn whoever_was_on_the_way_is_told_that_the_group_is_deleted(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let group = make(&world, &ada, "closed").await.id;
+        invite(&world, &ada, group, &[&bob]).await.unwrap();
+        world.store.groups.join(&world.ctx(&eve), group).await.unwrap();
+        world.changes().await;
+        world.store.groups.delete(&world.ctx(&ada), group, None).await.unwrap();
+        let expected = [each("group.decided", &[&eve], "expire"), each("group.uninvited", &[&bob], "withdrawn")];
+        assert_eq!(ends(&world).await, expected.concat());
+    }
+
     async fn a_block_ends_invitations_between_the_two(world: World) {
         let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
         let (groups, blocks) = (&world.store.groups, &world.store.blocks);

@@ -26,7 +26,7 @@ on_both! {
         groups.invite(&world.ctx(&ada), group.id, of(json!({}))).await.unwrap();
         world.changes().await;
         assert_eq!(groups.delete(&world.ctx(&ada), group.id, None).await.unwrap(), Gone::Whole);
-        let mut expected = Vec::new();
+        let mut expected = vec![("group.uninvited".to_owned(), Topic::user(cem.id))];
         for person in [&ada, &bob] {
             for name in ["group.deleted", "chat.deleted"] {
                 expected.push((name.to_owned(), Topic::user(person.id)));

@@ -3,7 +3,7 @@
 use clowder_core::{ChatId, PageRequest, Topic};
 use clowder_messaging::{
     CHAT,
-    moderation::{NewFilter, NewReviewVerdict, Review, ReviewType},
+    moderation::{MOST_FLAGGED, NewFilter, NewReviewVerdict, Review, ReviewType},
 };
 use serde_json::json;
 
@@ -165,6 +165,30 @@ on_both! {
         assert_eq!(held.id, waiting[1].id);
         moderation.decide_review(&world.ctx(&boss), None, held.id, None, verdict("approve")).await.unwrap();
         assert_eq!(world.names().await, ["message.sent"]);
+        world.changes().await;
+    }
+
+    async fn what_a_chat_lists_keeps_nothing_from_the_server(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let boss = moderator(&world, "boss").await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        set(&world, &ada, chat, &["lunch"], "flag").await;
+        for _ in 0..MOST_FLAGGED {
+            world.say(&bob, chat, "lunch").await;
+        }
+        let last = world.say(&bob, chat, "dinner").await;
+        let server = catching(&["zqvirus"], "flag");
+        world.store.moderation.set_server_filter(&world.ctx(&boss), server).await.unwrap();
+        let said = world.say(&bob, chat, "zqvirus").await;
+        assert_eq!(listed(&world, &boss, None).await.iter().map(|review| review.message_id).collect::<Vec<_>>(), [Some(said.id)]);
+        // One that the chat has listed already.
+        world.meddle("DELETE FROM message_reviews").unwrap();
+        for (text, chats, servers) in [("lunch", 1, 0), ("lunch, zqvirus", 0, 1)] {
+            let patch = of(json!({"content": text}));
+            world.store.messaging.edit(&world.ctx(&bob), last.id, None, patch).await.unwrap();
+            let of_chat = world.store.moderation.reviews(&world.ctx(&ada), Some(chat), PageRequest::default()).await.unwrap();
+            assert_eq!((of_chat.items.len(), listed(&world, &boss, None).await.len()), (chats, servers), "{text}");
+        }
         world.changes().await;
     }
 

@@ -160,6 +160,14 @@ on_both! {
             assert!(key.was_replayed());
         }
         let third = call(world.ctx(&ada), by_key).await.into_inner();
-        assert_eq!(third.items[0].problem.as_ref().unwrap().code, "rate.limited", "it is a new one");
+        let problem = third.items[0].problem.as_ref().unwrap();
+        assert_eq!((problem.code.as_str(), problem.until.is_some()), ("rate.limited", true), "it is a new one");
+        let eve = world.person("eve").await;
+        let foreign = world.group(&eve, &[]).await.id;
+        for _ in 0..3 {
+            let refused = call(world.ctx(&ada), json!({"chat_ids": [foreign]})).await.into_inner();
+            let problem = refused.items[0].problem.as_ref().unwrap();
+            assert_eq!((problem.code.as_str(), problem.until), ("chat.unknown", None), "what is not sent does not count");
+        }
     }
 }

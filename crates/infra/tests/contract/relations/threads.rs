@@ -177,6 +177,27 @@ on_both! {
         assert_eq!(followed(&world, &eve, None).await[0].unread_count, 1);
     }
 
+    async fn nothing_is_kept_of_a_thread_that_somebody_stopped_following(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let root = world.say(&ada, chat, "root").await.id;
+        for _ in 0..2 {
+            follow(&world, &bob, root).await;
+            unfollow(&world, &bob, root).await;
+            unfollow(&world, &bob, root).await;
+        }
+        assert_eq!(world.meddle("DELETE FROM thread_marks").unwrap(), 0);
+        unfollow(&world, &ada, root).await;
+        assert_eq!(world.meddle("UPDATE thread_marks SET following = following").unwrap(), 1, "she does not want answers");
+        answer(&world, &bob, chat, "first", root).await;
+        follow(&world, &ada, root).await;
+        unfollow(&world, &ada, root).await;
+        assert_eq!(world.meddle("DELETE FROM thread_marks").unwrap(), 1, "that of bob");
+        answer(&world, &bob, chat, "second", root).await;
+        assert!(followed(&world, &ada, None).await.is_empty());
+        world.changes().await;
+    }
+
     async fn whoever_came_later_or_is_elsewhere_sees_no_thread(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let chat = since_join(&world, &ada, &[&bob]).await;

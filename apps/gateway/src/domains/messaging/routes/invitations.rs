@@ -37,7 +37,7 @@ pub fn all() -> Vec<Endpoint> {
             .notes("For whoever could join by it. A link that is used up, revoked or expired is 410, except for participants.")
             .scope(CHATS_READ)
             .gives::<Preview>(200, "The chat, as far as it is shown before joining")
-            .refuses(&[LINK_UNKNOWN, LINK_GONE]),
+            .refuses(&[LINK_UNKNOWN, LINK_GONE, CHAT_BANNED]),
         post("/api/chats/join/{chat_code}", invitations::come)
             .says("Join a chat by a link")
             .called("joinChatByCode")

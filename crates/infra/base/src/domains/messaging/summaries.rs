@@ -67,6 +67,7 @@ impl Weighter<ChatId, (ChatState, Arc<ChatSummary>)> for Weight {
             summary.description.as_ref(),
             last.and_then(|last| last.content.as_ref()),
             last.and_then(|last| last.client_id.as_ref()),
+            last.and_then(|last| last.data.as_ref()),
         ];
         (BARE + texts.into_iter().flatten().map(String::len).sum::<usize>()) as u64
     }

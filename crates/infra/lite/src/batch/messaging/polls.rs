@@ -69,9 +69,6 @@ pub fn write_votes(conn: &mut Conn, changes: &VoteChanges) -> Result<()> {
             .bind::<Uid, _>(row.chat_id)
             .bind::<BigInt, _>(row.seq)
             .execute(conn)?;
-        statement::<(), Sqlite>("UPDATE chats SET revision = revision + 1 WHERE id = ?")
-            .bind::<Uid, _>(row.chat_id)
-            .execute(conn)?;
     }
     Ok(())
 }

@@ -45,10 +45,9 @@ pub fn write_votes(conn: &mut Conn, changes: &VoteChanges) -> Result<()> {
          SELECT * FROM unnest(?, ?, ?, ?, ?) \
          ON CONFLICT (chat_id, seq, user_id) DO UPDATE SET choices = excluded.choices, voted_at = excluded.voted_at), \
          taken_back AS (DELETE FROM message_poll_votes v USING unnest(?, ?, ?) AS w(chat_id, seq, user_id) \
-         WHERE v.chat_id = w.chat_id AND v.seq = w.seq AND v.user_id = w.user_id), \
-         counted AS (UPDATE message_polls p SET votes = w.votes, voters = w.voters \
-         FROM unnest(?, ?, ?, ?) AS w(chat_id, seq, votes, voters) WHERE p.chat_id = w.chat_id AND p.seq = w.seq) \
-         UPDATE chats SET revision = revision + 1 WHERE id = ANY(?)",
+         WHERE v.chat_id = w.chat_id AND v.seq = w.seq AND v.user_id = w.user_id) \
+         UPDATE message_polls p SET votes = w.votes, voters = w.voters \
+         FROM unnest(?, ?, ?, ?) AS w(chat_id, seq, votes, voters) WHERE p.chat_id = w.chat_id AND p.seq = w.seq",
     )
     .bind::<Array<Uid>, _>(given.iter().map(|row| row.chat_id).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(given.iter().map(|row| row.seq).collect::<Vec<_>>())
@@ -62,7 +61,6 @@ pub fn write_votes(conn: &mut Conn, changes: &VoteChanges) -> Result<()> {
     .bind::<Array<BigInt>, _>(polls.iter().map(|row| row.seq).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(polls.iter().map(|row| row.votes.clone()).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(polls.iter().map(|row| row.voters).collect::<Vec<_>>())
-    .bind::<Array<Uid>, _>(polls.iter().map(|row| row.chat_id).collect::<Vec<_>>())
     .execute(conn)?;
     Ok(())
 }
