@@ -1,6 +1,7 @@
 //! Tables of who may keep and delete what.
 
 use clowder_core::{Error, Id};
+use serde_json::json;
 
 use super::*;
 use crate::{ChatRole, ChatType, Rights, policy::Cell};
@@ -89,4 +90,42 @@ fn save_table() {
     ] {
         assert_eq!(code(may_save(seat, deleted, saved, count)), expected);
     }
+}
+
+#[test]
+fn remove_table() {
+    for (removed, more, expected) in [
+        (0, 1, "()"),
+        (0, 100, "()"),
+        (9_900, 100, "()"),
+        (9_901, 100, "message.removals"),
+        (10_000, 1, "message.removals"),
+        (10_000, 0, "()"),
+    ] {
+        assert_eq!(code(may_remove(removed, more)), expected, "{removed} {more}");
+    }
+}
+
+#[test]
+fn for_whom_messages_are_deleted() {
+    let id = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+    let read = |body: serde_json::Value| match NewDeletion::from_json(body) {
+        Ok(new) => format!("{:?} {}", new.whom, new.message_ids.len()),
+        Err(Error::Invalid(errors)) => {
+            errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect::<Vec<_>>().join(", ")
+        }
+        Err(other) => panic!("{other:?}"),
+    };
+    for (body, expected) in [
+        (json!({"message_ids": [id]}), "All 1"),
+        (json!({"message_ids": [id], "for": "all", "reason": "Advertising"}), "All 1"),
+        (json!({"message_ids": [id], "for": "me"}), "Me 1"),
+        (json!({"message_ids": [id], "for": "me", "reason": "Advertising"}), "/reason unwanted"),
+        (json!({"message_ids": [], "for": "us"}), "/message_ids required, /for choice"),
+    ] {
+        assert_eq!(read(body.clone()), expected, "{body}");
+    }
+    let removal = |ids: serde_json::Value| NewRemoval::from_json(json!({"message_ids": ids}));
+    assert_eq!(removal(json!([id, id])).unwrap().rows(), 2);
+    assert!(removal(json!([])).is_err() && removal(json!(vec![id; 101])).is_err());
 }

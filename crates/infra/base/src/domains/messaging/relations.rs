@@ -6,6 +6,11 @@ use diesel::prelude::*;
 
 use super::super::accounts::CardRow;
 
+/// The condition that a participant `p` has not removed a message `m` for themselves: for those who have removed none,
+/// nothing is looked up.
+pub const MESSAGE_STAYS: &str = "(p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x \
+     WHERE x.chat_id = m.chat_id AND x.seq = m.seq AND x.user_id = p.user_id))";
+
 /// A message that somebody names in a new one, as they see it.
 #[derive(Debug, Clone, Queryable)]
 pub struct TargetRow {
