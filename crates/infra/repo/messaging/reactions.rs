@@ -23,7 +23,7 @@ use super::{
     send::Changes,
 };
 use crate::{
-    domains::messaging::{MESSAGE_STAYS, ReactFactsRow, ReactionChanges, ReactionRow},
+    domains::messaging::{MESSAGE_IS_SEEN, ReactFactsRow, ReactionChanges, ReactionRow},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -53,8 +53,7 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: b
         "SELECT m.chat_id, h.type, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), \
          m.deleted_at IS NOT NULL OR coalesce(m.expires_at <= ?, false) FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
-         AND {MESSAGE_STAYS} \
+         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} \
          LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
          LEFT JOIN message_reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.emoji = ? \
          AND r.user_id = p.user_id WHERE m.id = ?"

@@ -23,11 +23,19 @@ use crate::{
 };
 use clowder_core::sql::Uid;
 
+macro_rules! stays {
+    () => {
+        "(participants.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages r \
+         WHERE r.chat_id = messages.chat_id AND r.seq = messages.seq AND r.user_id = participants.user_id))"
+    };
+}
+
 /// Whether a participant has not removed a message.
-pub const STAYS: Fragment<Bool> = Fragment::new(
-    "(participants.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages r \
-     WHERE r.chat_id = messages.chat_id AND r.seq = messages.seq AND r.user_id = participants.user_id))",
-);
+pub const STAYS: Fragment<Bool> = Fragment::new(stays!());
+
+/// Whether a participant sees a message of the chat, as [`crate::domains::messaging::MESSAGE_IS_SEEN`] says it.
+pub const IS_SEEN: Fragment<Bool> =
+    Fragment::new(concat!("(messages.seq > participants.visible_from AND ", stays!(), ")"));
 
 /// After which message a participant sees a chat, whatever they have cleared since: what others learn of what they see.
 pub const ENTERED_FROM: Fragment<BigInt> =

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::{
     super::{cards::Cards, dialect::Conn},
     messages,
-    removed::STAYS,
+    removed::IS_SEEN,
 };
 use crate::domains::messaging::{MessageRow, messages as table, participants};
 
@@ -27,8 +27,7 @@ pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, befo
     let rows = table::table
         .inner_join(participants::table.on(own))
         .filter(table::chat_id.eq(message.chat_id).and(table::seq.le(message.seq)))
-        .filter(table::seq.gt(participants::visible_from))
-        .filter(STAYS)
+        .filter(IS_SEEN)
         .order(table::seq.desc())
         .limit(before + 1)
         .select(MessageRow::as_select());

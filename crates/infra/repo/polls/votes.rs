@@ -21,7 +21,7 @@ use super::super::{
     messaging::send::Changes,
 };
 use crate::{
-    domains::messaging::{MESSAGE_STAYS, PollRow, VoteChanges, VoteFactsRow, VoteRow},
+    domains::messaging::{MESSAGE_IS_SEEN, PollRow, VoteChanges, VoteFactsRow, VoteRow},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -71,7 +71,7 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, new: &NewVote) -> Re
          m.deleted_at IS NOT NULL OR coalesce(m.expires_at <= ?, false), v.choices, \
          q.chat_id, q.seq, q.votes, q.voters, q.closed_at FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from AND {MESSAGE_STAYS} \
+         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} \
          LEFT JOIN message_polls q ON q.chat_id = m.chat_id AND q.seq = m.seq \
          LEFT JOIN message_poll_votes v ON v.chat_id = m.chat_id AND v.seq = m.seq AND v.user_id = p.user_id \
          WHERE m.id = ?"

@@ -19,7 +19,7 @@ use super::{
     threads::Root,
 };
 use crate::{
-    domains::messaging::{MESSAGE_STAYS, MessageRow, messages as said},
+    domains::messaging::{MESSAGE_IS_SEEN, MESSAGE_STAYS, MessageRow, messages as said},
     statement::statement,
     store::Memory,
 };
@@ -86,7 +86,7 @@ fn followed(unread: Option<bool>) -> String {
          FROM (SELECT t.user_id, t.read_seq, p.removed_count, m.id, m.last_reply_at FROM thread_marks t \
          JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
          JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \
-         JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND m.seq > p.visible_from AND {MESSAGE_STAYS} \
+         JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND {MESSAGE_IS_SEEN} \
          WHERE t.user_id = ? AND t.following AND m.replies IS NOT NULL AND (m.last_reply_at, m.id) < (?, ?){only} \
          ORDER BY m.last_reply_at DESC, m.id DESC LIMIT ?) p ORDER BY p.last_reply_at DESC, p.id DESC"
     )

@@ -23,7 +23,7 @@ use super::super::{
     messaging::removed::STAYS,
 };
 use crate::{
-    domains::messaging::{MESSAGE_STAYS, ThreadMarkRow, messages as said, participants, thread_marks as marks},
+    domains::messaging::{MESSAGE_IS_SEEN, ThreadMarkRow, messages as said, participants, thread_marks as marks},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -100,8 +100,8 @@ pub fn keep(conn: &mut Conn, answered: &[Answered]) -> Result<()> {
             "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) \
              SELECT p.user_id, p.chat_id, m.id, true, m.seq FROM participants p \
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
-             JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? AND m.seq > p.visible_from \
-             AND {MESSAGE_STAYS} WHERE p.chat_id = ? AND p.user_id = ? \
+             JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? AND {MESSAGE_IS_SEEN} \
+             WHERE p.chat_id = ? AND p.user_id = ? \
              AND (SELECT count(*) FROM thread_marks t WHERE t.user_id = p.user_id AND t.following) < ? \
              ON CONFLICT DO NOTHING"
         ))
@@ -182,8 +182,7 @@ impl Root {
             "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.deleted_at IS NOT NULL, m.expires_at, \
              m.thread_id IS NOT NULL, m.replies IS NOT NULL FROM messages m \
              JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
-             JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
-             AND {MESSAGE_STAYS} WHERE m.id = ?"
+             JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} WHERE m.id = ?"
         ));
         let found = found.bind::<Uid, _>(viewer).bind::<Uid, _>(id).get_result(conn).optional()?;
         Ok(found.ok_or(MESSAGE_UNKNOWN)?)

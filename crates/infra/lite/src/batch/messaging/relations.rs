@@ -12,7 +12,7 @@ use diesel::{
 
 use super::super::Conn;
 use crate::{
-    domains::messaging::{MESSAGE_STAYS, TargetRow},
+    domains::messaging::{MESSAGE_IS_SEEN, TargetRow},
     statement::statement,
 };
 
@@ -26,8 +26,7 @@ pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Resul
             "SELECT ?, m.id, m.seq, m.type, m.deleted_at IS NOT NULL, m.expires_at, m.thread_id IS NOT NULL, \
              m.replies IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id \
              AND b.hide_messages), substr(m.content, 1, 200), u.id, u.username, u.display_name \
-             FROM messages m JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
-             AND {MESSAGE_STAYS} \
+             FROM messages m JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} \
              JOIN users u ON u.id = m.sender_id WHERE m.id = ? AND m.chat_id = ?"
         ))
         .bind::<BigInt, _>(index)

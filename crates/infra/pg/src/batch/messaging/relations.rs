@@ -12,7 +12,7 @@ use diesel::{
 
 use super::super::Conn;
 use crate::{
-    domains::messaging::{MESSAGE_STAYS, TargetRow},
+    domains::messaging::{MESSAGE_IS_SEEN, TargetRow},
     statement::statement,
 };
 
@@ -30,8 +30,7 @@ pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Resul
          AND b.hide_messages), substr(m.content, 1, 200), u.id, u.username, u.display_name \
          FROM unnest(?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, message_id, n) \
          CROSS JOIN LATERAL (SELECT * FROM messages x WHERE x.id = w.message_id LIMIT 1) m \
-         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id AND m.seq > p.visible_from \
-         AND {MESSAGE_STAYS} \
+         JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id AND {MESSAGE_IS_SEEN} \
          JOIN users u ON u.id = m.sender_id WHERE m.chat_id = w.chat_id"
         ))
     .bind::<Array<Uid>, _>(wanted.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
