@@ -66,6 +66,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
     followed: &[chats::FOLLOWED],
+    conceal: removed::conceal,
     words: &[
         "chats.history",
         "chats.type",

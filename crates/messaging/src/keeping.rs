@@ -7,7 +7,7 @@ mod removing;
 use clowder_core::{ChatId, Ctx, Fields, Input, MessageId, Result, Timestamp, UserId, text::Flaw};
 use serde::{Deserialize, Serialize};
 
-pub use removing::{Cleared, MOST_REMOVED, NewRemoval, Removed, Whom, may_remove};
+pub use removing::{Cleared, MOST_REMOVED, NewRemoval, Removed, Whom, may_remove, without_words};
 
 use crate::{
     Message, MessageType,

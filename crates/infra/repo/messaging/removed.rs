@@ -1,10 +1,13 @@
 //! What people have removed for themselves, as far as it concerns what they see of a chat. Most have removed nothing, which
 //! their membership says: for them, nothing is looked up here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use clowder_core::{ChatId, Result, UserId, Word};
-use clowder_messaging::MessageType;
+use clowder_core::{ChatId, Id, Recorded, Result, UserId, Word};
+use clowder_messaging::{Message, MessageType, change::SHOW_THE_MESSAGE, keeping::without_words};
 use diesel::{
     dsl::{count_star, exists, not},
     prelude::*,
@@ -127,6 +130,36 @@ pub fn show_last(
     for (chat, _) in last {
         if let Some(summary) = summaries.get_mut(&chat) {
             *summary = Arc::new(ChatSummary { last: rows.remove(&chat), ..(**summary).clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Takes the texts that somebody has removed, or cleared, out of changes that are about to be replayed to them: what they
+/// have missed ends with the removal, and until then they see no more than after it.
+pub fn conceal(conn: &mut Conn, user: UserId, changes: &mut [Recorded]) -> Result<()> {
+    let shows = |change: &&mut Recorded| SHOW_THE_MESSAGE.contains(&&*change.name);
+    let chats: HashSet<ChatId> =
+        changes.iter_mut().filter(shows).map(|change| Id::from_uuid(change.topic.id)).collect();
+    if chats.is_empty() {
+        return Ok(());
+    }
+    let own = participants::table.filter(participants::user_id.eq(user).and(participants::chat_id.among(&chats)));
+    let partly = own.filter(participants::removed_count.gt(0).or(participants::cleared_seq.gt(0)));
+    let partly: Vec<(ChatId, i64)> = partly.select((participants::chat_id, participants::cleared_seq)).load(conn)?;
+    let cleared: HashMap<ChatId, i64> = partly.into_iter().collect();
+    let mut shown = Vec::new();
+    for change in changes.iter_mut().filter(shows) {
+        if cleared.contains_key(&Id::from_uuid(change.topic.id)) {
+            let message: Message = serde_json::from_str(change.data.get())?;
+            shown.push((change, message));
+        }
+    }
+    let removed = among(conn, user, shown.iter().map(|(_, message)| (message.chat_id, message.seq)))?;
+    for (change, message) in shown {
+        let is_cleared = cleared.get(&message.chat_id).is_some_and(|up_to| message.seq <= *up_to);
+        if is_cleared || removed.contains(&(message.chat_id, message.seq)) {
+            change.data = Arc::from(serde_json::value::to_raw_value(&without_words(message))?);
         }
     }
     Ok(())

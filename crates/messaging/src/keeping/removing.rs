@@ -4,7 +4,7 @@ use clowder_core::{ChatId, Fields, Input, MessageId, Result, Word};
 use serde::{Deserialize, Serialize};
 
 use super::named;
-use crate::refusals::MESSAGE_REMOVALS;
+use crate::{Message, refusals::MESSAGE_REMOVALS};
 
 /// How many messages one person can have removed for themselves, in all chats.
 pub const MOST_REMOVED: i64 = 10_000;
@@ -61,6 +61,23 @@ pub struct Cleared {
     /// Messages up to this one are gone for whoever cleared it, and count as read for them.
     #[schema(minimum = 0)]
     pub up_to: i64,
+}
+
+/// What stands in place of a text that cannot be empty.
+const NO_WORDS: &str = "…";
+
+/// A message as somebody receives it who catches up with what came before they removed it: in its place and of its kind, so
+/// that what follows about it makes sense, but without what it says.
+pub fn without_words(mut message: Message) -> Message {
+    (message.content, message.system, message.forwarded_from) = (None, None, None);
+    (message.entities, message.mentions) = (Vec::new(), Vec::new());
+    if let Some(quoted) = &mut message.reply_to {
+        (quoted.sender, quoted.excerpt) = (None, None);
+    }
+    for option in message.poll.iter_mut().flat_map(|poll| &mut poll.options) {
+        option.text = NO_WORDS.to_owned();
+    }
+    message
 }
 
 /// Whether somebody who has removed so many messages can remove so many more.

@@ -107,6 +107,39 @@ fn remove_table() {
 }
 
 #[test]
+fn what_somebody_has_removed_says_nothing() {
+    let id = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+    let card = json!({"id": id, "username": "ada", "display_name": "Ada", "avatar": null});
+    let said = json!({
+        "id": id, "chat_id": id, "seq": 3, "type": "poll", "sender": card, "content": "secret?", "status": "sent",
+        "client_id": null, "reactions": [], "entities": [{"type": "hashtag", "offset": 0, "length": 6}], "mentions": [id],
+        "reply_to": {"id": id, "seq": 1, "sender": card, "excerpt": "secret", "deleted": false}, "thread_of": id,
+        "thread": null, "forwarded_from": {"chat_id": id, "sender": card}, "created_at": "2026-11-28T12:00:00.000Z",
+        "edited_at": null, "deleted_at": null, "version": 1,
+        "poll": {
+            "options": [{"text": "secret", "votes": 2}, {"text": "secret, too", "votes": 0}], "voters": 2,
+            "multiple": false, "most": 1, "anonymous": false, "closes_at": null, "closed_at": null
+        }
+    });
+    let left = without_words(serde_json::from_value(said).unwrap());
+    let shown = serde_json::to_value(&left).unwrap();
+    assert!(!shown.to_string().contains("secret"), "{shown}");
+    for (member, expected) in [
+        ("content", json!(null)),
+        ("entities", json!([])),
+        ("mentions", json!([])),
+        ("forwarded_from", json!(null)),
+        ("seq", json!(3)),
+        ("type", json!("poll")),
+        ("thread_of", json!(id)),
+        ("deleted_at", json!(null)),
+    ] {
+        assert_eq!(shown[member], expected, "{member}");
+    }
+    assert_eq!((&shown["poll"]["voters"], &shown["reply_to"]["seq"]), (&json!(2), &json!(1)));
+}
+
+#[test]
 fn for_whom_messages_are_deleted() {
     let id = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
     let read = |body: serde_json::Value| match NewDeletion::from_json(body) {

@@ -73,7 +73,7 @@ on_both! {
         let quote = send(&world, &ada, chat, json!({"content": "quoting", "reply_to": said})).await.id;
         let answer = send(&world, &ada, chat, json!({"content": "answering", "thread_of": said})).await.id;
         let forward = of::<NewForward>(json!({"chat_ids": [elsewhere]}));
-        let forwards = world.store.relations.forward(&world.ctx(&ada), said, forward).await.unwrap();
+        let forwards = world.store.relations.forward(&world.ctx(&ada), said, forward).await.unwrap().into_inner();
         let copy = forwards.items[0].message.as_ref().unwrap().id;
         pin(&world, &ada, said).await;
         save(&world, &bob, said, Some("a note of mine")).await;
