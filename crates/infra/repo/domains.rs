@@ -6,7 +6,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use clowder_accounts::activity::Rule;
 use clowder_core::{
-    Ctx, Id, Result, Topic, TopicKind, UserId,
+    Ctx, Id, Recorded, Result, Topic, TopicKind, UserId,
     job::{Cron, Worker},
 };
 use uuid::Uuid;
@@ -25,6 +25,8 @@ pub struct Domain {
     pub followed: &'static [Followed],
     /// Whose messages somebody hides.
     pub hidden: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
+    /// Takes the texts that somebody has removed for themselves out of changes that are about to be replayed to them.
+    pub conceal: fn(&mut Conn, UserId, &mut [Recorded]) -> Result<()>,
     /// The names of its changes that an erasure leaves as they are.
     pub kept_changes: &'static [&'static str],
     /// Its text columns without text of people: words, hashes, names of its own. A write that deletes a text of any other
@@ -93,6 +95,7 @@ impl Domain {
         parts: &[],
         followed: &[],
         hidden: |_, _| Ok(Vec::new()),
+        conceal: |_, _, _| Ok(()),
         kept_changes: &[],
         words: &[],
         told: &[],
@@ -131,6 +134,12 @@ pub fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
         hidden.extend((domain.hidden)(conn, user)?);
     }
     Ok(hidden)
+}
+
+/// Takes the texts that somebody has removed for themselves, in any domain, out of changes that are about to be replayed to
+/// them.
+pub fn conceal(conn: &mut Conn, user: UserId, changes: &mut [Recorded]) -> Result<()> {
+    DOMAINS.iter().try_for_each(|domain| (domain.conceal)(conn, user, changes))
 }
 
 /// The id of the first topic after this one that somebody follows now. An id belongs to only one kind of topic.

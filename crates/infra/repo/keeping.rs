@@ -1,15 +1,17 @@
-//! Messages that are kept, and messages that are deleted many at once, over the database: each method is one transaction.
+//! Messages that are kept, deleted many at once, or removed by people for themselves, over the database: each method is one
+//! transaction.
 
 mod deleting;
 mod pins;
 mod privacy;
+mod removing;
 mod saved;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     Keeping,
-    keeping::{NewDeletion, NewOrder, NewSave, Outcome, Pin, Saved},
+    keeping::{Cleared, NewDeletion, NewOrder, NewRemoval, NewSave, Outcome, Pin, Saved},
 };
 use tracing::instrument;
 
@@ -73,5 +75,23 @@ impl Keeping for Repo {
     async fn delete_messages(&self, ctx: &Ctx, chat: ChatId, new: NewDeletion) -> Result<Vec<Outcome>> {
         let ctx = ctx.clone();
         self.db.write(move |tx| deleting::delete(tx, &ctx, chat, &new)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| removing::remove(tx, &ctx, message, version.as_ref())).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn remove_messages(&self, ctx: &Ctx, chat: ChatId, new: NewRemoval) -> Result<Vec<Outcome>> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| removing::remove_all(tx, &ctx, chat, &new.message_ids)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn clear_chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Cleared> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| removing::clear(tx, &ctx, chat)).await
     }
 }

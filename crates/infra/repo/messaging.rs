@@ -13,6 +13,7 @@ pub mod reacted;
 mod reactions;
 mod read;
 pub mod receipts;
+pub mod removed;
 pub mod reported;
 pub mod send;
 pub mod system;
@@ -65,6 +66,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
     followed: &[chats::FOLLOWED],
+    conceal: removed::conceal,
     words: &[
         "chats.history",
         "chats.type",
@@ -94,6 +96,8 @@ pub const DOMAIN: Domain = Domain {
         never("former_participants.spoke_at", "as in participants"),
         never("message_edits.written_at", IN_ORDER),
         never("message_reaction_counts.since", SHOWN),
+        never("message_mentions.sent_at", IN_ORDER),
+        never("message_mentions_all.sent_at", IN_ORDER),
         never("message_reactions.reacted_at", SHOWN),
         never("messages.created_at", IN_ORDER),
         never("messages.deleted_at", PRESENCE),
@@ -352,6 +356,12 @@ impl Messaging for Repo {
     async fn mentions(&self, ctx: &Ctx, chat: ChatId, page: PageRequest) -> Result<Page<Message>> {
         let (viewer, now) = (ctx.user()?, ctx.now);
         self.look(move |conn, caches| mentioned::page(conn, Some(&caches.people), viewer, now, chat, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn all_mentions(&self, ctx: &Ctx, unread: Option<bool>, page: PageRequest) -> Result<Page<Message>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.look(move |conn, caches| mentioned::all(conn, Some(&caches.people), (viewer, now), unread, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub use self::moderation::{Braked, ReviewWaiting, Sanctioned};
 use crate::{
     Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
-    keeping::{Pinned, PinsOrdered, SavedChanged, Unpinned},
+    keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
     polls::{Closed, Voted},
     relations::ThreadState,
     scheduled::{Problem, Scheduled, ScheduledId, ScheduledStatus},
@@ -32,9 +32,11 @@ pub enum Change {
     Pinned(Pinned),
     Unpinned(Unpinned),
     PinsOrdered(PinsOrdered),
-    /// Sent to whoever saved it, on all devices.
+    /// This and the next three: sent to whoever did it, on all devices.
     MessageSaved(UserId, SavedChanged),
     MessageUnsaved(UserId, SavedChanged),
+    MessagesRemoved(UserId, Removed),
+    ChatCleared(UserId, Cleared),
     /// The time of a message that disappears has begun, because all others have read it.
     MessageExpiring(Expiring),
     /// Sent to whoever has scheduled it.
@@ -308,6 +310,8 @@ impl Change {
             Self::Unpinned(unpinned) => unpinned.chat_id,
             Self::PinsOrdered(ordered) => ordered.chat_id,
             Self::MessageSaved(_, saved) | Self::MessageUnsaved(_, saved) => saved.chat_id,
+            Self::MessagesRemoved(_, removed) => removed.chat_id,
+            Self::ChatCleared(_, cleared) => cleared.chat_id,
             Self::MessageExpiring(expiring) => expiring.chat_id,
             Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
@@ -349,6 +353,8 @@ impl clowder_core::Change for Change {
             Self::PinsOrdered(_) => "chat.pins",
             Self::MessageSaved(..) => "message.saved",
             Self::MessageUnsaved(..) => "message.unsaved",
+            Self::MessagesRemoved(..) => "message.removed",
+            Self::ChatCleared(..) => "chat.cleared",
             Self::MessageExpiring(_) => "message.expiring",
             Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
@@ -380,6 +386,8 @@ impl clowder_core::Change for Change {
             | Self::MessageScheduled(user, _)
             | Self::MessageSaved(user, _)
             | Self::MessageUnsaved(user, _)
+            | Self::MessagesRemoved(user, _)
+            | Self::ChatCleared(user, _)
             | Self::ThreadUpdated(user, _)
             | Self::Invited(user, _)
             | Self::Uninvited(user, _)
@@ -448,6 +456,8 @@ impl clowder_core::Change for Change {
             Self::Unpinned(unpinned) => to_raw_value(unpinned),
             Self::PinsOrdered(ordered) => to_raw_value(ordered),
             Self::MessageSaved(_, saved) | Self::MessageUnsaved(_, saved) => to_raw_value(saved),
+            Self::MessagesRemoved(_, removed) => to_raw_value(removed),
+            Self::ChatCleared(_, cleared) => to_raw_value(cleared),
             Self::MessageExpiring(expiring) => to_raw_value(expiring),
             Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),

@@ -1,10 +1,13 @@
-//! Messages that are kept: pinned in their chat for everybody, or saved by somebody for themselves; and messages that are
-//! deleted many at once.
+//! Messages that are kept: pinned in their chat for everybody, or saved by somebody for themselves; messages that are
+//! deleted many at once; and what people remove for themselves alone.
 
 pub mod port;
+mod removing;
 
-use clowder_core::{ChatId, Ctx, Fields, Input, MessageId, Result, Timestamp, UserId};
+use clowder_core::{ChatId, Ctx, Fields, Input, MessageId, Result, Timestamp, UserId, text::Flaw};
 use serde::{Deserialize, Serialize};
+
+pub use removing::{Cleared, MOST_REMOVED, NewRemoval, Removed, Whom, may_remove, without_words};
 
 use crate::{
     Message, MessageType,
@@ -79,25 +82,29 @@ impl Input for NewSave {
     }
 }
 
-/// `{message_ids, reason?}`
+/// `{message_ids, for?, reason?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(as = NewMessageDeletion, example = json!({"message_ids": ["01993c4f-02d1-7e10-8c44-52a0b1f0a9d3"], "reason": "Advertising"}))]
 pub struct NewDeletion {
     #[schema(min_items = 1, max_items = 100)]
     pub message_ids: Vec<MessageId>,
-    /// For the audit log.
+    /// For whom; absent means for all.
+    #[schema(rename = "for", value_type = Option<Whom>)]
+    pub whom: Whom,
+    /// For the audit log; only if they are deleted for all.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     pub reason: Option<Reason>,
 }
 
 impl Input for NewDeletion {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let message_ids: Option<Vec<MessageId>> = fields.required_list("message_ids", MOST_AT_ONCE);
-        let reason = fields.optional("reason");
-        if message_ids.as_ref().is_some_and(Vec::is_empty) {
-            fields.flaw("message_ids", clowder_core::text::Flaw::new("required", "must name a message"));
+        let message_ids = named(fields);
+        let (whom, reason) = (fields.optional("for"), fields.optional::<Reason>("reason"));
+        let whom: Option<Whom> = whom.map(Option::unwrap_or_default);
+        if whom == Some(Whom::Me) && reason.as_ref().is_some_and(Option::is_some) {
+            fields.flaw("reason", Flaw::new("unwanted", "nobody is told of what you remove for yourself"));
         }
-        Some(Self { message_ids: message_ids?, reason: reason? })
+        Some(Self { message_ids: message_ids?, whom: whom?, reason: reason? })
     }
 
     fn rows(&self) -> usize {
@@ -105,14 +112,23 @@ impl Input for NewDeletion {
     }
 }
 
+/// The messages that one call deletes.
+fn named(fields: &mut Fields) -> Option<Vec<MessageId>> {
+    let message_ids: Option<Vec<MessageId>> = fields.required_list("message_ids", MOST_AT_ONCE);
+    if message_ids.as_ref().is_some_and(Vec::is_empty) {
+        fields.flaw("message_ids", Flaw::new("required", "must name a message"));
+    }
+    message_ids
+}
+
 /// What has become of one of the messages that were to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = MessageDeletion)]
 pub struct Outcome {
     pub id: MessageId,
-    /// `null` if it is not deleted.
+    /// `null` if it is not deleted, or only for you.
     pub deleted_at: Option<Timestamp>,
-    /// Why it is not.
+    /// Why it is not deleted.
     pub problem: Option<Problem>,
 }
 

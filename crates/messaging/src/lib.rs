@@ -7,7 +7,7 @@
 //! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
 //! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
 //! with emoji, reply to them, answer in threads, and forward them to other chats. A message can be a poll, in which people
-//! vote.
+//! vote. What they remove for themselves, all others still see.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
 //! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`], [`polls`]) and in [`policy`], whose table says who may do what; [`moderation`]

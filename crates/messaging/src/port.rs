@@ -73,6 +73,9 @@ pub trait Messaging: Send + Sync {
     /// read ones included; the newest first.
     async fn mentions(&self, ctx: &Ctx, chat: ChatId, page: PageRequest) -> Result<Page<Message>>;
 
+    /// The same of all chats of the caller; with `unread` only what they have not read, or only what they have.
+    async fn all_mentions(&self, ctx: &Ctx, unread: Option<bool>, page: PageRequest) -> Result<Page<Message>>;
+
     /// Moves the caller's read mark forward; if it stays, nothing is written and nothing waited for.
     async fn read(&self, ctx: &Ctx, chat: ChatId, new: NewRead) -> Result<Read>;
 

@@ -121,6 +121,11 @@ pub const MESSAGE_SYSTEM: Refusal =
     Refusal::new(Conflict, "message.system", "What the server says in a chat cannot be pinned");
 pub const MESSAGE_SAVES: Refusal =
     Refusal::new(Conflict, "message.saves", "You have saved as many messages as you can; remove some first");
+pub const MESSAGE_REMOVALS: Refusal = Refusal::new(
+    Conflict,
+    "message.removals",
+    "You have removed as many single messages for yourself as you can; clear a chat instead",
+);
 pub const REACTION_KINDS: Refusal =
     Refusal::new(Conflict, "reaction.kinds", "The message already has 20 different emoji; react with one of them");
 pub const REACTION_NOT_WANTED: Refusal =
@@ -230,6 +235,7 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_PINS,
     MESSAGE_SYSTEM,
     MESSAGE_SAVES,
+    MESSAGE_REMOVALS,
     REACTION_KINDS,
     REACTION_NOT_WANTED,
     POLL_UNKNOWN,

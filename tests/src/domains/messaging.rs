@@ -306,6 +306,7 @@ const LISTS: &[List] = &[
     },
     // Those of the messages before.
     List { path: "/api/chats/{chat_id}/mentions", at_least: MANY, rows: None },
+    List { path: "/api/mentions", at_least: MANY, rows: None },
     List {
         path: "/api/messages/{message_id}/thread",
         at_least: MANY,

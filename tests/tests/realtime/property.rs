@@ -20,6 +20,8 @@ enum Step {
     Answer { who: usize, chat: usize, seq: usize, thread: bool },
     Edit { who: usize, chat: usize, seq: usize },
     Delete { who: usize, chat: usize, seq: usize },
+    Remove { who: usize, chat: usize, seq: usize },
+    Clear { who: usize, chat: usize },
     Read { who: usize, chat: usize, seq: usize },
     React { who: usize, chat: usize, seq: usize, emoji: usize, on: bool },
     Ask { who: usize, chat: usize },
@@ -46,6 +48,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, chat, seq, thread)| Step::Answer { who, chat, seq, thread }),
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Edit { who, chat, seq }),
         2 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Delete { who, chat, seq }),
+        3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Remove { who, chat, seq }),
+        1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Clear { who, chat }),
         3 => (who.clone(), chat.clone(), seq.clone()).prop_map(|(who, chat, seq)| Step::Read { who, chat, seq }),
         4 => (who.clone(), chat.clone(), seq.clone(), 0..3_usize, any::<bool>())
             .prop_map(|(who, chat, seq, emoji, on)| Step::React { who, chat, seq, emoji, on }),
@@ -218,6 +222,14 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
             if let Some(path) = message(&people[who].user, &chat(index), seq).await {
                 people[who].user.delete(&path).await;
             }
+        }
+        Step::Remove { who, chat: index, seq } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                people[who].user.delete(&format!("{path}?for=me")).await;
+            }
+        }
+        Step::Clear { who, chat: index } => {
+            people[who].user.post(&format!("/api/chats/{}/clear", chat(index)), json!({})).await;
         }
         Step::Read { who, chat: index, seq } => {
             people[who].user.post(&format!("/api/chats/{}/read", chat(index)), json!({"seq": seq})).await;

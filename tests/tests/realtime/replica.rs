@@ -11,7 +11,7 @@ pub struct ChatState {
     title: Value,
     lifetime: Value,
     read_seq: i64,
-    /// Up to here the chat continued without the user, and there are no events.
+    /// Up to here the chat continued without the user, so that there are no events, or the user has cleared it.
     before: i64,
     /// By `seq`, so that gaps and swaps are noticed.
     messages: BTreeMap<i64, Value>,
@@ -34,6 +34,8 @@ pub struct Replica {
     readers: BTreeMap<String, Readers>,
     /// Chats that the user was removed from.
     left: BTreeSet<String>,
+    /// Messages that the user has removed for themselves, of which there may still be events.
+    removed: BTreeMap<String, Value>,
 }
 
 /// The read marks of users, according to events; `status` follows from them.
@@ -127,11 +129,15 @@ impl Replica {
             state.messages = messages.iter().map(message).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
             assert_eq!(state.mentions(&user.id), chat["mention_count"], "and so is that of mentions");
-            // Whoever came later may see none yet.
-            assert!(state.messages.is_empty() || state.last_seq() == chat["last_seq"]);
+            assert_eq!(
+                state.last_seq(),
+                chat["last_message"]["seq"].as_i64().unwrap_or(0),
+                "the last one that is seen"
+            );
             chats.insert(text(&chat["id"]), state);
         }
-        Self { me: user.id.clone(), chats, readers: BTreeMap::new(), left: BTreeSet::new() }
+        let (readers, left, removed) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        Self { me: user.id.clone(), chats, readers, left, removed }
     }
 
     /// Applies a durable event.
@@ -150,6 +156,9 @@ impl Replica {
 
     fn change(&mut self, event: &Value) {
         let data = &event["data"];
+        if self.is_about_what_is_removed(event) {
+            return;
+        }
         match event["type"].as_str().unwrap() {
             "chat.created" => {
                 let mut chat = ChatState::of(data);
@@ -218,6 +227,25 @@ impl Replica {
                 }
                 count(chat, &deleted, -1);
             }
+            // Of a chat that the user has left since, nothing else was told.
+            "message.removed" => {
+                let Some(chat) = self.chats.get_mut(data["chat_id"].as_str().unwrap()) else { return };
+                for id in data["ids"].as_array().unwrap() {
+                    let seq = chat.messages.iter().find(|(_, known)| known["id"] == *id).map(|(seq, _)| *seq);
+                    let message = seq.and_then(|seq| {
+                        chat.edited.remove(&seq);
+                        chat.messages.remove(&seq)
+                    });
+                    self.removed.insert(text(id), message.unwrap_or_default());
+                }
+            }
+            "chat.cleared" => {
+                let Some(chat) = self.chats.get_mut(data["chat_id"].as_str().unwrap()) else { return };
+                let up_to = data["up_to"].as_i64().unwrap();
+                (chat.before, chat.read_seq) = (chat.before.max(up_to), chat.read_seq.max(up_to));
+                chat.messages.retain(|seq, _| *seq > up_to);
+                chat.edited.retain(|seq| *seq > up_to);
+            }
             "message.expiring" => {
                 let chat = self.chat(&data["chat_id"]);
                 let seq = data["seq"].as_i64().unwrap();
@@ -271,6 +299,19 @@ impl Replica {
             }
             _ => {}
         }
+    }
+
+    /// What else is told of a message that the user has removed does not matter, except to the thread that it was in.
+    fn is_about_what_is_removed(&mut self, event: &Value) -> bool {
+        let data = &event["data"];
+        let id = if event["type"] == "message.updated" { &data["id"] } else { &data["message_id"] };
+        let Some(message) = id.as_str().and_then(|id| self.removed.get(id)) else { return false };
+        if event["type"] == "message.deleted"
+            && let Some(chat) = self.chats.get_mut(data["chat_id"].as_str().unwrap())
+        {
+            count(chat, message, -1);
+        }
+        true
     }
 
     /// A message of a chat is `read` when everybody except its sender has read it.

@@ -17,7 +17,7 @@ use crate::{dialect::Conn, statement::statement};
 
 /// Of an index (a table's own key has its name): how many rows are in it, and how many of them have the same first
 /// column, the same first two columns and so on, on average.
-const SIZES: [(&str, &str, &str); 13] = [
+const SIZES: [(&str, &str, &str); 18] = [
     ("messages", "messages", "1000000 1000 1"),
     ("messages", "messages_id", "1000000 1"),
     ("messages", "messages_thread", "100000 20 1"),
@@ -26,6 +26,11 @@ const SIZES: [(&str, &str, &str); 13] = [
     ("messages", "messages_reactions_left", "1000 10 1"),
     ("messages", "messages_unread_timers", "1000 10 1"),
     ("messages", "messages_expiring", "10000 1"),
+    ("message_mentions", "message_mentions", "100000 1000 2 1"),
+    ("message_mentions", "message_mentions_user", "100000 100 10 1"),
+    ("message_mentions", "message_mentions_sent", "100000 100 1 1 1"),
+    ("removed_messages", "removed_messages", "100000 100 1 1"),
+    ("removed_messages", "removed_messages_user", "100000 100 10 1"),
     ("message_polls", "message_polls", "100000 100 1"),
     ("message_polls", "message_polls_left", "1000 10 1"),
     ("participants", "participants", "1000000 100 1"),

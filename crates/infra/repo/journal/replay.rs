@@ -18,6 +18,7 @@ use super::{
         batch,
         db::Db,
         dialect::{Conn, STREAMS, stream_of},
+        domains,
     },
     entry, look,
 };
@@ -191,6 +192,7 @@ impl Missed {
             }
             self.reached.advance(self.stream, span.until);
         }
+        domains::conceal(conn, self.user, &mut changes)?;
         Ok(Replayed { changes, reached: self.reached.clone() })
     }
 

@@ -6,6 +6,7 @@ use clowder_core::{ChatId, Ctx, MessageId, Result};
 use clowder_messaging::{
     Message, Status,
     keeping::{NewDeletion, Outcome, decide_deletion},
+    refusals::CHAT_UNKNOWN,
 };
 use diesel::prelude::*;
 
@@ -17,19 +18,25 @@ use super::super::{
         hold::{Held, hold},
     },
     db::Tx,
-    messaging::edit::{self, By},
+    messaging::{
+        edit::{self, By},
+        messages::Membership,
+        removed,
+    },
 };
-use crate::domains::messaging::{MessageRow, messages as said, participants};
+use crate::domains::messaging::{MessageRow, messages as said};
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewDeletion) -> Result<Vec<Outcome>> {
     let Held { caller, seat, .. } = hold(tx, ctx, chat, &[])?;
-    let from: i64 = participants::table.find((chat, caller)).select(participants::visible_from).first(tx.conn)?;
-    let rows = said::table
-        .filter(said::id.among(&new.message_ids))
-        .filter(said::chat_id.eq(chat).and(said::seq.gt(from)))
-        .order(said::seq)
-        .select(MessageRow::as_select());
-    let rows: Vec<MessageRow> = rows.load(tx.conn)?;
+    let membership = Membership::of(tx.conn, chat, caller)?.ok_or(CHAT_UNKNOWN)?;
+    // By their ids alone, because SQLite would read all messages of the chat for them.
+    let rows = said::table.filter(said::id.among(&new.message_ids)).order(said::seq).select(MessageRow::as_select());
+    let mut rows: Vec<MessageRow> = rows.load(tx.conn)?;
+    rows.retain(|row| row.chat_id == chat && row.seq > membership.visible_from);
+    if membership.removed {
+        let removed = removed::among(tx.conn, caller, rows.iter().map(|row| (chat, row.seq)))?;
+        rows.retain(|row| !removed.contains(&(chat, row.seq)));
+    }
     let cards = Cards::of(tx.conn, None, rows.iter().map(|row| row.sender_id))?;
     let mut reacted: HashMap<MessageId, i64> =
         rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.id, row.seq)).collect();

@@ -23,7 +23,10 @@ use super::super::{
     },
     db::Tx,
     dialect::Conn,
-    messaging::messages::{self, Membership},
+    messaging::{
+        messages::{self, Membership},
+        removed::STAYS,
+    },
 };
 use crate::domains::messaging::{MessageRow, chats, message_pins as table, messages as said, participants};
 
@@ -123,9 +126,12 @@ fn mark(conn: &mut Conn, chat: ChatId, seq: i64, pinned: bool) -> Result<()> {
 pub fn list(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId, page: &PageRequest) -> Result<Page<Pin>> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     let after = page.number()?.unwrap_or(i64::MAX);
+    let own = participants::chat_id.eq(said::chat_id).and(participants::user_id.eq(viewer));
     let pinned = said::table
         .inner_join(table::table.on(table::chat_id.eq(said::chat_id).and(table::seq.eq(said::seq))))
+        .inner_join(participants::table.on(own))
         .filter(table::chat_id.eq(chat).and(table::seq.gt(membership.visible_from)).and(table::rank.lt(after)))
+        .filter(STAYS)
         // It may take a moment until it is deleted, and a server of the version before leaves the pin.
         .filter(said::deleted_at.is_null())
         .filter(said::expires_at.is_null().or(said::expires_at.gt(now)))

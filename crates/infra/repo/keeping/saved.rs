@@ -18,7 +18,7 @@ use super::super::{
     chats::{edit::tell, hold::is_alive},
     db::Tx,
     dialect::{self, Conn},
-    messaging::messages,
+    messaging::{messages, removed::IS_SEEN},
 };
 use crate::domains::messaging::{MessageRow, chats, messages as said, participants, saved_messages as table};
 
@@ -116,7 +116,7 @@ pub fn list(
         .inner_join(participants::table.on(own))
         .inner_join(chats::table.on(chats::id.eq(said::chat_id)))
         .filter(table::user_id.eq(viewer))
-        .filter(said::seq.gt(participants::visible_from))
+        .filter(IS_SEEN)
         .filter(said::deleted_at.is_null().and(chats::deleted_at.is_null()))
         .filter(said::expires_at.is_null().or(said::expires_at.gt(now)))
         .order((table::saved_at.desc(), table::message_id.desc()))

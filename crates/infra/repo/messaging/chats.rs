@@ -33,6 +33,7 @@ use super::{
     messages as read,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
+    removed,
 };
 use crate::domains::{
     accounts::users,
@@ -41,13 +42,16 @@ use crate::domains::{
     },
 };
 
-/// Whether a chat has undeleted messages of others after the read mark.
+/// Whether a chat has undeleted messages of others after the read mark that the participant has not removed.
 const UNREAD: Fragment<Bool> = Fragment::new(
     "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
      FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
      AND m.sender_id <> participants.user_id) + (SELECT count(*) FROM messages m WHERE m.chat_id = chats.id \
      AND m.type = 'system' AND m.seq > participants.read_seq AND m.deleted_at IS NULL \
-     AND m.sender_id <> participants.user_id))",
+     AND m.sender_id <> participants.user_id) + CASE WHEN participants.removed_count = 0 THEN 0 ELSE (SELECT count(*) \
+     FROM removed_messages r JOIN messages m ON m.chat_id = r.chat_id AND m.seq = r.seq \
+     WHERE r.user_id = participants.user_id AND r.chat_id = chats.id AND r.seq > participants.read_seq \
+     AND m.type <> 'system' AND m.deleted_at IS NULL AND m.sender_id <> participants.user_id) END)",
 );
 /// As constant text, so that the databases use the index of these messages.
 const IS_SYSTEM: Fragment<Bool> = Fragment::new("messages.type = 'system'");
@@ -117,6 +121,7 @@ struct MembershipRow {
     read_seq: i64,
     own_after_read: i64,
     visible_from: i64,
+    removed_count: i64,
     silent_until: Option<Timestamp>,
     #[diesel(embed)]
     choice: ChoiceRow,
@@ -275,7 +280,7 @@ pub fn apart(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Vec<UserId
     Ok(blocks::either_way(conn, viewer, &others)?.into_iter().collect())
 }
 
-/// Adds to each chat its summary, its people, and the number of unread messages that are deleted.
+/// Adds to each chat its summary, its people, and the number of unread messages that do not count.
 fn views(
     conn: &mut Conn,
     caches: Option<&Caches>,
@@ -283,14 +288,18 @@ fn views(
     now: Timestamp,
     rows: Vec<Joined>,
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
-    let summaries = summaries(conn, caches, &rows)?;
+    let mut summaries = summaries(conn, caches, &rows)?;
     let deleted = deleted_unread(conn, viewer, &rows)?;
     let system = system_unread(conn, viewer, &rows)?;
+    let partly = rows.iter().filter(|(_, own, ..)| own.removed_count > 0).map(|(chat, ..)| chat.id);
+    let partly: Vec<ChatId> = partly.collect();
+    let removed = removed::unread(conn, viewer, &partly)?;
+    removed::show_last(conn, viewer, &partly, &mut summaries)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
     let hidden = read::hidden(conn, viewer, senders.clone())?;
     let lasts = summaries.values().filter_map(|summary| summary.last.as_ref());
-    let named = Named::by(conn, viewer, true, lasts)?;
+    let named = Named::by(conn, viewer, true, !partly.is_empty(), lasts)?;
     let people = senders.chain(peers).chain(named.people());
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), people)?;
     let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
@@ -298,7 +307,8 @@ fn views(
     let reacted = AllReacted::at(conn, viewer, &reacted)?;
     let mentioned = AllMentioned::of(conn, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let unread = rows.iter().filter(|(chat, own, ..)| chat.last_seq > own.read_seq + own.own_after_read);
-    let unread: Vec<_> = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from))).collect();
+    let unread = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from), own.removed_count == 0));
+    let unread: Vec<_> = unread.collect();
     let mention_counts = mentioned::unread(conn, viewer, now, &unread)?;
     let polls = SeenPolls::among(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
@@ -311,7 +321,7 @@ fn views(
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
     let view = move |((chat, membership, lowest_marks, discreet), summary): (Joined, Arc<ChatSummary>)| {
-        let silent: i64 = [&deleted, &system].iter().filter_map(|counts| counts.get(&chat.id)).sum();
+        let silent: i64 = [&deleted, &system, &removed].iter().filter_map(|counts| counts.get(&chat.id)).sum();
         let my_role = ChatRole::parse_word(&membership.role)?;
         let seat = summary.seat(my_role);
         let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);

@@ -35,6 +35,7 @@ use super::{
         relations::threads,
     },
     mentioned, messages, reacted,
+    removed::ENTERED_FROM,
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
@@ -118,7 +119,7 @@ pub fn edit(
 /// What the chat is told: nothing of the text, if somebody in it may not see the message.
 fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
     let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
-    let later = later.filter(participants::visible_from.ge(message.seq));
+    let later = later.filter(ENTERED_FROM.ge(message.seq));
     if !diesel::select(exists(later)).get_result::<bool>(conn)? {
         return Ok(Change::MessageUpdated(Box::new(message.clone().for_everybody())));
     }
@@ -132,7 +133,8 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Version
 }
 
 /// The condition of the index of those who came later, as constant text, so that the databases use it.
-const CAME_LATER: Fragment<Bool> = Fragment::new("(participants.visible_from > 0)");
+const CAME_LATER: Fragment<Bool> =
+    Fragment::new("(coalesce(participants.entered_from, participants.visible_from) > 0)");
 
 /// The place of an author who may be anywhere by now.
 const AUTHOR: Seat = Seat { kind: ChatType::Group, role: ChatRole::Member, rights: Rights::NONE, of_group: false };

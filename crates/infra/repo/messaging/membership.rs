@@ -24,7 +24,7 @@ use super::{
     },
     chats,
     privacy::deserted,
-    read, receipts, titles,
+    read, receipts, removed, titles,
 };
 use crate::domains::messaging::{
     LowestReadMarksRow, chat_guests as guests, chat_notes as notes, chats as table, former_participants as former,
@@ -69,12 +69,16 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
     // Whoever was muted stays so, and whoever has just written waits as long as all others.
     let silent = sanctions::silent(tx.conn, chat, users)?;
     let here_before = || former::table.filter(former::chat_id.eq(chat).and(former::user_id.eq_any(users)));
-    let spoke: Vec<(UserId, Option<Timestamp>)> =
-        here_before().select((former::user_id, former::spoke_at)).load(tx.conn)?;
-    let spoke: HashMap<UserId, Timestamp> = spoke.into_iter().filter_map(|(user, at)| Some((user, at?))).collect();
+    let known: Vec<Leaving> =
+        here_before().select((former::user_id, former::spoke_at, former::cleared_seq)).load(tx.conn)?;
+    let known: HashMap<UserId, _> =
+        known.into_iter().map(|(user, spoke_at, cleared)| (user, (spoke_at, cleared))).collect();
+    // And what they have removed for themselves stays removed.
+    let removed = removed::counts(tx.conn, chat, users)?;
     let rows: Vec<_> = users
         .iter()
         .map(|user| {
+            let (spoke_at, cleared) = known.get(user).copied().unwrap_or_default();
             (
                 participants::chat_id.eq(chat),
                 participants::user_id.eq(user),
@@ -82,11 +86,14 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
                 participants::joined_at.eq(ctx.now),
                 participants::read_seq.eq(last_seq),
                 participants::own_after_read.eq(0),
-                participants::visible_from.eq(visible_from),
+                participants::visible_from.eq(visible_from.max(cleared)),
+                participants::cleared_seq.eq(cleared),
+                participants::entered_from.eq((cleared > visible_from).then_some(visible_from)),
+                participants::removed_count.eq(removed.get(user).copied().unwrap_or_default()),
                 participants::delivered_seq.eq(last_seq),
                 participants::shown_read_seq.eq(last_seq),
                 participants::silent_until.eq(silent.get(user).copied()),
-                participants::spoke_at.eq(spoke.get(user).copied()),
+                participants::spoke_at.eq(spoke_at),
             )
         })
         .collect();
@@ -125,8 +132,8 @@ pub fn remove(
 ) -> Result<Vec<ChatChange>> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let some = || participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(users)));
-    let spoke: Vec<(UserId, Option<Timestamp>)> =
-        some().select((participants::user_id, participants::spoke_at)).load(tx.conn)?;
+    let known: Vec<Leaving> =
+        some().select((participants::user_id, participants::spoke_at, participants::cleared_seq)).load(tx.conn)?;
     let gone = diesel::delete(some()).execute(tx.conn)?;
     if gone != users.len() {
         return Err(Error::internal("somebody in a group who is not in its chat"));
@@ -138,7 +145,7 @@ pub fn remove(
     diesel::delete(notes::table.filter(own)).execute(tx.conn)?;
     count(tx.conn, chat, -(gone as i64))?;
     if by.is_some() {
-        remember(tx.conn, chat, &spoke)?;
+        remember(tx.conn, chat, &known)?;
     }
     let removed = |user_id: &UserId| match by {
         Some(removed_by) => {
@@ -149,14 +156,22 @@ pub fn remove(
     Ok(users.iter().map(removed).collect())
 }
 
-/// Notes who of them has written in a chat that they have left, so that an export and an erasure find their messages. With
-/// a chat that is being deleted, these go anyway.
-fn remember(conn: &mut Conn, chat: ChatId, people: &[(UserId, Option<Timestamp>)]) -> Result<()> {
-    for (user, spoke_at) in people {
+/// Somebody who leaves: when they last wrote, and up to which message they have cleared the chat.
+type Leaving = (UserId, Option<Timestamp>, i64);
+
+/// Notes who of them has written in a chat that they have left, so that an export and an erasure find their messages, and up
+/// to which message they have cleared it. With a chat that is being deleted, these go anyway.
+fn remember(conn: &mut Conn, chat: ChatId, people: &[Leaving]) -> Result<()> {
+    for (user, spoke_at, cleared) in people {
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::sender_id.eq(user)));
-        if diesel::select(exists(said)).get_result(conn)? {
+        if *cleared > 0 || diesel::select(exists(said)).get_result(conn)? {
             diesel::insert_into(former::table)
-                .values((former::user_id.eq(user), former::chat_id.eq(chat), former::spoke_at.eq(spoke_at)))
+                .values((
+                    former::user_id.eq(user),
+                    former::chat_id.eq(chat),
+                    former::spoke_at.eq(spoke_at),
+                    former::cleared_seq.eq(cleared),
+                ))
                 .on_conflict_do_nothing()
                 .execute(conn)?;
         }

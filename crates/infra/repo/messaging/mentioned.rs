@@ -17,18 +17,25 @@ use clowder_messaging::{
     refusals::CHAT_UNKNOWN,
 };
 use diesel::{prelude::*, sql_types::BigInt};
+use uuid::Uuid;
 
 use super::{
     super::{
         among::AmongIds,
-        batch::messaging::{mentions as statements, reactions::reactors},
+        batch::{
+            self,
+            messaging::{mentions as statements, reactions::reactors},
+        },
         db::Tx,
         dialect::{Backend, Conn},
     },
-    messages::Membership,
+    messages::{self as messages_of, Membership},
 };
 use crate::{
-    domains::messaging::{MentionRow, MessageRow, message_mentions as table, messages, participants},
+    domains::messaging::{
+        AllMentions, MENTION_IS_SHOWN, MESSAGE_STAYS, MentionPlace, MentionRow, MentionTable, MessageRow,
+        message_mentions as table, messages, participants,
+    },
     statement::statement,
     store::Memory,
 };
@@ -47,7 +54,8 @@ pub fn print(given: &[UserId]) -> Option<Vec<u8>> {
     (!given.is_empty()).then(|| b"mentions".iter().copied().chain(ids).collect())
 }
 
-/// Those in chats whom messages may mention, and after which message they see them.
+/// Those in chats whom messages may mention, and after which message they see them, whatever they have cleared since: nobody
+/// learns of that.
 #[derive(Default)]
 pub struct People {
     named: HashMap<(ChatId, String), UserId>,
@@ -64,7 +72,7 @@ impl People {
         names.dedup();
         if !names.is_empty() {
             for row in statements::people_named(conn, &names)? {
-                people.present.insert((row.chat_id, row.user_id), row.visible_from);
+                people.present.insert((row.chat_id, row.user_id), row.entered_from);
                 people.named.insert((row.chat_id, row.name), row.user_id);
             }
         }
@@ -114,7 +122,7 @@ pub fn write<'m>(conn: &mut Conn, all: impl Iterator<Item = (&'m Message, &'m [U
     for (message, given) in all {
         rows.extend(MentionRow::of(message, given));
         if mentions_all(&message.entities) {
-            everybody.push((message.chat_id, message.seq));
+            everybody.push((message.chat_id, message.seq, message.created_at));
         }
     }
     statements::insert_mentions(conn, &rows, &everybody)
@@ -193,12 +201,12 @@ impl AllMentioned {
     }
 }
 
-/// How many messages after these places mention the viewer, of each chat.
+/// How many messages after these places mention the viewer, of each chat; whether they have removed none there is given.
 pub fn unread(
     conn: &mut Conn,
     viewer: UserId,
     now: Timestamp,
-    places: &[(ChatId, i64)],
+    places: &[(ChatId, i64, bool)],
 ) -> Result<HashMap<ChatId, i64>> {
     if places.is_empty() {
         return Ok(HashMap::new());
@@ -206,19 +214,16 @@ pub fn unread(
     Ok(statements::unread_mentions(conn, viewer, now, places)?.into_iter().collect())
 }
 
-/// The numbers of the messages that mention somebody, the newest first, as they are counted.
-const MENTIONING: &str = "SELECT x.seq FROM (SELECT n.seq FROM message_mentions n \
-     JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-     WHERE n.user_id = ? AND n.chat_id = ? AND n.seq < ? AND n.seq > ? AND n.counted \
-     AND (m.expires_at IS NULL OR m.expires_at > ?) \
-     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.blocked_id = m.sender_id) \
-     ORDER BY n.seq DESC LIMIT ?) x \
-     UNION ALL SELECT y.seq FROM (SELECT n.seq FROM message_mentions_all n \
-     JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-     WHERE n.chat_id = ? AND n.seq < ? AND n.seq > ? AND m.sender_id <> ? \
-     AND (m.expires_at IS NULL OR m.expires_at > ?) \
-     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id) \
-     ORDER BY n.seq DESC LIMIT ?) y ORDER BY seq DESC LIMIT ?";
+/// The numbers of the messages of a chat that mention the viewer, the newest first.
+fn numbers(table: MentionTable) -> String {
+    let MentionTable { name, own, counts, .. } = table;
+    format!(
+        "SELECT n.seq FROM participants p JOIN {name} n ON n.chat_id = p.chat_id{own} AND n.seq > p.visible_from \
+         JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
+         WHERE p.user_id = ? AND p.chat_id = ? AND n.seq < ? AND {counts} AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} \
+         ORDER BY n.seq DESC LIMIT ?"
+    )
+}
 
 /// The messages of a chat that mention the viewer, the newest first.
 pub fn page(
@@ -230,31 +235,65 @@ pub fn page(
     page: &PageRequest,
 ) -> Result<Page<Message>> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
-    let (before, from) = (page.number()?.unwrap_or(i64::MAX), membership.visible_from);
-    let seqs: Vec<(i64,)> = statement::<(BigInt,), Backend>(MENTIONING)
-        .bind::<Uid, _>(viewer)
-        .bind::<Uid, _>(chat)
-        .bind::<BigInt, _>(before)
-        .bind::<BigInt, _>(from)
-        .bind::<Ts, _>(now)
-        .bind::<BigInt, _>(page.fetch())
-        .bind::<Uid, _>(chat)
-        .bind::<BigInt, _>(before)
-        .bind::<BigInt, _>(from)
-        .bind::<Uid, _>(viewer)
-        .bind::<Ts, _>(now)
-        .bind::<Uid, _>(viewer)
-        .bind::<BigInt, _>(page.fetch())
-        .bind::<BigInt, _>(page.fetch())
-        .load(conn)?;
-    let seqs: Vec<i64> = seqs.into_iter().map(|(seq,)| seq).collect();
+    let before = page.number()?.unwrap_or(i64::MAX);
+    let mut seqs = Vec::new();
+    for table in [MentionTable::NAMED, MentionTable::EVERYBODY] {
+        let found = statement::<(BigInt,), Backend>(numbers(table))
+            .bind::<Uid, _>(viewer)
+            .bind::<Uid, _>(chat)
+            .bind::<BigInt, _>(before)
+            .bind::<Ts, _>(now)
+            .bind::<BigInt, _>(page.fetch());
+        seqs.extend(found.load::<(i64,)>(conn)?.into_iter().map(|(seq,)| seq));
+    }
     if seqs.is_empty() {
         return Ok(Page { items: Vec::new(), next_cursor: None });
     }
     let some = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.eq_any(seqs)));
-    let rows = some.order(messages::seq.desc()).select(MessageRow::as_select()).load(conn)?;
+    let rows = some.order(messages::seq.desc()).limit(page.fetch()).select(MessageRow::as_select()).load(conn)?;
     let (mut items, more) = membership.fill(conn, memory, &mut Room::of(page.limit), rows)?;
     items.iter_mut().for_each(|message| conceal(message, now));
     let next_cursor = items.last().filter(|_| more).map(|last: &Message| last.seq.to_string());
     Ok(Page { items, next_cursor })
+}
+
+/// The end of time, before which all messages are.
+const END: MentionPlace = (Timestamp::from_micros(253_402_300_799_000_000), Id::from_uuid(Uuid::max()), i64::MAX);
+
+/// The messages of all their chats that mention the viewer, the newest first.
+pub fn all(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    (viewer, now): (UserId, Timestamp),
+    unread: Option<bool>,
+    page: &PageRequest,
+) -> Result<Page<Message>> {
+    let after = page.cursor.as_deref().map(place).transpose()?.unwrap_or(END);
+    let asked = AllMentions { viewer, now, unread, after, most: page.fetch() };
+    // What is unread is little; of all, an index has those that name somebody in their order.
+    let mut places = match unread {
+        Some(true) => statements::mentions_by_chat(conn, &asked, MentionTable::NAMED)?,
+        _ => statements::named_anywhere(conn, &asked)?,
+    };
+    places.extend(statements::mentions_by_chat(conn, &asked, MentionTable::EVERYBODY)?);
+    places.sort_unstable_by(|a, b| b.cmp(a));
+    places.truncate(usize::try_from(page.fetch()).unwrap_or_default());
+    let wanted: Vec<_> = places.iter().map(|(_, chat, seq)| (*chat, *seq)).collect();
+    let rows = if wanted.is_empty() { Vec::new() } else { batch::messaging::messages_at(conn, &wanted)? };
+    let shown = messages_of::across(conn, memory, viewer, now, rows)?;
+    let mut shown: HashMap<_, _> = shown.into_iter().map(|message| ((message.chat_id, message.seq), message)).collect();
+    let shown = places.iter().filter_map(|(_, chat, seq)| shown.remove(&(*chat, *seq)));
+    Page::fill(shown.map(Ok), page, |last: &Message| {
+        let place = places.iter().find(|(_, chat, seq)| (*chat, *seq) == (last.chat_id, last.seq));
+        let at = place.map_or(last.created_at, |(at, ..)| *at);
+        format!("{}.{}", Page::<()>::place(at, last.chat_id), last.seq)
+    })
+}
+
+/// Where the previous page of all mentions ended.
+fn place(cursor: &str) -> Result<MentionPlace> {
+    let (place, seq) = cursor.rsplit_once('.').ok_or_else(PageRequest::wrong)?;
+    let (at, chat) =
+        PageRequest { limit: 1, cursor: Some(place.to_owned()) }.moment()?.ok_or_else(PageRequest::wrong)?;
+    Ok((at, chat, seq.parse().map_err(|_| PageRequest::wrong())?))
 }

@@ -22,6 +22,7 @@ use super::{
     mentioned::AllMentioned,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
+    removed,
 };
 use crate::{
     domains::blocks::blocks,
@@ -39,6 +40,8 @@ pub struct Membership {
     pub closed: bool,
     /// The viewer sees the messages after this one.
     pub visible_from: i64,
+    /// Whether the viewer has removed any messages for themselves.
+    pub removed: bool,
     /// Whether the viewer hides the messages of some people.
     hides: bool,
     viewer: UserId,
@@ -57,7 +60,7 @@ impl Membership {
 
     /// Those in several chats.
     fn of_all(conn: &mut Conn, ids: &[ChatId], viewer: UserId) -> Result<Vec<(ChatId, Self)>> {
-        type Row = (String, i64, FaceRow, bool, bool, LowestReadMarksRow);
+        type Row = (String, i64, i64, FaceRow, bool, bool, LowestReadMarksRow);
         let rows: Vec<Row> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.among(ids).and(participants::user_id.eq(viewer)))
@@ -65,18 +68,33 @@ impl Membership {
             .select((
                 participants::role,
                 participants::visible_from,
+                participants::removed_count,
                 FaceRow::as_select(),
                 HIDES,
                 DISCREET,
                 LowestReadMarksRow::as_select(),
             ))
             .load(conn)?;
-        let membership = |(role, visible_from, face, hides, discreet, lowest_marks): Row| {
+        let membership = |(role, visible_from, removed, face, hides, discreet, lowest_marks): Row| {
             let (seat, closed, chat) = (seat(&face, &role)?, face.closed, face.id);
             let (participants, lowest_marks) = (face.participant_count, lowest_marks.into());
-            Ok((chat, Self { seat, closed, visible_from, hides, viewer, discreet, participants, lowest_marks }))
+            let removed = removed > 0;
+            Ok((
+                chat,
+                Self { seat, closed, visible_from, removed, hides, viewer, discreet, participants, lowest_marks },
+            ))
         };
         rows.into_iter().map(membership).collect()
+    }
+
+    /// Whether the viewer sees a message of the chat.
+    pub fn sees(&self, conn: &mut Conn, chat: ChatId, seq: i64) -> Result<bool> {
+        Ok(seq > self.visible_from && !(self.removed && removed::is_removed(conn, self.viewer, chat, seq)?))
+    }
+
+    /// The viewer, if they have removed messages that a page must leave out.
+    pub fn remover(&self) -> Option<UserId> {
+        self.removed.then_some(self.viewer)
     }
 
     /// As many of these messages as fit, and whether there are more.
@@ -104,7 +122,7 @@ impl Membership {
         let (reacted, mentioned) =
             (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
         let polls = SeenPolls::among(conn, self.viewer, rows)?;
-        let named = Named::by(conn, self.viewer, self.hides, rows.iter())?;
+        let named = Named::by(conn, self.viewer, self.hides, self.removed, rows.iter())?;
         Ok(Seen { reacted, mentioned, polls, delivered, named })
     }
 
@@ -162,25 +180,25 @@ pub fn page(
 ) -> Result<Page<Message>> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     let mut room = Room::of(limit);
-    let from = membership.visible_from;
+    let (from, remover) = (membership.visible_from, membership.remover());
     let (items, more) = match window {
         Window::Before(seq) => {
-            let rows = older(conn, chat, from, seq, room.items)?;
+            let rows = older(conn, (chat, remover), from, seq, room.items)?;
             membership.fill(conn, memory, &mut room, rows)?
         }
         Window::After(seq) => {
-            let rows = newer(conn, chat, from.max(seq), room.items)?;
+            let rows = newer(conn, (chat, remover), from.max(seq), room.items)?;
             membership.fill(conn, memory, &mut room, rows)?
         }
         Window::Around(seq) => {
             // Those nearest to the middle, at most half of the page.
             let half = Room { items: room.items / 2, octets: room.octets / 2 };
-            let (mut left, rows) = (half, older(conn, chat, from, seq, half.items)?);
+            let (mut left, rows) = (half, older(conn, (chat, remover), from, seq, half.items)?);
             let (mut items, _) = membership.fill(conn, memory, &mut left, rows)?;
             items.reverse();
             room.items -= items.len();
             room.octets -= half.octets - left.octets;
-            let rows = newer(conn, chat, from.max(seq - 1), room.items)?;
+            let rows = newer(conn, (chat, remover), from.max(seq - 1), room.items)?;
             let (newer, more) = membership.fill(conn, memory, &mut room, rows)?;
             items.extend(newer);
             (items, more)
@@ -192,26 +210,33 @@ pub fn page(
     Ok(Page { items, next_cursor })
 }
 
+/// What is read of which chat, without what somebody has removed there for themselves.
+type Of = (ChatId, Option<UserId>);
+
 /// One more than `limit`, if there is one, so that a page knows whether another follows.
-fn older(conn: &mut Conn, chat: ChatId, from: i64, before: i64, limit: usize) -> Result<Vec<MessageRow>> {
+fn older(conn: &mut Conn, (chat, remover): Of, from: i64, before: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.lt(before)).and(messages::seq.gt(from)))
         .order(messages::seq.desc())
         .limit(limit as i64 + 1)
-        .select(MessageRow::as_select())
-        .load(conn)?;
-    Ok(rows)
+        .select(MessageRow::as_select());
+    Ok(match remover {
+        None => rows.load(conn)?,
+        Some(remover) => rows.filter(removed::stays(remover)).load(conn)?,
+    })
 }
 
 /// The same.
-fn newer(conn: &mut Conn, chat: ChatId, after: i64, limit: usize) -> Result<Vec<MessageRow>> {
+fn newer(conn: &mut Conn, (chat, remover): Of, after: i64, limit: usize) -> Result<Vec<MessageRow>> {
     let rows = messages::table
         .filter(messages::chat_id.eq(chat).and(messages::seq.gt(after)))
         .order(messages::seq.asc())
         .limit(limit as i64 + 1)
-        .select(MessageRow::as_select())
-        .load(conn)?;
-    Ok(rows)
+        .select(MessageRow::as_select());
+    Ok(match remover {
+        None => rows.load(conn)?,
+        Some(remover) => rows.filter(removed::stays(remover)).load(conn)?,
+    })
 }
 
 /// Messages of several chats, without those that the viewer does not see.
@@ -235,7 +260,9 @@ pub fn across(
     let asked: Vec<ChatId> = rows.iter().filter(depends).map(|row| row.chat_id).collect();
     let reacted = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.chat_id, row.seq));
     let reacted = AllReacted::at(conn, viewer, &reacted.collect::<Vec<_>>())?;
-    let named = Named::by(conn, viewer, hides, rows.iter())?;
+    let removes = |row: &&MessageRow| memberships.get(&row.chat_id).is_some_and(|membership| membership.removed);
+    let removed = removed::among(conn, viewer, rows.iter().filter(removes).map(|row| (row.chat_id, row.seq)))?;
+    let named = Named::by(conn, viewer, hides, rows.iter().any(|row| removes(&row)), rows.iter())?;
     let mentioned = AllMentioned::of(conn, rows.iter())?;
     let polls = SeenPolls::among(conn, viewer, &rows)?;
     let mut seen = Seen { reacted, mentioned, polls, delivered: None, named };
@@ -246,7 +273,7 @@ pub fn across(
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(membership) = memberships.get(&row.chat_id) else { continue };
-        if row.seq > membership.visible_from {
+        if row.seq > membership.visible_from && !removed.contains(&(row.chat_id, row.seq)) {
             let hidden = hidden.contains(&row.sender_id);
             seen.delivered = delivered.get(&row.chat_id).copied();
             let mut message = Message { hidden, ..membership.message(row, &cards, &seen)? };
@@ -265,8 +292,9 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
         Some(membership) => {
             let seen = membership.seen(conn, std::slice::from_ref(&row))?;
             let cards = Cards::of(conn, memory, seen.named.people().chain([row.sender_id]))?;
+            let sees = membership.sees(conn, row.chat_id, row.seq)?;
             EditFacts {
-                seat: Some(membership.seat).filter(|_| row.seq > membership.visible_from),
+                seat: Some(membership.seat).filter(|_| sees),
                 closed: membership.closed,
                 message: membership.message(row, &cards, &seen)?,
                 marks: Marks::default(),

@@ -23,7 +23,7 @@ use super::{
     send::Changes,
 };
 use crate::{
-    domains::messaging::{ReactFactsRow, ReactionChanges, ReactionRow},
+    domains::messaging::{MESSAGE_IS_SEEN, ReactFactsRow, ReactionChanges, ReactionRow},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -49,15 +49,15 @@ pub struct PendingReaction {
 pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, emoji: Emoji, add: bool) -> Result<Plan> {
     let (user, emoji) = (ctx.user()?, emoji.into_string());
     type Row = (ChatId, String, i64, bool, i64, bool);
-    let found: Option<Row> = statement::<(Uid, Text, BigInt, Bool, BigInt, Bool), Backend>(
+    let found: Option<Row> = statement::<(Uid, Text, BigInt, Bool, BigInt, Bool), Backend>(format!(
         "SELECT m.chat_id, h.type, m.seq, r.user_id IS NOT NULL, coalesce(c.people, 0), \
          m.deleted_at IS NOT NULL OR coalesce(m.expires_at <= ?, false) FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
+         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} \
          LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
          LEFT JOIN message_reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.emoji = ? \
-         AND r.user_id = p.user_id WHERE m.id = ?",
-    )
+         AND r.user_id = p.user_id WHERE m.id = ?"
+    ))
     .bind::<Ts, _>(ctx.now)
     .bind::<Uid, _>(user)
     .bind::<Text, _>(emoji.clone())

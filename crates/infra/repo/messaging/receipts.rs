@@ -258,8 +258,11 @@ pub fn page(
         said::table.filter(said::id.eq(id)).select((said::chat_id, said::seq, said::sender_id, said::created_at));
     let found: Option<(ChatId, i64, UserId, Timestamp)> = found.first(conn).optional()?;
     let (chat, seq, sender, created_at) = found.ok_or(MESSAGE_UNKNOWN)?;
-    let own = Membership::of(conn, chat, viewer)?.filter(|own| seq > own.visible_from);
-    let Membership { seat, discreet, participants, .. } = own.ok_or(MESSAGE_UNKNOWN)?;
+    let own = Membership::of(conn, chat, viewer)?.ok_or(MESSAGE_UNKNOWN)?;
+    if !own.sees(conn, chat, seq)? {
+        return Err(MESSAGE_UNKNOWN.into());
+    }
+    let Membership { seat, discreet, participants, .. } = own;
     may_list(seat, participants)?;
     let after: UserId = page.id()?.unwrap_or(Id::from_uuid(Uuid::nil()));
     // Marks only move forward: the first move that passed the message is the earliest.

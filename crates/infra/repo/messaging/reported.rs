@@ -5,9 +5,10 @@ use diesel::prelude::*;
 
 use super::{
     super::{cards::Cards, dialect::Conn},
-    messages::{self, Membership},
+    messages,
+    removed::IS_SEEN,
 };
-use crate::domains::messaging::{MessageRow, messages as table};
+use crate::domains::messaging::{MessageRow, messages as table, participants};
 
 pub struct Said {
     pub id: MessageId,
@@ -22,9 +23,11 @@ pub struct Said {
 /// The message after at most so many others, or `message.unknown`. Those whose time is over have no text.
 pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, before: i64) -> Result<Vec<Said>> {
     let message = messages::one(conn, None, viewer, id)?;
-    let from = Membership::of(conn, message.chat_id, viewer)?.map_or(message.seq, |membership| membership.visible_from);
+    let own = participants::chat_id.eq(table::chat_id).and(participants::user_id.eq(viewer));
     let rows = table::table
-        .filter(table::chat_id.eq(message.chat_id).and(table::seq.le(message.seq)).and(table::seq.gt(from)))
+        .inner_join(participants::table.on(own))
+        .filter(table::chat_id.eq(message.chat_id).and(table::seq.le(message.seq)))
+        .filter(IS_SEEN)
         .order(table::seq.desc())
         .limit(before + 1)
         .select(MessageRow::as_select());

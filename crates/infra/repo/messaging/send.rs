@@ -270,7 +270,8 @@ impl PendingSend {
     /// A message that was sent before, as it is now. The outer error is ours, the inner one the sender's.
     fn message(&self, tx: &mut Tx<'_>, made: Made<MessageId>) -> Result<Result<Made<Message>>> {
         let (Made::New(id) | Made::Found(id)) = made;
-        match messages::one(tx.conn, None, self.sender, id) {
+        // Who sent it is in the chat, and need not see it there any more.
+        match messages::facts(tx.conn, None, self.sender, id).map(|facts| facts.message) {
             Ok(mut message) => Ok(Ok({
                 conceal(&mut message, self.ctx.now);
                 match made {

@@ -34,6 +34,7 @@ use super::{
         messaging::{
             edit::{self, By},
             messages::Membership,
+            removed::ENTERED_FROM,
         },
         upkeep::forget,
     },
@@ -123,9 +124,9 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
     if running.len() >= MOST_PURGES {
         return Err(CHAT_PURGES.into());
     }
-    // Nobody deletes what they do not see.
-    let seen = participants::table.find((chat, caller)).select(participants::visible_from);
-    let visible_from: i64 = seen.first(tx.conn)?;
+    // Nobody deletes what was said before they came.
+    let seen = participants::table.find((chat, caller)).select(ENTERED_FROM);
+    let entered_from: i64 = seen.first(tx.conn)?;
     let purge = PurgeRow {
         id: PurgeId::new(ctx.now),
         chat_id: chat,
@@ -134,7 +135,7 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
         since,
         until,
         last_seq: row.last_seq,
-        seq: visible_from,
+        seq: entered_from,
         deleted: 0,
         finished_at: None,
     };

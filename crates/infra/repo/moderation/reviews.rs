@@ -31,7 +31,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     fragment::Fragment,
-    messaging::{mentioned, messages},
+    messaging::{mentioned, messages, removed::ENTERED_FROM},
     upkeep::forget,
 };
 use crate::domains::{
@@ -127,7 +127,7 @@ fn told(conn: &mut Conn, row: &ReviewRow) -> Result<Vec<Change>> {
     let staff: Vec<UserId> = participants::table
         .filter(participants::chat_id.eq(row.chat_id))
         .filter(IS_STAFF)
-        .filter(participants::visible_from.lt(row.seq.unwrap_or(i64::MAX)))
+        .filter(ENTERED_FROM.lt(row.seq.unwrap_or(i64::MAX)))
         .order((participants::joined_at, participants::user_id))
         .limit(MOST_TOLD)
         .select(participants::user_id)
@@ -245,15 +245,16 @@ pub fn unlist(tx: &mut Tx<'_>, gone: &[Message]) -> Result<()> {
 
 /// How many wait for a chat to decide, of those that somebody in it sees.
 pub fn count(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<i64> {
-    let from = visible_from(conn, chat, viewer)?;
+    let from = entered_from(conn, chat, viewer)?;
     let own = table::table.filter(table::chat_id.eq(chat)).filter(OF_CHAT);
     let own = own.filter(table::seq.is_null().or(table::seq.gt(from)));
     Ok(own.select(count_star()).first(conn)?)
 }
 
-/// After which message somebody sees what is said in a chat; whoever is not in it sees nothing.
-fn visible_from(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<i64> {
-    let from = participants::table.find((chat, viewer)).select(participants::visible_from);
+/// After which message somebody sees what is said in a chat, whatever they have cleared since; whoever is not in it sees
+/// nothing.
+fn entered_from(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<i64> {
+    let from = participants::table.find((chat, viewer)).select(ENTERED_FROM);
     Ok(from.first::<i64>(conn).optional()?.unwrap_or(i64::MAX))
 }
 
@@ -271,7 +272,8 @@ pub fn list(
             let membership = messages::Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
             allow(membership.seat, Action::Review)?;
             query = query.filter(table::chat_id.eq(chat)).filter(OF_CHAT);
-            query = query.filter(table::seq.is_null().or(table::seq.gt(membership.visible_from)));
+            let from = entered_from(conn, chat, viewer)?;
+            query = query.filter(table::seq.is_null().or(table::seq.gt(from)));
         }
         None => query = query.filter(OF_SERVER),
     }
@@ -347,7 +349,7 @@ fn review(row: ReviewRow, cards: &Cards, message: Option<&Flagged>) -> Result<Re
 /// What is listed under this id for the caller in a chat, or for the server.
 pub fn find(conn: &mut Conn, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId) -> Result<(ReviewRow, Review)> {
     let from = match chat {
-        Some(chat) => visible_from(conn, chat, ctx.user()?)?,
+        Some(chat) => entered_from(conn, chat, ctx.user()?)?,
         None => 0,
     };
     let row = table::table.find(id).select(ReviewRow::as_select()).first(conn).optional()?;

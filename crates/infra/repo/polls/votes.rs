@@ -21,7 +21,7 @@ use super::super::{
     messaging::send::Changes,
 };
 use crate::{
-    domains::messaging::{PollRow, VoteChanges, VoteFactsRow, VoteRow},
+    domains::messaging::{MESSAGE_IS_SEEN, PollRow, VoteChanges, VoteFactsRow, VoteRow},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -63,22 +63,24 @@ struct Asked {
 pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, new: &NewVote) -> Result<Plan> {
     let user = ctx.user()?;
     type Poll = (Uid, BigInt, Text, BigInt, Nullable<Ts>);
-    let found: Option<Asked> =
-        statement::<(Uid, Text, BigInt, Text, Nullable<Text>, Bool, Nullable<BigInt>, Nullable<Poll>), Backend>(
-            "SELECT m.chat_id, h.type, m.seq, m.type, m.data, \
+    let found: Option<Asked> = statement::<
+        (Uid, Text, BigInt, Text, Nullable<Text>, Bool, Nullable<BigInt>, Nullable<Poll>),
+        Backend,
+    >(format!(
+        "SELECT m.chat_id, h.type, m.seq, m.type, m.data, \
          m.deleted_at IS NOT NULL OR coalesce(m.expires_at <= ?, false), v.choices, \
          q.chat_id, q.seq, q.votes, q.voters, q.closed_at FROM messages m \
          JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
-         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from \
+         JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} \
          LEFT JOIN message_polls q ON q.chat_id = m.chat_id AND q.seq = m.seq \
          LEFT JOIN message_poll_votes v ON v.chat_id = m.chat_id AND v.seq = m.seq AND v.user_id = p.user_id \
-         WHERE m.id = ?",
-        )
-        .bind::<Ts, _>(ctx.now)
-        .bind::<Uid, _>(user)
-        .bind::<Uid, _>(message)
-        .get_result(conn)
-        .optional()?;
+         WHERE m.id = ?"
+    ))
+    .bind::<Ts, _>(ctx.now)
+    .bind::<Uid, _>(user)
+    .bind::<Uid, _>(message)
+    .get_result(conn)
+    .optional()?;
     let asked = found.ok_or(MESSAGE_UNKNOWN)?;
     if asked.kind != MessageType::Poll.as_str() {
         return Err(POLL_UNKNOWN.into());

@@ -12,7 +12,13 @@ use diesel::{
     sql_types::{Nullable, Text},
 };
 
-use super::super::{among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, messaging::messages};
+use super::super::{
+    among::AmongIds,
+    cards::Cards,
+    dialect::Conn,
+    fragment::Fragment,
+    messaging::{messages, removed},
+};
 use crate::domains::messaging::{
     MessageRow, NamedMessageRow, chats, messages as said, participants, thread_marks as marks,
 };
@@ -30,14 +36,17 @@ pub struct Named {
     /// The threads that the viewer follows.
     followed: HashSet<MessageId>,
     hidden: HashSet<UserId>,
+    /// Those of them that the viewer has removed.
+    removed: Vec<(ChatId, i64)>,
 }
 
 impl Named {
-    /// `hides`: whether the viewer may hide the messages of anybody.
+    /// `hides`: whether the viewer may hide the messages of anybody; `removes`: whether they may have removed what is quoted.
     pub fn by<'r>(
         conn: &mut Conn,
         viewer: UserId,
         hides: bool,
+        removes: bool,
         rows: impl Iterator<Item = &'r MessageRow>,
     ) -> Result<Self> {
         let (mut quoted, mut origins, mut roots) = (HashSet::new(), HashSet::new(), Vec::new());
@@ -78,19 +87,31 @@ impl Named {
             let senders = quoted.iter().filter_map(|id| found.named.get(id)).map(|row| row.sender_id);
             found.hidden = messages::hidden(conn, viewer, senders.collect::<Vec<_>>())?;
         }
+        let mut partly = HashSet::new();
         let from: HashSet<_> = origins.iter().filter_map(|id| found.named.get(id)).map(|row| row.chat_id).collect();
         if !from.is_empty() {
             let own = participants::chat_id.eq(chats::id).and(participants::user_id.eq(viewer));
-            let rows: Vec<(ChatId, String, Option<i64>)> = chats::table
+            let rows: Vec<(ChatId, String, Option<i64>, Option<i64>)> = chats::table
                 .left_join(participants::table.on(own))
                 .filter(chats::id.among(&from).and(chats::deleted_at.is_null()))
-                .select((chats::id, chats::visibility, participants::visible_from.nullable()))
+                .select((
+                    chats::id,
+                    chats::visibility,
+                    participants::visible_from.nullable(),
+                    participants::removed_count.nullable(),
+                ))
                 .load(conn)?;
-            for (chat, visibility, visible_from) in rows {
+            for (chat, visibility, visible_from, removed) in rows {
+                partly.extend(removed.filter(|removed| *removed > 0).map(|_| chat));
                 let public = ChatVisibility::parse_word(&visibility)? == ChatVisibility::Public;
                 found.chats.insert(chat, (public, visible_from));
             }
         }
+        let of = |id: &MessageId| found.named.get(id).map(|row| (row.chat_id, row.seq));
+        let looked_up = quoted.iter().filter(|_| removes).filter_map(of);
+        let looked_up: Vec<_> =
+            looked_up.chain(origins.iter().filter_map(of).filter(|(chat, _)| partly.contains(chat))).collect();
+        found.removed = removed::among(conn, viewer, looked_up)?;
         Ok(found)
     }
 
@@ -114,6 +135,7 @@ impl Named {
         if let Some(quote) = &mut message.reply_to
             && let Some(row) = self.named.get(&quote.id)
             && row.seq > visible_from
+            && !self.removed.contains(&(row.chat_id, row.seq))
         {
             quote.sender = Some(cards.card(row.sender_id)?);
             quote.excerpt = row.content.as_deref().map(excerpt);
@@ -124,6 +146,7 @@ impl Named {
         if let (Some(from), Some(row)) = (&mut message.forwarded_from, origin)
             && let Some((public, seen_from)) = self.chats.get(&row.chat_id)
             && (*public || seen_from.is_some_and(|seen_from| row.seq > seen_from))
+            && !self.removed.contains(&(row.chat_id, row.seq))
         {
             **from = ForwardedFrom { chat_id: Some(row.chat_id), sender: Some(cards.card(row.sender_id)?) };
         }

@@ -11,12 +11,15 @@ use super::{
     super::{
         among::AmongIds,
         dialect::{Backend, Conn},
-        messaging::messages::{self, Membership},
+        messaging::{
+            messages::{self, Membership},
+            removed::stays,
+        },
     },
     threads::Root,
 };
 use crate::{
-    domains::messaging::{MessageRow, messages as said},
+    domains::messaging::{MESSAGE_IS_SEEN, MESSAGE_STAYS, MessageRow, messages as said},
     statement::statement,
     store::Memory,
 };
@@ -35,15 +38,23 @@ pub fn thread(
     let membership = Membership::of(conn, root.chat, viewer)?.ok_or(MESSAGE_UNKNOWN)?;
     let mut room = Room::of(limit);
     let within = said::table.filter(said::thread_id.eq(id));
-    let fetch = room.items as i64 + 1;
+    let within = within.limit(room.items as i64 + 1).select(MessageRow::as_select());
     let (way, rows): (_, Vec<MessageRow>) = match window {
         Window::Before(seq) => {
-            let rows = within.filter(said::seq.lt(seq)).order(said::seq.desc()).limit(fetch);
-            ("before", rows.select(MessageRow::as_select()).load(conn)?)
+            let rows = within.filter(said::seq.lt(seq)).order(said::seq.desc());
+            let rows = match membership.remover() {
+                None => rows.load(conn)?,
+                Some(remover) => rows.filter(stays(remover)).load(conn)?,
+            };
+            ("before", rows)
         }
         Window::After(seq) | Window::Around(seq) => {
-            let rows = within.filter(said::seq.gt(seq)).order(said::seq.asc()).limit(fetch);
-            ("after", rows.select(MessageRow::as_select()).load(conn)?)
+            let rows = within.filter(said::seq.gt(seq)).order(said::seq.asc());
+            let rows = match membership.remover() {
+                None => rows.load(conn)?,
+                Some(remover) => rows.filter(stays(remover)).load(conn)?,
+            };
+            ("after", rows)
         }
     };
     let (items, more) = membership.fill(conn, memory, &mut room, rows)?;
@@ -54,33 +65,32 @@ pub fn thread(
 /// A thread that somebody follows: its root, the read mark, when the last message was sent, and how many are unread.
 type Followed = (MessageId, i64, Timestamp, i64);
 
-/// The statement that finds them, with a condition about messages that are unread.
-macro_rules! followed {
-    ($condition:literal) => {
-        concat!(
-            "SELECT x.id, x.read_seq, x.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM messages r \
-             WHERE r.thread_id = x.id AND r.seq > x.read_seq AND r.sender_id <> x.user_id AND r.deleted_at IS NULL \
-             AND (r.expires_at IS NULL OR r.expires_at > ?) LIMIT 1000) c) \
-             FROM (SELECT t.user_id, t.read_seq, m.id, m.last_reply_at FROM thread_marks t \
-             JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
-             JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \
-             JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND m.seq > p.visible_from \
-             WHERE t.user_id = ? AND t.following AND m.replies IS NOT NULL AND (m.last_reply_at, m.id) < (?, ?)",
-            $condition,
-            " ORDER BY m.last_reply_at DESC, m.id DESC LIMIT ?) x ORDER BY x.last_reply_at DESC, x.id DESC"
-        )
-    };
+/// The messages of others after a mark of `p` in the thread with this root.
+fn unread(root: &str, mark: &str) -> String {
+    format!(
+        "messages m WHERE m.thread_id = {root} AND m.seq > {mark}.read_seq AND m.sender_id <> p.user_id \
+         AND m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND {MESSAGE_STAYS}"
+    )
 }
 
-const ALL: &str = followed!("");
-const UNREAD: &str = followed!(
-    " AND EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id AND r.seq > t.read_seq \
-     AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?))"
-);
-const READ: &str = followed!(
-    " AND NOT EXISTS (SELECT 1 FROM messages r WHERE r.thread_id = m.id AND r.seq > t.read_seq \
-     AND r.sender_id <> t.user_id AND r.deleted_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?))"
-);
+/// The statement that finds them: with unread messages, without, or all.
+fn followed(unread: Option<bool>) -> String {
+    let (counted, after) = (self::unread("p.id", "p"), self::unread("t.message_id", "t"));
+    let only = match unread {
+        None => String::new(),
+        Some(true) => format!(" AND EXISTS (SELECT 1 FROM {after})"),
+        Some(false) => format!(" AND NOT EXISTS (SELECT 1 FROM {after})"),
+    };
+    format!(
+        "SELECT p.id, p.read_seq, p.last_reply_at, (SELECT count(*) FROM (SELECT 1 FROM {counted} LIMIT 1000) c) \
+         FROM (SELECT t.user_id, t.read_seq, p.removed_count, m.id, m.last_reply_at FROM thread_marks t \
+         JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
+         JOIN chats h ON h.id = t.chat_id AND h.deleted_at IS NULL \
+         JOIN messages m ON m.id = t.message_id AND m.chat_id = t.chat_id AND {MESSAGE_IS_SEEN} \
+         WHERE t.user_id = ? AND t.following AND m.replies IS NOT NULL AND (m.last_reply_at, m.id) < (?, ?){only} \
+         ORDER BY m.last_reply_at DESC, m.id DESC LIMIT ?) p ORDER BY p.last_reply_at DESC, p.id DESC"
+    )
+}
 
 /// The end of time, before which all threads come.
 const LAST: Timestamp = Timestamp::from_micros(253_402_300_799_000_000);
@@ -94,12 +104,7 @@ pub fn threads(
     page: &PageRequest,
 ) -> Result<Page<FollowedThread>> {
     let (at, after) = page.moment::<Message>()?.unwrap_or((LAST, Id::from_uuid(Uuid::max())));
-    let sql = match unread {
-        None => ALL,
-        Some(true) => UNREAD,
-        Some(false) => READ,
-    };
-    let mut query = statement::<(Uid, BigInt, Ts, BigInt), Backend>(sql)
+    let mut query = statement::<(Uid, BigInt, Ts, BigInt), Backend>(followed(unread))
         .bind::<Ts, _>(now)
         .bind::<Uid, _>(viewer)
         .bind::<Ts, _>(at)

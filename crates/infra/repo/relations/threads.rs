@@ -20,9 +20,10 @@ use super::super::{
     db::Tx,
     dialect::{self, Backend, Conn},
     journal,
+    messaging::removed::STAYS,
 };
 use crate::{
-    domains::messaging::{ThreadMarkRow, messages as said, thread_marks as marks},
+    domains::messaging::{MESSAGE_IS_SEEN, ThreadMarkRow, messages as said, participants, thread_marks as marks},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
@@ -94,16 +95,16 @@ pub fn keep(conn: &mut Conn, answered: &[Answered]) -> Result<()> {
         .execute(conn)?;
     }
     for (chat, root, seq, author) in begun {
-        // Unless they have left, are erased, or do not want it.
-        statement::<(), Backend>(
+        // Unless they have left, are erased, do not see it any more, or do not want it.
+        statement::<(), Backend>(format!(
             "INSERT INTO thread_marks (user_id, chat_id, message_id, following, read_seq) \
              SELECT p.user_id, p.chat_id, m.id, true, m.seq FROM participants p \
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
-             JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? \
+             JOIN messages m ON m.chat_id = p.chat_id AND m.seq = ? AND m.id = ? AND {MESSAGE_IS_SEEN} \
              WHERE p.chat_id = ? AND p.user_id = ? \
              AND (SELECT count(*) FROM thread_marks t WHERE t.user_id = p.user_id AND t.following) < ? \
-             ON CONFLICT DO NOTHING",
-        )
+             ON CONFLICT DO NOTHING"
+        ))
         .bind::<BigInt, _>(seq)
         .bind::<Uid, _>(root)
         .bind::<Uid, _>(chat)
@@ -177,12 +178,12 @@ pub struct Root {
 
 impl Root {
     pub fn of(conn: &mut Conn, viewer: UserId, id: MessageId) -> Result<Self> {
-        let found = statement::<(Uid, Uid, BigInt, Text, Uid, Bool, Nullable<Ts>, Bool, Bool), Backend>(
+        let found = statement::<(Uid, Uid, BigInt, Text, Uid, Bool, Nullable<Ts>, Bool, Bool), Backend>(format!(
             "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.deleted_at IS NOT NULL, m.expires_at, \
              m.thread_id IS NOT NULL, m.replies IS NOT NULL FROM messages m \
              JOIN chats h ON h.id = m.chat_id AND h.deleted_at IS NULL \
-             JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND m.seq > p.visible_from WHERE m.id = ?",
-        );
+             JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = ? AND {MESSAGE_IS_SEEN} WHERE m.id = ?"
+        ));
         let found = found.bind::<Uid, _>(viewer).bind::<Uid, _>(id).get_result(conn).optional()?;
         Ok(found.ok_or(MESSAGE_UNKNOWN)?)
     }
@@ -220,6 +221,8 @@ impl Root {
             let unread = unread.filter(said::seq.gt(read_seq).and(said::sender_id.ne(ctx.user()?)));
             let unread = unread.filter(said::deleted_at.is_null());
             let unread = unread.filter(said::expires_at.is_null().or(said::expires_at.gt(ctx.now)));
+            let own = participants::chat_id.eq(said::chat_id).and(participants::user_id.eq(ctx.user()?));
+            let unread = unread.inner_join(participants::table.on(own)).filter(STAYS);
             let unread: Vec<i64> = unread.select(said::seq).limit(MOST_COUNTED).load(conn)?;
             unread_count = unread.len() as i64;
         }

@@ -1,6 +1,8 @@
 //! The guarantees of `Keeping`: pins, saved messages, and deletions of many messages.
 
+mod clearing;
 pub mod domain;
+mod removing;
 
 use clowder_core::{ChatId, Error, MessageId, PageRequest, Topic};
 use clowder_messaging::{

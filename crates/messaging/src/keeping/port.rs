@@ -1,9 +1,9 @@
-//! What an implementation must guarantee about messages that are kept, or deleted many at once.
+//! What an implementation must guarantee about messages that are kept, deleted many at once, or removed by people for themselves.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result};
+use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Versions};
 
-use super::{NewDeletion, NewOrder, NewSave, Outcome, Pin, Saved};
+use super::{Cleared, NewDeletion, NewOrder, NewRemoval, NewSave, Outcome, Pin, Saved};
 
 /// Each method is one use case and one transaction. Messages that the caller may not see are `message.unknown`, also those
 /// of chats that they have left.
@@ -36,4 +36,17 @@ pub trait Keeping: Send + Sync {
     /// Deletes messages of a chat, each as [`crate::Messaging::delete`] does, in one transaction: their texts are gone from
     /// the messages, their histories and the journal when this returns. Says of each what has become of it.
     async fn delete_messages(&self, ctx: &Ctx, chat: ChatId, new: NewDeletion) -> Result<Vec<Outcome>>;
+
+    /// Removes a message that the caller sees for them alone: from then on it does not exist for them, wherever messages are
+    /// shown or counted, also after they have left the chat and come back. Nobody else learns of it. Again, nothing is
+    /// written. `message.stale` unless `version` is absent or contains the current one, `message.removals` if they have
+    /// removed [`super::MOST_REMOVED`] others.
+    async fn remove(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<()>;
+
+    /// The same of several messages of a chat: of all that the caller sees, or of none. Says of each what has become of it.
+    async fn remove_messages(&self, ctx: &Ctx, chat: ChatId, new: NewRemoval) -> Result<Vec<Outcome>>;
+
+    /// Removes all messages that a chat has now for the caller, who has then nothing unread in it; it stays in their list.
+    /// What others see of their read mark stays. Again, without new messages, nothing is written.
+    async fn clear_chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Cleared>;
 }

@@ -1,6 +1,7 @@
 //! Tables of who may keep and delete what.
 
 use clowder_core::{Error, Id};
+use serde_json::json;
 
 use super::*;
 use crate::{ChatRole, ChatType, Rights, policy::Cell};
@@ -89,4 +90,75 @@ fn save_table() {
     ] {
         assert_eq!(code(may_save(seat, deleted, saved, count)), expected);
     }
+}
+
+#[test]
+fn remove_table() {
+    for (removed, more, expected) in [
+        (0, 1, "()"),
+        (0, 100, "()"),
+        (9_900, 100, "()"),
+        (9_901, 100, "message.removals"),
+        (10_000, 1, "message.removals"),
+        (10_000, 0, "()"),
+    ] {
+        assert_eq!(code(may_remove(removed, more)), expected, "{removed} {more}");
+    }
+}
+
+#[test]
+fn what_somebody_has_removed_says_nothing() {
+    let id = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+    let card = json!({"id": id, "username": "ada", "display_name": "Ada", "avatar": null});
+    let said = json!({
+        "id": id, "chat_id": id, "seq": 3, "type": "poll", "sender": card, "content": "secret?", "status": "sent",
+        "client_id": null, "reactions": [], "entities": [{"type": "hashtag", "offset": 0, "length": 6}], "mentions": [id],
+        "reply_to": {"id": id, "seq": 1, "sender": card, "excerpt": "secret", "deleted": false}, "thread_of": id,
+        "thread": null, "forwarded_from": {"chat_id": id, "sender": card}, "created_at": "2026-11-28T12:00:00.000Z",
+        "edited_at": null, "deleted_at": null, "version": 1,
+        "poll": {
+            "options": [{"text": "secret", "votes": 2}, {"text": "secret, too", "votes": 0}], "voters": 2,
+            "multiple": false, "most": 1, "anonymous": false, "closes_at": null, "closed_at": null
+        }
+    });
+    let left = without_words(serde_json::from_value(said).unwrap());
+    let shown = serde_json::to_value(&left).unwrap();
+    assert!(!shown.to_string().contains("secret"), "{shown}");
+    for (member, expected) in [
+        ("content", json!(null)),
+        ("entities", json!([])),
+        ("mentions", json!([])),
+        ("forwarded_from", json!(null)),
+        ("seq", json!(3)),
+        ("type", json!("poll")),
+        ("thread_of", json!(id)),
+        ("deleted_at", json!(null)),
+    ] {
+        assert_eq!(shown[member], expected, "{member}");
+    }
+    assert_eq!((&shown["poll"]["voters"], &shown["reply_to"]["seq"]), (&json!(2), &json!(1)));
+}
+
+#[test]
+fn for_whom_messages_are_deleted() {
+    let id = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+    let read = |body: serde_json::Value| match NewDeletion::from_json(body) {
+        Ok(new) => format!("{:?} {}", new.whom, new.message_ids.len()),
+        Err(Error::Invalid(errors)) => {
+            errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect::<Vec<_>>().join(", ")
+        }
+        Err(other) => panic!("{other:?}"),
+    };
+    for (body, expected) in [
+        (json!({"message_ids": [id]}), "All 1"),
+        (json!({"message_ids": [id], "for": "all", "reason": "Advertising"}), "All 1"),
+        (json!({"message_ids": [id], "for": "me"}), "Me 1"),
+        (json!({"message_ids": [id], "for": "me", "reason": "Advertising"}), "/reason unwanted"),
+        (json!({"message_ids": [], "for": "us"}), "/message_ids required, /for choice"),
+    ] {
+        assert_eq!(read(body.clone()), expected, "{body}");
+    }
+    let removal = |ids: serde_json::Value| NewRemoval::from_json(json!({"message_ids": ids}));
+    assert_eq!(removal(json!([id, id])).unwrap().rows(), 2);
+    assert!(removal(json!([])).is_err() && removal(json!(vec![id; 101])).is_err());
 }

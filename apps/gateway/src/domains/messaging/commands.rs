@@ -1,11 +1,13 @@
 //! Commands of chats and messages.
 
+mod keeping;
+
 use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic};
 use clowder_messaging::{
     CHAT, ChatPreferences, Deleted, Delivered, Emoji, Message, MessagePatch, NewMessage, NewRead, Pin, Reaction, Read,
     Saved, Scheduled, Typing,
     chats::NewDraft,
-    keeping::NewSave,
+    keeping::{Cleared, NewRemoval, NewSave, Outcome},
     moderation::rules::may_speak,
     polls::{Closed, NewVote, Voted},
     refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN},
@@ -89,7 +91,7 @@ pub const COMMANDS: &[Command] = &[
         takes: Some(Shape::of::<AMessage>),
         example: || json!({"message_id": A_MESSAGE}),
         reply: Reply::Ack(Shape::of::<Pin>),
-        run: |call, data| Box::pin(pin(call, data)),
+        run: |call, data| Box::pin(keeping::pin(call, data)),
     },
     Command {
         name: "message.unpin",
@@ -99,7 +101,7 @@ pub const COMMANDS: &[Command] = &[
         takes: Some(Shape::of::<AMessage>),
         example: || json!({"message_id": A_MESSAGE}),
         reply: Reply::Ack(Shape::any),
-        run: |call, data| Box::pin(unpin(call, data)),
+        run: |call, data| Box::pin(keeping::unpin(call, data)),
     },
     Command {
         name: "message.save",
@@ -109,7 +111,7 @@ pub const COMMANDS: &[Command] = &[
         takes: Some(Shape::both::<AMessage, NewSave>),
         example: || json!({"message_id": A_MESSAGE, "note": "For the trip"}),
         reply: Reply::Ack(Shape::of::<Saved>),
-        run: |call, data| Box::pin(save(call, data)),
+        run: |call, data| Box::pin(keeping::save(call, data)),
     },
     Command {
         name: "message.unsave",
@@ -119,7 +121,27 @@ pub const COMMANDS: &[Command] = &[
         takes: Some(Shape::of::<AMessage>),
         example: || json!({"message_id": A_MESSAGE}),
         reply: Reply::Ack(Shape::any),
-        run: |call, data| Box::pin(unsave(call, data)),
+        run: |call, data| Box::pin(keeping::unsave(call, data)),
+    },
+    Command {
+        name: "message.remove",
+        about: "Removes messages of a chat for yourself alone",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::both::<InChat, NewRemoval>),
+        example: || json!({"chat_id": A_CHAT, "message_ids": [A_MESSAGE]}),
+        reply: Reply::Ack(Shape::page_of::<Outcome>),
+        run: |call, data| Box::pin(keeping::remove(call, data)),
+    },
+    Command {
+        name: "chat.clear",
+        about: "Removes everything that has been written in a chat so far for yourself alone",
+        scope: Some(MESSAGES_WRITE),
+        reaches_others: false,
+        takes: Some(Shape::of::<InChat>),
+        example: || json!({"chat_id": A_CHAT}),
+        reply: Reply::Ack(Shape::of::<Cleared>),
+        run: |call, data| Box::pin(keeping::clear(call, data)),
     },
     Command {
         name: "message.read",
@@ -370,28 +392,6 @@ async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
 async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
     let OfVersion { message_id, version } = OfVersion::from_json(data)?;
     done(call.ports.store.messaging.delete(&call.ctx, message_id, version.map(Into::into)).await?)
-}
-
-async fn pin(call: Call, data: Value) -> Result<Done, Problem> {
-    let AMessage { message_id } = AMessage::from_json(data)?;
-    done(call.ports.store.keeping.pin(&call.ctx, message_id).await?)
-}
-
-async fn unpin(call: Call, data: Value) -> Result<Done, Problem> {
-    let AMessage { message_id } = AMessage::from_json(data)?;
-    call.ports.store.keeping.unpin(&call.ctx, message_id).await?;
-    nothing()
-}
-
-async fn save(call: Call, data: Value) -> Result<Done, Problem> {
-    let Both(AMessage { message_id }, new) = Both::<_, NewSave>::from_json(data)?;
-    done(call.ports.store.keeping.save(&call.ctx, message_id, new).await?)
-}
-
-async fn unsave(call: Call, data: Value) -> Result<Done, Problem> {
-    let AMessage { message_id } = AMessage::from_json(data)?;
-    call.ports.store.keeping.unsave(&call.ctx, message_id).await?;
-    nothing()
 }
 
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {

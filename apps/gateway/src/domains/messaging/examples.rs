@@ -13,7 +13,7 @@ pub fn of(name: &str) -> Option<Value> {
         "setChatLifetime 200" => for_a_day(),
         "editChat 200" => with(with(group(), "title", json!("Late lunch")), "last_message", retitled()),
         "Message" => message(),
-        "listMentions 200" => json!({ "items": [mentioning()], "next_cursor": null }),
+        "listMentions 200" | "listAllMentions 200" => json!({ "items": [mentioning()], "next_cursor": null }),
         "Read" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Delivered" => json!({ "chat_id": CHAT, "user_id": ADA, "seq": 17, "at": AT }),
         "Receipt" => json!({ "user": card(ADA, "ada", "Ada"), "delivered_at": AT, "read_at": null }),
@@ -72,6 +72,7 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "MessagePin" => json!({ "message": with(message(), "pinned", json!(true)), "pinned_by": ADA, "pinned_at": AT }),
         "SavedMessage" => json!({ "message": message(), "note": "For the trip", "saved_at": AT }),
+        "ChatCleared" => json!({ "chat_id": CHAT, "up_to": 17 }),
         "MessageDeletion" => json!({ "id": THING, "deleted_at": AT, "problem": null }),
         "FollowedThread" => json!({ "root": message(), "read_seq": 18, "unread_count": 1 }),
         "ThreadState" => json!({

@@ -3,8 +3,8 @@
 use actix_web::{Either, web::Data};
 use clowder_core::{ChatId, Error, Field, MessageId, Topic, text::Flaw};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
-    Reaction, Reactor, Read, Scheduled, ScheduledMessages, Window, receipts::Receipt,
+    CHAT, Chat, ChatFilter, Delivered, Edit, Emoji, Keeping, Message, MessagePatch, Messaging, NewChat, NewMessage,
+    NewRead, Reaction, Reactor, Read, Scheduled, ScheduledMessages, Window, keeping::Whom, receipts::Receipt,
 };
 
 use crate::{
@@ -122,6 +122,12 @@ pub async fn mentions(
     Ok(Listed(messaging.mentions(&ctx, chat, page).await?))
 }
 
+pub async fn all_mentions(messaging: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Message>> {
+    let (unread, page) = (query.flag("unread"), query.page());
+    query.check()?;
+    Ok(Listed(messaging.all_mentions(&ctx, unread, page).await?))
+}
+
 pub async fn message(
     messaging: Port,
     Caller(ctx): Caller,
@@ -142,13 +148,21 @@ pub async fn edit(
     Ok(Versioned(message.version, message))
 }
 
+/// For everybody, or for the caller alone.
 pub async fn delete(
     messaging: Port,
+    keeping: Data<dyn Keeping>,
     Caller(ctx): Caller,
     Path(message): Path<MessageId>,
     IfMatch(version): IfMatch,
+    mut query: Query,
 ) -> Answer<Done> {
-    messaging.delete(&ctx, message, version).await?;
+    let whom = query.word("for").unwrap_or_default();
+    query.check()?;
+    match whom {
+        Whom::All => drop(messaging.delete(&ctx, message, version).await?),
+        Whom::Me => keeping.remove(&ctx, message, version).await?,
+    }
     Ok(Done)
 }
 

@@ -1,10 +1,10 @@
-//! Messages that are kept, and messages that are deleted many at once, over HTTP.
+//! Messages that are kept, deleted many at once, or removed by people for themselves, over HTTP.
 
 use actix_web::web::Data;
 use clowder_core::{ChatId, MessageId, Page, text::Flaw};
 use clowder_messaging::{
     Keeping, Pin, Saved,
-    keeping::{NewDeletion, NewOrder, NewSave, Outcome},
+    keeping::{Cleared, NewDeletion, NewOrder, NewRemoval, NewSave, Outcome, Whom},
 };
 
 use crate::{
@@ -68,5 +68,13 @@ pub async fn delete_messages(
     Path(chat): Path<ChatId>,
     Json(new): Json<NewDeletion>,
 ) -> Answer<Listed<Outcome>> {
-    Ok(Listed(Page { items: port.delete_messages(&ctx, chat, new).await?, next_cursor: None }))
+    let items = match new.whom {
+        Whom::All => port.delete_messages(&ctx, chat, new).await?,
+        Whom::Me => port.remove_messages(&ctx, chat, NewRemoval { message_ids: new.message_ids }).await?,
+    };
+    Ok(Listed(Page { items, next_cursor: None }))
+}
+
+pub async fn clear(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>) -> Answer<Shown<Cleared>> {
+    Ok(Shown(port.clear_chat(&ctx, chat).await?))
 }

@@ -3,6 +3,7 @@
 use clowder_core::idempotency;
 use clowder_messaging::{
     Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read, Scheduled,
+    keeping::Whom,
     receipts::Receipt,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
@@ -92,6 +93,13 @@ fn messages() -> Vec<Endpoint> {
             .scope(MESSAGES_READ)
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),
+        get("/api/mentions", handlers::all_mentions)
+            .says("List the messages of all your chats that mention you, the newest first")
+            .called("listAllMentions")
+            .notes("Those that `GET /api/chats/{chat_id}/mentions` lists of each chat.")
+            .scope(MESSAGES_READ)
+            .asks::<bool>("unread", "Only messages that you have not (`true`) or have (`false`) read")
+            .lists::<Message>(),
         post("/api/chats/{chat_id}/messages", handlers::send)
             .says("Send a message, now or later")
             .called("sendMessage")
@@ -176,10 +184,12 @@ fn messages() -> Vec<Endpoint> {
             .says("Delete a message")
             .called("deleteMessage")
             .notes("The sender can delete a message, and so can the owners and admins of the chat. Its place in the chat stays. All participants receive `message.deleted`.")
+            .notes("With `for=me`, whoever sees a message removes it for themselves: for them it does not exist any more, and nothing changes for others, who do not learn of it. Only your own devices receive `message.removed`. You can remove 10,000 messages; those of a chat that you clear do not count any more.")
             .scope(MESSAGES_WRITE)
             .edits()
-            .gives_nothing(204, "It is deleted, and its text is gone")
-            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE]),
+            .asks::<Whom>("for", "For everybody (`all`, if absent) or for you alone (`me`)")
+            .gives_nothing(204, "It is deleted, and its text is gone; or it is gone for you")
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE, MESSAGE_REMOVALS]),
         get("/api/messages/{message_id}/history", handlers::history)
             .says("List the versions of a message, the oldest first, the current one last")
             .called("listMessageEdits")

@@ -13,7 +13,7 @@ use super::super::{
         privacy::{Erasing, parts::EraseStep},
         relations::threads,
     },
-    mentioned, reacted, receipts, titles,
+    mentioned, reacted, receipts, removed, titles,
 };
 use crate::domains::{
     accounts::users,
@@ -111,6 +111,10 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let mentions = mentioned::clear(tx.conn, chat, ROWS)?;
     if mentions > 0 {
         return Ok(mentions);
+    }
+    let removed = removed::clear(tx.conn, chat, ROWS)?;
+    if removed > 0 {
+        return Ok(removed);
     }
     let votes = polls::clear(tx.conn, chat, ROWS)?;
     if votes > 0 {

@@ -40,6 +40,7 @@ struct ChatRow {
     pinned: bool,
     muted_until: Option<Timestamp>,
     notify: String,
+    cleared_seq: i64,
 }
 
 pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -63,6 +64,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
             participants::pinned,
             participants::muted_until,
             participants::notify,
+            participants::cleared_seq,
         ))
         .load(conn)?;
     let last = rows.last().map(|row| row.id);
@@ -72,7 +74,7 @@ pub fn chats(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Exp
         json!({
             "id": row.id, "type": row.kind, "title": row.title, "description": row.description,
             "peer": peers.get(&row.id), "my_role": row.role, "joined_at": row.joined_at, "read_seq": row.read_seq,
-            "delivered_seq": row.delivered_seq,
+            "delivered_seq": row.delivered_seq, "cleared_seq": row.cleared_seq,
             "archived": row.archived, "pinned": row.pinned, "muted_until": row.muted_until, "notify": row.notify,
             "created_at": row.created_at,
         })

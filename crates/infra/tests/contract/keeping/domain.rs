@@ -2,8 +2,8 @@
 
 use clowder_core::PageRequest;
 use clowder_messaging::{
-    ChatFilter, NewMessage,
-    keeping::{NewDeletion, NewOrder, NewSave},
+    ChatFilter, NewMessage, Window,
+    keeping::{NewDeletion, NewOrder, NewRemoval, NewSave},
 };
 use serde_json::json;
 
@@ -22,6 +22,9 @@ pub const DOMAIN: Domain = Domain {
         "Keeping::save",
         "Keeping::unsave",
         "Keeping::delete_messages",
+        "Keeping::remove",
+        "Keeping::remove_messages",
+        "Keeping::clear_chat",
     ],
     reads: &["Keeping::pins", "Keeping::saved"],
     perform,
@@ -43,6 +46,17 @@ pub const DOMAIN: Domain = Domain {
             "chats c WHERE (SELECT count(*) FROM message_pins p WHERE p.chat_id = c.id) > 50",
         ),
         (
+            "a wrong count of removed messages",
+            "participants p JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.removed_count <> \
+             (SELECT count(*) FROM removed_messages r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id)",
+        ),
+        ("somebody who does not see what they have not read", "participants p WHERE p.visible_from > p.read_seq"),
+        (
+            "a cleared chat that is seen, or was entered after it was cleared and says otherwise",
+            "participants p WHERE p.visible_from < p.cleared_seq \
+             OR p.entered_from IS NOT NULL AND (p.visible_from <> p.cleared_seq OR p.entered_from >= p.cleared_seq)",
+        ),
+        (
             "two pins at one place",
             "message_pins a JOIN message_pins b ON b.chat_id = a.chat_id AND b.rank = a.rank AND b.seq <> a.seq",
         ),
@@ -56,7 +70,10 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         let chats = world.store.messaging.chats(&ctx, ChatFilter::default(), PageRequest::default()).await?;
         let said = chats.items.into_iter().find_map(|chat| chat.last_message).expect("somebody has said something");
         let note = of::<NewSave>(json!({"note": "for later"}));
-        world.store.keeping.save(&ctx, said.id, note).await.map(drop)
+        world.store.keeping.save(&ctx, said.id, note).await?;
+        let page = world.store.messaging.messages(&ctx, said.chat_id, Window::After(0), 9).await?.items;
+        let other = page.into_iter().find(|other| other.id != said.id).expect("somebody has said something else");
+        world.store.keeping.remove(&ctx, other.id, None).await
     })
 }
 
@@ -96,6 +113,15 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let new = of::<NewDeletion>(json!({"message_ids": [message, other], "reason": "Cleaning"}));
                 keeping.delete_messages(&ctx, chat, new).await.map(drop)
             }
+            "Keeping::remove" => keeping.remove(&ctx, message, None).await,
+            "Keeping::remove_messages" => {
+                let page = store.messaging.messages(&ctx, chat, Window::NEWEST, 5).await?.items;
+                let ids: Vec<_> = page.iter().map(|message| message.id).chain([message]).collect();
+                keeping.remove_messages(&ctx, chat, of::<NewRemoval>(json!({"message_ids": ids}))).await.map(drop)
+            }
+            // Now and then, so that there is something to see.
+            "Keeping::clear_chat" if dice.below(4) > 0 => return Err(NOTHING_TO_DO.into()),
+            "Keeping::clear_chat" => keeping.clear_chat(&ctx, chat).await.map(drop),
             other => panic!("nobody performs {other}"),
         };
         match outcome {

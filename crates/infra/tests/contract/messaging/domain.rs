@@ -26,6 +26,7 @@ pub const DOMAIN: Domain = Domain {
     ],
     reads: &[
         "Messaging::chat",
+        "Messaging::all_mentions",
         "Messaging::apart",
         "Messaging::chats",
         "Messaging::history",
@@ -95,6 +96,14 @@ pub const DOMAIN: Domain = Domain {
             "message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq AND m.deleted_at IS NOT NULL",
         ),
         ("a deleted message with its marks", "messages m WHERE m.deleted_at IS NOT NULL AND m.data IS NOT NULL"),
+        (
+            "a mention that does not say when its message was sent",
+            "message_mentions n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq AND m.created_at <> n.sent_at",
+        ),
+        (
+            "a mention of everybody that does not say when its message was sent",
+            "message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq AND m.created_at <> n.sent_at",
+        ),
         (
             "a mention that counts for its author",
             "message_mentions n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq

@@ -1,5 +1,7 @@
 //! The guarantees of `Messaging` about mentions and what else is in a text.
 
+mod all;
+
 use clowder_core::{Actor, ChatId, Ctx, Input, Made, MessageId, PageRequest, UserId};
 use clowder_messaging::{
     Message, MessagePatch, NewChat, NewMessage, NewRead, Window,

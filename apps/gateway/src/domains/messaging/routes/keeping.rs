@@ -1,9 +1,9 @@
-//! The routes of messages that are kept, and of messages that are deleted many at once.
+//! The routes of messages that are kept, deleted many at once, or removed by people for themselves.
 
 use clowder_core::ChatId;
 use clowder_messaging::{
     Pin, Saved,
-    keeping::{NewDeletion, NewOrder, NewSave, Outcome},
+    keeping::{Cleared, NewDeletion, NewOrder, NewSave, Outcome},
     refusals::*,
     scopes::{MESSAGES_READ, MESSAGES_WRITE},
 };
@@ -47,7 +47,7 @@ pub fn all() -> Vec<Endpoint> {
         put("/api/messages/{message_id}/save", keeping::save)
             .says("Save a message for yourself")
             .called("saveMessage")
-            .notes("With a note, if you like. Saving it again replaces the note. Only your own devices learn of it: they receive `message.saved`. You can save 10,000 messages.")
+            .notes("With a note, if you like. Saving it again replaces the note. Only your own devices learn of it: they receive `message.saved`. You can save 10,000 messages. What you remove for yourself is not saved any more.")
             .scope(MESSAGES_WRITE)
             .takes_if_any::<NewSave>()
             .gives::<Saved>(200, "It is saved")
@@ -70,9 +70,17 @@ pub fn all() -> Vec<Endpoint> {
             .says("Delete messages of a chat, many at once")
             .called("deleteMessages")
             .notes("Your own, and as an owner or admin those of others; at most 100. All that can be deleted are deleted together, and the answer says of each what has become of it. All participants receive `message.deleted` for each. Deleting messages of others is in the audit log, with the reason.")
+            .notes("With `for: me`, you remove any messages that you see for yourself alone, and only your own devices learn of it: they receive `message.removed`.")
             .scope(MESSAGES_WRITE)
             .takes::<NewDeletion>()
             .gives_page::<Outcome>()
+            .refuses(&[CHAT_UNKNOWN, MESSAGE_REMOVALS]),
+        post("/api/chats/{chat_id}/clear", keeping::clear)
+            .says("Clear a chat for yourself")
+            .called("clearChat")
+            .notes("Everything that has been written in it so far is gone for you, and only for you, also after leaving and coming back; nothing in it is unread. The chat stays in your list. Nobody else learns of it, and what others see of your read mark stays. Clearing it again without new messages changes nothing. Your own devices receive `chat.cleared`.")
+            .scope(MESSAGES_WRITE)
+            .gives::<Cleared>(200, "How far it is cleared")
             .refuses(&[CHAT_UNKNOWN]),
     ]
 }

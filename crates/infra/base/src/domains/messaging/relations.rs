@@ -6,6 +6,21 @@ use diesel::prelude::*;
 
 use super::super::accounts::CardRow;
 
+macro_rules! message_stays {
+    () => {
+        "(p.removed_count = 0 OR NOT EXISTS (SELECT 1 FROM removed_messages x \
+         WHERE x.chat_id = m.chat_id AND x.seq = m.seq AND x.user_id = p.user_id))"
+    };
+}
+
+/// The condition that a participant `p` has not removed a message `m` for themselves: for those who have removed none,
+/// nothing is looked up.
+pub const MESSAGE_STAYS: &str = message_stays!();
+
+/// The condition that a participant `p` sees a message `m` of the chat: it was said after they came, they have not cleared
+/// the chat since, and they have not removed it. Whatever looks for messages of somebody's chats asks for this.
+pub const MESSAGE_IS_SEEN: &str = concat!("m.seq > p.visible_from AND ", message_stays!());
+
 /// A message that somebody names in a new one, as they see it.
 #[derive(Debug, Clone, Queryable)]
 pub struct TargetRow {

@@ -56,6 +56,9 @@ diesel::table! {
         shown_read_seq -> BigInt,
         silent_until -> Nullable<Ts>,
         spoke_at -> Nullable<Ts>,
+        removed_count -> BigInt,
+        cleared_seq -> BigInt,
+        entered_from -> Nullable<BigInt>,
     }
 }
 
@@ -120,6 +123,7 @@ diesel::table! {
         user_id -> Uid,
         chat_id -> Uid,
         spoke_at -> Nullable<Ts>,
+        cleared_seq -> BigInt,
     }
 }
 
@@ -285,6 +289,16 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
+    removed_messages (chat_id, seq, user_id) {
+        chat_id -> Uid,
+        seq -> BigInt,
+        user_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
     thread_marks (user_id, chat_id, message_id) {
         user_id -> Uid,
         chat_id -> Uid,
@@ -312,6 +326,9 @@ diesel::allow_tables_to_appear_in_same_query!(chats, former_participants);
 diesel::allow_tables_to_appear_in_same_query!(chats, message_client_ids, message_edits, messages, participants, users);
 diesel::allow_tables_to_appear_in_same_query!(message_reactions, message_reaction_counts, messages);
 diesel::allow_tables_to_appear_in_same_query!(message_pins, messages);
+diesel::allow_tables_to_appear_in_same_query!(message_pins, participants);
+diesel::allow_tables_to_appear_in_same_query!(removed_messages, messages);
+diesel::allow_tables_to_appear_in_same_query!(removed_messages, participants);
 diesel::allow_tables_to_appear_in_same_query!(saved_messages, chats);
 diesel::allow_tables_to_appear_in_same_query!(saved_messages, messages);
 diesel::allow_tables_to_appear_in_same_query!(saved_messages, participants);

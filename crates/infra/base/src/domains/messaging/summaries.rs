@@ -19,7 +19,7 @@ const BARE: usize = 320;
 /// The size of one with texts of usual length.
 const ORDINARY: usize = 512;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ChatSummary {
     pub kind: ChatType,
     pub visibility: ChatVisibility,

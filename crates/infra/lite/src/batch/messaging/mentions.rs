@@ -12,7 +12,9 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    domains::messaging::{MentionRow, NamedRow},
+    domains::messaging::{
+        AllMentions, MENTION_IS_SHOWN, MESSAGE_STAYS, MentionPlace, MentionRow, MentionTable, NamedRow,
+    },
     statement::statement,
 };
 
@@ -21,7 +23,7 @@ pub fn people_named(conn: &mut Conn, wanted: &[(ChatId, &str)]) -> Result<Vec<Na
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, name) in wanted {
         let people = statement::<(Uid, Text, Uid, BigInt), Sqlite>(
-            "SELECT p.chat_id, u.username_key, u.id, p.visible_from FROM users u \
+            "SELECT p.chat_id, u.username_key, u.id, coalesce(p.entered_from, p.visible_from) FROM users u \
              CROSS JOIN participants p ON p.user_id = u.id AND p.chat_id = ? AND p.role <> 'subscriber' \
              WHERE u.username_key = ? AND u.deleted_at IS NULL",
         );
@@ -32,10 +34,11 @@ pub fn people_named(conn: &mut Conn, wanted: &[(ChatId, &str)]) -> Result<Vec<Na
 }
 
 /// Writes whom messages mention, and which of them mention everybody.
-pub fn insert_mentions(conn: &mut Conn, rows: &[MentionRow], all: &[(ChatId, i64)]) -> Result<()> {
+pub fn insert_mentions(conn: &mut Conn, rows: &[MentionRow], all: &[(ChatId, i64, Timestamp)]) -> Result<()> {
     for row in rows {
         statement::<(), Sqlite>(
-            "INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted, sent_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind::<Uid, _>(row.chat_id)
         .bind::<BigInt, _>(row.seq)
@@ -43,12 +46,14 @@ pub fn insert_mentions(conn: &mut Conn, rows: &[MentionRow], all: &[(ChatId, i64
         .bind::<BigInt, _>(row.place)
         .bind::<Bool, _>(row.given)
         .bind::<Bool, _>(row.counted)
+        .bind::<Ts, _>(row.sent_at)
         .execute(conn)?;
     }
-    for (chat, seq) in all {
-        statement::<(), Sqlite>("INSERT INTO message_mentions_all (chat_id, seq) VALUES (?, ?)")
+    for (chat, seq, at) in all {
+        statement::<(), Sqlite>("INSERT INTO message_mentions_all (chat_id, seq, sent_at) VALUES (?, ?, ?)")
             .bind::<Uid, _>(*chat)
             .bind::<BigInt, _>(*seq)
+            .bind::<Ts, _>(*at)
             .execute(conn)?;
     }
     Ok(())
@@ -71,8 +76,9 @@ pub fn drop_mentions(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<()> {
 pub fn mentioned_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MentionRow>> {
     let mut found = Vec::new();
     for (chat, seq) in wanted {
-        let mentioned = statement::<(Uid, BigInt, Uid, BigInt, Bool, Bool), Sqlite>(
-            "SELECT n.chat_id, n.seq, n.user_id, n.place, n.given, n.counted FROM message_mentions n \
+        let mentioned = statement::<(Uid, BigInt, Uid, BigInt, Bool, Bool, Ts), Sqlite>(
+            "SELECT n.chat_id, n.seq, n.user_id, n.place, n.given, n.counted, n.sent_at \
+             FROM message_mentions n \
              WHERE n.chat_id = ? AND n.seq = ?",
         );
         found.extend(mentioned.bind::<Uid, _>(*chat).bind::<BigInt, _>(*seq).load::<MentionRow>(conn)?);
@@ -80,35 +86,81 @@ pub fn mentioned_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Men
     Ok(found)
 }
 
-/// How many messages after these places mention the viewer, without those whose time is over.
+/// How many messages after these places mention the viewer, without those whose time is over; whether they have removed none
+/// in the chat is given.
 pub fn unread_mentions(
     conn: &mut Conn,
     viewer: UserId,
     now: Timestamp,
-    wanted: &[(ChatId, i64)],
+    wanted: &[(ChatId, i64, bool)],
 ) -> Result<Vec<(ChatId, i64)>> {
     let mut found = Vec::with_capacity(wanted.len());
-    for (chat, seq) in wanted {
+    for (chat, seq, whole) in wanted {
         let counted = statement::<(Uid, BigInt), Sqlite>(
             "SELECT w.chat_id, (SELECT count(*) FROM message_mentions n \
              JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
              WHERE n.user_id = ? AND n.chat_id = w.chat_id AND n.seq > w.seq AND n.counted \
              AND (m.expires_at IS NULL OR m.expires_at > ?) \
-             AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.blocked_id = m.sender_id)) \
+             AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.blocked_id = m.sender_id) \
+             AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
+             AND r.user_id = n.user_id))) \
              + (SELECT count(*) FROM message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
              WHERE n.chat_id = w.chat_id AND n.seq > w.seq AND m.sender_id <> ? \
              AND (m.expires_at IS NULL OR m.expires_at > ?) \
-             AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id)) \
-             FROM (SELECT ? AS chat_id, ? AS seq) w",
+             AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id) \
+             AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
+             AND r.user_id = ?))) FROM (SELECT ? AS chat_id, ? AS seq, ? AS whole) w",
         )
         .bind::<Uid, _>(viewer)
         .bind::<Ts, _>(now)
         .bind::<Uid, _>(viewer)
         .bind::<Ts, _>(now)
         .bind::<Uid, _>(viewer)
+        .bind::<Uid, _>(viewer)
         .bind::<Uid, _>(*chat)
-        .bind::<BigInt, _>(*seq);
+        .bind::<BigInt, _>(*seq)
+        .bind::<Bool, _>(*whole);
         found.extend(counted.load::<(ChatId, i64)>(conn)?);
     }
     Ok(found)
+}
+
+/// The newest messages that name the viewer, in all their chats: an index has them in this order.
+pub fn named_anywhere(conn: &mut Conn, asked: &AllMentions) -> Result<Vec<MentionPlace>> {
+    let (from, more) = asked.between();
+    let (at, chat, seq) = asked.after;
+    let rows = statement::<(Ts, Uid, BigInt), Sqlite>(format!(
+        "SELECT n.sent_at, n.chat_id, n.seq FROM message_mentions n \
+         CROSS JOIN participants p ON p.chat_id = n.chat_id AND p.user_id = n.user_id AND n.seq > {from}{more} \
+         CROSS JOIN chats h ON h.id = n.chat_id AND h.deleted_at IS NULL \
+         CROSS JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
+         WHERE n.user_id = ? AND (n.sent_at, n.chat_id, n.seq) < (?, ?, ?) AND n.counted AND {MESSAGE_STAYS} AND {MENTION_IS_SHOWN} \
+         ORDER BY n.sent_at DESC, n.chat_id DESC, n.seq DESC LIMIT ?"
+    ));
+    let rows = rows.bind::<Uid, _>(asked.viewer).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
+    Ok(rows.bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
+}
+
+/// The same, chat by chat. A page needs at most as many chats as it has items, those whose newest ones are the newest; and
+/// if there are so many, nothing that is older than these newest ones.
+pub fn mentions_by_chat(conn: &mut Conn, asked: &AllMentions, table: MentionTable) -> Result<Vec<MentionPlace>> {
+    let (from, _) = asked.between();
+    let (at, chat, seq) = asked.after;
+    let newest = |what, since| asked.newest(table, "CROSS JOIN", what, since);
+    let (first, all) = (newest("n.sent_at", "0"), newest("n.seq", "p.since"));
+    let MentionTable { name, own, .. } = table;
+    let rows = statement::<(Ts, Uid, BigInt), Sqlite>(format!(
+        "SELECT n.sent_at, n.chat_id, n.seq FROM (SELECT q.*, CASE WHEN count(*) OVER () = ? THEN min(q.newest) OVER () \
+         ELSE 0 END AS since FROM (SELECT p.chat_id, p.user_id, p.visible_from, p.read_seq, p.removed_count, \
+         ({first} 1) AS newest FROM participants p \
+         CROSS JOIN chats h ON h.id = p.chat_id AND h.deleted_at IS NULL AND h.last_seq > {from} \
+         WHERE p.user_id = ? ORDER BY newest DESC, p.chat_id DESC LIMIT ?) q WHERE q.newest IS NOT NULL) p \
+         CROSS JOIN {name} n ON n.chat_id = p.chat_id{own} AND n.seq IN ({all} ?) \
+         ORDER BY n.sent_at DESC, n.chat_id DESC, n.seq DESC LIMIT ?"
+    ));
+    let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
+    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
+    let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
+    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
+    Ok(rows.bind::<BigInt, _>(asked.most).load(conn)?)
 }

@@ -12,24 +12,21 @@ use diesel::{
 
 use super::Conn;
 use crate::{
-    domains::{
-        accounts::users,
-        messaging::{ReactFactsRow, ReactedRow, ReactionChanges, participants},
-    },
+    domains::messaging::{ReactFactsRow, ReactedRow, ReactionChanges},
     statement::statement,
 };
 
-/// Those of these memberships whose people are in the chat and not erased, and after which message they see it. No lock is
-/// needed: there is only one writer.
+/// Those of these memberships whose people are in the chat and not erased, and after which message they see it, whatever they
+/// have cleared since. No lock is needed: there is only one writer.
 pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, user) in wanted {
-        let membership = participants::table
-            .inner_join(users::table)
-            .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
-            .filter(users::deleted_at.is_null())
-            .select((participants::chat_id, participants::user_id, participants::visible_from));
-        found.extend(membership.first::<(ChatId, UserId, i64)>(conn).optional()?);
+        let membership = statement::<(Uid, Uid, BigInt), Sqlite>(
+            "SELECT p.chat_id, p.user_id, coalesce(p.entered_from, p.visible_from) FROM participants p \
+             JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.chat_id = ? AND p.user_id = ?",
+        );
+        let membership = membership.bind::<Uid, _>(*chat).bind::<Uid, _>(*user);
+        found.extend(membership.load::<(ChatId, UserId, i64)>(conn)?);
     }
     Ok(found)
 }

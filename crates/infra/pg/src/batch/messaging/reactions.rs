@@ -16,13 +16,13 @@ use crate::{
     statement::statement,
 };
 
-/// Those of these memberships whose people are in the chat and not erased, and after which message they see it. Their chats are locked before, so that the
-/// memberships stay. Their accounts are not locked, because others would wait for that; an erasure locks each of their chats
+/// Those of these memberships whose people are in the chat and not erased, and after which message they see it, whatever they
+/// have cleared since. Their chats are locked before, so that the memberships stay. Their accounts are not locked, because others would wait for that; an erasure locks each of their chats
 /// after it has begun.
 pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
     Ok(statement::<(Uid, Uid, BigInt), Pg>(
-        "SELECT p.chat_id, p.user_id, p.visible_from FROM unnest(?, ?) AS w(chat_id, user_id) \
+        "SELECT p.chat_id, p.user_id, coalesce(p.entered_from, p.visible_from) FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL",
     )

@@ -1,0 +1,24 @@
+-- Messages that people have removed for themselves; everybody else still sees them.
+CREATE TABLE removed_messages (
+    chat_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    user_id BLOB NOT NULL REFERENCES users (id),
+    PRIMARY KEY (chat_id, seq, user_id),
+    FOREIGN KEY (chat_id, seq) REFERENCES messages (chat_id, seq) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+-- For counts and limits, exports and erasures.
+CREATE INDEX removed_messages_user ON removed_messages (user_id, chat_id, seq);
+
+-- How many messages of the chat they have removed: most people none, so that their queries need not look for any.
+ALTER TABLE participants ADD COLUMN removed_count INTEGER NOT NULL DEFAULT 0;
+-- Up to which message they have cleared the chat.
+ALTER TABLE participants ADD COLUMN cleared_seq INTEGER NOT NULL DEFAULT 0;
+-- Only if visible_from is that: what it would be otherwise.
+ALTER TABLE participants ADD COLUMN entered_from INTEGER;
+-- The same of those who have left it.
+ALTER TABLE former_participants ADD COLUMN cleared_seq INTEGER NOT NULL DEFAULT 0;
+
+-- Who came later than others; whoever has cleared the chat need not be one of them.
+DROP INDEX participants_later;
+CREATE INDEX participants_later ON participants (chat_id, coalesce(entered_from, visible_from))
+    WHERE coalesce(entered_from, visible_from) > 0;
