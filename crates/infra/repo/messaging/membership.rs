@@ -19,6 +19,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
+        chat_analytics, chat_imports,
         moderation::{self, reviews, sanctions},
         relations::threads,
     },
@@ -184,6 +185,12 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     }
     if rows == 0 {
         rows = moderation::clear(tx, chat)?;
+    }
+    if rows == 0 {
+        rows = chat_analytics::clear(tx.conn, chat)?;
+    }
+    if rows == 0 {
+        rows = chat_imports::clear(tx, chat)?;
     }
     tx.deleted_text |= rows > 0;
     Ok(rows)

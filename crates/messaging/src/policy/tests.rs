@@ -60,7 +60,7 @@ fn every_cell() {
                 assert_eq!(allow(seat, action).is_ok(), expected, "{seat:?} {action:?}");
                 let of_group = Seat { of_group: true, ..seat };
                 let stays =
-                    matches!(action, Post | MentionAll | Pin | SetLifetime | SeePeople | Moderate | Mute | Review);
+                    matches!(action, Post | MentionAll | Pin | SetLifetime | SeePeople | Moderate | Mute | Review | Analyse);
                 assert_eq!(allow(of_group, action).is_ok(), expected && stays, "{seat:?} {action:?}");
             }
         }
