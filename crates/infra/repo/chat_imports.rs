@@ -178,11 +178,7 @@ fn add(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, number: i32, piece: &[u
         return Err(Error::internal("a piece of a file that is not expected"));
     }
     let digest = tx.services.keys.fingerprint(&[&row.digest, piece]).to_vec();
-    let grown = (
-        table::pieces.eq(number + 1),
-        table::size.eq(row.size + piece.len() as i64),
-        table::digest.eq(digest),
-    );
+    let grown = (table::pieces.eq(number + 1), table::size.eq(row.size + piece.len() as i64), table::digest.eq(digest));
     diesel::update(table::table.find(import)).set(grown).execute(tx.conn)?;
     let id = Id::<()>::new(ctx.now);
     let sealed = user_keys::of(tx, ctx, row.user_id)?.seal(Place::new(PIECE, id), &compress(piece)?)?;
@@ -269,11 +265,7 @@ fn abandon(tx: &mut Tx<'_>, ctx: &Ctx, chat: Option<ChatId>) -> Result<()> {
     let Some(chat) = chat else { return Ok(()) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let empty = chats::table.find(chat).filter(chats::deleted_at.is_null()).filter(chats::participant_count.eq(0));
-    let gone = (
-        chats::deleted_at.eq(ctx.now),
-        chats::title.eq(None::<String>),
-        chats::description.eq(None::<String>),
-    );
+    let gone = (chats::deleted_at.eq(ctx.now), chats::title.eq(None::<String>), chats::description.eq(None::<String>));
     if diesel::update(empty).set(gone).execute(tx.conn)? > 0 {
         titles::unindex(tx, chat)?;
         tx.deleted_text = true;
@@ -287,7 +279,8 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let some = authors::table.filter(authors::chat_id.eq(chat)).order(authors::username).limit(AUTHORS);
     let some: Vec<(String, UserId, bool)> =
         some.select((authors::username, authors::user_id, authors::has_account)).load(tx.conn)?;
-    let nameless: Vec<UserId> = some.iter().filter(|(.., has_account)| !has_account).map(|(_, user, _)| *user).collect();
+    let nameless: Vec<UserId> =
+        some.iter().filter(|(.., has_account)| !has_account).map(|(_, user, _)| *user).collect();
     ghosts::forget(tx, &nameless)?;
     let names: Vec<&String> = some.iter().map(|(name, ..)| name).collect();
     let these = authors::table.filter(authors::chat_id.eq(chat).and(authors::username.eq_any(names)));

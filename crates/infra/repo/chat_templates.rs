@@ -191,7 +191,12 @@ fn one(conn: &mut Conn, ctx: &Ctx, id: ChatTemplateId) -> Result<ChatTemplate> {
 }
 
 /// One of this scope that the caller may change.
-fn held(tx: &mut Tx<'_>, ctx: &Ctx, scope: TemplateScope, id: ChatTemplateId) -> Result<(Option<UserId>, ChatTemplate)> {
+fn held(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    scope: TemplateScope,
+    id: ChatTemplateId,
+) -> Result<(Option<UserId>, ChatTemplate)> {
     let owner = hold(tx, ctx, scope)?;
     let row = of(owner).filter(table::id.eq(id)).select(ChatTemplateRow::as_select()).first(tx.conn).optional()?;
     Ok((owner, row.ok_or(CHAT_TEMPLATE_UNKNOWN)?.template()?))

@@ -79,7 +79,8 @@ impl UtcOffset {
             ("-", rest) => (-1, rest),
             _ => return None,
         };
-        let (hours, minutes) = rest.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
+        let (hours, minutes) =
+            rest.split_once(':').filter(|(hours, minutes)| hours.len() == 2 && minutes.len() == 2)?;
         let number = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse::<i32>().ok())?;
         let (hours, minutes) = (number(hours)?, number(minutes)?);
         let quarters = sign * (hours * 4 + minutes / 15);

@@ -208,6 +208,8 @@ impl Check {
         match name {
             "format" => self.known[0] = value == FORMAT,
             "version" => self.known[1] = value == VERSION,
+            // A list would be taken for its members in their order.
+            "chat" if !value.is_object() => return Err(Unusable::Broken),
             "chat" => self.chat = Some(serde_json::from_value(value).map_err(|_| Unusable::Broken)?),
             _ => {}
         }

@@ -92,11 +92,7 @@ pub fn new(id: ChatTemplateId, now: Timestamp, scope: TemplateScope, new: NewTem
 }
 
 /// The template after an edit, or `None` if the edit changes nothing.
-pub fn edit(
-    before: &ChatTemplate,
-    version: Option<&Versions>,
-    patch: TemplatePatch,
-) -> Result<Option<ChatTemplate>> {
+pub fn edit(before: &ChatTemplate, version: Option<&Versions>, patch: TemplatePatch) -> Result<Option<ChatTemplate>> {
     versions::check(version, before.version, CHAT_TEMPLATE_STALE)?;
     let mut after = before.clone();
     if let Some(name) = patch.name {

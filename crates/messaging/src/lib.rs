@@ -11,8 +11,9 @@
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
 //! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`], [`polls`]) and in [`policy`], whose table says who may do what; [`moderation`]
-//! says what keeps people from writing and coming in; [`chat_exports`] what somebody may take out of a chat, [`chat_imports`] how one is made of it, [`chat_analytics`] what is counted in it, and [`chat_templates`] what
-//! new chats are like. Their refusals are in [`refusals`]; what an implementation must
+//! says what keeps people from writing and coming in; [`chat_exports`] what somebody may take out of a chat,
+//! [`chat_imports`] how one is made of it, [`chat_analytics`] what is counted in it, and [`chat_templates`] what new chats
+//! are like. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
 pub mod change;

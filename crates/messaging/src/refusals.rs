@@ -89,8 +89,11 @@ pub const CHAT_TEMPLATE_STALE: Refusal =
     Refusal::new(Stale, "chat.template_stale", "The template has changed since you read it");
 pub const CHAT_TEMPLATES: Refusal =
     Refusal::new(Conflict, "chat.templates", "There are as many templates as can be; delete some first");
-pub const CHAT_IMPORTS: Refusal =
-    Refusal::new(Conflict, "chat.imports", "As many imports of yours are in progress as can be: wait until one is done");
+pub const CHAT_IMPORTS: Refusal = Refusal::new(
+    Conflict,
+    "chat.imports",
+    "As many imports of yours are in progress as can be: wait until one is done",
+);
 pub const CHAT_IMPORT_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.import_unknown", "You have not imported such a file in the last days");
 pub const CHAT_MUTED: Refusal =

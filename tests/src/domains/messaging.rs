@@ -304,11 +304,7 @@ const LISTS: &[List] = &[
             )
         }),
     },
-    List {
-        path: "/api/chats/{chat_id}/participants",
-        at_least: MANY,
-        rows: Some(crowd),
-    },
+    List { path: "/api/chats/{chat_id}/participants", at_least: MANY, rows: Some(crowd) },
     // The longest page: the last messages are as long as a message can be.
     List {
         path: "/api/chats/{chat_id}/messages",
@@ -372,11 +368,7 @@ const LISTS: &[List] = &[
         }),
     },
     // Above 256 people, nobody sees the list.
-    List {
-        path: "/api/messages/{message_id}/receipts",
-        at_least: 251,
-        rows: Some(heard),
-    },
+    List { path: "/api/messages/{message_id}/receipts", at_least: 251, rows: Some(heard) },
     List {
         path: "/api/messages/{poll_id}/poll/votes",
         at_least: MANY,

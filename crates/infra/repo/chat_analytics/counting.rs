@@ -22,9 +22,7 @@ use super::super::{
 use crate::{
     domains::{
         accounts::users,
-        messaging::{
-            ChatDayPersonRow, ChatDayRow, chat_day_people as people, chat_days as days, messages as said,
-        },
+        messaging::{ChatDayPersonRow, ChatDayRow, chat_day_people as people, chat_days as days, messages as said},
     },
     statement::statement,
 };

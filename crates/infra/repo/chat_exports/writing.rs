@@ -197,7 +197,12 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, row: &ChatExportRow, piece: &Piece) -> Resul
     let id = Id::<()>::new(ctx.now);
     let sealed = user_keys::of(tx, ctx, row.user_id)?.seal(Place::new(PIECE, id), &compress(piece.text.as_bytes())?)?;
     diesel::insert_into(pieces::table)
-        .values((pieces::id.eq(id), pieces::export_id.eq(row.id), pieces::number.eq(row.pieces), pieces::data.eq(sealed)))
+        .values((
+            pieces::id.eq(id),
+            pieces::export_id.eq(row.id),
+            pieces::number.eq(row.pieces),
+            pieces::data.eq(sealed),
+        ))
         .execute(tx.conn)?;
     let next = ChatExportRow {
         seq: piece.seq,

@@ -77,12 +77,7 @@ pub fn held(tx: &mut Tx<'_>, import: ChatImportId, people: &[UserId]) -> Result<
 
 /// Finds out who some authors are: each by their name in the file, with what they are called there. False if the import
 /// has ended.
-pub fn find_authors(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    import: ChatImportId,
-    some: &BTreeMap<String, String>,
-) -> Result<bool> {
+pub fn find_authors(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, some: &BTreeMap<String, String>) -> Result<bool> {
     let keys: Vec<String> = some.keys().map(|name| username_key(name)).collect();
     let found = || users::table.filter(users::username_key.eq_any(&keys)).filter(users::deleted_at.is_null());
     let ids: Vec<UserId> = found().select(users::id).load(tx.conn)?;
@@ -91,7 +86,9 @@ pub fn find_authors(
     let known = authors::table.filter(authors::chat_id.eq(chat)).filter(authors::username.eq_any(some.keys()));
     let known: Vec<String> = known.select(authors::username).load(tx.conn)?;
     let people = match AuthorsBy::parse_word(&row.authors)? {
-        AuthorsBy::Username => found().filter(users::id.eq_any(&ids)).select((users::username_key, users::id)).load(tx.conn)?,
+        AuthorsBy::Username => {
+            found().filter(users::id.eq_any(&ids)).select((users::username_key, users::id)).load(tx.conn)?
+        }
         AuthorsBy::Name => Vec::new(),
     };
     let people: HashMap<String, UserId> = people.into_iter().collect();

@@ -159,7 +159,8 @@ impl Maker {
         let import = row.id;
         // What was refused after the check, because its author is gone, has no place.
         let gone = self.0.db.read(move |conn| refused(conn, import)).await?;
-        let mut run = Run { done: row.done, places: Places::default(), batch: Batch { until: row.done, ..Batch::default() } };
+        let mut run =
+            Run { done: row.done, places: Places::default(), batch: Batch { until: row.done, ..Batch::default() } };
         let (mut splitter, mut order) = (Splitter::default(), Order::default());
         for number in 0..row.pieces {
             let (octets, mut parts) = (self.piece(import, number).await?, Vec::new());
@@ -188,7 +189,8 @@ impl Maker {
         if until == run.done {
             return Ok(true);
         }
-        let (ctx, writes, done, earlier) = (ctx.clone(), Arc::clone(&batch), run.done, run.places.named_by(&batch.lines));
+        let (ctx, writes, done, earlier) =
+            (ctx.clone(), Arc::clone(&batch), run.done, run.places.named_by(&batch.lines));
         let written = self.0.db.write(move |tx| writing::write(tx, &ctx, import, done, &writes, &earlier)).await?;
         let Some(written) = written else { return Ok(false) };
         let taken = batch.lines.iter().filter(|(number, _)| !written.refused.contains(number));
@@ -259,7 +261,8 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
         return Ok(true);
     }
     if !next.is_empty() {
-        let changes = if come.is_empty() { Vec::new() } else { membership::add(tx, &ctx, chat, &come, ChatRole::Member)? };
+        let changes =
+            if come.is_empty() { Vec::new() } else { membership::add(tx, &ctx, chat, &come, ChatRole::Member)? };
         // They are in it, or do not come; which names they had in the file is forgotten.
         let done = authors::table.filter(authors::chat_id.eq(chat).and(authors::user_id.eq_any(&next)));
         diesel::delete(done).execute(tx.conn)?;

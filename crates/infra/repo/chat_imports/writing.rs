@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use clowder_core::{ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, sql::{Ts, Uid}, text::Flaw};
+use clowder_core::{
+    ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId,
+    sql::{Ts, Uid},
+    text::Flaw,
+};
 use clowder_messaging::{
     chat_analytics::Sent,
     chat_imports::{ChatImportId, Line, Refused},

@@ -21,12 +21,7 @@ pub const PARTS: &[Part] = &[Part {
     name: "chat_templates",
     phase: Phase::Content,
     references: &[erased("chat_templates", "user_id")],
-    files: &[File {
-        name: "chat_templates.json",
-        about: "your templates of chats",
-        shape: Shape::List,
-        read: export,
-    }],
+    files: &[File { name: "chat_templates.json", about: "your templates of chats", shape: Shape::List, read: export }],
     erase,
 }];
 

@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 use super::{
     super::{
+        chat_analytics, chat_imports,
         db::Tx,
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        chat_analytics, chat_imports,
         moderation::{self, reviews, sanctions},
         relations::threads,
     },

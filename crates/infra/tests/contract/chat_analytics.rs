@@ -40,7 +40,8 @@ pub async fn counted(world: &World, who: &Person, chat: ChatId, zone: &str) -> C
     let period = period(world, 10, zone);
     let (mut messages, mut after): (Vec<Message>, i64) = (Vec::new(), 0);
     loop {
-        let page = world.store.messaging.messages(&world.ctx(who), chat, Window::After(after), 200).await.unwrap().items;
+        let page =
+            world.store.messaging.messages(&world.ctx(who), chat, Window::After(after), 200).await.unwrap().items;
         let Some(last) = page.last() else { break };
         after = last.seq;
         messages.extend(page);

@@ -63,10 +63,26 @@ fn offsets_are_quarters_of_an_hour() {
     ] {
         assert_eq!(offset(text).to_string(), written);
     }
-    for wrong in ["", "z", "05:30", "+5:30", "+05:10", "+05:60", "+14:15", "-12:15", "+0530", "+05:3x", "+-1:00", "Europe/Berlin", "ä05:30"] {
+    for wrong in [
+        "",
+        "z",
+        "05:30",
+        "+5:30",
+        "+05:10",
+        "+05:60",
+        "+14:15",
+        "-12:15",
+        "+0530",
+        "+05:3x",
+        "+-1:00",
+        "Europe/Berlin",
+        "ä05:30",
+    ] {
         assert_eq!(UtcOffset::parse(wrong), None, "{wrong}");
     }
-    for (text, start) in [("Z", (0, 0)), ("+02:00", (-1, 88)), ("-02:00", (0, 8)), ("+14:00", (-1, 40)), ("-12:00", (0, 48))] {
+    for (text, start) in
+        [("Z", (0, 0)), ("+02:00", (-1, 88)), ("-02:00", (0, 8)), ("+14:00", (-1, 40)), ("-12:00", (0, 48))]
+    {
         assert_eq!(offset(text).start(), start, "{text}");
     }
 }
@@ -203,9 +219,7 @@ fn of_changes_only_those_of_messages_count() {
     };
     let (chat, user): (ChatId, UserId) = (id(1), id(7));
     let place = json!({"chat_id": chat, "seq": 3, "emoji": "👍"});
-    let message = |kind: &str| {
-        json!({"chat_id": chat, "seq": 3, "type": kind, "sender": {"id": user}, "created_at": "2026-09-20T12:00:00Z"})
-    };
+    let message = |kind: &str| json!({"chat_id": chat, "seq": 3, "type": kind, "sender": {"id": user}, "created_at": "2026-09-20T12:00:00Z"});
     let sent = |sender| Some(Seen::Sent(Sent { chat, seq: 3, sender, at: at("2026-09-20T12:00:00Z") }));
     let own = Topic::new(CHAT, chat);
     for (topic, name, data, expected) in [

@@ -60,7 +60,8 @@ fn an_export_ends_with_the_membership() {
 fn decide_table() {
     let chat: ChatId = id(101);
     let of_chat = |status| known(1, status, 1);
-    let others = |count: usize, status, hours| (2..2 + count).map(|number| known(number, status, hours)).collect::<Vec<_>>();
+    let others =
+        |count: usize, status, hours| (2..2 + count).map(|number| known(number, status, hours)).collect::<Vec<_>>();
     let full = [others(4, Ready, 1), vec![of_chat(Ready)]].concat();
     let (again, new) = (Ok(Wish::Again(id(1))), Ok(Wish::New));
     for (known, verdict) in [
@@ -189,7 +190,11 @@ fn what_its_reader_does_not_see_is_not_in_it() {
         assert_eq!((shown.seq, shown.hidden), (message.seq, message.hidden), "its place stays");
         for format in [ExportFormat::Json, ExportFormat::Html] {
             let written = file(format, "Lunch", std::slice::from_ref(&shown));
-            assert_eq!((written.contains("said"), written.contains("quoted")), (text, quoted), "{format:?} {message:?}");
+            assert_eq!(
+                (written.contains("said"), written.contains("quoted")),
+                (text, quoted),
+                "{format:?} {message:?}"
+            );
         }
     }
 }

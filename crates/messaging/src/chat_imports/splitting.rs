@@ -25,13 +25,17 @@ pub struct Broken;
 enum At {
     Start,
     /// Before a name, or the end of the object if there may be one.
-    Name { or_end: bool },
+    Name {
+        or_end: bool,
+    },
     InName,
     Colon,
     Value,
     InValue,
     AfterValue,
-    Item { or_end: bool },
+    Item {
+        or_end: bool,
+    },
     InItem,
     AfterItem,
     End,

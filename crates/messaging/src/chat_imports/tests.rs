@@ -43,7 +43,10 @@ fn documents_are_taken_apart() {
         (r#"{"\u006dessages":[]}"#, vec![]),
         (r#"{"messages":[]}"#, vec![]),
         (r#"{"messages":[ ] , "a":1}"#, vec![member("a", "1")]),
-        (r#"{"messages":[{"x":"🦀"},2,"three",[4],null]}"#, vec![item(r#"{"x":"🦀"}"#), item("2"), item(r#""three""#), item("[4]"), item("null")]),
+        (
+            r#"{"messages":[{"x":"🦀"},2,"three",[4],null]}"#,
+            vec![item(r#"{"x":"🦀"}"#), item("2"), item(r#""three""#), item("[4]"), item("null")],
+        ),
         ("{\"messages\":[\n{\"a\":[]},\n{}\n]}\n", vec![item(r#"{"a":[]}"#), item("{}")]),
         (r#"{"other":{"messages":[1]},"messages":[1]}"#, vec![member("other", r#"{"messages":[1]}"#), item("1")]),
     ] {
@@ -54,10 +57,37 @@ fn documents_are_taken_apart() {
 #[test]
 fn what_is_no_document_is_broken() {
     for text in [
-        "", " ", "[", "[]", "1", "\"", "{", "{\"", r#"{"a""#, r#"{"a":"#, r#"{"a":1"#, r#"{"a":1,"#, r#"{"a":1,}"#,
-        r#"{,}"#, r#"{"a":,}"#, r#"{"a":}"#, r#"{a:1}"#, r#"{"a" 1}"#, r#"{"a":1}}"#, r#"{"a":1}x"#, r#"{"a":1 2}"#,
-        r#"{"messages":1}"#, r#"{"messages":{}}"#, r#"{"messages":[1,]}"#, r#"{"messages":[,1]}"#, r#"{"messages":[1 2]}"#,
-        r#"{"messages":[1}"#, r#"{"messages":[{]}"#, r#"{"messages":["#, "\u{feff}{}", r#"{"\q":1}"#,
+        "",
+        " ",
+        "[",
+        "[]",
+        "1",
+        "\"",
+        "{",
+        "{\"",
+        r#"{"a""#,
+        r#"{"a":"#,
+        r#"{"a":1"#,
+        r#"{"a":1,"#,
+        r#"{"a":1,}"#,
+        r#"{,}"#,
+        r#"{"a":,}"#,
+        r#"{"a":}"#,
+        r#"{a:1}"#,
+        r#"{"a" 1}"#,
+        r#"{"a":1}}"#,
+        r#"{"a":1}x"#,
+        r#"{"a":1 2}"#,
+        r#"{"messages":1}"#,
+        r#"{"messages":{}}"#,
+        r#"{"messages":[1,]}"#,
+        r#"{"messages":[,1]}"#,
+        r#"{"messages":[1 2]}"#,
+        r#"{"messages":[1}"#,
+        r#"{"messages":[{]}"#,
+        r#"{"messages":["#,
+        "\u{feff}{}",
+        r#"{"\q":1}"#,
     ] {
         assert_eq!(split(text.as_bytes()), Err(Broken), "{text}");
     }
@@ -127,10 +157,14 @@ fn messages_are_taken_skipped_or_refused() {
     }
     assert!(matches!(read(b"{"), Read::Refused(error) if error.code == "json"));
     assert!(matches!(read(b"\"\xff\""), Read::Refused(error) if error.code == "json"));
-    let Read::Taken(whole) = read(line(json!({
-        "reply_to": {"seq": 3, "id": Uuid::nil()}, "thread_of": Uuid::nil(), "thread": {"count": 2},
-        "sender": {"username": "bob"},
-    })).to_string().as_bytes()) else {
+    let Read::Taken(whole) = read(
+        line(json!({
+            "reply_to": {"seq": 3, "id": Uuid::nil()}, "thread_of": Uuid::nil(), "thread": {"count": 2},
+            "sender": {"username": "bob"},
+        }))
+        .to_string()
+        .as_bytes(),
+    ) else {
         panic!("it is a message")
     };
     assert_eq!((whole.reply_to, whole.thread_of, whole.is_root), (Some(3), Some(Uuid::nil()), true));
@@ -240,7 +274,8 @@ fn an_export_can_be_imported() {
     let message: crate::Message = serde_json::from_value(json!({
         "id": Uuid::nil(), "chat_id": Uuid::nil(), "seq": 4, "type": "text", "sender": card, "content": "said\n🦀",
         "status": "sent", "client_id": null, "created_at": at, "edited_at": null, "deleted_at": null, "version": 1,
-    })).unwrap();
+    }))
+    .unwrap();
     let format = ExportFormat::Json;
     let text = [begin(format, &head).unwrap(), entry(format, 0, &message).unwrap(), end(format).to_owned()].concat();
     let plan = checked(text.as_bytes()).unwrap();

@@ -14,12 +14,8 @@ pub trait ChatTemplates: Send + Sync {
     async fn create_template(&self, ctx: &Ctx, scope: TemplateScope, new: NewTemplate) -> Result<ChatTemplate>;
 
     /// The latest first; without a scope, those of the server among one's own.
-    async fn templates(
-        &self,
-        ctx: &Ctx,
-        scope: Option<TemplateScope>,
-        page: PageRequest,
-    ) -> Result<Page<ChatTemplate>>;
+    async fn templates(&self, ctx: &Ctx, scope: Option<TemplateScope>, page: PageRequest)
+    -> Result<Page<ChatTemplate>>;
 
     async fn template(&self, ctx: &Ctx, id: ChatTemplateId) -> Result<ChatTemplate>;
 

@@ -30,7 +30,10 @@ fn a_new_template_is_like_a_new_chat() {
         "slow_seconds": 30,
     }));
     let told = serde_json::to_value(&full).unwrap();
-    assert_eq!((&told["type"], &told["slow_seconds"], &told["rights"]["pin"]), (&json!("channel"), &json!(30), &json!(true)));
+    assert_eq!(
+        (&told["type"], &told["slow_seconds"], &told["rights"]["pin"]),
+        (&json!("channel"), &json!(30), &json!(true))
+    );
     assert_eq!(serde_json::from_value::<ChatTemplate>(told).unwrap(), full);
 }
 
@@ -73,7 +76,8 @@ fn a_chat_has_what_its_template_says_and_what_its_creator_says_first() {
     let from = |body: Value| NewFromTemplate::from_json(body).unwrap();
     let told = |template: &ChatTemplate, body: Value| {
         let (new, extras) = apply(template.clone(), from(body)).unwrap();
-        let (title, description) = (new.title.unwrap().into_string(), new.description.map(clowder_core::Name::into_string));
+        let (title, description) =
+            (new.title.unwrap().into_string(), new.description.map(clowder_core::Name::into_string));
         (title, description, new.participant_ids, extras.slow_seconds)
     };
     assert_eq!(told(&titled, json!({})), ("T".into(), Some("D".into()), vec![], 9));

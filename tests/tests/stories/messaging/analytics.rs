@@ -21,7 +21,9 @@ async fn counting(world: World) {
     bob.put(&format!("{}/reactions/👍", message(&said)), json!({})).await.expect(200);
     counted(&ada, &chat, 3, "").await;
     ada.delete(&message(&gone)).await.expect(204);
-    let deleted = async || Some(ada.get(&format!("/api/chats/{chat}/analytics")).await.expect(200)).filter(|it| it["messages"] == 2);
+    let deleted = async || {
+        Some(ada.get(&format!("/api/chats/{chat}/analytics")).await.expect(200)).filter(|it| it["messages"] == 2)
+    };
     let told = answer("the numbers without it", deleted).await;
     assert_eq!((&told["people"], told["days"].as_array().unwrap().len()), (&json!(2), 30));
     assert_eq!(told["top_reactions"], json!([{"emoji": "👍", "count": 1}]));

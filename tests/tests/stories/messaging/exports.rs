@@ -36,8 +36,14 @@ async fn both_formats(world: World) {
     assert!(file.header("content-disposition").starts_with("attachment; filename=\"chat-"), "{file:?}");
     assert_eq!(export["size"], json!(file.text.len()));
     let file = file.expect(200);
-    assert_eq!((&file["format"], &file["version"], &file["chat"]["id"]), (&json!("clowder.chat"), &json!(1), &json!(chat)));
-    assert_eq!(file["messages"], json!(ada.get(&format!("/api/chats/{chat}/messages?after=0")).await.expect(200)["items"]));
+    assert_eq!(
+        (&file["format"], &file["version"], &file["chat"]["id"]),
+        (&json!("clowder.chat"), &json!(1), &json!(chat))
+    );
+    assert_eq!(
+        file["messages"],
+        json!(ada.get(&format!("/api/chats/{chat}/messages?after=0")).await.expect(200)["items"])
+    );
 
     let export = ready(&ada, &ask(&ada, &chat, "html").await).await;
     let page = ada.get(&format!("{}/file", path(&export))).await;

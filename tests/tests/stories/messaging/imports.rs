@@ -47,7 +47,12 @@ async fn there_and_back(world: World) {
     assert_eq!((&import["status"], &import["messages"], &import["refused"]), (&json!("done"), &json!(2), &json!(0)));
     let new = import["chat_id"].as_str().unwrap();
     let seen = bob.get(&format!("/api/chats/{new}/messages?after=0")).await.expect(200);
-    let seen: Vec<_> = seen["items"].as_array().unwrap().iter().map(|it| (&it["sender"]["id"], &it["content"], &it["system"]["action"])).collect();
+    let seen: Vec<_> = seen["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (&it["sender"]["id"], &it["content"], &it["system"]["action"]))
+        .collect();
     let (none, ada_id, bob_id) = (Value::Null, json!(ada.id), json!(bob.id));
     assert_eq!(seen[..2], [(&ada_id, &json!("what was said"), &none), (&bob_id, &json!("and answered"), &none)]);
     assert_eq!(seen.last().unwrap().2, "imported");
@@ -69,10 +74,12 @@ async fn not_all_is_taken(world: World) {
         json!({"seq": seq, "sender": sender, "content": "brought", "created_at": at})
     };
     let lines = json!([line(1, "2020-01-01T00:00:00Z"), line(2, "soon"), line(1, "2020-01-01T00:00:00Z")]);
-    let import = finished(&root, &send(&root, json!({"file": document(&lines), "authors": "name"}), "").await.expect(202)).await;
+    let import =
+        finished(&root, &send(&root, json!({"file": document(&lines), "authors": "name"}), "").await.expect(202)).await;
     assert_eq!((&import["status"], &import["messages"], &import["refused"]), (&json!("done"), &json!(1), &json!(2)));
     let refused = root.get(&format!("{}/refused", path(&import))).await.expect(200);
-    let refused: Vec<_> = refused["items"].as_array().unwrap().iter().map(|it| (&it["number"], &it["error"]["pointer"])).collect();
+    let refused: Vec<_> =
+        refused["items"].as_array().unwrap().iter().map(|it| (&it["number"], &it["error"]["pointer"])).collect();
     assert_eq!(refused, [(&json!(2), &json!("/created_at")), (&json!(3), &json!("/seq"))]);
     let new = import["chat_id"].as_str().unwrap();
     let seen = root.get(&format!("/api/chats/{new}/messages?after=0")).await.expect(200);
@@ -103,7 +110,9 @@ async fn what_is_no_form(world: World) {
     assert_eq!(send(&root, json!({"file": "", "authors": "name"}), "").await.wrong_fields(), ["/file"]);
     assert_eq!(send(&root, json!({"file": "{}", "authors": "somebody"}), "").await.wrong_fields(), ["/authors"]);
     let cut = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=x");
-    Answer::to(cut.body("--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n{")).await.refused(400, "body.incomplete");
+    Answer::to(cut.body("--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n{"))
+        .await
+        .refused(400, "body.incomplete");
     let none = root.request("POST", IMPORT).header("content-type", "multipart/form-data");
     Answer::to(none.body("--x--")).await.refused(400, "body.unparsable");
     // What did not arrive keeps nobody waiting.

@@ -19,7 +19,10 @@ async fn own(world: World) {
     let made = Answer::to(request("template-1")).await;
     assert_eq!(made.header("etag"), "\"1\"");
     let made = made.expect(201);
-    assert_eq!((&made["scope"], &made["rights"]["pin"], &made["visibility"]), (&json!("own"), &json!(true), &json!("private")));
+    assert_eq!(
+        (&made["scope"], &made["rights"]["pin"], &made["visibility"]),
+        (&json!("own"), &json!(true), &json!("private"))
+    );
     assert_eq!(Answer::to(request("template-1")).await.expect(201)["id"], made["id"]);
     bob.get(&path(&made)).await.refused(404, "chat.template_unknown");
     bob.patch(&path(&made), json!({"name": "Mine"})).await.refused(404, "chat.template_unknown");
@@ -34,21 +37,32 @@ async fn own(world: World) {
     let request = || ada.request("POST", &chats).json(&body).header("Idempotency-Key", "chat-1");
     let chat = Answer::to(request()).await.expect(201);
     for (member, value) in [
-        ("type", json!("channel")), ("title", json!("The website")), ("description", json!("What we do")),
-        ("history", json!("since_join")), ("slow_seconds", json!(30)), ("lifetime", json!({"seconds": 3600, "from": "sent"})),
-        ("my_role", json!("owner")), ("participant_count", json!(2)),
+        ("type", json!("channel")),
+        ("title", json!("The website")),
+        ("description", json!("What we do")),
+        ("history", json!("since_join")),
+        ("slow_seconds", json!(30)),
+        ("lifetime", json!({"seconds": 3600, "from": "sent"})),
+        ("my_role", json!("owner")),
+        ("participant_count", json!(2)),
     ] {
         assert_eq!(chat[member], value, "{member}");
     }
     assert_eq!(chat["rights"]["pin"], true);
     let seen = ada.chat(chat["id"].as_str().unwrap()).await;
-    assert_eq!((&seen["lifetime"], &seen["rights"], &seen["slow_seconds"]), (&chat["lifetime"], &chat["rights"], &chat["slow_seconds"]));
+    assert_eq!(
+        (&seen["lifetime"], &seen["rights"], &seen["slow_seconds"]),
+        (&chat["lifetime"], &chat["rights"], &chat["slow_seconds"])
+    );
     let again = Answer::to(request()).await;
     assert_eq!((again.header("idempotent-replayed"), &again.body["id"]), ("true", &chat["id"]));
     bob.post(&chats, json!({"title": "x"})).await.refused(404, "chat.template_unknown");
 
     let edited = ada.put(&path(&made), json!({"title": "Project", "lifetime": null})).await.expect(200);
-    assert_eq!((&edited["version"], &edited["title"], &edited["lifetime"]), (&json!(2), &json!("Project"), &json!(null)));
+    assert_eq!(
+        (&edited["version"], &edited["title"], &edited["lifetime"]),
+        (&json!(2), &json!("Project"), &json!(null))
+    );
     assert_eq!(ada.post(&chats, json!({})).await.expect(201)["title"], "Project");
     let stale = ada.request("DELETE", &path(&made)).header("If-Match", "\"1\"");
     Answer::to(stale).await.refused(412, "chat.template_stale");
@@ -69,7 +83,10 @@ async fn of_the_server(world: World) {
     assert_eq!(ada.get(&path(&made)).await.expect(200), made);
     ada.patch(&path(&made), json!({"name": "Mine"})).await.refused(404, "chat.template_unknown");
     let chat = ada.post(&format!("{}/chats", path(&made)), json!({})).await.expect(201);
-    assert_eq!((&chat["title"], &chat["rights"]["post"], &chat["my_role"]), (&json!("News"), &json!(false), &json!("owner")));
+    assert_eq!(
+        (&chat["title"], &chat["rights"]["post"], &chat["my_role"]),
+        (&json!("News"), &json!(false), &json!("owner"))
+    );
     let own = format!("/api/admin/chat-templates/{}", made["id"].as_str().unwrap());
     assert_eq!(root.patch(&own, json!({"title": "Latest"})).await.expect(200)["version"], 2);
     assert_eq!(root.put(&own, json!({"title": "Latest"})).await.expect(200)["version"], 2);

@@ -7,13 +7,7 @@ use clowder_messaging::{
     chat_analytics::{ChatAnalytics, Day, MOST_DAYS, Period, UtcOffset},
 };
 
-use crate::{
-    answer::Shown,
-    auth::Caller,
-    call::Path,
-    problem::Answer,
-    query::Query,
-};
+use crate::{answer::Shown, auth::Caller, call::Path, problem::Answer, query::Query};
 
 type Port = Data<dyn ChatsAnalytics>;
 

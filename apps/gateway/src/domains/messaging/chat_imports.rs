@@ -25,9 +25,7 @@ pub async fn import(port: Port, Caller(ctx): Caller, form: Form) -> Answer<Start
         Err(problem) => Err(problem),
     };
     match started {
-        Ok(import) => {
-            Ok(Started { status_at: format!("/api/admin/chat-imports/{}", import.id), job: import })
-        }
+        Ok(import) => Ok(Started { status_at: format!("/api/admin/chat-imports/{}", import.id), job: import }),
         Err(problem) => {
             port.drop_import(&ctx, import).await?;
             Err(problem)

@@ -1,11 +1,11 @@
 //! Templates of chats over HTTP.
 
 use actix_web::web::Data;
+use clowder_core::Made;
 use clowder_messaging::{
     Chat, ChatTemplates,
     chat_templates::{ChatTemplate, ChatTemplateId, NewFromTemplate, NewTemplate, TemplatePatch, TemplateScope},
 };
-use clowder_core::Made;
 
 use crate::{
     answer::{CreatedVersioned, Done, Listed, Version, Versioned},
@@ -30,11 +30,7 @@ pub async fn list(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<L
     Ok(Listed(port.templates(&ctx, scope, page).await?))
 }
 
-pub async fn show(
-    port: Port,
-    Caller(ctx): Caller,
-    Path(id): Path<ChatTemplateId>,
-) -> Answer<Versioned<ChatTemplate>> {
+pub async fn show(port: Port, Caller(ctx): Caller, Path(id): Path<ChatTemplateId>) -> Answer<Versioned<ChatTemplate>> {
     let template = port.template(&ctx, id).await?;
     Ok(Versioned(template.version, template))
 }

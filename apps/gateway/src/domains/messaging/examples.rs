@@ -143,7 +143,8 @@ fn for_a_day() -> Value {
 }
 
 fn analytics() -> Value {
-    let hours: Vec<_> = (0..24).map(|hour| json!({ "hour": hour, "messages": if hour == 12 { 3 } else { 0 } })).collect();
+    let hours: Vec<_> =
+        (0..24).map(|hour| json!({ "hour": hour, "messages": if hour == 12 { 3 } else { 0 } })).collect();
     let steps = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400];
     let steps: Vec<_> =
         steps.map(|step| json!({ "within_seconds": step, "answers": i32::from(step == 60) })).into_iter().collect();

@@ -48,7 +48,8 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         templates.edit_template(&world.ctx(ada), TemplateScope::Own, made.id, None, patch).await?;
         let again = create().await?;
         assert_eq!((again.id, again.name.as_str()), (made.id, "Other"));
-        let chat = || templates.create_from_template(&once(world.ctx(ada), "chat"), made.id, NewFromTemplate::default());
+        let chat =
+            || templates.create_from_template(&once(world.ctx(ada), "chat"), made.id, NewFromTemplate::default());
         let first = chat().await?.into_inner();
         let patch = of(json!({"title": "Dinner"}));
         world.store.chats.edit_chat(&world.ctx(ada), first.id, None, patch).await?;
