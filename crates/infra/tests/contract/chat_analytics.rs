@@ -150,9 +150,8 @@ on_both! {
         let other = world.another_node().await;
         for _ in 0..20 {
             world.say(&ada, chat, "hello").await;
-            let (_, _) = tokio::join!(world.store.readers.read(&system(&world)), async {
-                other.readers.read(&system(&world)).await
-            });
+            let ctx = system(&world);
+            let (_, _) = tokio::join!(world.store.readers.read(&ctx), other.readers.read(&ctx));
         }
         let told = read(&world, &ada, chat, "Z").await;
         assert_eq!((told.messages, told.people, told.counted_seq), (20, 1, 20));

@@ -264,13 +264,13 @@ on_both! {
         let texts = seen.iter().filter(|message| message.kind == MessageType::Text);
         let number = |text: &str| text.split(' ').next().unwrap().parse::<i64>().unwrap();
         assert_eq!(texts.clone().map(|it| number(it.content.as_deref().unwrap())).collect::<Vec<_>>(), kept, "each once");
-        for (message, number) in texts.zip(&kept) {
-            let quoted = message.reply_to.as_ref().and_then(|quoted| quoted.excerpt.as_deref()).map(self::number);
-            let expected = Some(number / 2).filter(|_| number % 10 == 0 && kept.contains(&(number / 2)));
-            assert_eq!(quoted, expected, "{number}");
+        for (message, place) in texts.zip(&kept) {
+            let quoted = message.reply_to.as_ref().and_then(|quoted| quoted.excerpt.as_deref()).map(number);
+            let expected = Some(place / 2).filter(|_| place % 10 == 0 && kept.contains(&(place / 2)));
+            assert_eq!(quoted, expected, "{place}");
             let thread = message.thread.as_ref().map(|thread| thread.count);
             let answers = kept.iter().filter(|it| *it % 7 == 0 && *it % 10 != 0).count() as i64;
-            assert_eq!(thread, Some(answers).filter(|_| *number == 3), "{number}");
+            assert_eq!(thread, Some(answers).filter(|_| *place == 3), "{place}");
         }
     }
 

@@ -53,7 +53,8 @@ fn ahead(world: &World) -> Performed<'_> {
 fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     Box::pin(async move {
         let chat = world.group(ada, &[]).await.id;
-        let ask = || world.store.chat_exports.export_chat(&once(world.ctx(ada), "export"), chat, NewExport::default());
+        let (ctx, exports) = (once(world.ctx(ada), "export"), &world.store.chat_exports);
+        let ask = || exports.export_chat(&ctx, chat, NewExport::default());
         let made = ask().await?;
         world.store.chat_exports.end_chat_export(&world.ctx(ada), made.id).await?;
         let again = ask().await?;

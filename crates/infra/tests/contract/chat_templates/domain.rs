@@ -42,14 +42,14 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     Box::pin(async move {
         let templates = &world.store.chat_templates;
         let new = || of::<NewTemplate>(json!({"name": "Project", "type": "group", "title": "Lunch"}));
-        let create = || templates.create_template(&once(world.ctx(ada), "template"), TemplateScope::Own, new());
+        let (by_template, by_chat) = (once(world.ctx(ada), "template"), once(world.ctx(ada), "chat"));
+        let create = || templates.create_template(&by_template, TemplateScope::Own, new());
         let made = create().await?;
         let patch = of::<TemplatePatch>(json!({"name": "Other"}));
         templates.edit_template(&world.ctx(ada), TemplateScope::Own, made.id, None, patch).await?;
         let again = create().await?;
         assert_eq!((again.id, again.name.as_str()), (made.id, "Other"));
-        let chat =
-            || templates.create_from_template(&once(world.ctx(ada), "chat"), made.id, NewFromTemplate::default());
+        let chat = || templates.create_from_template(&by_chat, made.id, NewFromTemplate::default());
         let first = chat().await?.into_inner();
         let patch = of(json!({"title": "Dinner"}));
         world.store.chats.edit_chat(&world.ctx(ada), first.id, None, patch).await?;
