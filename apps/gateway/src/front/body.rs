@@ -154,7 +154,8 @@ pub fn stream(request: &HttpRequest, payload: Payload, most: usize) -> Answer<Pa
             Err(error) => Some((Err(error), None)),
         }
     });
-    Ok(Payload::Stream { payload: body.boxed_local() })
+    // Whoever reads it may ask again after its end.
+    Ok(Payload::Stream { payload: body.fuse().boxed_local() })
 }
 
 /// How long the next octets of a body may take.

@@ -84,7 +84,7 @@ async fn not_all_is_taken(world: World) {
     let new = import["chat_id"].as_str().unwrap();
     let seen = root.get(&format!("/api/chats/{new}/messages?after=0")).await.expect(200);
     assert_eq!(seen["items"][0]["sender"]["display_name"], "Elsewhere");
-    assert_eq!(seen["items"][0]["created_at"], "2020-01-01T00:00:00Z");
+    assert_eq!(seen["items"][0]["created_at"], "2020-01-01T00:00:00.000Z");
     let broken = finished(&root, &send(&root, json!({"file": "{\"format\""}), "").await.expect(202)).await;
     assert_eq!((&broken["status"], &broken["problem"]["code"]), (&json!("failed"), &json!("chat.import_broken")));
 }
