@@ -21,6 +21,19 @@ pub struct Client {
 /// Marks a request whose response may be a server error; removed before the request is sent.
 const MAY_FAIL: &str = "x-test-may-fail";
 
+/// Adds a body of this form, of which `file` is a file (multipart/form-data).
+pub fn form(request: RequestBuilder, members: &Value) -> RequestBuilder {
+    const BOUNDARY: &str = "----clowder-tests";
+    let mut body = String::new();
+    for (name, value) in members.as_object().into_iter().flatten() {
+        let file = if name == "file" { "; filename=\"chat.json\"" } else { "" };
+        let value = value.as_str().unwrap();
+        body += &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{value}\r\n");
+    }
+    let request = request.header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"));
+    request.body(format!("{body}--{BOUNDARY}--\r\n"))
+}
+
 impl Client {
     pub fn new(address: &str) -> Self {
         // Without redirects and proxies, so that stories see the real responses.

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 
 use jsonschema::Validator;
+use reqwest::RequestBuilder;
 use serde_json::{Map, Value, json};
+
+use crate::client::form;
 
 /// The references of a document that are broken, or lead outside.
 pub fn dangling(document: &Value) -> Vec<String> {
@@ -135,7 +138,8 @@ impl OpenApi {
 
     /// The example of a request body, `{}` if it has none.
     pub fn example(&self, operation: &Value) -> Value {
-        let media = &resolved(&self.0, &operation["requestBody"])["content"]["application/json"];
+        let body = resolved(&self.0, &operation["requestBody"]);
+        let media = body["content"].as_object().and_then(|kinds| kinds.values().next()).unwrap_or(&Value::Null);
         let schema = resolved(&self.0, &media["schema"]);
         let named = media["examples"].as_object().and_then(|examples| examples.values().next());
         [
@@ -149,6 +153,12 @@ impl OpenApi {
         .find(|example| !example.is_null())
         .cloned()
         .unwrap_or_else(|| json!({}))
+    }
+
+    /// Adds a body in the form that an operation takes.
+    pub fn with_body(&self, request: RequestBuilder, operation: &Value, body: &Value) -> RequestBuilder {
+        let kinds = &resolved(&self.0, &operation["requestBody"])["content"];
+        if kinds["multipart/form-data"].is_object() { form(request, body) } else { request.json(body) }
     }
 
     /// The validator for the schema at this pointer.

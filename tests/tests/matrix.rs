@@ -93,7 +93,7 @@ impl Matrix {
     async fn ask(&self, client: &Client, method: &str, template: &str, operation: &Value, things: &Things) -> String {
         let mut request = client.request(method, &things.fill(template));
         if operation["requestBody"].is_object() {
-            request = request.json(&self.api.example(operation));
+            request = self.api.with_body(request, operation, &self.api.example(operation));
         }
         let answer = Answer::to(request).await;
         match answer.body["code"].as_str() {

@@ -25,6 +25,7 @@ use actix_web::{
         ConnectionType, Method, StatusCode,
         header::{self, HeaderMap, HeaderValue},
     },
+    web::Bytes,
 };
 use clowder_accounts::{Accounts, ApiKeys, Staff};
 use clowder_core::{Actor, Ctx, Origin, Timestamp, UserId};
@@ -32,7 +33,7 @@ use clowder_infra::{Store, worker_pool::fair::Caller};
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
-pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY};
+pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY, failed as body_failed};
 pub use client::Network;
 pub use cors::WebOrigin;
 pub use host::HostName;
@@ -191,10 +192,12 @@ impl Front {
         // Held until the call is answered, because the body lives that long.
         let caller = Key::new(Policy::Default.of(actor), actor, address);
         let mut room = self.bodies.room(caller);
-        let body = match endpoint.takes {
-            Some(_) => body::read(request, &mut payload, endpoint.most_octets(), &mut room).await?,
-            None => Default::default(),
-        };
+        let mut body = Bytes::new();
+        if endpoint.uploads.is_some() {
+            payload = body::stream(request, payload, endpoint.most_octets())?;
+        } else if endpoint.takes.is_some() {
+            body = body::read(request, &mut payload, endpoint.most_octets(), &mut room).await?;
+        }
         let idempotency_key =
             if endpoint.creates { self.idempotency_keys.take(request, user, address, &body)? } else { None };
         // Until the handler has finished, no other call may run under the same key.

@@ -27,4 +27,5 @@ pub mod routes;
 pub mod stop;
 pub mod telemetry;
 mod threads;
+pub mod upload;
 pub mod ws;

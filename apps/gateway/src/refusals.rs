@@ -34,7 +34,11 @@ pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is 
 pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query are longer than 8 KiB");
 pub const CONTENT_ENCODING: Failure =
     failure(415, "content_encoding.unsupported", "Compressed bodies are not supported: omit Content-Encoding");
-pub const MEDIA_TYPE: Failure = failure(415, "media_type.unsupported", "The body must be application/json");
+pub const MEDIA_TYPE: Failure = failure(
+    415,
+    "media_type.unsupported",
+    "The body must be application/json, or multipart/form-data where this call takes a file",
+);
 pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "The input is invalid; `errors` lists what is wrong");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");

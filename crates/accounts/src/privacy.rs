@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use clowder_core::export::status_of;
 use clowder_core::{Card, Error, Limit, Result, Timestamp, UserId};
 
 use crate::{
@@ -22,25 +23,6 @@ pub const FRESH: Duration = Duration::from_secs(3600);
 pub const CHUNK: usize = 256 * 1024;
 
 const DAY: u64 = 24 * 3600;
-
-/// An export takes minutes. One that is not ready after this long never will be: its job was lost.
-pub const EXPORT_WITHIN: Duration = Duration::from_secs(2 * DAY);
-
-/// The current status of an export that was stored as `noted`: a ready one expires by itself, and one that nobody works
-/// on has failed.
-pub fn status_of(
-    now: Timestamp,
-    noted: ExportStatus,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-) -> ExportStatus {
-    use ExportStatus::{Expired, Failed, Queued, Ready, Running};
-    match noted {
-        Ready if expires_at.is_none_or(|until| until <= now) => Expired,
-        Queued | Running if now.since(created_at) >= EXPORT_WITHIN => Failed,
-        status => status,
-    }
-}
 
 /// The result of requesting an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,23 +116,6 @@ mod tests {
                 other => panic!("{other}"),
             });
             assert_eq!(said, verdict, "{recent:?}");
-        }
-    }
-
-    #[test]
-    fn status_of_table() {
-        let now = at(0);
-        for (noted, created, expires, status) in [
-            (Queued, 47, None, Queued),
-            (Queued, 48, None, Failed),
-            (Running, 47, None, Running),
-            (Running, 48, None, Failed),
-            (Ready, 48, Some(now.plus(Duration::from_secs(1))), Ready),
-            (Ready, 48, Some(now), Expired),
-            (Ready, 1, None, Expired),
-            (Failed, 1, None, Failed),
-        ] {
-            assert_eq!(status_of(now, noted, at(created), expires), status, "{noted:?} {created}");
         }
     }
 

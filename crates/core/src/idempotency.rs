@@ -25,6 +25,12 @@ impl IdempotencyKey {
         Self { key: key.into(), fingerprint, replayed: Arc::default() }
     }
 
+    /// The same key of a call that also says this, which was not known before its body had been read.
+    pub fn with(&self, said: &[u8; 32]) -> Self {
+        let fingerprint = std::array::from_fn(|index| self.fingerprint[index] ^ said[index]);
+        Self { fingerprint, ..self.clone() }
+    }
+
     /// Called by a write that found a stored answer.
     pub fn mark_replayed(&self) {
         self.replayed.store(true, Ordering::Relaxed);

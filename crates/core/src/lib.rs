@@ -12,6 +12,7 @@ pub mod change;
 pub mod ctx;
 pub mod deletion;
 pub mod error;
+pub mod export;
 pub mod follow;
 pub mod friendship;
 pub mod id;

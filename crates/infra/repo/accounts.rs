@@ -1,6 +1,7 @@
 //! Accounts over the database: each method is one transaction, and slow work happens outside of it.
 
 pub mod access;
+pub mod ghosts;
 pub mod names;
 mod privacy;
 pub mod profile;

@@ -1,7 +1,7 @@
 //! Chats themselves over the database: found in the directory, edited, handed over, deleted, and arranged by each of their
 //! people for themselves. Each method is one transaction.
 
-mod clearing;
+pub mod clearing;
 mod directory;
 pub mod edit;
 pub mod hold;

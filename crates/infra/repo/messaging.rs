@@ -2,7 +2,7 @@
 
 pub mod chats;
 pub mod closing;
-mod create_chat;
+pub mod create_chat;
 pub mod edit;
 pub mod finding;
 pub mod membership;
@@ -33,6 +33,7 @@ use clowder_messaging::{
     Reaction, Reactor, Read, Window, lifetimes::conceal, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::instrument;
 use uuid::Uuid;
 use writes::{ChatWrite, Written};
@@ -175,6 +176,11 @@ impl State {
         full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })
     }
 
+    /// Waits for somebody's turn to create a chat, which lasts until the returned value is dropped.
+    pub async fn creating(&self, creator: UserId) -> Result<OwnedSemaphorePermit> {
+        self.creators.one(creator).await
+    }
+
     /// The journal is another one.
     pub fn start_anew(&self) {
         self.caches.summaries.clear();
@@ -191,10 +197,10 @@ impl Messaging for Repo {
     async fn create_chat(&self, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
         // One person's chats are created one after another: many concurrent calls occupy one connection and not all.
-        let _turn = self.messaging.creators.one(viewer).await?;
+        let _turn = self.messaging.creating(viewer).await?;
         let again_by = caller.clone();
         let first = move |tx: &mut Tx<'_>| {
-            let made = create_chat::create_chat(tx, &caller, new.clone())?;
+            let made = create_chat::create_chat(tx, &caller, new.clone(), None)?;
             let stub = Stored::of(&made, |chat| chat.id.uuid());
             Ok((made, stub))
         };

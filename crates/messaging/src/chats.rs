@@ -11,6 +11,7 @@ pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch
 
 use crate::{
     ChatRole, ChatType, ChatVisibility, History, NewChat, Rights,
+    lifetimes::Lifetime,
     participants::not_wanted,
     refusals::{CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS},
 };
@@ -66,8 +67,23 @@ pub struct ChatCreation {
     pub pair: Option<Pair>,
     pub visibility: ChatVisibility,
     pub history: History,
-    pub rights: Rights,
+    pub extras: Extras,
     pub at: Timestamp,
+}
+
+/// What a template says of a new chat, and no call that creates one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extras {
+    pub rights: Rights,
+    pub lifetime: Option<Lifetime>,
+    pub slow_seconds: i64,
+}
+
+impl Extras {
+    /// Those of a chat without a template.
+    pub const fn of(kind: ChatType) -> Self {
+        Self { rights: Rights::of(kind), lifetime: None, slow_seconds: 0 }
+    }
 }
 
 /// Two people, in an order that does not depend on who asks.
@@ -150,7 +166,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
         pair,
         visibility: new.visibility.unwrap_or(ChatVisibility::Private),
         history: new.history.unwrap_or(History::All),
-        rights: Rights::of(new.kind),
+        extras: Extras::of(new.kind),
         at: ctx.now,
     })
 }

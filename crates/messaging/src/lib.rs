@@ -11,10 +11,16 @@
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
 //! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`], [`polls`]) and in [`policy`], whose table says who may do what; [`moderation`]
-//! says what keeps people from writing and coming in. Their refusals are in [`refusals`]; what an implementation must
+//! says what keeps people from writing and coming in; [`chat_exports`] what somebody may take out of a chat,
+//! [`chat_imports`] how one is made of it, [`chat_analytics`] what is counted in it, and [`chat_templates`] what new chats
+//! are like. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
 pub mod change;
+pub mod chat_analytics;
+pub mod chat_exports;
+pub mod chat_imports;
+pub mod chat_templates;
 pub mod chats;
 pub mod edit;
 pub mod entities;
@@ -39,6 +45,10 @@ pub mod scopes;
 pub mod send;
 
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
+pub use chat_analytics::port::ChatsAnalytics;
+pub use chat_exports::port::ChatExports;
+pub use chat_imports::port::ChatImports;
+pub use chat_templates::port::ChatTemplates;
 pub use chats::port::Chats;
 pub use invitations::port::Invitations;
 pub use keeping::{Pin, Saved, port::Keeping};

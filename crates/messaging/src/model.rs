@@ -6,7 +6,7 @@ mod rights;
 mod values;
 
 pub use emoji::Emoji;
-pub use input::{ChatFilter, MessagePatch, NewChat, NewMessage, NewRead, Window};
+pub use input::{ChatFilter, MAX_INVITED, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use rights::{Rights, RightsPatch};
 pub use values::{
     ChatRole, ChatType, ChatVisibility, ClientId, Content, History, MessageType, Notify, Optional, OptionalText,
@@ -180,6 +180,8 @@ pub enum SystemAction {
     OwnerChanged,
     /// How long messages stay: see the chat.
     LifetimeChanged,
+    /// What is above comes from a file.
+    Imported,
 }
 
 impl SystemNote {
@@ -198,6 +200,7 @@ impl SystemNote {
             SystemAction::Retitled => "changed the title".to_owned(),
             SystemAction::OwnerChanged => "handed over the chat".to_owned(),
             SystemAction::LifetimeChanged => "changed how long messages stay".to_owned(),
+            SystemAction::Imported => "imported this chat".to_owned(),
         }
     }
 }

@@ -13,7 +13,7 @@ use clowder_core::{Card, ChatId, Id, MessageId, Timestamp, UserId, Word, deletio
 use serde::{Deserialize, Serialize};
 
 pub use input::{
-    NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Reason, ReviewVerb,
+    NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Reason, ReviewVerb, Within,
 };
 
 pub enum SanctionKind {}

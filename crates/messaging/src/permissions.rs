@@ -10,4 +10,10 @@ pub const REVIEW_MESSAGES: Permission = Permission::new("messages.review", Moder
 /// Set the word filter of the server.
 pub const FILTER_MESSAGES: Permission = Permission::new("messages.filter", Admin);
 
-pub const ALL: &[Permission] = &[REVIEW_MESSAGES, FILTER_MESSAGES];
+/// Write the chat templates of the server.
+pub const WRITE_TEMPLATES: Permission = Permission::new("chats.templates", Admin);
+
+/// Make chats of files.
+pub const IMPORT_CHATS: Permission = Permission::new("chats.import", Admin);
+
+pub const ALL: &[Permission] = &[REVIEW_MESSAGES, FILTER_MESSAGES, WRITE_TEMPLATES, IMPORT_CHATS];

@@ -38,6 +38,8 @@ pub enum Action {
     Ban,
     /// Set slow mode and the word filter, and decide about what it caught.
     Review,
+    /// See what happens in it, in numbers.
+    Analyse,
     Transfer,
     Delete,
     Leave,
@@ -73,6 +75,7 @@ pub const TABLE: &[(Action, &str, [Cell; 8])] = &[
     (Action::Mute, "mute people with a lower role", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Ban, "ban people with a lower role, set the brake", [N, Y, Y, N, Y, Y, N, N]),
     (Action::Review, "set slow mode and the word filter, decide about what it caught", [N, Y, Y, N, Y, Y, N, N]),
+    (Action::Analyse, "see its analytics", [N, Y, N, N, Y, N, N, N]),
     (Action::Transfer, "hand over the chat", [N, Y, N, N, Y, N, N, N]),
     (Action::Delete, "delete the chat", [N, Y, N, N, Y, N, N, N]),
     (Action::Leave, "leave", [N, Y, Y, Y, Y, Y, Y, Y]),
@@ -140,6 +143,7 @@ const fn is_of_the_group(action: Action) -> bool {
             | Action::Moderate
             | Action::Mute
             | Action::Review
+            | Action::Analyse
     )
 }
 
@@ -171,7 +175,7 @@ const fn who_may(action: Action) -> &'static str {
         Action::Post | Action::MentionAll | Action::Pin | Action::Edit | Action::Add | Action::Invite => {
             "Only owners and admins can do this, and members if the chat gives them this right."
         }
-        Action::Transfer | Action::Delete => "Only owners can do this.",
+        Action::Analyse | Action::Transfer | Action::Delete => "Only owners can do this.",
         Action::Configure
         | Action::SetLifetime
         | Action::Mute

@@ -67,6 +67,35 @@ pub const CHAT_TOO_SOON: Refusal =
     Refusal::new(Conflict, "chat.too_soon", "Your last request to join this chat was rejected recently");
 pub const DELETION_UNKNOWN: Refusal =
     Refusal::new(Unknown, "chat.deletion_unknown", "You have not deleted a chat with this id in the last days");
+pub const CHAT_EXPORTS: Refusal = Refusal::new(
+    Conflict,
+    "chat.exports",
+    "As many exports of yours are in progress, or ready, as can be: wait until one is ready, or end one",
+);
+pub const CHAT_EXPORTS_TODAY: Refusal =
+    Refusal::new(Conflict, "chat.exports_today", "You have exported chats too often within a day; try again tomorrow");
+pub const CHAT_EXPORT_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.export_unknown", "You have not requested such an export in the last days");
+pub const CHAT_EXPORT_NOT_READY: Refusal =
+    Refusal::new(Conflict, "chat.export_not_ready", "The export is not ready: it is still being written, or it failed");
+pub const CHAT_EXPORT_GONE: Refusal = Refusal::new(
+    Gone,
+    "chat.export_gone",
+    "The export has expired, was ended, or ended when you left the chat; request another one",
+);
+pub const CHAT_TEMPLATE_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.template_unknown", "There is no such template, or it is not yours");
+pub const CHAT_TEMPLATE_STALE: Refusal =
+    Refusal::new(Stale, "chat.template_stale", "The template has changed since you read it");
+pub const CHAT_TEMPLATES: Refusal =
+    Refusal::new(Conflict, "chat.templates", "There are as many templates as can be; delete some first");
+pub const CHAT_IMPORTS: Refusal = Refusal::new(
+    Conflict,
+    "chat.imports",
+    "As many imports of yours are in progress as can be: wait until one is done",
+);
+pub const CHAT_IMPORT_UNKNOWN: Refusal =
+    Refusal::new(Unknown, "chat.import_unknown", "You have not imported such a file in the last days");
 pub const CHAT_MUTED: Refusal =
     Refusal::new(Forbidden, "chat.muted", "You are muted in this chat: you can read, and not write");
 pub const CHAT_BANNED: Refusal = Refusal::new(Forbidden, "chat.banned", "This person is banned from the chat");
@@ -187,6 +216,29 @@ pub const SCHEDULED_AUTHOR: Refusal =
 /// Why a scheduled message is refused at its time, beside what else refuses a message. No call is answered with these.
 pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED, SCHEDULED_THREAD];
 
+pub const CHAT_EXPORT_FAILED: Refusal =
+    Refusal::new(Conflict, "chat.export_failed", "The server could not write the export; request another one");
+pub const CHAT_EXPORT_TOO_LARGE: Refusal =
+    Refusal::new(Conflict, "chat.export_too_large", "The file would be larger than a file can be");
+
+/// Why an export failed, beside that its owner has left the chat. No call is answered with these.
+pub const OF_EXPORTS: &[Refusal] = &[CHAT_EXPORT_FAILED, CHAT_EXPORT_TOO_LARGE];
+
+pub const CHAT_IMPORT_BROKEN: Refusal =
+    Refusal::new(Conflict, "chat.import_broken", "The file is not the JSON of an export, or is not whole");
+pub const CHAT_IMPORT_MESSAGES: Refusal =
+    Refusal::new(Conflict, "chat.import_messages", "The file has more messages than an import can have");
+pub const CHAT_IMPORT_AUTHORS: Refusal =
+    Refusal::new(Conflict, "chat.import_authors", "More people wrote the messages of the file than an import can have");
+pub const CHAT_IMPORT_REFUSED: Refusal =
+    Refusal::new(Conflict, "chat.import_refused", "More messages of the file are refused than an import can have");
+pub const CHAT_IMPORT_FAILED: Refusal =
+    Refusal::new(Conflict, "chat.import_failed", "The server could not import the file; import it again");
+
+/// Why an import failed. No call is answered with these.
+pub const OF_IMPORTS: &[Refusal] =
+    &[CHAT_IMPORT_AUTHORS, CHAT_IMPORT_BROKEN, CHAT_IMPORT_FAILED, CHAT_IMPORT_MESSAGES, CHAT_IMPORT_REFUSED];
+
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     CHAT_UNKNOWN,
@@ -214,6 +266,16 @@ pub const ALL: &[Refusal] = &[
     CHAT_INVITES_TODAY,
     CHAT_TOO_SOON,
     DELETION_UNKNOWN,
+    CHAT_EXPORTS,
+    CHAT_EXPORTS_TODAY,
+    CHAT_EXPORT_UNKNOWN,
+    CHAT_EXPORT_NOT_READY,
+    CHAT_EXPORT_GONE,
+    CHAT_TEMPLATE_UNKNOWN,
+    CHAT_TEMPLATE_STALE,
+    CHAT_TEMPLATES,
+    CHAT_IMPORTS,
+    CHAT_IMPORT_UNKNOWN,
     CHAT_MUTED,
     CHAT_BANNED,
     CHAT_SANCTIONS,

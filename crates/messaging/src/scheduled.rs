@@ -82,7 +82,7 @@ pub struct Scheduled {
     pub version: i64,
 }
 
-/// Why a message could not be sent at its time.
+/// Why something could not be done later, or for one of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = ScheduledProblem)]
 pub struct Problem {
@@ -98,7 +98,8 @@ pub struct Problem {
 impl Problem {
     /// What a stored code means; a code of another version has no title.
     pub fn of(code: String) -> Self {
-        let known = refusals::ALL.iter().chain(refusals::OF_SCHEDULED).find(|refusal| refusal.code == code);
+        let later = [refusals::OF_SCHEDULED, refusals::OF_EXPORTS, refusals::OF_IMPORTS].into_iter().flatten();
+        let known = refusals::ALL.iter().chain(later).find(|refusal| refusal.code == code);
         let title = known.map_or_else(String::new, |refusal| refusal.title.to_owned());
         Self { code, title, until: None }
     }

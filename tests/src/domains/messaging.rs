@@ -4,7 +4,7 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use self::rows::{guests, in_chat_of_message, reviews, sanctions};
+use self::rows::{crowd, exports, guests, heard, in_chat_of_message, refused, reviews, sanctions, templates};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -39,6 +39,18 @@ const THINGS: &[Thing] = &[
     },
     Thing { name: "invited_chat_id", comes: Comes::Never { unknown: "chat.invitation_unknown" } },
     Thing { name: "chat_deletion_id", comes: Comes::Never { unknown: "chat.deletion_unknown" } },
+    Thing {
+        name: "chat_template_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let new = json!({"name": "Project", "type": "group", "title": "Project"});
+                stage.owner.post("/api/chat-templates", new).await.expect(201)["id"].as_str().unwrap().to_owned()
+            })
+        }),
+    },
+    Thing { name: "server_template_id", comes: Comes::Never { unknown: "chat.template_unknown" } },
+    Thing { name: "chat_export_id", comes: Comes::Never { unknown: "chat.export_unknown" } },
+    Thing { name: "chat_import_id", comes: Comes::Never { unknown: "chat.import_unknown" } },
     Thing { name: "chat_code", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_purge_id", comes: Comes::Never { unknown: "chat.purge_unknown" } },
@@ -101,6 +113,14 @@ const NOT_SENT: Reasons = &[
     ("banFromChat", "the example names nobody of the walk"),
     ("purgeChat", "the example names nobody of the walk"),
     ("getChatPurge", "nothing is purged in a walk"),
+    ("editServerChatTemplate", "the server has no template in a walk"),
+    ("deleteServerChatTemplate", "the server has no template in a walk"),
+    ("createChatFromTemplate", "the example names nobody of the walk"),
+    ("getChatExport", "nothing is exported in a walk"),
+    ("downloadChatExport", "nothing is exported in a walk"),
+    ("endChatExport", "nothing is exported in a walk"),
+    ("getChatImport", "nothing is imported in a walk"),
+    ("listRefusedImports", "nothing is imported in a walk"),
     ("decideChatReview", "nothing is caught in a walk"),
     ("examineServerReview", "nothing is caught in a walk"),
     ("decideServerReview", "nothing is caught in a walk"),
@@ -114,7 +134,29 @@ const NOT_SENT: Reasons = &[
     ("transferChat", "the example names nobody of the walk"),
 ];
 
+const OF_SERVER: Then = Kept("it belongs to the server");
+
 const TEXTS: &[(&str, Then)] = &[
+    ("POST /api/chat-templates /name", Gone("zqtemplate")),
+    ("POST /api/chat-templates /title", Gone("zqtemplate")),
+    ("POST /api/chat-templates /description", Gone("zqtemplate")),
+    ("PATCH /api/chat-templates/{chat_template_id} /name", Gone("zqretemplate")),
+    ("PATCH /api/chat-templates/{chat_template_id} /title", Gone("zqretemplate")),
+    ("PATCH /api/chat-templates/{chat_template_id} /description", Gone("zqretemplate")),
+    ("PUT /api/chat-templates/{chat_template_id} /name", Gone("zqretemplate")),
+    ("PUT /api/chat-templates/{chat_template_id} /title", Gone("zqretemplate")),
+    ("PUT /api/chat-templates/{chat_template_id} /description", Gone("zqretemplate")),
+    ("POST /api/chat-templates/{chat_template_id}/chats /title", OF_CHAT),
+    ("POST /api/chat-templates/{chat_template_id}/chats /description", OF_CHAT),
+    ("POST /api/admin/chat-templates /name", OF_SERVER),
+    ("POST /api/admin/chat-templates /title", OF_SERVER),
+    ("POST /api/admin/chat-templates /description", OF_SERVER),
+    ("PATCH /api/admin/chat-templates/{server_template_id} /name", OF_SERVER),
+    ("PATCH /api/admin/chat-templates/{server_template_id} /title", OF_SERVER),
+    ("PATCH /api/admin/chat-templates/{server_template_id} /description", OF_SERVER),
+    ("PUT /api/admin/chat-templates/{server_template_id} /name", OF_SERVER),
+    ("PUT /api/admin/chat-templates/{server_template_id} /title", OF_SERVER),
+    ("PUT /api/admin/chat-templates/{server_template_id} /description", OF_SERVER),
     ("POST /api/chats /description", OF_CHAT),
     ("POST /api/chats /name", OF_CHAT),
     ("POST /api/chats /title", OF_CHAT),
@@ -135,7 +177,7 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/chats/{chat_id}/moderation/brake /reason", IN_THE_LOG),
     ("PUT /api/chats/{chat_id}/moderation/reviews/{message_review_id} /reason", OF_MODERATION),
     ("PUT /api/admin/word-filter /reason", IN_THE_LOG),
-    ("PUT /api/admin/word-filter /words/*", Kept("it belongs to the server")),
+    ("PUT /api/admin/word-filter /words/*", OF_SERVER),
     ("PUT /api/admin/message-reviews/{server_review_id} /reason", OF_MODERATION),
     ("PATCH /api/chats/{chat_id}/preferences /title", OWN),
     ("PUT /api/chats/{chat_id}/preferences /title", OWN),
@@ -159,6 +201,7 @@ const TEXTS: &[(&str, Then)] = &[
 ];
 
 const LISTS: &[List] = &[
+    List { path: "/api/admin/chat-imports/{chat_import_id}/refused", at_least: MANY, rows: Some(refused) },
     List {
         path: "/api/chats",
         at_least: MANY,
@@ -205,6 +248,8 @@ const LISTS: &[List] = &[
         at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
+    List { path: "/api/chat-templates", at_least: 200, rows: Some(templates) },
+    List { path: "/api/chat-exports", at_least: MANY, rows: Some(exports) },
     List { path: "/api/admin/message-reviews", at_least: 1_000, rows: Some(|scene| reviews(scene, scene.yes())) },
     List { path: "/api/chats/{chat_id}/invitations", at_least: 1_000, rows: Some(|scene| guests(scene, "invited")) },
     List { path: "/api/chats/{chat_id}/requests", at_least: 1_000, rows: Some(|scene| guests(scene, "pending")) },
@@ -259,27 +304,7 @@ const LISTS: &[List] = &[
             )
         }),
     },
-    List {
-        path: "/api/chats/{chat_id}/participants",
-        at_least: MANY,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-                     created_at, version)
-                   SELECT {id}, 'crowd' || s.n, 'crowd' || s.n, 'x', 'crowd' || s.n, 'x', 'x', 'public', 'user', {now}, 1
-                   FROM {series};
-                 INSERT INTO name_index (user_id, username, display_name, written)
-                   SELECT u.id, u.username, 'x', 'x' FROM users u WHERE u.username LIKE 'crowd%';
-                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
-                   SELECT {chat}, u.id, 'member', {now}, 0, 0 FROM users u WHERE u.username LIKE 'crowd%';
-                 UPDATE chats SET participant_count = participant_count + {MANY} WHERE id = {chat};",
-                id = scene.new_id(),
-                chat = scene.id_of("chat_id"),
-                now = scene.at("0"),
-                series = scene.series(MANY),
-            )
-        }),
-    },
+    List { path: "/api/chats/{chat_id}/participants", at_least: MANY, rows: Some(crowd) },
     // The longest page: the last messages are as long as a message can be.
     List {
         path: "/api/chats/{chat_id}/messages",
@@ -344,26 +369,7 @@ const LISTS: &[List] = &[
         }),
     },
     // Above 256 people, nobody sees the list.
-    List {
-        path: "/api/messages/{message_id}/receipts",
-        at_least: 251,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-                     created_at, version)
-                   SELECT {id}, 'heard' || s.n, 'heard' || s.n, 'x', 'heard' || s.n, 'x', 'x', 'public', 'user', {now}, 1
-                   FROM {series};
-                 INSERT INTO participants (chat_id, user_id, role, joined_at, read_seq, own_after_read)
-                   SELECT m.chat_id, u.id, 'member', {before}, 0, 0 FROM messages m, users u
-                   WHERE m.id = {message} AND u.username LIKE 'heard%';",
-                id = scene.new_id(),
-                now = scene.at("0"),
-                before = scene.at("-3600"),
-                series = scene.series(250),
-                message = scene.id_of("message_id"),
-            )
-        }),
-    },
+    List { path: "/api/messages/{message_id}/receipts", at_least: 251, rows: Some(heard) },
     List {
         path: "/api/messages/{poll_id}/poll/votes",
         at_least: MANY,
@@ -452,6 +458,15 @@ async fn plant(ada: &User, bob: &User) {
     let message = format!("/api/messages/{}", said["id"].as_str().unwrap());
     call(ada, "PATCH", &message, json!({"content": "zqedited"}), "").await.expect(200);
     call(ada, "PUT", &format!("{message}/save"), json!({"note": "zqnote"}), "").await.expect(200);
+    for name in ["zqtemplate", "zqtemplate to edit"] {
+        let new = json!({"name": name, "type": "group", "title": name, "description": name});
+        let template = call(ada, "POST", "/api/chat-templates", new, "").await.expect(201);
+        if name != "zqtemplate" {
+            let edited = json!({"name": "zqretemplate", "title": "zqretemplate", "description": "zqretemplate"});
+            let path = format!("/api/chat-templates/{}", template["id"].as_str().unwrap());
+            call(ada, "PATCH", &path, edited, "").await.expect(200);
+        }
+    }
     ada.private_chat(bob).await;
     let alone = json!({"type": "group", "title": "Zqalonetitle", "description": "Zqalonetext"});
     let alone = ada.post("/api/chats", alone).await.expect(201)["id"].as_str().unwrap().to_owned();

@@ -53,7 +53,7 @@ impl Walk {
         };
         let mut request = client.request(method, &self.things.fill(template));
         if operation["requestBody"].is_object() {
-            request = request.json(&self.api.example(operation));
+            request = self.api.with_body(request, operation, &self.api.example(operation));
         }
         Answer::to(request).await
     }

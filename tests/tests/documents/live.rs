@@ -113,7 +113,7 @@ impl Tour<'_> {
             } else if id == "verifyToken" {
                 body["token"] = json!(owner.token());
             }
-            request = request.json(&body);
+            request = api.with_body(request, operation, &body);
         }
         Answer::to(request).await
     }

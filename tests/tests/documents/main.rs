@@ -248,6 +248,8 @@ async fn edits_that_change_nothing() {
     let later = json!({"content": "Sometime", "send_at": new_year_after(&said)});
     let later = ada.post(&format!("/api/chats/{lunch}/messages"), later).await.expect(202);
     let later = later["id"].as_str().unwrap().to_owned();
+    let model = ada.post("/api/chat-templates", json!({"name": "Project", "type": "group"})).await.expect(201);
+    let model = model["id"].as_str().unwrap().to_owned();
     let mut socket = ada.socket().await;
     let mut tried = 0;
     for (method, template, operation) in api.operations() {
@@ -261,13 +263,17 @@ async fn edits_that_change_nothing() {
         if is_whole || template.starts_with("/api/admin/reports") || template.ends_with("review_id}") {
             continue;
         }
+        // Nobody here may edit those of the server; their story tries it.
+        if template.starts_with("/api/admin/chat-templates") {
+            continue;
+        }
         let says = operation["description"].as_str().unwrap_or_default();
         assert!(says.contains("A body that changes nothing is answered 200"), "{method} {template}: {says}");
         let whole = template.starts_with("/api/messages");
         assert_ne!(says.contains("members that are absent stay as they are"), whole, "{method} {template}: {says}");
         let path = template.replace("{message_id}", &message).replace("{user_id}", &ada.id);
         let path = path.replace("{group_id}", &group).replace("{pet_id}", &pet).replace("{chat_id}", &lunch);
-        let path = path.replace("{scheduled_message_id}", &later);
+        let path = path.replace("{scheduled_message_id}", &later).replace("{chat_template_id}", &model);
         let before = ada.get(&path).await;
         let mut same = vec![json!({}), before.body.clone()];
         if path.starts_with("/api/messages") {

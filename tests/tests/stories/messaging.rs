@@ -1,5 +1,8 @@
 //! People create chats, send, edit and read messages; outsiders see nothing of it.
 
+mod analytics;
+mod exports;
+mod imports;
 mod keeping;
 mod mentions;
 mod polls;
@@ -7,6 +10,7 @@ mod reactions;
 mod receipts;
 mod relations;
 mod removing;
+mod templates;
 
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};

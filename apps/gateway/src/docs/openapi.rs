@@ -129,10 +129,11 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
         if let Some(example) = components.example(shape.schema()) {
             content["example"] = example;
         }
+        let media = if line.uploads.is_some() { "multipart/form-data" } else { "application/json" };
         operation["requestBody"] = json!({
             "description": format!("At most {} KiB", line.most_octets() >> 10),
             "required": !line.or_nothing,
-            "content": { "application/json": content }
+            "content": { media: content }
         });
     }
     operation

@@ -1,6 +1,10 @@
 //! Chats and messages.
 
 mod arrivals;
+mod chat_analytics;
+mod chat_exports;
+mod chat_imports;
+mod chat_templates;
 mod chats;
 mod commands;
 mod events;
@@ -40,6 +44,14 @@ pub const DOMAIN: Domain = Domain {
 const FORMS: &[Form] = &[
     ("NewChat", "title", name),
     ("NewChat", "description", name),
+    ("NewChatTemplate", "name", name),
+    ("NewChatTemplate", "title", name),
+    ("NewChatTemplate", "description", name),
+    ("ChatTemplatePatch", "name", name),
+    ("ChatTemplatePatch", "title", name),
+    ("ChatTemplatePatch", "description", name),
+    ("NewChatFromTemplate", "title", name),
+    ("NewChatFromTemplate", "description", name),
     ("NewMessage", "content", prose),
     ("NewMessage", "client_id", line),
     ("NewPoll", "options", name),

@@ -1,7 +1,9 @@
-//! Reads the whole JSON body of a request, as long as there is memory for it and it keeps arriving.
+//! Reads the whole JSON body of a request, as long as there is memory for it and it keeps arriving. Bodies with files are
+//! left to their handlers, which get them as they arrive.
 
 use std::{
     collections::HashMap,
+    io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -16,7 +18,7 @@ use actix_web::{
     http::header::{self, HeaderValue},
     web::{Bytes, BytesMut},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::limits::Key;
@@ -127,21 +129,46 @@ impl Drop for Room {
 /// The whole body of at most `most` octets.
 pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, room: &mut Room) -> Answer<Bytes> {
     may_be_read(request, most)?;
-    let mut deadline = Instant::now() + PAUSE;
-    let mut whole = BytesMut::new();
-    loop {
-        match timeout_at(deadline, payload.next()).await.map_err(|_| Problem::new(refusals::BODY_SLOW))? {
-            None => return checked(request, whole.freeze()),
-            Some(chunk) => {
-                let chunk = chunk.map_err(cut)?;
-                if whole.len() + chunk.len() > most {
-                    return Err(too_large(most));
-                }
-                room.take(chunk.len())?;
-                deadline = (deadline + time_for(chunk.len())).min(Instant::now() + PAUSE);
-                whole.extend_from_slice(&chunk);
-            }
+    let (mut pace, mut whole) = (Pace(PAUSE), BytesMut::new());
+    while let Some(chunk) = pace.next(payload).await.map_err(failed)? {
+        if whole.len() + chunk.len() > most {
+            return Err(too_large(most));
         }
+        room.take(chunk.len())?;
+        whole.extend_from_slice(&chunk);
+    }
+    checked(request, whole.freeze())
+}
+
+/// A body of at most `most` octets, for a handler that reads it as it arrives and meanwhile takes its time. What is wrong
+/// with it is the error of a payload: [`failed`] says which problem that is.
+pub fn stream(request: &HttpRequest, payload: Payload, most: usize) -> Answer<Payload> {
+    may_be_read(request, most)?;
+    let body = stream::unfold(Some((payload, Pace(PAUSE), most)), |state| async {
+        let (mut payload, mut pace, left) = state?;
+        match pace.next(&mut payload).await.transpose()? {
+            Ok(chunk) => match left.checked_sub(chunk.len()) {
+                Some(left) => Some((Ok(chunk), Some((payload, pace, left)))),
+                None => Some((Err(PayloadError::Overflow), None)),
+            },
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    // Whoever reads it may ask again after its end.
+    Ok(Payload::Stream { payload: body.fuse().boxed_local() })
+}
+
+/// How long the next octets of a body may take.
+struct Pace(Duration);
+
+impl Pace {
+    async fn next(&mut self, payload: &mut Payload) -> Result<Option<Bytes>, PayloadError> {
+        let deadline = Instant::now() + self.0;
+        let slow = |_| PayloadError::Io(io::ErrorKind::TimedOut.into());
+        let chunk = timeout_at(deadline, payload.next()).await.map_err(slow)?.transpose()?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.0 = (left + time_for(chunk.as_ref().map_or(0, Bytes::len))).min(PAUSE);
+        Ok(chunk)
     }
 }
 
@@ -175,8 +202,13 @@ fn too_large(most: usize) -> Problem {
     Problem::new(refusals::BODY_TOO_LARGE).because(format!("The body must have at most {} KiB here", most >> 10))
 }
 
-fn cut(error: PayloadError) -> Problem {
-    Problem::new(refusals::BODY_CUT).because(error.to_string())
+/// The problem of a body that was not received.
+pub fn failed(error: PayloadError) -> Problem {
+    match error {
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => refusals::BODY_SLOW.into(),
+        PayloadError::Overflow => refusals::BODY_TOO_LARGE.into(),
+        error => Problem::new(refusals::BODY_CUT).because(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +251,40 @@ mod tests {
         ] {
             assert_eq!(came_to(&pieces, MOST, &mut bodies.room(user(1))).await, expected, "{pieces:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_handler_reads_keeps_the_same_pace_and_has_a_limit() {
+        let came = async |pieces: &[(u64, usize)], handler: u64| {
+            let request = TestRequest::post().to_http_request();
+            let pieces = stream::iter(pieces.to_vec()).then(|(after, length)| async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                Ok(Bytes::from(vec![b' '; length]))
+            });
+            let payload = Payload::Stream { payload: pieces.boxed_local() };
+            let mut payload = super::stream(&request, payload, 10_000).unwrap();
+            let mut sum = 0;
+            while let Some(chunk) = payload.next().await {
+                sum += chunk.map_err(|error| failed(error).code)?.len();
+                tokio::time::sleep(Duration::from_millis(handler)).await;
+            }
+            Ok(sum)
+        };
+        for (pieces, handler, expected) in [
+            (vec![], 0, Ok(0)),
+            (vec![(0, 10_000)], 0, Ok(10_000)),
+            (vec![(0, 10_000), (0, 1)], 0, Err("body.too_large")),
+            (vec![(4_900, 1)], 0, Ok(1)),
+            (vec![(5_100, 1)], 0, Err("body.slow")),
+            // What the handler takes is not the client's fault.
+            (vec![(1_000, 1); 4], 10_000, Ok(4)),
+            (vec![(1_000, 1); 6], 10_000, Err("body.slow")),
+        ] {
+            assert_eq!(came(&pieces, handler).await, expected, "{pieces:?} {handler}");
+        }
+        let announced = TestRequest::post().insert_header(("content-length", "10001")).to_http_request();
+        let refused = super::stream(&announced, Payload::None, 10_000).err().map(|problem| problem.code);
+        assert_eq!(refused, Some("body.too_large"));
     }
 
     fn user(number: u128) -> Key {

@@ -16,6 +16,8 @@ use crate::{
     refusals::Failure,
 };
 
+/// How large a form can be beside the file in it.
+const FORM: usize = 16 << 10;
 /// Accepted by PATCH and PUT alike.
 const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
     that changes nothing is answered 200 with the current `version`, and causes no event.";
@@ -75,6 +77,8 @@ pub struct Endpoint {
     /// Whether any `Host` is accepted: probes use addresses.
     pub any_host: bool,
     pub takes: Option<Shape>,
+    /// How large a form with a file can be, in octets: then that is the body, and the handler reads it as it arrives.
+    pub uploads: Option<usize>,
     /// Whether the body may be missing.
     pub or_nothing: bool,
     /// Whether unknown members are refused; otherwise they are ignored.
@@ -174,6 +178,7 @@ impl Endpoint {
             policy: Policy::Default,
             any_host: false,
             takes: None,
+            uploads: None,
             or_nothing: false,
             nothing_else: false,
             gives: Vec::new(),
@@ -293,6 +298,12 @@ impl Endpoint {
     /// A JSON body whose members are all optional.
     pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
         self.or_nothing = true;
+        self.takes::<T>()
+    }
+
+    /// A form with a file (multipart/form-data) of at most so many octets.
+    pub fn takes_file<T: ToSchema>(mut self, most: usize) -> Self {
+        self.uploads = Some(most + FORM);
         self.takes::<T>()
     }
 
@@ -424,7 +435,8 @@ impl Endpoint {
 
     /// The maximum size of a body: it is small for unauthenticated callers.
     pub fn most_octets(&self) -> usize {
-        if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL }
+        let usual = if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL };
+        self.uploads.unwrap_or(usual)
     }
 
     /// Its response contains a secret beside text that others may have written: never compressed (see

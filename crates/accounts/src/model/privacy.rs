@@ -1,5 +1,6 @@
 //! Exports of personal data, and the erasure of accounts.
 
+pub use clowder_core::export::ExportStatus;
 use clowder_core::{Fields, Id, Input, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};
 
@@ -26,29 +27,6 @@ pub struct Export {
     pub created_at: Timestamp,
     /// Until when it can be downloaded.
     pub expires_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ExportStatus {
-    Queued,
-    Running,
-    Ready,
-    /// An internal error occurred; request another one.
-    Failed,
-    /// It was ready, and has expired.
-    Expired,
-}
-
-impl Word for ExportStatus {
-    const WHAT: &'static str = "status of an export";
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("queued", Self::Queued),
-        ("running", Self::Running),
-        ("ready", Self::Ready),
-        ("failed", Self::Failed),
-        ("expired", Self::Expired),
-    ];
 }
 
 /// A zip file that is ready to be downloaded in chunks.

@@ -35,6 +35,10 @@ macro_rules! for_domains {
         $each! {
             messaging: clowder_messaging::Messaging,
             chats: clowder_messaging::Chats,
+            chat_exports: clowder_messaging::ChatExports,
+            chat_imports: clowder_messaging::ChatImports,
+            chat_analytics: clowder_messaging::ChatsAnalytics,
+            chat_templates: clowder_messaging::ChatTemplates,
             participants: clowder_messaging::Participants,
             invitations: clowder_messaging::Invitations,
             moderation: clowder_messaging::Moderation,

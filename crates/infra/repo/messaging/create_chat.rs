@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use clowder_core::{Card, Ctx, Made, Result, UserId, Word};
 use clowder_messaging::{
     Change, Chat, ChatPreferences, ChatRole, ChatType, NewChat,
-    chats::{ChatCreation, CreateFacts, Pair, decide},
+    chats::{ChatCreation, CreateFacts, Extras, Pair, decide},
+    lifetimes::Lifetime,
     policy::may_post,
     read::{LowestReadMarks, are_shown},
 };
@@ -28,7 +29,8 @@ use crate::domains::{
     messaging::{LowestReadMarksRow, chats as table, participants},
 };
 
-pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat>> {
+/// `extras`: what a template says of it, if there is one.
+pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat, extras: Option<Extras>) -> Result<Made<Chat>> {
     let creator = ctx.user()?;
     // Before any account is locked, and one at a time: so people who create chats with each other never deadlock.
     dialect::messaging::lock_creator(tx.conn, creator)?;
@@ -49,6 +51,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat) -> Result<Made<Chat
         room: tx.services.options.messaging.people_per_group,
     };
     let creation = decide(ctx, new, &facts)?;
+    let creation = ChatCreation { extras: extras.unwrap_or(creation.extras), ..creation };
     if !insert(tx.conn, &creation)? {
         return existing(tx, ctx, &creation).map(Made::Found);
     }
@@ -105,7 +108,9 @@ fn insert(conn: &mut Conn, creation: &ChatCreation) -> Result<bool> {
             table::closed.eq(false),
             table::visibility.eq(creation.visibility.as_str()),
             table::history.eq(creation.history.as_str()),
-            table::rights.eq(creation.rights.to_bits()),
+            table::rights.eq(creation.extras.rights.to_bits()),
+            table::lifetime.eq(creation.extras.lifetime.map(Lifetime::to_number)),
+            table::slow_seconds.eq(creation.extras.slow_seconds),
             lowest_marks(creation),
         ))
         .on_conflict_do_nothing()
@@ -166,12 +171,12 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         my_role,
         visibility: creation.visibility,
         history: creation.history,
-        slow_seconds: 0,
+        slow_seconds: creation.extras.slow_seconds,
         silent_until: None,
-        rights: creation.rights,
-        lifetime: None,
+        rights: creation.extras.rights,
+        lifetime: creation.extras.lifetime,
         group_id: None,
-        writable: may_post(my_role, creation.rights),
+        writable: may_post(my_role, creation.extras.rights),
         preferences: ChatPreferences::default(),
         read_seq: 0,
         unread_count: 0,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
+        chat_analytics, chat_imports,
         db::Tx,
         dialect::{self, Conn},
         journal,
@@ -199,6 +200,12 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     }
     if rows == 0 {
         rows = moderation::clear(tx, chat)?;
+    }
+    if rows == 0 {
+        rows = chat_analytics::clear(tx.conn, chat)?;
+    }
+    if rows == 0 {
+        rows = chat_imports::clear(tx, chat)?;
     }
     tx.deleted_text |= rows > 0;
     Ok(rows)

@@ -32,7 +32,7 @@ impl Field for Reason {
 
 /// A whole number within these bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Within<const MIN: i64, const MAX: i64>(i64);
+pub struct Within<const MIN: i64, const MAX: i64>(pub i64);
 
 impl<const MIN: i64, const MAX: i64> Field for Within<MIN, MAX> {
     fn parse(value: Value) -> Result<Self, Flaw> {

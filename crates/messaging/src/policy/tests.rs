@@ -59,8 +59,10 @@ fn every_cell() {
                 assert_eq!(may(seat, action), expected, "{seat:?} {action:?}");
                 assert_eq!(allow(seat, action).is_ok(), expected, "{seat:?} {action:?}");
                 let of_group = Seat { of_group: true, ..seat };
-                let stays =
-                    matches!(action, Post | MentionAll | Pin | SetLifetime | SeePeople | Moderate | Mute | Review);
+                let stays = matches!(
+                    action,
+                    Post | MentionAll | Pin | SetLifetime | SeePeople | Moderate | Mute | Review | Analyse
+                );
                 assert_eq!(allow(of_group, action).is_ok(), expected && stays, "{seat:?} {action:?}");
             }
         }

@@ -284,7 +284,7 @@ fn everybody_takes_turns() {
 #[test]
 fn problems_have_the_titles_of_refusals() {
     assert_eq!(Problem::of("chat.closed".to_owned()).title, CHAT_CLOSED.title);
-    for refusal in refusals::OF_SCHEDULED {
+    for refusal in [refusals::OF_SCHEDULED, refusals::OF_EXPORTS, refusals::OF_IMPORTS].into_iter().flatten() {
         assert_eq!(Problem::of(refusal.code.to_owned()).title, refusal.title);
     }
     assert_eq!(Problem::of("chat.from_tomorrow".to_owned()).title, "");

@@ -89,8 +89,10 @@ pub fn failures(line: &Endpoint) -> Vec<Failure> {
             refusals::BODY_TOO_LARGE,
             refusals::CONTENT_ENCODING,
             refusals::MEDIA_TYPE,
-            refusals::BODIES_FULL,
         ]);
+    }
+    if line.takes.is_some() && line.uploads.is_none() {
+        failures.push(refusals::BODIES_FULL);
     }
     // Large answers to reads are refused while too many wait to be received.
     if line.methods.contains(&Method::GET) {

@@ -42,6 +42,28 @@ pub fn of(name: &str) -> Option<Value> {
             "invited_by": card(BOB, "bob", "Bob"), "role": "member", "since": AT, "expires_at": AT
         }),
         "ChatDeletion" => json!({ "chat_id": CHAT, "status": "running", "progress": 0.25 }),
+        "ChatTemplate" => json!({
+            "id": THING, "scope": "own", "name": "Project", "type": "group", "title": null, "description": null,
+            "visibility": "private", "history": "since_join", "rights": rights(), "lifetime": null, "slow_seconds": 0,
+            "created_at": AT, "version": 1
+        }),
+        "createChatFromTemplate 201" => new_group(),
+        "ChatAnalytics" => analytics(),
+        "ChatExport" => json!({
+            "id": THING, "chat_id": CHAT, "format": "html", "status": "queued", "progress": 0.0, "messages": 0,
+            "size": null, "url": null, "problem": null, "created_at": AT, "expires_at": null
+        }),
+        "ChatImport" => json!({
+            "id": THING, "status": "done", "progress": 1.0, "chat_id": CHAT, "messages": 1200, "skipped": 31, "refused": 2,
+            "problem": null, "created_at": AT, "finished_at": LATER
+        }),
+        "importChat 202" => json!({
+            "id": THING, "status": "queued", "progress": 0.0, "chat_id": null, "messages": 0, "skipped": 0, "refused": 0,
+            "problem": null, "created_at": AT, "finished_at": null
+        }),
+        "RefusedImport" => json!({
+            "number": 17, "error": { "pointer": "/created_at", "code": "required", "message": "is missing" }
+        }),
         "ChatPreview" => json!({
             "chat_id": CHAT, "type": "group", "title": "Lunch", "description": "Where we eat", "participant_count": 3,
             "joined": false, "role": "member", "approval": false, "expires_at": null
@@ -119,6 +141,22 @@ fn for_a_day() -> Value {
     let note = json!({ "action": "lifetime_changed", "user_ids": [], "title": null });
     let said = said_by_the_system("changed how long messages stay", &note);
     with(with(group(), "lifetime", json!({ "seconds": 86400, "from": "sent" })), "last_message", said)
+}
+
+fn analytics() -> Value {
+    let hours: Vec<_> =
+        (0..24).map(|hour| json!({ "hour": hour, "messages": if hour == 12 { 3 } else { 0 } })).collect();
+    let steps = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400];
+    let steps: Vec<_> =
+        steps.map(|step| json!({ "within_seconds": step, "answers": i32::from(step == 60) })).into_iter().collect();
+    json!({
+        "chat_id": CHAT, "from": "2026-09-20", "to": "2026-09-20", "utc_offset": "+02:00", "counted_seq": 17,
+        "messages": 3, "people": 2, "days": [{ "day": "2026-09-20", "messages": 3, "people": 2 }], "hours": hours,
+        "busiest_hours": [12], "top_reactions": [{ "emoji": "👍", "count": 3 }],
+        "response_time": {
+            "answers": 1, "mean_seconds": 42.0, "median_within_seconds": 60, "distribution": steps
+        }
+    })
 }
 
 fn link() -> Value {

@@ -15,6 +15,10 @@ use crate::{
     routes::{Endpoint, delete, get, patch, post, put},
 };
 
+mod chat_analytics;
+mod chat_exports;
+mod chat_imports;
+mod chat_templates;
 mod chats;
 mod invitations;
 mod keeping;
@@ -27,6 +31,10 @@ mod scheduled;
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
     all.extend(chats::all());
+    all.extend(chat_exports::all());
+    all.extend(chat_imports::all());
+    all.extend(chat_templates::all());
+    all.extend(chat_analytics::all());
     all.extend(participants::all());
     all.extend(invitations::all());
     all.extend(moderation::all());

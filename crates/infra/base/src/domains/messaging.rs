@@ -1,5 +1,8 @@
 //! Chats and messages.
 
+mod analytics;
+mod exports;
+mod imports;
 mod mentions;
 mod moderation;
 mod polls;
@@ -8,11 +11,15 @@ mod rows;
 mod scheduled;
 mod schema;
 mod summaries;
+mod templates;
 
 use std::time::Duration;
 
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
+pub use analytics::*;
+pub use exports::*;
+pub use imports::*;
 pub use mentions::*;
 pub use moderation::*;
 pub use polls::*;
@@ -21,6 +28,7 @@ pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;
 pub use summaries::*;
+pub use templates::*;
 
 #[derive(Debug, Clone)]
 pub struct Options {

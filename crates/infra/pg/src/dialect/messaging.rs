@@ -13,6 +13,13 @@ pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
     Ok(())
 }
 
+/// Taken by whoever needs these chats to be there until the end; nobody who changes them waits for it. Returns those that
+/// are.
+pub fn keep_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatId>> {
+    let some = chats::table.filter(chats::id.eq_any(ids)).filter(chats::deleted_at.is_null());
+    Ok(some.order(chats::id).select(chats::id).for_key_share().load(conn)?)
+}
+
 /// Taken by everybody who moves a participant's read mark.
 pub fn lock_participant(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<()> {
     let one = participants::table.find((chat, user)).select(participants::user_id);

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::{
     super::{
+        chat_analytics, chat_imports,
         db::Tx,
         dialect::{self, Conn},
         journal, moderation, polls,
@@ -83,6 +84,14 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
     let moderated = moderation::clear(tx, chat)?;
     if moderated > 0 {
         return Ok(moderated);
+    }
+    let counted = chat_analytics::clear(tx.conn, chat)?;
+    if counted > 0 {
+        return Ok(counted);
+    }
+    let imported = chat_imports::clear(tx, chat)?;
+    if imported > 0 {
+        return Ok(imported);
     }
     let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(user)));
     let others: Vec<UserId> = others.select(participants::user_id).limit(ROWS).load(tx.conn)?;

@@ -1,0 +1,2 @@
+DROP TABLE chat_export_pieces;
+DROP TABLE chat_exports;
