@@ -6,6 +6,7 @@ mod polls;
 mod reactions;
 mod receipts;
 mod relations;
+mod search;
 
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};

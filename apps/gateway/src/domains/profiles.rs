@@ -1,6 +1,7 @@
 //! People as others see them, and finding them.
 
 mod examples;
+mod found;
 mod handlers;
 mod routes;
 

@@ -7,6 +7,7 @@ mod relations;
 mod rows;
 mod scheduled;
 mod schema;
+mod search;
 mod summaries;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use relations::*;
 pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;
+pub use search::*;
 pub use summaries::*;
 
 #[derive(Debug, Clone)]
