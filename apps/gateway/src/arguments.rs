@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::{
     admin::AdminCommand, auditing::AuditCommand, jobs::JobsCommand, keyring::KeysCommand, output::Form,
-    searching::SearchCommand, users::UsersCommand,
+    search::SearchCommand, users::UsersCommand,
 };
 
 /// Social and messaging backend: runs the server and manages it.

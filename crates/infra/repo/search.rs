@@ -22,7 +22,8 @@ const READER: &str = "search";
 
 /// Leaves nothing in the files of the index of what was taken out of it. It may take long.
 pub fn renew(url: &DatabaseUrl) -> Result<()> {
-    dialect::search::renew(&mut dialect::connect_to_migrate(url)?)
+    let mut conn = dialect::connect_to_migrate(url)?;
+    dialect::search::renew(&mut conn)
 }
 
 #[async_trait]

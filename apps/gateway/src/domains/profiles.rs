@@ -1,9 +1,9 @@
 //! People as others see them, and finding them.
 
 mod examples;
-mod found;
 mod handlers;
 mod routes;
+mod search;
 
 use clowder_accounts::scopes;
 

@@ -32,7 +32,7 @@ mod tests {
             ("https://example.com", true),
             ("see HTTP://example.com/a?b#c.", true),
             ("(https://example.com)", true),
-            ("读 https://例子.中国", true),
+            ("读 https://example.cn/路", true),
             ("https://", false),
             ("ftp://example.com", false),
             ("javascript://example.com/%0aalert(1)", false),

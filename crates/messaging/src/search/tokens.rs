@@ -60,8 +60,11 @@ impl Tokens {
     /// What is stored to find the text: those in their order, up to the [`MOST`]th different one, and the others.
     pub fn indexed(&self) -> (impl Iterator<Item = &str>, impl Iterator<Item = &str>) {
         let mut seen = HashSet::new();
-        let is_one = move |token: &&str| seen.contains(token) || seen.len() < MOST && seen.insert(*token);
-        (self.words.iter().map(Token::as_str).take_while(is_one), self.joined.iter().map(Token::as_str).take(MOST))
+        let words =
+            self.words.iter().map(Token::as_str).map_while(move |token| {
+                (seen.contains(token) || seen.len() < MOST && seen.insert(token)).then_some(token)
+            });
+        (words, self.joined.iter().map(Token::as_str).take(MOST))
     }
 }
 

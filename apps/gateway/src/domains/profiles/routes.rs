@@ -11,8 +11,8 @@ use clowder_accounts::{
 };
 
 use super::{
-    found::{self, FoundPerson},
     handlers::{self, LONGEST_SOUGHT},
+    search::{self, FoundPerson},
 };
 use crate::routes::{Endpoint, get, patch};
 
@@ -39,7 +39,7 @@ pub fn all() -> Vec<Endpoint> {
             .scope(USERS_READ)
             .asks_long("q", LONGEST_SOUGHT, SOUGHT)
             .lists::<Found>(),
-        get("/api/search/users", found::people)
+        get("/api/search/users", search::people)
             .says("Search for people, as among other things that a search finds")
             .called("searchUsers")
             .notes("The same people in the same order as `GET /api/users/search`, each with what of the name fits.")

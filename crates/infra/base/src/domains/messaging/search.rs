@@ -38,7 +38,8 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(search_chats, chats, participants);
+diesel::allow_tables_to_appear_in_same_query!(search_chats, chats);
+diesel::allow_tables_to_appear_in_same_query!(search_chats, participants);
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = search_index)]
