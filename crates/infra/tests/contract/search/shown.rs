@@ -153,14 +153,14 @@ on_both! {
             assert_eq!(code(held), "message.held");
             same(&world, &all, "holding").await;
             let review = listed(&world, &ada, Some(chat)).await.remove(0).id;
-            moderation.decide_review(&world.ctx(&ada), Some(chat), review, verdict(decision)).await.unwrap();
+            moderation.decide_review(&world.ctx(&ada), Some(chat), review, None, verdict(decision)).await.unwrap();
             same(&world, &all, decision).await;
         }
         set(&world, &ada, chat, &["zqcasino"], "flag").await;
         send(&world, &bob, chat, json!({"content": format!("{WORD} zqcasino flagged")})).await.unwrap();
         same(&world, &all, "flagging").await;
         let review = listed(&world, &ada, Some(chat)).await.remove(0).id;
-        moderation.decide_review(&world.ctx(&ada), Some(chat), review, verdict("reject")).await.unwrap();
+        moderation.decide_review(&world.ctx(&ada), Some(chat), review, None, verdict("reject")).await.unwrap();
         same(&world, &all, "rejecting what was flagged").await;
         let bad = say(&world, &eve, chat).await;
         index(&world).await;
