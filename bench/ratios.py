@@ -115,6 +115,16 @@ def beside_sends(rows, server):
     ):
         if rate(workload):
             print(f"- {what}: {things} at {rate(workload):,.0f} a second (aim: 1,000)")
+    for workload, where in (
+        ("search-two-words", "a million messages"),
+        ("search-two-words-newest", "the same, the newest first"),
+        ("search-two-words-in-chat", "one chat with half of them"),
+    ):
+        took = [row["p99"] for row in rows[f"store-{server}", workload]]
+        if took:
+            print(f"- {what}: searches for two words in {where} have a p99 of {statistics.median(took):.1f} ms (aim: {150 if server == 'postgres' else 250})")
+    if rate("index"):
+        print(f"- {what}: messages are indexed at {rate('index'):,.0f} a second")
 
 
 def beside_hashing(rows, server):

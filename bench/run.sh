@@ -26,7 +26,7 @@ trap 'exit 143' TERM INT
 
 say "build"
 cargo build --release --quiet --package clowder-gateway --bin clowder
-cargo bench --quiet --package clowder-infra --bench store --bench sizes --bench timers --no-run
+cargo bench --quiet --package clowder-infra --bench store --bench sizes --bench timers --bench search --no-run
 cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
 cargo build --release --quiet --manifest-path bench/bare/Cargo.toml
 clowder=${CARGO_TARGET_DIR:-target}/release/clowder
@@ -223,8 +223,8 @@ for round in $(seq "$ROUNDS"); do
         cargo bench --quiet --package clowder-infra --bench store -- "$database" "$SECS" >>"$results"
     done
 done
-# What must not depend on sizes, and what happens at its time; each makes its own people.
-for bench in sizes timers; do
+# What must not depend on sizes, what happens at its time, and searches; each makes its own people.
+for bench in sizes timers search; do
     psql -Xq "$TEST_POSTGRES_URL" -c 'DROP DATABASE IF EXISTS bench_store' -c 'CREATE DATABASE bench_store'
     for database in "${TEST_POSTGRES_URL%/*}/bench_store" "sqlite:$work/$bench.db"; do
         cargo bench --quiet --package clowder-infra --bench "$bench" -- "$database" >>"$results"

@@ -136,6 +136,18 @@ impl OpenApi {
         (told, looked_at)
     }
 
+    /// The parameters that the query string of an operation must have, apart from this one, each followed by `&`. Ids are
+    /// those of this person.
+    pub fn needed(operation: &Value, person: &str, but: &str) -> String {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let needed = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+        let needed = needed.filter_map(|parameter| Some((parameter["name"].as_str()?, &parameter["schema"])));
+        let needed = needed.filter(|(name, _)| *name != but);
+        needed
+            .map(|(name, schema)| format!("{name}={}&", if schema["pattern"].is_string() { person } else { "x" }))
+            .collect()
+    }
+
     /// The example of a request body, `{}` if it has none.
     pub fn example(&self, operation: &Value) -> Value {
         let body = resolved(&self.0, &operation["requestBody"]);

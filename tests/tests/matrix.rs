@@ -91,7 +91,8 @@ impl Matrix {
     }
 
     async fn ask(&self, client: &Client, method: &str, template: &str, operation: &Value, things: &Things) -> String {
-        let mut request = client.request(method, &things.fill(template));
+        let path = format!("{}?{}", things.fill(template), OpenApi::needed(operation, &self.friend.id, ""));
+        let mut request = client.request(method, path.trim_end_matches(['?', '&']));
         if operation["requestBody"].is_object() {
             request = self.api.with_body(request, operation, &self.api.example(operation));
         }

@@ -34,7 +34,7 @@ use crate::{
     docs,
     domains::{
         api_keys::handlers::Scopes,
-        messaging::timers,
+        messaging::{search, timers},
         operation::{docs::Documents, metrics},
     },
     front::{Front, Limits, LocalLimits, Meter},
@@ -241,6 +241,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let (scheduled, lifetimes) = (Arc::clone(&store.scheduled), Arc::clone(&store.lifetimes));
     chores.push(job_threads.spawn(timers::send(scheduled, Arc::clone(&store.upkeep), stop.clone())));
     chores.push(job_threads.spawn(timers::end(lifetimes, Arc::clone(&store.upkeep), stop.clone())));
+    chores.push(job_threads.spawn(search::keep(Arc::clone(&store.search), stop.clone())));
     let (noting, mut until) = (store.clone(), stop.clone());
     chores.push(job_threads.spawn(async move { arrived.run(&noting, &mut until).await }));
     let online = Arc::clone(&store.online);

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::{
     admin::AdminCommand, auditing::AuditCommand, jobs::JobsCommand, keyring::KeysCommand, output::Form,
-    users::UsersCommand,
+    search::SearchCommand, users::UsersCommand,
 };
 
 /// Social and messaging backend: runs the server and manages it.
@@ -104,6 +104,9 @@ pub enum Command {
     /// Import accounts from another system, and verify erasure receipts
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Rebuild the index by which messages are found
+    #[command(subcommand)]
+    Search(SearchCommand),
     /// Manage the keys that encrypt fields in the database
     #[command(subcommand)]
     Keys(KeysCommand),

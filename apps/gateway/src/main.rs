@@ -9,6 +9,7 @@ mod keyring;
 mod manual;
 mod output;
 mod permissions;
+mod search;
 mod serving;
 mod users;
 
@@ -109,6 +110,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
             wait(jobs::run(&config, command, out))?
         }
         Command::Users(command) => carry_out(&config()?, |config| wait(users::run(config, command, out)))?,
+        Command::Search(command) => carry_out(&config()?, |config| wait(search::run(config, command, out)))?,
         Command::Keys(command) => carry_out(&config()?, |config| wait(keyring::run(config, command, out)))?,
         Command::Audit(command) => carry_out(&config()?, |config| wait(auditing::run(config, command, out)))?,
         Command::Admin(command) => carry_out(&config()?, |config| wait(admin::run(config, command, out)))?,

@@ -67,6 +67,11 @@ impl Query {
         self
     }
 
+    /// Whether a parameter is given.
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| known == name)
+    }
+
     /// A text of 1 to 200 characters.
     pub fn text(&mut self, name: &str) -> Option<String> {
         self.text_within(name, LONGEST_TEXT)

@@ -7,7 +7,7 @@ mod router;
 mod shape;
 
 pub use asked::Asked;
-pub use endpoint::{Access, Endpoint, Given, delete, get, patch, post, put};
+pub use endpoint::{Access, Endpoint, Given, Verb, delete, get, patch, post, put};
 pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 

@@ -2,7 +2,7 @@
 //! people for themselves. Each method is one transaction.
 
 pub mod clearing;
-mod directory;
+pub mod directory;
 pub mod edit;
 pub mod hold;
 pub mod notes;

@@ -46,6 +46,7 @@ mod relations;
 mod reports;
 mod scheduled;
 mod sealing;
+mod search;
 mod sign_ups;
 mod staff;
 #[cfg(debug_assertions)]
@@ -66,6 +67,7 @@ pub use db::{Db, Tx};
 pub use domains::{sealed_columns, texts_left_alone, times};
 pub use migrations::{migrate, pending, reach};
 pub use privacy::registered;
+pub use search::renew as renew_search;
 
 use crate::{hasher, segments::KnownSegments, store::StoreDeps, turns::Turns};
 

@@ -137,6 +137,12 @@ impl Store {
         if url.is_embedded() { lite::repo::pending(url) } else { pg::repo::pending(url) }
     }
 
+    /// Makes the files of the index of messages anew: on PostgreSQL, words of messages that are gone can be left in them.
+    /// Searches and writes go on meanwhile.
+    pub fn renew_search(url: &DatabaseUrl) -> Result<()> {
+        if url.is_embedded() { lite::repo::renew_search(url) } else { pg::repo::renew_search(url) }
+    }
+
     /// Whether the journal's partitions can be created and dropped: on PostgreSQL, the role must own the tables.
     pub fn owns_tables(url: &DatabaseUrl) -> Result<bool> {
         if url.is_embedded() { Ok(true) } else { pg::owns_tables(url) }

@@ -99,6 +99,8 @@ pub const CHAT_CREATED: &str = "chat.created";
 pub const CHAT_UPDATED: &str = "chat.updated";
 pub const MESSAGE_SENT: &str = "message.sent";
 pub const MESSAGE_UPDATED: &str = "message.updated";
+pub const MESSAGE_EDITED: &str = "message.edited";
+pub const MESSAGE_DELETED: &str = "message.deleted";
 
 /// Changes whose payload contains the message's text: a deletion has to rewrite them.
 pub const SHOW_THE_MESSAGE: &[&str] = &[MESSAGE_SENT, MESSAGE_UPDATED];
@@ -346,8 +348,8 @@ impl clowder_core::Change for Change {
             Self::PreferencesChanged(..) => "chat.preferences",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
-            Self::MessageEdited(_) => "message.edited",
-            Self::MessageDeleted(_) => "message.deleted",
+            Self::MessageEdited(_) => MESSAGE_EDITED,
+            Self::MessageDeleted(_) => MESSAGE_DELETED,
             Self::Pinned(_) => "message.pinned",
             Self::Unpinned(_) => "message.unpinned",
             Self::PinsOrdered(_) => "chat.pins",

@@ -6,8 +6,8 @@
 //! author and the chat's admins can delete; a deleted message keeps its place and loses its text everywhere. Each
 //! participant has one read mark per chat, which never goes back. A message can be scheduled: then it is sent later, once
 //! or again and again. It can disappear some time after it was sent, or after all have read it. People react to messages
-//! with emoji, reply to them, answer in threads, and forward them to other chats. A message can be a poll, in which people
-//! vote. What they remove for themselves, all others still see.
+//! with emoji, reply to them, answer in threads, forward them to other chats, and find by words what was said. A message can
+//! be a poll, in which people vote. What they remove for themselves, all others still see.
 //!
 //! The rules are in one file per family of use cases ([`chats`], [`participants`], [`send`], [`scheduled`], [`edit`],
 //! [`lifetimes`], [`read`], [`receipts`], [`reactions`], [`relations`], [`polls`]) and in [`policy`], whose table says who may do what; [`moderation`]
@@ -42,6 +42,7 @@ pub mod refusals;
 pub mod relations;
 pub mod scheduled;
 pub mod scopes;
+pub mod search;
 pub mod send;
 
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
@@ -64,3 +65,4 @@ pub use polls::{Poll, PollOption, port::Polls};
 pub use port::Messaging;
 pub use relations::port::Relations;
 pub use scheduled::{Scheduled, port::ScheduledMessages};
+pub use search::port::MessageSearch;

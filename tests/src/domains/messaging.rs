@@ -332,6 +332,18 @@ const LISTS: &[List] = &[
     // Those of the messages before.
     List { path: "/api/chats/{chat_id}/mentions", at_least: MANY, rows: None },
     List { path: "/api/mentions", at_least: MANY, rows: None },
+    // The best of them; the test lets a command index them.
+    List { path: "/api/chats/{chat_id}/search", at_least: 500, rows: None },
+    List { path: "/api/search/messages", at_least: 500, rows: None },
+    // The chats of the list of chats.
+    List {
+        path: "/api/search/chats",
+        at_least: 200,
+        rows: Some(|scene| {
+            let (of_n, series) = (scene.id_of_n(), scene.series(MANY));
+            format!("INSERT INTO chat_words (word, chat_id) SELECT 'x', {of_n} FROM {series};")
+        }),
+    },
     List {
         path: "/api/messages/{message_id}/thread",
         at_least: MANY,

@@ -60,6 +60,7 @@ const LISTS: &[List] = &[
     List { path: "/api/users", at_least: crate::lists::MANY, rows: None },
     List { path: "/api/users/search", at_least: 200, rows: None },
     List { path: "/api/search/suggestions", at_least: 20, rows: None },
+    List { path: "/api/search/users", at_least: 200, rows: None },
 ];
 
 const SHARED: Reasons = &[

@@ -51,7 +51,8 @@ impl Walk {
             Some(access) => self.world.nobody().with(access),
             None => self.world.nobody().clone(),
         };
-        let mut request = client.request(method, &self.things.fill(template));
+        let path = format!("{}?{}", self.things.fill(template), OpenApi::needed(operation, &self.eve.id, ""));
+        let mut request = client.request(method, path.trim_end_matches(['?', '&']));
         if operation["requestBody"].is_object() {
             request = self.api.with_body(request, operation, &self.api.example(operation));
         }

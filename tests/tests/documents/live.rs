@@ -71,13 +71,9 @@ impl Tour<'_> {
         let mut body = if has_body { api.example(operation) } else { Value::Null };
         let things = self.things(&owner, template, &body).await;
         let client = if operation["x-permission"].is_string() { &*self.root } else { &*owner };
-        let mut path = things.fill(template);
-        let parameters = operation["parameters"].as_array().into_iter().flatten();
-        for needed in parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true) {
-            // All of them are ids of people.
-            path = format!("{path}?{}={}", needed["name"].as_str().unwrap(), owner.id);
-        }
-        let mut request = client.request(method, &path);
+        let path = format!("{}?{}", things.fill(template), OpenApi::needed(operation, &owner.id, ""));
+        let path = path.trim_end_matches(['?', '&']);
+        let mut request = client.request(method, path);
         if has_body {
             for (name, member) in body.as_object_mut().into_iter().flatten() {
                 if let Some(id) = things.get(name) {

@@ -2,6 +2,7 @@
 
 mod closing;
 mod events;
+mod finding;
 mod following;
 mod frames;
 mod heartbeat;

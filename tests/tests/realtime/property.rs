@@ -1,4 +1,5 @@
-//! State before + events = state fetched after: for random commands of several users whose sockets drop and resume.
+//! State before + events = state fetched after, and what is found is what is there: for random commands of several users
+//! whose sockets drop and resume.
 
 use clowder_tests::{Database, Socket, User, World, domains::messaging::new_year_after};
 use proptest::{
@@ -7,7 +8,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use super::replica::Replica;
+use super::{finding::what_is_shown_is_found, replica::Replica};
 
 const PEOPLE: usize = 3;
 
@@ -164,6 +165,7 @@ async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize 
         person.listen_until(&own, &after).await;
         with_status += after.forget_what_events_cannot_tell(&person.replica);
         assert_eq!(person.replica.chats, after.chats, "what {} heard is not what is there", person.user.name);
+        what_is_shown_is_found(&person.user).await;
     }
     with_status
 }

@@ -10,6 +10,7 @@ mod reactions;
 mod receipts;
 mod relations;
 mod removing;
+mod search;
 mod templates;
 
 use clowder_tests::{Answer, User, World, on_both, world::each};

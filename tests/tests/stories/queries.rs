@@ -45,8 +45,8 @@ fn value(name: &str, schema: &Value, document: &Value) -> String {
     }
 }
 
-/// Method, path, and the query parameters by name, with their schemas.
-type Query = (String, String, Vec<(String, Value)>);
+/// Method, path, the query parameters by name, with their schemas, and the operation.
+type Query = (String, String, Vec<(String, Value)>, Value);
 
 /// The parameters in the document.
 fn queries(api: &OpenApi) -> Vec<Query> {
@@ -54,9 +54,9 @@ fn queries(api: &OpenApi) -> Vec<Query> {
         let asked = operation["parameters"].as_array().cloned().unwrap_or_default().into_iter();
         let asked = asked.filter(|parameter| parameter["in"] == "query");
         let asked = asked.map(|asked| (asked["name"].as_str().unwrap().to_owned(), asked["schema"].clone()));
-        (method.to_owned(), path.to_owned(), asked.collect::<Vec<_>>())
+        (method.to_owned(), path.to_owned(), asked.collect::<Vec<_>>(), operation.clone())
     });
-    operations.filter(|(.., asked)| !asked.is_empty()).collect()
+    operations.filter(|(_, _, asked, _)| !asked.is_empty()).collect()
 }
 
 async fn nothing_is_given_empty(world: World) {
@@ -64,13 +64,14 @@ async fn nothing_is_given_empty(world: World) {
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let stage = Stage { world: &world, owner: &root, friend: &bob };
     let mut tried = 0;
-    for (method, template, asked) in queries(&api) {
+    for (method, template, asked, operation) in queries(&api) {
         let path = Things::of(stage, [&*template]).await.fill(&template);
         for (name, _) in asked {
             if ANSWERED_ELSEWHERE.contains(&(&template, &name)) {
                 continue;
             }
-            for query in [format!("{name}="), name.clone()] {
+            let needed = OpenApi::needed(&operation, &root.id, &name);
+            for query in [format!("{needed}{name}="), format!("{needed}{name}")] {
                 let answer = clowder_tests::Answer::to(root.request(&method, &format!("{path}?{query}"))).await;
                 assert_eq!(answer.wrong_fields(), [format!("?{name}")], "{method} {path}?{query}");
                 tried += 1;
@@ -119,7 +120,7 @@ async fn cursors_are_bound_to_filters(world: World) {
     let api = OpenApi(world.nobody().get("/api/openapi.json").await.expect(200));
     let stage = Stage { world: &world, owner: &root, friend: &bob };
     let mut bound = 0;
-    for (_, template, asked) in queries(&api).into_iter().filter(|(method, ..)| method == "GET") {
+    for (_, template, asked, operation) in queries(&api).into_iter().filter(|(method, ..)| method == "GET") {
         let is_filter = |name: &str| name != "cursor" && name != "limit";
         if asked.iter().filter(|(name, _)| !is_filter(name)).count() < 2 {
             continue;
@@ -127,12 +128,13 @@ async fn cursors_are_bound_to_filters(world: World) {
         let things = Things::of(stage, [&*template]).await;
         // The one with several versions, and the chat with several messages.
         let path = things.with("chat_id", &chat).with("message_id", &message).fill(&template);
-        let first = root.get(&format!("{path}?limit=1")).await.expect(200);
+        let path = format!("{path}?{}limit=1", OpenApi::needed(&operation, &root.id, ""));
+        let first = root.get(&path).await.expect(200);
         let Some(cursor) = first["next_cursor"].as_str() else { continue };
         for (name, schema) in asked.iter().filter(|(name, _)| is_filter(name)) {
             let value = value(name, schema, &api.0);
-            root.get(&format!("{path}?limit=1&{name}={value}")).await.expect(200);
-            let answer = root.get(&format!("{path}?cursor={cursor}&limit=1&{name}={value}")).await;
+            root.get(&format!("{path}&{name}={value}")).await.expect(200);
+            let answer = root.get(&format!("{path}&cursor={cursor}&{name}={value}")).await;
             assert_eq!(answer.wrong_fields(), ["?cursor"], "{path}: {name}");
             bound += 1;
         }

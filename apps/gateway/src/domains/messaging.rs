@@ -18,6 +18,7 @@ mod polls;
 mod relations;
 mod routes;
 mod scheduled;
+pub mod search;
 pub mod timers;
 
 /// The refusal of a message that is not there, for other domains.

@@ -3,6 +3,7 @@
 mod examples;
 mod handlers;
 mod routes;
+mod search;
 
 use clowder_accounts::scopes;
 

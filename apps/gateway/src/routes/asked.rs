@@ -47,6 +47,14 @@ impl Endpoint {
         self
     }
 
+    /// The parameter that was asked for last must be there.
+    pub fn needed(mut self) -> Self {
+        if let Some(last) = self.asks.last_mut() {
+            last.required = true;
+        }
+        self
+    }
+
     /// A whole number of the query string.
     pub fn asks_number(mut self, name: &'static str, least: i64, most: i64, says: &'static str) -> Self {
         let range = Some((least, most));

@@ -132,8 +132,10 @@ impl PooledConn {
         watch.socket();
         conn.set_instrumentation(watch::Beat(Arc::clone(&watch)));
         let Deadlines { statement, lock, .. } = way.deadlines;
+        // To compile a statement takes longer than any of them runs.
         conn.batch_execute(&format!(
-            "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = {}; SET statement_timeout = {}",
+            "SET jit = off; SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = {}; \
+             SET statement_timeout = {}",
             lock.as_millis(),
             statement.as_millis()
         ))

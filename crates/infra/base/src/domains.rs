@@ -46,6 +46,7 @@ macro_rules! for_domains {
             lifetimes: clowder_messaging::Lifetimes,
             keeping: clowder_messaging::Keeping,
             relations: clowder_messaging::Relations,
+            search: clowder_messaging::MessageSearch,
             polls: clowder_messaging::Polls,
             friends: clowder_social::Friends,
             blocks: clowder_social::Blocks,

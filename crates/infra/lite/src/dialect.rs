@@ -10,6 +10,7 @@ pub mod messaging;
 pub mod pets;
 pub mod readers;
 pub mod reports;
+pub mod search;
 pub mod sign_ups;
 #[cfg(debug_assertions)]
 mod texts;

@@ -7,7 +7,7 @@ use clowder_core::{
     ChatId, Page, PageRequest, Result, Timestamp, UserId, Word,
     words::{end_of, words},
 };
-use clowder_messaging::{ChatEntry, ChatType, chats::DirectoryFilter};
+use clowder_messaging::{ChatEntry, ChatType, chats::DirectoryFilter, search::title_words};
 use diesel::{prelude::*, sql_types::Bool};
 
 use super::super::{among::AmongIds, dialect::Conn, fragment::Fragment, messaging::finding::begin_words};
@@ -101,7 +101,8 @@ fn find(conn: &mut Conn, search: &str, kind: Option<ChatType>, page: &PageReques
         let Some(row) = rows.get(&place.1) else { continue };
         let title = row.title.as_deref().unwrap_or_default();
         // Each chat stands where the first of its words does.
-        let is_first = words(title).into_iter().find(|word| word.starts_with(first.as_str())) == Some(place.0.clone());
+        let is_first =
+            title_words(title).into_iter().find(|word| word.starts_with(first.as_str())) == Some(place.0.clone());
         if is_first && begin_words(title, &wanted) && (found.len() as i64) < page.fetch() {
             found.extend(rows.remove(&place.1).map(|row| (written(&place), row)));
         }

@@ -33,6 +33,7 @@ use super::{
         },
         polls,
         relations::threads,
+        search::indexing,
     },
     mentioned, messages, reacted,
     removed::ENTERED_FROM,
@@ -109,6 +110,7 @@ pub fn edit(
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
+    indexing::edited(tx, &after)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = told(tx.conn, &after)?;
     let told: Vec<_> = std::iter::once(&told).chain(&waiting).map(|change| (ctx, change)).collect();
@@ -262,7 +264,8 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
 }
 
 /// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions, votes and pins go,
-/// nobody has to decide about them any more, the chats count them, and the journal shows them without their texts.
+/// no search finds them, nobody has to decide about them any more, the chats count them, and the journal shows them without
+/// their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     let mut counts = BTreeMap::<ChatId, i64>::new();
     for message in &gone {
@@ -290,6 +293,7 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;
     }
     threads::lose(tx.conn, &gone)?;
+    indexing::forget(tx, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(|message| Message { pinned: false, ..message.for_everybody() });
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();

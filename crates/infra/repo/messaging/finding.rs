@@ -6,7 +6,7 @@ use clowder_core::{
     ChatId, Result, UserId,
     words::{end_of, words},
 };
-use clowder_messaging::chats::Pair;
+use clowder_messaging::{chats::Pair, search::title_words};
 use diesel::prelude::*;
 
 use super::super::{among::AmongIds, dialect::Conn};
@@ -72,6 +72,6 @@ const MOST_LOOKED_AT: i64 = 5_000;
 
 /// Whether each of these words begins a word of a text.
 pub fn begin_words(text: &str, wanted: &[String]) -> bool {
-    let has = words(text);
+    let has = title_words(text);
     wanted.iter().all(|wanted| has.iter().any(|word| word.starts_with(wanted.as_str())))
 }

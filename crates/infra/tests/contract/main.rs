@@ -59,6 +59,7 @@ mod schema;
 #[path = "../../../../tests/src/scribe.rs"]
 mod scribe;
 mod sealing;
+mod search;
 mod send;
 mod sign_ups;
 mod staff;

@@ -1,7 +1,7 @@
 //! The guarantees of `Moderation`.
 
 pub mod domain;
-mod filters;
+pub mod filters;
 mod purges;
 mod reviews;
 

@@ -75,7 +75,8 @@ async fn the_schema_is_what_sqlite_has() {
     let mut conn = SqliteConnection::establish(&path.to_string_lossy()).unwrap();
     let columns = sql_query(
         "SELECT m.name AS table_name, c.name AS column_name, c.type || '|' || iif(c.\"notnull\", 'NO', 'YES') AS kind \
-         FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'",
+         FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' \
+         AND m.name NOT LIKE 'message_search%'",
     )
     .load(&mut conn)
     .unwrap();
@@ -150,7 +151,7 @@ async fn the_schema_is_what_postgres_has() {
     let mut conn = PgConnection::establish(url).unwrap();
     let columns = sql_query(
         "SELECT table_name::text, column_name::text, data_type || '|' || is_nullable AS kind \
-         FROM information_schema.columns WHERE table_schema = 'public' \
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'message_search' \
          AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I', table_name)::regclass)",
     )
     .load(&mut conn)

@@ -107,6 +107,16 @@ pub fn of(name: &str) -> Option<Value> {
             ]
         }),
         "sendMessage 201" => reply(),
+        "FoundMessage" => json!({
+            "message": message(), "highlight": "Shall we have <mark>lunch</mark>?", "score": 0.7312
+        }),
+        "FoundChat" => json!({
+            "chat": {
+                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "participant_count": 3, "joined": true,
+                "created_at": AT
+            },
+            "highlight": "<mark>Lunch</mark>", "score": 0.9
+        }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,
     })

@@ -27,6 +27,7 @@ mod participants;
 mod polls;
 mod relations;
 mod scheduled;
+mod search;
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = messages();
@@ -41,6 +42,7 @@ pub fn all() -> Vec<Endpoint> {
     all.extend(scheduled::all());
     all.extend(keeping::all());
     all.extend(relations::all());
+    all.extend(search::all());
     all.extend(polls::all());
     all
 }

@@ -8,6 +8,7 @@ pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "User" => user(),
         "Found" => with(user(), "score", json!(0.8)),
+        "FoundPerson" => json!({ "user": user(), "highlight": "<mark>Ada</mark> Lovelace", "score": 0.8 }),
         "Suggestion" => json!({ "kind": "user", "id": ADA, "text": "Ada Lovelace" }),
         _ => return None,
     })

@@ -10,10 +10,15 @@ use clowder_accounts::{
     scopes::{PROFILE_WRITE, USERS_READ},
 };
 
-use super::handlers::{self, LONGEST_SOUGHT};
+use super::{
+    handlers::{self, LONGEST_SOUGHT},
+    search::{self, FoundPerson},
+};
 use crate::routes::{Endpoint, get, patch};
 
 const SOUGHT: &str = "A part of a name, of 1 to 100 characters, in any script; accents and case don't count. If absent, the newest people";
+
+const SOUGHT_ONLY: &str = "A part of a name, of 1 to 100 characters, in any script; accents and case don't count";
 
 const TYPED: &str = "A part of a name or title, of 1 to 100 characters, in any script; accents and case don't count. If absent, the newest people";
 
@@ -34,6 +39,14 @@ pub fn all() -> Vec<Endpoint> {
             .scope(USERS_READ)
             .asks_long("q", LONGEST_SOUGHT, SOUGHT)
             .lists::<Found>(),
+        get("/api/search/users", search::people)
+            .says("Search for people, as among other things that a search finds")
+            .called("searchUsers")
+            .notes("The same people in the same order as `GET /api/users/search`, each with what of the name fits.")
+            .scope(USERS_READ)
+            .asks_long("q", LONGEST_SOUGHT, SOUGHT_ONLY)
+            .needed()
+            .lists::<FoundPerson>(),
         get("/api/search/suggestions", handlers::suggestions)
             .says("Suggest how to complete what somebody types")
             .called("suggest")

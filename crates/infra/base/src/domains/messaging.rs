@@ -10,6 +10,7 @@ mod relations;
 mod rows;
 mod scheduled;
 mod schema;
+mod search;
 mod summaries;
 mod templates;
 
@@ -27,6 +28,7 @@ pub use relations::*;
 pub use rows::*;
 pub use scheduled::*;
 pub use schema::*;
+pub use search::*;
 pub use summaries::*;
 pub use templates::*;
 

@@ -143,7 +143,9 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
         let pins = message_pins::chat_id.eq(chat).and(message_pins::seq.le(until));
         diesel::delete(message_pins::table.filter(pins)).execute(tx.conn)?;
         let said = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.le(until)));
-        return Ok((diesel::delete(said).execute(tx.conn)? + edits) as u64);
+        let rows = diesel::delete(said).execute(tx.conn)? + edits;
+        dialect::search::clear(tx.conn, chat, *until)?;
+        return Ok(rows as u64);
     }
     Ok(0)
 }

@@ -13,19 +13,19 @@ use crate::{
     world::{Person, World, code, on_both},
 };
 
-pub(super) fn catching(words: &[&str], action: &str) -> NewFilter {
+pub fn catching(words: &[&str], action: &str) -> NewFilter {
     of(json!({"words": words, "action": action, "reason": "advertising"}))
 }
 
-pub(super) fn verdict(action: &str) -> NewReviewVerdict {
+pub fn verdict(action: &str) -> NewReviewVerdict {
     of(json!({"action": action, "reason": "zqreason"}))
 }
 
-pub(super) async fn listed(world: &World, who: &Person, chat: Option<ChatId>) -> Vec<Review> {
+pub async fn listed(world: &World, who: &Person, chat: Option<ChatId>) -> Vec<Review> {
     world.store.moderation.reviews(&world.ctx(who), chat, PageRequest::default()).await.unwrap().items
 }
 
-pub(super) async fn set(world: &World, who: &Person, chat: ChatId, words: &[&str], action: &str) {
+pub async fn set(world: &World, who: &Person, chat: ChatId, words: &[&str], action: &str) {
     world.store.moderation.set_filter(&world.ctx(who), chat, catching(words, action)).await.unwrap();
 }
 

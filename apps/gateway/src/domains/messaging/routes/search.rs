@@ -1,0 +1,54 @@
+//! The routes of search.
+
+use clowder_messaging::{
+    MessageType,
+    refusals::CHAT_UNKNOWN,
+    scopes::{CHATS_READ, MESSAGES_READ},
+    search::{Found, FoundChat, Has, Order},
+};
+
+use super::super::search;
+use crate::routes::{Endpoint, get};
+
+const SOUGHT: &str = "Words, `\"phrases\"`, `-exclusions` and `beginnings*`, of 1 to 200 characters, in any script; accents and case don't count. The last word may be the beginning of one. Of more than 16 words and phrases, the first 16 count";
+
+const NOTES: &str = "All words and phrases must be in a message. Chinese, Japanese, Korean, Thai and other scripts that are written without spaces are found by any two neighbouring characters, or one. Nothing that is typed is a mistake; only a text in which nothing is sought is refused. By `relevance`, the best of the 500 newest messages that fit are listed, and a search finds no others; by `newest` and `oldest`, it finds all. What was sent is found within three seconds.";
+
+pub fn all() -> Vec<Endpoint> {
+    vec![
+        messages("/api/chats/{chat_id}/search", search::in_chat)
+            .says("Search the messages of a chat")
+            .called("searchChat")
+            .lists::<Found>()
+            .refuses(&[CHAT_UNKNOWN]),
+        messages("/api/search/messages", search::messages)
+            .says("Search the messages of all your chats")
+            .called("searchMessages")
+            .asks::<clowder_core::ChatId>("in", "Only in this chat")
+            .lists::<Found>()
+            .refuses(&[CHAT_UNKNOWN]),
+        get("/api/search/chats", search::chats)
+            .says("Search chats by their titles: yours first, then public ones that you can join")
+            .called("searchChats")
+            .notes("A chat is found if its title has words that begin with all words of `q`. Pages may be shorter than `limit`, or empty, while `next_cursor` says that there are more. Of your own chats at most 200 are listed, the most recently active first.")
+            .scope(CHATS_READ)
+            .asks::<String>("q", "Beginnings of words of the title, of 1 to 200 characters; accents and case don't count")
+            .needed()
+            .lists::<FoundChat>(),
+    ]
+}
+
+fn messages<Args>(path: &'static str, verb: impl crate::routes::Verb<Args>) -> Endpoint {
+    get(path, verb)
+        .notes(NOTES)
+        .scope(MESSAGES_READ)
+        .asks::<String>("q", SOUGHT)
+        .needed()
+        .asks::<String>("from", "Only messages of this person: an id, a username, or `me`")
+        .asks::<String>("mentions", "Only messages that mention this person by name or by id: an id, a username, `me`, or `all` for those that mention everybody")
+        .asks::<Has>("has", "Only messages with a link, with mentions, with reactions, or that are pinned")
+        .asks::<MessageType>("type", "Only messages of this type")
+        .asks::<clowder_core::Timestamp>("before", "Only messages that were sent before this time")
+        .asks::<clowder_core::Timestamp>("after", "Only messages that were sent at this time or later")
+        .asks::<Order>("sort", "`relevance` when absent: how well a message fits, and how new it is")
+}

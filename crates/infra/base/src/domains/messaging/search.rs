@@ -1,0 +1,388 @@
+//! The index of what messages are found by. Each database has a table of its own for it, `message_search`, which only the
+//! dialects know; here is what is written into it and asked of it.
+
+use std::fmt::Write;
+
+use clowder_core::{ChatId, MessageId, Timestamp, UserId};
+use clowder_messaging::search::{
+    Has,
+    marks::{LINK, MARK, by, has_link},
+    query::{Phrase, Sought, Term},
+    tokens::{Tokens, tokens},
+    volumes::{Volume, key, volume_of},
+};
+use diesel::prelude::*;
+
+use super::schema::{chats, participants};
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    search_chats (number) {
+        number -> BigInt,
+        chat_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    search_index (id) {
+        id -> BigInt,
+        rules -> BigInt,
+        running -> Bool,
+        chat_id -> Uid,
+        seq -> BigInt,
+        done -> BigInt,
+        total -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(search_chats, chats);
+diesel::allow_tables_to_appear_in_same_query!(search_chats, participants);
+
+#[derive(Debug, Clone, Copy, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = search_index)]
+pub struct SearchIndexRow {
+    pub rules: i64,
+    pub running: bool,
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub done: i64,
+    pub total: i64,
+}
+
+/// The largest position in a document of PostgreSQL.
+const LAST_POSITION: usize = 16_383;
+
+/// What of a message is indexed.
+#[derive(Debug, Clone, Queryable)]
+pub struct SaidRow {
+    pub chat_id: ChatId,
+    pub seq: i64,
+    pub version: i64,
+    pub kind: String,
+    pub sender_id: UserId,
+    pub content: Option<String>,
+    pub data: Option<String>,
+}
+
+/// A message as it is indexed.
+pub struct Indexed {
+    pub chat: ChatId,
+    /// The number of its chat in the index.
+    pub number: i64,
+    pub seq: i64,
+    pub version: i64,
+    key: String,
+    tokens: Tokens,
+    marks: Vec<String>,
+}
+
+impl Indexed {
+    /// A message in which this is said.
+    pub fn new(row: &SaidRow, number: i64, said: &str) -> Self {
+        let SaidRow { chat_id: chat, seq, version, .. } = *row;
+        let mut marks = vec![by(row.sender_id)];
+        if has_link(said) {
+            marks.push(LINK.to_owned());
+        }
+        Self { chat, number, seq, version, key: key(number, volume_of(seq)), tokens: tokens(said), marks }
+    }
+
+    /// What stands in the order of the text, and what does not.
+    fn all(&self) -> (impl Iterator<Item = &str>, impl Iterator<Item = &str>) {
+        let (words, joined) = self.tokens.indexed();
+        (words, joined.chain(self.marks.iter().map(String::as_str)))
+    }
+
+    /// A text of which SQLite's tokenizer `ascii` makes these tokens. What is of no order is separated, so that no phrase
+    /// is found in it.
+    pub fn as_text(&self) -> String {
+        let (mut text, (words, others)) = (String::new(), self.all());
+        let key = &self.key;
+        for word in words {
+            let _ = write!(text, "{key}{word} ");
+        }
+        for other in others {
+            let _ = write!(text, "{key}{MARK} {key}{other} ");
+        }
+        text.pop();
+        text
+    }
+
+    /// A `tsvector` as it is written.
+    pub fn as_vector(&self) -> String {
+        let (mut vector, (words, others)) = (String::new(), self.all());
+        let key = &self.key;
+        for (word, place) in words.zip(1..) {
+            let _ = match place {
+                ..=LAST_POSITION => write!(vector, "'{key}{word}':{place} "),
+                _ => write!(vector, "'{key}{word}' "),
+            };
+        }
+        for other in others {
+            let _ = write!(vector, "'{key}{other}' ");
+        }
+        vector.pop();
+        vector
+    }
+}
+
+/// The row of a message in SQLite's table.
+pub const fn row_of(number: i64, seq: i64) -> i64 {
+    (number << 32) | seq
+}
+
+/// What is asked of the index, for each volume in the language of its database.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub sought: Sought,
+    /// What it must also have.
+    pub marks: Vec<String>,
+}
+
+impl Asked {
+    fn spelled(&self, volume: &Volume, language: &Language) -> String {
+        let key = key(volume.number, volume.volume);
+        let term = |term: &Term| {
+            let phrases = term.any.iter().map(|phrase| (language.phrase)(&key, phrase)).collect::<Vec<_>>();
+            format!("({})", phrases.join(language.or))
+        };
+        let mut terms: Vec<String> = self.sought.terms.iter().map(term).collect();
+        for mark in &self.marks {
+            terms.push((language.phrase)(&key, &Phrase { tokens: vec![mark.clone()], begins: false }));
+        }
+        let mut query = terms.join(language.and);
+        if !self.sought.without.is_empty() {
+            let without: Vec<String> = self.sought.without.iter().map(term).collect();
+            query = format!("({query}){}({})", language.not, without.join(language.or));
+        }
+        query
+    }
+
+    /// For `MATCH` of SQLite.
+    pub fn as_match(&self, volume: &Volume) -> String {
+        let phrase = |key: &str, phrase: &Phrase| {
+            let tokens: Vec<String> = phrase.tokens.iter().map(|token| format!("{key}{token}")).collect();
+            format!("\"{}\"{}", tokens.join(" "), if phrase.begins { " *" } else { "" })
+        };
+        self.spelled(volume, &Language { phrase, and: " AND ", or: " OR ", not: " NOT " })
+    }
+
+    /// A `tsquery` as it is written.
+    pub fn as_tsquery(&self, volume: &Volume) -> String {
+        let phrase = |key: &str, phrase: &Phrase| {
+            let tokens: Vec<String> = phrase.tokens.iter().map(|token| format!("'{key}{token}'")).collect();
+            format!("({}{})", tokens.join(" <-> "), if phrase.begins { ":*" } else { "" })
+        };
+        self.spelled(volume, &Language { phrase, and: " & ", or: " | ", not: " & !" })
+    }
+}
+
+struct Language {
+    phrase: fn(&str, &Phrase) -> String,
+    and: &'static str,
+    or: &'static str,
+    not: &'static str,
+}
+
+/// Where a message stands among all that are found: by its time, and of one time by its chat and number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub at: Timestamp,
+    pub chat: ChatId,
+    pub seq: i64,
+}
+
+/// A message that is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    pub place: Place,
+    pub id: MessageId,
+}
+
+/// What a message must be beside what it says.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    pub viewer: UserId,
+    pub now: Timestamp,
+    pub kind: Option<&'static str>,
+    /// Whom it mentions.
+    pub mentioned: Option<UserId>,
+    pub mentions_all: bool,
+    pub has: Option<Has>,
+    pub before: Option<Timestamp>,
+    pub after: Option<Timestamp>,
+    /// Not sent after this time.
+    pub until: Option<Timestamp>,
+    /// Behind this place, in the order in which they are listed.
+    pub behind: Option<Place>,
+    pub oldest_first: bool,
+}
+
+impl Filter {
+    /// Conditions on a message `m`, for whose values `?` stands, in the order of the members.
+    pub fn conditions(&self) -> String {
+        let mut all =
+            "m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND NOT EXISTS (SELECT 1 FROM \
+             blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id AND b.hide_messages)"
+                .to_owned();
+        let behind = if self.oldest_first { ">" } else { "<" };
+        let of = |table: &str| format!("EXISTS (SELECT 1 FROM {table} n WHERE n.chat_id = m.chat_id AND n.seq = m.seq");
+        let mut ask = |is_asked: bool, condition: &str| {
+            if is_asked {
+                all.push_str(" AND ");
+                all.push_str(condition);
+            }
+        };
+        ask(self.kind.is_some(), "m.type = ?");
+        ask(self.mentioned.is_some(), &format!("{} AND n.user_id = ?)", of("message_mentions")));
+        ask(self.mentions_all, &format!("{})", of("message_mentions_all")));
+        let somebody = format!("({}) OR {}))", of("message_mentions"), of("message_mentions_all"));
+        ask(self.has == Some(Has::Mention), &somebody);
+        ask(self.has == Some(Has::Pin), "m.pinned");
+        ask(self.has == Some(Has::Reaction), "m.reaction_kinds > 0");
+        ask(self.before.is_some(), "m.created_at < ?");
+        ask(self.after.is_some(), "m.created_at >= ?");
+        ask(self.until.is_some(), "m.created_at <= ?");
+        ask(self.behind.is_some(), &format!("(m.created_at, m.chat_id, m.seq) {behind} (?, ?, ?)"));
+        all
+    }
+
+    /// Whether a volume may have something.
+    pub fn may_have(&self, volume: &Volume) -> bool {
+        let (behind_newest, behind_oldest) = match self.behind {
+            Some(place) if self.oldest_first => (Some(place.at), None),
+            Some(place) => (None, Some(place.at)),
+            None => (None, None),
+        };
+        self.after.is_none_or(|after| volume.newest >= after)
+            && self.before.is_none_or(|before| volume.oldest < before)
+            && self.until.is_none_or(|until| volume.oldest <= until)
+            && behind_newest.is_none_or(|at| volume.newest >= at)
+            && behind_oldest.is_none_or(|at| volume.oldest <= at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Id;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn volume(number: i64) -> Volume {
+        let [oldest, newest] = [10, 20].map(Timestamp::from_micros);
+        Volume { chat: Id::from_uuid(Uuid::nil()), number, volume: 0, from: 0, to: 1, oldest, newest }
+    }
+
+    #[test]
+    fn documents_and_queries_table() {
+        let row = SaidRow {
+            chat_id: Id::from_uuid(Uuid::nil()),
+            seq: 3,
+            version: 1,
+            kind: "text".to_owned(),
+            sender_id: Id::from_uuid(Uuid::nil()),
+            content: None,
+            data: None,
+        };
+        let (indexed, nobody) = (Indexed::new(&row, 5, "Don't 東京 https://a.b 👍"), "0".repeat(32));
+        assert_eq!(
+            indexed.as_text(),
+            format!(
+                "150don 150t 150東京 150京 150https 150a 150b 150👍 150¶ 150dont 150¶ 150ab 150¶ 150¶by{nobody} 150¶ 150¶link"
+            )
+        );
+        assert_eq!(
+            indexed.as_vector(),
+            format!(
+                "'150don':1 '150t':2 '150東京':3 '150京':4 '150https':5 '150a':6 '150b':7 '150👍':8 '150dont' '150ab' \
+                 '150¶by{nobody}' '150¶link'"
+            )
+        );
+        for (text, marks, matched, asked) in [
+            ("lunch", &[] as &[&str], "(\"150lunch\" *)", "(('150lunch':*))"),
+            (
+                "late lunch x",
+                &[],
+                "(\"150late\") AND (\"150lunch\") AND (\"150x\" *)",
+                "(('150late')) & (('150lunch')) & (('150x':*))",
+            ),
+            ("\"late lunch\"", &[], "(\"150late 150lunch\")", "(('150late' <-> '150lunch'))"),
+            (
+                "\"don't\" x",
+                &[LINK],
+                "(\"150don 150t\") AND (\"150x\" *) AND \"150¶link\"",
+                "(('150don' <-> '150t')) & (('150x':*)) & ('150¶link')",
+            ),
+            (
+                "don't x",
+                &[],
+                "(\"150don 150t\" OR \"150dont\") AND (\"150x\" *)",
+                "(('150don' <-> '150t') | ('150dont')) & (('150x':*))",
+            ),
+            (
+                "a -b -\"c d\"",
+                &[],
+                "((\"150a\")) NOT ((\"150b\") OR (\"150c 150d\"))",
+                "((('150a'))) & !((('150b')) | (('150c' <-> '150d')))",
+            ),
+        ] {
+            let marks = marks.iter().map(|mark| (*mark).to_owned()).collect();
+            let asking = Asked { sought: Sought::parse(text).unwrap(), marks };
+            assert_eq!(asking.as_match(&volume(5)), matched, "{text}");
+            assert_eq!(asking.as_tsquery(&volume(5)), asked, "{text}");
+        }
+    }
+
+    #[test]
+    fn volumes_that_have_nothing_are_not_looked_through() {
+        let at = |micros| Some(Timestamp::from_micros(micros));
+        let nobody = Id::from_uuid(Uuid::nil());
+        let all = Filter {
+            viewer: nobody,
+            now: Timestamp::from_micros(0),
+            kind: None,
+            mentioned: None,
+            mentions_all: false,
+            has: None,
+            before: None,
+            after: None,
+            until: None,
+            behind: None,
+            oldest_first: false,
+        };
+        let behind =
+            |micros| Some(Place { at: Timestamp::from_micros(micros), chat: Id::from_uuid(Uuid::nil()), seq: 1 });
+        for (filter, may) in [
+            (all.clone(), true),
+            (Filter { after: at(20), ..all.clone() }, true),
+            (Filter { after: at(21), ..all.clone() }, false),
+            (Filter { before: at(10), ..all.clone() }, false),
+            (Filter { before: at(11), ..all.clone() }, true),
+            (Filter { until: at(10), ..all.clone() }, true),
+            (Filter { until: at(9), ..all.clone() }, false),
+            (Filter { behind: behind(10), ..all.clone() }, true),
+            (Filter { behind: behind(9), ..all.clone() }, false),
+            (Filter { behind: behind(20), oldest_first: true, ..all.clone() }, true),
+            (Filter { behind: behind(21), oldest_first: true, ..all.clone() }, false),
+        ] {
+            assert_eq!(filter.may_have(&volume(1)), may, "{filter:?}");
+        }
+        let everything = Filter {
+            kind: Some("text"),
+            mentioned: Some(nobody),
+            mentions_all: true,
+            has: Some(Has::Mention),
+            before: at(1),
+            after: at(1),
+            until: at(1),
+            behind: behind(1),
+            ..all.clone()
+        };
+        assert_eq!(everything.conditions().matches('?').count(), 10);
+        assert_eq!(all.conditions().matches('?').count(), 2);
+    }
+}

@@ -1,0 +1,343 @@
+//! Finds messages: which volumes to look through, what the index has there that the caller may see, and the page of it.
+
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
+
+use clowder_accounts::Username;
+use clowder_core::{
+    ChatId, Field, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word,
+    page::Room,
+    sql::{Ts, Uid},
+};
+use clowder_messaging::{
+    Message,
+    refusals::CHAT_UNKNOWN,
+    search::{
+        Found, Has, Mentioned, Order, RANKED, Search, Whom,
+        highlight::highlight,
+        marks::{LINK, by},
+        rank::score,
+        tokens::tokens,
+        volumes::{self, MOST, SIZE, Volume, is_enough, volume_of},
+    },
+};
+use diesel::{
+    prelude::*,
+    sql_types::{BigInt, Text},
+};
+
+use super::super::{
+    accounts::names,
+    among::AmongIds,
+    dialect::{self, Backend, Conn, search::Found as FoundColumns},
+    messaging::messages::{self as shown, Membership},
+};
+use crate::{
+    domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, said, search_chats},
+    statement::Statement,
+    store::Memory,
+};
+
+/// How many messages the volumes have that are looked through at once: few at first, because these often have enough.
+const FIRST_PIECE: i64 = SIZE;
+
+pub fn page(
+    conn: &mut Conn,
+    memory: Option<&Memory>,
+    viewer: UserId,
+    now: Timestamp,
+    search: &Search,
+    page: &PageRequest,
+) -> Result<Page<Found>> {
+    if let Some(chat) = search.chat {
+        Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
+    }
+    let behind = page.cursor.as_deref().map(|cursor| Behind::read(cursor, search.order)).transpose()?;
+    let mut marks = Vec::new();
+    if search.has == Some(Has::Link) {
+        marks.push(LINK.to_owned());
+    }
+    if let Some(from) = &search.from {
+        match whom(conn, now, from)? {
+            Some(user) => marks.push(by(user)),
+            None => return Ok(Page { items: Vec::new(), next_cursor: None }),
+        }
+    }
+    let mentioned = match &search.mentions {
+        Some(Mentioned::Person(person)) => match whom(conn, now, person)? {
+            Some(user) => Some(user),
+            None => return Ok(Page { items: Vec::new(), next_cursor: None }),
+        },
+        Some(Mentioned::Everybody) | None => None,
+    };
+    // While pages are read, nothing that is sent meanwhile changes their order.
+    let until = behind.filter(|_| search.order == Order::Relevance).map(|behind| behind.until);
+    let filter = Filter {
+        viewer,
+        now,
+        kind: search.kind.map(Word::as_str),
+        mentioned,
+        mentions_all: search.mentions == Some(Mentioned::Everybody),
+        has: search.has,
+        before: search.before,
+        after: search.after,
+        until,
+        behind: behind.filter(|_| search.order != Order::Relevance).map(|behind| behind.place),
+        oldest_first: search.order == Order::Oldest,
+    };
+    let asked = Asked { sought: search.sought.clone(), marks };
+    let wanted = if search.order == Order::Relevance { RANKED } else { page.limit as usize + 1 };
+    let mut volumes = seen(conn, viewer, search.chat, search.order)?;
+    volumes.retain(|volume| filter.may_have(volume));
+    let found = find(conn, &volumes, &asked, &filter, search.order, wanted)?;
+    // The clock of another node may be ahead.
+    let newest = found.iter().map(|found| found.place.at).max();
+    let until = until.unwrap_or(now.max(newest.unwrap_or(now)));
+    let ranked = match search.order {
+        Order::Relevance => ranked(conn, search, &found, until, behind)?,
+        Order::Newest | Order::Oldest => found.into_iter().map(|found| (found, None)).collect(),
+    };
+    let viewing = Viewing { memory, viewer, now, until };
+    show(conn, &viewing, search, page, &ranked)
+}
+
+/// Who is meant. What cannot be a name is nobody's.
+fn whom(conn: &mut Conn, now: Timestamp, person: &Whom) -> Result<Option<UserId>> {
+    match person {
+        Whom::Id(id) => Ok(Some(*id)),
+        Whom::Username(name) => match Username::parse(name.as_str().into()) {
+            Ok(username) => names::holder(conn, now, &username),
+            Err(_) => Ok(None),
+        },
+    }
+}
+
+/// Who looks at what is found, and when.
+struct Viewing<'m> {
+    memory: Option<&'m Memory>,
+    viewer: UserId,
+    now: Timestamp,
+    /// When the first page was read.
+    until: Timestamp,
+}
+
+/// What is found, with its score if it was ranked.
+type Ranked = Vec<(Match, Option<f64>)>;
+
+fn show(
+    conn: &mut Conn,
+    viewing: &Viewing<'_>,
+    search: &Search,
+    page: &PageRequest,
+    ranked: &[(Match, Option<f64>)],
+) -> Result<Page<Found>> {
+    let Viewing { memory, viewer, now, until } = *viewing;
+    let limit = page.limit as usize;
+    let ids: Vec<MessageId> = ranked.iter().take(limit).map(|(found, _)| found.id).collect();
+    let rows = messages::table.filter(messages::id.among(&ids)).select(MessageRow::as_select()).load(conn)?;
+    let shown = shown::across(conn, memory, viewer, now, rows)?;
+    let mut shown: HashMap<MessageId, Message> = shown.into_iter().map(|message| (message.id, message)).collect();
+    let mut places = Vec::new();
+    let items = ranked.iter().take(limit).filter_map(|(found, score)| {
+        let message = shown.remove(&found.id)?;
+        // It may have gone since it was found.
+        let said = said_in(&message)?;
+        let tokens = tokens(&said);
+        let hits = search.sought.hits(&tokens);
+        let score = score
+            .unwrap_or_else(|| self::score(&tokens, &hits, search.sought.terms.len(), age(until, message.created_at)));
+        let highlight = highlight(&said, &hits);
+        places.push(Behind { until, score, place: found.place });
+        Some(Ok(Found { message, highlight, score }))
+    });
+    let (items, cut) = Room::of(page.limit).fill(items.collect::<Vec<_>>())?;
+    let last = places.get(items.len().wrapping_sub(1));
+    // Of those that have gone, the last one says where the next page begins.
+    let skipped = ranked.get(limit.wrapping_sub(1)).filter(|_| !cut && ranked.len() > limit);
+    let skipped = skipped.map(|(found, score)| Behind { until, score: score.unwrap_or(0.0), place: found.place });
+    let next = skipped.or_else(|| last.copied().filter(|_| cut));
+    Ok(Page { items, next_cursor: next.map(|behind| behind.written(search.order)) })
+}
+
+/// All that is said in a message, as it is indexed.
+fn said_in(message: &Message) -> Option<String> {
+    let options = message.poll.iter().flat_map(|poll| &poll.options).map(|option| option.text.as_str());
+    let lines: Vec<&str> = message.content.as_deref().into_iter().chain(options).collect();
+    message.content.is_some().then(|| lines.join("\n"))
+}
+
+fn age(now: Timestamp, at: Timestamp) -> Duration {
+    Duration::from_micros(u64::try_from(now.as_micros() - at.as_micros()).unwrap_or(0))
+}
+
+/// Where a page ends.
+#[derive(Debug, Clone, Copy)]
+struct Behind {
+    /// When the first page was read.
+    until: Timestamp,
+    score: f64,
+    place: Place,
+}
+
+/// Scores have four digits.
+const DIGITS: f64 = 10_000.0;
+
+impl Behind {
+    fn written(&self, order: Order) -> String {
+        let Place { at, chat, seq } = self.place;
+        let place = format!("{}.{chat}.{seq}", at.as_micros());
+        match order {
+            Order::Relevance => {
+                let score = (self.score * DIGITS).round() as i64;
+                format!("{}.{score}.{place}", self.until.as_micros())
+            }
+            Order::Newest | Order::Oldest => place,
+        }
+    }
+
+    fn read(cursor: &str, order: Order) -> Result<Self> {
+        Self::parse(cursor, order).ok_or_else(PageRequest::wrong)
+    }
+
+    fn parse(cursor: &str, order: Order) -> Option<Self> {
+        let mut parts = cursor.split('.');
+        let mut next = || parts.next();
+        let (until, score) = match order {
+            Order::Relevance => (next()?.parse().ok()?, next()?.parse::<i64>().ok()? as f64 / DIGITS),
+            Order::Newest | Order::Oldest => (0, 0.0),
+        };
+        let (at, chat, seq) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
+        let moment =
+            |micros: i64| (0..=4_000_000_000_000_000).contains(&micros).then(|| Timestamp::from_micros(micros));
+        Some(Self { until: moment(until)?, score, place: Place { at: moment(at)?, chat, seq } })
+    }
+
+    /// What is listed first is less.
+    fn rank(&self) -> (Reverse<i64>, Reverse<Place>) {
+        (Reverse((self.score * DIGITS).round() as i64), Reverse(self.place))
+    }
+}
+
+/// What fits best, behind a place.
+fn ranked(
+    conn: &mut Conn,
+    search: &Search,
+    found: &[Match],
+    until: Timestamp,
+    behind: Option<Behind>,
+) -> Result<Ranked> {
+    let ids: Vec<MessageId> = found.iter().map(|found| found.id).collect();
+    let rows = messages::table.filter(messages::id.among(&ids));
+    let rows = rows.select((messages::id, messages::kind, messages::content, messages::data));
+    let mut texts = HashMap::with_capacity(ids.len());
+    for (id, kind, content, data) in rows.load::<(MessageId, String, Option<String>, Option<String>)>(conn)? {
+        texts.insert(id, said(&kind, content, data.as_deref())?);
+    }
+    let scored = |found: &Match| {
+        let tokens = tokens(texts.get(&found.id)?.as_deref()?);
+        let hits = search.sought.hits(&tokens);
+        let score = score(&tokens, &hits, search.sought.terms.len(), age(until, found.place.at));
+        Some((*found, Behind { until, score, place: found.place }))
+    };
+    let mut ranked: Vec<(Match, Behind)> = found.iter().filter_map(scored).collect();
+    if let Some(behind) = behind {
+        ranked.retain(|(_, place)| place.rank() > behind.rank());
+    }
+    ranked.sort_by_key(|(_, place)| place.rank());
+    Ok(ranked.into_iter().map(|(found, place)| (found, Some(place.score))).collect())
+}
+
+/// What the index has that comes first, so many.
+fn find(
+    conn: &mut Conn,
+    volumes: &[Volume],
+    asked: &Asked,
+    filter: &Filter,
+    order: Order,
+    wanted: usize,
+) -> Result<Vec<Match>> {
+    let (mut found, mut rest, mut room) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(volumes::piece(rest, room));
+        // What is earlier than so many others cannot be among them.
+        let since = found.last().filter(|_| found.len() == wanted && !filter.oldest_first).map(|last| last.place.at);
+        let most = wanted as i64;
+        let some =
+            dialect::search::find(conn, now, asked, (filter, since), most, |statement| values(filter, statement))?;
+        found.extend(some);
+        found.sort_by_key(|found| found.place);
+        if !filter.oldest_first {
+            found.reverse();
+        }
+        found.truncate(wanted);
+        let last = found.last().filter(|_| found.len() == wanted).map(|last| last.place.at);
+        if is_enough(last, later.first(), order) {
+            break;
+        }
+        (rest, room) = (later, room.saturating_mul(4));
+    }
+    Ok(found)
+}
+
+/// The values of a filter's conditions.
+fn values(filter: &Filter, statement: Statement<FoundColumns, Backend>) -> Statement<FoundColumns, Backend> {
+    let mut statement = statement.bind::<Ts, _>(filter.now).bind::<Uid, _>(filter.viewer);
+    if let Some(kind) = filter.kind {
+        statement = statement.bind::<Text, _>(kind);
+    }
+    if let Some(user) = filter.mentioned {
+        statement = statement.bind::<Uid, _>(user);
+    }
+    for time in [filter.before, filter.after, filter.until].into_iter().flatten() {
+        statement = statement.bind::<Ts, _>(time);
+    }
+    if let Some(Place { at, chat, seq }) = filter.behind {
+        statement = statement.bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
+    }
+    statement
+}
+
+/// The volumes of the chats that somebody is in, as far as they see them, in the order in which to look through them.
+fn seen(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, order: Order) -> Result<Vec<Volume>> {
+    let mut own = participants::table
+        .inner_join(chats::table)
+        .inner_join(search_chats::table.on(search_chats::chat_id.eq(participants::chat_id)))
+        .filter(participants::user_id.eq(viewer))
+        .filter(chats::deleted_at.is_null().and(chats::last_seq.gt(participants::visible_from)))
+        .order(chats::active_at.desc())
+        .limit(MOST as i64)
+        .select((
+            (chats::id, search_chats::number, participants::visible_from),
+            (chats::last_seq, chats::created_at, chats::active_at),
+        ))
+        .into_boxed();
+    if let Some(chat) = chat {
+        own = own.filter(participants::chat_id.eq(chat));
+    }
+    type Row = ((ChatId, i64, i64), (i64, Timestamp, Timestamp));
+    let own: Vec<Row> = own.load(conn)?;
+    let mut volumes = Vec::new();
+    for ((chat, number, visible_from), (last_seq, created_at, active_at)) in own {
+        let (first, last) = (volume_of(visible_from + 1), volume_of(last_seq));
+        let ends = if first < last { ends(conn, chat, first, last)? } else { HashMap::new() };
+        for volume in (first..=last).rev() {
+            // A chat counts as active at its last message.
+            let newest = if volume == last { active_at } else { ends.get(&volume).copied().unwrap_or(active_at) };
+            let oldest = ends.get(&(volume - 1)).copied().unwrap_or(created_at);
+            let (from, to) = (visible_from.max(volume * SIZE - 1), last_seq.min((volume + 1) * SIZE - 1));
+            volumes.push(Volume { chat, number, volume, from, to, oldest, newest });
+        }
+        if volumes.len() >= MOST {
+            break;
+        }
+    }
+    volumes::sort(&mut volumes, order);
+    Ok(volumes)
+}
+
+/// When the last messages of these volumes were sent.
+fn ends(conn: &mut Conn, chat: ChatId, first: i64, last: i64) -> Result<HashMap<i64, Timestamp>> {
+    let lasts = (first.max(1) - 1..last).map(|volume| (volume + 1) * SIZE - 1);
+    let ends = messages::table.filter(messages::chat_id.eq(chat)).filter(messages::seq.eq_any(lasts));
+    let ends: Vec<(i64, Timestamp)> = ends.select((messages::seq, messages::created_at)).load(conn)?;
+    Ok(ends.into_iter().map(|(seq, at)| (volume_of(seq), at)).collect())
+}

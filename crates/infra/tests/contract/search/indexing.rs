@@ -1,0 +1,144 @@
+//! How the index is kept: beside writes, after deletions, and anew.
+
+use clowder_core::{Actor, Ctx};
+use clowder_messaging::MessagePatch;
+use serde_json::json;
+
+use super::{found, index};
+use crate::{
+    privacy::{system, work},
+    readers::read_all,
+    stress::of,
+    world::{World, on_both},
+};
+
+fn ctx(world: &World) -> Ctx {
+    Ctx::new(Actor::System, world.now(), "search")
+}
+
+/// How many messages are indexed that have no text, or none at all.
+fn left(world: &World) -> i64 {
+    if world.options.url.is_embedded() {
+        return world.number(
+            "SELECT count(*) FROM message_search s WHERE NOT EXISTS (SELECT 1 FROM messages m JOIN search_chats c \
+             ON c.chat_id = m.chat_id WHERE (c.number << 32) + m.seq = s.rowid AND m.content IS NOT NULL)",
+        );
+    }
+    world.number(
+        "SELECT count(*) FROM message_search s WHERE s.tokens IS NOT NULL AND NOT EXISTS (SELECT 1 FROM messages m \
+         WHERE m.chat_id = s.chat_id AND m.seq = s.seq AND m.content IS NOT NULL)",
+    )
+}
+
+on_both! {
+    async fn a_deleted_text_is_not_in_the_index_and_does_not_come_back(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let early = world.say(&ada, chat, "zqregretted before").await;
+        // Before it is indexed, and after.
+        world.store.messaging.delete(&world.ctx(&ada), early.id, None).await.unwrap();
+        let late = world.say(&ada, chat, "zqregretted after").await;
+        let edited = world.say(&ada, chat, "zqregretted first").await;
+        index(&world).await;
+        assert_eq!(found(&world, &bob, "zqregretted").await, ["zqregretted first", "zqregretted after"]);
+        let patch = of::<MessagePatch>(json!({"content": "zqregretted second"}));
+        world.store.messaging.edit(&world.ctx(&ada), edited.id, None, patch).await.unwrap();
+        for message in [late.id, edited.id] {
+            world.store.messaging.delete(&world.ctx(&ada), message, None).await.unwrap();
+        }
+        assert_eq!(found(&world, &bob, "zqregretted").await, [""; 0]);
+        assert_eq!(left(&world), 0);
+        world.gone(b"zqregretted").await;
+        index(&world).await;
+        world.store.search.rebuild_index(&ctx(&world)).await.unwrap();
+        index(&world).await;
+        assert_eq!(left(&world), 0);
+        world.gone(b"zqregretted").await;
+    }
+
+    async fn what_is_deleted_while_it_is_indexed_is_not_found(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let other = world.another_node().await;
+        for round in 0..15 {
+            let mut said = Vec::new();
+            for n in 0..20 {
+                said.push(world.say(&ada, chat, &format!("zqrace{round} {n}")).await.id);
+            }
+            if round % 3 == 0 {
+                world.store.search.rebuild_index(&ctx(&world)).await.unwrap();
+            }
+            let (deleter, by) = (other.clone(), world.clone());
+            let ctx_of = ada.actor;
+            let deleting = tokio::spawn(async move {
+                for (n, message) in said.into_iter().enumerate() {
+                    let ctx = Ctx::new(ctx_of, by.now(), "test");
+                    if n % 2 == 0 {
+                        let patch = of::<MessagePatch>(json!({"content": format!("zqedited{round} {n}")}));
+                        deleter.messaging.edit(&ctx, message, None, patch).await.unwrap();
+                    }
+                    deleter.messaging.delete(&ctx, message, None).await.unwrap();
+                }
+            });
+            index(&world).await;
+            deleting.await.unwrap();
+            assert_eq!(left(&world), 0, "round {round}");
+        }
+        read_all(&world.store, &world).await;
+        assert_eq!(left(&world), 0);
+        world.gone(b"zqrace").await;
+        world.gone(b"zqedited").await;
+    }
+
+    async fn an_index_is_rebuilt_beside_everything_else(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chats = [world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id];
+        for n in 0..30 {
+            for chat in chats {
+                world.say(&ada, chat, &format!("number {n}")).await;
+            }
+        }
+        index(&world).await;
+        assert_eq!(found(&world, &ada, "number").await.len(), 60);
+        let progress = world.store.search.index_progress().await.unwrap();
+        assert!(!progress.running, "{progress:?}");
+        world.meddle("DELETE FROM message_search").unwrap();
+        assert_eq!(found(&world, &ada, "number").await.len(), 0);
+        let begun = world.store.search.rebuild_index(&ctx(&world)).await.unwrap();
+        assert!(begun.running && begun.done == 0 && begun.total >= 60, "{begun:?}");
+        let mut done = 0;
+        loop {
+            let progress = world.store.search.index_some(&ctx(&world)).await.unwrap();
+            assert!(progress.done >= done && progress.done <= progress.total, "{progress:?}");
+            done = progress.done;
+            if !progress.running {
+                break;
+            }
+        }
+        assert_eq!(found(&world, &ada, "number").await.len(), 60);
+        // Rules of an earlier version.
+        world.meddle("DELETE FROM message_search").unwrap();
+        world.meddle("UPDATE search_index SET rules = 0").unwrap();
+        index(&world).await;
+        assert_eq!(found(&world, &ada, "number").await.len(), 60);
+        // Those of a later one are left alone.
+        world.meddle("UPDATE search_index SET rules = 1000").unwrap();
+        assert!(!world.store.search.index_some(&ctx(&world)).await.unwrap().running);
+        assert_eq!(world.number("SELECT rules FROM search_index"), 1_000);
+    }
+
+    async fn nothing_of_the_erased_is_found_that_they_took_back(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (chat, alone) = (world.group(&ada, &[&bob]).await.id, world.group(&bob, &[]).await.id);
+        world.say(&bob, chat, "zqerased among us").await;
+        world.say(&bob, alone, "zqerased alone").await;
+        index(&world).await;
+        let erase = clowder_accounts::model::Fate::Delete;
+        world.store.privacy.erase_user(&system(&world), bob.id, Some(erase)).await.unwrap();
+        work(&world, &world.store).await;
+        assert_eq!(found(&world, &ada, "zqerased").await, [""; 0]);
+        assert_eq!(left(&world), 0);
+        world.gone(b"zqerased").await;
+        assert_eq!(world.number("SELECT count(*) FROM search_chats"), 1, "the chat in which nobody is left is gone");
+    }
+}
