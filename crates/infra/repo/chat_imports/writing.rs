@@ -20,6 +20,7 @@ use super::{
         chat_analytics::counting,
         db::Tx,
         dialect::{self, Backend},
+        search::indexing,
     },
     planning,
 };
@@ -144,6 +145,7 @@ pub fn write(
         diesel::update(chats::table.find(chat)).set(advanced).execute(tx.conn)?;
     }
     answer(tx, chat, &threads)?;
+    indexing::written(tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;
     let sent = rows.iter().map(|row| Sent::stored(chat, row.seq, Some(row.sender_id), row.created_at));
     counting::count_sent(tx, chat, sent.collect())?;
     if !refused.is_empty() {

@@ -3,11 +3,11 @@
 //! Whoever moves one of the two lowest marks of a chat only notes that there is something to do; the rest is done within a
 //! second, by whichever node comes first, in pieces that do not depend on how far the mark moved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use clowder_core::{ChatId, Ctx, MessageId, Result, UserId, Word};
 use clowder_messaging::{
-    Change, ChatType, Lifetime,
+    Change, ChatType, Lifetime, Message,
     change::Expiring,
     lifetimes::{Begins, port::PIECE},
     read::{LowestReadMarks, are_shown},
@@ -48,6 +48,13 @@ pub fn note(conn: &mut Conn, moved: impl IntoIterator<Item = ChatId>) -> Result<
     let waiting = chats::table.filter(chats::id.eq_any(moved)).filter(not(chats::timers_due)).filter(HAS_WAITING);
     diesel::update(waiting).set(chats::timers_due.eq(true)).execute(conn)?;
     Ok(())
+}
+
+/// The same for messages that were just sent: perhaps nobody is left who could read them.
+pub fn note_sent<'m>(conn: &mut Conn, sent: impl Iterator<Item = &'m Message>) -> Result<()> {
+    let waiting = sent.filter(|message| message.lifetime.is_some() && message.expires_at.is_none());
+    let chats: HashSet<ChatId> = waiting.map(|message| message.chat_id).collect();
+    if chats.is_empty() { Ok(()) } else { note(conn, chats) }
 }
 
 pub fn is_due(conn: &mut Conn) -> Result<bool> {

@@ -230,12 +230,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
-    // Perhaps nobody is left who could read them.
-    let waiting = accepted.iter().filter(|(_, message)| message.lifetime.is_some() && message.expires_at.is_none());
-    let waiting: HashSet<ChatId> = waiting.map(|(_, message)| message.chat_id).collect();
-    if !waiting.is_empty() {
-        starting::note(tx.conn, waiting)?;
-    }
+    starting::note_sent(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
     told.extend(reviews::flag_all(tx, &flagged)?);
     let sent = accepted
         .into_iter()

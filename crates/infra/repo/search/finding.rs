@@ -280,7 +280,7 @@ fn find(
 
 /// The values of a filter's conditions.
 fn values(filter: &Filter, statement: Statement<FoundColumns, Backend>) -> Statement<FoundColumns, Backend> {
-    let mut statement = statement.bind::<Ts, _>(filter.now).bind::<Uid, _>(filter.viewer);
+    let mut statement = statement.bind::<Ts, _>(filter.now).bind::<Uid, _>(filter.viewer).bind::<Uid, _>(filter.viewer);
     if let Some(kind) = filter.kind {
         statement = statement.bind::<Text, _>(kind);
     }

@@ -87,6 +87,11 @@ fn index(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
         return Ok(());
     }
     dialect::search::keep_messages(tx.conn, ids)?;
+    written(tx, ids)
+}
+
+/// Indexes messages that this transaction has written without a word in the journal. Their chats are locked.
+pub fn written(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
     let rows = messages::table.filter(messages::id.among(ids)).order((messages::chat_id, messages::seq));
     let mut rows: Vec<SaidRow> = rows.select(COLUMNS).load(tx.conn)?;
     // What the system says has no words of people.

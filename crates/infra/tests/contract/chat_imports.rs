@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     privacy::{system, work},
+    search::found,
     stress::of,
     world::{Person, World, code, on_both},
 };
@@ -158,6 +159,7 @@ on_both! {
         let import = brought(&world, &root, std::str::from_utf8(&file).unwrap(), AuthorsBy::Username).await;
         assert_eq!((import.status, import.progress), (ImportStatus::Done, 1.0), "{import:?}");
         assert_eq!((import.messages, import.skipped, import.refused), (4, 1, 0), "{import:?}");
+        assert_eq!(found(&world, &root, "thread").await, ["in a thread"], "without a word in the journal");
         let new = import.chat_id.unwrap();
         let facts = |all: Vec<Message>| {
             let kept = all.into_iter().filter(|message| message.kind == MessageType::Text && message.deleted_at.is_none());

@@ -191,6 +191,16 @@ on_both! {
         same(&world, &all, "sending what was scheduled").await;
         assert_eq!(found(&world, &ada, "later").await.len(), 1);
 
+        let keeping = &world.store.keeping;
+        let removed = say(&world, &bob, chat).await.id;
+        keeping.remove(&world.ctx(&ada), removed, None).await.unwrap();
+        same(&world, &all, "removing a message for oneself").await;
+        assert!(!shown(&world, &ada).await.contains_key(&removed) && shown(&world, &bob).await.contains_key(&removed));
+        keeping.clear_chat(&world.ctx(&bob), chat).await.unwrap();
+        say(&world, &ada, chat).await;
+        same(&world, &all, "clearing a chat for oneself").await;
+        assert_eq!(shown(&world, &bob).await.len(), 1);
+
         let purge = of::<NewPurge>(json!({"user_id": eve.id, "reason": "advertising"}));
         moderation.purge(&world.ctx(&ada), chat, purge).await.unwrap();
         same(&world, &all, "beginning a purge").await;

@@ -226,7 +226,8 @@ impl Filter {
     pub fn conditions(&self) -> String {
         let mut all =
             "m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND NOT EXISTS (SELECT 1 FROM \
-             blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id AND b.hide_messages)"
+             blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id AND b.hide_messages) AND NOT EXISTS (SELECT 1 \
+             FROM removed_messages r WHERE r.chat_id = m.chat_id AND r.seq = m.seq AND r.user_id = ?)"
                 .to_owned();
         let behind = if self.oldest_first { ">" } else { "<" };
         let of = |table: &str| format!("EXISTS (SELECT 1 FROM {table} n WHERE n.chat_id = m.chat_id AND n.seq = m.seq");
@@ -382,7 +383,7 @@ mod tests {
             behind: behind(1),
             ..all.clone()
         };
-        assert_eq!(everything.conditions().matches('?').count(), 10);
-        assert_eq!(all.conditions().matches('?').count(), 2);
+        assert_eq!(everything.conditions().matches('?').count(), 11);
+        assert_eq!(all.conditions().matches('?').count(), 3);
     }
 }
