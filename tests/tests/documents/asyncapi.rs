@@ -7,7 +7,7 @@ use clowder_tests::{
     documents::dangling,
     things::{NOTHING, Stage, Things, registered},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::documents;
 
@@ -204,4 +204,27 @@ async fn unknown_members_and_types_of_frames() {
     let error = socket.until("error").await;
     assert_eq!((&error["id"], &error["data"]["code"]), (&json!(2), &json!("frame.unknown")));
     assert_eq!(socket.command("ping", json!({})).await.unwrap(), json!({}), "it is not closed");
+}
+
+/// The frames of docs/chat-screen.md are such as the server sends, and takes.
+#[tokio::test]
+async fn the_frames_of_the_chat_screen_are_as_they_are_on_the_wire() {
+    let world = World::shared_on_sqlite(&[]).await;
+    let (_, api) = documents(&world).await;
+    let text = std::fs::read_to_string(clowder_tests::root().join("docs/chat-screen.md")).unwrap();
+    let blocks = text.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let mut names = Vec::new();
+    for block in blocks {
+        let frame: Value = serde_json::from_str(block).unwrap();
+        let name = frame["type"].as_str().unwrap();
+        // Of an answer, only what matters there is shown.
+        if name != "ack" {
+            let is_command = frame["id"].is_number() && name != "error";
+            let key = if is_command { format!("client.{name}") } else { name.to_owned() };
+            assert_eq!(api.complaints_of(&key, &frame), Vec::<String>::new(), "{key}");
+        }
+        names.push(name.to_owned());
+    }
+    let expected = ["hello", "message.sent", "message.send", "ack", "error", "message.read", "message.read", "resumed"];
+    assert_eq!(names, expected);
 }
