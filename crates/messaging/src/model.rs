@@ -63,9 +63,10 @@ pub struct Chat {
     /// Messages of others after the read mark; deleted ones do not count.
     #[schema(minimum = 0)]
     pub unread_count: i64,
-    /// Unread messages that mention the viewer, by name or with everybody, unless the viewer has blocked the sender.
+    /// Unread messages that mention the viewer, by name or with everybody, unless the viewer has blocked the sender; 1,000
+    /// are counted at most.
     #[serde(default)]
-    #[schema(minimum = 0, required = true)]
+    #[schema(minimum = 0, maximum = 1000, required = true)]
     pub mention_count: i64,
     /// The `seq` of the newest message, 0 when there is none.
     #[schema(minimum = 0)]

@@ -201,6 +201,9 @@ impl AllMentioned {
     }
 }
 
+/// How many unread mentions of a chat are counted.
+const MOST_COUNTED: i64 = 1_000;
+
 /// How many messages after these places mention the viewer, of each chat; whether they have removed none there is given.
 pub fn unread(
     conn: &mut Conn,
@@ -211,7 +214,8 @@ pub fn unread(
     if places.is_empty() {
         return Ok(HashMap::new());
     }
-    Ok(statements::unread_mentions(conn, viewer, now, places)?.into_iter().collect())
+    let counts = statements::unread_mentions(conn, viewer, now, places)?.into_iter();
+    Ok(counts.map(|(chat, count)| (chat, count.min(MOST_COUNTED))).collect())
 }
 
 /// The numbers of the messages of a chat that mention the viewer, the newest first.

@@ -65,10 +65,12 @@ pub fn thread(
 /// A thread that somebody follows: its root, the read mark, when the last message was sent, and how many are unread.
 type Followed = (MessageId, i64, Timestamp, i64);
 
-/// The messages of others after a mark of `p` in the thread with this root.
-fn unread(root: &str, mark: &str) -> String {
+/// The messages of others after a mark of `p` in the thread with this root, among those that come next: however many somebody
+/// has written there themselves, so many are looked at.
+pub fn unread(root: &str, mark: &str) -> String {
     format!(
-        "messages m WHERE m.thread_id = {root} AND m.seq > {mark}.read_seq AND m.sender_id <> p.user_id \
+        "(SELECT x.chat_id, x.seq, x.sender_id, x.deleted_at, x.expires_at FROM messages x WHERE x.thread_id = {root} \
+         AND x.seq > {mark}.read_seq ORDER BY x.seq LIMIT 5000) m WHERE m.sender_id <> p.user_id \
          AND m.deleted_at IS NULL AND (m.expires_at IS NULL OR m.expires_at > ?) AND {MESSAGE_STAYS}"
     )
 }

@@ -20,16 +20,13 @@ use super::super::{
     db::Tx,
     dialect::{self, Backend, Conn},
     journal,
-    messaging::removed::STAYS,
 };
+use super::reading;
 use crate::{
-    domains::messaging::{MESSAGE_IS_SEEN, ThreadMarkRow, messages as said, participants, thread_marks as marks},
+    domains::messaging::{MESSAGE_IS_SEEN, ThreadMarkRow, messages as said, thread_marks as marks},
     statement::statement,
 };
 use clowder_core::sql::{Ts, Uid};
-
-/// How many unread messages of a thread are counted.
-const MOST_COUNTED: i64 = 1_000;
 
 /// A message that was sent into a thread.
 #[derive(Debug, Clone, Copy)]
@@ -217,14 +214,15 @@ impl Root {
         let ThreadMarkRow { following, read_seq } = mark.unwrap_or(ThreadMarkRow { following: false, read_seq: 0 });
         let mut unread_count = 0;
         if following {
-            let unread = said::table.filter(said::thread_id.eq(self.id));
-            let unread = unread.filter(said::seq.gt(read_seq).and(said::sender_id.ne(ctx.user()?)));
-            let unread = unread.filter(said::deleted_at.is_null());
-            let unread = unread.filter(said::expires_at.is_null().or(said::expires_at.gt(ctx.now)));
-            let own = participants::chat_id.eq(said::chat_id).and(participants::user_id.eq(ctx.user()?));
-            let unread = unread.inner_join(participants::table.on(own)).filter(STAYS);
-            let unread: Vec<i64> = unread.select(said::seq).limit(MOST_COUNTED).load(conn)?;
-            unread_count = unread.len() as i64;
+            let unread = reading::unread("t.message_id", "t");
+            let count = statement::<(BigInt,), Backend>(format!(
+                "SELECT (SELECT count(*) FROM (SELECT 1 FROM {unread} LIMIT 1000) c) FROM thread_marks t \
+                 JOIN participants p ON p.chat_id = t.chat_id AND p.user_id = t.user_id \
+                 WHERE t.user_id = ? AND t.chat_id = ? AND t.message_id = ?"
+            ));
+            let count = count.bind::<Ts, _>(ctx.now).bind::<Uid, _>(ctx.user()?).bind::<Uid, _>(self.chat);
+            let count = count.bind::<Uid, _>(self.id).get_result::<(i64,)>(conn).optional()?;
+            unread_count = count.map_or(0, |(count,)| count);
         }
         Ok(ThreadState { chat_id: self.chat, message_id: self.id, following, read_seq, unread_count })
     }

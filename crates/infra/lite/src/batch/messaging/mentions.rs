@@ -87,7 +87,7 @@ pub fn mentioned_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Men
 }
 
 /// How many messages after these places mention the viewer, without those whose time is over; whether they have removed none
-/// in the chat is given.
+/// in the chat is given. Of each kind, 1,000 are counted at most.
 pub fn unread_mentions(
     conn: &mut Conn,
     viewer: UserId,
@@ -97,19 +97,19 @@ pub fn unread_mentions(
     let mut found = Vec::with_capacity(wanted.len());
     for (chat, seq, whole) in wanted {
         let counted = statement::<(Uid, BigInt), Sqlite>(
-            "SELECT w.chat_id, (SELECT count(*) FROM message_mentions n \
+            "SELECT w.chat_id, (SELECT count(*) FROM (SELECT 1 FROM message_mentions n \
              JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
              WHERE n.user_id = ? AND n.chat_id = w.chat_id AND n.seq > w.seq AND n.counted \
              AND (m.expires_at IS NULL OR m.expires_at > ?) \
              AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.blocked_id = m.sender_id) \
              AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
-             AND r.user_id = n.user_id))) \
-             + (SELECT count(*) FROM message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
+             AND r.user_id = n.user_id)) LIMIT 1000) c) \
+             + (SELECT count(*) FROM (SELECT 1 FROM message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
              WHERE n.chat_id = w.chat_id AND n.seq > w.seq AND m.sender_id <> ? \
              AND (m.expires_at IS NULL OR m.expires_at > ?) \
              AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id) \
              AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
-             AND r.user_id = ?))) FROM (SELECT ? AS chat_id, ? AS seq, ? AS whole) w",
+             AND r.user_id = ?)) LIMIT 1000) c) FROM (SELECT ? AS chat_id, ? AS seq, ? AS whole) w",
         )
         .bind::<Uid, _>(viewer)
         .bind::<Ts, _>(now)
