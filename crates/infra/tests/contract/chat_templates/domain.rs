@@ -42,7 +42,7 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     Box::pin(async move {
         let templates = &world.store.chat_templates;
         let new = || of::<NewTemplate>(json!({"name": "Project", "type": "group", "title": "Lunch"}));
-        let (by_template, by_chat) = (once(world.ctx(ada), "template"), once(world.ctx(ada), "chat"));
+        let (by_template, by_chat) = (once(world.ctx(ada), "template"), once(world.ctx(ada), "chat by template"));
         let create = || templates.create_template(&by_template, TemplateScope::Own, new());
         let made = create().await?;
         let patch = of::<TemplatePatch>(json!({"name": "Other"}));
