@@ -21,7 +21,7 @@ pub struct Messaging {
     /// How many scheduled messages of one person can wait.
     pub scheduled_per_person: u64,
     /// For how many minutes after it was sent a message can be edited; 0 for ever.
-    pub editable_minutes: u64,
+    pub editable_minutes: u32,
 }
 
 impl Default for Messaging {
@@ -48,7 +48,7 @@ impl Messaging {
         let (a_minute, at_once) = (self.messages_per_minute as f64, self.messages_at_once as f64);
         options.messaging.set_pace(a_minute * factor, at_once * factor);
         options.messaging.scheduled_per_person = i64::try_from(self.scheduled_per_person).unwrap_or(i64::MAX);
-        let editable_for = Duration::from_secs(self.editable_minutes.saturating_mul(60));
+        let editable_for = Duration::from_secs(u64::from(self.editable_minutes) * 60);
         options.messaging.editable_for = Some(editable_for).filter(|limit| !limit.is_zero());
     }
 }

@@ -26,13 +26,15 @@ pub fn all() -> Vec<Endpoint> {
             .says("List your exports of chats of the last week, the latest first")
             .called("listChatExports")
             .scope(MESSAGES_READ)
-            .lists::<ChatExport>(),
+            .lists::<ChatExport>()
+            .shows_secret(),
         get("/api/chat-exports/{chat_export_id}", chat_exports::one)
             .says("Read how far an export of a chat has come")
             .called("getChatExport")
             .notes("Poll it until `status` is `ready`; then `url` is where the file is. It is there for three days, as long as you are in the chat.")
             .scope(MESSAGES_READ)
             .gives::<ChatExport>(200, "The export")
+            .shows_secret()
             .refuses(&[CHAT_EXPORT_UNKNOWN]),
         get("/api/chat-exports/{chat_export_id}/file", chat_exports::download)
             .says("Download an export of a chat")
