@@ -289,17 +289,17 @@ mod tests {
             content: None,
             data: None,
         };
-        let (indexed, nobody) = (Indexed::new(&row, 5, "Don't 東京 https://a.b 👍"), "0".repeat(32));
+        let (indexed, nobody) = (Indexed::new(&row, 5, "Don't 東京 https://a.bc 👍"), "0".repeat(32));
         assert_eq!(
             indexed.as_text(),
             format!(
-                "150don 150t 150東京 150京 150https 150a 150b 150👍 150¶ 150dont 150¶ 150ab 150¶ 150¶by{nobody} 150¶ 150¶link"
+                "150don 150t 150東京 150京 150https 150a 150bc 150👍 150¶ 150dont 150¶ 150¶by{nobody} 150¶ 150¶link"
             )
         );
         assert_eq!(
             indexed.as_vector(),
             format!(
-                "'150don':1 '150t':2 '150東京':3 '150京':4 '150https':5 '150a':6 '150b':7 '150👍':8 '150dont' '150ab' \
+                "'150don':1 '150t':2 '150東京':3 '150京':4 '150https':5 '150a':6 '150bc':7 '150👍':8 '150dont' \
                  '150¶by{nobody}' '150¶link'"
             )
         );
