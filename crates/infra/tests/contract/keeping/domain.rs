@@ -93,11 +93,19 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 Ok(_) => keeping.unpin(&ctx, message).await,
                 refused => refused.map(drop),
             },
-            "Keeping::order_pins" => {
-                let pins = keeping.pins(&ctx, chat, PageRequest::default()).await?.items;
-                let ids: Vec<_> = pins.iter().rev().map(|pin| pin.message.id).collect();
-                keeping.order_pins(&ctx, chat, of::<NewOrder>(json!({"message_ids": ids}))).await.map(drop)
-            }
+            // With one more, so that there is something to order in any chat.
+            "Keeping::order_pins" => match keeping.pin(&ctx, message).await {
+                Ok(_) => {
+                    let pins = keeping.pins(&ctx, chat, PageRequest::default()).await?.items;
+                    let ids: Vec<_> = pins.iter().rev().map(|pin| pin.message.id).collect();
+                    let ordered = keeping.order_pins(&ctx, chat, of::<NewOrder>(json!({"message_ids": ids}))).await;
+                    if dice.below(4) > 0 {
+                        store.messaging.delete(&ctx, message, None).await?;
+                    }
+                    ordered.map(drop)
+                }
+                refused => refused.map(drop),
+            },
             "Keeping::save" => {
                 keeping.save(&ctx, message, of::<NewSave>(json!({"note": stage.fresh("note ")}))).await?;
                 let again = of::<NewSave>(json!({"note": stage.fresh("note ")}));
