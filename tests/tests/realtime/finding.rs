@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clowder_tests::{User, until};
 
 /// Each message of the property test has one of these words.
-const WORDS: &[&str] = &["sock", "rest", "re", "edited", "later", "last"];
+const WORDS: &[&str] = &["sock", "rest", "re", "edited", "ask", "later", "last"];
 
 /// The texts of messages by their ids.
 type Texts = BTreeMap<String, String>;
