@@ -141,11 +141,8 @@ impl OpenApi {
     pub fn needed(operation: &Value, person: &str, but: &str) -> String {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let needed = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
-        let needed = needed.filter_map(|parameter| Some((parameter["name"].as_str()?, &parameter["schema"])));
-        let needed = needed.filter(|(name, _)| *name != but);
-        needed
-            .map(|(name, schema)| format!("{name}={}&", if schema["pattern"].is_string() { person } else { "x" }))
-            .collect()
+        let needed = needed.filter_map(|parameter| parameter["name"].as_str()).filter(|name| *name != but);
+        needed.map(|name| format!("{name}={}&", if name == "ids" { person } else { "x" })).collect()
     }
 
     /// The example of a request body, `{}` if it has none.

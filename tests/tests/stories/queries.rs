@@ -129,7 +129,12 @@ async fn cursors_are_bound_to_filters(world: World) {
         // The one with several versions, and the chat with several messages.
         let path = things.with("chat_id", &chat).with("message_id", &message).fill(&template);
         let path = format!("{path}?{}limit=1", OpenApi::needed(&operation, &root.id, ""));
-        let first = root.get(&path).await.expect(200);
+        let first = root.get(&path).await;
+        // Of what no call can make here, such as an import.
+        if first.status == 404 {
+            continue;
+        }
+        let first = first.expect(200);
         let Some(cursor) = first["next_cursor"].as_str() else { continue };
         for (name, schema) in asked.iter().filter(|(name, _)| is_filter(name)) {
             let value = value(name, schema, &api.0);

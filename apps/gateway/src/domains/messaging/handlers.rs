@@ -160,7 +160,9 @@ pub async fn delete(
     let whom = query.word("for").unwrap_or_default();
     query.check()?;
     match whom {
-        Whom::All => drop(messaging.delete(&ctx, message, version).await?),
+        Whom::All => {
+            messaging.delete(&ctx, message, version).await?;
+        }
         Whom::Me => keeping.remove(&ctx, message, version).await?,
     }
     Ok(Done)
