@@ -25,7 +25,7 @@ fn id<T>(number: u128) -> Id<T> {
 }
 
 fn sent(seq: i64, sender: u128, time: &str) -> Sent {
-    Sent { chat: id(1), seq, sender: Some(id::<()>(sender).uuid()).map(UserId::from_uuid), at: at(time) }
+    Sent { chat: id(1), seq, sender: Some(UserId::from_uuid(id::<()>(sender).uuid())), at: at(time) }
 }
 
 #[test]
