@@ -35,6 +35,9 @@ impl Day {
         Some(Self::of(start, UtcOffset::UTC))
     }
 
+    /// 9999-12-31: years have four digits.
+    const LAST: Self = Self(2_932_896);
+
     /// The day in a time zone.
     pub const fn of(at: Timestamp, offset: UtcOffset) -> Self {
         Self((quarter_of(at) + offset.0 as i64).div_euclid(QUARTERS as i64) as i32)
@@ -112,7 +115,7 @@ pub struct Period {
 impl Period {
     /// What is missing is chosen so that the last thirty days are shown; `None` if there are too many days, or none.
     pub fn of(now: Timestamp, from: Option<Day>, to: Option<Day>, offset: UtcOffset) -> Option<Self> {
-        let to = to.unwrap_or_else(|| from.map_or(Day::of(now, offset), |from| from.plus(DAYS - 1)));
+        let to = to.unwrap_or_else(|| from.map_or(Day::of(now, offset), |from| from.plus(DAYS - 1).min(Day::LAST)));
         let from = from.unwrap_or_else(|| to.plus(1 - DAYS));
         (from <= to && to < from.plus(MOST_DAYS)).then_some(Self { from, to, offset })
     }

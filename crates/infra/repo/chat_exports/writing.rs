@@ -132,13 +132,18 @@ fn read(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -
     let is_last = loop {
         let window = Window::After(seq);
         let page = messages::page(conn, Some(caches.people()), row.user_id, row.chat_id, window, PAGE)?;
-        let more = page.next_cursor.is_some();
-        for message in page.items.into_iter().take_while(|message| message.seq <= row.last_seq) {
+        // The last message need not be among those that its reader sees.
+        let mut ended = page.next_cursor.is_none();
+        for message in page.items {
+            if message.seq > row.last_seq {
+                ended = true;
+                break;
+            }
             seq = message.seq;
             text += &entry(format, count, &shown(message, now))?;
             count += 1;
         }
-        if !more || seq >= row.last_seq {
+        if ended || seq >= row.last_seq {
             text += end(format);
             break true;
         }

@@ -255,6 +255,10 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
     let busy = writes::busy(tx, &come)?;
     come.retain(|user| !busy.contains(user));
     dialect::messaging::lock_chat(tx.conn, chat)?;
+    // The owner may have added some of them meanwhile.
+    let present = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(&come)));
+    let present: Vec<UserId> = present.select(participants::user_id).load(tx.conn)?;
+    come.retain(|user| !present.contains(user));
     if !is_in(tx.conn, chat, row.user_id)? {
         let changes = membership::add(tx, &ctx, chat, &[row.user_id], ChatRole::Owner)?;
         tell(tx, &ctx, &changes)?;

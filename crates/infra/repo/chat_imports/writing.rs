@@ -143,6 +143,11 @@ pub fn write(
         diesel::insert_into(messages::table).values(&rows).execute(tx.conn)?;
         let advanced = (chats::last_seq.eq(seq), chats::active_at.eq(at));
         diesel::update(chats::table.find(chat)).set(advanced).execute(tx.conn)?;
+        // No chat is younger than its first message.
+        if let (None, Some(first)) = (last, rows.first()) {
+            let younger = chats::table.find(chat).filter(chats::created_at.gt(first.created_at));
+            diesel::update(younger).set(chats::created_at.eq(first.created_at)).execute(tx.conn)?;
+        }
     }
     answer(tx, chat, &threads)?;
     indexing::written(tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>())?;

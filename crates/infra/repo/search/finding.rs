@@ -206,8 +206,11 @@ impl Behind {
             Order::Newest | Order::Oldest => (0, 0.0),
         };
         let (at, chat, seq) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
-        let moment =
-            |micros: i64| (0..=4_000_000_000_000_000).contains(&micros).then(|| Timestamp::from_micros(micros));
+        let moment = |micros: i64| {
+            (-62_000_000_000_000_000..=253_000_000_000_000_000)
+                .contains(&micros)
+                .then(|| Timestamp::from_micros(micros))
+        };
         Some(Self { until: moment(until)?, score, place: Place { at: moment(at)?, chat, seq } })
     }
 

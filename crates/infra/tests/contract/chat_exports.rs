@@ -84,6 +84,22 @@ async fn fill(world: &std::sync::Arc<World>, who: &Person, chat: ChatId, count: 
 }
 
 on_both! {
+    async fn an_export_ends_although_its_last_message_is_out_of_sight(world: World) {
+        let ada = world.person("ada").await;
+        let chat = world.group(&ada, &[]).await.id;
+        world.say(&ada, chat, "first").await;
+        let last = world.say(&ada, chat, "last").await.id;
+        world.store.keeping.remove(&world.ctx(&ada), last, None).await.unwrap();
+        let asked = ask(&world, &ada, chat, "json").await;
+        fill(&world, &ada, chat, 210, 1).await;
+        work(&world, &world.store).await;
+        let ready = now(&world, &ada, &asked).await;
+        assert_eq!(ready.status, ExportStatus::Ready, "{ready:?}");
+        let file: Value = serde_json::from_str(&fetch(&world, &ada, &ready).await).unwrap();
+        let said: Vec<_> = file["messages"].as_array().unwrap().iter().map(|message| &message["content"]).collect();
+        assert_eq!(said, ["first"]);
+    }
+
     async fn an_export_shows_what_pages_show(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

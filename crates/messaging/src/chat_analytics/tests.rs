@@ -103,6 +103,8 @@ fn periods_are_not_endless() {
         (Some("2025-01-01"), Some("2026-01-01"), "Z", Some(("2025-01-01", "2026-01-01"))),
         (Some("2025-01-01"), Some("2026-01-02"), "Z", None),
         (Some("2026-01-02"), Some("2026-01-01"), "Z", None),
+        (Some("9999-12-31"), None, "Z", Some(("9999-12-31", "9999-12-31"))),
+        (Some("9999-12-03"), None, "-12:00", Some(("9999-12-03", "9999-12-31"))),
     ] {
         let expected = expected.map(|(from, to): (&str, &str)| (from.to_owned(), to.to_owned()));
         assert_eq!(of(from, to, zone), expected, "{from:?} {to:?}");

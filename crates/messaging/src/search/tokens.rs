@@ -287,8 +287,9 @@ const AS_EMOJI: char = '\u{fe0f}';
 /// Whether one character, as people see it, is shown as an emoji.
 fn is_emoji(cluster: &str) -> bool {
     let Some(first) = cluster.chars().next() else { return false };
+    // Other signs with a keycap are no emoji, and some of them mean something to the databases.
     if first.is_ascii() {
-        return cluster.contains(KEYCAP);
+        return cluster.contains(KEYCAP) && (first.is_ascii_digit() || matches!(first, '#' | '*'));
     }
     let status = first.emoji_status();
     let shown = matches!(
