@@ -127,7 +127,7 @@ mod tests {
             ("application/json", FORM, "media_type.unsupported"),
             ("multipart/form-data", FORM, "body.unparsable"),
             (KIND, &FORM[..40], "body.incomplete"),
-            (KIND, &FORM[..80], "body.incomplete"),
+            (KIND, &FORM[..74], "body.incomplete"),
             (KIND, "", "body.incomplete"),
             (KIND, "--x\r\nno header\r\n\r\n1\r\n--x--", "body.unparsable"),
             (KIND, "--x\r\n\r\n1\r\n--x--", "body.unparsable"),
