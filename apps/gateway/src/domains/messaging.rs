@@ -85,6 +85,8 @@ const RULES: &[Rule] = &[
     ("NewChatInvite", new_invite),
     ("NewMessage", new_message),
     ("NewPoll", new_poll),
+    ("NewChatTemplate", new_template),
+    ("NewChatImport", new_import),
 ];
 
 fn new_message(schema: &mut Value) {
@@ -138,6 +140,18 @@ fn new_poll(schema: &mut Value) {
             "properties": { "multiple": { "const": true } }
         }
     ]);
+}
+
+fn new_template(schema: &mut Value) {
+    schema["properties"]["type"] = json!({ "type": "string", "enum": ["group", "channel"] });
+}
+
+/// A form has no `null`.
+fn new_import(schema: &mut Value) {
+    schema["properties"]["authors"] = json!({
+        "type": "string", "enum": ["username", "name"],
+        "description": "Whether those who have an account with the same username are the authors; `username` if absent."
+    });
 }
 
 fn new_invite(schema: &mut Value) {
