@@ -16,6 +16,7 @@ BEYOND_FORM = {
 BEYOND_PATTERN = {
     ("/at", "range"), ("/poll/most", "range"), ("/birth_date", "date"), ("/birth_date", "range"), ("/until", "range"),
     ("?from", "date"), ("?to", "date"), ("?from", "range"), ("?to", "range"), ("?q", "required"), ("/title", "required"),
+    ("/file", "required"),
 }
 
 

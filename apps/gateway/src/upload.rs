@@ -130,7 +130,7 @@ mod tests {
             (KIND, &FORM[..74], "body.incomplete"),
             (KIND, "", "body.incomplete"),
             (KIND, "--x\r\nno header\r\n\r\n1\r\n--x--", "body.unparsable"),
-            (KIND, "--x\r\n\r\n1\r\n--x--", "body.unparsable"),
+            (KIND, "--x\r\n\r\n1\r\n--x--", "body.incomplete"),
         ] {
             assert_eq!(parts(kind, body, 20).await, Err(code), "{kind} {body:?}");
         }
