@@ -89,6 +89,10 @@ fn count(chat: &mut ChatState, message: &Value, more: i64) {
 
 /// Applies a vote to the poll of a message.
 fn vote(poll: &mut Value, data: &Value, me: bool) {
+    // One that is gone by now is replayed without its options.
+    if poll["options"].is_null() {
+        return;
+    }
     poll["voters"] = data["voters"].clone();
     for (index, option) in poll["options"].as_array_mut().unwrap().iter_mut().enumerate() {
         option["votes"] = data["votes"][index].clone();
