@@ -12,10 +12,10 @@ BEYOND_FORM = {
     "time_zone", "too_late", "too_soon", "unwanted",
 }
 # A pattern cannot say which days a month has, which moments were long ago or come first, how many options a poll has, what
-# is a word in some language, nor whether a template has a title.
+# is a word in some language, whether a template has a title, nor that a file has something in it.
 BEYOND_PATTERN = {
     ("/at", "range"), ("/poll/most", "range"), ("/birth_date", "date"), ("/birth_date", "range"), ("/until", "range"),
-    ("?from", "date"), ("?to", "date"), ("?from", "range"), ("?to", "range"), ("?q", "required"), ("/title", "required"),
+    ("?from", "date"), ("?to", "date"), ("?to", "range"), ("?q", "required"), ("/title", "required"),
     ("/file", "required"),
 }
 
