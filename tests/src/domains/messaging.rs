@@ -393,7 +393,9 @@ const LISTS: &[List] = &[
                    FROM {series};
                  INSERT INTO message_poll_votes (chat_id, seq, user_id, choices, voted_at)
                    SELECT m.chat_id, m.seq, u.id, 1, {now} FROM messages m, users u
-                   WHERE m.id = {poll} AND u.username LIKE 'voter%';",
+                   WHERE m.id = {poll} AND u.username LIKE 'voter%';
+                 UPDATE message_polls SET voters = {MANY}, votes = '[{MANY},0]'
+                   WHERE (chat_id, seq) IN (SELECT m.chat_id, m.seq FROM messages m WHERE m.id = {poll});",
                 id = scene.new_id(),
                 now = scene.at("0"),
                 series = scene.series(MANY),
