@@ -149,8 +149,8 @@ fn new_template(schema: &mut Value) {
 /// A form has no `null`.
 fn new_import(schema: &mut Value) {
     schema["properties"]["authors"] = json!({
-        "type": "string", "enum": ["username", "name"],
-        "description": "Whether those who have an account with the same username are the authors; `username` if absent."
+        "$ref": "#/components/schemas/ChatImportAuthors",
+        "description": "How authors are found; `username` when absent."
     });
 }
 
