@@ -39,7 +39,7 @@ pub async fn run(config: &Config, command: SearchCommand, out: &mut Output) -> R
         SearchCommand::Rebuild { restart, form } => {
             let progress = rebuild(&store, restart).await?;
             Store::renew_search(&DatabaseUrl::parse(&config.database_url())?)?;
-            out.say(form, format_args!("{} messages are indexed", progress.done), &shown(progress));
+            out.say(form, format_args!("{} messages and titles are indexed", progress.done), &shown(progress));
         }
         SearchCommand::Status { form } => {
             let progress = store.search.index_progress().await?;
@@ -82,7 +82,7 @@ async fn rebuild(store: &Store, restart: bool) -> Result<Progress> {
 }
 
 fn far(Progress { done, total, .. }: Progress) -> String {
-    format!("{done} of about {total} messages")
+    format!("{done} of about {total} messages and titles")
 }
 
 fn shown(progress: Progress) -> serde_json::Value {

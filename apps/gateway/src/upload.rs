@@ -1,10 +1,21 @@
 //! Forms with files (multipart/form-data), whose parts are read as they arrive.
 
-use std::future::{Ready, ready};
+use std::{
+    cell::Cell,
+    future::{Ready, ready},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::BytesMut};
-use futures_util::StreamExt;
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    error::PayloadError,
+    web::{Bytes, BytesMut},
+};
+use futures_util::{Stream, StreamExt};
 
 use crate::{
     front::body_failed,
@@ -15,8 +26,71 @@ use crate::{
 /// The longest value of a part that is no file.
 const LONGEST: usize = 1 << 10;
 
+/// How much there can be before the content of a part, in octets: what parts it from the one before, and its headers.
+const BEFORE_CONTENT: usize = 16 << 10;
+/// How much of the body is looked at at once, in octets.
+const LOOK: usize = 4 << 10;
+/// How long what stands between the parts can be (RFC 2046, 5.1.1). What reads them cannot bear shorter ones than four.
+const BOUNDARY: std::ops::RangeInclusive<usize> = 4..=70;
+
 /// The body of a call that takes a file. The front has made sure that it is not too large and keeps arriving.
-pub struct Form(Multipart);
+pub struct Form {
+    parts: Multipart,
+    passed: Passed,
+}
+
+/// How many octets have arrived since there was the last content of a part.
+#[derive(Clone, Default)]
+struct Passed(Rc<Cell<usize>>);
+
+impl Passed {
+    fn count(&self, octets: usize) {
+        self.0.set(self.0.get() + octets);
+    }
+
+    fn is_too_much(&self) -> bool {
+        self.0.get() > BEFORE_CONTENT
+    }
+
+    fn found_content(&self) {
+        self.0.set(0);
+    }
+}
+
+/// The body, of which whoever reads it gets a little at a time, and nothing more once there is too much before the content
+/// of a part: it keeps that in memory.
+struct Measured {
+    body: Payload,
+    rest: Bytes,
+    passed: Passed,
+    /// Whether it has just given something: whoever gets it looks at that first.
+    gave: bool,
+}
+
+impl Stream for Measured {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.gave) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.passed.is_too_much() {
+            return Poll::Ready(Some(Err(PayloadError::Overflow)));
+        }
+        if self.rest.is_empty() {
+            match Pin::new(&mut self.body).poll_next(context) {
+                Poll::Ready(Some(Ok(chunk))) => self.rest = chunk,
+                other => return other,
+            }
+        }
+        let some = self.rest.len().min(LOOK);
+        let some = self.rest.split_to(some);
+        self.passed.count(some.len());
+        self.gave = true;
+        Poll::Ready(Some(Ok(some)))
+    }
+}
 
 impl FromRequest for Form {
     type Error = Problem;
@@ -24,19 +98,29 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = request.content_type().eq_ignore_ascii_case("multipart/form-data");
-        ready(if is_form {
-            Ok(Self(Multipart::new(request.headers(), payload.take())))
-        } else {
-            Err(refusals::MEDIA_TYPE.into())
-        })
+        ready(if is_form { Self::new(request, payload.take()) } else { Err(refusals::MEDIA_TYPE.into()) })
     }
 }
 
 impl Form {
-    /// The next part. The one before must be dropped; what has not been read of it is skipped.
+    fn new(request: &HttpRequest, body: Payload) -> Answer<Self> {
+        let kind = request.mime_type().ok().flatten();
+        let boundary =
+            kind.as_ref().and_then(|kind| kind.get_param("boundary")).map(|boundary| boundary.as_str().len());
+        if !boundary.is_some_and(|length| BOUNDARY.contains(&length)) {
+            let why = format!("The boundary must have {} to {} characters", BOUNDARY.start(), BOUNDARY.end());
+            return Err(Problem::new(refusals::BODY_UNPARSABLE).because(why));
+        }
+        let passed = Passed::default();
+        let body = Measured { body, rest: Bytes::new(), passed: passed.clone(), gave: false };
+        Ok(Self { parts: Multipart::new(request.headers(), body), passed })
+    }
+
+    /// The next part. The one before must have been read to its end or skipped.
     pub async fn next(&mut self) -> Answer<Option<Part>> {
-        let field = self.0.next().await.transpose().map_err(failed)?;
-        Ok(field.map(|field| Part { field: Some(field), rest: BytesMut::new() }))
+        let field = self.parts.next().await.transpose().map_err(|error| failed(error, &self.passed))?;
+        self.passed.found_content();
+        Ok(field.map(|field| Part { field: Some(field), rest: BytesMut::new(), passed: self.passed.clone() }))
     }
 }
 
@@ -45,6 +129,7 @@ pub struct Part {
     /// Until its end has been read.
     field: Option<Field>,
     rest: BytesMut,
+    passed: Passed,
 }
 
 impl Part {
@@ -56,15 +141,28 @@ impl Part {
     /// The next piece, of exactly so many octets unless it is the last one.
     pub async fn piece(&mut self, octets: usize) -> Answer<Option<Vec<u8>>> {
         while self.rest.len() < octets
-            && let Some(field) = &mut self.field
+            && let Some(chunk) = self.chunk().await?
         {
-            match field.next().await {
-                Some(chunk) => self.rest.extend_from_slice(&chunk.map_err(failed)?),
-                None => self.field = None,
-            }
+            self.rest.extend_from_slice(&chunk);
         }
         let piece = self.rest.split_to(octets.min(self.rest.len()));
         Ok(if piece.is_empty() { None } else { Some(piece.to_vec()) })
+    }
+
+    async fn chunk(&mut self) -> Answer<Option<Bytes>> {
+        let Some(field) = &mut self.field else { return Ok(None) };
+        let chunk = field.next().await.transpose().map_err(|error| failed(error, &self.passed))?;
+        self.passed.found_content();
+        if chunk.is_none() {
+            self.field = None;
+        }
+        Ok(chunk)
+    }
+
+    /// Passes over what has not been read of it.
+    pub async fn skip(mut self) -> Answer<()> {
+        while self.chunk().await?.is_some() {}
+        Ok(())
     }
 
     /// A short text; `None` if it is too long, or is none.
@@ -74,8 +172,12 @@ impl Part {
     }
 }
 
-fn failed(error: MultipartError) -> Problem {
+fn failed(error: MultipartError, passed: &Passed) -> Problem {
     match error {
+        MultipartError::Payload(PayloadError::Overflow) if passed.is_too_much() => {
+            let why = format!("There are more than {} KiB before the content of a part", BEFORE_CONTENT >> 10);
+            Problem::new(refusals::BODY_UNPARSABLE).because(why)
+        }
         MultipartError::Payload(error) => body_failed(error),
         MultipartError::Incomplete => refusals::BODY_CUT.into(),
         error => Problem::new(refusals::BODY_UNPARSABLE).because(error.to_string()),
@@ -84,14 +186,14 @@ fn failed(error: MultipartError) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{error::PayloadError, test::TestRequest, web::Bytes};
+    use actix_web::test::TestRequest;
     use futures_util::stream;
 
     use super::*;
 
-    const FORM: &str = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n0123\r\n456\r\n\
-                        --x\r\ncontent-disposition: form-data; name=\"more\"\r\n\r\nskipped\r\n\
-                        --x\r\ncontent-disposition: form-data; name=\"authors\"\r\n\r\nname\r\n--x--\r\n";
+    const FORM: &str = "--bound\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n0123\r\n456\r\n\
+                        --bound\r\ncontent-disposition: form-data; name=\"more\"\r\n\r\nskipped\r\n\
+                        --bound\r\ncontent-disposition: form-data; name=\"authors\"\r\n\r\nname\r\n--bound--\r\n";
 
     fn form(kind: &str, body: &str, chunk: usize) -> Answer<Form> {
         let chunks: Vec<_> = body.as_bytes().chunks(chunk).map(|it| Ok(Bytes::copy_from_slice(it))).collect();
@@ -112,13 +214,14 @@ mod tests {
                     found.push(String::from_utf8(piece).unwrap());
                 }
             }
+            part.skip().await.map_err(|problem| problem.code)?;
         }
         Ok(found)
     }
 
     #[actix_web::test]
     async fn files_come_in_pieces_however_they_are_sent() {
-        const KIND: &str = "multipart/form-data; boundary=x";
+        const KIND: &str = "multipart/form-data; boundary=bound";
         for chunk in [1, 2, 3, 7, 50, 1_000] {
             let expected = ["file", "0123", "\r\n45", "6", "more", "authors", "name"].map(str::to_owned);
             assert_eq!(parts(KIND, FORM, chunk).await, Ok(expected.to_vec()), "in chunks of {chunk}");
@@ -126,26 +229,72 @@ mod tests {
         for (kind, body, code) in [
             ("application/json", FORM, "media_type.unsupported"),
             ("multipart/form-data", FORM, "body.unparsable"),
-            (KIND, &FORM[..40], "body.incomplete"),
-            (KIND, &FORM[..74], "body.incomplete"),
+            (KIND, &FORM[..44], "body.incomplete"),
+            (KIND, &FORM[..78], "body.incomplete"),
             (KIND, "", "body.incomplete"),
-            (KIND, "--x\r\nno header\r\n\r\n1\r\n--x--", "body.unparsable"),
-            (KIND, "--x\r\n\r\n1\r\n--x--", "body.incomplete"),
+            (KIND, "--bound\r\nno header\r\n\r\n1\r\n--bound--", "body.unparsable"),
+            (KIND, "--bound\r\n\r\n1\r\n--bound--", "body.incomplete"),
         ] {
             assert_eq!(parts(kind, body, 20).await, Err(code), "{kind} {body:?}");
         }
     }
 
     #[actix_web::test]
+    async fn boundaries_are_of_the_length_that_they_can_have() {
+        for (length, code) in [
+            (0, Err("body.unparsable")),
+            (1, Err("body.unparsable")),
+            (3, Err("body.unparsable")),
+            (4, Ok(1)),
+            (70, Ok(1)),
+            (71, Err("body.unparsable")),
+        ] {
+            let boundary = "b".repeat(length);
+            // Lines that are as short as a boundary can be come before the first one.
+            let lines = "-\r\n--\r\n\n\r\n--\n";
+            let part = "content-disposition: form-data; name=\"file\"\r\n\r\n1\r\n";
+            let body = format!("{lines}--{boundary}\r\n{part}--{boundary}--\r\n");
+            let kind = format!("multipart/form-data; boundary=\"{boundary}\"");
+            let found = parts(&kind, &body, 1_000).await.map(|found| found.len() / 2);
+            assert_eq!(found, code, "{length}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_comes_before_the_content_of_a_part_is_short() {
+        const KIND: &str = "multipart/form-data; boundary=bound";
+        let part = |name: &str, header: usize, content: usize| {
+            let (header, content) = ("h".repeat(header), "c".repeat(content));
+            format!(
+                "--bound\r\ncontent-disposition: form-data; name=\"{name}\"\r\nx-more: {header}\r\n\r\n{content}\r\n"
+            )
+        };
+        let end = "--bound--\r\n";
+        for chunk in [100, 10_000, 10_000_000] {
+            for (body, expected) in [
+                // Much content is fine, also of a part that is not read, and some before it.
+                (part("file", 8_000, 4) + &part("more", 8_000, 100_000) + &part("file", 8_000, 4) + end, Ok(5)),
+                (part("file", 40_000, 4) + end, Err("body.unparsable")),
+                (part("file", 100, 4) + &part("more", 40_000, 4) + end, Err("body.unparsable")),
+                ("x\r\n".repeat(10_000) + &part("file", 0, 4) + end, Err("body.unparsable")),
+                (format!("--bound\r\n{}", "x: y\r\n".repeat(100_000)), Err("body.unparsable")),
+            ] {
+                assert_eq!(parts(KIND, &body, chunk).await.map(|found| found.len()), expected, "in chunks of {chunk}");
+            }
+        }
+    }
+
+    #[actix_web::test]
     async fn what_went_wrong_below_is_what_is_told() {
-        let request =
-            TestRequest::post().insert_header(("content-type", "multipart/form-data; boundary=x")).to_http_request();
+        let request = TestRequest::post()
+            .insert_header(("content-type", "multipart/form-data; boundary=bound"))
+            .to_http_request();
         for (error, code) in [
             (PayloadError::Overflow, "body.too_large"),
             (PayloadError::Io(std::io::ErrorKind::TimedOut.into()), "body.slow"),
             (PayloadError::Incomplete(None), "body.incomplete"),
         ] {
-            let chunks = [Ok(Bytes::from_static(&FORM.as_bytes()[..60])), Err(error)];
+            let chunks = [Ok(Bytes::from_static(&FORM.as_bytes()[..64])), Err(error)];
             let payload = &mut Payload::Stream { payload: stream::iter(chunks).boxed_local() };
             let mut form = Form::from_request(&request, payload).into_inner().unwrap();
             assert_eq!(form.next().await.err().map(|problem| problem.code), Some(code));
@@ -154,9 +303,11 @@ mod tests {
 
     #[actix_web::test]
     async fn texts_are_short() {
-        let body = |text: &str| format!("--x\r\ncontent-disposition: form-data; name=\"t\"\r\n\r\n{text}\r\n--x--\r\n");
+        let body = |text: &str| {
+            format!("--bound\r\ncontent-disposition: form-data; name=\"t\"\r\n\r\n{text}\r\n--bound--\r\n")
+        };
         for (text, expected) in [("", Some("")), ("käse", Some("käse")), (&"x".repeat(LONGEST + 1), None)] {
-            let mut form = form("multipart/form-data; boundary=x", &body(text), 100).unwrap();
+            let mut form = form("multipart/form-data; boundary=bound", &body(text), 100).unwrap();
             let mut part = form.next().await.unwrap().unwrap();
             assert_eq!(part.text().await.unwrap().as_deref(), expected);
         }

@@ -157,6 +157,7 @@ fn begin(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<ChatImportId> {
         messages: 0,
         skipped: 0,
         refused: 0,
+        left_out: 0,
         created_at: ctx.now,
         finished_at: None,
     };
@@ -174,7 +175,11 @@ fn own(conn: &mut Conn, ctx: &Ctx, import: ChatImportId) -> Result<ChatImportRow
 fn add(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, number: i32, piece: &[u8]) -> Result<()> {
     dialect::accounts::lock_user(tx.conn, ctx.user()?)?;
     let row = own(tx.conn, ctx, import)?;
-    if row.status != ImportStatus::Uploading.as_str() || row.pieces != number {
+    if row.status != ImportStatus::Uploading.as_str() {
+        // It was forgotten, because it takes too long.
+        return Err(CHAT_IMPORT_UNKNOWN.into());
+    }
+    if row.pieces != number {
         return Err(Error::internal("a piece of a file that is not expected"));
     }
     let digest = tx.services.keys.fingerprint(&[&row.digest, piece]).to_vec();

@@ -5,6 +5,8 @@ mod chats;
 mod finding;
 pub mod indexing;
 
+pub use finding::tags;
+
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 use clowder_messaging::search::{Found, FoundChat, Progress, Search, port::MessageSearch};

@@ -62,6 +62,10 @@ pub struct ChatImport {
     /// How many are refused: `…/refused` lists them.
     #[schema(minimum = 0)]
     pub refused: i64,
+    /// How many authors with an account here are not in the chat: it has as many people as it can have, or they are in as
+    /// many chats as one can be.
+    #[schema(minimum = 0)]
+    pub left_out: i64,
     /// Why it failed.
     pub problem: Option<Problem>,
     pub created_at: Timestamp,

@@ -1,6 +1,8 @@
 //! What is in the text of a message: mentions, hashtags, links and email addresses. Pure, and linear in the length of the
 //! text. Places are counted in characters (Unicode scalar values), so that clients need no parser.
 
+use std::collections::BTreeSet;
+
 use clowder_core::{
     UserId,
     name::{is_digit, is_invisible, is_letter, is_mark},
@@ -198,6 +200,14 @@ fn tag(after: &str) -> Option<usize> {
 /// A hashtag as it is compared.
 pub fn tag_of(text: &str) -> String {
     folded(text.trim_start_matches('#')).replace(' ', "_")
+}
+
+/// The hashtags of a text, each once.
+pub fn tags(text: &str) -> BTreeSet<String> {
+    let tags = find(text).into_iter().filter(|found| found.kind == EntityType::Hashtag);
+    let written =
+        |found: Found| text.chars().skip(found.offset as usize).take(found.length as usize).collect::<String>();
+    tags.map(|found| tag_of(&written(found))).collect()
 }
 
 #[cfg(test)]

@@ -133,6 +133,11 @@ impl Marked {
         Some(Self { people: people.len(), entities: entities.iter().map(stored).collect() })
     }
 
+    /// Whether everybody is.
+    pub fn everybody(&self) -> bool {
+        self.entities.iter().any(|Stored(kind, ..)| *kind == EntityType::MentionAll)
+    }
+
     /// The entities of a text; those that mention somebody who is not there any more are left out.
     pub fn entities(&self, text: &str, person: impl Fn(usize) -> Option<UserId>) -> Vec<Entity> {
         let (mut rest, mut passed) = (text.chars(), 0);

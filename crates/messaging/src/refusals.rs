@@ -234,10 +234,18 @@ pub const CHAT_IMPORT_REFUSED: Refusal =
     Refusal::new(Conflict, "chat.import_refused", "More messages of the file are refused than an import can have");
 pub const CHAT_IMPORT_FAILED: Refusal =
     Refusal::new(Conflict, "chat.import_failed", "The server could not import the file; import it again");
+pub const CHAT_IMPORT_DELETED: Refusal =
+    Refusal::new(Conflict, "chat.import_deleted", "The new chat was deleted while its people came in");
 
 /// Why an import failed. No call is answered with these.
-pub const OF_IMPORTS: &[Refusal] =
-    &[CHAT_IMPORT_AUTHORS, CHAT_IMPORT_BROKEN, CHAT_IMPORT_FAILED, CHAT_IMPORT_MESSAGES, CHAT_IMPORT_REFUSED];
+pub const OF_IMPORTS: &[Refusal] = &[
+    CHAT_IMPORT_AUTHORS,
+    CHAT_IMPORT_BROKEN,
+    CHAT_IMPORT_DELETED,
+    CHAT_IMPORT_FAILED,
+    CHAT_IMPORT_MESSAGES,
+    CHAT_IMPORT_REFUSED,
+];
 
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[

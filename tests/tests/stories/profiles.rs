@@ -1,9 +1,9 @@
 //! People see each other as far as they want to be seen, and find each other by name.
 
-use clowder_tests::{Answer, Client, World, on_both};
+use clowder_tests::{Answer, Client, World, answer, on_both};
 use serde_json::{Value, json};
 
-on_both!(shared; seen_by_others, edited, suggested, found_by_name, bad_input);
+on_both!(shared; seen_by_others, edited, suggested, suggested_hashtags, found_by_name, bad_input);
 
 async fn seen_by_others(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -129,6 +129,35 @@ async fn suggested(world: World) {
     assert_eq!(kinds, ["user", "chat", "chat", "chat"]);
     let found = ada.get(&format!("/api/search/suggestions?q=plans+{word}")).await.expect(200);
     assert_eq!(found["items"][0]["id"], json!(chat));
+}
+
+/// Hashtags of what one sees, the most used first.
+async fn suggested_hashtags(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let tag = format!("qu{}", clowder_tests::unique());
+    let (chat, alone) = (ada.group("Plans", &[&bob]).await, ada.group("Alone", &[]).await);
+    ada.says(&chat, &format!("#{tag}_late or #{tag}_soon? not {tag}_here")).await;
+    ada.says(&chat, &format!("#{}_SOON it is, #other", tag.to_uppercase())).await;
+    ada.says(&alone, &format!("#{tag}_secret")).await;
+    let seen = async |who: &Client, query: &str| {
+        let found = who.get(&format!("/api/search/suggestions?q={query}")).await.expect(200);
+        let items = found["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "hashtag");
+        let told = |item: &Value| {
+            assert_eq!(item["id"], Value::Null);
+            item["text"].as_str().unwrap().replace(&tag, "*")
+        };
+        items.map(told).collect::<Vec<_>>()
+    };
+    let typed = format!("%23{tag}");
+    let look = async || Some(seen(&ada, &typed).await).filter(|tags| tags.len() == 3);
+    assert_eq!(answer("the hashtags", look).await, ["#*_soon", "#*_secret", "#*_late"]);
+    assert_eq!(seen(&bob, &typed).await, ["#*_soon", "#*_late"]);
+    assert_eq!(seen(&bob, &format!("{typed}_s")).await, ["#*_soon"]);
+    assert_eq!(seen(&bob, &tag).await, [""; 0], "without the sign");
+    let key = json!({"name": "bot", "scopes": ["users:read", "chats:read"]});
+    let key = bob.post("/api/api-keys", key).await.expect(201);
+    let bot = world.nobody().with_key(key["key"].as_str().unwrap());
+    assert_eq!(seen(&bot, &typed).await, [""; 0]);
 }
 
 async fn found_by_name(world: World) {

@@ -110,12 +110,13 @@ pub struct Sought {
     pub text: Option<String>,
     pub groups: bool,
     pub chats: bool,
+    pub hashtags: bool,
 }
 
 impl Sought {
     /// Everything that there is.
     pub const fn of_all_kinds(text: Option<String>) -> Self {
-        Self { text, groups: true, chats: true }
+        Self { text, groups: true, chats: true, hashtags: true }
     }
 }
 
@@ -123,8 +124,8 @@ impl Sought {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Suggestion {
     pub kind: SuggestionKind,
-    /// The id of what is suggested.
-    pub id: Uuid,
+    /// The id of what is suggested; hashtags have none.
+    pub id: Option<Uuid>,
     /// What to show.
     #[schema(example = "Ada Lovelace")]
     pub text: String,
@@ -138,6 +139,8 @@ pub enum SuggestionKind {
     Group,
     /// One of your own.
     Chat,
+    /// Of messages of your chats, with its `#`.
+    Hashtag,
 }
 
 #[cfg(test)]

@@ -20,15 +20,10 @@ use crate::domains::{
     },
 };
 
-/// Forgets what an earlier try has refused.
-pub fn begin(tx: &mut Tx<'_>, import: ChatImportId) -> Result<()> {
-    diesel::delete(refusals::table.filter(refusals::import_id.eq(import))).execute(tx.conn)?;
-    Ok(())
-}
-
+/// Notes what is refused. Another try, or another worker at the same time, refuses the same.
 pub fn refuse(tx: &mut Tx<'_>, import: ChatImportId, refused: &[Refused]) -> Result<()> {
     let rows: Vec<_> = refused.iter().map(|refused| ChatImportRefusalRow::new(import, refused)).collect();
-    diesel::insert_into(refusals::table).values(&rows).execute(tx.conn)?;
+    diesel::insert_into(refusals::table).values(&rows).on_conflict_do_nothing().execute(tx.conn)?;
     Ok(())
 }
 
@@ -39,6 +34,11 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, plan: &Plan) -> 
         return Ok(Some(chat));
     }
     let chat = ChatId::new(ctx.now);
+    // Of two workers, of whom one was thought dead, one creates it: the other waits here for this row.
+    let first = table::table.find(import).filter(table::chat_id.is_null());
+    if diesel::update(first).set(table::chat_id.eq(chat)).execute(tx.conn)? == 0 {
+        return Ok(table::table.find(import).select(table::chat_id).first(tx.conn)?);
+    }
     diesel::insert_into(chats::table)
         .values((
             chats::id.eq(chat),
@@ -61,7 +61,6 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, plan: &Plan) -> 
         ))
         .execute(tx.conn)?;
     titles::index(tx.conn, chat, &plan.title)?;
-    diesel::update(table::table.find(import)).set(table::chat_id.eq(chat)).execute(tx.conn)?;
     Ok(Some(chat))
 }
 
@@ -83,6 +82,8 @@ pub fn find_authors(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, some: &BTr
     let ids: Vec<UserId> = found().select(users::id).load(tx.conn)?;
     let Some(row) = held(tx, import, &ids)? else { return Ok(false) };
     let chat = row.chat_id.ok_or_else(|| Error::internal("an import without its chat"))?;
+    // Another worker that finds the same authors waits.
+    dialect::messaging::lock_chat(tx.conn, chat)?;
     let known = authors::table.filter(authors::chat_id.eq(chat)).filter(authors::username.eq_any(some.keys()));
     let known: Vec<String> = known.select(authors::username).load(tx.conn)?;
     let people = match AuthorsBy::parse_word(&row.authors)? {
@@ -117,14 +118,15 @@ pub fn find_authors(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, some: &BTr
     Ok(true)
 }
 
-/// The file has been checked: from now on messages are written.
+/// The file has been checked: from now on messages are written. Another worker may have come so far before.
 pub fn end(tx: &mut Tx<'_>, import: ChatImportId, plan: &Plan) -> Result<()> {
+    let unchecked = table::table.find(import).filter(table::checked.eq(false));
     let checked = (
         table::checked.eq(true),
         table::items.eq(plan.items),
         table::skipped.eq(plan.skipped),
         table::refused.eq(plan.refused.len() as i64),
     );
-    diesel::update(table::table.find(import)).set(checked).execute(tx.conn)?;
+    diesel::update(unchecked).set(checked).execute(tx.conn)?;
     Ok(())
 }

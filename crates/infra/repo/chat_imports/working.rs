@@ -12,9 +12,9 @@ use clowder_core::{
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_messaging::{
-    ChatRole, SystemAction, SystemNote,
+    ChatRole, ChatType, SystemAction, SystemNote,
     chat_imports::{ChatImportId, Check, ImportStatus, Order, Part, Plan, Read, Splitter, Unusable},
-    refusals::{CHAT_IMPORT_BROKEN, CHAT_IMPORT_FAILED},
+    refusals::{CHAT_IMPORT_BROKEN, CHAT_IMPORT_DELETED, CHAT_IMPORT_FAILED},
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ use super::{
 use crate::domains::{
     accounts::users,
     messaging::{
-        ChatImportRow, chat_import_authors as authors, chat_import_refusals as refusals, chat_imports as table,
+        ChatImportRow, chat_import_authors as authors, chat_import_refusals as refusals, chat_imports as table, chats,
         participants,
     },
 };
@@ -135,7 +135,6 @@ impl Maker {
     /// Writes everything but the messages. What an earlier try has written stays.
     async fn plan(&self, ctx: &Ctx, import: ChatImportId, plan: Plan) -> Result<()> {
         let (db, plan) = (&self.0.db, Arc::new(plan));
-        db.write(move |tx| planning::begin(tx, import)).await?;
         for some in plan.refused.chunks(ROWS) {
             let some = some.to_vec();
             db.write(move |tx| planning::refuse(tx, import, &some)).await?;
@@ -244,27 +243,46 @@ fn refused(conn: &mut Conn, import: ChatImportId) -> Result<HashSet<i64>> {
 fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
     let chat: Option<Option<ChatId>> = table::table.find(import).select(table::chat_id).first(tx.conn).optional()?;
     let Some(chat) = chat.flatten() else { return Ok(false) };
-    let next = authors::table.filter(authors::chat_id.eq(chat).and(authors::has_account)).order(authors::username);
-    let next: Vec<UserId> = next.limit(ROWS as i64).select(authors::user_id).load(tx.conn)?;
+    let waiting = authors::table.filter(authors::chat_id.eq(chat).and(authors::has_account)).order(authors::username);
+    let next: Vec<UserId> = waiting.limit(ROWS as i64).select(authors::user_id).load(tx.conn)?;
     let Some(row) = held(tx, import, &next)? else { return Ok(false) };
     let via = Via::Session(Id::from_uuid(Uuid::nil()));
     let ctx = ctx.by(Actor::User { id: row.user_id, via, role: Role::User });
-    let alive = users::table.filter(users::id.eq_any(&next)).filter(users::deleted_at.is_null());
-    let mut come: Vec<UserId> = alive.filter(users::id.ne(row.user_id)).select(users::id).load(tx.conn)?;
-    // Who is in as many chats as one can be stays out.
-    let busy = writes::busy(tx, &come)?;
-    come.retain(|user| !busy.contains(user));
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    // The owner may have added some of them meanwhile.
-    let present = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.eq_any(&come)));
-    let present: Vec<UserId> = present.select(participants::user_id).load(tx.conn)?;
-    come.retain(|user| !present.contains(user));
+    // Another worker may have come here before.
+    let Some(row) = held(tx, import, &[])? else { return Ok(false) };
+    // Whoever imports it is in it first, and may have deleted it while the others come in.
+    let there = chats::table.find(chat).filter(chats::deleted_at.is_null());
+    let there = there.select((chats::kind, chats::participant_count)).first::<(String, i64)>(tx.conn).optional()?;
+    let Some((kind, count)) = there else {
+        fail(tx, &ctx, import, CHAT_IMPORT_DELETED)?;
+        return Ok(false);
+    };
     if !is_in(tx.conn, chat, row.user_id)? {
         let changes = membership::add(tx, &ctx, chat, &[row.user_id], ChatRole::Owner)?;
         tell(tx, &ctx, &changes)?;
         return Ok(true);
     }
     if !next.is_empty() {
+        let next = waiting.filter(authors::user_id.eq_any(&next)).select(authors::user_id);
+        let next: Vec<UserId> = next.load(tx.conn)?;
+        // The owner may have added some of them meanwhile.
+        let present = participants::table.filter(participants::chat_id.eq(chat));
+        let present = present.filter(participants::user_id.eq_any(&next)).select(participants::user_id);
+        let present: Vec<UserId> = present.load(tx.conn)?;
+        let alive = users::table.filter(users::id.eq_any(&next)).filter(users::deleted_at.is_null());
+        let mut come: Vec<UserId> = alive.order(users::id).select(users::id).load(tx.conn)?;
+        come.retain(|user| !present.contains(user));
+        let wanted = come.len();
+        // Who is in as many chats as one can be stays out, and so does everybody for whom the group has no room.
+        let busy = writes::busy(tx, &come)?;
+        come.retain(|user| !busy.contains(user));
+        if kind != ChatType::Channel.as_str() {
+            let room = tx.services.options.messaging.people_per_group.saturating_sub(count);
+            come.truncate(usize::try_from(room).unwrap_or(0));
+        }
+        let left_out = table::left_out.eq(table::left_out + (wanted - come.len()) as i64);
+        diesel::update(table::table.find(import)).set(left_out).execute(tx.conn)?;
         let changes =
             if come.is_empty() { Vec::new() } else { membership::add(tx, &ctx, chat, &come, ChatRole::Member)? };
         // They are in it, or do not come; which names they had in the file is forgotten.
@@ -279,7 +297,9 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
     let done = (table::status.eq(ImportStatus::Done.as_str()), table::finished_at.eq(ctx.now));
     diesel::update(table::table.find(import)).set(done).execute(tx.conn)?;
     let entry = Entry::new("chat.imported").on(Target::of("chat", chat)).about(row.user_id);
-    let after = serde_json::json!({ "import_id": import, "messages": row.messages, "refused": row.refused });
+    let after = serde_json::json!({
+        "import_id": import, "messages": row.messages, "refused": row.refused, "left_out": row.left_out,
+    });
     audit::record(tx, &ctx, &entry.after(after))?;
     tell(tx, &ctx, &[said])?;
     Ok(false)

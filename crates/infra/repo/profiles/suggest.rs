@@ -1,11 +1,12 @@
-//! What somebody who is still typing may mean: people, then groups, then their own chats, a few of each.
+//! What somebody who is still typing may mean: people, then groups, then their own chats, then the hashtags of
+//! these, a few of each.
 
 use clowder_accounts::profiles::ranking::{Sought, Suggestion, SuggestionKind};
 use clowder_core::{Page, PageRequest, Result, UserId};
 use uuid::Uuid;
 
 use super::{
-    super::{dialect::Conn, groups, messaging::finding, people::Viewer},
+    super::{dialect::Conn, groups, messaging::finding, people::Viewer, search as messages},
     look, search,
 };
 use crate::domains::{friends::FriendLists, presence::Online};
@@ -14,6 +15,7 @@ use crate::domains::{friends::FriendLists, presence::Online};
 const MOST_PEOPLE: usize = 20;
 const MOST_GROUPS: u32 = 10;
 const MOST_CHATS: i64 = 10;
+const MOST_HASHTAGS: usize = 10;
 
 pub fn suggest(
     conn: &mut Conn,
@@ -37,9 +39,13 @@ pub fn suggest(
         let chats = finding::titled_like(conn, viewer.id, sought, MOST_CHATS)?;
         all.extend(chats.into_iter().map(|(id, title)| suggested(SuggestionKind::Chat, id.uuid(), title)));
     }
+    if let Some(sought) = sought.filter(|sought| wanted.hashtags && sought.starts_with('#')) {
+        let tags = messages::tags(conn, viewer.id, viewer.now, sought, MOST_HASHTAGS)?;
+        all.extend(tags.into_iter().map(|text| Suggestion { kind: SuggestionKind::Hashtag, id: None, text }));
+    }
     Page::of_all(&all, page)
 }
 
 fn suggested(kind: SuggestionKind, id: Uuid, text: String) -> Suggestion {
-    Suggestion { kind, id, text }
+    Suggestion { kind, id: Some(id), text }
 }

@@ -10,13 +10,15 @@ use clowder_core::{
 };
 use clowder_messaging::{
     Message,
+    entities::{self, tag_of},
     refusals::CHAT_UNKNOWN,
     search::{
         Found, Has, Mentioned, Order, RANKED, Search, Whom,
         highlight::highlight,
-        marks::{LINK, by},
+        marks::{EVERYBODY, HASHTAG, LINK, MENTION, at, by, of_type},
+        query::Sought,
         rank::score,
-        tokens::tokens,
+        tokens::{VERSION, tokens},
         volumes::{self, MOST, SIZE, Volume, is_enough, volume_of},
     },
 };
@@ -31,14 +33,22 @@ use super::super::{
     dialect::{self, Backend, Conn, search::Found as FoundColumns},
     messaging::messages::{self as shown, Membership},
 };
+use super::indexing;
 use crate::{
     domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, said, search_chats},
-    statement::Statement,
+    statement::{Statement, statement},
     store::Memory,
 };
 
 /// How many messages the volumes have that are looked through at once: few at first, because these often have enough.
 const FIRST_PIECE: i64 = SIZE;
+/// How many messages the volumes have, at most, that a search looks through that asks for what the index does not know: each
+/// message that has the words is looked at.
+const LOOKED_THROUGH: i64 = 4 * SIZE;
+/// How many pinned messages a search looks at, at most.
+const MOST_PINS: i64 = 2_000;
+/// Among how many messages hashtags are suggested.
+const TAGGED: usize = 200;
 
 pub fn page(
     conn: &mut Conn,
@@ -52,16 +62,13 @@ pub fn page(
         Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     }
     let behind = page.cursor.as_deref().map(|cursor| Behind::read(cursor, search.order)).transpose()?;
-    let mut marks = Vec::new();
-    if search.has == Some(Has::Link) {
-        marks.push(LINK.to_owned());
-    }
-    if let Some(from) = &search.from {
-        match whom(conn, now, from)? {
-            Some(user) => marks.push(by(user)),
+    let author = match &search.from {
+        Some(from) => match whom(conn, now, from)? {
+            Some(user) => Some(user),
             None => return Ok(Page { items: Vec::new(), next_cursor: None }),
-        }
-    }
+        },
+        None => None,
+    };
     let mentioned = match &search.mentions {
         Some(Mentioned::Person(person)) => match whom(conn, now, person)? {
             Some(user) => Some(user),
@@ -84,11 +91,15 @@ pub fn page(
         behind: behind.filter(|_| search.order != Order::Relevance).map(|behind| behind.place),
         oldest_first: search.order == Order::Oldest,
     };
-    let asked = Asked { sought: search.sought.clone(), marks };
     let wanted = if search.order == Order::Relevance { RANKED } else { page.limit as usize + 1 };
-    let mut volumes = seen(conn, viewer, search.chat, search.order)?;
-    volumes.retain(|volume| filter.may_have(volume));
-    let found = find(conn, &volumes, &asked, &filter, search.order, wanted)?;
+    let found = if search.has == Some(Has::Pin) {
+        pinned(conn, search, &filter, author, wanted)?
+    } else {
+        let asked = Asked { sought: search.sought.clone(), marks: marks(conn, search, author, mentioned)? };
+        let mut volumes = seen(conn, viewer, search.chat, search.order)?;
+        volumes.retain(|volume| filter.may_have(volume));
+        find(conn, &volumes, &asked, &filter, search.order, wanted)?
+    };
     // The clock of another node may be ahead.
     let newest = found.iter().map(|found| found.place.at).max();
     let until = until.unwrap_or(now.max(newest.unwrap_or(now)));
@@ -109,6 +120,103 @@ fn whom(conn: &mut Conn, now: Timestamp, person: &Whom) -> Result<Option<UserId>
             Err(_) => Ok(None),
         },
     }
+}
+
+/// What else the index is asked for. What it does not know, conditions on each message decide.
+fn marks(conn: &mut Conn, search: &Search, author: Option<UserId>, mentioned: Option<UserId>) -> Result<Vec<String>> {
+    let mut marks: Vec<String> = author.map(by).into_iter().collect();
+    marks.extend((search.has == Some(Has::Link)).then(|| LINK.to_owned()));
+    let mut later: Vec<String> = mentioned.map(at).into_iter().collect();
+    later.extend((search.mentions == Some(Mentioned::Everybody)).then(|| EVERYBODY.to_owned()));
+    later.extend((search.has == Some(Has::Mention)).then(|| MENTION.to_owned()));
+    later.extend(search.kind.map(|kind| of_type(kind.as_str())));
+    // Until everything is indexed by these rules, not every message has these.
+    if !later.is_empty() && indexing::state(conn)?.rules >= VERSION {
+        marks.append(&mut later);
+    }
+    Ok(marks)
+}
+
+/// What is pinned in the viewer's chats and fits. There are few of them, so they are not looked for in the index.
+fn pinned(
+    conn: &mut Conn,
+    search: &Search,
+    filter: &Filter,
+    author: Option<UserId>,
+    wanted: usize,
+) -> Result<Vec<Match>> {
+    let way = if filter.oldest_first { "" } else { " DESC" };
+    let chat = if search.chat.is_some() { " AND p.chat_id = ?" } else { "" };
+    let whose = if author.is_some() { " AND m.sender_id = ?" } else { "" };
+    let sql = format!(
+        "SELECT m.chat_id, m.seq, m.created_at, m.id FROM participants p CROSS JOIN chats c CROSS JOIN message_pins n \
+         CROSS JOIN messages m WHERE p.user_id = ?{chat} AND c.id = p.chat_id AND c.deleted_at IS NULL \
+         AND n.chat_id = p.chat_id AND n.seq > p.visible_from AND m.chat_id = n.chat_id AND m.seq = n.seq \
+         AND m.type <> 'system' AND {}{whose} ORDER BY m.created_at{way}, m.chat_id{way}, m.seq{way} LIMIT ?",
+        filter.conditions(),
+    );
+    let mut pins = statement::<FoundColumns, Backend>(sql).bind::<Uid, _>(filter.viewer);
+    if let Some(chat) = search.chat {
+        pins = pins.bind::<Uid, _>(chat);
+    }
+    pins = values(filter, pins);
+    if let Some(author) = author {
+        pins = pins.bind::<Uid, _>(author);
+    }
+    let pins: Vec<(ChatId, i64, Timestamp, MessageId)> = pins.bind::<BigInt, _>(MOST_PINS).load(conn)?;
+    let texts = texts(conn, &pins.iter().map(|(.., id)| *id).collect::<Vec<_>>())?;
+    let fits = |id: &MessageId| {
+        let said = texts.get(id).and_then(Option::as_deref);
+        said.is_some_and(|said| search.sought.fits(&tokens(said)))
+    };
+    let pins = pins.into_iter().filter(|(.., id)| fits(id)).take(wanted);
+    Ok(pins.map(|(chat, seq, at, id)| Match { place: Place { at, chat, seq }, id }).collect())
+}
+
+/// Hashtags that begin like what is typed, in the newest messages with such hashtags that somebody sees: the most used first.
+pub fn tags(conn: &mut Conn, viewer: UserId, now: Timestamp, typed: &str, most: usize) -> Result<Vec<String>> {
+    let beginning = tag_of(typed);
+    let Some(sought) = Sought::parse(&beginning) else { return Ok(Vec::new()) };
+    let is_marked = indexing::state(conn)?.rules >= VERSION;
+    let asked = Asked { sought, marks: is_marked.then(|| HASHTAG.to_owned()).into_iter().collect() };
+    let filter = Filter {
+        viewer,
+        now,
+        kind: None,
+        mentioned: None,
+        mentions_all: false,
+        has: None,
+        before: None,
+        after: None,
+        until: None,
+        behind: None,
+        oldest_first: false,
+    };
+    let volumes = seen(conn, viewer, None, Order::Newest)?;
+    let found = find(conn, &volumes, &asked, &filter, Order::Newest, TAGGED)?;
+    let texts = texts(conn, &found.iter().map(|found| found.id).collect::<Vec<_>>())?;
+    let mut counts = Vec::<(String, usize)>::new();
+    for said in found.iter().filter_map(|found| texts.get(&found.id)?.as_deref()) {
+        for tag in entities::tags(said).into_iter().filter(|tag| tag.starts_with(&beginning)) {
+            match counts.iter_mut().find(|(known, _)| *known == tag) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((tag, 1)),
+            }
+        }
+    }
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    Ok(counts.into_iter().take(most).map(|(tag, _)| format!("#{tag}")).collect())
+}
+
+/// What is said in these messages.
+fn texts(conn: &mut Conn, ids: &[MessageId]) -> Result<HashMap<MessageId, Option<String>>> {
+    let rows = messages::table.filter(messages::id.among(ids));
+    let rows = rows.select((messages::id, messages::kind, messages::content, messages::data));
+    let mut texts = HashMap::with_capacity(ids.len());
+    for (id, kind, content, data) in rows.load::<(MessageId, String, Option<String>, Option<String>)>(conn)? {
+        texts.insert(id, said(&kind, content, data.as_deref())?);
+    }
+    Ok(texts)
 }
 
 /// Who looks at what is found, and when.
@@ -229,12 +337,7 @@ fn ranked(
     behind: Option<Behind>,
 ) -> Result<Ranked> {
     let ids: Vec<MessageId> = found.iter().map(|found| found.id).collect();
-    let rows = messages::table.filter(messages::id.among(&ids));
-    let rows = rows.select((messages::id, messages::kind, messages::content, messages::data));
-    let mut texts = HashMap::with_capacity(ids.len());
-    for (id, kind, content, data) in rows.load::<(MessageId, String, Option<String>, Option<String>)>(conn)? {
-        texts.insert(id, said(&kind, content, data.as_deref())?);
-    }
+    let texts = texts(conn, &ids)?;
     let scored = |found: &Match| {
         let tokens = tokens(texts.get(&found.id)?.as_deref()?);
         let hits = search.sought.hits(&tokens);
@@ -259,8 +362,10 @@ fn find(
     wanted: usize,
 ) -> Result<Vec<Match>> {
     let (mut found, mut rest, mut room) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
-    while !rest.is_empty() {
-        let (now, later) = rest.split_at(volumes::piece(rest, room));
+    let mut left = if filter.has == Some(Has::Reaction) { LOOKED_THROUGH } else { i64::MAX };
+    while !rest.is_empty() && left > 0 {
+        let (now, later) = rest.split_at(volumes::piece(rest, room.min(left)));
+        left -= now.iter().map(|volume| volume.to - volume.from).sum::<i64>();
         // What is earlier than so many others cannot be among them.
         let since = found.last().filter(|_| found.len() == wanted && !filter.oldest_first).map(|last| last.place.at);
         let most = wanted as i64;

@@ -8,17 +8,19 @@ use clowder_messaging::{
     change::{MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT, MESSAGE_UPDATED},
     search::{Progress, port::STEP, tokens::VERSION},
 };
-use diesel::prelude::*;
+use diesel::{dsl::count_star, prelude::*};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::super::{
     among::AmongIds,
+    batch::messaging::mentions::mentioned_at,
     db::Tx,
     dialect::{self, Conn},
+    messaging::titles,
 };
 use crate::domains::messaging::{
-    Indexed, SaidRow, SearchIndexRow, chats, data_of, messages, said, search_chats, search_index,
+    Addressed, Indexed, SaidRow, SearchIndexRow, chats, data_of, messages, said, search_chats, search_index,
 };
 
 /// What changes say of a message, as far as it matters here.
@@ -101,14 +103,38 @@ pub fn written(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
 
 fn put(tx: &mut Tx<'_>, rows: &[SaidRow]) -> Result<()> {
     let numbers = numbers(tx.conn, rows.iter().map(|row| row.chat_id).collect())?;
+    let mut addressed = addressed(tx.conn, rows)?;
     let mut indexed = Vec::with_capacity(rows.len());
     for row in rows {
         let said = said(&row.kind, row.content.clone(), row.data.as_deref())?;
         if let (Some(number), Some(said)) = (numbers.get(&row.chat_id), said) {
-            indexed.push(Indexed::new(row, *number, &said));
+            let to = addressed.remove(&(row.chat_id, row.seq)).unwrap_or_default();
+            indexed.push(Indexed::new(row, *number, &said, &to));
         }
     }
     dialect::search::put(tx.conn, &indexed)
+}
+
+/// Whom these messages mention; those that mention nobody are left out.
+fn addressed(conn: &mut Conn, rows: &[SaidRow]) -> Result<HashMap<(ChatId, i64), Addressed>> {
+    let mut all = HashMap::new();
+    for row in rows {
+        let Some(marked) = row.marked()? else { continue };
+        if marked.people > 0 || marked.everybody() {
+            let to = Addressed { people: Vec::new(), everybody: marked.everybody() };
+            all.insert((row.chat_id, row.seq), to);
+        }
+    }
+    if all.is_empty() {
+        return Ok(all);
+    }
+    let places: Vec<(ChatId, i64)> = all.keys().copied().collect();
+    for row in mentioned_at(conn, &places)? {
+        if let Some(to) = all.get_mut(&(row.chat_id, row.seq)) {
+            to.people.push(row.user_id);
+        }
+    }
+    Ok(all)
 }
 
 /// An edited message is found by what it says now, from the commit on. Its chat is locked.
@@ -168,10 +194,15 @@ fn nobody() -> ChatId {
     Id::from_uuid(Uuid::nil())
 }
 
-/// Begins from the first message.
+/// Before the first message of all chats, `seq` says that titles are being indexed.
+const TITLES: i64 = -1;
+
+/// Begins from the first title.
 fn begun(conn: &mut Conn, rules: i64) -> Result<SearchIndexRow> {
     let last: Vec<i64> = chats::table.filter(chats::last_seq.gt(0)).select(chats::last_seq).load(conn)?;
-    Ok(SearchIndexRow { rules, running: true, chat_id: nobody(), seq: 0, done: 0, total: last.into_iter().sum() })
+    let titles: i64 = chats::table.filter(chats::title.is_not_null()).select(count_star()).first(conn)?;
+    let total = last.into_iter().sum::<i64>() + titles;
+    Ok(SearchIndexRow { rules, running: true, chat_id: nobody(), seq: TITLES, done: 0, total })
 }
 
 pub fn rebuild(tx: &mut Tx<'_>) -> Result<Progress> {
@@ -181,7 +212,7 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<Progress> {
     save(tx, begun)
 }
 
-/// Indexes the next messages of a rebuilding.
+/// Indexes the next titles or messages of a rebuilding.
 pub fn step(tx: &mut Tx<'_>) -> Result<Progress> {
     dialect::search::lock_index(tx.conn)?;
     let mut state = state(tx.conn)?;
@@ -190,6 +221,13 @@ pub fn step(tx: &mut Tx<'_>) -> Result<Progress> {
     }
     if !state.running {
         state = begun(tx.conn, state.rules)?;
+    }
+    if state.seq == TITLES {
+        let (done, last) = titles::renew(tx, state.chat_id)?;
+        state.done += done;
+        state.total = state.total.max(state.done);
+        (state.chat_id, state.seq) = last.map_or((nobody(), 0), |chat| (chat, TITLES));
+        return save(tx, state);
     }
     let mut next = after(tx.conn, state.chat_id, state.seq, STEP)?;
     if (next.len() as i64) < STEP {

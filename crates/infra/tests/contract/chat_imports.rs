@@ -1,6 +1,7 @@
 //! The guarantees of `ChatImports`: every message once and in order, or refused with its place, and nobody sees half a chat.
 
 pub mod domain;
+mod ends;
 
 use std::{sync::Arc, time::Duration};
 

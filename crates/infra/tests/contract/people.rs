@@ -172,7 +172,7 @@ on_both! {
                     assert_eq!(sights(found.iter().map(|found| &found.user)), expected, "{sought:?}: {seen}");
                     let suggested = profiles.suggestions(&ctx, Sought::of_all_kinds(sought), page).await.unwrap().items;
                     let people = suggested.into_iter().filter(|item| item.kind == SuggestionKind::User);
-                    let mut suggested: Vec<_> = people.map(|item| UserId::from_uuid(item.id)).collect();
+                    let mut suggested: Vec<_> = people.map(|item| UserId::from_uuid(item.id.unwrap())).collect();
                     suggested.sort_unstable();
                     assert_eq!(suggested, expected.keys().copied().collect::<Vec<_>>(), "{seen}");
                 }

@@ -1,5 +1,6 @@
 //! The guarantees of `MessageSearch`.
 
+mod bounds;
 pub mod domain;
 mod indexing;
 mod pages;

@@ -1,4 +1,6 @@
-//! What else than words a message is found by: who wrote it, and that it has a link.
+//! What else than words a message is found by: who wrote it, of which type it is, whom it mentions, and that it has a link or a
+//! hashtag.
+//! What may change without the text, such as pins and reactions, is not here.
 
 use clowder_core::UserId;
 
@@ -8,23 +10,43 @@ use crate::entities::{EntityType, find};
 pub const MARK: &str = "¶";
 /// A message with a link.
 pub const LINK: &str = "¶link";
+/// A message with a hashtag.
+pub const HASHTAG: &str = "¶hashtag";
+/// A message that mentions somebody, or everybody.
+pub const MENTION: &str = "¶mention";
+/// A message that mentions everybody.
+pub const EVERYBODY: &str = "¶everybody";
 
 /// A message of this person.
 pub fn by(user: UserId) -> String {
     format!("¶by{}", user.uuid().simple())
 }
 
-/// Whether a text has a link, as its entities show it.
-pub fn has_link(text: &str) -> bool {
-    find(text).iter().any(|found| found.kind == EntityType::Link)
+/// A message that mentions this person.
+pub fn at(user: UserId) -> String {
+    format!("¶at{}", user.uuid().simple())
+}
+
+/// A message of this type.
+pub fn of_type(kind: &str) -> String {
+    format!("¶is{kind}")
+}
+
+/// What a text has, as its entities show it.
+pub fn of_text(text: &str) -> impl Iterator<Item = &'static str> {
+    let found = find(text);
+    let has = |kind| found.iter().any(|found| found.kind == kind);
+    let marks = [(has(EntityType::Link), LINK), (has(EntityType::Hashtag), HASHTAG)];
+    marks.into_iter().filter(|(has, _)| *has).map(|(_, mark)| mark)
 }
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::Id;
+    use clowder_core::{Id, Word};
     use uuid::Uuid;
 
     use super::*;
+    use crate::MessageType;
 
     #[test]
     fn link_table() {
@@ -39,7 +61,19 @@ mod tests {
             ("example.com", false),
             ("ada@example.com", false),
         ] {
-            assert_eq!(has_link(text), has, "{text}");
+            assert_eq!(of_text(text).any(|mark| mark == LINK), has, "{text}");
+        }
+    }
+
+    #[test]
+    fn hashtags_are_marked() {
+        for (text, marks) in [
+            ("#lunch", &[HASHTAG] as &[_]),
+            ("see https://example.com#lunch", &[LINK]),
+            ("see https://example.com #lunch", &[LINK, HASHTAG]),
+            ("lunch", &[]),
+        ] {
+            assert_eq!(of_text(text).collect::<Vec<_>>(), marks, "{text}");
         }
     }
 
@@ -47,7 +81,10 @@ mod tests {
     fn marks_have_only_signs_that_both_databases_keep_together() {
         let mark = by(Id::from_uuid(Uuid::from_u128(0x1f)));
         assert_eq!(mark, "¶by0000000000000000000000000000001f");
-        for mark in [mark.as_str(), LINK] {
+        let at = at(Id::from_uuid(Uuid::from_u128(0x1f)));
+        let kinds = MessageType::WORDS.iter().map(|(word, _)| of_type(word));
+        let all = [mark, at].into_iter().chain(kinds).chain([LINK, HASHTAG, MENTION, EVERYBODY].map(str::to_owned));
+        for mark in all {
             assert!(mark.strip_prefix(MARK).unwrap().bytes().all(|octet| octet.is_ascii_alphanumeric()), "{mark}");
         }
     }

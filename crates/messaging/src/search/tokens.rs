@@ -1,6 +1,7 @@
 //! Cuts a text into what it is found by. Both databases index these tokens and nothing else, so that the table of cases in
-//! `tokens/tests.rs` says for both what is found by what. Whoever changes what [`tokens`] returns raises [`VERSION`]: servers then
-//! index their messages again.
+//! `tokens/tests.rs` says for both what is found by what. Whoever changes what [`tokens`] returns,
+//! the [marks](super::marks) or the [words of titles](super::title_words) raises [`VERSION`]: servers then index their
+//! messages and the titles of chats again.
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::scripts::{self, Piece};
 
 /// Of the rules by which texts are cut.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 /// The most characters of a token. Longer words are found by their beginning.
 pub const LONGEST: usize = 64;
 /// By how many different tokens a message is found, at most.

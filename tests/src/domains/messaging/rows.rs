@@ -146,8 +146,8 @@ pub fn heard(scene: &Scene) -> String {
 pub fn refused(scene: &Scene) -> String {
     format!(
         "INSERT INTO chat_imports (id, user_id, status, problem, authors, digest, pieces, size, checked, items, done, messages,
-             skipped, refused, created_at, finished_at)
-           SELECT {import}, {me}, 'failed', 'chat.import_failed', 'name', {octets}, 0, 0, {no}, 0, 0, 0, 0, 0, {now}, {now}
+             skipped, refused, left_out, created_at, finished_at)
+           SELECT {import}, {me}, 'failed', 'chat.import_failed', 'name', {octets}, 0, 0, {no}, 0, 0, 0, 0, 0, 0, {now}, {now}
            FROM {one};
          INSERT INTO chat_import_refusals (import_id, number, pointer, code, message)
            SELECT {import}, s.n, '', 'json', 'is not JSON' FROM {series};",

@@ -109,12 +109,17 @@ async fn what_is_no_form(world: World) {
     assert_eq!(send(&root, json!({"authors": "name"}), "").await.wrong_fields(), ["/file"]);
     assert_eq!(send(&root, json!({"file": "", "authors": "name"}), "").await.wrong_fields(), ["/file"]);
     assert_eq!(send(&root, json!({"file": "{}", "authors": "somebody"}), "").await.wrong_fields(), ["/authors"]);
-    let cut = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=x");
-    Answer::to(cut.body("--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n{"))
+    let cut = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=bound");
+    Answer::to(cut.body("--bound\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n{"))
         .await
         .refused(400, "body.incomplete");
     let none = root.request("POST", IMPORT).header("content-type", "multipart/form-data");
     Answer::to(none.body("--x--")).await.refused(400, "body.unparsable");
+    let short = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=x");
+    Answer::to(short.body("-\n--\n--x\r\n")).await.refused(400, "body.unparsable");
+    let endless = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=bound");
+    let headers = "x-more: of the same\r\n".repeat(10_000);
+    Answer::to(endless.body(format!("--bound\r\n{headers}"))).await.refused(400, "body.unparsable");
     // What did not arrive keeps nobody waiting.
     let import = send(&root, json!({"file": document(&json!([])), "more": "is ignored"}), "").await.expect(202);
     assert_eq!(finished(&root, &import).await["status"], "done");

@@ -5,6 +5,7 @@ use clowder_core::{Ctx, Error, Field, text::Flaw};
 use clowder_messaging::{
     ChatImports,
     chat_imports::{AuthorsBy, ChatImport, ChatImportId, PIECE, Refused},
+    refusals::CHAT_IMPORT_UNKNOWN,
 };
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     call::Path,
     problem::{Answer, Problem},
     query::Query,
+    refusals,
     upload::Form,
 };
 
@@ -21,7 +23,7 @@ type Port = Data<dyn ChatImports>;
 pub async fn import(port: Port, Caller(ctx): Caller, form: Form) -> Answer<Started<ChatImport>> {
     let import = port.begin_import(&ctx).await?;
     let started = match arrive(&port, &ctx, import, form).await {
-        Ok(by) => port.start_import(&ctx, import, by).await.map_err(Problem::from),
+        Ok(by) => port.start_import(&ctx, import, by).await.map_err(late),
         Err(problem) => Err(problem),
     };
     match started {
@@ -33,6 +35,16 @@ pub async fn import(port: Port, Caller(ctx): Caller, form: Form) -> Answer<Start
     }
 }
 
+/// A file that takes too long to arrive is forgotten meanwhile: that is the fault of the body.
+fn late(error: Error) -> Problem {
+    match error {
+        Error::Refused(refusal) if refusal.code == CHAT_IMPORT_UNKNOWN.code => {
+            Problem::new(refusals::BODY_SLOW).because("The file took too long to arrive")
+        }
+        error => error.into(),
+    }
+}
+
 /// Stores the file while it arrives. Parts with other names are ignored.
 async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) -> Answer<AuthorsBy> {
     let (mut by, mut has_file, mut wrong) = (AuthorsBy::default(), false, Vec::new());
@@ -40,7 +52,7 @@ async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) ->
         if part.name() == "file" && !has_file {
             let mut number = 0;
             while let Some(piece) = part.piece(PIECE).await? {
-                port.add_to_import(ctx, import, number, &piece).await?;
+                port.add_to_import(ctx, import, number, &piece).await.map_err(late)?;
                 (number, has_file) = (number + 1, true);
             }
         } else if part.name() == "authors" {
@@ -49,6 +61,7 @@ async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) ->
                 Err(flaw) => wrong.push(flaw.at("/authors")),
             }
         }
+        part.skip().await?;
     }
     if !has_file {
         wrong.push(Flaw::new("required", "is missing or empty").at("/file"));
@@ -69,4 +82,20 @@ pub async fn refused(
     let page = query.page();
     query.check()?;
     Ok(Listed(port.refused_imports(&ctx, import, page).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_comes_late_is_a_body_that_comes_late() {
+        for (error, status, code) in [
+            (CHAT_IMPORT_UNKNOWN.into(), 408, "body.slow"),
+            (clowder_messaging::refusals::CHAT_IMPORTS.into(), 409, "chat.imports"),
+        ] {
+            let problem = late(error);
+            assert_eq!((problem.status.as_u16(), problem.code), (status, code));
+        }
+    }
 }

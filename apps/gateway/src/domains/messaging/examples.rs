@@ -55,11 +55,11 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "ChatImport" => json!({
             "id": THING, "status": "done", "progress": 1.0, "chat_id": CHAT, "messages": 1200, "skipped": 31, "refused": 2,
-            "problem": null, "created_at": AT, "finished_at": LATER
+            "left_out": 0, "problem": null, "created_at": AT, "finished_at": LATER
         }),
         "importChat 202" => json!({
             "id": THING, "status": "queued", "progress": 0.0, "chat_id": null, "messages": 0, "skipped": 0, "refused": 0,
-            "problem": null, "created_at": AT, "finished_at": null
+            "left_out": 0, "problem": null, "created_at": AT, "finished_at": null
         }),
         "RefusedImport" => json!({
             "number": 17, "error": { "pointer": "/created_at", "code": "required", "message": "is missing" }

@@ -10,7 +10,7 @@ use clowder_accounts::{
     refusals::USER_UNKNOWN,
 };
 use clowder_core::{Error, Field, UserId};
-use clowder_messaging::scopes::CHATS_READ;
+use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_social::groups::scopes::GROUPS_READ;
 
 use crate::{
@@ -48,7 +48,8 @@ pub async fn suggestions(
 ) -> Answer<Listed<Suggestion>> {
     let (page, text) = (query.page(), query.text_within("q", LONGEST_SOUGHT));
     query.check()?;
-    let sought = Sought { text, groups: granted.has(GROUPS_READ), chats: granted.has(CHATS_READ) };
+    let (groups, chats) = (granted.has(GROUPS_READ), granted.has(CHATS_READ));
+    let sought = Sought { text, groups, chats, hashtags: granted.has(MESSAGES_READ) };
     Ok(Listed(profiles.suggestions(&ctx, sought, page).await?))
 }
 

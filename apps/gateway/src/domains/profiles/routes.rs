@@ -50,7 +50,7 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/search/suggestions", handlers::suggestions)
             .says("Suggest how to complete what somebody types")
             .called("suggest")
-            .notes("At most 20 people, ranked as in `GET /api/users/search`, then at most 10 groups that you may see, and at most 10 of your chats, whose name or title has words that begin with all words of `q`. An API key gets groups only with the scope `groups:read`, and chats only with `chats:read`. Without `q`, there are only people.")
+            .notes("At most 20 people, ranked as in `GET /api/users/search`, then at most 10 groups that you may see, and at most 10 of your chats, whose name or title has words that begin with all words of `q`. If `q` begins with `#`, at most 10 hashtags follow (their `id` is null) that begin like it, of the newest messages that you see. An API key gets groups only with the scope `groups:read`, chats only with `chats:read`, and hashtags only with `messages:read`. Without `q`, there are only people.")
             .scope(USERS_READ)
             .asks_long("q", LONGEST_SOUGHT, TYPED)
             .lists::<Suggestion>(),

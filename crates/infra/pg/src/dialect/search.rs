@@ -98,8 +98,16 @@ pub fn clear(conn: &mut Conn, chat: ChatId, until: i64) -> Result<()> {
 
 /// An index of this kind never forgets a word, not even when no row has it any more, unless it is made anew.
 pub fn renew(conn: &mut Conn) -> Result<()> {
-    // What an interrupted call has left.
-    conn.batch_execute("DROP INDEX IF EXISTS message_search_tokens_ccnew")?;
+    // What interrupted calls have left: the new index before it took the place of the old one, or the old one after that. If
+    // there was one of that name, the next one has a number.
+    let left = statement::<Text, Pg>(
+        "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+         WHERE i.indrelid = 'message_search'::regclass AND NOT i.indisvalid \
+         AND c.relname ~ '^message_search_tokens_cc(new|old)[0-9]*$' ORDER BY c.relname",
+    );
+    for name in left.load::<String>(conn)? {
+        conn.batch_execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"))?;
+    }
     Ok(conn.batch_execute("REINDEX INDEX CONCURRENTLY message_search_tokens")?)
 }
 

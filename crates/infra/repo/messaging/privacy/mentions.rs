@@ -13,6 +13,7 @@ use super::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, ROWS},
         },
+        search::indexing,
     },
     walking::{self, Taking},
 };
@@ -46,7 +47,12 @@ pub fn forget(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -
     walking::step(tx, erasing, mark, &Taking { at_once: ROWS, first }, |tx, chat| {
         let own = table::table.filter(table::user_id.eq(erasing.user).and(table::chat_id.eq(chat)));
         let seqs: Vec<i64> = own.order(table::seq).limit(ROWS).select(table::seq).load(tx.conn)?;
-        Ok(diesel::delete(own.filter(table::seq.eq_any(seqs))).execute(tx.conn)? as u64)
+        let gone = diesel::delete(own.filter(table::seq.eq_any(&seqs))).execute(tx.conn)?;
+        // Nor are they found by whom they have mentioned.
+        let ids = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.eq_any(&seqs)));
+        let ids: Vec<MessageId> = ids.select(messages::id).load(tx.conn)?;
+        indexing::written(tx, &ids)?;
+        Ok(gone as u64)
     })
 }
 

@@ -141,4 +141,26 @@ on_both! {
         world.gone(b"zqerased").await;
         assert_eq!(world.number("SELECT count(*) FROM search_chats"), 1, "the chat in which nobody is left is gone");
     }
+
+    async fn what_an_interrupted_renewal_left_is_dropped(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        world.say(&ada, chat, "lunch").await;
+        index(&world).await;
+        if world.is_postgres() {
+            for name in ["ccnew", "ccold", "ccold1"] {
+                let name = format!("message_search_tokens_{name}");
+                world.meddle(&format!("CREATE INDEX {name} ON message_search USING gin (tokens)")).unwrap();
+                // As a connection leaves it that ends while the index is made or replaced.
+                let invalid = format!("UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass");
+                world.meddle(&invalid).unwrap();
+            }
+        }
+        clowder_infra::Store::renew_search(&world.options.url).unwrap();
+        if world.is_postgres() {
+            let left = "SELECT count(*) FROM pg_class WHERE relname LIKE 'message_search_tokens%'";
+            assert_eq!(world.number(left), 1);
+        }
+        assert_eq!(found(&world, &ada, "lunch").await, ["lunch"]);
+    }
 }

@@ -30,6 +30,7 @@ diesel::table! {
         messages -> BigInt,
         skipped -> BigInt,
         refused -> BigInt,
+        left_out -> BigInt,
         created_at -> Ts,
         finished_at -> Nullable<Ts>,
     }
@@ -91,6 +92,7 @@ pub struct ChatImportRow {
     pub messages: i64,
     pub skipped: i64,
     pub refused: i64,
+    pub left_out: i64,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
 }
@@ -106,6 +108,7 @@ impl ChatImportRow {
             messages: self.messages,
             skipped: self.skipped,
             refused: self.refused,
+            left_out: self.left_out,
             problem: self.problem.map(Problem::of),
             created_at: self.created_at,
             finished_at: self.finished_at,

@@ -1,15 +1,19 @@
 //! The index of what messages are found by. Each database has a table of its own for it, `message_search`, which only the
 //! dialects know; here is what is written into it and asked of it.
 
-use std::fmt::Write;
+use std::{collections::HashMap, fmt::Write};
 
-use clowder_core::{ChatId, MessageId, Timestamp, UserId};
-use clowder_messaging::search::{
-    Has,
-    marks::{LINK, MARK, by, has_link},
-    query::{Phrase, Sought, Term},
-    tokens::{Tokens, tokens},
-    volumes::{Volume, key, volume_of},
+use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId, Word};
+use clowder_messaging::{
+    MessageType,
+    mentions::Marked,
+    search::{
+        Has,
+        marks::{EVERYBODY, MARK, MENTION, at, by, of_text, of_type},
+        query::{Phrase, Sought, Term},
+        tokens::{Tokens, tokens},
+        volumes::{Volume, key, volume_of},
+    },
 };
 use diesel::prelude::*;
 
@@ -54,6 +58,9 @@ pub struct SearchIndexRow {
 
 /// The largest position in a document of PostgreSQL.
 const LAST_POSITION: usize = 16_383;
+/// How many places of one word in a message have an order. PostgreSQL keeps one more, so it leaves out none of these, and
+/// both databases find the same phrases.
+const PLACES: usize = 255;
 
 /// What of a message is indexed.
 #[derive(Debug, Clone, Queryable)]
@@ -65,6 +72,21 @@ pub struct SaidRow {
     pub sender_id: UserId,
     pub content: Option<String>,
     pub data: Option<String>,
+}
+
+impl SaidRow {
+    /// What is marked in its text.
+    pub fn marked(&self) -> Result<Option<Marked>> {
+        let data = self.data.as_deref().filter(|_| self.kind == MessageType::Text.as_str());
+        Ok(data.map(serde_json::from_str).transpose()?)
+    }
+}
+
+/// Whom a message mentions.
+#[derive(Debug, Clone, Default)]
+pub struct Addressed {
+    pub people: Vec<UserId>,
+    pub everybody: bool,
 }
 
 /// A message as it is indexed.
@@ -80,13 +102,14 @@ pub struct Indexed {
 }
 
 impl Indexed {
-    /// A message in which this is said.
-    pub fn new(row: &SaidRow, number: i64, said: &str) -> Self {
+    /// A message in which this is said, to these people.
+    pub fn new(row: &SaidRow, number: i64, said: &str, to: &Addressed) -> Self {
         let SaidRow { chat_id: chat, seq, version, .. } = *row;
-        let mut marks = vec![by(row.sender_id)];
-        if has_link(said) {
-            marks.push(LINK.to_owned());
-        }
+        let mut marks = vec![by(row.sender_id), of_type(&row.kind)];
+        let others = [(to.everybody || !to.people.is_empty(), MENTION), (to.everybody, EVERYBODY)];
+        let others = others.into_iter().filter(|(has, _)| *has).map(|(_, mark)| mark);
+        marks.extend(of_text(said).chain(others).map(str::to_owned));
+        marks.extend(to.people.iter().copied().map(at));
         Self { chat, number, seq, version, key: key(number, volume_of(seq)), tokens: tokens(said), marks }
     }
 
@@ -96,13 +119,23 @@ impl Indexed {
         (words, joined.chain(self.marks.iter().map(String::as_str)))
     }
 
+    /// The words in their order, of each as many as have a place; of the others only that something is there.
+    fn placed<'w>(words: impl Iterator<Item = &'w str>) -> impl Iterator<Item = Option<&'w str>> {
+        let mut counts = HashMap::<&str, usize>::new();
+        words.map(move |word| {
+            let count = counts.entry(word).or_default();
+            *count += 1;
+            (*count <= PLACES).then_some(word)
+        })
+    }
+
     /// A text of which SQLite's tokenizer `ascii` makes these tokens. What is of no order is separated, so that no phrase
     /// is found in it.
     pub fn as_text(&self) -> String {
         let (mut text, (words, others)) = (String::new(), self.all());
         let key = &self.key;
-        for word in words {
-            let _ = write!(text, "{key}{word} ");
+        for word in Self::placed(words) {
+            let _ = write!(text, "{key}{} ", word.unwrap_or(MARK));
         }
         for other in others {
             let _ = write!(text, "{key}{MARK} {key}{other} ");
@@ -115,7 +148,8 @@ impl Indexed {
     pub fn as_vector(&self) -> String {
         let (mut vector, (words, others)) = (String::new(), self.all());
         let key = &self.key;
-        for (word, place) in words.zip(1..) {
+        for (word, place) in Self::placed(words).zip(1..) {
+            let Some(word) = word else { continue };
             let _ = match place {
                 ..=LAST_POSITION => write!(vector, "'{key}{word}':{place} "),
                 _ => write!(vector, "'{key}{word}' "),
@@ -269,6 +303,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use clowder_core::Id;
+    use clowder_messaging::search::marks::LINK;
     use uuid::Uuid;
 
     use super::*;
@@ -289,19 +324,38 @@ mod tests {
             content: None,
             data: None,
         };
-        let (indexed, nobody) = (Indexed::new(&row, 5, "Don't 東京 https://a.bc 👍"), "0".repeat(32));
+        let (text, to) = ("Don't 東京 https://a.bc 👍", Addressed::default());
+        let (indexed, nobody) = (Indexed::new(&row, 5, text, &to), "0".repeat(32));
         assert_eq!(
             indexed.as_text(),
             format!(
-                "150don 150t 150東京 150京 150https 150a 150bc 150👍 150¶ 150dont 150¶ 150¶by{nobody} 150¶ 150¶link"
+                "150don 150t 150東京 150京 150https 150a 150bc 150👍 150¶ 150dont 150¶ 150¶by{nobody} \
+                 150¶ 150¶istext 150¶ 150¶link"
             )
         );
         assert_eq!(
             indexed.as_vector(),
             format!(
                 "'150don':1 '150t':2 '150東京':3 '150京':4 '150https':5 '150a':6 '150bc':7 '150👍':8 '150dont' \
-                 '150¶by{nobody}' '150¶link'"
+                 '150¶by{nobody}' '150¶istext' '150¶link'"
             )
+        );
+        let ada = Id::from_uuid(Uuid::from_u128(0xada));
+        for (people, everybody, marks) in [
+            (vec![ada], false, format!("'150¶mention' '150¶at{:032x}'", 0xada)),
+            (vec![], true, "'150¶mention' '150¶everybody'".to_owned()),
+        ] {
+            let indexed = Indexed::new(&row, 5, "x", &Addressed { people, everybody });
+            assert_eq!(indexed.as_vector(), format!("'150x':1 '150¶by{nobody}' '150¶istext' {marks}"));
+        }
+        // Of a word that is there very often, both databases know the same places.
+        let often = Indexed::new(&row, 5, &format!("{}b", "a ".repeat(PLACES + 2)), &to);
+        assert_eq!(often.as_text().matches("150a").count(), PLACES);
+        assert!(often.as_text().contains("150a 150¶ 150¶ 150b "), "{}", often.as_text());
+        assert!(
+            often.as_vector().contains(&format!("'150a':{PLACES} '150b':{} ", PLACES + 3)),
+            "{}",
+            often.as_vector()
         );
         for (text, marks, matched, asked) in [
             ("lunch", &[] as &[&str], "(\"150lunch\" *)", "(('150lunch':*))"),

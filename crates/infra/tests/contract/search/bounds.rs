@@ -1,0 +1,163 @@
+//! What a search costs whose filters few messages fit: it is the index that knows of them, or few messages are looked at.
+
+use clowder_core::{Actor, Ctx, PageRequest};
+use clowder_messaging::{
+    Emoji, MessageType, NewMessage,
+    search::{Has, Mentioned, Order, Search, Whom},
+};
+use serde_json::json;
+
+use super::{domain::search, find, index};
+use crate::{
+    stress::of,
+    world::{Person, World, on_both},
+};
+
+async fn titled(world: &World, who: &Person, text: &str) -> Vec<String> {
+    let page = world.store.search.search_chats(&world.ctx(who), text.to_owned(), PageRequest::default()).await.unwrap();
+    page.items.into_iter().filter_map(|found| found.chat.title).collect()
+}
+
+on_both! {
+    async fn titles_are_indexed_again(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let titles = ["東京都の会議", "สวัสดีชาวโลก", "Lunch"];
+        for title in titles {
+            let new = of(json!({"type": "group", "title": title, "visibility": "public"}));
+            world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap();
+        }
+        index(&world).await;
+        let looks = [("京都", titles[0]), ("会議", titles[0]), ("ชาว", titles[1]), ("lun", titles[2])];
+        let spoil = || {
+            // As a version left it that cut titles at spaces alone.
+            world.meddle("DELETE FROM chat_words WHERE word NOT IN ('東京都の会議', 'สวัสดีชาวโลก')").unwrap();
+            world.meddle("INSERT INTO chat_words (word, chat_id) SELECT 'former', id FROM chats WHERE title = 'Lunch'")
+        };
+        for by_command in [true, false] {
+            spoil().unwrap();
+            for person in [&ada, &bob] {
+                assert_eq!(titled(&world, person, "京都").await, [""; 0]);
+            }
+            let ctx = Ctx::new(Actor::System, world.now(), "search");
+            if by_command {
+                let begun = world.store.search.rebuild_index(&ctx).await.unwrap();
+                assert!(begun.running && begun.total >= 3, "{begun:?}");
+            } else {
+                // An upgrade from rules before.
+                world.meddle("UPDATE search_index SET rules = rules - 1").unwrap();
+            }
+            let first = world.store.search.index_some(&ctx).await.unwrap();
+            assert!(first.running && first.done == 3 && first.total >= 3, "titles count: {first:?}");
+            index(&world).await;
+            for (text, title) in looks {
+                for person in [&ada, &bob] {
+                    assert_eq!(titled(&world, person, text).await, [title], "{text}");
+                }
+            }
+            assert_eq!(world.number("SELECT count(*) FROM chat_words WHERE word = 'former'"), 0);
+        }
+    }
+
+    async fn the_index_knows_types_and_mentions(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        for text in ["lunch with @bob", "lunch for @all", "lunch alone"] {
+            world.say(&ada, chat, text).await;
+        }
+        let poll = json!({"content": "lunch?", "poll": {"options": ["soon", "late"]}});
+        world.store.messaging.send(&world.ctx(&ada), chat, of::<NewMessage>(poll)).await.unwrap();
+        index(&world).await;
+        let to = |person: &Person| Some(Mentioned::Person(Whom::Id(person.id)));
+        let lunch = || search("lunch");
+        let bobs = Search { mentions: to(&bob), ..lunch() };
+        let eves = Search { mentions: to(&eve), ..lunch() };
+        let all = Search { mentions: Some(Mentioned::Everybody), ..lunch() };
+        let any = Search { has: Some(Has::Mention), ..lunch() };
+        let polls = Search { kind: Some(MessageType::Poll), ..lunch() };
+        let (with_bob, for_all) = ("lunch with @bob", "lunch for @all");
+        for (search, expected) in [
+            (&bobs, &[with_bob] as &[_]), (&eves, &[]), (&all, &[for_all]), (&any, &[for_all, with_bob]), (&polls, &["lunch?"]),
+        ] {
+            assert_eq!(find(&world, &ada, search.clone()).await, expected, "{search:?}");
+        }
+        // Of messages that the index does not give for it, none is looked at: also not one that would fit.
+        let alone = "(SELECT seq FROM messages WHERE content = 'lunch alone')";
+        world.meddle(&format!(
+            "INSERT INTO message_mentions (chat_id, seq, user_id, place, given, counted, sent_at) \
+             SELECT n.chat_id, m.seq, n.user_id, 0, n.given, n.counted, m.created_at FROM message_mentions n \
+             JOIN messages m ON m.chat_id = n.chat_id AND m.seq = {alone}",
+        )).unwrap();
+        world.meddle(&format!("UPDATE messages SET type = 'poll' WHERE seq = {alone}")).unwrap();
+        assert_eq!(find(&world, &ada, bobs.clone()).await, [with_bob]);
+        assert_eq!(find(&world, &ada, any.clone()).await, [for_all, with_bob]);
+        assert_eq!(find(&world, &ada, polls.clone()).await, ["lunch?"]);
+        // As long as not everything is indexed by these rules, each message is looked at.
+        world.meddle(&format!("UPDATE messages SET type = 'text' WHERE seq = {alone}")).unwrap();
+        world.meddle("UPDATE search_index SET rules = 1").unwrap();
+        assert_eq!(find(&world, &ada, bobs.clone()).await, ["lunch alone", with_bob]);
+        world.meddle(&format!("DELETE FROM message_mentions WHERE seq = {alone}")).unwrap();
+        index(&world).await;
+        assert_eq!(find(&world, &ada, bobs).await, [with_bob]);
+        // An edit changes whom it mentions, at once.
+        let edited = world.say(&ada, chat, "lunch again").await;
+        index(&world).await;
+        let patch = of(json!({"content": "lunch again with @eve"}));
+        world.store.messaging.edit(&world.ctx(&ada), edited.id, None, patch).await.unwrap();
+        assert_eq!(find(&world, &ada, eves).await, ["lunch again with @eve"]);
+    }
+
+    async fn pins_are_found_however_much_was_said(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (chat, other) = (world.group(&ada, &[&bob]).await.id, world.group(&bob, &[]).await.id);
+        for (who, chat, text) in [(&bob, chat, "lunch one"), (&ada, chat, "lunch two"), (&bob, other, "lunch three"), (&bob, chat, "dinner")] {
+            let said = world.say(who, chat, text).await;
+            let owner = if chat == other { &bob } else { &ada };
+            world.store.keeping.pin(&world.ctx(owner), said.id).await.unwrap();
+        }
+        world.say(&ada, chat, "lunch four").await;
+        index(&world).await;
+        // They are not looked for in the index.
+        world.meddle("DELETE FROM message_search").unwrap();
+        let pins = |text: &str| Search { has: Some(Has::Pin), ..search(text) };
+        assert_eq!(find(&world, &ada, pins("lunch")).await, ["lunch two", "lunch one"]);
+        assert_eq!(find(&world, &bob, pins("lun")).await, ["lunch three", "lunch two", "lunch one"]);
+        assert_eq!(find(&world, &bob, Search { order: Order::Oldest, ..pins("lunch") }).await, ["lunch one", "lunch two", "lunch three"]);
+        assert_eq!(find(&world, &bob, pins("lunch -two")).await, ["lunch three", "lunch one"]);
+        assert_eq!(find(&world, &bob, Search { chat: Some(chat), ..pins("\"lunch two\"") }).await, ["lunch two"]);
+        assert_eq!(find(&world, &bob, Search { from: Some(Whom::Id(ada.id)), ..pins("lunch") }).await, ["lunch two"]);
+        let (mut cursor, mut pages) = (None, Vec::new());
+        loop {
+            let page = PageRequest { limit: 1, cursor };
+            let page = world.store.search.search_messages(&world.ctx(&bob), pins("lunch"), page).await.unwrap();
+            pages.extend(page.items.into_iter().filter_map(|found| found.message.content));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, ["lunch three", "lunch two", "lunch one"]);
+    }
+
+    async fn among_reactions_the_newest_messages_are_looked_through(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let liked = |text: &'static str| {
+            let (world, ada) = (&world, &ada);
+            async move {
+                let said = world.say(ada, chat, text).await;
+                let emoji = Emoji::from_text("👍").unwrap();
+                world.store.messaging.react(&world.ctx(ada), said.id, emoji).await.unwrap();
+            }
+        };
+        liked("lunch long ago").await;
+        // A gap as large as that many messages.
+        world.meddle("UPDATE chats SET last_seq = last_seq + 131072").unwrap();
+        liked("lunch now").await;
+        index(&world).await;
+        let lunch = || search("lunch");
+        let reacted = || Search { has: Some(Has::Reaction), ..lunch() };
+        assert_eq!(find(&world, &ada, lunch()).await, ["lunch now", "lunch long ago"]);
+        assert_eq!(find(&world, &ada, reacted()).await, ["lunch now"]);
+        assert_eq!(find(&world, &ada, Search { order: Order::Oldest, ..reacted() }).await, ["lunch long ago"]);
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE chat_imports DROP COLUMN left_out;
