@@ -175,8 +175,8 @@ fn own(conn: &mut Conn, ctx: &Ctx, import: ChatImportId) -> Result<ChatImportRow
 fn add(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, number: i32, piece: &[u8]) -> Result<()> {
     dialect::accounts::lock_user(tx.conn, ctx.user()?)?;
     let row = own(tx.conn, ctx, import)?;
+    // What takes too long to arrive is forgotten meanwhile.
     if row.status != ImportStatus::Uploading.as_str() {
-        // It was forgotten, because it takes too long.
         return Err(CHAT_IMPORT_UNKNOWN.into());
     }
     if row.pieces != number {
