@@ -27,13 +27,15 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::super::{
-    accounts::names,
-    among::AmongIds,
-    dialect::{self, Backend, Conn, search::Found as FoundColumns},
-    messaging::messages::{self as shown, Membership},
+use super::{
+    super::{
+        accounts::names,
+        among::AmongIds,
+        dialect::{self, Backend, Conn, search::Found as FoundColumns},
+        messaging::messages::{self as shown, Membership},
+    },
+    indexing,
 };
-use super::indexing;
 use crate::{
     domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, said, search_chats},
     statement::{Statement, statement},
