@@ -22,8 +22,15 @@ use crate::domains::{
 
 /// Notes what is refused. Another try, or another worker at the same time, refuses the same.
 pub fn refuse(tx: &mut Tx<'_>, import: ChatImportId, refused: &[Refused]) -> Result<()> {
-    let rows: Vec<_> = refused.iter().map(|refused| ChatImportRefusalRow::new(import, refused)).collect();
-    diesel::insert_into(refusals::table).values(&rows).on_conflict_do_nothing().execute(tx.conn)?;
+    // Another worker waits here for this row.
+    let row = table::table.find(import);
+    diesel::update(row).set(table::refused.eq(table::refused)).execute(tx.conn)?;
+    let numbers = refused.iter().map(|refused| refused.number);
+    let known = refusals::table.filter(refusals::import_id.eq(import)).filter(refusals::number.eq_any(numbers));
+    let known: Vec<i64> = known.select(refusals::number).load(tx.conn)?;
+    let new = refused.iter().filter(|refused| !known.contains(&refused.number));
+    let rows: Vec<_> = new.map(|refused| ChatImportRefusalRow::new(import, refused)).collect();
+    diesel::insert_into(refusals::table).values(&rows).execute(tx.conn)?;
     Ok(())
 }
 
