@@ -58,13 +58,34 @@ impl Passed {
 }
 
 /// The body, of which whoever reads it gets a little at a time, and nothing more once there is too much before the content
-/// of a part: it keeps that in memory.
+/// of a part: it keeps that in memory. It never gets only the beginning of what ends a part: of that it would wait for the
+/// rest for ever if the body ends there, and of some beginnings it takes no notice.
 struct Measured {
     body: Payload,
     rest: Bytes,
+    /// What may be the beginning of what ends a part.
+    held: Bytes,
+    /// How parts end.
+    ends: [Vec<u8>; 2],
     passed: Passed,
     /// Whether it has just given something: whoever gets it looks at that first.
     gave: bool,
+}
+
+impl Measured {
+    fn new(body: Payload, boundary: &str, passed: Passed) -> Self {
+        let ends = ["\r\n--", "\r--"].map(|begins| format!("{begins}{boundary}").into_bytes());
+        Self { body, rest: Bytes::new(), held: Bytes::new(), ends, passed, gave: false }
+    }
+
+    /// How much there is to give now.
+    fn ready(&self) -> usize {
+        let some = self.rest.get(..self.rest.len().min(LOOK)).unwrap_or_default();
+        let last = some.iter().rposition(|octet| *octet == b'\r').unwrap_or(some.len());
+        let tail = some.get(last..).unwrap_or_default();
+        let begins = |end: &Vec<u8>| tail.len() < end.len() && end.starts_with(tail);
+        if self.ends.iter().any(begins) { last } else { some.len() }
+    }
 }
 
 impl Stream for Measured {
@@ -78,14 +99,21 @@ impl Stream for Measured {
         if self.passed.is_too_much() {
             return Poll::Ready(Some(Err(PayloadError::Overflow)));
         }
-        if self.rest.is_empty() {
+        let mut ready = self.ready();
+        while ready == 0 {
+            if !self.rest.is_empty() {
+                self.held = std::mem::take(&mut self.rest);
+            }
             match Pin::new(&mut self.body).poll_next(context) {
-                Poll::Ready(Some(Ok(chunk))) => self.rest = chunk,
+                Poll::Ready(Some(Ok(chunk))) => {
+                    let held = std::mem::take(&mut self.held);
+                    self.rest = if held.is_empty() { chunk } else { [held, chunk].concat().into() };
+                }
                 other => return other,
             }
+            ready = self.ready();
         }
-        let some = self.rest.len().min(LOOK);
-        let some = self.rest.split_to(some);
+        let some = self.rest.split_to(ready);
         self.passed.count(some.len());
         self.gave = true;
         Poll::Ready(Some(Ok(some)))
@@ -105,14 +133,14 @@ impl FromRequest for Form {
 impl Form {
     fn new(request: &HttpRequest, body: Payload) -> Answer<Self> {
         let kind = request.mime_type().ok().flatten();
-        let boundary =
-            kind.as_ref().and_then(|kind| kind.get_param("boundary")).map(|boundary| boundary.as_str().len());
-        if !boundary.is_some_and(|length| BOUNDARY.contains(&length)) {
+        let boundary = kind.as_ref().and_then(|kind| kind.get_param("boundary"));
+        let boundary = boundary.as_ref().map(|boundary| boundary.as_str()).unwrap_or_default();
+        if !BOUNDARY.contains(&boundary.len()) {
             let why = format!("The boundary must have {} to {} characters", BOUNDARY.start(), BOUNDARY.end());
             return Err(Problem::new(refusals::BODY_UNPARSABLE).because(why));
         }
         let passed = Passed::default();
-        let body = Measured { body, rest: Bytes::new(), passed: passed.clone(), gave: false };
+        let body = Measured::new(body, boundary, passed.clone());
         Ok(Self { parts: Multipart::new(request.headers(), body), passed })
     }
 
@@ -232,6 +260,10 @@ mod tests {
             (KIND, &FORM[..44], "body.incomplete"),
             (KIND, &FORM[..78], "body.incomplete"),
             (KIND, "", "body.incomplete"),
+            (KIND, &format!("{}0\r", &FORM[..70]), "body.incomplete"),
+            (KIND, &format!("{}0\r\n--", &FORM[..70]), "body.incomplete"),
+            (KIND, &format!("{}0\r\n--boun", &FORM[..70]), "body.incomplete"),
+            (KIND, &format!("{}0\r--boun", &FORM[..70]), "body.incomplete"),
             (KIND, "--bound\r\nno header\r\n\r\n1\r\n--bound--", "body.unparsable"),
             (KIND, "--bound\r\n\r\n1\r\n--bound--", "body.incomplete"),
         ] {

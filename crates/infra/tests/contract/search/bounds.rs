@@ -64,7 +64,7 @@ on_both! {
         for text in ["lunch with @bob", "lunch for @all", "lunch alone"] {
             world.say(&ada, chat, text).await;
         }
-        let poll = json!({"content": "lunch?", "poll": {"options": ["soon", "late"]}});
+        let poll = json!({"content": "lunch?", "type": "poll", "poll": {"options": ["soon", "late"]}});
         world.store.messaging.send(&world.ctx(&ada), chat, of::<NewMessage>(poll)).await.unwrap();
         index(&world).await;
         let to = |person: &Person| Some(Mentioned::Person(Whom::Id(person.id)));
