@@ -8,7 +8,9 @@ mod receipts;
 use std::sync::Arc;
 
 use clowder_core::{Ctx, IdempotencyKey, Input, Made, PageRequest};
-use clowder_messaging::{ChatFilter, MessagePatch, NewChat, NewRead, Status, Window};
+use clowder_messaging::{
+    ChatFilter, ChatType, Lifetime, LifetimeFrom, MessagePatch, NewChat, NewRead, Rights, Status, Window,
+};
 use serde_json::json;
 
 use crate::world::{World, code, on_both};
@@ -250,6 +252,29 @@ on_both! {
         }
         assert_eq!(code(messaging.create_chat(&world.ctx(&eve), with(ada.id)).await), "chat.limit");
         assert_eq!(messaging.chats(&world.ctx(&ada), ChatFilter::default(), page(99, None)).await.unwrap().items.len(), 21);
+    }
+
+    async fn a_chat_is_created_with_its_rights_and_lifetime(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let messaging = &world.store.messaging;
+        let lifetime = Some(Lifetime { seconds: 60, from: LifetimeFrom::Read });
+        let new = json!({
+            "type": "group", "title": "x", "participant_ids": [bob.id], "rights": {"post": false, "pin": true},
+            "lifetime": lifetime,
+        });
+        let made = messaging.create_chat(&world.ctx(&ada), NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
+        let rights = Rights { post: false, pin: true, ..Rights::of(ChatType::Group) };
+        assert_eq!((made.rights, made.lifetime, made.version), (rights, lifetime, 1));
+        let seen = messaging.chat(&world.ctx(&bob), made.id).await.unwrap();
+        assert_eq!((seen.rights, seen.lifetime, seen.writable), (rights, lifetime, false));
+        let new = |seconds: i64| {
+            let lifetime = json!({"seconds": seconds});
+            NewChat::from_json(json!({"type": "private", "participant_ids": [bob.id], "lifetime": lifetime})).unwrap()
+        };
+        for seconds in [70, 80] {
+            let made = messaging.create_chat(&world.ctx(&ada), new(seconds)).await.unwrap().into_inner();
+            assert_eq!(made.lifetime.map(|lifetime| lifetime.seconds), Some(70), "the chat that they have stays as it is");
+        }
     }
 
     async fn a_repeated_creation_with_a_key_makes_one_chat(world: World) {
