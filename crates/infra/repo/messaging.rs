@@ -246,9 +246,9 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn apart(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| chats::apart(conn, viewer, chat)).await
+    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| chats::may_type(conn, viewer, now, chat)).await
     }
 
     #[instrument(level = "debug", skip_all)]
