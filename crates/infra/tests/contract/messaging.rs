@@ -8,12 +8,16 @@ mod receipts;
 use std::sync::Arc;
 
 use clowder_core::{Ctx, IdempotencyKey, Input, Made, PageRequest};
+use clowder_infra::DatabaseUrl;
 use clowder_messaging::{
     ChatFilter, ChatType, Lifetime, LifetimeFrom, MessagePatch, NewChat, NewRead, Rights, Status, Window,
 };
 use serde_json::json;
 
-use crate::world::{World, code, on_both};
+use crate::{
+    asked,
+    world::{World, code, on_both},
+};
 
 fn private(with: clowder_core::UserId) -> NewChat {
     NewChat::from_json(json!({"type": "private", "participant_ids": [with]})).unwrap()
@@ -289,4 +293,22 @@ on_both! {
         let other = messaging.create_chat(&bob_call, new()).await.unwrap();
         assert_ne!(other, first, "keys belong to the caller");
     }
+}
+
+/// On SQLite, where diesel can record statements; the queries are the same for both databases.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_types_makes_the_server_look_at_nothing_that_was_written() {
+    let world = World::sqlite().await;
+    let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("SQLite") };
+    asked::record();
+    let node = world.another_node().await;
+    let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+    let chat = world.group(&ada, &[&bob]).await.id;
+    world.say(&bob, chat, "hello").await;
+    asked::take(path);
+    assert_eq!(node.messaging.may_type(&world.ctx(&ada), chat).await.unwrap(), []);
+    let asked = asked::take(path);
+    let reads: Vec<_> = asked.iter().filter(|statement| statement.contains("SELECT")).collect();
+    assert!(!reads.is_empty() && reads.iter().all(|read| !read.contains("messages")), "{reads:?}");
+    assert_eq!(code(node.messaging.may_type(&world.ctx(&eve), chat).await), "chat.unknown");
 }
