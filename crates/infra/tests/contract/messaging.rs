@@ -306,7 +306,7 @@ async fn whoever_types_makes_the_server_look_at_nothing_that_was_written() {
     let chat = world.group(&ada, &[&bob]).await.id;
     world.say(&bob, chat, "hello").await;
     asked::take(path);
-    assert_eq!(node.messaging.may_type(&world.ctx(&ada), chat).await.unwrap(), []);
+    assert!(node.messaging.may_type(&world.ctx(&ada), chat).await.unwrap().is_empty());
     let asked = asked::take(path);
     let reads: Vec<_> = asked.iter().filter(|statement| statement.contains("SELECT")).collect();
     assert!(!reads.is_empty() && reads.iter().all(|read| !read.contains("messages")), "{reads:?}");
