@@ -301,7 +301,8 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
         }
         Step::SetRole { who, whom, chat: index, role } => {
             let path = format!("/api/chats/{}/participants/{}", chat(index), people[whom].user.id);
-            people[who].user.put(&path, json!({"role": ["owner", "admin", "member"][role]})).await;
+            let role = ["owner", "admin", "member"][role];
+            people[who].user.put(&path, json!({"role": role})).await;
         }
         Step::HandOver { who, to, chat: index } => {
             let path = format!("/api/chats/{}/owner", chat(index));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clowder_core::{Ctx, IdempotencyKey, Input, Made, PageRequest};
 use clowder_infra::DatabaseUrl;
 use clowder_messaging::{
-    ChatFilter, ChatType, Lifetime, LifetimeFrom, MessagePatch, NewChat, NewRead, Rights, Status, Window,
+    ChatFilter, ChatType, Lifetime, MessagePatch, NewChat, NewRead, Rights, Status, Window, lifetimes::LifetimeFrom,
 };
 use serde_json::json;
 
