@@ -3,7 +3,7 @@
 use crate::things::Things;
 
 /// The number of items of lists without a maximum.
-pub const MANY: usize = 10_000;
+pub const MANY: usize = 2_500;
 
 /// A list of the API.
 pub struct List {

@@ -174,7 +174,11 @@ fn own(conn: &mut Conn, ctx: &Ctx, import: ChatImportId) -> Result<ChatImportRow
 fn add(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId, number: i32, piece: &[u8]) -> Result<()> {
     dialect::accounts::lock_user(tx.conn, ctx.user()?)?;
     let row = own(tx.conn, ctx, import)?;
-    if row.status != ImportStatus::Uploading.as_str() || row.pieces != number {
+    // What takes too long to arrive is forgotten meanwhile.
+    if row.status != ImportStatus::Uploading.as_str() {
+        return Err(CHAT_IMPORT_UNKNOWN.into());
+    }
+    if row.pieces != number {
         return Err(Error::internal("a piece of a file that is not expected"));
     }
     let digest = tx.services.keys.fingerprint(&[&row.digest, piece]).to_vec();

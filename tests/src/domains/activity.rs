@@ -1,4 +1,4 @@
-//! Activity: ten thousand items of one person.
+//! Activity: thousands of items of one person.
 
 use super::{Domain, Reasons};
 use crate::lists::{List, MANY};

@@ -1,4 +1,4 @@
-//! The audit log: ten thousand entries of one person.
+//! The audit log: thousands of entries of one person.
 
 use super::{Domain, Reasons};
 use crate::lists::{List, MANY};

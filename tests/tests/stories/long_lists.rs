@@ -1,4 +1,4 @@
-//! Every list of the OpenAPI document, with ten thousand items or as many as there can be: it is read in pages that the
+//! Every list of the OpenAPI document, with thousands of items or as many as there can be: it is read in pages that the
 //! server bounds, and only with a cursor of its own.
 
 use std::collections::{BTreeMap, HashSet};
