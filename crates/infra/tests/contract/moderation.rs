@@ -391,7 +391,7 @@ on_both! {
         assert_eq!(world.names().await, told);
         for refused in [react(&bob, true).await, vote(0).await.map(drop)] {
             let Err(Error::TooMany { limit: Limit::Gestures, retry_after }) = refused else { panic!("{refused:?}") };
-            assert_eq!(retry_after, Duration::from_secs(10));
+            assert!(retry_after > Duration::from_secs(1) && retry_after <= Duration::from_secs(10), "{retry_after:?}");
         }
         assert!(world.names().await.is_empty(), "nothing was written");
         node.messaging.send(&world.ctx(&bob), chat, of(json!({"content": "messages count apart"}))).await.unwrap();
