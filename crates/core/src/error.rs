@@ -117,6 +117,8 @@ pub enum Limit {
     Exports,
     /// Messages of one person to one chat.
     Messages,
+    /// Reactions and votes of one person in one chat.
+    Gestures,
 }
 
 impl Limit {
@@ -131,6 +133,7 @@ impl Limit {
             }
             Self::Exports => "You can export your data only three times a day",
             Self::Messages => "You send too many messages to this chat at once",
+            Self::Gestures => "You react and vote too often in this chat",
         }
     }
 }

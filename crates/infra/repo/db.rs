@@ -50,6 +50,8 @@ pub struct TxServices {
     pub screens: Arc<Screens>,
     /// How fast everybody sends.
     pub paces: Paces,
+    /// How fast everybody reacts and votes.
+    pub gestures: Paces,
     feed: Feed,
     /// Notified when a text has been deleted.
     scrubber: Scrubber,
@@ -90,6 +92,7 @@ impl Db {
             online: Arc::clone(&deps.online),
             screens: Arc::default(),
             paces: Paces::new(deps.options.messaging.pace),
+            gestures: Paces::new(deps.options.messaging.pace),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             high_water: dialect::high_water(&deps.options.url)?,

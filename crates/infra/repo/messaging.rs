@@ -176,6 +176,12 @@ impl State {
         full.map_err(|retry_after| Error::TooMany { limit: Limit::Messages, retry_after })
     }
 
+    /// The same for a reaction or a vote that is about to be written.
+    pub fn pace_gesture(&self, ctx: &Ctx, chat: ChatId) -> Result<()> {
+        let full = self.db.services().gestures.take(chat, ctx.user()?, ctx.now);
+        full.map_err(|retry_after| Error::TooMany { limit: Limit::Gestures, retry_after })
+    }
+
     /// Waits for somebody's turn to create a chat, which lasts until the returned value is dropped.
     pub async fn creating(&self, creator: UserId) -> Result<OwnedSemaphorePermit> {
         self.creators.one(creator).await
@@ -246,9 +252,9 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn apart(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| chats::apart(conn, viewer, chat)).await
+    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| chats::may_type(conn, viewer, now, chat)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -436,7 +442,10 @@ impl Repo {
         let plan = self.db.read(move |conn| reactions::plan(conn, &caller, message, emoji.clone(), add));
         match plan.await? {
             reactions::Plan::Stay(reaction) => Ok(reaction),
-            reactions::Plan::Change(pending) => self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted(),
+            reactions::Plan::Change(pending) => {
+                self.messaging.pace_gesture(ctx, pending.key().0)?;
+                self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted()
+            }
         }
     }
 

@@ -6,6 +6,8 @@ mod privacy;
 mod shown;
 mod votes;
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use clowder_core::{Ctx, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
@@ -37,11 +39,14 @@ pub const DOMAIN: Domain = Domain {
 impl Polls for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn vote(&self, ctx: &Ctx, message: MessageId, new: NewVote) -> Result<Voted> {
-        let caller = ctx.clone();
+        let (caller, arrived) = (ctx.clone(), Instant::now());
         // What is as it should be needs no transaction.
-        match self.db.read(move |conn| votes::plan(conn, &caller, message, &new)).await? {
+        match self.db.read(move |conn| votes::plan(conn, &caller, arrived, message, &new)).await? {
             votes::Plan::Stay(voted) => Ok(voted),
-            votes::Plan::Change(pending) => self.write_in_chat(ChatWrite::Vote(pending)).await?.voted(),
+            votes::Plan::Change(pending) => {
+                self.messaging.pace_gesture(ctx, pending.key().0)?;
+                self.write_in_chat(ChatWrite::Vote(pending)).await?.voted()
+            }
         }
     }
 

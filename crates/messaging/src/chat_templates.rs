@@ -136,6 +136,8 @@ pub fn apply(template: ChatTemplate, from: NewFromTemplate) -> Result<(NewChat, 
         participant_ids: from.participant_ids,
         visibility: Some(visibility),
         history: Some(history),
+        rights: None,
+        lifetime: None,
     };
     Ok((new, Extras { rights, lifetime, slow_seconds }))
 }

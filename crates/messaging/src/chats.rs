@@ -71,7 +71,7 @@ pub struct ChatCreation {
     pub at: Timestamp,
 }
 
-/// What a template says of a new chat, and no call that creates one.
+/// What a new chat is like, beside what everybody reads of it in lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extras {
     pub rights: Rights,
@@ -81,8 +81,10 @@ pub struct Extras {
 
 impl Extras {
     /// Those of a chat without a template.
-    pub const fn of(kind: ChatType) -> Self {
-        Self { rights: Rights::of(kind), lifetime: None, slow_seconds: 0 }
+    fn of(new: &NewChat) -> Self {
+        let rights = Rights::of(new.kind);
+        let rights = new.rights.map_or(rights, |given| given.apply(rights));
+        Self { rights, lifetime: new.lifetime, slow_seconds: 0 }
     }
 }
 
@@ -139,6 +141,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
     if new.kind != ChatType::Private && !facts.busy.is_empty() {
         return Err(CHAT_MEMBERSHIPS.into());
     }
+    let extras = Extras::of(&new);
     let mut participants = vec![(creator, ChatRole::Owner)];
     for id in new.participant_ids {
         if !participants.iter().any(|(joined, _)| *joined == id) {
@@ -166,7 +169,7 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
         pair,
         visibility: new.visibility.unwrap_or(ChatVisibility::Private),
         history: new.history.unwrap_or(History::All),
-        extras: Extras::of(new.kind),
+        extras,
         at: ctx.now,
     })
 }
@@ -249,6 +252,29 @@ mod tests {
                 decided => decided.map(|_| None).unwrap(),
             };
             assert_eq!(why, refused.map(|refusal| refusal.code), "{kind} {facts:?}");
+        }
+        for (body, rights, lifetime) in [
+            (json!({"type": "group", "title": "x"}), Rights::of(ChatType::Group), None),
+            (
+                json!({"type": "group", "title": "x", "rights": {"post": false, "pin": true}, "lifetime": null}),
+                Rights { post: false, pin: true, ..Rights::of(ChatType::Group) },
+                None,
+            ),
+            (
+                json!({"type": "private", "participant_ids": [bob], "lifetime": {"seconds": 60, "from": "read"}}),
+                Rights::of(ChatType::Private),
+                Some(Lifetime::from_number(-60)),
+            ),
+        ] {
+            let extras = decide(&ctx, NewChat::from_json(body.clone()).unwrap(), &facts).unwrap().extras;
+            assert_eq!(extras, Extras { rights, lifetime, slow_seconds: 0 }, "{body}");
+        }
+        for (body, pointer) in [
+            (json!({"type": "private", "participant_ids": [bob], "rights": {"pin": false}}), "/rights"),
+            (json!({"type": "group", "title": "x", "rights": {"post": 1}}), "/rights/post"),
+            (json!({"type": "group", "title": "x", "lifetime": {"seconds": 4}}), "/lifetime/seconds"),
+        ] {
+            assert_eq!(pointers(NewChat::from_json(body).and_then(|new| decide(&ctx, new, &facts))), [pointer]);
         }
         let full = CreateFacts { made: 7, ..facts };
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {

@@ -21,9 +21,10 @@ pub trait Messaging: Send + Sync {
 
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat>;
 
-    /// The participants of a chat in which people see what others do, with whom the caller has a block, either way: neither
-    /// is told what the other does for a moment. Nobody in a larger chat.
-    async fn apart(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>>;
+    /// Whether others see that the caller types in a chat: whoever could send there now. Answers the participants of a chat
+    /// in which people see what others do, with whom the caller has a block, either way: neither is told what the other
+    /// does for a moment. Nobody in a larger chat. The cost depends neither on what was written nor on what is unread.
+    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>>;
 
     /// Sends a message. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
     /// `client_id` again finds the first message in its current state; with another content it is `client_id.mismatch`.

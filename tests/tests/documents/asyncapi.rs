@@ -146,9 +146,16 @@ async fn every_command_has_its_reply() {
         for name in &members {
             if let Some(id) = things.get(thing_of(command, name)) {
                 frame["data"][name] = json!(id);
+            } else if name == "user_ids" {
+                frame["data"][name] = json!([bob.id]);
             } else if name == "access" {
                 frame["data"][name] = json!(ada.token());
             }
+        }
+        if command == "chat.leave" {
+            // The only owner cannot leave.
+            let path = format!("/api/chats/{}/participants/{}", frame["data"]["chat_id"].as_str().unwrap(), bob.id);
+            ada.put(&path, json!({"role": "owner"})).await.expect(200);
         }
         assert_eq!(api.complaints_of(&key, &frame), Vec::<String>::new(), "without an id");
         let reply = operation["reply"]["messages"][0]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
@@ -176,9 +183,13 @@ async fn every_command_has_its_reply() {
     assert!(!api.complaints_of("client.message.edit", &edit).is_empty());
 }
 
-/// What stands for this member of a command. A poll has the id of its message.
+/// What stands for this member of a command. A poll has the id of its message, and a participant that of a user.
 fn thing_of<'n>(command: &str, member: &'n str) -> &'n str {
-    if member == "message_id" && command.starts_with("poll.") { "poll_id" } else { member }
+    match member {
+        "message_id" if command.starts_with("poll.") => "poll_id",
+        "user_id" if command.starts_with("participant.") => "participant_id",
+        _ => member,
+    }
 }
 
 /// What may be sent that is not in the document yet, and how the server treats what it does not know.

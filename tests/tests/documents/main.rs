@@ -126,6 +126,10 @@ async fn schemas_are_as_tight_as_the_server() {
         (json!({"type": "group", "title": " "}), 422),
         (json!({"type": "private", "title": "Us", "participant_ids": people}), 422),
         (json!({"type": "private"}), 422),
+        (json!({"type": "group", "title": "Lunch", "rights": {"post": false}, "lifetime": {"seconds": 60}}), 201),
+        (json!({"type": "private", "participant_ids": people, "lifetime": {"seconds": 60}}), 200),
+        (json!({"type": "private", "participant_ids": people, "rights": {"pin": false}}), 422),
+        (json!({"type": "group", "title": "Lunch", "lifetime": {"seconds": 1}}), 422),
     ] {
         assert_eq!(api.fits("NewChat", &body), status != 422, "{body}");
         ada.post("/api/chats", body).await.expect(status);

@@ -31,6 +31,10 @@ enum Step {
     Join { who: usize, chat: usize },
     Leave { who: usize, chat: usize },
     Ban { who: usize, chat: usize },
+    SetRole { who: usize, whom: usize, chat: usize, role: usize },
+    HandOver { who: usize, to: usize, chat: usize },
+    Pin { who: usize, chat: usize, seq: usize, on: bool },
+    Forward { who: usize, chat: usize, seq: usize, to: usize },
     Rename { who: usize, chat: usize, n: usize },
     SetLifetime { who: usize, chat: usize, from_read: bool },
     Schedule { who: usize, chat: usize },
@@ -61,6 +65,13 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Join { who, chat }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Leave { who, chat }),
         1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Ban { who, chat }),
+        3 => (who.clone(), who.clone(), chat.clone(), 0..3_usize)
+            .prop_map(|(who, whom, chat, role)| Step::SetRole { who, whom, chat, role }),
+        1 => (who.clone(), who.clone(), chat.clone()).prop_map(|(who, to, chat)| Step::HandOver { who, to, chat }),
+        4 => (who.clone(), chat.clone(), 0..6_usize, any::<bool>())
+            .prop_map(|(who, chat, seq, on)| Step::Pin { who, chat, seq, on }),
+        2 => (who.clone(), chat.clone(), seq.clone(), chat.clone())
+            .prop_map(|(who, chat, seq, to)| Step::Forward { who, chat, seq, to }),
         1 => (who.clone(), chat.clone(), seq).prop_map(|(who, chat, n)| Step::Rename { who, chat, n }),
         1 => (who.clone(), chat.clone(), any::<bool>()).prop_map(|(who, chat, from_read)| Step::SetLifetime { who, chat, from_read }),
         1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Schedule { who, chat }),
@@ -286,6 +297,29 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
             for person in people.iter() {
                 person.user.post(&format!("{path}/ban"), new.clone()).await;
                 person.user.post(&format!("{path}/unban"), new.clone()).await;
+            }
+        }
+        Step::SetRole { who, whom, chat: index, role } => {
+            let path = format!("/api/chats/{}/participants/{}", chat(index), people[whom].user.id);
+            let role = ["owner", "admin", "member"][role];
+            people[who].user.put(&path, json!({"role": role})).await;
+        }
+        Step::HandOver { who, to, chat: index } => {
+            let path = format!("/api/chats/{}/owner", chat(index));
+            people[who].user.put(&path, json!({"user_id": people[to].user.id})).await;
+        }
+        Step::Pin { who, chat: index, seq, on } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                let path = format!("{path}/pin");
+                match on {
+                    true => people[who].user.put(&path, json!({})).await,
+                    false => people[who].user.delete(&path).await,
+                };
+            }
+        }
+        Step::Forward { who, chat: index, seq, to } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                people[who].user.post(&format!("{path}/forward"), json!({"chat_ids": [chat(to)]})).await;
             }
         }
         Step::Rename { who, chat: index, n } => {

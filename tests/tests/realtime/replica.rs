@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 pub struct ChatState {
     title: Value,
     lifetime: Value,
+    role: Value,
     read_seq: i64,
     /// Up to here the chat continued without the user, so that there are no events, or the user has cleared it.
     before: i64,
@@ -62,6 +63,10 @@ fn message(message: &Value) -> (i64, Value) {
     if fields.get("lifetime").is_some_and(|lifetime| lifetime["from"] == "read") {
         // It begins a moment after all have read the message, perhaps while one state is compared with the other.
         fields.remove("expires_at");
+    }
+    // Events say only that a message was forwarded: from where depends on who looks at it.
+    if !fields["forwarded_from"].is_null() {
+        fields["forwarded_from"] = true.into();
     }
     // Events say only which message is quoted.
     if !fields["reply_to"].is_null() {
@@ -220,9 +225,9 @@ impl Replica {
                 for list in ["reactions", "entities", "mentions"] {
                     message[list] = Value::Array(Vec::new());
                 }
-                message["reply_to"] = Value::Null;
+                (message["reply_to"], message["forwarded_from"]) = (Value::Null, Value::Null);
                 message["deleted_at"] = data["deleted_at"].clone();
-                for member in ["version", "system", "poll"] {
+                for member in ["version", "system", "poll", "pinned"] {
                     message.as_object_mut().unwrap().remove(member);
                 }
                 let deleted = message.clone();
@@ -255,6 +260,19 @@ impl Replica {
                 let seq = data["seq"].as_i64().unwrap();
                 let known = chat.messages.get(&seq).is_some_and(|message| message["lifetime"]["from"] == "read");
                 assert!(known || seq <= chat.before, "the time of an unknown message begins: {event}");
+            }
+            "participant.updated" if data["participant"]["user"]["id"] == *self.me => {
+                self.chat(&data["chat_id"]).role = data["participant"]["role"].clone();
+            }
+            "message.pinned" | "message.unpinned" => {
+                let (seq, chat) = (data["seq"].as_i64().unwrap(), self.chat(&data["chat_id"]));
+                if seq > chat.before {
+                    let message = chat.messages.get_mut(&seq).expect("pinned before it was sent");
+                    match event["type"] == "message.pinned" {
+                        true => message["pinned"] = true.into(),
+                        false => drop(message.as_object_mut().unwrap().remove("pinned")),
+                    }
+                }
             }
             "participant.added" if data["participant"]["user"]["id"] != *self.me => {
                 self.readers.get_mut(data["chat_id"].as_str().unwrap()).unwrap().unclear = true;
@@ -361,7 +379,8 @@ impl ChatState {
     fn of(chat: &Value) -> Self {
         let read_seq = chat["read_seq"].as_i64().unwrap();
         let (title, lifetime) = (chat["title"].clone(), chat["lifetime"].clone());
-        Self { title, lifetime, read_seq, before: 0, ..Self::default() }
+        let role = chat["my_role"].clone();
+        Self { title, lifetime, role, read_seq, before: 0, ..Self::default() }
     }
 
     fn last_seq(&self) -> i64 {

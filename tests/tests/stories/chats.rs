@@ -3,7 +3,7 @@
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; editing, people, channels, for_oneself, invitations, links, since_join, deleting, of_groups);
+on_both!(shared; editing, people, channels, over_the_socket, for_oneself, invitations, links, since_join, deleting, of_groups);
 
 async fn make(owner: &User, new: Value) -> String {
     owner.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned()
@@ -70,6 +70,45 @@ async fn people(world: World) {
     ada.delete(&format!("/api/chats/{chat}")).await.expect(204);
     ada.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
     assert_eq!(eve.chat(&chat).await["participant_count"], 1);
+}
+
+/// What somebody does with a chat while they write in it needs no other connection.
+async fn over_the_socket(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let (mut hers, mut his) = (ada.socket().await, bob.socket().await);
+    let chosen = json!({"chat_id": chat, "pinned": true, "title": "Mine"});
+    let chosen = his.command("preferences.set", chosen).await.unwrap();
+    assert_eq!((&chosen["pinned"], &chosen["title"]), (&json!(true), &json!("Mine")));
+    assert_eq!(bob.chat(&chat).await["preferences"]["title"], "Mine");
+    let past = json!({"chat_id": chat, "muted_until": "2020-01-01T00:00:00Z"});
+    assert_eq!(his.command("preferences.set", past).await.unwrap_err()["errors"][0]["pointer"], "/muted_until");
+
+    let add = json!({"chat_id": chat, "user_ids": [eve.id]});
+    let added = his.command("participant.add", add).await.unwrap();
+    assert_eq!(added["items"][0]["user"]["id"], json!(eve.id));
+    let of_eve = json!({"chat_id": chat, "user_id": eve.id});
+    assert_eq!(his.command("participant.remove", of_eve.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    let admin = json!({"chat_id": chat, "user_id": bob.id, "role": "admin"});
+    assert_eq!(his.command("participant.set_role", admin.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    assert_eq!(hers.command("participant.set_role", admin).await.unwrap()["role"], "admin");
+    for (to, end, path) in [("mute", "unmute", "mutes"), ("ban", "unban", "bans")] {
+        let path = format!("/api/chats/{chat}/moderation/{path}");
+        let reason = json!({"chat_id": chat, "user_id": eve.id, "reason": "Advertising"});
+        let wrong = his.command(&format!("participant.{to}"), of_eve.clone()).await.unwrap_err();
+        assert_eq!(wrong["errors"][0]["pointer"], "/reason");
+        let sanction = his.command(&format!("participant.{to}"), reason.clone()).await.unwrap();
+        assert_eq!((&sanction["type"], &sanction["reason"]), (&json!(to), &json!("Advertising")));
+        assert_eq!(ada.get(&path).await.expect(200)["items"][0]["user"]["id"], json!(eve.id));
+        assert_eq!(his.command(&format!("participant.{end}"), reason).await.unwrap(), json!({}));
+        assert_eq!(ada.get(&path).await.expect(200)["items"], json!([]));
+    }
+    eve.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
+    hers.command("participant.add", json!({"chat_id": chat, "user_ids": [eve.id]})).await.unwrap();
+    assert_eq!(his.command("participant.remove", of_eve).await.unwrap(), json!({}));
+    assert_eq!(his.command("chat.leave", json!({"chat_id": chat})).await.unwrap(), json!({}));
+    bob.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
+    assert_eq!(hers.command("chat.leave", json!({"chat_id": chat})).await.unwrap_err()["code"], "chat.owner");
 }
 
 async fn channels(world: World) {

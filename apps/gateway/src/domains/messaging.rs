@@ -183,6 +183,7 @@ fn new_chat(schema: &mut Value) {
             "properties": {
                 "type": { "type": "string", "enum": ["private"] }, "title": { "type": "null" }, "name": { "type": "null" },
                 "description": { "type": "null" }, "visibility": { "type": "null" }, "history": { "type": "null" },
+                "rights": { "type": "null" },
                 "participant_ids": {
                     "type": "array", "items": { "type": "string", "format": "uuid" }, "minItems": 1, "maxItems": 1
                 }

@@ -17,7 +17,7 @@ use serde_json::{
 use super::Ports;
 use crate::{
     domains::DOMAINS,
-    front::{Key, Policy},
+    front::{Key, Policy, units},
     problem::Problem,
     refusals,
     routes::Shape,
@@ -55,6 +55,8 @@ pub struct Call {
     pub ports: Arc<Ports>,
     pub identity: Identity,
     pub user: UserId,
+    /// Whose rate limit it counts for.
+    pub payer: (Policy, Key),
 }
 
 /// A running command.
@@ -77,8 +79,8 @@ static BY_NAME: LazyLock<HashMap<&str, &Command>> =
 
 impl Call {
     /// A command costs what a request does, whether it succeeds or not.
-    pub async fn carry_out(self, payer: (Policy, Key), name: &str, data: Value) -> Result<Done, Problem> {
-        self.ports.limits.take(payer.0, payer.1, 1).await.allowed()?;
+    pub async fn carry_out(self, name: &str, data: Value) -> Result<Done, Problem> {
+        self.take(1).await?;
         let command = BY_NAME.get(name).ok_or(refusals::FRAME_UNKNOWN)?;
         if command.scope.is_some() && !self.identity.opens(command.scope) {
             return Err(SCOPE_MISSING.into());
@@ -87,6 +89,19 @@ impl Call {
             self.ports.store.accounts.may_reach_others(&self.ctx).await?;
         }
         (command.run)(self, data).await
+    }
+
+    /// Takes the units for a command that writes this many rows, before it writes them.
+    pub async fn pay(&self, rows: usize) -> Result<(), Problem> {
+        match units(rows) - 1 {
+            0 => Ok(()),
+            more => self.take(more).await,
+        }
+    }
+
+    async fn take(&self, units: u32) -> Result<(), Problem> {
+        let (policy, key) = self.payer;
+        self.ports.limits.take(policy, key, units).await.allowed()
     }
 }
 

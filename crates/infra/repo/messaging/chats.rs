@@ -6,7 +6,8 @@ use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, Us
 use clowder_messaging::{
     CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Lifetime, Message, Rights,
     chats::Pair,
-    policy::{Action, may},
+    moderation::rules,
+    policy::{Action, Seat, may},
     read::{LowestReadMarks, are_shown},
     receipts::{StatusFacts, status},
     refusals::CHAT_UNKNOWN,
@@ -269,10 +270,30 @@ pub fn shared_with(user: UserId) -> Box<dyn BoxableExpression<users::table, Back
     Box::new(diesel::dsl::exists(theirs.filter(participants::chat_id.eq_any(own))))
 }
 
-/// Those in a chat with whom the viewer has a block, either way; nobody where there are too many to be told.
-pub fn apart(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Vec<UserId>> {
-    let count = chats::table.find(chat).select(chats::participant_count).first::<i64>(conn).optional()?;
-    if !are_shown(count.ok_or(CHAT_UNKNOWN)?) {
+/// Whether others see that the viewer types: what decides about that, and nothing else of the chat. Answers those in it
+/// with whom the viewer has a block, either way; nobody where there are too many to be told.
+pub fn may_type(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId) -> Result<Vec<UserId>> {
+    type Row = (String, i64, Option<GroupId>, bool, i64, String, Option<Timestamp>);
+    let found: Option<Row> = participants::table
+        .inner_join(chats::table)
+        .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(viewer)))
+        .filter(chats::deleted_at.is_null())
+        .select((
+            chats::kind,
+            chats::rights,
+            chats::group_id,
+            chats::closed,
+            chats::participant_count,
+            participants::role,
+            participants::silent_until,
+        ))
+        .first(conn)
+        .optional()?;
+    let (kind, rights, group, closed, count, role, silent_until) = found.ok_or(CHAT_UNKNOWN)?;
+    let (kind, role) = (ChatType::parse_word(&kind)?, ChatRole::parse_word(&role)?);
+    let seat = Seat { kind, role, rights: Rights::from_bits(rights), of_group: group.is_some() };
+    rules::may_type(seat, closed, silent_until, now)?;
+    if !are_shown(count) {
         return Ok(Vec::new());
     }
     let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(viewer)));

@@ -29,7 +29,7 @@ use crate::domains::{
     messaging::{LowestReadMarksRow, chats as table, participants},
 };
 
-/// `extras`: what a template says of it, if there is one.
+/// `extras`: what a template says of it, if there is one, in place of what the call says.
 pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat, extras: Option<Extras>) -> Result<Made<Chat>> {
     let creator = ctx.user()?;
     // Before any account is locked, and one at a time: so people who create chats with each other never deadlock.

@@ -285,9 +285,8 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
     mentioned::drop_from(tx, &gone.iter().map(|message| (message.chat_id, message.seq)).collect::<Vec<_>>())?;
-    for poll in gone.iter().filter(|message| message.kind == MessageType::Poll) {
-        polls::drop_from(tx.conn, poll.chat_id, poll.seq)?;
-    }
+    let asked = gone.iter().filter(|message| message.kind == MessageType::Poll);
+    polls::drop_from(tx.conn, asked.map(|poll| (poll.chat_id, poll.seq)))?;
     reviews::unlist(tx, &gone)?;
     for message in gone.iter().filter(|message| message.pinned) {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;

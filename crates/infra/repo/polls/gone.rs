@@ -10,29 +10,34 @@ use super::super::{
 };
 use crate::{domains::messaging::message_polls as table, statement::statement};
 
-/// How many votes go with their message at once; the others go soon after.
+/// How many votes go at once, of however many messages that are deleted together; the others go soon after.
 const AT_ONCE: i64 = 500;
 
-/// Deletes the poll of a message that is being deleted, in a chat that is locked. If it has very many votes, it stays without
-/// its counts until all of them are gone: nobody sees it.
-pub fn drop_from(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<()> {
-    if drop_some(conn, chat, seq)? < AT_ONCE {
-        diesel::delete(table::table.find((chat, seq))).execute(conn)?;
-    } else {
-        let left = (table::voters.eq(-1), table::votes.eq("[]"));
-        diesel::update(table::table.find((chat, seq))).set(left).execute(conn)?;
+/// Deletes the polls of messages that are being deleted, in chats that are locked. Those with very many votes stay without
+/// their counts until all of them are gone: nobody sees them.
+pub fn drop_from(conn: &mut Conn, polls: impl IntoIterator<Item = (ChatId, i64)>) -> Result<()> {
+    let mut room = AT_ONCE;
+    for (chat, seq) in polls {
+        let gone = if room == 0 { 0 } else { drop_some(conn, chat, seq, room)? };
+        if gone < room {
+            diesel::delete(table::table.find((chat, seq))).execute(conn)?;
+        } else {
+            let left = (table::voters.eq(-1), table::votes.eq("[]"));
+            diesel::update(table::table.find((chat, seq))).set(left).execute(conn)?;
+        }
+        room -= gone;
     }
     Ok(())
 }
 
-fn drop_some(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<i64> {
+fn drop_some(conn: &mut Conn, chat: ChatId, seq: i64, most: i64) -> Result<i64> {
     let rows = statement::<(), Backend>(
         "DELETE FROM message_poll_votes WHERE (chat_id, seq, user_id) IN (SELECT v.chat_id, v.seq, v.user_id \
          FROM message_poll_votes v WHERE v.chat_id = ? AND v.seq = ? ORDER BY v.user_id LIMIT ?)",
     )
     .bind::<Uid, _>(chat)
     .bind::<BigInt, _>(seq)
-    .bind::<BigInt, _>(AT_ONCE);
+    .bind::<BigInt, _>(most);
     Ok(rows.execute(conn)? as i64)
 }
 
@@ -67,7 +72,7 @@ fn forget_some(tx: &mut Tx<'_>) -> Result<Option<usize>> {
     let left: Option<(ChatId, i64)> = left.select((table::chat_id, table::seq)).first(tx.conn).optional()?;
     let Some((chat, seq)) = left else { return Ok(None) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    let rows = drop_some(tx.conn, chat, seq)?;
+    let rows = drop_some(tx.conn, chat, seq, AT_ONCE)?;
     if rows < AT_ONCE {
         diesel::delete(table::table.find((chat, seq))).execute(tx.conn)?;
     }

@@ -1,8 +1,11 @@
 //! Votes of many people, written by one transaction, which shares its commit with messages, read marks and reactions.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Instant,
+};
 
-use clowder_core::{Actor, ChatId, Ctx, Error, MessageId, Result, UserId, Word};
+use clowder_core::{Actor, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Change, ChatRole, ChatType, MessageType,
     polls::{Ballot, Choices, NewVote, Tally, VoteFacts, Voted, decide},
@@ -36,6 +39,8 @@ pub enum Plan {
 /// A vote to write.
 pub struct PendingVote {
     ctx: Ctx,
+    /// When `ctx.now` was.
+    arrived: Instant,
     /// Who tells others of it: in anonymous polls nobody, so that the journal does not name them either.
     teller: Ctx,
     user: UserId,
@@ -60,7 +65,7 @@ struct Asked {
 }
 
 /// Finds the poll, and whether anything has to be written at all. What is asked never changes, so it is read without a lock.
-pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, new: &NewVote) -> Result<Plan> {
+pub fn plan(conn: &mut Conn, ctx: &Ctx, arrived: Instant, message: MessageId, new: &NewVote) -> Result<Plan> {
     let user = ctx.user()?;
     type Poll = (Uid, BigInt, Text, BigInt, Nullable<Ts>);
     let found: Option<Asked> = statement::<
@@ -98,13 +103,18 @@ pub fn plan(conn: &mut Conn, ctx: &Ctx, message: MessageId, new: &NewVote) -> Re
     }
     let kind = ChatType::parse_word(&asked.chat_kind)?;
     let teller = if ballot.anonymous { ctx.by(Actor::System) } else { ctx.clone() };
-    Ok(Plan::Change(Box::new(PendingVote { ctx: ctx.clone(), teller, user, kind, ballot, choices, voted })))
+    Ok(Plan::Change(Box::new(PendingVote { ctx: ctx.clone(), arrived, teller, user, kind, ballot, choices, voted })))
 }
 
 impl PendingVote {
     /// The membership in the chat of who votes.
     pub fn key(&self) -> (ChatId, UserId) {
         (self.voted.chat_id, self.user)
+    }
+
+    /// The time by now: a vote may have waited for the chat, and its poll may have ended meanwhile.
+    fn now(&self) -> Timestamp {
+        self.ctx.now.plus(self.arrived.elapsed())
     }
 
     fn place(&self) -> Place {
@@ -202,7 +212,8 @@ impl Facts {
 
     /// Decides about the next vote of the batch.
     fn attempt(&mut self, index: i64, pending: &PendingVote) -> Result<Attempt> {
-        let PendingVote { ctx, user, ballot, choices, voted, .. } = pending;
+        let PendingVote { user, ballot, choices, voted, .. } = pending;
+        let now = pending.now();
         if self.held.contains(&pending.key()) {
             return Ok(Attempt::Held);
         }
@@ -215,14 +226,14 @@ impl Facts {
         };
         let tally = self.tallies.get_mut(&place);
         // It may take a moment until a message is deleted whose time is over.
-        let is_over = row.deleted || row.expires_at.is_some_and(|at| at <= ctx.now);
+        let is_over = row.deleted || row.expires_at.is_some_and(|at| at <= now);
         let closed_at = tally.as_ref().and_then(|tally| tally.closed_at);
         let facts = VoteFacts {
             role: self.members.get(&pending.key()).filter(|from| place.1 > **from).map(|_| ChatRole::Member),
             closed: *closed,
             deleted: is_over || tally.is_none(),
             unwanted: row.unwanted,
-            ended: ballot.ended(closed_at, ctx.now).is_some(),
+            ended: ballot.ended(closed_at, now).is_some(),
             before: Choices::from_bits(row.before.unwrap_or_default()),
         };
         let changes = match decide(facts, *choices) {

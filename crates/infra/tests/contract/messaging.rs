@@ -8,10 +8,16 @@ mod receipts;
 use std::sync::Arc;
 
 use clowder_core::{Ctx, IdempotencyKey, Input, Made, PageRequest};
-use clowder_messaging::{ChatFilter, MessagePatch, NewChat, NewRead, Status, Window};
+use clowder_infra::DatabaseUrl;
+use clowder_messaging::{
+    ChatFilter, ChatType, Lifetime, MessagePatch, NewChat, NewRead, Rights, Status, Window, lifetimes::LifetimeFrom,
+};
 use serde_json::json;
 
-use crate::world::{World, code, on_both};
+use crate::{
+    asked,
+    world::{World, code, on_both},
+};
 
 fn private(with: clowder_core::UserId) -> NewChat {
     NewChat::from_json(json!({"type": "private", "participant_ids": [with]})).unwrap()
@@ -252,6 +258,29 @@ on_both! {
         assert_eq!(messaging.chats(&world.ctx(&ada), ChatFilter::default(), page(99, None)).await.unwrap().items.len(), 21);
     }
 
+    async fn a_chat_is_created_with_its_rights_and_lifetime(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let messaging = &world.store.messaging;
+        let lifetime = Some(Lifetime { seconds: 60, from: LifetimeFrom::Read });
+        let new = json!({
+            "type": "group", "title": "x", "participant_ids": [bob.id], "rights": {"post": false, "pin": true},
+            "lifetime": lifetime,
+        });
+        let made = messaging.create_chat(&world.ctx(&ada), NewChat::from_json(new).unwrap()).await.unwrap().into_inner();
+        let rights = Rights { post: false, pin: true, ..Rights::of(ChatType::Group) };
+        assert_eq!((made.rights, made.lifetime, made.version), (rights, lifetime, 1));
+        let seen = messaging.chat(&world.ctx(&bob), made.id).await.unwrap();
+        assert_eq!((seen.rights, seen.lifetime, seen.writable), (rights, lifetime, false));
+        let new = |seconds: i64| {
+            let lifetime = json!({"seconds": seconds});
+            NewChat::from_json(json!({"type": "private", "participant_ids": [bob.id], "lifetime": lifetime})).unwrap()
+        };
+        for seconds in [70, 80] {
+            let made = messaging.create_chat(&world.ctx(&ada), new(seconds)).await.unwrap().into_inner();
+            assert_eq!(made.lifetime.map(|lifetime| lifetime.seconds), Some(70), "the chat that they have stays as it is");
+        }
+    }
+
     async fn a_repeated_creation_with_a_key_makes_one_chat(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let new = || NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [bob.id]})).unwrap();
@@ -264,4 +293,22 @@ on_both! {
         let other = messaging.create_chat(&bob_call, new()).await.unwrap();
         assert_ne!(other, first, "keys belong to the caller");
     }
+}
+
+/// On SQLite, where diesel can record statements; the queries are the same for both databases.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_types_makes_the_server_look_at_nothing_that_was_written() {
+    let world = World::sqlite().await;
+    let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("SQLite") };
+    asked::record();
+    let node = world.another_node().await;
+    let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+    let chat = world.group(&ada, &[&bob]).await.id;
+    world.say(&bob, chat, "hello").await;
+    asked::take(path);
+    assert!(node.messaging.may_type(&world.ctx(&ada), chat).await.unwrap().is_empty());
+    let asked = asked::take(path);
+    let reads: Vec<_> = asked.iter().filter(|statement| statement.contains("SELECT")).collect();
+    assert!(!reads.is_empty() && reads.iter().all(|read| !read.contains("messages")), "{reads:?}");
+    assert_eq!(code(node.messaging.may_type(&world.ctx(&eve), chat).await), "chat.unknown");
 }

@@ -7,9 +7,9 @@ mod reviews;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Error, PageRequest, Topic};
+use clowder_core::{ChatId, Error, Limit, PageRequest, Topic};
 use clowder_messaging::{
-    CHAT, NewChat,
+    CHAT, Emoji, NewChat,
     invitations::{NewInvite, Standing, port::Came},
     moderation::{NewBrake, NewLifting, NewSanction, NewSlowMode, SanctionType, pace::Rate},
     participants::{NewParticipants, RolePatch},
@@ -360,6 +360,45 @@ on_both! {
         world.wait(waits[989]);
         send(&bob, chat).await.unwrap();
         assert!(send(&bob, chat).await.is_err());
+        world.changes().await;
+    }
+
+    async fn who_reacts_and_votes_too_often_writes_nothing_and_is_told_for_how_long(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let message = world.say(&ada, chat, "hello").await.id;
+        let poll = json!({"content": "What?", "type": "poll", "poll": {"options": ["This", "That"]}});
+        let poll = world.store.messaging.send(&world.ctx(&ada), chat, of(poll)).await.unwrap().into_inner().id;
+        let rate = Rate { interval: Duration::from_secs(10), burst: 4 };
+        let node = world.node_with(|options| options.messaging.pace = Some(rate)).await;
+        world.names().await;
+        let react = async |who: &Person, on: bool| {
+            let (ctx, emoji) = (world.ctx(who), Emoji::from_text("👍").unwrap());
+            match on {
+                true => node.messaging.react(&ctx, message, emoji).await.map(drop),
+                false => node.messaging.unreact(&ctx, message, emoji).await.map(drop),
+            }
+        };
+        let vote = async |option: i64| node.polls.vote(&world.ctx(&bob), poll, of(json!({"options": [option]}))).await;
+        react(&bob, true).await.unwrap();
+        for _ in 0..20 {
+            react(&bob, true).await.expect("it changes nothing, so it costs nothing");
+        }
+        react(&bob, false).await.unwrap();
+        vote(0).await.unwrap();
+        vote(1).await.unwrap();
+        let told = ["reaction.added", "reaction.removed", "poll.voted", "poll.voted"];
+        assert_eq!(world.names().await, told);
+        for refused in [react(&bob, true).await, vote(0).await.map(drop)] {
+            let Err(Error::TooMany { limit: Limit::Gestures, retry_after }) = refused else { panic!("{refused:?}") };
+            assert!(retry_after > Duration::from_secs(1) && retry_after <= Duration::from_secs(10), "{retry_after:?}");
+        }
+        assert!(world.names().await.is_empty(), "nothing was written");
+        node.messaging.send(&world.ctx(&bob), chat, of(json!({"content": "messages count apart"}))).await.unwrap();
+        react(&ada, true).await.expect("others react on");
+        world.wait(Duration::from_secs(10));
+        react(&bob, true).await.unwrap();
+        assert!(vote(0).await.is_err());
         world.changes().await;
     }
 }

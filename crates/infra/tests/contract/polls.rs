@@ -62,6 +62,23 @@ fn data(change: &clowder_core::Recorded) -> Value {
 }
 
 on_both! {
+    /// The time of a call is read before it waits for the chat.
+    async fn a_vote_that_waits_until_the_poll_has_ended_comes_too_late(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let closes_at = world.now().plus(Duration::from_millis(300));
+        let asked = ask(&world, &ada, chat, json!({"options": ["Noodles", "Soup"], "closes_at": closes_at})).await;
+        let holder = world.holding(chat);
+        let free = async {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            drop(holder);
+        };
+        let (voted, ()) = tokio::join!(vote(&world, &bob, asked.id, &[0]), free);
+        assert_eq!(code(voted), "poll.closed");
+        assert_eq!(seen(&world, &ada, asked.id).await.poll.unwrap().voters, 0);
+        world.changes().await;
+    }
+
     async fn a_poll_is_a_message(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

@@ -7,7 +7,7 @@ use clowder_core::{
     text::{Flaw, at_most},
 };
 
-use super::{ChatType, ChatVisibility, ClientId, Content, History, Title};
+use super::{ChatType, ChatVisibility, ClientId, Content, History, RightsPatch, Title};
 use crate::{
     lifetimes::Lifetime,
     mentions::MOST_GIVEN,
@@ -18,7 +18,7 @@ use crate::{
 /// The maximum number of people when a chat is created; more can join later.
 pub const MAX_INVITED: usize = 500;
 
-/// `{type, title?, description?, participant_ids?}`
+/// `{type, title?, description?, participant_ids?, visibility?, history?, rights?, lifetime?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"type": "group", "title": "Lunch", "participant_ids": ["01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"]}))]
 pub struct NewChat {
@@ -36,6 +36,10 @@ pub struct NewChat {
     pub visibility: Option<ChatVisibility>,
     /// `all` if absent.
     pub history: Option<History>,
+    /// What its members may do; those that are absent are as in every new chat.
+    pub rights: Option<RightsPatch>,
+    /// How long its messages stay. An existing private chat keeps its own.
+    pub lifetime: Option<Lifetime>,
 }
 
 impl Input for NewChat {
@@ -45,6 +49,8 @@ impl Input for NewChat {
         let description = fields.optional("description");
         let participant_ids = fields.optional_list("participant_ids", MAX_INVITED);
         let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
+        let rights = fields.optional::<Nested<RightsPatch>>("rights");
+        let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
         let new = Self {
             kind: kind?,
             title: title?,
@@ -52,6 +58,8 @@ impl Input for NewChat {
             participant_ids: participant_ids?,
             visibility: visibility?,
             history: history?,
+            rights: rights?.map(|Nested(rights)| rights),
+            lifetime: lifetime?.map(|Nested(lifetime)| lifetime),
         };
         match new.kind {
             ChatType::Private if new.participant_ids.len() != 1 => {
@@ -68,6 +76,9 @@ impl Input for NewChat {
             }
             ChatType::Private if new.history.is_some() => {
                 fields.flaw("history", Flaw::new("unwanted", "nobody comes later to a private chat"));
+            }
+            ChatType::Private if new.rights.is_some() => {
+                fields.flaw("rights", Flaw::new("unwanted", "a private chat belongs equally to two people"));
             }
             ChatType::Group | ChatType::Channel if new.title.is_none() => {
                 fields.flaw("title", Flaw::new("required", "a group or a channel needs a title"));

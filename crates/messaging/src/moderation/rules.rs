@@ -9,7 +9,7 @@ use crate::{
     ChatRole,
     policy::{Action, Seat, allow, may},
     refusals::{
-        CHAT_BANNED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_STALE, MESSAGE_UNSENDABLE,
+        CHAT_BANNED, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_STALE, MESSAGE_UNSENDABLE,
         PARTICIPANT_UNKNOWN, REVIEW_UNKNOWN,
     },
 };
@@ -75,6 +75,19 @@ pub fn may_speak(silent_until: Option<Timestamp>, now: Timestamp) -> Result<()> 
         Some(until) if until > now => Err(Error::TooEarly { refusal: CHAT_MUTED, until }),
         _ => Ok(()),
     }
+}
+
+/// Whether others see that somebody types: whoever could write now. What they see of somebody who is muted would be a way
+/// to make noise.
+pub fn may_type(seat: Seat, closed: bool, silent_until: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    if closed {
+        // Only private chats are closed.
+        return Err(CHAT_CLOSED.into());
+    }
+    if !may(seat, Action::Post) {
+        return Err(CHAT_FORBIDDEN.into());
+    }
+    may_speak(silent_until, now)
 }
 
 /// Whether somebody may come in. The ban is `None` if there is none, and within that, it may have no end.

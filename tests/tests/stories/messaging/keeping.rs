@@ -61,10 +61,10 @@ async fn saving(world: World) {
     let all = bob.get("/api/saved-messages").await.expect(200);
     assert_eq!(ids(&all), [said[1].as_str(), &said[0]]);
     assert_eq!(
-        ids(&bob.get(&format!("/api/saved-messages?chat={chat}&limit=1")).await.expect(200)),
+        ids(&bob.get(&format!("/api/saved-messages?chat_id={chat}&limit=1")).await.expect(200)),
         [said[1].as_str()]
     );
-    bob.get("/api/saved-messages?chat=x").await.refused(422, "input.invalid");
+    bob.get("/api/saved-messages?chat_id=x").await.refused(422, "input.invalid");
     assert!(ids(&ada.get("/api/saved-messages").await.expect(200)).is_empty());
     assert_eq!(bob.delete(&save(&said[1])).await.status, 204);
     assert_eq!(bob.delete(&save(&said[1])).await.status, 204);

@@ -56,7 +56,8 @@ pub async fn unsave(port: Port, Caller(ctx): Caller, Path(message): Path<Message
 }
 
 pub async fn saved(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Saved>> {
-    let chat = query.value("chat", Flaw::new("uuid", "must be the id of a chat"), |text| text.parse::<ChatId>().ok());
+    let chat =
+        query.value("chat_id", Flaw::new("uuid", "must be the id of a chat"), |text| text.parse::<ChatId>().ok());
     let page = query.page();
     query.check()?;
     Ok(Listed(port.saved(&ctx, chat, page).await?))

@@ -68,7 +68,7 @@ fn messages() -> Vec<Endpoint> {
         post("/api/chats", handlers::create_chat)
             .says("Create a chat")
             .called("createChat")
-            .notes("Two people have one private chat: creating it again returns it with 200. Groups and channels need a title. All participants receive `chat.created`. A repeated call is 404 if you have left the chat since.")
+            .notes("Two people have one private chat: creating it again returns it with 200. Groups and channels need a title, and can be given `rights`; every chat can be given a `lifetime` of its messages, except a private chat that exists already, which keeps its own. All participants receive `chat.created`. A repeated call is 404 if you have left the chat since.")
             .scope(CHATS_WRITE)
             .reaches_others()
             .creates()

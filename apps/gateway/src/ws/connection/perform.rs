@@ -11,9 +11,9 @@ impl Connection {
         let payer = payer(bound.identity.actor, &ctx.origin);
         let ports = Arc::clone(&self.context.ports);
         let (request_id, public) = (Arc::clone(&ctx.request_id), Arc::clone(&ports.public_url));
-        let call = Call { ctx, ports, identity: bound.identity.clone(), user: bound.user };
+        let call = Call { ctx, ports, identity: bound.identity.clone(), user: bound.user, payer };
         Box::pin(Caller::from(payer.1).scope(async move {
-            match call.carry_out(payer, &name, data).await {
+            match call.carry_out(&name, data).await {
                 Ok(Done { data, renewed }) => (frame::ack(&id, &data), renewed),
                 Err(problem) => (refused(&id, &problem, &request_id, &public), None),
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clowder_core::{Actor, Ctx, PageRequest};
-use clowder_messaging::{NewMessage, Window, moderation::NewFilter};
+use clowder_messaging::{NewMessage, Window, keeping::NewDeletion, moderation::NewFilter};
 use serde_json::json;
 
 use super::{ask, code_or_nothing, meals, seen, shown, vote, votes};
@@ -12,6 +12,23 @@ use crate::{
     stress::of,
     world::{World, code, on_both},
 };
+
+/// So many more people vote in each poll that has a vote.
+fn more_votes(world: &World, count: i64) {
+    let (id, series) = if world.is_postgres() {
+        ("gen_random_uuid()", format!("generate_series(1, {count}) AS s(n)"))
+    } else {
+        let series = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n <";
+        ("randomblob(16)", format!("({series} {count}) SELECT n FROM t) s"))
+    };
+    world.batch(&format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role, \
+         created_at, version) SELECT {id}, 'voter' || s.n, 'voter' || s.n, 'x', 'voter' || s.n, 'x', 'x', 'public', \
+         'user', u.created_at, 1 FROM users u, {series} WHERE u.username = 'bob'; \
+         INSERT INTO message_poll_votes (chat_id, seq, user_id, choices, voted_at) \
+         SELECT v.chat_id, v.seq, u.id, 2, v.voted_at FROM message_poll_votes v, users u WHERE u.username LIKE 'voter%';"
+    ));
+}
 
 on_both! {
     async fn polls_go_with_their_message(world: World) {
@@ -52,24 +69,36 @@ on_both! {
         }
     }
 
+    async fn polls_that_are_deleted_together_have_one_bound(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let mut polls = Vec::new();
+        for _ in 0..3 {
+            let asked = ask(&world, &ada, chat, meals()).await.id;
+            votes(&world, &bob, asked, &[0]).await;
+            polls.push(asked);
+        }
+        more_votes(&world, 300);
+        let new = of::<NewDeletion>(json!({"message_ids": polls}));
+        world.store.keeping.delete_messages(&world.ctx(&ada), chat, new).await.unwrap();
+        for asked in polls {
+            assert_eq!(code(vote(&world, &bob, asked, &[1]).await), "message.deleted");
+            assert!(seen(&world, &bob, asked).await.poll.is_none());
+        }
+        assert_eq!(world.number("SELECT count(*) FROM message_poll_votes"), 3 * 301 - 500);
+        assert_eq!(world.meddle("UPDATE message_polls SET voters = -1 WHERE voters < 0").unwrap(), 2);
+        world.store.upkeep.sweep(&system(&world), Duration::MAX).await.unwrap();
+        for table in ["message_poll_votes", "message_polls"] {
+            assert_eq!(world.number(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
+        }
+    }
+
     async fn of_very_many_votes_some_go_later(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
         let asked = ask(&world, &ada, chat, meals()).await.id;
         votes(&world, &bob, asked, &[0]).await;
-        let (id, series) = if world.is_postgres() {
-            ("gen_random_uuid()", "generate_series(1, 1200) AS s(n)")
-        } else {
-            let series = "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1200) SELECT n FROM t) s";
-            ("randomblob(16)", series)
-        };
-        world.batch(&format!(
-            "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role, \
-             created_at, version) SELECT {id}, 'voter' || s.n, 'voter' || s.n, 'x', 'voter' || s.n, 'x', 'x', 'public', \
-             'user', u.created_at, 1 FROM users u, {series} WHERE u.username = 'bob'; \
-             INSERT INTO message_poll_votes (chat_id, seq, user_id, choices, voted_at) \
-             SELECT v.chat_id, v.seq, u.id, 2, v.voted_at FROM message_poll_votes v, users u WHERE u.username LIKE 'voter%';"
-        ));
+        more_votes(&world, 1_200);
         world.store.messaging.delete(&world.ctx(&ada), asked, None).await.unwrap();
         assert_eq!(code(vote(&world, &bob, asked, &[1]).await), "message.deleted");
         assert!(seen(&world, &bob, asked).await.poll.is_none());

@@ -72,6 +72,23 @@ fn may_lift_table() {
 }
 
 #[test]
+fn may_type_table() {
+    use ChatRole::{Member, Owner, Subscriber};
+    let closed_to_members = Seat { rights: Rights::NONE, ..seat(ChatType::Group, Member, false) };
+    for (seat, closed, silent_until, expected) in [
+        (seat(ChatType::Private, Member, false), false, None, None),
+        (seat(ChatType::Private, Member, false), true, Some(at(11)), Some(CHAT_CLOSED)),
+        (seat(ChatType::Group, Member, true), false, Some(at(10)), None),
+        (seat(ChatType::Group, Member, false), false, Some(at(11)), Some(CHAT_MUTED)),
+        (seat(ChatType::Channel, Subscriber, false), false, None, Some(CHAT_FORBIDDEN)),
+        (Seat { role: Owner, ..closed_to_members }, false, None, None),
+        (closed_to_members, false, Some(at(11)), Some(CHAT_FORBIDDEN)),
+    ] {
+        assert_eq!(refusal(may_type(seat, closed, silent_until, at(10))), expected, "{seat:?} {closed}");
+    }
+}
+
+#[test]
 fn may_speak_and_may_come_tables() {
     for (until, spoken) in
         [(None, None), (Some(at(9)), None), (Some(at(11)), Some(CHAT_MUTED)), (Some(FOR_EVER), Some(CHAT_MUTED))]

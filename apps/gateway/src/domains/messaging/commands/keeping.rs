@@ -34,6 +34,7 @@ pub async fn unsave(call: Call, data: Value) -> Result<Done, Problem> {
 
 pub async fn remove(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewRemoval>::from_json(data)?;
+    call.pay(new.rows()).await?;
     let items = call.ports.store.keeping.remove_messages(&call.ctx, chat_id, new).await?;
     done(Page { items, next_cursor: None })
 }

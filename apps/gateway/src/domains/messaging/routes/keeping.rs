@@ -64,7 +64,7 @@ pub fn all() -> Vec<Endpoint> {
             .called("listSavedMessages")
             .notes("Each as it is now. Deleted messages are not in the list, nor are those of chats that you have left; when you come back and may see them, they are in it again.")
             .scope(MESSAGES_READ)
-            .asks::<ChatId>("chat", "Only messages of this chat")
+            .asks::<ChatId>("chat_id", "Only messages of this chat")
             .lists::<Saved>(),
         post("/api/chats/{chat_id}/messages/delete", keeping::delete_messages)
             .says("Delete messages of a chat, many at once")
