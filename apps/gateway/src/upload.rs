@@ -13,6 +13,7 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     error::PayloadError,
+    mime::Name,
     web::{Bytes, BytesMut},
 };
 use futures_util::{Stream, StreamExt};
@@ -134,7 +135,7 @@ impl Form {
     fn new(request: &HttpRequest, body: Payload) -> Answer<Self> {
         let kind = request.mime_type().ok().flatten();
         let boundary = kind.as_ref().and_then(|kind| kind.get_param("boundary"));
-        let boundary = boundary.as_ref().map(|boundary| boundary.as_str()).unwrap_or_default();
+        let boundary = boundary.as_ref().map_or("", Name::as_str);
         if !BOUNDARY.contains(&boundary.len()) {
             let why = format!("The boundary must have {} to {} characters", BOUNDARY.start(), BOUNDARY.end());
             return Err(Problem::new(refusals::BODY_UNPARSABLE).because(why));
