@@ -182,6 +182,14 @@ impl State {
         full.map_err(|retry_after| Error::TooMany { limit: Limit::Gestures, retry_after })
     }
 
+    /// What was not written after all costs no pace.
+    pub fn unless_refused<T>(&self, ctx: &Ctx, chat: ChatId, written: Result<T>) -> Result<T> {
+        if written.is_err() {
+            self.db.services().gestures.give_back(chat, ctx.user()?);
+        }
+        written
+    }
+
     /// Waits for somebody's turn to create a chat, which lasts until the returned value is dropped.
     pub async fn creating(&self, creator: UserId) -> Result<OwnedSemaphorePermit> {
         self.creators.one(creator).await
@@ -443,8 +451,10 @@ impl Repo {
         match plan.await? {
             reactions::Plan::Stay(reaction) => Ok(reaction),
             reactions::Plan::Change(pending) => {
-                self.messaging.pace_gesture(ctx, pending.key().0)?;
-                self.messaging.writes.write(ChatWrite::React(pending)).await?.reacted()
+                let chat = pending.key().0;
+                self.messaging.pace_gesture(ctx, chat)?;
+                let written = self.messaging.writes.write(ChatWrite::React(pending)).await;
+                self.messaging.unless_refused(ctx, chat, written)?.reacted()
             }
         }
     }

@@ -44,8 +44,10 @@ impl Polls for Repo {
         match self.db.read(move |conn| votes::plan(conn, &caller, arrived, message, &new)).await? {
             votes::Plan::Stay(voted) => Ok(voted),
             votes::Plan::Change(pending) => {
-                self.messaging.pace_gesture(ctx, pending.key().0)?;
-                self.write_in_chat(ChatWrite::Vote(pending)).await?.voted()
+                let chat = pending.key().0;
+                self.messaging.pace_gesture(ctx, chat)?;
+                let written = self.write_in_chat(ChatWrite::Vote(pending)).await;
+                self.messaging.unless_refused(ctx, chat, written)?.voted()
             }
         }
     }

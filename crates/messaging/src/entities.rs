@@ -205,8 +205,9 @@ pub fn tag_of(text: &str) -> String {
 /// The hashtags of a text, each once.
 pub fn tags(text: &str) -> BTreeSet<String> {
     let tags = find(text).into_iter().filter(|found| found.kind == EntityType::Hashtag);
+    let letters: Vec<char> = text.chars().collect();
     let written =
-        |found: Found| text.chars().skip(found.offset as usize).take(found.length as usize).collect::<String>();
+        |found: Found| letters.iter().skip(found.offset as usize).take(found.length as usize).collect::<String>();
     tags.map(|found| tag_of(&written(found))).collect()
 }
 

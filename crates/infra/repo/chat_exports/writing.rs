@@ -151,6 +151,8 @@ fn read(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -
             break false;
         }
     };
+    // After that its reader sees nothing that was there when the export was ordered.
+    let seq = if is_last { row.last_seq } else { seq };
     Ok(Piece { text, seq, messages: count, is_last })
 }
 

@@ -27,6 +27,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         messaging::{membership, system},
+        moderation::sanctions,
         participants::writes,
     },
     fail, piece,
@@ -258,7 +259,8 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
         fail(tx, &ctx, import, CHAT_IMPORT_DELETED)?;
         return Ok(false);
     };
-    if !is_in(tx.conn, chat, row.user_id)? {
+    // Afterwards, they may hand it over and leave.
+    if count == 0 {
         let changes = membership::add(tx, &ctx, chat, &[row.user_id], ChatRole::Owner)?;
         tell(tx, &ctx, &changes)?;
         return Ok(true);
@@ -272,7 +274,8 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
         let present: Vec<UserId> = present.load(tx.conn)?;
         let alive = users::table.filter(users::id.eq_any(&next)).filter(users::deleted_at.is_null());
         let mut come: Vec<UserId> = alive.order(users::id).select(users::id).load(tx.conn)?;
-        come.retain(|user| !present.contains(user));
+        let banned = sanctions::banned(tx.conn, ctx.now, chat, &come)?;
+        come.retain(|user| !present.contains(user) && !banned.contains(user));
         let wanted = come.len();
         // Who is in as many chats as one can be stays out, and so does everybody for whom the group has no room.
         let busy = writes::busy(tx, &come)?;
@@ -303,9 +306,4 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
     audit::record(tx, &ctx, &entry.after(after))?;
     tell(tx, &ctx, &[said])?;
     Ok(false)
-}
-
-fn is_in(conn: &mut Conn, chat: ChatId, user: UserId) -> Result<bool> {
-    let one = participants::table.find((chat, user)).select(participants::user_id);
-    Ok(one.first::<UserId>(conn).optional()?.is_some())
 }

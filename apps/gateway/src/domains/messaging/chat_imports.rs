@@ -45,9 +45,9 @@ fn late(error: Error) -> Problem {
     }
 }
 
-/// Stores the file while it arrives. Parts with other names are ignored.
+/// Stores the file while it arrives. Parts with other names, and further ones with these, are ignored.
 async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) -> Answer<AuthorsBy> {
-    let (mut by, mut has_file, mut wrong) = (AuthorsBy::default(), false, Vec::new());
+    let (mut by, mut has_file, mut wrong) = (None, false, Vec::new());
     while let Some(mut part) = form.next().await? {
         if part.name() == "file" && !has_file {
             let mut number = 0;
@@ -55,9 +55,10 @@ async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) ->
                 port.add_to_import(ctx, import, number, &piece).await.map_err(late)?;
                 (number, has_file) = (number + 1, true);
             }
-        } else if part.name() == "authors" {
+        } else if part.name() == "authors" && by.is_none() {
+            by = Some(AuthorsBy::default());
             match AuthorsBy::parse(part.text().await?.unwrap_or_default().into()) {
-                Ok(word) => by = word,
+                Ok(word) => by = Some(word),
                 Err(flaw) => wrong.push(flaw.at("/authors")),
             }
         }
@@ -66,7 +67,7 @@ async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) ->
     if !has_file {
         wrong.push(Flaw::new("required", "is missing or empty").at("/file"));
     }
-    if wrong.is_empty() { Ok(by) } else { Err(Error::Invalid(wrong).into()) }
+    if wrong.is_empty() { Ok(by.unwrap_or_default()) } else { Err(Error::Invalid(wrong).into()) }
 }
 
 pub async fn one(port: Port, Caller(ctx): Caller, Path(import): Path<ChatImportId>) -> Answer<Shown<ChatImport>> {

@@ -27,7 +27,7 @@ pub const DOMAIN: Domain = Domain {
     reads: &[
         "Messaging::chat",
         "Messaging::all_mentions",
-        "Messaging::apart",
+        "Messaging::may_type",
         "Messaging::chats",
         "Messaging::history",
         "Messaging::mentions",

@@ -1,5 +1,8 @@
 //! What a search costs whose filters few messages fit: it is the index that knows of them, or few messages are looked at.
 
+use std::time::Duration;
+
+use clowder_accounts::profiles::ranking::{Sought, SuggestionKind};
 use clowder_core::{Actor, Ctx, PageRequest};
 use clowder_messaging::{
     Emoji, MessageType, NewMessage,
@@ -159,5 +162,31 @@ on_both! {
         assert_eq!(find(&world, &ada, lunch()).await, ["lunch now", "lunch long ago"]);
         assert_eq!(find(&world, &ada, reacted()).await, ["lunch now"]);
         assert_eq!(find(&world, &ada, Search { order: Order::Oldest, ..reacted() }).await, ["lunch long ago"]);
+    }
+
+    async fn hashtags_are_found_behind_those_of_many_others(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let suggested = async |typed: &str| {
+            let sought = Sought::of_all_kinds(Some(typed.to_owned()));
+            let ctx = world.ctx(&bob);
+            let asked = world.store.profiles.suggestions(&ctx, sought, PageRequest::default());
+            // Whatever others have written, it is a moment's work.
+            let found = tokio::time::timeout(Duration::from_secs(6), asked).await.expect("too much work").unwrap();
+            let tags = found.items.into_iter().filter(|item| item.kind == SuggestionKind::Hashtag);
+            tags.map(|item| item.text).collect::<Vec<_>>()
+        };
+        world.say(&ada, chat, "#lunch today").await;
+        for _ in 0..250 {
+            world.say(&ada, chat, "lunch is ready #food").await;
+        }
+        index(&world).await;
+        assert_eq!(suggested("#lun").await, ["#lunch"]);
+        for message in 0..200 {
+            let tags: Vec<_> = (0..100).map(|tag| format!("#dinner{message}x{tag}")).collect();
+            world.say(&ada, chat, &tags.join(" ")).await;
+        }
+        index(&world).await;
+        assert_eq!(suggested("#din").await.len(), 10);
     }
 }
