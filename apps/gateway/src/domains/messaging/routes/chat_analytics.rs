@@ -6,7 +6,7 @@ use super::super::chat_analytics;
 use crate::routes::{Endpoint, get};
 
 const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
-const OFFSET: &str = "^(Z|[ +-][0-9]{2}:(00|15|30|45))$";
+const OFFSET: &str = "^(Z|[ +](0[0-9]|1[0-3]):(00|15|30|45)|[ +]14:00|-(0[0-9]|1[01]):(00|15|30|45)|-12:00)$";
 
 pub fn all() -> Vec<Endpoint> {
     vec![
