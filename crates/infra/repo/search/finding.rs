@@ -193,19 +193,7 @@ pub fn tags(conn: &mut Conn, viewer: UserId, now: Timestamp, typed: &str, most: 
     let Some(sought) = Sought::parse(&beginning) else { return Ok(Vec::new()) };
     let is_marked = indexing::state(conn)?.rules >= VERSION;
     let asked = Asked { sought, marks: is_marked.then(|| HASHTAG.to_owned()).into_iter().collect() };
-    let mut filter = Filter {
-        viewer,
-        now,
-        kind: None,
-        mentioned: None,
-        mentions_all: false,
-        has: None,
-        before: None,
-        after: None,
-        until: None,
-        behind: None,
-        oldest_first: false,
-    };
+    let mut filter = Filter::none(viewer, now);
     let mut volumes = seen(conn, viewer, None, Order::Newest)?;
     // Those with such a word and another hashtag are found, too.
     let (mut counts, mut looked_at, mut read) = (HashMap::<String, (usize, usize)>::new(), 0, 0);

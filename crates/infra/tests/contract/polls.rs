@@ -70,6 +70,8 @@ on_both! {
         let asked = ask(&world, &ada, chat, json!({"options": ["Noodles", "Soup"], "closes_at": closes_at})).await;
         let holder = world.holding(chat);
         let free = async {
+            world.until_somebody_waits().await;
+            // What ends the poll while the vote waits is the time that passes, which no clock of the test can set.
             tokio::time::sleep(Duration::from_millis(600)).await;
             drop(holder);
         };

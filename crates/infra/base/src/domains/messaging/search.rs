@@ -256,6 +256,23 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// What somebody sees now, and nothing else: the newest messages first.
+    pub const fn none(viewer: UserId, now: Timestamp) -> Self {
+        Self {
+            viewer,
+            now,
+            kind: None,
+            mentioned: None,
+            mentions_all: false,
+            has: None,
+            before: None,
+            after: None,
+            until: None,
+            behind: None,
+            oldest_first: false,
+        }
+    }
+
     /// Conditions on a message `m`, for whose values `?` stands, in the order of the members.
     pub fn conditions(&self) -> String {
         let mut all =
@@ -396,19 +413,7 @@ mod tests {
     fn volumes_that_have_nothing_are_not_looked_through() {
         let at = |micros| Some(Timestamp::from_micros(micros));
         let nobody = Id::from_uuid(Uuid::nil());
-        let all = Filter {
-            viewer: nobody,
-            now: Timestamp::from_micros(0),
-            kind: None,
-            mentioned: None,
-            mentions_all: false,
-            has: None,
-            before: None,
-            after: None,
-            until: None,
-            behind: None,
-            oldest_first: false,
-        };
+        let all = Filter::none(nobody, Timestamp::from_micros(0));
         let behind =
             |micros| Some(Place { at: Timestamp::from_micros(micros), chat: Id::from_uuid(Uuid::nil()), seq: 1 });
         for (filter, may) in [
