@@ -44,8 +44,12 @@ fn suite() -> String {
     name.rsplit_once('-').map_or(name.clone(), |(suite, _)| suite.to_owned())
 }
 
-/// Each test sends an address of its own in `X-Forwarded-For`, so that none waits because others guessed passwords.
-const SETTINGS: &[(&str, &str)] = &[("TRUSTED_PROXIES", "127.0.0.1")];
+const SETTINGS: &[(&str, &str)] = &[
+    // Each test sends an address of its own in `X-Forwarded-For`, so that none waits because others guessed passwords.
+    ("TRUSTED_PROXIES", "127.0.0.1"),
+    // All tests of a suite share one writer of SQLite, and a disk that may be busy with the files of others for seconds.
+    ("DATABASE_WAIT_SECONDS", "30"),
+];
 
 /// The suite's server over a database of this kind, with these settings.
 pub async fn server(embedded: bool, settings: &[(&str, &str)]) -> (Server, Database) {

@@ -75,8 +75,8 @@ pub async fn chat(store: &Store, owner: &SignedIn, new: Value) -> ChatId {
     store.messaging.create_chat(&by(store, owner), new).await.unwrap().into_inner().id
 }
 
-/// People, each in a chat of their own with one other, like the load generator's.
-pub async fn pairs(store: &Store, count: usize) -> Vec<(SignedIn, ChatId)> {
+/// People, each in a chat of their own with one other, like the load generator's; and this other one.
+pub async fn pairs(store: &Store, count: usize) -> (Vec<(SignedIn, ChatId)>, SignedIn) {
     let mut people = people(store, count + 1).await;
     let last = people.pop().unwrap();
     let mut members = Vec::new();
@@ -85,7 +85,7 @@ pub async fn pairs(store: &Store, count: usize) -> Vec<(SignedIn, ChatId)> {
         let chat = chat(store, &person, new).await;
         members.push((person, chat));
     }
-    members
+    (members, last)
 }
 
 pub async fn send(store: &Store, who: &SignedIn, chat: ChatId) {

@@ -1,5 +1,6 @@
 //! What must not depend on sizes, without HTTP: many people who write in one chat beside many chats, the list of somebody in
-//! 500 chats, and pages at both ends of a chat with a million messages.
+//! 500 chats, pages at both ends of a chat with a million messages, and sends into a channel of 100,000 people beside a
+//! group of 10.
 //!
 //!     cargo bench -p clowder-infra --bench sizes -- URL [SECONDS]
 //!
@@ -23,6 +24,7 @@ const SENDERS: usize = 64;
 const READERS: usize = 16;
 const CHATS: usize = 500;
 const LONG: i64 = 1_000_000;
+const SUBSCRIBERS: i64 = 100_000;
 const ROUNDS: usize = 3;
 
 struct Bench {
@@ -32,6 +34,9 @@ struct Bench {
     hot: ChatId,
     /// The chat with very many messages, of the first of them.
     long: ChatId,
+    /// A group of 10 people, and a channel of very many, of the same.
+    ten: ChatId,
+    channel: ChatId,
 }
 
 #[tokio::main]
@@ -45,6 +50,7 @@ async fn main() {
     options.hasher.cost = 4;
     let bench = Bench::new(Store::open(options, now()).await.unwrap()).await;
     lengthen(&url, &bench);
+    subscribe(&url, &bench);
     let peer = name(&url);
     for _ in 0..ROUNDS {
         measure(&bench, peer, "w4", SENDERS, seconds, Bench::send).await;
@@ -52,22 +58,27 @@ async fn main() {
         measure(&bench, peer, "page-first", READERS, seconds, Bench::first).await;
         measure(&bench, peer, "page-last", READERS, seconds, Bench::last).await;
         measure(&bench, peer, "list-500", READERS, seconds, Bench::list).await;
+        measure(&bench, peer, "w4-ten", SENDERS, seconds, Bench::send_ten).await;
+        measure(&bench, peer, "w4-channel", SENDERS, seconds, Bench::send_channel).await;
     }
 }
 
 impl Bench {
     async fn new(store: Store) -> Arc<Self> {
-        let members = pairs(&store, SENDERS).await;
+        let (members, _) = pairs(&store, SENDERS).await;
         let first = &members[0].0;
         let others: Vec<_> = members[1..].iter().map(|(person, _)| person.user.id).collect();
         let hot = chat(&store, first, json!({"type": "group", "title": "Hot", "participant_ids": others})).await;
         let long = chat(&store, first, json!({"type": "group", "title": "Long"})).await;
+        let ten = json!({"type": "group", "title": "Ten", "participant_ids": &others[..9]});
+        let ten = chat(&store, first, ten).await;
+        let channel = chat(&store, first, json!({"type": "channel", "title": "Channel"})).await;
         for n in members.len()..CHATS {
             let new = json!({"type": "group", "title": format!("Chat {n}"), "participant_ids": [members[1].0.user.id]});
             let chat = chat(&store, first, new).await;
             send(&store, first, chat).await;
         }
-        Arc::new(Self { store, members, hot, long })
+        Arc::new(Self { store, members, hot, long, ten, channel })
     }
 
     async fn send(self: Arc<Self>, who: usize) {
@@ -77,6 +88,14 @@ impl Bench {
 
     async fn send_hot(self: Arc<Self>, who: usize) {
         send(&self.store, &self.members[who].0, self.hot).await;
+    }
+
+    async fn send_ten(self: Arc<Self>, _: usize) {
+        send(&self.store, &self.members[0].0, self.ten).await;
+    }
+
+    async fn send_channel(self: Arc<Self>, _: usize) {
+        send(&self.store, &self.members[0].0, self.channel).await;
     }
 
     async fn page(&self, window: Window) {
@@ -117,4 +136,38 @@ fn lengthen(url: &DatabaseUrl, bench: &Bench) {
     let end = format!("UPDATE chats SET last_seq = {LONG} WHERE id = ");
     let ends = [format!("{end}'{chat}'"), format!("{end}{blob_of_chat}")];
     meddle(url, &[(&postgres, &sqlite), (&ends[0], &ends[1]), ("ANALYZE", "ANALYZE")]);
+}
+
+/// Adds very many people to the channel.
+fn subscribe(url: &DatabaseUrl, bench: &Bench) {
+    let chat = bench.channel.uuid();
+    let users =
+        "id, username, username_key, email, email_key, password, display_name, visibility, role, created_at, version";
+    let seats = "chat_id, user_id, role, joined_at, read_seq, own_after_read";
+    let user = "'sub' || n, 'sub' || n, 'x', 'sub' || n, 'x', 'x', 'public', 'user'";
+    let people = [
+        format!(
+            "INSERT INTO users ({users}) SELECT gen_random_uuid(), {user}, now(), 1 FROM generate_series(1, {SUBSCRIBERS}) n"
+        ),
+        format!(
+            "INSERT INTO users ({users}) WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {SUBSCRIBERS}) \
+             SELECT randomblob(16), {user}, unixepoch() * 1000000, 1 FROM n"
+        ),
+    ];
+    let [blob, count] = [format!("x'{}'", chat.simple()), format!("participant_count + {SUBSCRIBERS}")];
+    let seat = |chat: &str, now: &str| {
+        format!(
+            "INSERT INTO participants ({seats}) SELECT {chat}, id, 'subscriber', {now}, 0, 0 FROM users \
+             WHERE username LIKE 'sub%'"
+        )
+    };
+    let seated = [seat(&format!("'{chat}'"), "now()"), seat(&blob, "unixepoch() * 1000000")];
+    // Of so many people, nobody sees read marks.
+    let marks = "lowest_reader_id = NULL, lowest_read_seq = NULL, second_lowest_read_seq = NULL";
+    let counted = |chat: &str| format!("UPDATE chats SET participant_count = {count}, {marks} WHERE id = {chat}");
+    let counted = [counted(&format!("'{chat}'")), counted(&blob)];
+    meddle(
+        url,
+        &[(&people[0], &people[1]), (&seated[0], &seated[1]), (&counted[0], &counted[1]), ("ANALYZE", "ANALYZE")],
+    );
 }

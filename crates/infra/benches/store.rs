@@ -56,6 +56,7 @@ async fn main() {
             for _ in 0..2 {
                 bench.measure("replies", SENDERS, seconds, Bench::reply).await;
                 bench.measure("answers", SENDERS, seconds, Bench::answer).await;
+                bench.measure("mentions", SENDERS, seconds, Bench::mention).await;
                 bench.measure("w4", SENDERS, seconds, Bench::send).await;
             }
             bench.measure("w3", READERS, seconds, Bench::page).await;
@@ -107,6 +108,8 @@ struct Bench {
     store: Store,
     name: &'static str,
     members: Vec<(SignedIn, ChatId)>,
+    /// The other person of all these chats.
+    other: SignedIn,
     /// How often each has reacted.
     reacted: Vec<AtomicU64>,
     /// The messages of each that are reacted to, once there are some.
@@ -116,10 +119,10 @@ struct Bench {
 impl Bench {
     /// 64 people, each in a chat of their own with one other, like the load generator's.
     async fn new(store: Store, url: &DatabaseUrl) -> Arc<Self> {
-        let members = pairs(&store, SENDERS).await;
+        let (members, other) = pairs(&store, SENDERS).await;
         let reacted = members.iter().map(|_| AtomicU64::new(0)).collect();
         let said = members.iter().map(|_| OnceCell::new()).collect();
-        Arc::new(Self { store, name: name(url), members, reacted, said })
+        Arc::new(Self { store, name: name(url), members, other, reacted, said })
     }
 
     async fn send(self: Arc<Self>, who: usize) {
@@ -163,14 +166,21 @@ impl Bench {
         self.name_one(who, "thread_of").await;
     }
 
+    /// Mentions the other person of the chat by name.
+    async fn mention(self: Arc<Self>, who: usize) {
+        let (person, chat) = &self.members[who % self.members.len()];
+        let text = format!("@{} {TEXT}", self.other.user.username);
+        let new = NewMessage::from_json(json!({"content": text})).unwrap();
+        self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
+    }
+
     async fn name_one(&self, who: usize, name: &str) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let who = who % self.members.len();
         let first = self.first(who).await;
         let (person, chat) = &self.members[who];
-        let text = "an ordinary chat message of about one hundred bytes, no more than that, sent and kept for good";
         let one = first[NEXT.fetch_add(1, Ordering::Relaxed) as usize % first.len()];
-        let new = NewMessage::from_json(json!({"content": text, name: one})).unwrap();
+        let new = NewMessage::from_json(json!({"content": TEXT, name: one})).unwrap();
         self.store.messaging.send(&by(&self.store, person), *chat, new).await.unwrap();
     }
 

@@ -40,7 +40,7 @@ async fn main() {
     options.hasher.cost = 4;
     options.messaging.scheduled_per_person = i64::MAX;
     let store = Store::open(options, now()).await.unwrap();
-    let members = pairs(&store, PEOPLE).await;
+    let (members, _) = pairs(&store, PEOPLE).await;
     // In many chats, and all in one.
     for (workload, chats) in [("expiry", PEOPLE), ("expiry-hot", 1)] {
         say(&store, &members[..chats], messages).await;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     super::{
+        cards::Cards,
         db::Tx,
         dialect::Conn,
         privacy::{
@@ -46,9 +47,12 @@ fn export_blocks(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result
     let own = blocks::table.filter(blocks::user_id.eq(asking.user).and(blocks::blocked_id.gt(next)));
     let rows: Vec<BlockRow> = own.order(blocks::blocked_id).limit(ROWS).select(BlockRow::as_select()).load(conn)?;
     let last = rows.last().map(|row| row.blocked_id);
-    let item =
-        |row: BlockRow| json!({"user_id": row.blocked_id, "hide_messages": row.hide_messages, "since": row.since});
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.blocked_id))?;
+    let item = |row: BlockRow| {
+        let user = cards.card(row.blocked_id)?;
+        Ok(json!({"user": user, "hide_messages": row.hide_messages, "since": row.since}))
+    };
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 fn export_mutes(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -56,8 +60,9 @@ fn export_mutes(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
     let own = mutes::table.filter(mutes::user_id.eq(asking.user).and(mutes::muted_id.gt(next)));
     let rows: Vec<MuteRow> = own.order(mutes::muted_id).limit(ROWS).select(MuteRow::as_select()).load(conn)?;
     let last = rows.last().map(|row| row.muted_id);
-    let item = |row: MuteRow| json!({"user_id": row.muted_id, "since": row.since, "until": row.until});
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    let cards = Cards::of(conn, None, rows.iter().map(|row| row.muted_id))?;
+    let item = |row: MuteRow| Ok(json!({"user": cards.card(row.muted_id)?, "since": row.since, "until": row.until}));
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 fn export_notes(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {

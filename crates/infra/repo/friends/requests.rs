@@ -85,6 +85,7 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
     let blocked = !blocks::either_way(conn, caller, &[user])?.is_empty();
     let pending = sent.filter(table::status.eq(RequestStatus::Pending.as_str()));
     let pending = pending.filter(table::created_at.gt(ctx.now.minus(OPEN_FOR)));
+    let today = sent.filter(table::created_at.gt(ctx.now.minus(A_DAY)));
     Ok(RequestFacts {
         visible: exists && visible && !blocked,
         // What somebody leaves behind who is being erased connects nobody any more.
@@ -94,7 +95,8 @@ fn facts(conn: &mut Conn, ctx: &Ctx, user: UserId, exists: bool) -> Result<Reque
         rejected_at: rejected_at.flatten(),
         counts: [count(conn, caller)?, count(conn, user)?],
         open: pending.count().get_result(conn)?,
-        today: sent.filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(conn)?,
+        today: today.count().get_result(conn)?,
+        today_each: today.filter(table::to_id.eq(user)).count().get_result(conn)?,
     })
 }
 

@@ -151,7 +151,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: 
         if role < Role::Moderator {
             invites::revoke_of(tx, ctx, group, user)?;
         }
-        let told = writes::set_role(tx, &held.row, user, role)?;
+        let told = writes::set_role(tx, ctx, &held.row, user, role)?;
         tell(tx, ctx, &told)?;
     }
     let row: PersonRow = group_people::table.find((group, user)).select(PersonRow::as_select()).first(tx.conn)?;

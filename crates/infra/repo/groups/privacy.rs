@@ -169,7 +169,7 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, group: GroupId) -> Result<()>
         diesel::update(group_people::table.find((group, user)))
             .set(group_people::role.eq(Role::Member.as_str()))
             .execute(tx.conn)?;
-        told.extend(hand_over(tx, row.clone(), None, heir)?);
+        told.extend(hand_over(tx, ctx, row.clone(), None, heir)?);
     }
     told.extend(people::take_out(tx, ctx, &row, user, user)?);
     diesel::delete(group_people::table.find((group, user))).execute(tx.conn)?;

@@ -315,18 +315,18 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Res
     if user == held.caller {
         return held.row.group(held.place);
     }
-    let told = hand_over(tx, held.row, Some(held.caller), user)?;
+    let told = hand_over(tx, ctx, held.row, Some(held.caller), user)?;
     tell(tx, ctx, &told)?;
     read::one(tx.conn, ctx.now, held.caller, group)
 }
 
 /// Makes a member the owner of a held group, and the earlier owner, if they stay, an admin.
-pub fn hand_over(tx: &mut Tx<'_>, row: GroupRow, from: Option<UserId>, to: UserId) -> Result<Vec<Told>> {
+pub fn hand_over(tx: &mut Tx<'_>, ctx: &Ctx, row: GroupRow, from: Option<UserId>, to: UserId) -> Result<Vec<Told>> {
     let mut told = Vec::new();
     if let Some(from) = from {
-        told.extend(set_role(tx, &row, from, Role::Admin)?);
+        told.extend(set_role(tx, ctx, &row, from, Role::Admin)?);
     }
-    told.extend(set_role(tx, &row, to, Role::Owner)?);
+    told.extend(set_role(tx, ctx, &row, to, Role::Owner)?);
     let owned = (groups::owner_id.eq(to), groups::version.eq(groups::version + 1));
     diesel::update(groups::table.find(row.id)).set(owned).execute(tx.conn)?;
     let row = GroupRow { owner_id: Some(to), version: row.version + 1, ..row };
@@ -335,10 +335,10 @@ pub fn hand_over(tx: &mut Tx<'_>, row: GroupRow, from: Option<UserId>, to: UserI
 }
 
 /// Gives a member of a held group another role, there and in its chat.
-pub fn set_role(tx: &mut Tx<'_>, row: &GroupRow, user: UserId, role: Role) -> Result<Vec<Told>> {
+pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, role: Role) -> Result<Vec<Told>> {
     let one = group_people::table.find((row.id, user));
     let since = diesel::update(one)
-        .set(group_people::role.eq(role.as_str()))
+        .set((group_people::role.eq(role.as_str()), group_people::role_since.eq(ctx.now)))
         .returning(group_people::since)
         .get_result(tx.conn)?;
     membership::set_role(tx, row.chat_id, user, in_chat(role))?;

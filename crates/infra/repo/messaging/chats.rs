@@ -334,7 +334,8 @@ fn views(
     let polls = SeenPolls::among(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
     let asked = rows.iter().filter(|(chat, _, lowest, _)| {
-        last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
+        are_shown(chat.participant_count)
+            && last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
     });
     let delivered = least_delivered(conn, viewer, &asked.map(|(chat, ..)| chat.id).collect::<Vec<_>>())?;
     // A chat that was deleted meanwhile has no summary.

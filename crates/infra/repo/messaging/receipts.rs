@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::{
     super::{
+        among::AmongIds,
         batch::messaging::{self as batch, receipts as statements},
         cards::Cards,
         db::Tx,
@@ -35,7 +36,9 @@ use super::{
     send::Changes,
 };
 use crate::{
-    domains::messaging::{MessageRow, ReceiptChanges, ReceiptRow, chats, messages as said, participants, receipts},
+    domains::messaging::{
+        MessageRow, ReceiptChanges, ReceiptRow, chats, chats as all, messages as said, participants, receipts,
+    },
     statement::statement,
     store::Memory,
 };
@@ -232,10 +235,12 @@ pub fn least_delivered(conn: &mut Conn, viewer: UserId, chats: &[ChatId]) -> Res
     if chats.is_empty() {
         return Ok(HashMap::new());
     }
-    let others = participants::table.filter(participants::chat_id.eq_any(chats).and(participants::user_id.ne(viewer)));
-    let others = others.filter(COUNTS);
-    let least =
-        others.group_by(participants::chat_id).select((participants::chat_id, min(participants::delivered_seq)));
+    // For each chat on its own: over all of them together, PostgreSQL may prefer to read all users.
+    let others = participants::table
+        .filter(participants::chat_id.eq(all::id).and(participants::user_id.ne(viewer)))
+        .filter(COUNTS)
+        .select(min(participants::delivered_seq));
+    let least = all::table.filter(all::id.among(chats)).select((all::id, others.single_value()));
     let rows: Vec<(ChatId, Option<i64>)> = least.load(conn)?;
     Ok(rows.into_iter().filter_map(|(chat, seq)| Some((chat, seq?))).collect())
 }

@@ -1,11 +1,13 @@
 //! Who wants to be written to by whom: what each has chosen in their settings, and how close the two are.
 
+use std::collections::HashSet;
+
 use clowder_accounts::{model::FirstWriters, policy::may_write_first};
 use clowder_core::{Result, UserId, Word};
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 
 use super::super::{dialect::Conn, people::Viewer};
-use crate::domains::{friends::friendships, preferences::preferences};
+use crate::domains::{accounts::users, friends::friendships, preferences::preferences};
 
 /// Those of these people with whom the caller must not start a chat. Staff may write to everybody.
 pub fn unwilling(conn: &mut Conn, caller: Viewer, people: &[UserId]) -> Result<Vec<UserId>> {
@@ -27,22 +29,27 @@ pub fn unwilling(conn: &mut Conn, caller: Viewer, people: &[UserId]) -> Result<V
         .filter(friendships::user_id.eq(caller).and(friendships::friend_id.eq_any(&ids)))
         .select(friendships::friend_id)
         .load(conn)?;
-    let mut unwilling = Vec::new();
-    for (user, writers) in chosen {
-        let writers = FirstWriters::parse_word(&writers)?;
-        let in_common = writers == FirstWriters::FriendsOfFriends && have_a_friend_in_common(conn, caller, user)?;
-        if !may_write_first(writers, friends.contains(&user), in_common) {
-            unwilling.push(user);
-        }
-    }
-    Ok(unwilling)
+    let chosen = chosen.into_iter().map(|(user, writers)| Ok((user, FirstWriters::parse_word(&writers)?)));
+    let chosen: Vec<(UserId, FirstWriters)> = chosen.collect::<Result<_>>()?;
+    let asked = chosen.iter().filter(|(_, writers)| *writers == FirstWriters::FriendsOfFriends).map(|(user, _)| *user);
+    let connected = with_a_friend_in_common(conn, caller, &asked.collect::<Vec<_>>())?;
+    let is_unwilling = |(user, writers): &(UserId, FirstWriters)| {
+        !may_write_first(*writers, friends.contains(user), connected.contains(user))
+    };
+    Ok(chosen.into_iter().filter(is_unwilling).map(|(user, _)| user).collect())
 }
 
-fn have_a_friend_in_common(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
-    let (ones, others) = diesel::alias!(friendships as ones, friendships as others);
+/// Those of these people who have a friend in common with somebody.
+fn with_a_friend_in_common(conn: &mut Conn, one: UserId, others: &[UserId]) -> Result<HashSet<UserId>> {
+    if others.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (ones, theirs) = diesel::alias!(friendships as ones, friendships as theirs);
+    let friend = friendships::friend_id;
     let common = ones
-        .inner_join(others.on(others.field(friendships::friend_id).eq(ones.field(friendships::friend_id))))
+        .inner_join(theirs.on(theirs.field(friend).eq(ones.field(friend))))
         .filter(ones.field(friendships::user_id).eq(one))
-        .filter(others.field(friendships::user_id).eq(other));
-    Ok(diesel::select(diesel::dsl::exists(common)).get_result(conn)?)
+        .filter(theirs.field(friendships::user_id).eq(users::id));
+    let found = users::table.filter(users::id.eq_any(others)).filter(exists(common)).select(users::id);
+    Ok(found.load(conn)?.into_iter().collect())
 }

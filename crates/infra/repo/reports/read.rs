@@ -139,9 +139,12 @@ pub fn involved(conn: &mut Conn, user: UserId, rows: &[ReportRow]) -> Result<Has
     let run = group_people::table
         .filter(group_people::user_id.eq(user).and(group_people::group_id.eq_any(groups)))
         .filter(group_people::role.ne(Role::Member.as_str()));
-    let run: Vec<(GroupId, Timestamp)> = run.select((group_people::group_id, group_people::since)).load(conn)?;
+    // A role needs nobody's consent, so it counts since when they have it.
+    let run = run.select((group_people::group_id, group_people::since, group_people::role_since));
+    let run: Vec<(GroupId, Timestamp, Option<Timestamp>)> = run.load(conn)?;
     let kept = kept.into_iter().map(|(pet, since)| (pet.uuid(), since));
-    let since: HashMap<Uuid, Timestamp> = kept.chain(run.into_iter().map(|(group, at)| (group.uuid(), at))).collect();
+    let since: HashMap<Uuid, Timestamp> =
+        kept.chain(run.into_iter().map(|(group, since, role)| (group.uuid(), role.unwrap_or(since)))).collect();
     let then = report_parties::table.filter(report_parties::user_id.eq(user));
     let then = then.filter(report_parties::report_id.eq_any(rows.iter().map(|row| row.id)));
     let mut found: HashSet<ReportId> = then.select(report_parties::report_id).load(conn)?.into_iter().collect();

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use clowder_core::attempt::again_at;
-pub use clowder_core::attempt::{A_DAY, AGAIN_AFTER, MOST_OPEN, MOST_REQUESTS_A_DAY as MOST_A_DAY, OPEN_FOR, is_over};
+pub use clowder_core::attempt::{
+    A_DAY, AGAIN_AFTER, MOST_A_DAY_EACH, MOST_OPEN, MOST_REQUESTS_A_DAY as MOST_A_DAY, OPEN_FOR, is_over,
+};
 use clowder_core::{Error, Refusal, Result, Timestamp, UserId};
 
 use super::{Action, FriendRequestId, RequestStatus, refusals::*};
@@ -33,6 +35,8 @@ pub struct RequestFacts {
     pub open: i64,
     /// How many requests the caller has sent within a day.
     pub today: i64,
+    /// How many of these to the other person.
+    pub today_each: i64,
 }
 
 /// What becomes of asking.
@@ -65,7 +69,7 @@ pub fn may_ask(now: Timestamp, caller: UserId, user: UserId, facts: RequestFacts
         return Err(Error::TooEarly { refusal: FRIEND_TOO_SOON, until });
     } else if facts.open >= MOST_OPEN {
         FRIEND_REQUESTS
-    } else if facts.today >= MOST_A_DAY {
+    } else if facts.today >= MOST_A_DAY || facts.today_each >= MOST_A_DAY_EACH {
         FRIEND_REQUESTS_TODAY
     } else {
         return Ok(Asked::Request);
@@ -161,6 +165,9 @@ mod tests {
             (bob, RequestFacts { open: 49, today: 99, ..free }, "Request"),
             (bob, RequestFacts { open: 50, ..free }, "friend.requests"),
             (bob, RequestFacts { today: 100, ..free }, "friend.requests_today"),
+            (bob, RequestFacts { today_each: 4, ..free }, "Request"),
+            (bob, RequestFacts { today_each: 5, ..free }, "friend.requests_today"),
+            (bob, RequestFacts { theirs: Some(theirs), today_each: 5, ..free }, "Befriend"),
         ] {
             let decided = match may_ask(now, ada, user, facts, unknown) {
                 Ok(Asked::Request) => "Request".to_owned(),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     super::super::{
         db::Tx,
-        dialect::Conn,
+        dialect::{self, Conn},
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, ROWS},
@@ -44,6 +44,8 @@ pub fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Ex
 
 /// Messages mention the person no more; their texts stay.
 pub fn forget(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, mark: Option<&str>) -> Result<EraseStep> {
+    // Whoever is indexing one of these messages has read its mentions already, and would write them back.
+    dialect::search::lock_index(tx.conn)?;
     walking::step(tx, erasing, mark, &Taking { at_once: ROWS, first }, |tx, chat| {
         let own = table::table.filter(table::user_id.eq(erasing.user).and(table::chat_id.eq(chat)));
         let seqs: Vec<i64> = own.order(table::seq).limit(ROWS).select(table::seq).load(tx.conn)?;

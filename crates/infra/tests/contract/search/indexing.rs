@@ -1,7 +1,7 @@
 //! How the index is kept: beside writes, after deletions, and anew.
 
 use clowder_core::{Actor, Ctx};
-use clowder_messaging::MessagePatch;
+use clowder_messaging::{MessagePatch, search::marks::at};
 use serde_json::json;
 
 use super::{found, index};
@@ -88,6 +88,31 @@ on_both! {
         assert_eq!(left(&world), 0);
         world.gone(b"zqrace").await;
         world.gone(b"zqedited").await;
+    }
+
+    async fn whoever_is_erased_is_not_written_back_by_whoever_indexes(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let other = world.another_node().await;
+        let mut names = Vec::new();
+        for round in 0..6 {
+            let name = format!("bob{round}");
+            let [bob] = world.people([&*name]).await;
+            let chat = world.group(&ada, &[&bob]).await.id;
+            for n in 0..30 {
+                world.say(&ada, chat, &format!("@{name} {n}")).await;
+            }
+            world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
+            if round % 2 == 0 {
+                index(&world).await;
+                world.store.search.rebuild_index(&ctx(&world)).await.unwrap();
+            }
+            tokio::join!(index(&world), work(&world, &other));
+            index(&world).await;
+            names.push(at(bob.id));
+        }
+        for name in names {
+            world.gone(name.as_bytes()).await;
+        }
     }
 
     async fn an_index_is_rebuilt_beside_everything_else(world: World) {

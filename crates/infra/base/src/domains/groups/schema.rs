@@ -31,6 +31,7 @@ diesel::table! {
         since -> Ts,
         invited_by -> Nullable<Uid>,
         reason -> Nullable<Text>,
+        role_since -> Nullable<Ts>,
     }
 }
 

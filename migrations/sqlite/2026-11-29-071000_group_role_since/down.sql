@@ -1,0 +1,1 @@
+ALTER TABLE group_people DROP COLUMN role_since;
