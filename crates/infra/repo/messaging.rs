@@ -42,7 +42,7 @@ use super::{
     Repo,
     chats::notes,
     clock::{IN_ORDER, PRESENCE, SHOWN, never},
-    db::{Db, Tx},
+    db::{Db, Tx, TxServices},
     dialect::{self, Conn},
     domains::{Domain, Sweep},
     group_commit::GroupCommit,
@@ -153,6 +153,16 @@ impl Caches {
     }
 }
 
+fn take_gesture(services: &TxServices, ctx: &Ctx, chat: ChatId) -> Result<()> {
+    let full = services.gestures.take(chat, ctx.user()?, ctx.now);
+    full.map_err(|retry_after| Error::TooMany { limit: Limit::Gestures, retry_after })
+}
+
+/// Counts what a transaction is about to change in a chat by a gesture: everybody is told, so nobody does it without pause.
+pub fn gesture(tx: &Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
+    take_gesture(tx.services, ctx, chat)
+}
+
 impl State {
     pub fn new(db: &Db, deps: &StoreDeps) -> Self {
         let options = &deps.options.database;
@@ -178,8 +188,7 @@ impl State {
 
     /// The same for a reaction or a vote that is about to be written.
     pub fn pace_gesture(&self, ctx: &Ctx, chat: ChatId) -> Result<()> {
-        let full = self.db.services().gestures.take(chat, ctx.user()?, ctx.now);
-        full.map_err(|retry_after| Error::TooMany { limit: Limit::Gestures, retry_after })
+        take_gesture(self.db.services(), ctx, chat)
     }
 
     /// What was not written after all costs no pace.

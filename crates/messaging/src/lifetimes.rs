@@ -71,11 +71,6 @@ impl Lifetime {
     pub fn end(self, now: Timestamp) -> Timestamp {
         now.plus(Duration::from_secs(self.seconds.unsigned_abs()))
     }
-
-    /// Whether it is not longer than another.
-    fn is_within(self, other: Self) -> bool {
-        self.seconds <= other.seconds && (self.from == LifetimeFrom::Sent || other.from == LifetimeFrom::Read)
-    }
 }
 
 impl Input for Lifetime {
@@ -150,27 +145,56 @@ impl Begins {
     }
 }
 
-/// How long a message stays that is sent now: what the chat says, unless the message itself stays for less long.
-pub fn of_message(own: Option<Lifetime>, chat: Option<Lifetime>) -> Option<Lifetime> {
-    match (own, chat) {
-        (Some(own), Some(chat)) => Some(if own.is_within(chat) { own } else { chat }),
-        (own, chat) => own.or(chat),
+/// How long a message stays that is sent now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stay {
+    pub lifetime: Option<Lifetime>,
+    /// Where that counts from reading: for how many seconds it stays at most, whether it is read or not.
+    pub at_most: Option<i64>,
+}
+
+/// What the chat says and what the message itself says hold together: it disappears as soon as one of them ends.
+pub fn of_message(own: Option<Lifetime>, chat: Option<Lifetime>) -> Stay {
+    let both = [own, chat].into_iter().flatten();
+    let shortest = |from| both.clone().filter(|one| one.from == from).min_by_key(|one| one.seconds);
+    match (shortest(LifetimeFrom::Sent), shortest(LifetimeFrom::Read)) {
+        // Nobody reads it before it is sent.
+        (Some(sent), Some(read)) if sent.seconds > read.seconds => {
+            Stay { lifetime: Some(read), at_most: Some(sent.seconds) }
+        }
+        (sent, read) => Stay { lifetime: sent.or(read), at_most: None },
     }
 }
 
-/// When it disappears, as far as that is known when it is sent; `shown` says whether people see each other's read marks.
-pub fn end_when_sent(lifetime: Option<Lifetime>, sent_at: Timestamp, shown: bool) -> Option<Timestamp> {
-    let lifetime = lifetime?;
-    (lifetime.from == LifetimeFrom::Sent || !shown).then(|| lifetime.end(sent_at))
+impl Stay {
+    /// When it disappears, as far as that is known when it is sent; `shown` says whether people see each other's read marks.
+    pub fn end(self, sent_at: Timestamp, shown: bool) -> Option<Timestamp> {
+        let lifetime = self.lifetime?;
+        if lifetime.from == LifetimeFrom::Sent || !shown {
+            return Some(lifetime.end(sent_at));
+        }
+        self.at_most.map(|seconds| sent_at.plus(Duration::from_secs(seconds.unsigned_abs())))
+    }
+}
+
+/// Whether the time of a message that was just sent begins when it has been read.
+pub fn waits(message: &Message) -> bool {
+    let from_reading = message.lifetime.filter(|lifetime| lifetime.from == LifetimeFrom::Read);
+    // Without marks that others see, it has begun.
+    let begun = |lifetime: Lifetime| message.expires_at == Some(lifetime.end(message.created_at));
+    from_reading.is_some_and(|lifetime| !begun(lifetime))
+}
+
+/// Whether somebody may say how long the messages of a chat stay.
+pub fn may_set(seat: Seat, before: &ChatFace) -> Result<()> {
+    allow(seat, Action::SetLifetime)?;
+    if before.closed { Err(CHAT_CLOSED.into()) } else { Ok(()) }
 }
 
 /// The chat after somebody has said how long its messages stay, or `None` if that changes nothing. Messages that were sent
 /// before stay as they are.
 pub fn set(seat: Seat, version: Option<&Versions>, new: NewLifetime, before: &ChatFace) -> Result<Option<ChatFace>> {
-    allow(seat, Action::SetLifetime)?;
-    if before.closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    may_set(seat, before)?;
     versions::check(version, before.version, CHAT_STALE)?;
     let after = new.lifetime.0;
     if after == before.lifetime {

@@ -4,7 +4,7 @@ use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
     ChatRole, Message, MessageType, NewMessage, Rights, Status,
-    lifetimes::{Lifetime, end_when_sent, of_message},
+    lifetimes::{Lifetime, of_message},
     mentions::Marks,
     moderation::{
         FilterAction,
@@ -97,7 +97,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
     let poll = new.poll.map(|poll| ask(ctx.now, *poll)).transpose()?;
     let created_at = ctx.now.max(facts.last.at);
-    let lifetime = of_message(new.lifetime, facts.lifetime);
+    let stay = of_message(new.lifetime, facts.lifetime);
     let Marks { entities, people: mentions } = facts.marks;
     Ok(Verdict::New(Box::new(Message {
         id: MessageId::new(ctx.now),
@@ -121,8 +121,8 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         version: 1,
         hidden: false,
         pinned: false,
-        lifetime,
-        expires_at: end_when_sent(lifetime, created_at, facts.shows_marks),
+        lifetime: stay.lifetime,
+        expires_at: stay.end(created_at, facts.shows_marks),
         system: None,
         poll,
     })))

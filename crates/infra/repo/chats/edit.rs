@@ -2,9 +2,10 @@
 
 use clowder_core::{ChatId, Ctx, Result, UserId, Versions, Word, deletion::DeletionStatus};
 use clowder_messaging::{
-    Change, Chat, ChatRole, SystemAction, SystemNote,
+    Change, Chat, ChatRole, Lifetime, SystemAction, SystemNote,
     change::{CHAT_UPDATED, ParticipantChanged, Told},
     chats::{ChatPatch, Deletion, Gone, rules},
+    moderation::rules::may_speak,
 };
 use diesel::prelude::*;
 
@@ -13,14 +14,15 @@ use super::{
         db::Tx,
         invitations::links,
         journal,
-        messaging::{membership, system, titles},
+        messaging::{gesture, membership, system, titles},
+        moderation::screening,
         participants::writes,
     },
     clearing,
     hold::{Held, hold, living, put_role},
     notes,
 };
-use crate::domains::messaging::{chat_deletions as deletions, chats as table};
+use crate::domains::messaging::{chat_deletions as deletions, chats as table, participants};
 
 pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>, patch: ChatPatch) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
@@ -28,6 +30,12 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     let Some(after) = rules::edit(seat, version, patch, &before)? else {
         return notes::whole(tx, ctx, chat);
     };
+    gesture(tx, ctx, chat)?;
+    if after.title != before.title || after.description != before.description {
+        let own = participants::table.find((chat, caller)).select(participants::silent_until);
+        may_speak(own.first(tx.conn)?, ctx.now)?;
+        screening::allow(tx, ctx, chat, seat.role, [&after.title, &after.description])?;
+    }
     diesel::update(table::table.find(chat))
         .set((
             table::title.eq(&after.title),
@@ -35,6 +43,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
             table::visibility.eq(after.visibility.as_str()),
             table::history.eq(after.history.as_str()),
             table::rights.eq(after.rights.to_bits()),
+            table::lifetime.eq(after.lifetime.map(Lifetime::to_number)),
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
@@ -48,6 +57,10 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
         let title = after.title.clone().unwrap_or_default();
         titles::index(tx.conn, chat, &title)?;
         let note = SystemNote { action: SystemAction::Retitled, user_ids: Vec::new(), title: Some(title) };
+        changes.push(system::say(tx, ctx, chat, caller, note)?);
+    }
+    if after.lifetime != before.lifetime {
+        let note = SystemNote { action: SystemAction::LifetimeChanged, user_ids: Vec::new(), title: None };
         changes.push(system::say(tx, ctx, chat, caller, note)?);
     }
     let updated = Change::ChatUpdated(Box::new(after));

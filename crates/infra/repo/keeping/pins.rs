@@ -24,6 +24,7 @@ use super::super::{
     db::Tx,
     dialect::Conn,
     messaging::{
+        gesture,
         messages::{self, Membership},
         removed::STAYS,
     },
@@ -74,6 +75,7 @@ pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
         let (pinned_by, pinned_at) = by.first(tx.conn)?;
         return Ok(Pin { message, pinned_by, pinned_at });
     }
+    gesture(tx, ctx, chat)?;
     let mut changes = Vec::new();
     if let (Pinning::Replace, Some(unseen)) = (pinning, lowest_unseen(tx.conn, chat, caller)?) {
         let other = said::table.find((chat, unseen)).select(said::id).first(tx.conn)?;
@@ -102,6 +104,7 @@ pub fn unpin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<()> {
     if !decide_unpin(facts)? {
         return Ok(());
     }
+    gesture(tx, ctx, message.chat_id)?;
     let unpinned = take_off(tx, (message.chat_id, message.seq, id), ctx.user()?)?;
     tell(tx, ctx, &[unpinned])
 }

@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use clowder_core::{ChatId, Ctx, MessageId, Result, UserId, Word};
+use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Change, ChatType, Lifetime, Message,
     change::Expiring,
-    lifetimes::{Begins, port::PIECE},
+    lifetimes::{Begins, port::PIECE, waits},
     read::{LowestReadMarks, are_shown},
 };
 use diesel::{
@@ -34,12 +34,13 @@ use crate::domains::{
 /// In how many chats the time of messages begins in one transaction.
 const CHATS: i64 = 64;
 /// The condition of the index of messages whose time has not begun, as constant text, so that the databases use it.
-const WAITS: Fragment<Bool> =
-    Fragment::new("(messages.lifetime < 0 AND messages.expires_at IS NULL AND messages.deleted_at IS NULL)");
+const WAITS: Fragment<Bool> = Fragment::new(
+    "(messages.lifetime < 0 AND (messages.expires_at IS NULL OR messages.timer_waits) AND messages.deleted_at IS NULL)",
+);
 /// Whether a chat has any.
 const HAS_WAITING: Fragment<Bool> = Fragment::new(
-    "(EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = chats.id AND m.lifetime < 0 AND m.expires_at IS NULL \
-     AND m.deleted_at IS NULL))",
+    "(EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = chats.id AND m.lifetime < 0 \
+     AND (m.expires_at IS NULL OR m.timer_waits) AND m.deleted_at IS NULL))",
 );
 
 /// Notes that one of the two lowest marks of these chats, which are locked, is another now.
@@ -52,9 +53,17 @@ pub fn note(conn: &mut Conn, moved: impl IntoIterator<Item = ChatId>) -> Result<
 
 /// The same for messages that were just sent: perhaps nobody is left who could read them.
 pub fn note_sent<'m>(conn: &mut Conn, sent: impl Iterator<Item = &'m Message>) -> Result<()> {
-    let waiting = sent.filter(|message| message.lifetime.is_some() && message.expires_at.is_none());
-    let chats: HashSet<ChatId> = waiting.map(|message| message.chat_id).collect();
-    if chats.is_empty() { Ok(()) } else { note(conn, chats) }
+    let waiting: Vec<&Message> = sent.filter(|message| waits(message)).collect();
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let bounded = waiting.iter().filter(|message| message.expires_at.is_some()).map(|message| message.id);
+    let bounded: Vec<MessageId> = bounded.collect();
+    if !bounded.is_empty() {
+        let bounded = messages::table.filter(messages::id.eq_any(bounded));
+        diesel::update(bounded).set(messages::timer_waits.eq(true)).execute(conn)?;
+    }
+    note(conn, waiting.iter().map(|message| message.chat_id).collect::<HashSet<ChatId>>())
 }
 
 pub fn is_due(conn: &mut Conn) -> Result<bool> {
@@ -104,13 +113,13 @@ fn erased_partners(conn: &mut Conn, places: &[ChatId]) -> Result<Vec<(ChatId, Us
 }
 
 fn begin_in(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, begins: Begins, room: usize) -> Result<Vec<Change>> {
-    type Row = (i64, MessageId, Option<i64>);
+    type Row = (i64, MessageId, Option<i64>, Option<Timestamp>);
     let mut waiting = messages::table
         .filter(messages::chat_id.eq(chat))
         .filter(WAITS)
         .order(messages::seq)
         .limit(room as i64)
-        .select((messages::seq, messages::id, messages::lifetime))
+        .select((messages::seq, messages::id, messages::lifetime, messages::expires_at))
         .into_boxed();
     let Begins { person, theirs, others } = begins;
     if let Some(person) = person {
@@ -123,18 +132,18 @@ fn begin_in(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, begins: Begins, room: usiz
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let mut by_lifetime = BTreeMap::<i64, Vec<MessageId>>::new();
+    let mut by_end = BTreeMap::<Timestamp, Vec<MessageId>>::new();
     let mut changes = Vec::with_capacity(rows.len());
-    for (seq, message_id, lifetime) in rows {
-        let number = lifetime.unwrap_or_default();
-        by_lifetime.entry(number).or_default().push(message_id);
-        let expires_at = Lifetime::from_number(number).end(ctx.now);
+    for (seq, message_id, lifetime, at_most) in rows {
+        let end = Lifetime::from_number(lifetime.unwrap_or_default()).end(ctx.now);
+        let expires_at = at_most.map_or(end, |at_most| at_most.min(end));
+        by_end.entry(expires_at).or_default().push(message_id);
         changes.push(Change::MessageExpiring(Expiring { chat_id: chat, message_id, seq, expires_at }));
     }
-    for (number, ids) in by_lifetime {
-        let end = Lifetime::from_number(number).end(ctx.now);
+    for (end, ids) in by_end {
         let some = messages::table.filter(messages::id.eq_any(ids));
-        diesel::update(some).set(messages::expires_at.eq(end)).execute(tx.conn)?;
+        let begun = (messages::expires_at.eq(end), messages::timer_waits.eq(None::<bool>));
+        diesel::update(some).set(begun).execute(tx.conn)?;
     }
     // Summaries of chats are cached under their revision.
     diesel::update(chats::table.find(chat)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;

@@ -19,6 +19,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        moderation::screening,
         participants::writes,
         people::{self, Viewer},
     },
@@ -55,6 +56,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat, extras: Option<Extr
     if !insert(tx.conn, &creation)? {
         return existing(tx, ctx, &creation).map(Made::Found);
     }
+    screening::allow(tx, ctx, creation.id, ChatRole::Owner, [&creation.title, &creation.description])?;
     let mine = view(&creation, &cards, creator);
     let changes: Vec<_> = creation
         .participants

@@ -35,7 +35,7 @@ use super::{
         relations::threads,
         search::indexing,
     },
-    mentioned, messages, reacted,
+    gesture, mentioned, messages, reacted,
     removed::ENTERED_FROM,
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
@@ -86,6 +86,7 @@ pub fn edit(
     may_say(silent_until, None, ctx.now)?;
     let Look::Found(caught) = screening::caught_in_edit(tx, after.chat_id, role, reading)? else { return Ok(None) };
     may_say(silent_until, caught, ctx.now)?;
+    gesture(tx, ctx, after.chat_id)?;
     let waiting = caught.map(|caught| reviews::flag(tx, &after, caught)).transpose()?.unwrap_or_default();
     let (old, data) = (data_of(&before)?, data_of(&after)?);
     if old.is_some() || data.is_some() {

@@ -9,7 +9,7 @@ use clowder_core::{
 use clowder_messaging::{
     Change, Lifetime, Message, MessageType, Status,
     edit::without_text,
-    lifetimes::{end_when_sent, of_message},
+    lifetimes::of_message,
     moderation::{
         FilterAction, NewReviewVerdict, Review, ReviewId, ReviewVerb, SanctionType,
         rules::{self, Outcome, SenderFacts},
@@ -31,6 +31,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        lifetimes::starting,
         messaging::{edit, mentioned, messages},
         relations::threads::{self, Answered},
         scheduled::due,
@@ -198,7 +199,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
     let (last_seq, active_at, lifetime, people): (i64, Timestamp, Option<i64>, i64) =
         chats::table.find(chat).select(end).first(tx.conn)?;
     let created_at = ctx.now.max(active_at);
-    let lifetime = of_message(row.lifetime.map(Lifetime::from_number), lifetime.map(Lifetime::from_number));
+    let stay = of_message(row.lifetime.map(Lifetime::from_number), lifetime.map(Lifetime::from_number));
     // Its sender may have used the id for another message since.
     let client_id = match &row.client_id {
         Some(client_id) => {
@@ -237,8 +238,8 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         thread_of: related.thread_of,
         thread: None,
         forwarded_from: row.forwarded_id.map(|_| Box::new(ForwardedFrom::UNKNOWN)),
-        lifetime,
-        expires_at: end_when_sent(lifetime, created_at, are_shown(people)),
+        lifetime: stay.lifetime,
+        expires_at: stay.end(created_at, are_shown(people)),
         system: None,
         poll: None,
     };
@@ -257,6 +258,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
     diesel::update(participants::table.find((chat, sender)))
         .set(participants::own_after_read.eq(participants::own_after_read + 1))
         .execute(tx.conn)?;
+    starting::note_sent(tx.conn, std::iter::once(&message))?;
     Ok(message)
 }
 

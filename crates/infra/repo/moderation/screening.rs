@@ -4,9 +4,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use clowder_core::{ChatId, Error, Id, Result};
+use clowder_core::{ChatId, Ctx, Error, Id, Result};
 use clowder_messaging::{
     ChatRole,
+    edit::may_say,
     moderation::{
         Filter, FilterAction,
         filter::{Folded, Screen},
@@ -179,6 +180,26 @@ pub fn caught(chat: ChatId, versions: Versions, role: ChatRole, reading: &Readin
 pub fn caught_in_edit(tx: &mut Tx<'_>, chat: ChatId, role: ChatRole, reading: &Reading) -> Result<Look> {
     let of_chat = chats::table.find(chat).select(chats::filter_version).first(tx.conn)?;
     Ok(caught(chat, Versions { chat: of_chat, server: of_server(tx)? }, role, reading))
+}
+
+/// Refuses what a new message could not say, or not before somebody has looked at it, where everybody reads it at once: in
+/// the title and the description of a chat.
+pub fn allow(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, role: ChatRole, texts: [&Option<String>; 2]) -> Result<()> {
+    for text in texts.into_iter().flatten() {
+        may_say(None, caught_now(tx, chat, role, &Reading::new(text))?, ctx.now)?;
+    }
+    Ok(())
+}
+
+fn caught_now(tx: &mut Tx<'_>, chat: ChatId, role: ChatRole, reading: &Reading) -> Result<Option<Caught>> {
+    reading.look_here(&tx.services.screens, chat);
+    for _ in 0..ATTEMPTS {
+        match caught_in_edit(tx, chat, role, reading)? {
+            Look::Found(caught) => return Ok(caught),
+            Look::Unread => reading.catch_up_here(tx)?,
+        }
+    }
+    Err(changes_all_the_time())
 }
 
 /// The same for what a chat has held and approves: whether the filter of the server lets it through.

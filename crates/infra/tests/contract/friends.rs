@@ -323,9 +323,14 @@ on_both! {
     async fn requests_are_bounded_within_a_day(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let friends = &world.store.friends;
-        for _ in 0..policy::MOST_A_DAY {
-            let request = asks(&world, &ada, &bob).await;
-            friends.decide(&world.ctx(&ada), request.id, to("cancel")).await.unwrap();
+        let names = (0..policy::MOST_A_DAY / policy::MOST_A_DAY_EACH).map(|n| format!("cem{n}")).collect::<Vec<_>>();
+        for name in &names {
+            let [cem] = world.people([&**name]).await;
+            for _ in 0..policy::MOST_A_DAY_EACH {
+                let request = asks(&world, &ada, &cem).await;
+                friends.decide(&world.ctx(&ada), request.id, to("cancel")).await.unwrap();
+            }
+            assert_eq!(code(friends.request(&world.ctx(&ada), ask(cem.id)).await), "friend.requests_today");
         }
         assert_eq!(code(friends.request(&world.ctx(&ada), ask(bob.id)).await), "friend.requests_today");
         world.wait(policy::A_DAY);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clowder_core::{Actor, ChatId, Ctx, Error, PageRequest, Topic};
 use clowder_messaging::{
     CHAT, ChatFilter, Emoji, Lifetime, Message, MessagePatch, NewChat, NewMessage, NewRead, SystemAction, Window,
+    chats::ChatPatch,
     lifetimes::{NewLifetime, port::PIECE},
 };
 use serde_json::{Value, json};
@@ -185,6 +186,47 @@ on_both! {
             assert!(world.store.messaging.message(&world.ctx(&bob), message).await.unwrap().deleted_at.is_some());
         }
         world.gone(b"zqfirst").await;
+    }
+
+    async fn what_ends_first_counts_of_chat_and_message(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let lifetimes = &world.store.lifetimes;
+        let patch = of::<ChatPatch>(json!({"lifetime": {"seconds": 600}}));
+        let set = world.store.chats.edit_chat(&world.ctx(&ada), chat, None, patch).await.unwrap();
+        assert_eq!((set.lifetime, set.version), (Some(Lifetime::from_number(600)), 2));
+        let after_reading = || json!({"seconds": 60, "from": "read"});
+        let code = say(&world, &ada, chat, "zqcode", after_reading()).await;
+        let unread = say(&world, &bob, chat, "zqunread", after_reading()).await;
+        let at_most = |message: &Message| Some(message.created_at.plus(Duration::from_secs(600)));
+        for message in [&code, &unread] {
+            assert_eq!((message.lifetime, message.expires_at), (Some(Lifetime::from_number(-60)), at_most(message)));
+        }
+        world.names().await;
+        read(&world, &bob, chat, code.seq).await;
+        world.names().await;
+        let read_by_all = Ctx::new(Actor::System, world.now(), "timers");
+        assert_eq!(lifetimes.expire(&read_by_all).await.unwrap(), 1);
+        assert_eq!(world.names().await, ["message.expiring"]);
+        let end = read_by_all.now.plus(Duration::from_secs(60));
+        let seen = async |id| world.store.messaging.message(&world.ctx(&ada), id).await.unwrap();
+        assert_eq!((seen(code.id).await.expires_at, seen(unread.id).await.expires_at), (Some(end), at_most(&unread)));
+        assert_eq!(expire(&world).await, 0, "it has begun");
+        world.wait(Duration::from_secs(60));
+        assert_eq!(expire(&world).await, 1);
+        assert!(seen(code.id).await.deleted_at.is_some() && seen(unread.id).await.deleted_at.is_none());
+        // What is read shortly before its end goes at its end, not later.
+        world.wait(Duration::from_secs(520));
+        read(&world, &ada, chat, unread.seq).await;
+        assert_eq!(expire(&world).await, 1);
+        assert_eq!(seen(unread.id).await.expires_at, at_most(&unread));
+        world.wait(Duration::from_secs(20));
+        assert_eq!(expire(&world).await, 1);
+        assert!(seen(unread.id).await.deleted_at.is_some());
+        // The same the other way round.
+        lifetimes.set_lifetime(&world.ctx(&ada), chat, None, new(after_reading())).await.unwrap();
+        let soon = say(&world, &ada, chat, "zqsoon", seconds(600)).await;
+        assert_eq!((soon.lifetime, soon.expires_at), (Some(Lifetime::from_number(-60)), at_most(&soon)));
     }
 
     async fn nobody_waits_for_whoever_is_gone(world: World) {

@@ -399,6 +399,19 @@ on_both! {
         world.wait(Duration::from_secs(10));
         react(&bob, true).await.unwrap();
         assert!(vote(0).await.is_err());
+        // The same holds for everything else of which all are told.
+        world.wait(Duration::from_secs(40));
+        let retitle = async |title: &str| {
+            node.chats.edit_chat(&world.ctx(&ada), chat, None, of(json!({"title": title}))).await
+        };
+        retitle("One").await.unwrap();
+        retitle("One").await.expect("it changes nothing, so it costs nothing");
+        node.lifetimes.set_lifetime(&world.ctx(&ada), chat, None, of(json!({"lifetime": {"seconds": 60}}))).await.unwrap();
+        node.keeping.pin(&world.ctx(&ada), message).await.unwrap();
+        node.keeping.unpin(&world.ctx(&ada), message).await.unwrap();
         world.changes().await;
+        assert!(matches!(retitle("Two").await, Err(Error::TooMany { limit: Limit::Gestures, .. })));
+        assert!(matches!(node.keeping.pin(&world.ctx(&ada), message).await, Err(Error::TooMany { .. })));
+        assert!(world.names().await.is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use clowder_core::{Fields, Input, UserId, input::Nested};
 
+use crate::lifetimes::{Lifetime, OptionalLifetime};
 use crate::model::{
     ChatType, ChatVisibility, History, Notify, Optional, OptionalText, OptionalTime, RightsPatch, Title,
 };
@@ -19,6 +20,9 @@ pub struct ChatPatch {
     pub history: Option<History>,
     #[schema(value_type = Option<RightsPatch>)]
     pub rights: Option<RightsPatch>,
+    /// How long messages stay that are sent from now on; `null` lets them stay.
+    #[schema(value_type = Option<Lifetime>)]
+    pub lifetime: Option<OptionalLifetime>,
 }
 
 impl ChatPatch {
@@ -30,6 +34,11 @@ impl ChatPatch {
     pub const fn writes(&self) -> bool {
         self.title.is_some() || self.description.is_some()
     }
+
+    /// Whether it is about nothing but how long messages stay, which both people of a private chat decide, too.
+    pub const fn only_times(&self) -> bool {
+        self.lifetime.is_some() && !self.writes() && !self.configures()
+    }
 }
 
 impl Input for ChatPatch {
@@ -38,12 +47,14 @@ impl Input for ChatPatch {
         let description = fields.patch("description");
         let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
         let rights = fields.optional::<Nested<RightsPatch>>("rights");
+        let lifetime = fields.patch("lifetime");
         Some(Self {
             title: title?,
             description: description?,
             visibility: visibility?,
             history: history?,
             rights: rights?.map(|rights| rights.0),
+            lifetime: lifetime?,
         })
     }
 }

@@ -5,6 +5,7 @@ use clowder_core::{Error, Result, Timestamp, Versions, versions};
 use super::{ChatPatch, PreferencesPatch};
 use crate::{
     ChatFace, ChatPreferences, ChatRole, ChatType, Notify,
+    lifetimes::{OptionalLifetime, may_set as allow_lifetime},
     policy::{Action, Seat, allow},
     refusals::{CHAT_OWNER, CHAT_PINS, CHAT_STALE, PARTICIPANT_UNKNOWN},
 };
@@ -16,7 +17,7 @@ pub const MOST_NOTES: i64 = 2_000;
 
 /// The chat after an edit, or `None` if the edit changes nothing.
 pub fn edit(seat: Seat, version: Option<&Versions>, patch: ChatPatch, before: &ChatFace) -> Result<Option<ChatFace>> {
-    if patch.writes() || !patch.configures() {
+    if patch.writes() || !patch.configures() && !patch.only_times() {
         allow(seat, Action::Edit)?;
     }
     if patch.configures() {
@@ -33,6 +34,13 @@ pub fn edit(seat: Seat, version: Option<&Versions>, patch: ChatPatch, before: &C
     after.visibility = patch.visibility.unwrap_or(after.visibility);
     after.history = patch.history.unwrap_or(after.history);
     after.rights = patch.rights.map_or(after.rights, |rights| rights.apply(after.rights));
+    // Who sends back the whole chat with another title says nothing about this.
+    if let Some(OptionalLifetime(lifetime)) = patch.lifetime
+        && lifetime != before.lifetime
+    {
+        allow_lifetime(seat, before)?;
+        after.lifetime = lifetime;
+    }
     if after == *before {
         return Ok(None);
     }

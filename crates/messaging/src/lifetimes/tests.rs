@@ -19,36 +19,41 @@ const fn read(seconds: i64) -> Lifetime {
 }
 
 #[test]
-fn the_stricter_lifetime_counts() {
+fn whatever_ends_first_counts() {
+    let stay = |lifetime| Stay { lifetime: Some(lifetime), at_most: None };
     for (own, chat, expected) in [
-        (None, None, None),
-        (Some(sent(60)), None, Some(sent(60))),
-        (Some(read(60)), None, Some(read(60))),
-        (None, Some(sent(60)), Some(sent(60))),
-        (Some(sent(30)), Some(sent(60)), Some(sent(30))),
-        (Some(sent(90)), Some(sent(60)), Some(sent(60))),
-        (Some(sent(30)), Some(read(60)), Some(sent(30))),
-        (Some(read(30)), Some(read(60)), Some(read(30))),
-        // It may stay unread for longer than the chat allows.
-        (Some(read(30)), Some(sent(60)), Some(sent(60))),
-        (Some(read(90)), Some(read(60)), Some(read(60))),
+        (None, None, Stay::default()),
+        (Some(sent(60)), None, stay(sent(60))),
+        (Some(read(60)), None, stay(read(60))),
+        (None, Some(sent(60)), stay(sent(60))),
+        (Some(sent(30)), Some(sent(60)), stay(sent(30))),
+        (Some(sent(90)), Some(sent(60)), stay(sent(60))),
+        (Some(sent(30)), Some(read(60)), stay(sent(30))),
+        (Some(sent(60)), Some(read(60)), stay(sent(60))),
+        (Some(sent(90)), Some(read(60)), Stay { lifetime: Some(read(60)), at_most: Some(90) }),
+        (Some(read(30)), Some(read(60)), stay(read(30))),
+        (Some(read(90)), Some(read(60)), stay(read(60))),
+        (Some(read(30)), Some(sent(60)), Stay { lifetime: Some(read(30)), at_most: Some(60) }),
+        (Some(read(90)), Some(sent(60)), stay(sent(60))),
     ] {
         assert_eq!(of_message(own, chat), expected, "{own:?} {chat:?}");
     }
 }
 
 #[test]
-fn end_when_sent_table() {
+fn the_end_when_a_message_is_sent() {
     let now = Timestamp::from_micros(5_000_000);
-    let end = Some(Timestamp::from_micros(65_000_000));
-    for (lifetime, shown, expected) in [
-        (None, true, None),
-        (Some(sent(60)), true, end),
-        (Some(sent(60)), false, end),
-        (Some(read(60)), true, None),
-        (Some(read(60)), false, end),
+    let at = |seconds: i64| Some(Timestamp::from_micros(now.as_micros() + seconds * 1_000_000));
+    for (own, chat, shown, expected) in [
+        (None, None, true, None),
+        (Some(sent(60)), None, true, at(60)),
+        (Some(sent(60)), None, false, at(60)),
+        (Some(read(60)), None, true, None),
+        (Some(read(60)), None, false, at(60)),
+        (Some(read(30)), Some(sent(60)), true, at(60)),
+        (Some(read(30)), Some(sent(60)), false, at(30)),
     ] {
-        assert_eq!(end_when_sent(lifetime, now, shown), expected, "{lifetime:?} {shown}");
+        assert_eq!(of_message(own, chat).end(now, shown), expected, "{own:?} {chat:?} {shown}");
     }
 }
 

@@ -19,14 +19,14 @@ pub const DOMAIN: Domain = Domain {
         (
             "a message whose time has begun before it was read",
             "messages m JOIN chats c ON c.id = m.chat_id AND c.participant_count <= 256 WHERE m.lifetime < 0 \
-             AND m.expires_at IS NOT NULL AND m.deleted_at IS NULL AND EXISTS (SELECT 1 FROM participants p \
+             AND m.expires_at IS NOT NULL AND m.timer_waits IS NULL AND m.deleted_at IS NULL AND EXISTS (SELECT 1 FROM participants p \
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
              WHERE p.chat_id = m.chat_id AND p.user_id <> m.sender_id AND p.read_seq < m.seq)",
         ),
         (
             "messages that all have read and whose time nobody begins",
             "messages m JOIN chats c ON c.id = m.chat_id AND NOT c.timers_due AND c.participant_count BETWEEN 2 AND 256 \
-             WHERE m.lifetime < 0 AND m.expires_at IS NULL AND m.deleted_at IS NULL AND c.deleted_at IS NULL \
+             WHERE m.lifetime < 0 AND (m.expires_at IS NULL OR m.timer_waits) AND m.deleted_at IS NULL AND c.deleted_at IS NULL \
              AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.chat_id = m.chat_id AND p.user_id <> m.sender_id \
              AND p.read_seq < m.seq)",
         ),

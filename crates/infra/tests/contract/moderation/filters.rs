@@ -3,9 +3,10 @@
 use clowder_core::{ChatId, PageRequest, Topic};
 use clowder_messaging::{
     CHAT,
-    moderation::{MOST_FLAGGED, NewFilter, NewReviewVerdict, Review, ReviewType},
+    chats::ChatPatch,
+    moderation::{MOST_FLAGGED, NewFilter, NewReviewVerdict, Review, ReviewType, SanctionType},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     reports::domain::moderator,
@@ -30,6 +31,35 @@ pub async fn set(world: &World, who: &Person, chat: ChatId, words: &[&str], acti
 }
 
 on_both! {
+    async fn titles_and_descriptions_say_nothing_that_a_message_could_not(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let chats = &world.store.chats;
+        let edit = async |who: &Person, patch: Value| {
+            chats.edit_chat(&world.ctx(who), chat, None, of::<ChatPatch>(patch)).await
+        };
+        edit(&ada, json!({"rights": {"edit": true}})).await.unwrap();
+        for action in ["block", "hold"] {
+            set(&world, &ada, chat, &["casino"], action).await;
+            for patch in [json!({"title": "The CASINO"}), json!({"description": "c a s i n o"})] {
+                assert_eq!(code(edit(&bob, patch).await), "message.filtered", "{action}");
+            }
+        }
+        edit(&ada, json!({"title": "Owners may say casino"})).await.unwrap();
+        let boss = moderator(&world, "boss").await;
+        world.store.moderation.set_server_filter(&world.ctx(&boss), catching(&["roulette"], "block")).await.unwrap();
+        assert_eq!(code(edit(&ada, json!({"title": "Roulette!"})).await), "message.filtered");
+        let new = json!({"type": "channel", "title": "Luck", "description": "roulette", "visibility": "public"});
+        assert_eq!(code(world.store.messaging.create_chat(&world.ctx(&ada), of(new)).await), "message.filtered");
+        let kept = world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap();
+        assert_eq!((kept.title.as_deref(), kept.description), (Some("Owners may say casino"), None));
+        edit(&bob, json!({"title": "Lunch"})).await.unwrap();
+        let mute = of(json!({"user_id": bob.id, "reason": "zqreason"}));
+        world.store.moderation.sanction(&world.ctx(&ada), chat, SanctionType::Mute, mute).await.unwrap();
+        assert_eq!(code(edit(&bob, json!({"title": "Said all the same"})).await), "chat.muted");
+        world.changes().await;
+    }
+
     async fn a_filter_blocks_words_however_they_are_disguised(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

@@ -82,6 +82,7 @@ diesel::table! {
         data -> Nullable<Text>,
         lifetime -> Nullable<BigInt>,
         expires_at -> Nullable<Ts>,
+        timer_waits -> Nullable<Bool>,
         reaction_kinds -> BigInt,
         pinned -> Bool,
         reply_id -> Nullable<Uid>,
