@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     clock::{self, Finding, Notebook, Watch},
-    config::Config,
+    config::{Config, Secret},
     docs,
     domains::{
         api_keys::handlers::Scopes,
@@ -211,6 +211,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
     let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
+    store.join(config.redis.url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())).await?;
     let arrived = Arc::<ws::arrivals::Notes>::default();
     let state = AppState {
         store: store.clone(),
@@ -265,10 +266,12 @@ async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, 
         Sealer::new(&store.keys),
         store.journal.clone(),
         Arc::clone(&store.online),
+        Arc::clone(store.exchange()),
         &known,
         store.read_connections,
     );
     let hub = Arc::new(hub);
+    hub.hear_others();
     let following = threads.spawn(Arc::clone(&hub).run(follower, stop));
     Ok((hub, following))
 }

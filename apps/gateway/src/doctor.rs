@@ -98,8 +98,8 @@ pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     }
     permissions(config, &mut findings);
     findings.add("mail", mail(config).await);
-    if config.redis.url.is_some() {
-        findings.add("Redis", ok("is set, but this version does not use it"));
+    if config.redis.url.is_some() && DatabaseUrl::parse(&config.database_url()).is_ok_and(|url| url.is_embedded()) {
+        findings.add("Redis", ok("is set, but not used with SQLite, which has no other nodes"));
     }
     findings.add("port", port(config));
     database(config, &mut findings).await;

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::{
     routes::Endpoint,
-    ws::{Command, Event, arrivals::Arrivals},
+    ws::{Command, Event, Signal, arrivals::Arrivals},
 };
 
 /// All domains, in reading order.
@@ -71,6 +71,8 @@ pub struct Domain {
     /// Whose messages a change makes the owner of its topic hide, or show again.
     pub hides: fn(&Recorded) -> Option<(UserId, bool)>,
     pub commands: &'static [Command],
+    /// What people do for a moment and others see.
+    pub signals: &'static [&'static Signal],
     /// What it makes of events that have arrived at a device.
     pub arrivals: Option<&'static Arrivals>,
     pub scopes: &'static [Scope],
@@ -105,6 +107,7 @@ impl Domain {
             messages: &[],
             hides: |_| None,
             commands: &[],
+            signals: &[],
             arrivals: None,
             scopes: &[],
             permissions: &[],

@@ -7,6 +7,7 @@
 
 pub mod attempt;
 pub mod audit;
+pub mod bus;
 pub mod card;
 pub mod change;
 pub mod ctx;
@@ -41,6 +42,7 @@ pub mod visibility;
 pub mod word;
 pub mod words;
 
+pub use bus::Bus;
 pub use card::Card;
 pub use change::{Change, Passing, Recorded};
 pub use ctx::{Actor, Ctx, Origin, Role, Via};

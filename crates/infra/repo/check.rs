@@ -43,7 +43,7 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
     }
     let (write, read) = repo.db.waiting();
     let room = repo.deps.options.database.queue / 2;
-    vec![
+    let mut checks = vec![
         Check {
             name: "database",
             ok: schema.is_ok(),
@@ -77,7 +77,17 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
                 None => "unknown".to_owned(),
             },
         },
-    ]
+    ];
+    // A bus that does not work makes nothing fail: what it would have told comes with the next poll.
+    checks.extend(repo.deps.feed.exchange().state().map(|(name, works)| Check {
+        name: "bus",
+        ok: true,
+        detail: format!(
+            "{name}: {}",
+            if works { "messages arrive" } else { "no message arrives, so changes are polled" }
+        ),
+    }));
+    checks
 }
 
 /// Measures the skew between the clock of `now` and the database's. It is measured around the query, so that waiting

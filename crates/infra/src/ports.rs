@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_core::{
-    Result, Timestamp,
+    Bus, Result, Timestamp,
     job::{Cron, Worker},
 };
 use clowder_infra_base::{
     DatabaseUrl, Follower, Options,
+    bus::{Exchange, InProcess, PostgresBus, RedisBus},
     clock::Fate,
     domains::presence::Online,
     feed::Feed,
@@ -33,6 +34,7 @@ struct Rest {
     memory: Memory,
     online: Arc<Online>,
     poll: Duration,
+    options: Arc<Options>,
 }
 
 /// Is shown every port of a store, one after another.
@@ -59,6 +61,7 @@ macro_rules! ports {
             feed: Feed,
             memory: Memory,
             poll: Duration,
+            options: Arc<Options>,
         }
 
         impl Store {
@@ -68,7 +71,7 @@ macro_rules! ports {
             }
 
             fn over<R: $($($port +)?)* 'static>(repo: &Arc<R>, rest: Rest) -> Self {
-                let Rest { workers, crons, keys, read_connections, feed, memory, online, poll } = rest;
+                let Rest { workers, crons, keys, read_connections, feed, memory, online, poll, options } = rest;
                 Self {
                     $($($name: Arc::<R>::clone(repo) as Arc<dyn $port>,)?)*
                     workers,
@@ -79,6 +82,7 @@ macro_rules! ports {
                     memory,
                     online,
                     poll,
+                    options,
                 }
             }
         }
@@ -101,8 +105,9 @@ impl Store {
         let hasher = Hasher::start(&options.hasher)?;
         // Another process may write, too: a second gateway, the command line.
         let poll = Duration::from_millis(if embedded { 1000 } else { 200 });
+        let options = Arc::new(options);
         let deps = StoreDeps {
-            options: Arc::new(options),
+            options: Arc::clone(&options),
             keys: Arc::clone(&keys),
             ring,
             memory: memory.clone(),
@@ -115,7 +120,8 @@ impl Store {
                 let read_connections = $database::read_connections(&deps.options.database);
                 let repo = Arc::new($database::repo::Repo::open(deps, now).await?);
                 let (workers, crons) = (repo.workers(), repo.crons());
-                Self::over(&repo, Rest { workers, crons, keys, read_connections, feed, memory, online, poll })
+                let rest = Rest { workers, crons, keys, read_connections, feed, memory, online, poll, options };
+                Self::over(&repo, rest)
             }};
         }
         Ok(if embedded { open!(lite) } else { open!(pg) })
@@ -151,6 +157,27 @@ impl Store {
     /// The functions by which PostgreSQL would say that the database was replaced, and which it refuses to this role.
     pub fn refused_functions(url: &DatabaseUrl) -> Result<Vec<&'static str>> {
         if url.is_embedded() { Ok(Vec::new()) } else { pg::refused(url) }
+    }
+
+    /// Joins the other processes over this database, which then learn of each other's changes sooner than by polling:
+    /// through Redis if there is one, or else through PostgreSQL. An embedded database has no others.
+    pub async fn join(&self, redis: Option<&str>) -> Result<()> {
+        let bus: Arc<dyn Bus> = match (&self.options.url, redis) {
+            (DatabaseUrl::Sqlite(_), _) => Arc::new(InProcess::default()),
+            (DatabaseUrl::Postgres(_), Some(url)) => Arc::new(RedisBus::start(url)?),
+            (DatabaseUrl::Postgres(url), None) => Arc::new(PostgresBus::start(url, self.options.database.deadlines)?),
+        };
+        self.join_through(bus).await
+    }
+
+    /// The same through a given bus.
+    pub async fn join_through(&self, bus: Arc<dyn Bus>) -> Result<()> {
+        self.feed.join(bus, self.journal.extent().await?.epoch)
+    }
+
+    /// What this process and the others tell each other.
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        self.feed.exchange()
     }
 
     /// Every change from now on, once and in order, whichever process commits it.

@@ -7,6 +7,7 @@ mod following;
 mod frames;
 mod heartbeat;
 mod limits;
+mod nodes;
 mod opening;
 mod order;
 mod property;

@@ -1,4 +1,4 @@
-//! `[redis]`: the channel that notifies the nodes of a cluster of each other's changes sooner.
+//! `[redis]`: the bus between the nodes over one PostgreSQL database.
 
 use super::{
     Secret,
@@ -15,7 +15,7 @@ pub struct Redis {
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
     checked(redis_url, secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
-        "`redis://…` or `rediss://…`, for a cluster; not used yet. Nodes check the journal five times a second instead."))),
+        "`redis://…` or `rediss://…`: tells the nodes over a PostgreSQL database of each other at once. Without it, PostgreSQL does."))),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.

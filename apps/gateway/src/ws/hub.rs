@@ -12,6 +12,7 @@ mod follows;
 mod shard;
 mod shards;
 mod signals;
+mod signals_elsewhere;
 
 #[cfg(test)]
 mod load;
@@ -27,7 +28,7 @@ use std::{
 };
 
 use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via};
-use clowder_infra::{Followed, Follower, online::Online, turns::Turns};
+use clowder_infra::{Followed, Follower, bus::Exchange, online::Online, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
 use self::{
@@ -58,6 +59,8 @@ pub struct Hub {
     pub sealer: Sealer,
     pub journal: Arc<dyn Journal>,
     online: Arc<Online>,
+    /// The other nodes.
+    exchange: Arc<Exchange>,
     /// How many resuming sockets may read the journal at the same time. After a restart all clients return at once, and
     /// half of the connections that read are reserved for other calls.
     pub replays: Semaphore,
@@ -88,6 +91,7 @@ impl Hub {
         sealer: Sealer,
         journal: Arc<dyn Journal>,
         online: Arc<Online>,
+        exchange: Arc<Exchange>,
         known: &Place,
         read_connections: usize,
     ) -> Self {
@@ -99,6 +103,7 @@ impl Hub {
             sealer,
             journal,
             online,
+            exchange,
             replays: Semaphore::new((read_connections / 2).max(1)),
             replays_of: Turns::new(1, TURN_WITHIN),
         }
@@ -232,8 +237,11 @@ impl Hub {
                 }
                 mem::take(&mut given.to_tell)
             };
-            for telling in to_tell.into_iter().filter(|telling| self.shards.are_few(telling.passing.topic)) {
-                dispatch.send(Step::passing(telling)).await;
+            for telling in to_tell {
+                self.pass_on(&telling);
+                if self.shards.are_few(telling.passing.topic) {
+                    dispatch.send(Step::passing(telling)).await;
+                }
             }
             for told in self.online.news() {
                 dispatch.send(Step::told(told)).await;

@@ -3,6 +3,9 @@
 //! Writers of this process pass their changes on right after the commit, but only as hints. A follower knows its
 //! position in each stream, drops changes that it has seen, and reads missing ones from the journal: those of other
 //! processes, and those whose hints were dropped or arrived out of order.
+//!
+//! Other processes say through the bus how far their commits reach. That only makes a follower look at the journal at
+//! once instead of with its next poll: what they say may be late, lost or wrong, so no position is taken from it.
 
 mod inbox;
 
@@ -13,21 +16,28 @@ use std::{
 };
 
 use clowder_core::{
-    Journal, Positions, Recorded, Result,
+    Bus, Journal, Positions, Recorded, Result,
     journal::{Chunk, Extent},
 };
 use tokio::time::{Interval, MissedTickBehavior};
 use uuid::Uuid;
 
 use self::inbox::{Hint, Inbox};
-use crate::{Upkeep, store::Memory};
+use crate::{
+    Upkeep,
+    bus::{Exchange, Reached},
+    store::Memory,
+};
 
 /// How many changes are read from the journal at a time, and so are held in memory at most.
 const CHUNK: Chunk = Chunk { rows: 500, octets: 1024 * 1024 };
 
 /// Where writers pass on what they committed.
 #[derive(Clone, Default)]
-pub struct Feed(Arc<Mutex<Followers>>);
+pub struct Feed {
+    followers: Arc<Mutex<Followers>>,
+    exchange: Arc<Exchange>,
+}
 
 #[derive(Default)]
 struct Followers {
@@ -48,6 +58,8 @@ impl Feed {
         if recorded.is_empty() {
             return;
         }
+        // Others may listen where nobody does here.
+        self.exchange.hint(recorded.iter().map(|change| (change.stream, change.position)));
         let mut followers = self.lock();
         if followers.inboxes.is_empty() {
             // Without listeners nothing is lost: the change is in the journal.
@@ -59,6 +71,23 @@ impl Feed {
             let follower = follower.upgrade();
             follower.inspect(|inbox| if is_current { inbox.put(&changes) } else { inbox.lose() }).is_some()
         });
+    }
+
+    /// Exchanges hints with the other processes over the same journal, from now on.
+    pub fn join(&self, bus: Arc<dyn Bus>, epoch: Uuid) -> Result<()> {
+        let followers = Arc::downgrade(&self.followers);
+        self.exchange.hear_hints(move |reached| {
+            if let Some(followers) = followers.upgrade() {
+                let followers = followers.lock().unwrap_or_else(PoisonError::into_inner);
+                followers.inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.hear(&reached));
+            }
+        });
+        self.exchange.join(bus, epoch)
+    }
+
+    /// What else this process and the others tell each other.
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
     }
 
     fn subscribe(&self) -> Arc<Inbox> {
@@ -76,7 +105,7 @@ impl Feed {
     }
 
     fn lock(&self) -> MutexGuard<'_, Followers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,6 +209,8 @@ impl Follower {
                 hint = self.hints.next() => match hint {
                     Hint::Change(recorded) => self.accept(recorded),
                     Hint::Lost => self.look().await?,
+                    Hint::Elsewhere(reached) if self.is_behind(&reached) => self.look().await?,
+                    Hint::Elsewhere(_) => {}
                 }
             }
         }
@@ -188,6 +219,12 @@ impl Follower {
     /// A stream with positions beyond the known ones.
     fn behind(&self) -> Option<usize> {
         (0..self.goal.as_slice().len()).find(|stream| !self.known.cover(*stream, self.goal.get(*stream)))
+    }
+
+    /// Whether another process says that there is more than is known here.
+    fn is_behind(&self, reached: &Reached) -> bool {
+        let streams = self.known.as_slice().len();
+        reached.iter().any(|(stream, position)| *stream < streams && !self.known.cover(*stream, *position))
     }
 
     /// Reads how far the journal reaches.
@@ -205,6 +242,7 @@ impl Follower {
     /// Forgets the journal before, and what is known because of it.
     async fn start_anew(&mut self, epoch: Uuid, heads: Positions) -> Result<()> {
         self.feed.begin_turn();
+        self.feed.exchange.renew(epoch);
         // What changes after `heads` is followed; everything up to there is read anew.
         self.upkeep.start_anew().await?;
         tracing::warn!(

@@ -2,6 +2,7 @@
 //! domain its tables and rows. It is reached through `clowder-infra` alone.
 
 pub mod api_keys;
+pub mod bus;
 pub mod clock;
 pub mod connection;
 pub mod cron;

@@ -8,6 +8,7 @@ mod api_keys;
 mod asked;
 mod audit;
 mod blocks;
+mod bus;
 mod chat_analytics;
 mod chat_exports;
 mod chat_imports;

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-static TYPING: Signal = Signal {
+pub static TYPING: Signal = Signal {
     start: "typing.start",
     stop: "typing.stop",
     data: |chat, user_id| to_raw_value(&Typing { chat_id: Id::from_uuid(chat.id), user_id }),

@@ -68,7 +68,7 @@ impl Step {
         }
     }
 
-    pub fn passing(Telling { passing, but }: Telling) -> Self {
+    pub fn passing(Telling { passing, but, .. }: Telling) -> Self {
         let opened_by = opened_by(passing.name);
         Self::Passing { topic: passing.topic, but, opened_by, frame: frame::passing(&passing) }
     }

@@ -31,6 +31,8 @@ pub struct Signals(HashMap<(Topic, UserId, &'static str), Given>);
 pub struct Telling {
     pub passing: Passing,
     pub but: Arc<[UserId]>,
+    /// Given at this node, so that the others have to be told.
+    pub is_ours: bool,
 }
 
 /// A signal that somebody has given.
@@ -38,6 +40,8 @@ struct Given {
     signal: &'static Signal,
     /// Who is not notified.
     but: Arc<[UserId]>,
+    /// Whether it was last given at this node.
+    is_ours: bool,
     /// Until when it lasts; `None` after it has stopped.
     until: Option<Timestamp>,
     /// Whether the others believe that it lasts, and since when.
@@ -48,7 +52,7 @@ struct Given {
 
 impl Given {
     fn new(signal: &'static Signal) -> Self {
-        Self { signal, but: Arc::default(), until: None, told: None, held_back: false }
+        Self { signal, but: Arc::default(), is_ours: true, until: None, told: None, held_back: false }
     }
 
     /// What to send to the others now, if anything and if it is time to.
@@ -77,7 +81,8 @@ impl Given {
 
     fn event(&self, name: &'static str, topic: Topic, user: UserId, at: Timestamp) -> Option<Telling> {
         let data = (self.signal.data)(topic, user).ok()?;
-        Some(Telling { passing: Passing { topic, name, at, data: Arc::from(data) }, but: Arc::clone(&self.but) })
+        let passing = Passing { topic, name, at, data: Arc::from(data) };
+        Some(Telling { passing, but: Arc::clone(&self.but), is_ours: self.is_ours })
     }
 }
 
@@ -92,11 +97,35 @@ impl Signals {
         to_all_but: Option<Vec<UserId>>,
         now: Timestamp,
     ) -> Option<Telling> {
+        self.give((user, topic), signal, to_all_but, true, now)
+    }
+
+    /// The same for what was given at another node, which tells only what is to be sent. It ends by this node's own
+    /// clock, whatever becomes of the other.
+    pub fn hear(
+        &mut self,
+        of: (UserId, Topic),
+        signal: &'static Signal,
+        to_all_but: Option<Vec<UserId>>,
+        now: Timestamp,
+    ) -> Option<Telling> {
+        self.give(of, signal, to_all_but, false, now)
+    }
+
+    fn give(
+        &mut self,
+        (user, topic): (UserId, Topic),
+        signal: &'static Signal,
+        to_all_but: Option<Vec<UserId>>,
+        is_ours: bool,
+        now: Timestamp,
+    ) -> Option<Telling> {
         let key = (topic, user, signal.start);
         let given = match &to_all_but {
             Some(_) => self.0.entry(key).or_insert_with(|| Given::new(signal)),
             None => self.0.get_mut(&key)?,
         };
+        given.is_ours = is_ours;
         given.until = to_all_but.is_some().then(|| now.plus(LASTS_FOR));
         // Who has heard that it started hears that it stopped.
         if let Some(but) = to_all_but {
@@ -240,5 +269,23 @@ mod tests {
         let started = ada.list.set(ada.user, ada.topic, &TYPING, Some(vec![bob]), Watched::at(0)).unwrap();
         let stopped = ada.list.due(Watched::at(6_000)).remove(0);
         assert_eq!((&*started.but, &*stopped.but), (&[ada.user, bob][..], &[ada.user, bob][..]));
+    }
+
+    #[test]
+    fn what_was_given_elsewhere_ends_here_and_is_not_passed_on() {
+        let mut ada = Watched::new();
+        let hear = |ada: &mut Watched, on: bool, ms| {
+            let told = ada.list.hear((ada.user, ada.topic), &TYPING, on.then(Vec::new), Watched::at(ms));
+            told.map(|telling| (telling.passing.name, telling.is_ours))
+        };
+        assert_eq!(hear(&mut ada, false, 0), None, "nobody knows that it started");
+        assert_eq!(hear(&mut ada, true, 0), Some(("typing.start", false)));
+        assert_eq!(ada.set(true, 1_000), None, "of both together one frame in two seconds");
+        let due: Vec<_> = ada.list.due(Watched::at(2_000)).iter().map(|t| (t.passing.name, t.is_ours)).collect();
+        assert_eq!(due, [("typing.start", true)]);
+        assert_eq!(hear(&mut ada, true, 4_000), Some(("typing.start", false)));
+        let due: Vec<_> = ada.list.due(Watched::at(10_000)).iter().map(|t| (t.passing.name, t.is_ours)).collect();
+        assert_eq!(due, [("typing.stop", false)], "the stop was lost, or the other node has died");
+        assert!(ada.due(12_000).is_empty() && ada.list.0.is_empty());
     }
 }

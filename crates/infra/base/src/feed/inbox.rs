@@ -1,4 +1,4 @@
-//! Hints from the writers of this process to one follower, bounded in octets.
+//! Hints to one follower: from the writers of this process, bounded in octets, and from other processes.
 
 use std::{
     collections::VecDeque,
@@ -8,8 +8,13 @@ use std::{
 use clowder_core::Recorded;
 use tokio::sync::Notify;
 
+use crate::bus::Reached;
+
 /// How much may wait for one follower. If it lags further behind, it reads from the journal.
 pub const ROOM: usize = 16 * 1024 * 1024;
+
+/// More streams than any database has: what others say takes no more room than that.
+const STREAMS: usize = 256;
 
 /// The overhead of a change besides its payload.
 const OVERHEAD: usize = 256;
@@ -26,6 +31,8 @@ struct Waiting {
     octets: usize,
     /// Something did not fit, or the follower is gone.
     lost: bool,
+    /// How far the journal reaches as other processes say; of each stream only the highest position.
+    elsewhere: Reached,
 }
 
 /// What a follower finds in its inbox.
@@ -34,6 +41,8 @@ pub enum Hint {
     Change(Arc<Recorded>),
     /// Hints were dropped; the changes are in the journal.
     Lost,
+    /// Other processes say that the journal reaches at least this far, which may be wrong.
+    Elsewhere(Reached),
 }
 
 impl Inbox {
@@ -57,6 +66,17 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
+    /// Another process says how far the journal reaches.
+    pub fn hear(&self, reached: &Reached) {
+        let mut waiting = self.lock();
+        for (stream, position) in reached.iter().filter(|(stream, _)| **stream < STREAMS) {
+            let held = waiting.elsewhere.entry(*stream).or_insert(*position);
+            *held = (*held).max(*position);
+        }
+        drop(waiting);
+        self.arrived.notify_one();
+    }
+
     /// The next hint. Dropping the call half-way loses nothing.
     pub async fn next(&self) -> Hint {
         loop {
@@ -72,7 +92,10 @@ impl Inbox {
         if std::mem::take(&mut waiting.lost) {
             return Some(Hint::Lost);
         }
-        let change = waiting.changes.pop_front()?;
+        let Some(change) = waiting.changes.pop_front() else {
+            let reached = std::mem::take(&mut waiting.elsewhere);
+            return Some(reached).filter(|reached| !reached.is_empty()).map(Hint::Elsewhere);
+        };
         waiting.octets -= size(&change);
         if waiting.changes.is_empty() {
             // An empty inbox keeps no buffer.
@@ -115,7 +138,7 @@ mod tests {
     async fn position(inbox: &Inbox) -> Option<i64> {
         match inbox.next().await {
             Hint::Change(change) => Some(change.position),
-            Hint::Lost => None,
+            Hint::Lost | Hint::Elsewhere(_) => None,
         }
     }
 
@@ -137,5 +160,17 @@ mod tests {
         assert_eq!(position(&inbox).await, Some(17));
         inbox.put(&[change(18, ROOM)]);
         assert_eq!(position(&inbox).await, None, "one that is larger than the room");
+    }
+
+    #[tokio::test]
+    async fn of_what_others_say_only_the_highest_position_is_kept() {
+        let inbox = Inbox::default();
+        inbox.hear(&Reached::from([(0, 7), (1, 2), (STREAMS, 9)]));
+        inbox.hear(&Reached::from([(0, 5), (1, 3)]));
+        inbox.put(&[change(1, 10)]);
+        assert_eq!(position(&inbox).await, Some(1));
+        let Hint::Elsewhere(reached) = inbox.next().await else { panic!("what others say") };
+        assert_eq!(reached, Reached::from([(0, 7), (1, 3)]));
+        assert!(inbox.take().is_none());
     }
 }
