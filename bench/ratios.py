@@ -99,10 +99,14 @@ def beside_sends(rows, server):
 
     what = SERVERS[server].split()[-1]
     for workload, things, base, others, aim in (
+        ("replies", "replies", "w4", "sends", 0.7),
+        ("mentions", "sends with a mention", "w4", "sends", 0.7),
+        ("answers", "messages in threads", "w4", "sends", 0.7),
         ("reactions", "reactions", "w4", "sends", 0.7),
         ("marks", "read marks", "w4", "sends", 0.7),
         ("deliveries", "marks of delivery", "w4", "sends", 0.7),
         ("w4-hot", "sends of 64 people into one chat", "w4", "those into 64 chats", 0.8),
+        ("w4-channel", "sends into a channel of 100,000 people", "w4-ten", "those into a group of 10", 0.8),
         ("page-last", "pages at message 1,000,000", "page-first", "the first pages", 0.83),
         ("list-500", "lists of somebody in 500 chats", "page-first", "pages of 50", 0.25),
     ):

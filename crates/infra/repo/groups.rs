@@ -84,6 +84,7 @@ pub const DOMAIN: Domain = Domain {
         never("group_links.created_at", SHOWN),
         never("group_links.expires_at", "chosen by a person"),
         never("group_links.revoked_at", "only whether there is one matters, and when it is forgotten"),
+        never("group_people.role_since", "compared with when reports were made, and with nothing else"),
         never("group_people.since", SHOWN),
         never("groups.created_at", SHOWN),
         never("groups.deleted_at", "only whether there is one matters"),
