@@ -7,7 +7,7 @@ use std::{
 
 use clowder_core::Bus;
 use clowder_infra::{
-    DatabaseUrl, Deadlines, Followed, Follower,
+    DatabaseUrl, Deadlines, Followed, Follower, Store,
     bus::{InProcess, PostgresBus, RedisBus},
 };
 use clowder_messaging::Message;
@@ -105,14 +105,20 @@ async fn next_word(follower: &mut Follower) -> String {
     }
 }
 
+/// Another node, and what it and the first one have joined.
+async fn joined(world: &World) -> (Store, Arc<InProcess>) {
+    let (other, bus) = (world.another_node().await, Arc::new(InProcess::default()));
+    for node in [&world.store, &other] {
+        node.join_through(bus.clone()).await.unwrap();
+    }
+    (other, bus)
+}
+
 on_both! {
     async fn a_hint_that_is_wrong_loses_and_repeats_nothing(world: World) {
         let [ada] = world.people(["ada"]).await;
         let chat = world.group(&ada, &[]).await.id;
-        let (other, bus) = (world.another_node().await, Arc::new(InProcess::default()));
-        for node in [&world.store, &other] {
-            node.join_through(bus.clone()).await.unwrap();
-        }
+        let (other, bus) = joined(&world).await;
         let mut follower = other.follow().await.unwrap();
         let epoch = world.store.journal.extent().await.unwrap().epoch;
         let far = (0..300).map(|stream| format!("{stream}:{}", i64::MAX)).collect::<Vec<_>>().join(",");
@@ -147,10 +153,7 @@ on_both! {
     async fn what_another_node_writes_comes_before_the_next_poll(world: World) {
         let [ada] = world.people(["ada"]).await;
         let chat = world.group(&ada, &[]).await.id;
-        let (other, bus) = (world.another_node().await, Arc::new(InProcess::default()));
-        for node in [&world.store, &other] {
-            node.join_through(bus.clone()).await.unwrap();
-        }
+        let (other, _) = joined(&world).await;
         // The node that writes follows nothing itself.
         let mut follower = other.follow().await.unwrap();
         let mut took = Vec::new();
