@@ -25,6 +25,7 @@ pub mod scribe;
 pub mod server;
 mod shared;
 pub mod socket;
+pub mod stream;
 pub mod tags;
 pub mod texts;
 pub mod things;
@@ -43,6 +44,7 @@ pub use relay::Relay;
 pub use scribe::Scribe;
 pub use server::Server;
 pub use socket::{Auth, Heard, Socket};
+pub use stream::Stream;
 pub use wait::{answer, until, within};
 pub use world::{User, World};
 

@@ -226,7 +226,8 @@ impl Front {
         });
 
         // Held until the response has been created and compressed. Probes don't wait.
-        let _reading = if endpoint.any_host { None } else { self.reads.turn(request, caller).await? };
+        let _reading =
+            if endpoint.any_host || endpoint.waits { None } else { self.reads.turn(request, caller).await? };
         let answer = waits_as.scope(run::run(endpoint, request, payload)).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
         let answer = answer?;

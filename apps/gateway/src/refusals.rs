@@ -42,6 +42,11 @@ pub const MEDIA_TYPE: Failure = failure(
 pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "The input is invalid; `errors` lists what is wrong");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
+pub const STREAM_NOT_ACCEPTED: Failure = failure(
+    406,
+    "stream.not_accepted",
+    "The response is an endless stream: ask for it with `Accept: text/event-stream`",
+);
 pub const FRAME_UNPARSABLE: Failure = failure(400, "frame.unparsable", "The frame is not a JSON object with a `type`");
 pub const FRAME_UNKNOWN: Failure = failure(422, "frame.unknown", "There is no such command");
 pub const FRAME_UNEXPECTED: Failure = failure(409, "frame.unexpected", "This socket is already authenticated");
@@ -76,6 +81,7 @@ pub const ALL: &[Failure] = &[
     MEDIA_TYPE,
     INPUT_INVALID,
     UPGRADE_REQUIRED,
+    STREAM_NOT_ACCEPTED,
     FRAME_UNPARSABLE,
     FRAME_ID,
     FRAME_UNKNOWN,

@@ -1,5 +1,6 @@
 //! The WebSocket: who may open one, and the tables of commands and events.
 
+mod admission;
 pub(crate) mod arrivals;
 mod close;
 pub(crate) mod commands;
@@ -9,11 +10,14 @@ pub(crate) mod events;
 pub(crate) mod frame;
 mod guard;
 mod hub;
+pub(crate) mod journal;
 mod opening;
 pub(crate) mod presence;
 mod request;
 mod send_queue;
 mod sockets;
+pub(crate) mod stream;
+mod subscription;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +27,7 @@ use actix_web::{
     web::{Data, Payload},
 };
 use clowder_accounts::{Accounts, Ticket};
-use clowder_core::{Actor, ctx::TOKEN_MISSING, input::Opaque};
+use clowder_core::{Timestamp, UserId, Via, ctx::TOKEN_MISSING, input::Opaque};
 use clowder_infra::Store;
 use futures_util::StreamExt;
 
@@ -36,7 +40,7 @@ pub use request::Request;
 pub use sockets::Sockets;
 
 use self::{
-    connection::{Connection, SocketContext, payer},
+    connection::{Connection, SocketContext},
     guard::Guard,
     opening::Opening,
 };
@@ -44,7 +48,7 @@ use crate::{
     answer::Created,
     auth::{self, Caller},
     call::Call,
-    front::{self, Limits},
+    front::Limits,
     problem::{Answer, Problem},
     public_url::PublicUrl,
     query::Query,
@@ -58,10 +62,7 @@ const PROTOCOL: &str = "clowder.v1";
 /// The maximum size of a client's frame, and of a fragmented message, in octets: enough for the longest text with each
 /// character written as two escapes (8,000 × 12).
 pub const MAX_FRAME: usize = 128 * 1024;
-/// Seconds after which a client with too many sockets should try again; it has to close one first.
-const LATER: u64 = 10;
-
-/// The query parameters of a socket.
+/// The services that a socket uses.
 #[derive(Clone)]
 pub struct Ports {
     pub store: Store,
@@ -75,6 +76,17 @@ pub struct Ports {
     /// The longest time between two signs of life from the server; a client that is silent for twice as long is
     /// disconnected.
     pub heartbeat: Duration,
+}
+
+impl Ports {
+    /// Whether this process knows that an identity has been revoked.
+    fn is_over(&self, user: UserId, via: Via, now: Timestamp) -> bool {
+        let ended = match via {
+            Via::Session(session) => self.store.accounts.is_ended(session),
+            Via::Key(key) => self.store.api_keys.is_revoked(key),
+        };
+        ended || self.store.staff.standing(user, now).suspension.is_some()
+    }
 }
 
 /// A ticket for a socket, for clients that can set neither headers nor subprotocols.
@@ -102,22 +114,12 @@ pub async fn connect(
         return Err(upgrade_required());
     }
     let (ctx, presented) = Call::of(&request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
-    let hold = |actor| {
-        let (_, key) = payer(actor, &ctx.origin);
-        ports.sockets.open(key).ok_or_else(|| Problem::too_many(refusals::SOCKETS, Sockets::limit(key), LATER))
-    };
     let (held, opening) = match presented? {
-        Some(identity) => {
-            if let Actor::User { id, .. } = identity.actor
-                && let Some(suspension) = ports.store.staff.standing(id, ctx.now).suspension
-            {
-                return Err(front::suspended(&suspension));
-            }
-            (hold(identity.actor)?, Opening::Known(identity))
-        }
+        Some(identity) => (admission::enter(&ports, &identity, &ctx)?, Opening::Known(identity)),
         None => {
             // Checked before a ticket is spent on a socket for which there is no room.
-            let held = hold(opening::holder(&request, ctx.now, &*ports.store.accounts))?;
+            let holder = opening::holder(&request, ctx.now, &*ports.store.accounts);
+            let held = admission::hold(&ports, holder, &ctx.origin)?;
             (held, opening::without_header(&request, &ctx, &*ports.store.accounts, &*ports.store.staff).await)
         }
     };

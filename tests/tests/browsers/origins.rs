@@ -62,7 +62,7 @@ async fn the_examples_of_the_documentation() {
     let world = World::with(Database::sqlite(), &[("CORS_ALLOWED_ORIGINS", &*site.origin)]).await;
     let text = std::fs::read_to_string(clowder_tests::root().join("docs/realtime.md")).unwrap();
     let blocks: Vec<_> = text.split("```js\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let [quick_start, tokens, client] = blocks.as_slice() else { panic!("three examples, not {}", blocks.len()) };
+    let [quick_start, tokens, client, stream] = blocks.as_slice() else { panic!("{} examples", blocks.len()) };
     let mut browser = Browser::start().await;
     browser.open(&site.origin).await;
     let here = format!("http://{}", world.server.address);
@@ -102,6 +102,29 @@ async fn the_examples_of_the_documentation() {
     ada.says(&chat, "after").await;
     browser.until(&heard("after")).await;
     browser.until("loaded === 1 && sockets.length === 2 && handled.some(({ type }) => type === 'resumed')").await;
+
+    // So does the one without a socket, as often as its stream ends.
+    let ticket = "const post = async (path, body, access) => (await fetch(api + path, { method: 'POST', body: '{}', \
+                  headers: { 'content-type': 'application/json', authorization: `Bearer ${access}` } })).json(); \
+                  const NativeSource = EventSource; window.sources = []; \
+                  window.EventSource = class extends NativeSource { constructor(...it) { super(...it); sources.push(this); } };";
+    let carol = world.user("carol").await;
+    let chat = carol.private_chat(&bob).await;
+    browser
+        .run(&format!(
+            "const api = '{here}', access = '{}'; {ticket} {stream} \
+             window.streamed = []; listen((frame) => streamed.push(frame));",
+            carol.token()
+        ))
+        .await;
+    let heard = |content: &str| format!("streamed.filter((frame) => frame.data.content === '{content}').length === 1");
+    browser.until("streamed.some(({ type }) => type === 'hello')").await;
+    bob.says(&chat, "before").await;
+    browser.until(&heard("before")).await;
+    browser.run("sources[0].close(); sources[0].onerror()").await;
+    bob.says(&chat, "meanwhile").await;
+    browser.until(&heard("meanwhile")).await;
+    browser.until("sources.length === 2 && streamed.some(({ type }) => type === 'resumed')").await;
 }
 
 async fn signs_in(browser: &mut Browser) {

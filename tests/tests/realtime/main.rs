@@ -10,6 +10,8 @@ mod limits;
 mod nodes;
 mod opening;
 mod order;
+mod polls;
 mod property;
 mod replica;
 mod resume;
+mod streams;

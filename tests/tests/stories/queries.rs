@@ -22,8 +22,16 @@ on_both!(shared; nothing_is_given_empty, cursors_are_bound_to_filters, chats_tha
 
 /// Credentials and cursors in the live channel: an empty one is treated like any other invalid one, not like an invalid
 /// field.
-const ANSWERED_ELSEWHERE: &[(&str, &str)] =
-    &[("/api/ws", "ticket"), ("/api/ws", "cursor"), ("/ws", "ticket"), ("/ws", "cursor"), (DOWNLOAD, "token")];
+const ANSWERED_ELSEWHERE: &[(&str, &str)] = &[
+    ("/api/ws", "ticket"),
+    ("/api/ws", "cursor"),
+    ("/ws", "ticket"),
+    ("/ws", "cursor"),
+    ("/api/stream", "ticket"),
+    ("/api/stream", "cursor"),
+    ("/api/journal", "cursor"),
+    (DOWNLOAD, "token"),
+];
 const DOWNLOAD: &str = "/api/exports/{export_id}/download";
 
 /// A valid value for a parameter with this name and schema.

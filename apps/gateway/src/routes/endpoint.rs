@@ -103,6 +103,8 @@ pub struct Endpoint {
     pub edits: bool,
     /// Whether it shows something that has an `ETag`.
     pub tagged: bool,
+    /// Whether it waits for something to happen, meanwhile without a turn of those who read.
+    pub waits: bool,
     /// Whether a GET shows a credential, so that its response must not be compressed.
     pub shows_secret: bool,
     pub run: Run,
@@ -192,6 +194,7 @@ impl Endpoint {
             starts_job: false,
             edits: false,
             tagged: false,
+            waits: false,
             shows_secret: false,
             run: verb.run(),
         }
@@ -437,6 +440,12 @@ impl Endpoint {
     pub fn most_octets(&self) -> usize {
         let usual = if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL };
         self.uploads.unwrap_or(usual)
+    }
+
+    /// It may wait for something to happen, and holds up no other read of its caller.
+    pub fn waits(mut self) -> Self {
+        self.waits = true;
+        self
     }
 
     /// Its response contains a secret beside text that others may have written: never compressed (see

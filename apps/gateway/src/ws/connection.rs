@@ -6,13 +6,13 @@ use std::{collections::HashMap, ops::Deref, pin::Pin, sync::Arc, time::Duration}
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::Identity;
-use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId, Via};
+use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId};
 use clowder_infra::worker_pool::fair::Caller;
 use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
-    Hub, Ports,
+    Ports,
     arrivals::Unconfirmed,
     close::{Close, Why},
     commands::{Call, Done},
@@ -20,8 +20,9 @@ use super::{
     guard::Fault,
     opening::{Opening, refused as refused_token},
     request::{CommandId, Request},
-    send_queue::{Next, SendQueue},
+    send_queue::{Next, SendQueue, WRITE_WITHIN},
     sockets::Held,
+    subscription::{Left, Subscription, Wire},
 };
 use crate::{
     clock,
@@ -31,15 +32,12 @@ use crate::{
     public_url::PublicUrl,
 };
 
-mod greet;
 mod perform;
 
 /// How long a socket may stay unauthenticated.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take to receive the close frame.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
-/// How long a client may take to read one frame: the socket of a client that does not read must not outlive its token.
-const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// The number of invalid frames after which the socket is closed.
 const MAX_BAD: u32 = 10;
 
@@ -57,17 +55,6 @@ impl Deref for SocketContext {
 
     fn deref(&self) -> &Ports {
         &self.ports
-    }
-}
-
-impl SocketContext {
-    /// Whether this process knows that the socket's identity has been revoked.
-    fn is_over(&self, user: UserId, via: Via, now: Timestamp) -> bool {
-        let ended = match via {
-            Via::Session(session) => self.store.accounts.is_ended(session),
-            Via::Key(key) => self.store.api_keys.is_revoked(key),
-        };
-        ended || self.store.staff.standing(user, now).suspension.is_some()
     }
 }
 
@@ -268,22 +255,16 @@ impl Connection {
         }
     }
 
-    /// Sends one frame. While the client does not read, the queue may decide that it is too slow.
+    /// `hello`, what was missed, and from then on what is in the queue.
+    async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
+        let subscription = Subscription::open(&self.context, &identity, cursor.as_deref()).await?;
+        subscription.greet(self.context.heartbeat, self).await?;
+        Ok(Bound::new(subscription.left, identity))
+    }
+
+    /// Sends one frame.
     async fn write(&mut self, queue: &SendQueue, frame: ByteString) -> Result<(), Close> {
-        let mut written = std::pin::pin!(self.session.text(frame));
-        let written = async {
-            loop {
-                tokio::select! {
-                    biased;
-                    written = &mut written => return written.map_err(|_| Close::Goodbye),
-                    () = queue.ready() => match queue.closing() {
-                        Some(close) => return Err(close),
-                        None => continue,
-                    },
-                }
-            }
-        };
-        timeout(WRITE_WITHIN, written).await.unwrap_or(Err(Close::TooSlow))?;
+        queue.written(self.session.text(frame)).await?;
         self.told = Instant::now();
         Ok(())
     }
@@ -360,6 +341,15 @@ pub fn payer(actor: Actor, origin: &Origin) -> (Policy, Key) {
     (policy, Key::new(policy, actor, origin.address))
 }
 
+impl Wire for Connection {
+    async fn write(&mut self, queue: &SendQueue, frame: ByteString, event: Option<&Durable>) -> Result<(), Close> {
+        if let Some(event) = event {
+            self.wrote(queue.user, event);
+        }
+        Self::write(self, queue, frame).await
+    }
+}
+
 /// Sends a small frame, or ends the socket of a client that does not read.
 async fn in_time(written: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), Close> {
     match timeout(WRITE_WITHIN, written).await {
@@ -387,17 +377,5 @@ impl Bound {
     fn renew(&mut self, identity: Identity) {
         self.expires = Instant::now() + identity.expires_at.since(clock::now());
         self.identity = identity;
-    }
-}
-
-/// Removes the socket from the hub, however it ends.
-struct Left {
-    hub: Arc<Hub>,
-    queue: Arc<SendQueue>,
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        self.hub.detach(&self.queue);
     }
 }

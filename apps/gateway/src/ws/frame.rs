@@ -1,6 +1,9 @@
 //! Frames that the server sends over a socket: `{"type", "cursor"?, "at", "data"}`.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use bytestring::ByteString;
 use clowder_core::{Passing, Recorded, SessionId, Timestamp, UserId};
@@ -9,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{
     arrivals,
+    close::Close,
     cursor::{Packed, Sealer},
     request::CommandId,
 };
@@ -49,6 +53,28 @@ pub struct Reset {
     /// backup was restored since.
     #[schema(example = "expired")]
     pub reason: &'static str,
+}
+
+/// The last event of a stream, which has no close frame.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Closed {
+    /// As when a socket is closed.
+    #[schema(example = 4004, minimum = 1000, maximum = 4999)]
+    pub code: u16,
+    #[schema(example = "the access token has expired; refresh and resume")]
+    pub reason: Cow<'static, str>,
+    /// `yes`: reconnect with the last cursor. `when`: first do what `what_to_do` says. `no`: the same would happen again.
+    #[schema(pattern = "^(yes|when|no)$", example = "when")]
+    pub reconnect: &'static str,
+    #[schema(example = "Refresh the access token, then reconnect and resume")]
+    pub what_to_do: &'static str,
+}
+
+impl From<Close> for Closed {
+    fn from(close: Close) -> Self {
+        let (reconnect, what_to_do) = close.reconnect();
+        Self { code: close.code(), reason: close.says(), reconnect: reconnect.word(), what_to_do }
+    }
 }
 
 #[derive(Serialize)]
@@ -102,6 +128,11 @@ impl Outgoing {
             Self::Durable(durable) => durable.len(),
             Self::Hidden(durable) => durable.len() + HIDDEN.len(),
         }
+    }
+
+    /// Whether it has a cursor.
+    pub fn is_durable(&self) -> bool {
+        matches!(self, Self::Durable(_) | Self::Hidden(_))
     }
 
     /// Whether both are events of one moment on one topic, and so of one decision.
@@ -186,6 +217,12 @@ impl Durable {
     }
 }
 
+/// The cursor in the text of a durable event or of `hello`. Within the texts of others, quotation marks are escaped.
+pub fn cursor(frame: &str) -> Option<&str> {
+    let (_, rest) = frame.rsplit_once(CURSOR)?;
+    rest.split_once('"').map(|(cursor, _)| cursor)
+}
+
 fn text(frame: &impl Serialize) -> ByteString {
     serde_json::to_string(frame).unwrap_or_default().into()
 }
@@ -226,6 +263,7 @@ mod tests {
             assert_eq!(text.len(), length);
             let frame: Value = serde_json::from_str(&text).unwrap();
             assert_eq!((&frame["data"]["hidden"], &frame["data"]["content"]), (&hidden, &message["content"]));
+            assert_eq!(frame["cursor"].as_str(), cursor(&text));
             assert!(frame["cursor"].is_string());
         }
     }

@@ -37,6 +37,14 @@ pub fn holder(request: &HttpRequest, now: Timestamp, accounts: &dyn Accounts) ->
     identity.map_or(Actor::Nobody, |identity| identity.actor)
 }
 
+/// The ticket in the URL; one that is too long is no ticket.
+pub fn ticket(request: &HttpRequest) -> Option<Cow<'_, str>> {
+    match presented(request) {
+        Presented::Ticket(ticket) => Some(ticket),
+        _ => None,
+    }
+}
+
 /// The credentials apart from headers: a subprotocol, or a ticket in the URL.
 pub async fn without_header(request: &HttpRequest, ctx: &Ctx, accounts: &dyn Accounts, staff: &dyn Staff) -> Opening {
     let identity = match presented(request) {

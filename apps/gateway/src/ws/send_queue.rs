@@ -3,15 +3,18 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use clowder_core::{Scope, Scopes, UserId, Via};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 use super::{close::Close, events::may_hear, frame::Outgoing};
 
 /// A socket whose unread frames exceed this is closed; it can resume.
 const ROOM: usize = 1024 * 1024;
+/// How long a client may take to read one frame: one that does not read must not outlive its token.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
 pub struct SendQueue {
     pub user: UserId,
@@ -113,6 +116,24 @@ impl SendQueue {
     /// Returns when there may be something to do.
     pub async fn ready(&self) {
         self.ready.notified().await;
+    }
+
+    /// Waits until a frame is written. While the client does not read, the queue may decide that it is too slow.
+    pub async fn written<E>(&self, written: impl Future<Output = Result<(), E>>) -> Result<(), Close> {
+        let mut written = std::pin::pin!(written);
+        let written = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    written = &mut written => return written.map_err(|_| Close::Goodbye),
+                    () = self.ready() => match self.closing() {
+                        Some(close) => return Err(close),
+                        None => continue,
+                    },
+                }
+            }
+        };
+        timeout(WRITE_WITHIN, written).await.unwrap_or(Err(Close::TooSlow))
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

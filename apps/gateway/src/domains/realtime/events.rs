@@ -7,7 +7,7 @@ use crate::{
     routes::Shape,
     ws::{
         Event, Kind,
-        frame::{Heartbeat, Hello, Reset, Resumed},
+        frame::{Closed, Heartbeat, Hello, Reset, Resumed},
     },
 };
 
@@ -51,6 +51,21 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Socket,
         shape: Shape::of::<Heartbeat>,
         example: || json!({}),
+    },
+    Event {
+        name: "closed",
+        about: "The last event of a stream (`GET /api/stream`); sockets have a close frame instead",
+        scope: None,
+        kind: Kind::Socket,
+        shape: Shape::of::<Closed>,
+        example: || {
+            json!({
+                "code": 4004,
+                "reason": "the access token has expired; refresh and resume",
+                "reconnect": "when",
+                "what_to_do": "Refresh the access token, then reconnect and resume"
+            })
+        },
     },
     Event {
         name: "error",

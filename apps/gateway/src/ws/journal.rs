@@ -1,0 +1,163 @@
+//! `GET /api/journal`: the events of a socket page by page (long polling), for clients to which neither a WebSocket nor a
+//! stream gets through.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, web::Data};
+use bytestring::ByteString;
+use clowder_core::{Error, Result, Timestamp, input::Opaque};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Ports,
+    admission::{admit, refused},
+    close::Close,
+    cursor::Sealer,
+    frame::{self, Durable},
+    send_queue::{Next, SendQueue},
+    subscription::{Subscription, Wire},
+};
+use crate::{answer::Shown, clock, problem::Answer, query::Query};
+
+/// The longest wait, in seconds: proxies commonly give up after 60.
+pub const LONGEST_WAIT: i64 = 50;
+/// A page is full at this many octets, even if it has few events.
+const ROOM: usize = 256 * 1024;
+
+/// What happened since a cursor.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct JournalEvents {
+    /// The frames that a socket would have received, in order. Those without `cursor` are not durable; only who waits
+    /// receives them.
+    #[schema(value_type = Vec<JournalEvent>)]
+    items: Vec<Box<RawValue>>,
+    /// Ask with it next time.
+    #[schema(example = "AQIDBAUGBwgJCgsMDQ4P")]
+    cursor: String,
+    /// Whether there may be more already.
+    #[schema(example = false)]
+    more: bool,
+    /// Why events since the given cursor are missing: reload over REST. `expired`: it is older than the journal. `unknown`: it
+    /// is not a cursor of this user and this server, or a backup was restored since.
+    #[schema(value_type = Option<String>, pattern = "^(expired|unknown)$", example = json!(null))]
+    reset: Option<&'static str>,
+}
+
+/// A frame of the live channel. `/api/asyncapi.json` describes the `data` of each type.
+#[derive(utoipa::ToSchema)]
+#[allow(dead_code, reason = "frames are passed on as they are; this describes them")]
+#[schema(example = json!({
+    "type": "chat.deleted",
+    "at": "2026-11-26T12:00:00.000Z",
+    "data": {"chat_id": "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"},
+    "cursor": "AQIDBAUGBwgJCgsMDQ4P"
+}))]
+pub struct JournalEvent {
+    r#type: String,
+    at: Timestamp,
+    #[schema(value_type = Object)]
+    data: Box<RawValue>,
+    /// Durable events have one.
+    #[schema(required = false, nullable = false)]
+    cursor: Option<String>,
+}
+
+/// Answers with what happened since `cursor`. If that is nothing, waits up to `wait` seconds for something.
+pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) -> Answer<Shown<JournalEvents>> {
+    let cursor = query.any_text("cursor", Opaque::MAX);
+    let wait = query.number("wait", 0).unwrap_or_default().min(LONGEST_WAIT);
+    let most = query.limit() as usize;
+    query.check()?;
+    let (identity, _held) = admit(&request, &ports).await?;
+    let expires = Instant::now() + identity.expires_at.since(clock::now());
+    let until = expires.min(Instant::now() + Duration::from_secs(wait.unsigned_abs()));
+    metrics::gauge!("clowder_polls").increment(1);
+    let _polling = Polling;
+    let subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await.map_err(refused)?;
+    let queue = &*subscription.left.queue;
+    let mut page = Page { most, ..Page::default() };
+    let caught_up = subscription.catch_up(&mut page).await.map_err(refused)?;
+    if caught_up.reset.is_some() {
+        // Whoever reloads needs nothing of what was missed.
+        page = Page { most, ..Page::default() };
+    }
+    if !page.is_full() {
+        page.cursor = ports.hub.sealer.seal(queue.user, &caught_up.reached.pack());
+    }
+    // Without a cursor, the client asks where it starts.
+    if cursor.is_some() && caught_up.reset.is_none() {
+        while page.drain(queue, &ports.hub.sealer).map_err(refused)? && page.frames.is_empty() {
+            if timeout_at(until, queue.ready()).await.is_err() {
+                break;
+            }
+        }
+    }
+    Ok(Shown(page.finish(caught_up.reset)?))
+}
+
+/// Counted until the answer is known, however that ends.
+struct Polling;
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        metrics::gauge!("clowder_polls").decrement(1);
+    }
+}
+
+/// The page so far.
+#[derive(Default)]
+struct Page {
+    frames: Vec<ByteString>,
+    octets: usize,
+    /// The maximum number of frames.
+    most: usize,
+    cursor: String,
+}
+
+impl Page {
+    fn add(&mut self, frame: ByteString, is_durable: bool) {
+        if let Some(cursor) = frame::cursor(&frame).filter(|_| is_durable) {
+            cursor.clone_into(&mut self.cursor);
+        }
+        self.octets += frame.len();
+        self.frames.push(frame);
+    }
+
+    /// Adds what is in the queue, and returns whether more may come. What does not fit is read from the journal next time.
+    fn drain(&mut self, queue: &SendQueue, sealer: &Sealer) -> Result<bool, Close> {
+        while !self.is_full() {
+            match queue.next() {
+                Next::Send(frame) => {
+                    let is_durable = frame.is_durable();
+                    self.add(frame.text(sealer, queue.user), is_durable);
+                }
+                // The client asks again, another node perhaps.
+                Next::Close(Close::Restart | Close::TooSlow) => return Ok(false),
+                // The next call says why there will be no more.
+                Next::Close(close) => return if self.frames.is_empty() { Err(close) } else { Ok(false) },
+                Next::Nothing => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    fn finish(self, reset: Option<&'static str>) -> Result<JournalEvents> {
+        let more = !self.frames.is_empty() && self.is_full();
+        let items = self.frames.into_iter().map(|frame| RawValue::from_string(frame.to_string()));
+        let items = items.collect::<Result<_, _>>().map_err(Error::from)?;
+        Ok(JournalEvents { items, cursor: self.cursor, more, reset })
+    }
+}
+
+impl Wire for Page {
+    async fn write(&mut self, _: &SendQueue, frame: ByteString, event: Option<&Durable>) -> Result<(), Close> {
+        self.add(frame, event.is_some());
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.frames.len() >= self.most || self.octets >= ROOM
+    }
+}
