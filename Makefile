@@ -1,6 +1,6 @@
 # Clowder. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test graphs check bench fmt docs services
+.PHONY: help run cluster test graphs check bench fmt docs services
 SHELL := /bin/bash
 
 help: ## List what can be done.
@@ -8,6 +8,9 @@ help: ## List what can be done.
 
 run: ## Build and serve on http://127.0.0.1:8080, with no other service needed.
 	cargo run --package clowder-gateway --bin clowder -- serve
+
+cluster: ## Three gateways over a temporary PostgreSQL and Redis behind HAProxy, on http://127.0.0.1:8080.
+	env -u TEST_POSTGRES_URL -u TEST_REDIS_URL scripts/with-services scripts/cluster
 
 test: ## Run every test; starts (and if need be installs) its own PostgreSQL and Redis.
 	scripts/with-services scripts/test
