@@ -1,6 +1,6 @@
 # Clowder. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test graphs check bench fmt docs services
+.PHONY: help run cluster test graphs chaos check bench fmt docs services
 SHELL := /bin/bash
 
 help: ## List what can be done.
@@ -17,6 +17,10 @@ test: ## Run every test; starts (and if need be installs) its own PostgreSQL and
 
 graphs: ## Compare what people see with the rule in 10,000 random graphs on each database; at most three hours.
 	TEST_GRAPHS=10000 scripts/with-services timeout 3h cargo test --workspace --test contract people::listed_is
+
+chaos: ## Let nodes, Redis and PostgreSQL fail for 15 minutes each, with and without Redis; prints what was lost.
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-900} scripts/with-services cargo test --workspace --test realtime -- \
+	    --ignored --nocapture --test-threads 1 chaos::
 
 check: ## Check formatting, lints, licences, documentation and the laws of the architecture.
 	scripts/check

@@ -1,0 +1,188 @@
+//! People who listen in every way there is, now here and now there, and go on where they were.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::{connect_async, tungstenite::Message};
+
+use super::{
+    Dice,
+    cluster::{Addresses, any},
+    record::{Deed, Heard},
+    writer::Person,
+};
+
+/// Whoever hears nothing for so long tries another node.
+const SILENCE: Duration = Duration::from_secs(10);
+
+pub struct Follower {
+    access: String,
+    addresses: Addresses,
+    http: reqwest::Client,
+    way: Way,
+    cursor: Option<String>,
+    heard: Arc<Mutex<Heard>>,
+    dice: Dice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Socket,
+    Stream,
+    Poll,
+}
+
+/// The connection is over; what follows is another one.
+struct Over;
+
+impl Follower {
+    pub fn new(number: usize, person: &Person, addresses: Addresses, dice: Dice) -> Self {
+        let heard = Heard::after(person.chats.clone());
+        let way = [Way::Socket, Way::Socket, Way::Stream, Way::Poll][number % 4];
+        Self {
+            access: person.access.clone(),
+            addresses,
+            http: reqwest::Client::builder().no_proxy().connect_timeout(SILENCE).build().unwrap(),
+            way,
+            cursor: None,
+            heard: Arc::new(Mutex::new(heard)),
+            dice,
+        }
+    }
+
+    pub fn heard(&self) -> Arc<Mutex<Heard>> {
+        Arc::clone(&self.heard)
+    }
+
+    pub async fn run(mut self, mut ended: watch::Receiver<bool>) {
+        loop {
+            let address = any(&self.addresses, &mut self.dice).await;
+            let follow = async {
+                let Err(Over) = match self.way {
+                    Way::Socket => self.by_socket(&address).await,
+                    Way::Stream => self.by_stream(&address).await,
+                    Way::Poll => self.by_polls(&address).await,
+                };
+            };
+            tokio::select! {
+                () = follow => {}
+                _ = ended.wait_for(|ended| *ended) => return,
+            }
+            sleep(Duration::from_millis(self.dice.below(500))).await;
+        }
+    }
+
+    fn connected(&self, way: &'static str) {
+        *self.heard.lock().unwrap().connections.entry(way).or_default() += 1;
+    }
+
+    async fn by_socket(&mut self, address: &str) -> Result<std::convert::Infallible, Over> {
+        // Without a header, so that the handshake is that of a page.
+        let cursor = self.cursor.as_ref().map_or_else(String::new, |cursor| format!("?cursor={cursor}"));
+        let url = format!("ws://{address}/api/ws{cursor}");
+        let connected = timeout(SILENCE, connect_async(url)).await;
+        let (mut socket, _) = connected.map_err(|_| Over)?.map_err(|_| Over)?;
+        let auth = serde_json::json!({"type": "auth", "data": {"access": self.access}}).to_string();
+        futures_util::SinkExt::send(&mut socket, Message::text(auth)).await.map_err(|_| Over)?;
+        self.connected("sockets");
+        loop {
+            match timeout(SILENCE, socket.next()).await.map_err(|_| Over)? {
+                Some(Ok(Message::Text(text))) => self.hear(&serde_json::from_str(&text).map_err(|_| Over)?),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
+                Some(Ok(_)) => {}
+            }
+            self.dawdle().await?;
+        }
+    }
+
+    async fn by_stream(&mut self, address: &str) -> Result<std::convert::Infallible, Over> {
+        let request = self.http.get(format!("http://{address}/api/stream")).bearer_auth(&self.access);
+        let mut request = request.header("accept", "text/event-stream");
+        if let Some(cursor) = &self.cursor {
+            request = request.header("last-event-id", cursor);
+        }
+        let answer = timeout(SILENCE, request.send()).await.map_err(|_| Over)?.map_err(|_| Over)?;
+        let mut answer = answer.error_for_status().map_err(|_| Over)?;
+        self.connected("streams");
+        let mut rest = String::new();
+        loop {
+            let chunk = timeout(SILENCE, answer.chunk()).await.map_err(|_| Over)?.map_err(|_| Over)?.ok_or(Over)?;
+            rest.push_str(std::str::from_utf8(&chunk).expect("the texts are ASCII"));
+            while let Some((event, after)) = rest.split_once("\n\n") {
+                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+                let frame = data.map(|data| serde_json::from_str::<Value>(data).expect("an event that is no JSON"));
+                rest = after.to_owned();
+                if let Some(frame) = frame {
+                    self.hear(&frame);
+                }
+            }
+            self.dawdle().await?;
+        }
+    }
+
+    async fn by_polls(&mut self, address: &str) -> Result<std::convert::Infallible, Over> {
+        self.connected("polls");
+        loop {
+            let cursor = self.cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+            let url = format!("http://{address}/api/journal?wait=5&limit=100{cursor}");
+            let answer = timeout(SILENCE, self.http.get(url).bearer_auth(&self.access).send()).await;
+            let answer = answer.map_err(|_| Over)?.map_err(|_| Over)?.error_for_status().map_err(|_| Over)?;
+            let page: Value = timeout(SILENCE, answer.json()).await.map_err(|_| Over)?.map_err(|_| Over)?;
+            if page["reset"].is_string() {
+                self.heard.lock().unwrap().resets += 1;
+            }
+            page["items"].as_array().unwrap().iter().for_each(|frame| self.hear(frame));
+            self.cursor = Some(page["cursor"].as_str().unwrap().to_owned());
+            self.heard.lock().unwrap().ready = true;
+            self.dawdle().await?;
+        }
+    }
+
+    /// Now and then a client stalls, or goes elsewhere without a word.
+    async fn dawdle(&mut self) -> Result<(), Over> {
+        match self.dice.below(400) {
+            0 => sleep(Duration::from_secs(3)).await,
+            1 => return Err(Over),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, frame: &Value) {
+        let (kind, data) = (frame["type"].as_str().unwrap(), &frame["data"]);
+        let mut heard = self.heard.lock().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        match kind {
+            "hello" => {
+                self.cursor = Some(text(&data["cursor"]));
+                heard.ready = true;
+            }
+            "reset" => heard.resets += 1,
+            "message.sent" => heard.message(&text(&data["chat_id"]), data["seq"].as_i64().unwrap(), &text(&data["id"])),
+            "message.updated" if data["edited_at"].is_string() => {
+                heard.deed(Deed { kind: "message.updated", message: text(&data["id"]), more: String::new() });
+            }
+            "message.deleted" => {
+                heard.deed(Deed { kind: "message.deleted", message: text(&data["message_id"]), more: String::new() });
+            }
+            "reaction.added" => {
+                let (message, more) = (text(&data["message_id"]), text(&data["user_id"]));
+                heard.deed(Deed { kind: "reaction.added", message, more });
+            }
+            _ => {}
+        }
+        if let Some(cursor) = frame["cursor"].as_str() {
+            heard.delivered(cursor);
+            drop(heard);
+            self.cursor = Some(cursor.to_owned());
+        }
+    }
+}
