@@ -272,8 +272,8 @@ fn own_words(
     Ok(words)
 }
 
-/// The next words that begin with this one, of groups that everybody finds. The rest of one word and the words after it are two ranges of the index: as one
-/// condition, a word of very many groups would be read from its beginning for each page.
+/// The next words that begin with this one, of groups that everybody finds. The rest of one word and the words after it are
+/// two ranges of the index: as one condition, a word of very many groups would be read from its beginning for each page.
 fn named(conn: &mut Conn, first: &str, after: Option<Named>) -> Result<Vec<Named>> {
     let range = |limit: usize| {
         let listed = group_words::table.filter(group_words::listed.eq(true));
