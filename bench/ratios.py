@@ -105,6 +105,7 @@ def beside_sends(rows, server):
         ("reactions", "reactions", "w4", "sends", 0.7),
         ("marks", "read marks", "w4", "sends", 0.7),
         ("deliveries", "marks of delivery", "w4", "sends", 0.7),
+        ("sends-blocking", "sends of people with 1,000 blocks", "sends-free", "those of people without", 0.97),
         ("w4-hot", "sends of 64 people into one chat", "w4", "those into 64 chats", 0.8),
         ("w4-channel", "sends into a channel of 100,000 people", "w4-ten", "those into a group of 10", 0.8),
         ("page-last", "pages at message 1,000,000", "page-first", "the first pages", 0.83),

@@ -132,6 +132,8 @@ pub enum Whose {
     /// Of who did it, if it concerns somebody else, who is there in the payload. Of copies on personal topics, the one of
     /// whom it concerns counts, because whoever did it may have none.
     OnAnother(&'static str),
+    /// The same, if it is told to all who follow a topic, and to nobody on their personal topic.
+    OnAnotherOpenly(&'static str),
 }
 
 /// What an item is about.
@@ -180,7 +182,10 @@ fn act(rule: &Rule, change: &Recorded) -> Option<Act> {
         Whose::Told => told,
         Whose::Follower(step) => change.follow.filter(|follow| follow.step == step).map(|follow| follow.user),
         Whose::OnOneself(place) => concerned(place).filter(|person| change.actor == Some(*person)),
-        Whose::OnAnother(place) => concerned(place).and_then(|person| change.actor.filter(|actor| *actor != person)),
+        Whose::OnAnotherOpenly(_) if told.is_some() => None,
+        Whose::OnAnother(place) | Whose::OnAnotherOpenly(place) => {
+            concerned(place).and_then(|person| change.actor.filter(|actor| *actor != person))
+        }
     }?;
     let (target_kind, target) = match rule.target {
         Target::Topic => (change.topic.kind.to_string(), change.topic.id),
@@ -269,6 +274,7 @@ mod tests {
             ..change("x.done", topic, Some(ada))
         };
         let (oneself, another) = (Whose::OnOneself("/user/id"), Whose::OnAnother("/user/id"));
+        let openly = Whose::OnAnotherOpenly("/user/id");
         let table = [
             (oneself, by_ada(chat, ada), true),
             (oneself, by_ada(Topic::user(ada), ada), true),
@@ -276,6 +282,9 @@ mod tests {
             (oneself, by_ada(chat, bob), false),
             (another, by_ada(chat, bob), true),
             (another, by_ada(Topic::user(bob), bob), true),
+            (openly, by_ada(chat, bob), true),
+            (openly, by_ada(chat, ada), false),
+            (openly, by_ada(Topic::user(bob), bob), false),
             // A copy for others, be it that of who did it.
             (another, by_ada(Topic::user(ada), bob), false),
             (another, by_ada(Topic::user(eve), bob), false),

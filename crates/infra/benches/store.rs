@@ -25,10 +25,12 @@ use tokio::sync::OnceCell;
 
 mod harness;
 
-use harness::{TEXT, by, measure, meddle, name, now, pairs, print, send};
+use harness::{TEXT, by, measure, meddle, name, now, pairs, people, print, send};
 
 const SENDERS: usize = 64;
 const READERS: usize = 16;
+/// How many people somebody has blocked.
+const BLOCKS: usize = 1_000;
 /// How long a chat is locked.
 const HELD: u64 = 5;
 
@@ -60,6 +62,12 @@ async fn main() {
                 bench.measure("w4", SENDERS, seconds, Bench::send).await;
             }
             bench.measure("w3", READERS, seconds, Bench::page).await;
+            bench.block(&url).await;
+            // In turns, half of the people each: those without blocks, and those with a thousand.
+            for _ in 0..4 {
+                bench.measure("sends-free", SENDERS / 2, seconds, Bench::send).await;
+                bench.measure("sends-blocking", SENDERS / 2, seconds, Bench::send_blocking).await;
+            }
             if let DatabaseUrl::Postgres(url) = &url {
                 bench.beside_a_held_chat(url).await;
             }
@@ -128,6 +136,31 @@ impl Bench {
     async fn send(self: Arc<Self>, who: usize) {
         let (person, chat) = &self.members[who % self.members.len()];
         send(&self.store, person, *chat).await;
+    }
+
+    /// Lets the second half of the people block a thousand others each.
+    async fn block(&self, url: &DatabaseUrl) {
+        let others = people(&self.store, BLOCKS).await;
+        let list = |ids: Vec<&SignedIn>, write: fn(&str) -> String| {
+            let ids = ids.into_iter().map(|who| write(&who.user.id.uuid().simple().to_string()));
+            ids.collect::<Vec<_>>().join(", ")
+        };
+        let statement = |no: &str, write: fn(&str) -> String| {
+            let blocking = list(self.members[SENDERS / 2..].iter().map(|(who, _)| who).collect(), write);
+            let blocked = list(others.iter().collect(), write);
+            format!(
+                "INSERT INTO blocks (user_id, blocked_id, hide_messages, since) SELECT m.id, u.id, {no}, m.created_at
+                 FROM users m, users u WHERE m.id IN ({blocking}) AND u.id IN ({blocked})"
+            )
+        };
+        let (postgres, sqlite) =
+            (statement("false", |id| format!("CAST('{id}' AS uuid)")), statement("0", |id| format!("x'{id}'")));
+        meddle(url, &[(postgres.as_str(), sqlite.as_str())]);
+    }
+
+    /// A send of somebody who has blocked a thousand people.
+    async fn send_blocking(self: Arc<Self>, who: usize) {
+        self.send(who + SENDERS / 2).await;
     }
 
     /// Moves a read mark forward by some messages.

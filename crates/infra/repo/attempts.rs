@@ -1,5 +1,5 @@
 //! Who asked to come in somewhere and who was invited, for as long as it counts; and the end of what nobody answers.
-//! Groups and chats keep this in tables of one form, and each has these functions over its own.
+//! Groups, chats and pets keep this in tables of one form, and each has these functions over its own.
 
 use clowder_core::{Ctx, Result, Timestamp, UserId, attempt::OPEN_FOR};
 
@@ -41,8 +41,8 @@ pub fn is_withdrawn(uninvited: &Value) -> bool {
     uninvited["reason"] == "withdrawn"
 }
 
-/// The functions over a table of attempts, whose rows name a place in this column.
-macro_rules! attempts {
+/// The functions over a table of invitations, whose rows name a place in this column.
+macro_rules! invitations {
     ($table:ident, $place:ident: $Place:ty) => {
         fn made_today(
             ctx: &clowder_core::Ctx,
@@ -99,6 +99,43 @@ macro_rules! attempts {
             Ok(())
         }
 
+        /// How many people somebody has invited within a day.
+        pub fn invited_today(conn: &mut Conn, ctx: &Ctx, by: UserId) -> Result<i64> {
+            Ok(made_today(ctx, Kind::Invitation, by).count().get_result(conn)?)
+        }
+
+        /// When each of these people was last rejected there, or has last declined an invitation to it.
+        pub fn last_refused(
+            conn: &mut Conn,
+            kind: Kind,
+            place: $Place,
+            users: &[UserId],
+        ) -> Result<std::collections::HashMap<UserId, Timestamp>> {
+            let all: Vec<(UserId, Option<Timestamp>)> = $table::table
+                .filter($table::$place.eq(place).and($table::kind.eq(kind.as_str())))
+                .filter($table::user_id.eq_any(users).and($table::refused_at.is_not_null()))
+                .order($table::refused_at)
+                .select(($table::user_id, $table::refused_at))
+                .load(conn)?;
+            Ok(all.into_iter().filter_map(|(user, at)| Some((user, at?))).collect())
+        }
+
+        /// Attempts that count for nothing any more.
+        pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
+            use clowder_core::attempt::{AGAIN_AFTER, KEPT_FOR, OPEN_FOR};
+            const { assert!(KEPT_FOR.as_secs() > OPEN_FOR.as_secs() + AGAIN_AFTER.as_secs()) };
+            let past = ctx.now.minus(KEPT_FOR);
+            Ok($crate::repo::upkeep::forget!(tx, $table by id: Id<()>, $table::made_at.le(past)))
+        }
+    };
+}
+pub(super) use invitations;
+
+/// The same over a table of requests and invitations.
+macro_rules! attempts {
+    ($table:ident, $place:ident: $Place:ty) => {
+        $crate::repo::attempts::invitations!($table, $place: $Place);
+
         /// How often somebody has come in by themselves or asked to, within a day: everywhere, and there.
         fn today(conn: &mut Conn, ctx: &Ctx, place: $Place, user: UserId) -> Result<(i64, i64)> {
             let today = || made_today(ctx, Kind::Request, user);
@@ -128,11 +165,6 @@ macro_rules! attempts {
             })
         }
 
-        /// How many people somebody has invited within a day.
-        pub fn invited_today(conn: &mut Conn, ctx: &Ctx, by: UserId) -> Result<i64> {
-            Ok(made_today(ctx, Kind::Invitation, by).count().get_result(conn)?)
-        }
-
         /// How often somebody has invited each of these people within a day.
         pub fn invited_each(
             conn: &mut Conn,
@@ -146,30 +178,6 @@ macro_rules! attempts {
             let each = made.filter($table::user_id.eq_any(users)).group_by($table::user_id);
             let each: Vec<(UserId, i64)> = each.select(($table::user_id, diesel::dsl::count_star())).load(conn)?;
             Ok(each.into_iter().collect())
-        }
-
-        /// When each of these people was last rejected there, or has last declined an invitation to it.
-        pub fn last_refused(
-            conn: &mut Conn,
-            kind: Kind,
-            place: $Place,
-            users: &[UserId],
-        ) -> Result<std::collections::HashMap<UserId, Timestamp>> {
-            let all: Vec<(UserId, Option<Timestamp>)> = $table::table
-                .filter($table::$place.eq(place).and($table::kind.eq(kind.as_str())))
-                .filter($table::user_id.eq_any(users).and($table::refused_at.is_not_null()))
-                .order($table::refused_at)
-                .select(($table::user_id, $table::refused_at))
-                .load(conn)?;
-            Ok(all.into_iter().filter_map(|(user, at)| Some((user, at?))).collect())
-        }
-
-        /// Attempts that count for nothing any more.
-        pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
-            use clowder_core::attempt::{AGAIN_AFTER, KEPT_FOR, OPEN_FOR};
-            const { assert!(KEPT_FOR.as_secs() > OPEN_FOR.as_secs() + AGAIN_AFTER.as_secs()) };
-            let past = ctx.now.minus(KEPT_FOR);
-            Ok($crate::repo::upkeep::forget!(tx, $table by id: Id<()>, $table::made_at.le(past)))
         }
     };
 }

@@ -5,6 +5,7 @@ mod privacy;
 pub mod writes;
 
 use async_trait::async_trait;
+use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, UserId};
 use clowder_messaging::{
     Participant, Participants,
@@ -15,7 +16,24 @@ use tracing::instrument;
 
 use super::{Repo, db::Tx, dialect::Conn, domains::Domain, invitations::links::StoredCame, moderation::settings};
 
-pub const DOMAIN: Domain = Domain { parts: privacy::PARTS, ..Domain::NONE };
+/// The chat of a group tells of nobody who comes in or gets another role, and who leaves it is told alone: the group has items
+/// of its own.
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    activity: &[
+        Rule::new("participant.added", "chat.member_added", Whose::OnAnother(PERSON), Target::Subject("chat")),
+        Rule::new(
+            "participant.removed",
+            "chat.member_removed",
+            Whose::OnAnotherOpenly("/user_id"),
+            Target::Subject("chat"),
+        ),
+        Rule::new("participant.updated", "chat.role_changed", Whose::OnAnother(PERSON), Target::Subject("chat")),
+    ],
+    ..Domain::NONE
+};
+
+const PERSON: &str = "/participant/user/id";
 
 #[async_trait]
 impl Participants for Repo {

@@ -148,7 +148,7 @@ pub fn shown(conn: &mut Conn, person: &Own, now: Timestamp) -> Result<PresenceUp
     })
 }
 
-/// What is known of the presence of these people.
+/// What is known of the presence of these people; whose row cannot be read is missing.
 pub fn facts(conn: &mut Conn, online: &Online, people: &[UserId]) -> Result<HashMap<UserId, PresenceFacts>> {
     let since: HashMap<UserId, Timestamp> = online.since(people.iter().copied()).into_iter().collect();
     let unknown = |user: &UserId| PresenceFacts { since: since.get(user).copied(), ..PresenceFacts::default() };
@@ -156,8 +156,10 @@ pub fn facts(conn: &mut Conn, online: &Online, people: &[UserId]) -> Result<Hash
     let rows: Vec<PresenceRow> =
         table::table.filter(table::user_id.eq_any(people)).select(PresenceRow::as_select()).load(conn)?;
     for row in rows {
-        let facts = row.facts(since.get(&row.user_id).copied())?;
-        all.insert(row.user_id, facts);
+        match told::readable(row.user_id, row.facts(since.get(&row.user_id).copied())) {
+            Some(facts) => all.insert(row.user_id, facts),
+            None => all.remove(&row.user_id),
+        };
     }
     Ok(all)
 }

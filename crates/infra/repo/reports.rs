@@ -1,5 +1,6 @@
 //! Reports over the database: making them, deciding about them, and the statements of reasons that follow.
 
+mod expiry;
 mod handle;
 mod make;
 mod privacy;
@@ -58,7 +59,7 @@ pub const DOMAIN: Domain = Domain {
         never("statements.created_at", SHOWN),
         never("statements.until", CHOSEN),
     ],
-    sweeps: &[Sweep::Rows(sweep)],
+    sweeps: &[Sweep::Steps(expiry::expire), Sweep::Rows(sweep)],
     ..Domain::NONE
 };
 

@@ -1,11 +1,17 @@
 //! Who has blocked somebody, is private or suspended, or never existed, is the same to them in every route.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
-use clowder_tests::{Answer, User, World, on_both};
+use clowder_tests::{Answer, User, World, on_both, setting};
 use serde_json::{Value, json};
 
-on_both!(shared; strangers_are_alike, who_shares_a_chat_is_alike, oneself_is_refused_in_one_way);
+on_both!(
+    shared;
+    strangers_are_alike,
+    who_shares_a_chat_is_alike,
+    oneself_is_refused_in_one_way,
+    the_hidden_take_as_long_as_nobody,
+);
 
 /// An id and a name that nobody has.
 const NOBODY: [&str; 2] = ["01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10", "nobody-of-this-name"];
@@ -182,4 +188,70 @@ async fn oneself_is_refused_in_one_way(world: World) {
     }
     world.nobody().get("/api/users/me/friends").await.refused(401, "token.missing");
     ada.get("/api/users/you/friends").await.refused(404, "id.invalid");
+}
+
+/// How often each call is measured for each person; `TEST_ROUNDS` says how often instead.
+const ROUNDS: usize = 30;
+/// Rounds that only warm up.
+const FIRST: usize = 5;
+
+/// Calls about somebody hidden take as long as calls about nobody, measured in turns. Two ids that nobody has say how much
+/// chance makes of it. With a few rounds only a clear difference shows; with more, the printed times are to be read.
+async fn the_hidden_take_as_long_as_nobody(world: World) {
+    let rounds = setting("TEST_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let (ada, people) = (world.user("ada").await, hidden_people(&world).await);
+    hide(&world, &people, &ada).await;
+    let mut targets = vec![
+        ("nobody", NOBODY[0].to_owned(), NOBODY[1].to_owned()),
+        ("nobody else", NOBODY[0].replace('7', "8"), "no-one-of-this-name".to_owned()),
+    ];
+    targets.extend(people.iter().map(|(how, person)| (*how, person.id.clone(), person.name.clone())));
+    let calls = |id: &str, name: &str| {
+        let user = |rest: &str| format!("/api/users/{id}{rest}");
+        vec![
+            ("GET", user(""), Value::Null),
+            ("GET", user("/friends"), Value::Null),
+            ("GET", user("/pets"), Value::Null),
+            ("GET", format!("/api/usernames/{name}"), Value::Null),
+            ("GET", format!("/api/relationships?ids={id}"), Value::Null),
+            ("PUT", user("/mute"), json!({})),
+            ("DELETE", format!("/api/friends/suggestions/{id}"), Value::Null),
+            ("POST", "/api/friends/request".to_owned(), json!({"user_id": id})),
+            ("POST", "/api/reports".to_owned(), json!({"target": {"type": "user", "id": id}, "category": "spam"})),
+            ("POST", "/api/chats".to_owned(), json!({"type": "private", "participant_ids": [id]})),
+        ]
+    };
+    let of_each: Vec<_> = targets.iter().map(|(_, id, name)| calls(id, name)).collect();
+    for number in 0..of_each[0].len() {
+        let mut took = vec![Vec::new(); targets.len()];
+        for round in 0..FIRST + rounds {
+            for turn in 0..targets.len() {
+                let which = (round + turn) % targets.len();
+                let (method, path, body) = &of_each[which][number];
+                let request = ada.request(method, path);
+                let request = if body.is_null() { request } else { request.json(body) };
+                let began = Instant::now();
+                let answer = Answer::to(request).await;
+                if round >= FIRST {
+                    took[which].push(began.elapsed().as_secs_f64() * 1e6);
+                }
+                assert!(answer.status < 500, "{}", answer.text);
+            }
+        }
+        let medians: Vec<f64> = took
+            .iter_mut()
+            .map(|took| {
+                took.sort_unstable_by(f64::total_cmp);
+                took[took.len() / 2]
+            })
+            .collect();
+        let shown: Vec<String> =
+            targets.iter().zip(&medians).map(|((how, ..), median)| format!("{how} {median:.0} µs")).collect();
+        let (method, path, _) = &of_each[0][number];
+        println!("{method} {}: {}", path.replace(NOBODY[0], "ID").replace(NOBODY[1], "NAME"), shown.join(", "));
+        let (nobody, chance) = ((medians[0] + medians[1]) / 2.0, (medians[0] - medians[1]).abs());
+        for median in &medians[2..] {
+            assert!((median - nobody).abs() < nobody / 3.0 + 3.0 * chance, "{method} {path}: {}", shown.join(", "));
+        }
+    }
 }

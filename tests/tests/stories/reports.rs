@@ -94,6 +94,12 @@ async fn a_suspension_is_appealed_against(world: World) {
     judge.patch(&of(&report), json!({"status": "reviewing"})).await.refused(403, "report.involved");
     let open =
         other.get("/api/admin/reports?status=open&target_type=user&category=abuse&assigned=none").await.expect(200);
+    let ids =
+        |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    let appealed = other.get("/api/admin/reports?appeal=true&limit=100").await.expect(200);
+    assert!(ids(&appealed).contains(&report["id"]));
+    let others = other.get("/api/admin/reports?appeal=false&status=open&limit=100").await.expect(200);
+    assert!(!ids(&others).contains(&report["id"]));
     let open = open["items"].as_array().unwrap().iter().find(|item| item["id"] == report["id"]).unwrap().clone();
     assert_eq!((&open["appeal"]["text"], &open["decision"]["action"]), (&json!("It was not me"), &json!("suspend")));
     other.patch(&of(&report), json!({"status": "dismissed", "reason": "A mistake"})).await.expect(200);

@@ -1,6 +1,6 @@
 //! How well somebody fits what was searched for.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, fmt};
 
 use clowder_core::UserId;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub enum Fit {
     /// It is a name.
     Exact,
 }
+
+const ALL: [Fit; 5] = [Fit::Typo, Fit::Part, Fit::MutualPart, Fit::Prefix, Fit::Exact];
 
 impl Fit {
     pub const fn score(self) -> f64 {
@@ -65,16 +67,47 @@ pub fn fit(sought: &str, candidate: &Candidate) -> Option<Fit> {
     words.any(|word| is_one_edit_away(sought, word)).then_some(Fit::Typo)
 }
 
-/// The candidates that fit, the best first. Among those that fit equally, people with more friends in common come first,
-/// then shorter names.
-pub fn rank(sought: &str, candidates: Vec<Candidate>) -> Vec<(UserId, Fit)> {
-    let fitting = candidates.into_iter().filter_map(|candidate| Some((fit(sought, &candidate)?, candidate)));
-    let mut fitting: Vec<_> = fitting.collect();
-    fitting.sort_by_cached_key(|(fit, candidate)| {
+/// The place of somebody who fits, the best first. Among those that fit equally, people with more friends in common come
+/// first, then shorter names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    pub fit: Reverse<Fit>,
+    mutual: Reverse<i64>,
+    length: usize,
+    username: String,
+    pub id: UserId,
+}
+
+impl Rank {
+    fn of(fit: Fit, candidate: Candidate) -> Self {
         let length = candidate.username.len().min(candidate.display_name.len());
-        (Reverse(*fit), Reverse(candidate.mutual), length, candidate.username.clone(), candidate.id)
-    });
-    fitting.into_iter().map(|(fit, candidate)| (candidate.id, fit)).collect()
+        let Candidate { id, username, mutual, .. } = candidate;
+        Self { fit: Reverse(fit), mutual: Reverse(mutual), length, username, id }
+    }
+
+    /// Reads what was written as text; `None` if it was not.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(5, '.');
+        let fit = parts.next()?.parse().ok().and_then(|number: usize| ALL.get(number).copied())?;
+        let (mutual, length) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let id = parts.next()?.parse().ok()?;
+        Some(Self { fit: Reverse(fit), mutual: Reverse(mutual), length, username: parts.next()?.to_owned(), id })
+    }
+}
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fit = ALL.iter().position(|fit| *fit == self.fit.0).unwrap_or_default();
+        write!(f, "{fit}.{}.{}.{}.{}", self.mutual.0, self.length, self.id, self.username)
+    }
+}
+
+/// The candidates that fit, the best first.
+pub fn rank(sought: &str, candidates: Vec<Candidate>) -> Vec<Rank> {
+    let fitting = candidates.into_iter().filter_map(|candidate| Some(Rank::of(fit(sought, &candidate)?, candidate)));
+    let mut fitting: Vec<_> = fitting.collect();
+    fitting.sort_unstable();
+    fitting
 }
 
 /// Whether one character is wrong, missing or too many, or two neighbours are exchanged.
@@ -195,8 +228,22 @@ mod tests {
         ];
         let names: Vec<_> = people.iter().map(|person| (person.id, person.username.clone())).collect();
         let name = |id: UserId| names.iter().find(|(known, _)| *known == id).unwrap().1.clone();
-        let ranked: Vec<_> = rank("ann", people.clone()).into_iter().map(|(id, _)| name(id)).collect();
+        let ranked: Vec<_> = rank("ann", people.clone()).into_iter().map(|rank| name(rank.id)).collect();
         assert_eq!(ranked, ["annabel", "annika", "susanna", "hannah", "ana"]);
+    }
+
+    #[test]
+    fn places_are_read_as_they_were_written() {
+        for who in [candidate("ann", "ann", 0), candidate("a.b.", "anna", 7)] {
+            for sought in ["ann", "a.b", "nna"] {
+                for rank in rank(sought, vec![who.clone()]) {
+                    assert_eq!(Rank::parse(&rank.to_string()), Some(rank));
+                }
+            }
+        }
+        for wrong in ["", "7", "5.0.3.01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10.ann", "4.0.3.x.ann", "4.0.-1.ann"] {
+            assert_eq!(Rank::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -7,10 +7,12 @@ use serde_json::json;
 
 use super::{
     super::{
+        among::AmongIds,
         cards::Cards,
         db::Tx,
         dialect::Conn,
         journal,
+        people::{Viewer, visible_to},
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
@@ -19,8 +21,12 @@ use super::{
     part, requests,
 };
 use crate::{
-    domains::friends::{
-        FriendRequestRow, FriendshipRow, dismissed_suggestions as dismissed, friend_lists, friend_requests, friendships,
+    domains::{
+        accounts::users,
+        friends::{
+            FriendRequestRow, FriendshipRow, dismissed_suggestions as dismissed, friend_lists, friend_requests,
+            friendships,
+        },
     },
     privacy::erased,
 };
@@ -89,8 +95,16 @@ fn export_dismissed(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Res
     let own = own.order(dismissed::dismissed_id).limit(ROWS);
     let rows: Vec<(UserId, Timestamp)> = own.select((dismissed::dismissed_id, dismissed::dismissed_at)).load(conn)?;
     let last = rows.last().map(|(user, _)| *user);
-    let item = |(user_id, dismissed_at)| json!({"user_id": user_id, "dismissed_at": dismissed_at});
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    // Whoever has hidden since then is not shown here either.
+    let (ids, viewer) = (rows.iter().map(|(user, _)| user), Viewer { id: asking.user, staff: false, now: asking.now });
+    let seen = users::table.filter(users::id.among(ids)).filter(visible_to(viewer));
+    let seen: Vec<UserId> = seen.select(users::id).load(conn)?;
+    let cards = Cards::of(conn, None, seen.iter().copied())?;
+    let item = |(user, dismissed_at): (UserId, Timestamp)| {
+        let card = seen.contains(&user).then(|| cards.card(user)).transpose()?;
+        Ok(json!({"user_id": user, "user": card, "dismissed_at": dismissed_at}))
+    };
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 /// A bounded number of rows at a time, of one kind: the texts of requests leave the journal before friendships end.

@@ -52,11 +52,20 @@ pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<Frie
     let best = suggest::best(theirs, &without);
     let ids: Vec<_> = best.iter().map(|(user, _)| *user).collect();
     let mut cards = may_suggest(conn, by, &ids)?;
-    let suggested = best.into_iter().filter_map(|(user, mutual_friends)| {
+    // The list is made anew for each page, and goes on behind whoever was last, wherever others are by now.
+    let after = page.cursor.as_deref().map(read_place).transpose()?;
+    let rest = best.into_iter().filter(|(user, mutual)| after.is_none_or(|after| (-mutual, *user) > after));
+    let suggested = rest.filter_map(|(user, mutual_friends)| {
         let user = cards.remove(&user)?.into();
-        Some(FriendSuggestion { user, mutual_friends })
+        Some(Ok(FriendSuggestion { user, mutual_friends }))
     });
-    Page::of_all(&suggested.collect::<Vec<_>>(), page)
+    Page::fill(suggested, page, |suggestion| format!("{}.{}", suggestion.mutual_friends, suggestion.user.id))
+}
+
+fn read_place(cursor: &str) -> Result<(i64, UserId)> {
+    let place = cursor.split_once('.').and_then(|(mutual, id)| Some((mutual.parse::<u32>().ok()?, id.parse().ok()?)));
+    let (mutual, id) = place.ok_or_else(PageRequest::wrong)?;
+    Ok((-i64::from(mutual), id))
 }
 
 /// Those among them whom the viewer may see, and with whom no request is open.

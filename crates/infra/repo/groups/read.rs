@@ -45,7 +45,7 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
 const IN_DIRECTORY: Fragment<Bool> = Fragment::new("(groups.visibility <> 'secret' AND groups.deleted_at IS NULL)");
 
 /// The condition of the index of those who work for the server.
-const IS_SERVER_STAFF: Fragment<Bool> = Fragment::new("(users.role <> 'user')");
+pub const IS_SERVER_STAFF: Fragment<Bool> = Fragment::new("(users.role <> 'user')");
 
 /// A group that exists, whoever may see it.
 pub fn row(conn: &mut Conn, group: GroupId) -> Result<Option<GroupRow>> {
@@ -195,7 +195,16 @@ fn find(
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     let after = page.cursor.as_deref().map(read_place).transpose()?;
     let Some((first, others)) = wanted.split_first() else { return Ok(Page { items: Vec::new(), next_cursor: None }) };
-    let looked_at = named(conn, first, after)?;
+    let looked_at = match is_own(filter) {
+        true => own_words(conn, now, viewer, filter, first, after.as_ref())?,
+        false => {
+            let mut words = own_words(conn, now, viewer, filter, first, after.as_ref())?;
+            words.extend(named(conn, first, after)?);
+            words.sort_unstable();
+            words.truncate(LOOKED_AT as usize);
+            words
+        }
+    };
     let more = looked_at.last().filter(|_| looked_at.len() as i64 == LOOKED_AT).map(written);
     let earlier = diesel::alias!(group_words as earlier);
     let found_before = earlier
@@ -236,11 +245,39 @@ fn find(
     Ok(page)
 }
 
-/// The next words that begin with this one. The rest of one word and the words after it are two ranges of the index: as one
-/// condition, a word of very many groups would be read from its beginning for each page.
+/// The next words that begin with this one, of the viewer's groups that a filter finds; without one, of the secret ones that
+/// they may see. There are so few of these that all of their words are read.
+fn own_words(
+    conn: &mut Conn,
+    now: Timestamp,
+    viewer: UserId,
+    filter: &GroupFilter,
+    first: &str,
+    after: Option<&Named>,
+) -> Result<Vec<Named>> {
+    let mut ids = groups::table
+        .filter(groups::id.eq_any(concerned(now, viewer, filter)))
+        .filter(groups::deleted_at.is_null())
+        .select(groups::id)
+        .into_boxed();
+    if !is_own(filter) {
+        ids = ids.filter(groups::visibility.eq(GroupVisibility::Secret.as_str()));
+    }
+    let ids: Vec<GroupId> = ids.load(conn)?;
+    let words = group_words::table.filter(group_words::group_id.eq_any(ids));
+    let mut words: Vec<Named> = words.select((group_words::word, group_words::group_id)).load(conn)?;
+    words.retain(|place| place.0.starts_with(first) && after.is_none_or(|after| place > after));
+    words.sort_unstable();
+    words.truncate(LOOKED_AT as usize);
+    Ok(words)
+}
+
+/// The next words that begin with this one, of groups that everybody finds. The rest of one word and the words after it are
+/// two ranges of the index: as one condition, a word of very many groups would be read from its beginning for each page.
 fn named(conn: &mut Conn, first: &str, after: Option<Named>) -> Result<Vec<Named>> {
     let range = |limit: usize| {
-        let range = group_words::table.order((group_words::word, group_words::group_id)).into_boxed();
+        let listed = group_words::table.filter(group_words::listed.eq(true));
+        let range = listed.order((group_words::word, group_words::group_id)).into_boxed();
         range.limit(LOOKED_AT - limit as i64).select((group_words::word, group_words::group_id))
     };
     let end = group_words::word.lt(end_of(first));
@@ -293,34 +330,27 @@ pub fn members(
 ) -> Result<Page<Member>> {
     let (row, place) = seen(conn, viewer.now, viewer.id, group)?;
     may_list(row.visibility()?, place, filter.status)?;
-    let mut query = group_people::table
-        .inner_join(users::table)
-        .filter(group_people::group_id.eq(group).and(group_people::status.eq(filter.status.as_str())))
-        .order((group_people::since, group_people::user_id))
-        .limit(page.fetch())
-        .select((PersonRow::as_select(), CardRow::as_select()))
-        .into_boxed();
-    if matches!(filter.status, Standing::Pending | Standing::Invited) {
-        query = query.filter(group_people::since.gt(viewer.now.minus(OPEN_FOR)));
+    let mut after: Option<(Timestamp, UserId)> = page.moment()?;
+    let (mut shown, most, mut more) = (Vec::new(), page.fetch() as usize, None);
+    // In pieces, because a stranger may not see some of them: a page says nothing of these by its length, unless thousands
+    // in a row are hidden.
+    for piece in 1.. {
+        // Members share a chat, so they see each other; the staff sees who wants in.
+        let limit = if place.is_member() { page.fetch() } else { PIECE };
+        let rows = people_of(conn, viewer.now, group, filter, after, limit)?;
+        let is_last = (rows.len() as i64) < limit;
+        after = rows.last().map(|(row, _)| (row.since, row.user_id));
+        let seen = if place.is_member() { None } else { Some(visible(conn, viewer, &rows)?) };
+        shown.extend(rows.into_iter().filter(|(row, _)| seen.as_ref().is_none_or(|seen| seen.contains(&row.user_id))));
+        if is_last || shown.len() >= most {
+            break;
+        }
+        if piece == PIECES {
+            more = after.map(|(since, id)| Page::<()>::place(since, id));
+            break;
+        }
     }
-    if let Some(role) = filter.role {
-        query = query.filter(group_people::role.eq(role.as_str()));
-    }
-    if let Some((at, id)) = page.moment()? {
-        let id: UserId = id;
-        query =
-            query.filter(group_people::since.gt(at).or(group_people::since.eq(at).and(group_people::user_id.gt(id))));
-    }
-    let rows: Vec<(PersonRow, CardRow)> = query.load(conn)?;
-    // Members share a chat, so they see each other; the staff sees who wants in.
-    let seen = if place.is_member() { None } else { Some(visible(conn, viewer, &rows)?) };
-    let is_seen = |user: UserId| seen.as_ref().is_none_or(|seen| seen.contains(&user));
-    let key = |row: &PersonRow| Page::<()>::place(row.since, row.user_id);
-    let most = page.limit as usize;
-    // Whom a stranger may not see is left out, so a page may be shorter; it ends where its rows do.
-    let next_cursor = rows.get(most).and_then(|_| rows.get(most.checked_sub(1)?)).map(|(row, _)| key(row));
-    let shown = rows.into_iter().take(most).filter(|(row, _)| is_seen(row.user_id));
-    let shown: Vec<(PersonRow, CardRow)> = shown.collect();
+    shown.truncate(most);
     // Only the staff lists who is invited.
     let inviter = |row: &PersonRow| row.invited_by.filter(|_| filter.status == Standing::Invited);
     let inviters = Cards::of(conn, None, shown.iter().filter_map(|(row, _)| inviter(row)))?;
@@ -328,11 +358,46 @@ pub fn members(
         let invited_by = inviter(&row).map(|inviter| inviters.card(inviter)).transpose()?;
         member(viewer.now, &row, card.into(), invited_by)
     };
-    let items = shown.into_iter().map(item).collect::<Result<_>>()?;
-    Ok(Page { items, next_cursor })
+    let members = shown.into_iter().map(item);
+    let mut page = Page::fill(members, page, |member| Page::<()>::place(member.since, member.user.id))?;
+    page.next_cursor = page.next_cursor.or(more);
+    Ok(page)
 }
 
-/// Those of the people on a page whom the viewer may see.
+/// How many people of a group a stranger's page looks at together, and how often at most.
+const PIECE: i64 = 400;
+const PIECES: usize = 10;
+
+/// People of a group with a certain part, in the order in which they came.
+fn people_of(
+    conn: &mut Conn,
+    now: Timestamp,
+    group: GroupId,
+    filter: MemberFilter,
+    after: Option<(Timestamp, UserId)>,
+    limit: i64,
+) -> Result<Vec<(PersonRow, CardRow)>> {
+    let mut query = group_people::table
+        .inner_join(users::table)
+        .filter(group_people::group_id.eq(group).and(group_people::status.eq(filter.status.as_str())))
+        .order((group_people::since, group_people::user_id))
+        .limit(limit)
+        .select((PersonRow::as_select(), CardRow::as_select()))
+        .into_boxed();
+    if matches!(filter.status, Standing::Pending | Standing::Invited) {
+        query = query.filter(group_people::since.gt(now.minus(OPEN_FOR)));
+    }
+    if let Some(role) = filter.role {
+        query = query.filter(group_people::role.eq(role.as_str()));
+    }
+    if let Some((at, id)) = after {
+        query =
+            query.filter(group_people::since.gt(at).or(group_people::since.eq(at).and(group_people::user_id.gt(id))));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// Those of these people whom the viewer may see.
 fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Result<HashSet<UserId>> {
     let ids: Vec<_> = rows.iter().map(|(row, _)| row.user_id).collect();
     let seen = users::table.filter(users::id.among(&ids)).filter(people::visible_to(viewer)).select(users::id);

@@ -15,7 +15,7 @@ use super::{
     },
     writes::index,
 };
-use crate::domains::groups::{group_words, groups};
+use crate::domains::groups::{GroupRow, group_words, groups};
 
 /// How many groups are indexed in one transaction.
 const PIECE: i64 = 200;
@@ -45,10 +45,9 @@ impl Repo {
                     // Another node may have done it, or somebody has given it another name.
                     let known = group_words::table.filter(group_words::group_id.eq(*id));
                     let known: bool = diesel::select(exists(known)).get_result(tx.conn)?;
-                    let name: Option<String> =
-                        groups::table.find(*id).select(groups::name).first(tx.conn).optional()?;
-                    if let Some(name) = name.filter(|_| !known) {
-                        index(tx.conn, *id, &name)?;
+                    let row = groups::table.find(*id).select(GroupRow::as_select()).first(tx.conn).optional()?;
+                    if let Some(row) = row.filter(|_| !known) {
+                        index(tx.conn, *id, &row.name, row.visibility()?)?;
                     }
                 }
                 Ok(())

@@ -169,7 +169,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
             groups::version.eq(1),
         ))
         .execute(tx.conn)?;
-    index(tx.conn, id, &name)?;
+    index(tx.conn, id, &name, new.visibility)?;
     let row = read::row(tx.conn, id)?.ok_or(GROUP_UNKNOWN)?;
     fits(room(tx, &row, owner)?)?;
     // The owner learns of the group and of the chat, and of no membership besides.
@@ -180,9 +180,10 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     read::one(tx.conn, ctx.now, owner, id)
 }
 
-pub fn index(conn: &mut Conn, group: GroupId, name: &str) -> Result<()> {
-    let rows: Vec<_> =
-        words(name).into_iter().map(|word| (group_words::word.eq(word), group_words::group_id.eq(group))).collect();
+pub fn index(conn: &mut Conn, group: GroupId, name: &str, visibility: GroupVisibility) -> Result<()> {
+    let listed = group_words::listed.eq(visibility != GroupVisibility::Secret);
+    let row = |word| (group_words::word.eq(word), group_words::group_id.eq(group), listed);
+    let rows: Vec<_> = words(name).into_iter().map(row).collect();
     diesel::insert_into(group_words::table).values(rows).execute(conn)?;
     Ok(())
 }
@@ -246,8 +247,12 @@ fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Op
     diesel::update(groups::table.find(group)).set(edited).execute(tx.conn)?;
     if after.name != before.name {
         unindex(tx, group)?;
-        index(tx.conn, group, &after.name)?;
+        index(tx.conn, group, &after.name, after.visibility()?)?;
         membership::rename(tx, after.chat_id, &after.name)?;
+    } else if after.visibility != before.visibility {
+        let listed = group_words::listed.eq(after.visibility()? != GroupVisibility::Secret);
+        let own = group_words::table.filter(group_words::group_id.eq(group));
+        diesel::update(own).set(listed).execute(tx.conn)?;
     }
     let updated = Change::Updated(Box::new(after.face()?));
     journal::supersede(tx, SHOW_THE_GROUP, &updated)?;

@@ -1,19 +1,18 @@
-//! Invitations to keep a pet that end: declined, so that the same person is left alone for a while, or open for too long.
+//! How often people are invited to keep pets, and invitations that end: declined, so that the same person is left alone for
+//! a while, or open for too long.
 
 use std::time::Duration;
 
-use clowder_core::{Ctx, Result, Timestamp, UserId};
-use clowder_social::pets::{
-    Change, PetId,
-    policy::{AGAIN_AFTER, OPEN_FOR},
-};
+use clowder_core::{Ctx, Id, Result, Timestamp, UserId};
+use clowder_social::pets::{Change, PetId, policy::OPEN_FOR};
 use diesel::prelude::*;
 
 use super::{
     super::{
         Repo,
+        attempts::{Kind, PIECE, invitations},
         db::Tx,
-        dialect::{self, Conn, unclaimed},
+        dialect::{self, Conn},
         domains::Steps,
     },
     keepers::take_out,
@@ -21,45 +20,25 @@ use super::{
 };
 use crate::domains::{
     accounts::users,
-    pets::{KeeperRow, pet_declines, pet_keepers as table},
+    pets::{KeeperRow, pet_attempts, pet_keepers as table},
 };
 
-/// How many invitations expire, or are forgotten, at a time.
-const PIECE: i64 = 200;
+invitations!(pet_attempts, pet_id: PetId);
 
 /// Somebody declines an invitation; both they and the pet are locked.
 pub fn decline(tx: &mut Tx<'_>, ctx: &Ctx, row: &KeeperRow) -> Result<()> {
-    diesel::insert_into(pet_declines::table)
-        .values((
-            pet_declines::pet_id.eq(row.pet_id),
-            pet_declines::user_id.eq(row.user_id),
-            pet_declines::declined_at.eq(ctx.now),
-        ))
-        .on_conflict((pet_declines::pet_id, pet_declines::user_id))
-        .do_update()
-        .set(pet_declines::declined_at.eq(ctx.now))
-        .execute(tx.conn)?;
-    Ok(())
+    refused(tx.conn, ctx, Kind::Invitation, row.pet_id, row.user_id)
 }
 
 /// When somebody last declined to keep a pet.
 pub fn declined_at(conn: &mut Conn, pet: PetId, user: UserId) -> Result<Option<Timestamp>> {
-    Ok(pet_declines::table.find((pet, user)).select(pet_declines::declined_at).first(conn).optional()?)
+    Ok(last_refused(conn, Kind::Invitation, pet, &[user])?.remove(&user))
 }
 
-/// Forgets who declined when they may be invited again. Rows of pets that are gone go in the same way.
-pub fn forget(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
-    let past = pet_declines::table
-        .filter(pet_declines::declined_at.le(ctx.now.minus(AGAIN_AFTER)))
-        .select((pet_declines::pet_id, pet_declines::user_id))
-        .order((pet_declines::pet_id, pet_declines::user_id))
-        .limit(PIECE);
-    let past: Vec<(PetId, UserId)> = unclaimed!(past).load(tx.conn)?;
-    let mut gone = 0;
-    for key in past {
-        gone += diesel::delete(pet_declines::table.find(key)).execute(tx.conn)?;
-    }
-    Ok(gone)
+/// How often somebody was invited to keep this pet within a day.
+pub fn invited_here(conn: &mut Conn, ctx: &Ctx, pet: PetId, user: UserId, by: UserId) -> Result<i64> {
+    let here = pet_attempts::pet_id.eq(pet).and(pet_attempts::user_id.eq(user));
+    Ok(made_today(ctx, Kind::Invitation, by).filter(here).count().get_result(conn)?)
 }
 
 /// Ends invitations to a locked pet whose time is over, and returns what everybody is told: until the sweep notices these,

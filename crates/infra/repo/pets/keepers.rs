@@ -15,6 +15,7 @@ use diesel::{
 
 use super::{
     super::{
+        attempts::Kind,
         blocks,
         cards::Cards,
         db::Tx,
@@ -82,6 +83,8 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<
             && !blocks::either_way(tx.conn, held.caller, &[user])?.contains(&user),
         concerned: find(tx.conn, ctx.now, pet, user)?.is_some(),
         declined_at: invitations::declined_at(tx.conn, pet, user)?,
+        here_today: invitations::invited_here(tx.conn, ctx, pet, user, held.caller)?,
+        today: invitations::invited_today(tx.conn, ctx, held.caller)?,
         keepers: table::table.filter(table::pet_id.eq(pet)).select(count_star()).first(tx.conn)?,
         invitations: table::table.filter(open).select(count_star()).first(tx.conn)?,
     };
@@ -89,6 +92,7 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<
     let role = Role::from(new.role);
     let row = KeeperRow { pet_id: pet, user_id: user, role: role.as_str().to_owned(), accepted: false, since: ctx.now };
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
+    invitations::note(tx.conn, ctx, Kind::Invitation, pet, &[user], held.caller)?;
     let expires_at = ctx.now.plus(OPEN_FOR);
     let invited = News::Invited(Asked { pet_id: pet, user_id: user, role, expires_at });
     told.extend(Change::to_all(keepers(tx.conn, pet)?.into_iter().chain([user]), invited));

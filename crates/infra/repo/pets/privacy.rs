@@ -1,6 +1,6 @@
 //! Somebody's pets: exported, and handed on or deleted when they are erased.
 
-use clowder_core::{Ctx, Result, Timestamp, UserId, Word};
+use clowder_core::{Ctx, Id, Result, Timestamp, UserId, Word};
 use clowder_social::pets::{EntryId, PetId, model::EntryKind, policy::sees_microchip};
 use diesel::prelude::*;
 use serde_json::json;
@@ -20,7 +20,7 @@ use super::{
     writes::{lock, remove, tell},
 };
 use crate::{
-    domains::pets::{EntryRow, KeeperRow, PetRow, pet_declines, pet_keepers, pet_log, pets},
+    domains::pets::{EntryRow, KeeperRow, PetRow, pet_attempts, pet_keepers, pet_log, pets},
     privacy::erased,
 };
 
@@ -32,7 +32,8 @@ pub const PARTS: &[Part] = &[Part {
         erased("pets", "written_by"),
         erased("pet_keepers", "user_id"),
         erased("pet_log", "author_id"),
-        erased("pet_declines", "user_id"),
+        erased("pet_attempts", "by_id"),
+        erased("pet_attempts", "user_id"),
     ],
     files: &[
         File {
@@ -49,7 +50,7 @@ pub const PARTS: &[Part] = &[Part {
         },
         File {
             name: "declined_pets.json",
-            about: "invitations to keep a pet that you declined in the last 7 days",
+            about: "invitations to keep a pet that you declined lately (invitations are known for 40 days)",
             shape: Shape::List,
             read: export_declines,
         },
@@ -113,15 +114,16 @@ fn export_log(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Ex
 }
 
 fn export_declines(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
-    let next: PetId = after(mark)?;
-    let own = pet_declines::table.filter(pet_declines::user_id.eq(asking.user).and(pet_declines::pet_id.gt(next)));
-    let rows: Vec<(PetId, Timestamp)> = own
-        .order(pet_declines::pet_id)
+    let next: Id<()> = after(mark)?;
+    let own = pet_attempts::table.filter(pet_attempts::user_id.eq(asking.user).and(pet_attempts::id.gt(next)));
+    let rows: Vec<(Id<()>, PetId, Option<Timestamp>)> = own
+        .filter(pet_attempts::refused_at.is_not_null())
+        .order(pet_attempts::id)
         .limit(ROWS)
-        .select((pet_declines::pet_id, pet_declines::declined_at))
+        .select((pet_attempts::id, pet_attempts::pet_id, pet_attempts::refused_at))
         .load(conn)?;
-    let last = rows.last().map(|(pet, _)| *pet);
-    let items = rows.into_iter().map(|(pet, at)| json!({"pet_id": pet, "declined_at": at})).collect();
+    let last = rows.last().map(|(id, ..)| *id);
+    let items = rows.into_iter().map(|(_, pet, at)| json!({"pet_id": pet, "declined_at": at})).collect();
     Ok(ExportPage::by_id(items, last))
 }
 
@@ -144,11 +146,9 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
         let rows = diesel::update(own).set(pets::written_by.eq(None::<UserId>)).execute(tx.conn)?;
         return Ok(EraseStep { rows: rows as u64, next: again });
     }
-    let declined = pet_declines::table.filter(pet_declines::user_id.eq(user)).order(pet_declines::pet_id).limit(ROWS);
-    let declined: Vec<PetId> = declined.select(pet_declines::pet_id).load(tx.conn)?;
-    if !declined.is_empty() {
-        let own = pet_declines::table.filter(pet_declines::user_id.eq(user).and(pet_declines::pet_id.eq_any(declined)));
-        return Ok(EraseStep { rows: diesel::delete(own).execute(tx.conn)? as u64, next: again });
+    let attempts = forget_attempts(tx, user)?;
+    if attempts > 0 {
+        return Ok(EraseStep { rows: attempts, next: again });
     }
     let written: Vec<(EntryId, String)> = pet_log::table
         .filter(pet_log::author_id.eq(user))
@@ -166,6 +166,18 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
     diesel::delete(pet_log::table.filter(pet_log::id.eq_any(notes))).execute(tx.conn)?;
     tx.deleted_text |= rows > 0;
     Ok(EraseStep { rows: rows as u64, next: again.filter(|_| rows > 0) })
+}
+
+/// Some of the invitations to them, which go, and of those that they made, of which only that there was one stays.
+fn forget_attempts(tx: &mut Tx<'_>, user: UserId) -> Result<u64> {
+    let own = pet_attempts::table.filter(pet_attempts::user_id.eq(user)).order(pet_attempts::id).limit(ROWS);
+    let own: Vec<Id<()>> = own.select(pet_attempts::id).load(tx.conn)?;
+    let mut rows = diesel::delete(pet_attempts::table.filter(pet_attempts::id.eq_any(own))).execute(tx.conn)?;
+    let made = pet_attempts::table.filter(pet_attempts::by_id.eq(user)).order(pet_attempts::id).limit(ROWS);
+    let made: Vec<Id<()>> = made.select(pet_attempts::id).load(tx.conn)?;
+    let made = pet_attempts::table.filter(pet_attempts::id.eq_any(made));
+    rows += diesel::update(made).set(pet_attempts::by_id.eq(None::<UserId>)).execute(tx.conn)?;
+    Ok(rows as u64)
 }
 
 /// A pet that they own goes to the longest-serving co-owner; if there is none, it is deleted, its log first and in pieces.

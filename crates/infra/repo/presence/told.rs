@@ -37,9 +37,9 @@ pub fn note(tx: &mut Tx<'_>, now: Timestamp, looks: &[Look]) -> Result<HashSet<U
     let present: Vec<UserId> = present.select(users::id).load(tx.conn)?;
     let known = facts(tx.conn, &tx.services.online, &present)?;
     for user in present {
-        let Some(look) = looks.iter().find(|look| look.user == user) else { continue };
+        let Some((look, known)) = looks.iter().find(|look| look.user == user).zip(known.get(&user)) else { continue };
         // They may have gone, and are looked at as they were before.
-        let facts = PresenceFacts { since: Some(look.since), ..known.get(&user).copied().unwrap_or_default() };
+        let facts = PresenceFacts { since: Some(look.since), ..*known };
         let at = match facts.status_at(now) {
             PresenceStatus::Invisible => facts.vanished_at(now),
             _ => look.to_note,
@@ -58,6 +58,11 @@ pub fn note(tx: &mut Tx<'_>, now: Timestamp, looks: &[Look]) -> Result<HashSet<U
     Ok(ids.into_iter().filter(|user| !kept.contains(user)).collect())
 }
 
+/// What is known of somebody, if it can be read; a row that cannot be read must not keep others from being heard of.
+pub fn readable<T>(user: UserId, read: Result<T>) -> Option<T> {
+    read.inspect_err(|error| tracing::error!(%user, %error, "what is stored of a person cannot be read")).ok()
+}
+
 /// What the friends of these people see of them, who all see the same.
 pub fn look(
     conn: &mut Conn,
@@ -70,21 +75,25 @@ pub fn look(
         .filter(users::id.eq_any(ids).and(users::deleted_at.is_null()))
         .select(UserRow::as_select())
         .load(conn)?;
-    let people = rows.into_iter().map(|row| Ok((row.id, row.own()?.at(now)))).collect::<Result<HashMap<_, _>>>()?;
+    let people = rows.into_iter().filter_map(|row| Some((row.id, readable(row.id, row.own())?.at(now))));
+    let people: HashMap<UserId, Own> = people.collect();
     let settings: Vec<PreferencesRow> =
         preferences::table.filter(preferences::user_id.eq_any(ids)).select(PreferencesRow::as_select()).load(conn)?;
-    let settings = settings.into_iter().map(|row| Ok((row.user_id, row.settings()?.privacy)));
-    let settings: HashMap<UserId, _> = settings.collect::<Result<_>>()?;
+    let settings = settings.into_iter().map(|row| (row.user_id, readable(row.user_id, row.settings())));
+    let settings: HashMap<UserId, Option<Settings>> = settings.collect();
     let usual = Settings::default().privacy;
     let facts = facts(conn, online, ids)?;
     let mut friends = friends_of(conn, lists, ids)?;
     let look = |user: &UserId| {
-        let facts = facts.get(user).copied().unwrap_or_default();
+        let (known, facts) = (facts.contains_key(user), facts.get(user).copied().unwrap_or_default());
+        // Of somebody of whom not everything can be read, nothing is told: they may have chosen to hide.
+        let privacy = settings.get(user).map_or(Some(&usual), |settings| settings.as_ref().map(|own| &own.privacy));
         let person = people.get(user).filter(|person| person.suspension.is_none());
-        let privacy = settings.get(user).unwrap_or(&usual);
-        let ends = [facts.until, person.and_then(|person| person.status_until)];
+        let person = person.zip(privacy).filter(|_| known);
+        let ends = [facts.until, person.and_then(|(person, _)| person.status_until)];
         Looked {
-            news: person.map_or_else(|| PresenceNews::hidden(*user), |person| seen(person, privacy, facts, now)),
+            news: person
+                .map_or_else(|| PresenceNews::hidden(*user), |(person, privacy)| seen(person, privacy, facts, now)),
             friends: friends.remove(user).unwrap_or_else(|| Arc::from([])),
             ends_at: ends.into_iter().flatten().filter(|at| *at > now).min(),
             fades_until: facts.fades_until(now),

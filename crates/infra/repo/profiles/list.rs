@@ -1,11 +1,15 @@
 //! Lists of people. The work for a page is bounded: it looks at no more than a certain number of people, of whom some may
 //! be hidden or not fit, and the next page continues there.
 
-use std::collections::HashSet;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+};
 
 use clowder_accounts::profiles::{
     Sort, User, UserFilter,
     names::{fold, have_parts},
+    ranking::{Candidate, Fit, fit},
 };
 use clowder_core::{Id, Page, PageRequest, Result, UserId};
 use diesel::prelude::*;
@@ -18,7 +22,7 @@ use super::{
         people::{Viewer, visible_to},
     },
     look,
-    search::{parts_of, rarest},
+    search::{self, FEW, parts_of, rarest},
 };
 use crate::domains::{
     accounts::users,
@@ -46,13 +50,17 @@ pub fn users(
         // Of what was searched for, nothing is part of names.
         return Ok(Page { items: Vec::new(), next_cursor: None });
     }
+    let typos = match words.as_deref() {
+        Some(words) => with_typo(conn, viewer, words)?,
+        None => BTreeSet::new(),
+    };
     let seen = match filter.sort {
-        Sort::New => newest(conn, words.as_deref(), page)?,
+        Sort::New => newest(conn, words.as_deref(), &typos, page.id()?)?,
         Sort::Name => by_name(conn, page)?,
     };
     let more = seen.len() as i64 > LOOKED_AT;
     let seen: Vec<Place> = seen.into_iter().take(LOOKED_AT as usize).collect();
-    let fitting = fitting(conn, viewer, &seen, words.as_deref())?;
+    let fitting = fitting(conn, viewer, &seen, words.as_deref(), &typos)?;
     let ids: Vec<UserId> = fitting.iter().take(page.fetch() as usize).map(|(id, _)| *id).collect();
     let shown = look::shown(conn, online, viewer, &ids)?;
     let place = |id: UserId| {
@@ -73,10 +81,32 @@ fn written(sort: Sort, id: UserId, name: &str) -> String {
     }
 }
 
-/// The newest people before the cursor, of those whose names may have these parts.
-fn newest(conn: &mut Conn, words: Option<&[&str]>, page: &PageRequest) -> Result<Vec<Place>> {
-    let before: UserId = page.id()?.unwrap_or_else(|| Id::from_uuid(Uuid::max()));
-    let ids: Vec<UserId> = match words {
+/// Those whom the viewer may see and whose name is what is searched for but for one typo; nobody if enough people fit
+/// without one.
+fn with_typo(conn: &mut Conn, viewer: Viewer, words: &[&str]) -> Result<BTreeSet<UserId>> {
+    let seen = newest(conn, Some(words), &BTreeSet::new(), None)?;
+    let is_crowd = seen.len() as i64 > LOOKED_AT;
+    if is_crowd || fitting(conn, viewer, &seen, Some(words), &BTreeSet::new())?.len() >= FEW {
+        return Ok(BTreeSet::new());
+    }
+    let sought = words.join(" ");
+    let near: Vec<UserId> = search::with_typo(conn, &sought)?.into_iter().collect();
+    let fits = |(id, username, display_name)| {
+        let candidate = Candidate { id, username, display_name, mutual: 0 };
+        (fit(&sought, &candidate) == Some(Fit::Typo)).then_some(id)
+    };
+    Ok(visible_names(conn, viewer, &near)?.into_iter().filter_map(fits).collect())
+}
+
+/// The newest people before this one, of those whose names may have these parts, and of those with a typo.
+fn newest(
+    conn: &mut Conn,
+    words: Option<&[&str]>,
+    typos: &BTreeSet<UserId>,
+    before: Option<UserId>,
+) -> Result<Vec<Place>> {
+    let before: UserId = before.unwrap_or_else(|| Id::from_uuid(Uuid::max()));
+    let mut ids: Vec<UserId> = match words {
         None => {
             let all = users::table.filter(users::id.lt(before)).select(users::id).order(users::id.desc());
             all.limit(LOOKED_AT + 1).load(conn)?
@@ -91,6 +121,9 @@ fn newest(conn: &mut Conn, words: Option<&[&str]>, page: &PageRequest) -> Result
                 .load(conn)?,
         },
     };
+    ids.extend(typos.range(..before));
+    ids.sort_unstable_by_key(|id| Reverse(*id));
+    ids.dedup();
     Ok(ids.into_iter().map(|id| (id, String::new())).collect())
 }
 
@@ -112,8 +145,14 @@ fn by_name(conn: &mut Conn, page: &PageRequest) -> Result<Vec<Place>> {
     Ok(query.load(conn)?)
 }
 
-/// Those whom the viewer may see and whose names have these parts, in the same order.
-fn fitting(conn: &mut Conn, viewer: Viewer, seen: &[Place], words: Option<&[&str]>) -> Result<Vec<Place>> {
+/// Those whom the viewer may see and whose names have these parts, or a typo, in the same order.
+fn fitting(
+    conn: &mut Conn,
+    viewer: Viewer,
+    seen: &[Place],
+    words: Option<&[&str]>,
+    typos: &BTreeSet<UserId>,
+) -> Result<Vec<Place>> {
     let ids: Vec<UserId> = seen.iter().map(|(id, _)| *id).collect();
     let fitting: HashSet<UserId> = match words {
         None => {
@@ -122,7 +161,9 @@ fn fitting(conn: &mut Conn, viewer: Viewer, seen: &[Place], words: Option<&[&str
         }
         Some(words) => {
             let names = visible_names(conn, viewer, &ids)?;
-            let fits = |(_, username, shown): &(UserId, String, String)| have_parts(&[username, shown], words);
+            let fits = |(id, username, shown): &(UserId, String, String)| {
+                have_parts(&[username, shown], words) || typos.contains(id)
+            };
             names.into_iter().filter(fits).map(|(id, ..)| id).collect()
         }
     };

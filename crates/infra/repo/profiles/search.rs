@@ -1,14 +1,11 @@
 //! Finds people by their names, the best first. The work is bounded: each way to find somebody gives a limited number of
 //! candidates, which are then ranked together.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeSet, HashMap},
-};
+use std::collections::{BTreeSet, HashMap};
 
 use clowder_accounts::profiles::{
     names::{fold, grams_of_part, grams_of_typo, whole},
-    ranking::{Candidate, Fit, Found, rank},
+    ranking::{Candidate, Found, Rank, rank},
 };
 use clowder_core::{Page, PageRequest, Result, UserId, page::MAX_LIMIT};
 use diesel::{dsl::exists, prelude::*};
@@ -39,7 +36,7 @@ const BY_WORD: i64 = 500;
 /// How many people are looked at together, whether the viewer may see them.
 const PIECE: usize = 100;
 /// A typo is only assumed if fewer people fit without one.
-const FEW: usize = 20;
+pub const FEW: usize = 20;
 /// How many people are looked at if nobody in particular is sought.
 const NEWEST: i64 = 2_000;
 /// How many people are considered for a gram: the newest.
@@ -57,39 +54,62 @@ pub fn search(
     sought: Option<&str>,
     page: &PageRequest,
 ) -> Result<Page<Found>> {
-    // One more than the page shows, so that it is known whether there is another.
-    let end = page.number()?.unwrap_or(0).saturating_add(i64::from(page.limit) + 1);
-    let wanted = usize::try_from(end).unwrap_or(MOST).min(MOST);
-    let ranked = Page::of_all(&found(conn, lists, viewer, sought, wanted)?, page)?;
-    let ids: Vec<UserId> = ranked.items.iter().map(|(id, _)| *id).collect();
-    let scores: HashMap<_, _> = ranked.items.iter().copied().collect();
-    let shown = look::shown(conn, online, viewer, &ids)?.into_iter();
-    let items = shown.map(|user| Found { score: scores.get(&user.id).copied().unwrap_or(0.0), user }).collect();
-    Ok(Page { items, next_cursor: ranked.next_cursor })
+    let Some(sought) = sought.map(fold) else {
+        let before: Option<UserId> = page.id()?;
+        let mut newest = newest(conn, viewer)?;
+        newest.retain(|id| before.is_none_or(|before| *id < before));
+        let shown = look::shown(conn, online, viewer, first(&newest, page))?.into_iter();
+        let items = shown.map(|user| Ok(Found { score: 0.0, user }));
+        return Page::fill(items, page, |found| found.user.id.to_string());
+    };
+    let after = page.cursor.as_deref().map(|cursor| Rank::parse(cursor).ok_or_else(PageRequest::wrong)).transpose()?;
+    // One more than the page shows, so that it is known whether there is another. What comes before it is not known.
+    let wanted = if after.is_some() { MOST } else { MOST.min(page.limit as usize + 1) };
+    let mut ranks = ranked(conn, lists, viewer, &sought, wanted)?;
+    ranks.retain(|rank| after.as_ref().is_none_or(|after| rank > after));
+    let ids: Vec<UserId> = ranks.iter().map(|rank| rank.id).collect();
+    let ranks: HashMap<UserId, Rank> = ranks.into_iter().map(|rank| (rank.id, rank)).collect();
+    let score = |user: UserId| ranks.get(&user).map_or(0.0, |rank| rank.fit.0.score());
+    let shown = look::shown(conn, online, viewer, first(&ids, page))?.into_iter();
+    let items = shown.map(|user| Ok(Found { score: score(user.id), user }));
+    Page::fill(items, page, |found| ranks.get(&found.user.id).map_or_else(String::new, Rank::to_string))
 }
 
-/// The people who are found, with their scores: at least so many as are wanted, if there are.
+/// As many as a page needs.
+fn first<'i>(ids: &'i [UserId], page: &PageRequest) -> &'i [UserId] {
+    ids.get(..page.fetch() as usize).unwrap_or(ids)
+}
+
+/// The people who are found, the best first: at least so many as are wanted, if there are.
 pub fn found(
     conn: &mut Conn,
     lists: &FriendLists,
     viewer: Viewer,
     sought: Option<&str>,
     wanted: usize,
-) -> Result<Vec<(UserId, f64)>> {
-    let Some(sought) = sought.map(fold) else {
-        let newest: Vec<UserId> = users::table.order(users::id.desc()).limit(NEWEST).select(users::id).load(conn)?;
-        let newest = users::table.filter(users::id.eq_any(newest)).filter(visible_to(viewer)).order(users::id.desc());
-        let newest: Vec<UserId> = newest.limit(MOST as i64).select(users::id).load(conn)?;
-        return Ok(newest.into_iter().map(|id| (id, 0.0)).collect());
-    };
+) -> Result<Vec<UserId>> {
+    match sought.map(fold) {
+        Some(sought) => Ok(ranked(conn, lists, viewer, &sought, wanted)?.into_iter().map(|rank| rank.id).collect()),
+        None => newest(conn, viewer),
+    }
+}
+
+fn newest(conn: &mut Conn, viewer: Viewer) -> Result<Vec<UserId>> {
+    let newest: Vec<UserId> = users::table.order(users::id.desc()).limit(NEWEST).select(users::id).load(conn)?;
+    let newest = users::table.filter(users::id.eq_any(newest)).filter(visible_to(viewer)).order(users::id.desc());
+    Ok(newest.limit(MOST as i64).select(users::id).load(conn)?)
+}
+
+/// The people whose names fit, with their places.
+fn ranked(conn: &mut Conn, lists: &FriendLists, viewer: Viewer, sought: &str, wanted: usize) -> Result<Vec<Rank>> {
     if sought.is_empty() {
         return Ok(Vec::new());
     }
     let words: Vec<&str> = sought.split(' ').collect();
     let parts = parts_of(&words);
     let friends = mutual::friends_of(conn, lists, &[viewer.id])?.remove(&viewer.id);
-    let (mut ids, is_crowd) = beginning(conn, &sought, &words)?;
-    let mut search = Search { conn, lists, viewer, sought: &sought, friends, near: BTreeSet::new(), wanted };
+    let (mut ids, is_crowd) = beginning(conn, sought, &words)?;
+    let mut search = Search { conn, lists, viewer, sought, friends, near: BTreeSet::new(), wanted };
     if is_crowd {
         ids.extend(search.friends_and_theirs(&parts)?);
     }
@@ -106,15 +126,22 @@ pub fn found(
         }
     }
     if ranked.len() < FEW {
-        let mut others = BTreeSet::new();
-        for parts in grams_of_typo(&sought) {
-            others.extend(by_grams(search.conn, &parts)?.0);
-        }
-        others.retain(|id| !ranked.iter().any(|(known, _)| known == id));
+        let mut others = with_typo(search.conn, sought)?;
+        others.retain(|id| !ranked.iter().any(|known| known.id == *id));
         ranked.extend(search.rank(&others)?.0);
     }
-    ranked.sort_by_key(|(_, fit)| Reverse(*fit));
-    Ok(ranked.into_iter().take(MOST).map(|(id, fit)| (id, fit.score())).collect())
+    ranked.sort_unstable();
+    ranked.truncate(MOST);
+    Ok(ranked)
+}
+
+/// People who may have the text with one typo as their name, or as a word of it.
+pub fn with_typo(conn: &mut Conn, sought: &str) -> Result<BTreeSet<UserId>> {
+    let mut found = BTreeSet::new();
+    for parts in grams_of_typo(sought) {
+        found.extend(by_grams(conn, &parts)?.0);
+    }
+    Ok(found)
 }
 
 /// One search of one person.
@@ -143,7 +170,7 @@ impl Search<'_> {
 
     /// Those of these people who fit and whom the viewer may see, the best first, and how many fit at all. Whether they may
     /// be seen is only asked of those who fit best, until enough are found.
-    fn rank(&mut self, ids: &BTreeSet<UserId>) -> Result<(Vec<(UserId, Fit)>, usize)> {
+    fn rank(&mut self, ids: &BTreeSet<UserId>) -> Result<(Vec<Rank>, usize)> {
         let names = table::table.filter(table::user_id.among(ids));
         let names: Vec<(UserId, String, String)> =
             names.select((table::user_id, table::username, table::display_name)).load(self.conn)?;
@@ -153,7 +180,7 @@ impl Search<'_> {
         };
         let mut candidates: HashMap<UserId, Candidate> = names.into_iter().map(candidate).collect();
         let fitting = rank(self.sought, candidates.values().cloned().collect());
-        let fitting: Vec<UserId> = fitting.into_iter().map(|(id, _)| id).collect();
+        let fitting: Vec<UserId> = fitting.into_iter().map(|rank| rank.id).collect();
         let mut best = Vec::new();
         for piece in fitting.chunks(PIECE) {
             let first = best.is_empty();

@@ -27,7 +27,7 @@ pub fn suggest(
 ) -> Result<Page<Suggestion>> {
     let sought = wanted.text.as_deref();
     let people = search::found(conn, lists, viewer, sought, MOST_PEOPLE)?.into_iter().take(MOST_PEOPLE);
-    let people: Vec<UserId> = people.map(|(id, _)| id).collect();
+    let people: Vec<UserId> = people.collect();
     let people = look::shown(conn, online, viewer, &people)?.into_iter();
     let mut all: Vec<Suggestion> =
         people.map(|user| suggested(SuggestionKind::User, user.id.uuid(), user.display_name)).collect();

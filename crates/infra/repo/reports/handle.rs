@@ -8,7 +8,7 @@ use clowder_accounts::{
     refusals::{OUTRANKED, SESSION_ENDED, USER_UNKNOWN},
 };
 use clowder_core::{
-    Change as Announced, Ctx, Id, Result, Role, UserId, Versions, Word,
+    Change as Announced, Ctx, Id, Result, Role, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
     versions,
 };
@@ -21,7 +21,7 @@ use clowder_social::{
         refusals::{REPORT_STALE, REPORT_UNKNOWN},
     },
 };
-use diesel::prelude::*;
+use diesel::{dsl::not, prelude::*};
 use serde_json::json;
 
 use super::{
@@ -31,7 +31,8 @@ use super::{
         dialect::{self, Conn},
         groups, journal,
         messaging::edit,
-        pets, profiles, staff,
+        pets, profiles,
+        staff::{self, search::is_suspended},
     },
     read,
     statements::{self, Deciding},
@@ -75,7 +76,7 @@ pub fn handle(
     dialect::accounts::lock_users(tx.conn, &people)?;
     dialect::reports::lock_report(tx.conn, report)?;
     let row = read::row(tx.conn, report)?;
-    let facts = facts(tx.conn, moderator, &row)?;
+    let facts = facts(tx.conn, ctx, moderator, &row)?;
     let handled = decide(&facts, patch, OUTRANKED, USER_UNKNOWN)?;
     versions::check(version, row.version, REPORT_STALE)?;
     match handled {
@@ -83,17 +84,20 @@ pub fn handle(
         Handled::Taken => Ok((take(tx, ctx, row)?, None)),
         Handled::Decided { status, action } => {
             let reason = patch.reason.as_ref().map(Prose::as_str).unwrap_or_default();
-            settle(tx, ctx, row, status, Deciding { action, until: patch.until, reason })
+            let alone = facts.decided_by == Some(moderator);
+            settle(tx, ctx, row, status, Deciding { action, until: patch.until, reason, alone })
         }
     }
 }
 
-fn facts(conn: &mut Conn, moderator: UserId, row: &ReportRow) -> Result<HandleFacts> {
+fn facts(conn: &mut Conn, ctx: &Ctx, moderator: UserId, row: &ReportRow) -> Result<HandleFacts> {
     let role = |conn: &mut Conn, user: UserId| -> Result<Option<Role>> {
         let lives = users::table.find(user).filter(users::deleted_at.is_null());
         let role: Option<String> = lives.select(users::role).first(conn).optional()?;
         role.as_deref().map(Role::parse_word).transpose()
     };
+    let reported_role = row.reported_id.map(|user| role(conn, user)).transpose()?.flatten();
+    let is_own = row.decided_by == Some(moderator);
     Ok(HandleFacts {
         caller: moderator,
         role: role(conn, moderator)?.ok_or(SESSION_ENDED)?,
@@ -101,12 +105,46 @@ fn facts(conn: &mut Conn, moderator: UserId, row: &ReportRow) -> Result<HandleFa
         status: row.status()?,
         reporter: row.reporter_id,
         reported: row.reported_id,
-        reported_role: row.reported_id.map(|user| role(conn, user)).transpose()?.flatten(),
+        reported_role,
         assigned: row.assigned_id,
         decided_by: row.decided_by,
+        nobody_else: is_own && !others_could(conn, ctx.now, moderator, row, reported_role)?,
         owns: read::owns(conn, moderator, row)?,
         involved: !read::involved(conn, moderator, slice::from_ref(row))?.is_empty(),
     })
+}
+
+/// How many people who work for the server are looked at: where there are more, somebody can decide.
+const STAFF: i64 = 100;
+
+/// Whether somebody besides the moderator could decide a report, whatever the decision is.
+fn others_could(
+    conn: &mut Conn,
+    now: Timestamp,
+    moderator: UserId,
+    row: &ReportRow,
+    reported_role: Option<Role>,
+) -> Result<bool> {
+    let concerned: Vec<_> = [Some(moderator), row.reporter_id, row.reported_id].into_iter().flatten().collect();
+    let others = users::table
+        .filter(groups::read::IS_SERVER_STAFF)
+        .filter(users::deleted_at.is_null())
+        .filter(not(is_suspended(now)))
+        .filter(users::id.ne_all(concerned))
+        .order(users::id)
+        .limit(STAFF);
+    let others: Vec<(UserId, String)> = others.select((users::id, users::role)).load(conn)?;
+    if others.len() as i64 == STAFF {
+        return Ok(true);
+    }
+    for (other, role) in others {
+        let outranks = reported_role.is_none_or(|reported| Role::parse_word(&role).is_ok_and(|role| role > reported));
+        let is_free = !read::owns(conn, other, row)? && read::involved(conn, other, slice::from_ref(row))?.is_empty();
+        if outranks && is_free {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn take(tx: &mut Tx<'_>, ctx: &Ctx, row: ReportRow) -> Result<ModeratedReport> {
@@ -147,7 +185,7 @@ fn settle(
     status: ReportStatus,
     deciding: Deciding<'_>,
 ) -> Result<(ModeratedReport, Option<Own>)> {
-    let Deciding { action, until, reason } = deciding;
+    let Deciding { action, until, reason, alone } = deciding;
     let sealed = tx.services.ring.seal(Place::new(REASON, before.id), reason.as_bytes())?;
     let after: ReportRow = diesel::update(table::table.find(before.id))
         .set((
@@ -166,7 +204,10 @@ fn settle(
     let stated = statements::issue(tx, ctx, &after, deciding)?;
     let entry = Entry::new("report.decided").on(Target::of("report", after.id));
     // Not the reason: it is kept with the report, and goes with it.
-    let said = json!({"status": status, "action": action, "until": until});
+    let mut said = json!({"status": status, "action": action, "until": until});
+    if alone {
+        said["own_appeal"] = json!(true);
+    }
     audit::record(tx, ctx, &entry.after(said))?;
     let (own, acted) = act(tx, ctx, &after, deciding, stated.lifts)?;
     // A suspension closes the sockets of the person, who hears of the statement before.

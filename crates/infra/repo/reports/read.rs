@@ -7,8 +7,8 @@ use clowder_social::{
     groups::{GroupId, Role},
     pets::PetId,
     reports::{
-        Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId, ReportTargetType,
-        TargetId, refusals::REPORT_UNKNOWN,
+        AppealStatus, Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId,
+        ReportTargetType, TargetId, refusals::REPORT_UNKNOWN,
     },
 };
 use diesel::{
@@ -37,7 +37,7 @@ use crate::{
 };
 
 pub const UNDECIDED: [&str; 2] = ["open", "reviewing"];
-pub const DECIDED: [&str; 2] = ["resolved", "dismissed"];
+pub const DECIDED: [&str; 3] = ["resolved", "dismissed", "expired"];
 
 pub fn row(conn: &mut Conn, report: ReportId) -> Result<ReportRow> {
     let row = table::table.find(report).select(ReportRow::as_select()).first(conn).optional()?;
@@ -94,6 +94,15 @@ pub fn list(
     match filter.assigned {
         Some(Assigned::Me) => query = query.filter(table::assigned_id.eq(viewer)),
         Some(Assigned::None) => query = query.filter(table::assigned_id.is_null()),
+        None => {}
+    }
+    let pending = || {
+        let pending = statements::appeal_status.eq(AppealStatus::Pending.as_str());
+        statements::table.filter(pending).select(statements::report_id)
+    };
+    match filter.appeal {
+        Some(true) => query = query.filter(table::id.eq_any(pending())),
+        Some(false) => query = query.filter(table::id.ne_all(pending())),
         None => {}
     }
     if let Some(before) = page.id()? {

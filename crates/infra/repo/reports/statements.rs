@@ -52,6 +52,8 @@ pub struct Deciding<'d> {
     pub action: ModerationAction,
     pub until: Option<Timestamp>,
     pub reason: &'d str,
+    /// Whether somebody answers an appeal against their own decision.
+    pub alone: bool,
 }
 
 /// What came of telling the person.
@@ -65,7 +67,7 @@ pub struct Stated {
 /// Tells the person whom a decision concerns: by a new statement if something is done, or as the answer to their appeal.
 /// The people and the report are locked.
 pub fn issue(tx: &mut Tx<'_>, ctx: &Ctx, report: &ReportRow, deciding: Deciding<'_>) -> Result<Stated> {
-    let Deciding { action, until, reason } = deciding;
+    let Deciding { action, until, reason, .. } = deciding;
     let Some(user) = report.reported_id else { return Ok(Stated::default()) };
     let person = users::table.find(user).filter(users::deleted_at.is_null()).select(UserRow::as_select());
     let person: Option<UserRow> = person.first(tx.conn).optional()?;
@@ -98,6 +100,7 @@ pub fn issue(tx: &mut Tx<'_>, ctx: &Ctx, report: &ReportRow, deciding: Deciding<
         appealed_at: None,
         answer: None,
         answered_at: None,
+        self_answered: false,
     };
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
     let told = StatementTold { statement_id: id, action, appeal_status: None };
@@ -111,7 +114,7 @@ fn answer(
     report: &ReportRow,
     earlier: &StatementRow,
     own: &clowder_accounts::Own,
-    Deciding { action, until, reason }: Deciding<'_>,
+    Deciding { action, until, reason, alone }: Deciding<'_>,
 ) -> Result<Stated> {
     let status = outcome(action);
     // Somebody may have suspended them for another reason since.
@@ -126,7 +129,7 @@ fn answer(
     let until = if status == AppealStatus::Upheld { until } else { earlier.until };
     let holds = if status == AppealStatus::Upheld { now } else { ModerationAction::None };
     let (to, about) = (Recipient::of(own), report.target()?.kind);
-    let mail = tx.services.email_templates.appeal_decided(&to, about, status, (holds, until), reason)?;
+    let mail = tx.services.email_templates.appeal_decided(&to, about, status, (holds, until), (reason, alone))?;
     mailed::notify(tx, ctx, own, &mail)?;
     diesel::update(table::table.find(earlier.id))
         .set((
@@ -135,6 +138,7 @@ fn answer(
             table::appeal_status.eq(status.as_str()),
             table::answer.eq(tx.services.ring.seal(Place::new(ANSWER, earlier.id), reason.as_bytes())?),
             table::answered_at.eq(ctx.now),
+            table::self_answered.eq(alone),
         ))
         .execute(tx.conn)?;
     let told = StatementTold { statement_id: earlier.id, action: now, appeal_status: Some(status) };

@@ -192,6 +192,13 @@ on_both! {
         let message = world.say(&ada, chat, "a peculiar text").await.id;
         store.messaging.edit(&of_ada, message, None, of(json!({"content": "another"}))).await.unwrap();
         store.messaging.delete(&of_ada, message, None).await.unwrap();
+        // People in a chat: two come, one gets a role, both go; one by himself.
+        let chat = world.group(&ada, &[]).await.id;
+        let people = &store.participants;
+        people.add(&of_ada, chat, of(json!({"user_ids": [bob.id, eve.id]}))).await.unwrap();
+        people.set_role(&of_ada, chat, bob.id, of(json!({"role": "admin"}))).await.unwrap();
+        people.remove(&of_ada, chat, eve.id).await.unwrap();
+        people.remove(&of_bob, chat, bob.id).await.unwrap();
         store.privacy.export(&of_ada).await.unwrap();
         read_all(store, &world).await;
         for (person, here, there) in [
@@ -199,10 +206,11 @@ on_both! {
                 ("friend.cancelled", 1), ("pet.keeper_invited", 2), ("pet.keeper_removed", 1), ("group.decided", 1),
                 ("group.role_changed", 1), ("group.member_removed", 1), ("group.invited", 2), ("group.uninvited", 1),
                 ("group.transferred", 1), ("chat.invited", 2), ("chat.uninvited", 1), ("message.edited", 1),
-                ("message.deleted", 1), ("export.requested", 1),
+                ("message.deleted", 1), ("export.requested", 1), ("chat.member_added", 2), ("chat.role_changed", 1),
+                ("chat.member_removed", 1),
             ][..], &["friend.rejected", "pet.joined", "pet.left", "chat.declined"][..]),
             (&bob, &[("friend.rejected", 1), ("pet.joined", 1), ("pet.left", 1), ("group.joined", 1), ("group.left", 1), ("chat.declined", 1)],
-             &["friend.cancelled", "pet.keeper_removed", "group.decided", "group.role_changed", "group.member_removed"]),
+             &["chat.member_added", "chat.member_removed", "chat.role_changed", "friend.cancelled", "pet.keeper_removed", "group.decided", "group.role_changed", "group.member_removed"]),
             (&eve, &[("group.joined", 1)], &["pet.joined", "pet.left", "group.invited", "group.transferred", "group.uninvited", "chat.invited"]),
         ] {
             for (kind, count) in here {

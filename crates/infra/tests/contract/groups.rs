@@ -203,6 +203,34 @@ on_both! {
         assert_eq!(names(&world, &bob, None, true).await, ["Garden Friends"]);
     }
 
+    /// Members whom a stranger may not see leave no gaps in the pages.
+    async fn pages_of_members_tell_nothing_of_the_hidden(world: World) {
+        let [ada, bob, cem, dia, eve] = world.people(["ada", "bob", "cem", "dia", "eve"]).await;
+        let group = make(&world, &ada, "public").await.id;
+        for person in [&bob, &cem, &dia] {
+            world.wait(Duration::from_secs(1));
+            world.store.groups.join(&world.ctx(person), group).await.unwrap();
+        }
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username IN ('bob', 'cem')").unwrap();
+        let pages = async |viewer: &Person| {
+            let (mut pages, mut cursor) = (Vec::new(), None);
+            loop {
+                let filter = MemberFilter { status: Standing::Member, role: None };
+                let page = PageRequest { limit: 1, cursor };
+                let page = world.store.groups.members(&world.ctx(viewer), group, filter, page).await.unwrap();
+                pages.push(page.items.into_iter().map(|member| member.user.id).collect::<Vec<_>>());
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    return pages;
+                }
+            }
+        };
+        assert_eq!(pages(&eve).await, [[ada.id], [dia.id]]);
+        assert_eq!(pages(&dia).await, [[ada.id], [bob.id], [cem.id], [dia.id]]);
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'dia'").unwrap();
+        assert_eq!(pages(&eve).await, [[ada.id]], "nobody follows");
+    }
+
     async fn a_closed_group_admits(world: World) {
         let [ada, bob, cem, eve] = world.people(["ada", "bob", "cem", "eve"]).await;
         let groups = &world.store.groups;

@@ -81,6 +81,16 @@ pub async fn export(world: &World, person: &Person) -> Export {
     world.store.privacy.one_export(&world.ctx(person), export.id).await.unwrap()
 }
 
+/// The same as if nobody had exported anything before, and everybody had just signed in.
+pub async fn export_anew(world: &World, person: &Person) -> Export {
+    let micros = world.now().as_micros();
+    let now = if world.is_postgres() { format!("to_timestamp({micros} / 1000000.0)") } else { micros.to_string() };
+    let statements =
+        format!("DELETE FROM export_chunks; DELETE FROM exports; UPDATE sessions SET authenticated_at = {now}");
+    world.batch(&statements);
+    export(world, person).await
+}
+
 /// A user with data in every table, and a friend who talked with them.
 pub async fn known(world: &World) -> (Person, Person, ChatId) {
     let [bob] = world.people(["bob"]).await;

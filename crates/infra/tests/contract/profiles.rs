@@ -191,6 +191,12 @@ on_both! {
             assert_eq!(listed(&world, &people[0], Some("ann"), Sort::New, limit).await, ["dia", "cem"]);
             assert_eq!(listed(&world, &people[0], Some("ANNA mi"), Sort::Name, limit).await, ["dia"]);
             assert_eq!(listed(&world, &people[0], Some("zoe"), Sort::Name, limit).await, ["ada"]);
+            for sort in [Sort::New, Sort::Name] {
+                assert_eq!(listed(&world, &people[0], Some("emlie"), sort, limit).await, ["bob"], "one typo");
+            }
+            assert_eq!(listed(&world, &people[0], Some("anma"), Sort::New, limit).await, ["dia", "cem"]);
+            assert_eq!(listed(&world, &people[0], Some("anma"), Sort::Name, limit).await, ["cem", "dia"]);
+            assert_eq!(listed(&world, &people[0], Some("deea"), Sort::New, limit).await, [""; 0], "two typos");
             assert!(listed(&world, &people[0], Some("..."), Sort::New, limit).await.is_empty());
             assert!(listed(&world, &people[0], Some("xyz"), Sort::New, limit).await.is_empty());
         }
@@ -253,6 +259,22 @@ on_both! {
             }
         }
         assert_eq!((seen, scores), (expected.map(str::to_owned).to_vec(), vec![1.0, 0.8, 0.6, 0.4, 0.2]));
+        // Whoever comes in between moves nobody to another page.
+        let page_of = async |sought: Option<&str>, cursor| {
+            let (ctx, page) = (world.ctx(viewer), PageRequest { limit: 2, cursor });
+            let page = world.store.profiles.search_users(&ctx, sought.map(str::to_owned), page).await.unwrap();
+            (page.items.into_iter().map(|found| found.user.username).collect::<Vec<_>>(), page.next_cursor)
+        };
+        let (first, cursor) = page_of(Some("ann"), None).await;
+        let (newest, before) = page_of(None, None).await;
+        world.people(["anne"]).await;
+        assert_eq!((&*first, page_of(Some("ann"), cursor).await.0), (&["ann", "annabel"].map(str::to_owned)[..], vec!["susanna".to_owned(), "hannah".to_owned()]));
+        assert_eq!((&*newest, page_of(None, before).await.0), (&["mutual", "ana"].map(str::to_owned)[..], vec!["ann".to_owned(), "hannah".to_owned()]));
+        let wrong = PageRequest { limit: 2, cursor: Some("2".to_owned()) };
+        for sought in [Some("ann".to_owned()), None] {
+            let refused = world.store.profiles.search_users(&world.ctx(viewer), sought, wrong.clone()).await;
+            assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        }
     }
 
     /// In a crowd of people with a word, those with friends in common are found, and come first.

@@ -1,6 +1,7 @@
 //! The guarantees of `Reports`: what is kept, who decides, and what follows from it.
 
 pub mod domain;
+mod ends;
 mod removing;
 
 use std::time::Duration;

@@ -18,6 +18,8 @@ pub const MOST_PETS: i64 = 100;
 pub const MOST_KEEPERS: i64 = 20;
 /// How many open invitations one person can have.
 pub const MOST_INVITATIONS: i64 = 100;
+/// How many invitations to keep pets one person can make within a day.
+pub const MOST_INVITES_A_DAY: i64 = 200;
 /// How many entries the log of a pet can have.
 pub const MOST_ENTRIES: i64 = 10_000;
 /// How far ahead the time of an entry may be: clocks and time zones differ.
@@ -113,6 +115,9 @@ pub struct InviteFacts {
     pub concerned: bool,
     /// When they last declined an invitation to it.
     pub declined_at: Option<Timestamp>,
+    /// How often the owner has invited them to it within a day, and anybody to any pet.
+    pub here_today: i64,
+    pub today: i64,
     /// How many people keep it or are invited.
     pub keepers: i64,
     /// How many open invitations they have.
@@ -129,8 +134,10 @@ pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Rol
     }
     let refusal = if facts.concerned {
         PET_KEPT
-    } else if let Err(flaw) = may_be_invited(now, facts.declined_at, 0) {
+    } else if let Err(flaw) = may_be_invited(now, facts.declined_at, facts.here_today) {
         return Err(Error::Invalid(vec![flaw.at("/user_id")]));
+    } else if facts.today >= MOST_INVITES_A_DAY {
+        PET_INVITES_TODAY
     } else if facts.keepers >= MOST_KEEPERS {
         PET_KEEPERS
     } else if facts.invitations >= MOST_INVITATIONS {
@@ -262,6 +269,10 @@ mod tests {
             (Some(Role::Owner), bob, InviteFacts { declined_at: days_ago(7), ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { declined_at: Some(now.plus(DAY)), ..free }, "too_soon"),
             (Some(Role::Owner), bob, InviteFacts { concerned: true, declined_at: days_ago(0), ..free }, "pet.kept"),
+            (Some(Role::Owner), bob, InviteFacts { here_today: 4, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { here_today: 5, today: 200, ..free }, "too_soon"),
+            (Some(Role::Owner), bob, InviteFacts { today: 199, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { today: 200, keepers: 20, ..free }, "pet.invites_today"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),
             (Some(Role::Owner), bob, InviteFacts { invitations: 99, ..free }, "ok"),

@@ -16,6 +16,8 @@ pub const PET_KEPT: Refusal =
     Refusal::new(Conflict, "pet.kept", "This person keeps the pet already, or has been invited");
 pub const PET_INVITATIONS: Refusal =
     Refusal::new(Conflict, "pet.invitations", "This person has as many open invitations as one person can have");
+pub const PET_INVITES_TODAY: Refusal =
+    Refusal::new(Conflict, "pet.invites_today", "You have invited too many people within a day; try again tomorrow");
 pub const INVITATION_UNKNOWN: Refusal =
     Refusal::new(Unknown, "pet.invitation_unknown", "You have not been invited to keep this pet");
 pub const KEEPER_UNKNOWN: Refusal =
@@ -36,6 +38,7 @@ pub const ALL: &[Refusal] = &[
     PET_KEPT,
     PETS_HIDDEN,
     PET_INVITATIONS,
+    PET_INVITES_TODAY,
     INVITATION_UNKNOWN,
     KEEPER_UNKNOWN,
     PET_LOG,

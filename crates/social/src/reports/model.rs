@@ -112,6 +112,8 @@ pub struct Appeal {
     pub created_at: Timestamp,
     /// `null` until it is decided.
     pub decided_at: Option<Timestamp>,
+    /// Whether the administrator who made the decision also decided about the appeal, because nobody else could.
+    pub same_moderator: bool,
 }
 
 /// A statement of reasons: what was done because of a report, told to the person whom it concerns. It does not say who

@@ -13,6 +13,8 @@ pub const MOST_A_DAY: i64 = 100;
 pub const A_DAY: Duration = Duration::from_secs(24 * 3600);
 /// How long a report is kept after it was decided, with its evidence and its statement.
 pub const KEPT_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
+/// How long a report waits for a decision.
+pub const OPEN_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
 /// How many messages before a reported one are part of its evidence.
 pub const BEFORE: i64 = 5;
 
@@ -65,6 +67,8 @@ pub struct HandleFacts {
     pub assigned: Option<UserId>,
     /// Who decided it before an appeal.
     pub decided_by: Option<UserId>,
+    /// Whether nobody else could answer an appeal: asked only if the caller decided before it.
+    pub nobody_else: bool,
     /// The caller owns the pet that is reported, or did so then.
     pub owns: bool,
     /// The caller takes care of the pet or runs the group that is reported.
@@ -98,8 +102,8 @@ pub fn decide(facts: &HandleFacts, patch: &ReportPatch, outranked: Refusal, unkn
     if facts.status.is_decided() {
         return Err(REPORT_DECIDED.into());
     }
-    // It was decided and is open again: that is an appeal.
-    if facts.decided_by == Some(facts.caller) {
+    // It was decided and is open again: that is an appeal. It has an answer even if there is only one administrator.
+    if facts.decided_by == Some(facts.caller) && !(facts.role == Role::Admin && facts.nobody_else) {
         return Err(REPORT_INVOLVED.into());
     }
     let status = match patch.status {
@@ -192,6 +196,7 @@ mod tests {
             reported_role: Some(Role::User),
             assigned: None,
             decided_by: None,
+            nobody_else: false,
             owns: false,
             involved: false,
         };
@@ -211,7 +216,14 @@ mod tests {
             (HandleFacts { reporter: Some(me), ..open }, take.clone(), "report.involved".to_owned()),
             (HandleFacts { involved: true, ..open }, take.clone(), "report.involved".to_owned()),
             (HandleFacts { role: Role::User, ..open }, take.clone(), "user.outranked".to_owned()),
-            (HandleFacts { decided_by: Some(me), ..open }, take, "report.involved".to_owned()),
+            (HandleFacts { status: Expired, ..open }, take.clone(), "report.decided".to_owned()),
+            (HandleFacts { decided_by: Some(me), role: Admin, ..open }, take.clone(), "report.involved".to_owned()),
+            (
+                HandleFacts { decided_by: Some(me), nobody_else: true, ..open },
+                take.clone(),
+                "report.involved".to_owned(),
+            ),
+            (HandleFacts { decided_by: Some(me), role: Admin, nobody_else: true, ..open }, take, "Taken".to_owned()),
             (HandleFacts { decided_by: Some(other), ..open }, dismiss.clone(), decided("Dismissed", "None")),
             (HandleFacts { assigned: Some(other), ..open }, dismiss.clone(), "report.taken".to_owned()),
             (HandleFacts { assigned: Some(me), ..open }, dismiss, decided("Dismissed", "None")),

@@ -151,6 +151,7 @@ fn keepers() -> Vec<Endpoint> {
                 PET_KEPT,
                 PET_KEEPERS,
                 PET_INVITATIONS,
+                PET_INVITES_TODAY,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
             ])

@@ -39,6 +39,7 @@ pub async fn moderated(reports: Port, Caller(ctx): Caller, mut query: Query) -> 
         category: query.word("category"),
         target_type: query.word("target_type"),
         assigned: query.word("assigned"),
+        appeal: query.flag("appeal"),
     };
     query.check()?;
     Ok(Listed(reports.moderated(&ctx, filter, page).await?))

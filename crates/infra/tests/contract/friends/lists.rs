@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use clowder_accounts::profiles::SeenAs;
-use clowder_core::{Friendship, Id, Input, PageRequest, UserId};
+use clowder_core::{Error, Friendship, Id, Input, PageRequest, UserId};
 use clowder_social::{FriendFilter, FriendsOf, friends::Order};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{asks, befriend};
-use crate::world::{Person, World, code, on_both};
+use crate::{
+    exports::fetch,
+    privacy::export_anew,
+    world::{Person, World, code, on_both},
+};
 
 on_both! {
     async fn friends_are_listed_in_both_orders_and_found_by_name(world: World) {
@@ -128,10 +132,30 @@ on_both! {
             found.into_iter().map(|found| (found.user.id, found.mutual_friends)).collect::<Vec<_>>()
         };
         assert_eq!(suggested().await, [(near.id, 2), (far.id, 1)]);
+        // Whoever goes in between moves nobody to another page.
+        let page_of = async |cursor| {
+            world.store.friends.suggestions(&world.ctx(&ada), PageRequest { limit: 1, cursor }).await
+        };
+        let first = page_of(None).await.unwrap();
+        world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
+        let second = page_of(first.next_cursor).await.unwrap();
+        assert_eq!([first.items[0].user.id, second.items[0].user.id], [near.id, far.id]);
+        for wrong in ["1", "x.y", "-1.01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10"] {
+            assert!(matches!(page_of(Some(wrong.to_owned())).await, Err(Error::Invalid(_))), "{wrong}");
+        }
         world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
         world.store.friends.dismiss(&world.ctx(&ada), near.id).await.unwrap();
         assert_eq!(suggested().await, [(far.id, 1)]);
         assert_eq!(code(world.store.friends.dismiss(&world.ctx(&ada), hidden.id).await), "user.unknown");
+        let exported = async || {
+            let files = fetch(&world, &export_anew(&world, &ada).await).await;
+            let mut items: Vec<Value> = serde_json::from_str(&files["dismissed_suggestions.json"]).unwrap();
+            let one = items.pop().unwrap();
+            (items.len(), one["user_id"] == json!(near.id), one["user"]["username"].clone())
+        };
+        assert_eq!(exported().await, (0, true, json!("near")));
+        world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'near'").unwrap();
+        assert_eq!(exported().await, (0, true, Value::Null), "whoever has hidden since");
         // Whose friends cannot be seen, because of that nobody is suggested.
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
         assert_eq!(suggested().await, []);

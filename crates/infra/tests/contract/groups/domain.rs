@@ -64,6 +64,10 @@ pub const DOMAIN: Domain = Domain {
              AND p.user_id = c.user_id AND p.status = 'member' WHERE p.user_id IS NULL",
         ),
         ("a link used too often", "group_links l WHERE l.uses > l.max_uses"),
+        (
+            "a word that does not know whether its group is listed",
+            "groups g JOIN group_words w ON w.group_id = g.id WHERE w.listed = (g.visibility = 'secret')",
+        ),
         ("words of a deleted group", "groups g JOIN group_words w ON w.group_id = g.id WHERE g.deleted_at IS NOT NULL"),
     ],
     ..Domain::NONE

@@ -41,7 +41,7 @@ pub fn fields_agree(user: &User, facts: &SightFacts, privacy: &Privacy) {
 
 /// What people have in every graph: a pet each, and two public groups, of every other person.
 pub struct Things {
-    pets: Vec<PetId>,
+    pub pets: Vec<PetId>,
     groups: [GroupId; 2],
 }
 
@@ -66,6 +66,7 @@ impl Things {
 pub struct Looking<'g> {
     pub world: &'g World,
     pub people: &'g [Person],
+    pub names: &'g [&'g str],
     pub viewer: usize,
     pub drawn: &'g [Drawn],
     pub links: &'g Links,
@@ -93,11 +94,11 @@ impl Looking<'_> {
         self.world.ctx(&self.people[self.viewer])
     }
 
-    fn indexes(&self) -> std::ops::Range<usize> {
+    pub fn indexes(&self) -> std::ops::Range<usize> {
         0..self.people.len()
     }
 
-    fn ids(&self, some: impl Fn(usize) -> bool) -> BTreeSet<UserId> {
+    pub fn ids(&self, some: impl Fn(usize) -> bool) -> BTreeSet<UserId> {
         self.indexes().filter(|one| some(*one)).map(|one| self.people[one].id).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Actor, Ctx, Error, PageRequest};
+use clowder_core::{Actor, Ctx, Error, PageRequest, attempt::KEPT_FOR};
 use clowder_social::pets::{
     MyRole, NewKeeper, PetId,
     policy::{AGAIN_AFTER, OPEN_FOR},
@@ -61,11 +61,45 @@ on_both! {
         world.wait(AGAIN_AFTER - Duration::from_secs(60));
         assert!(too_soon(&world, &ada, pet, &bob).await);
         sweep(&world).await;
-        assert_eq!(count(&world, "pet_declines"), 2);
+        assert_eq!(count(&world, "pet_attempts"), 5);
         world.wait(Duration::from_secs(60));
         assert!(!too_soon(&world, &ada, pet, &bob).await);
+        world.wait(KEPT_FOR);
         sweep(&world).await;
-        assert_eq!(count(&world, "pet_declines"), 0);
+        assert_eq!(count(&world, "pet_attempts"), 0);
+    }
+
+    async fn nobody_is_invited_again_and_again(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let pets = &world.store.pets;
+        let (pet, other) = (make(&world, &ada, json!({})).await.id, make(&world, &ada, json!({})).await.id);
+        for _ in 0..5 {
+            invite(&world, &ada, pet, &bob, "caretaker").await;
+            pets.remove(&world.ctx(&ada), pet, bob.id).await.unwrap();
+        }
+        assert!(too_soon(&world, &ada, pet, &bob).await);
+        // Neither another pet nor another person is concerned.
+        invite(&world, &ada, other, &bob, "caretaker").await;
+        invite(&world, &ada, pet, &cem, "caretaker").await;
+        pets.remove(&world.ctx(&ada), pet, cem.id).await.unwrap();
+        // All invitations of a day.
+        let id = if world.is_postgres() { "gen_random_uuid()" } else { "randomblob(16)" };
+        let rows: String = (0..193)
+            .map(|_| {
+                format!(
+                    "INSERT INTO pet_attempts (id, kind, pet_id, user_id, by_id, made_at)
+                       SELECT {id}, 'invitation', a.pet_id, a.user_id, a.by_id, a.made_at FROM pet_attempts a
+                       ORDER BY a.made_at DESC LIMIT 1;"
+                )
+            })
+            .collect();
+        let new = || of::<NewKeeper>(json!({"user_id": cem.id, "role": "co_owner"}));
+        world.batch(&rows);
+        let one_more = make(&world, &ada, json!({})).await.id;
+        assert_eq!(code(pets.invite(&world.ctx(&ada), one_more, new()).await), "pet.invites_today");
+        world.wait(Duration::from_secs(24 * 3600));
+        assert!(!too_soon(&world, &ada, pet, &bob).await);
+        invite(&world, &ada, one_more, &cem, "caretaker").await;
     }
 
     async fn an_invitation_ends_after_a_month(world: World) {
@@ -98,13 +132,13 @@ on_both! {
         pets.answer(&world.ctx(&bob), pet, reply("accept")).await.unwrap();
     }
 
-    async fn the_erased_leave_no_trace_of_declining(world: World) {
+    async fn the_erased_leave_no_trace_of_invitations(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let pet = make(&world, &ada, json!({})).await.id;
         invite(&world, &ada, pet, &bob, "caretaker").await;
         world.store.pets.answer(&world.ctx(&bob), pet, reply("decline")).await.unwrap();
         world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
         work(&world, &world.store).await;
-        assert_eq!(count(&world, "pet_declines"), 0);
+        assert_eq!(count(&world, "pet_attempts"), 0);
     }
 }

@@ -217,6 +217,42 @@ on_both! {
         }
     }
 
+    /// Whatever of somebody cannot be read, the others of the twenty who are looked at together are told.
+    async fn who_cannot_be_read_keeps_nobody_else_from_being_told(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        for friend in [&ada, &bob] {
+            befriend(&world, &cem, friend).await;
+        }
+        settings(&world, &ada, json!({"last_seen": "friends"})).await;
+        status(&world, &ada, "away").await;
+        let node = Node::of(&world.store).await;
+        node.enters(&world, &cem).await;
+        node.tells(&world).await;
+        for (table, column) in [("users", "badges"), ("preferences", "last_seen"), ("presence", "status")] {
+            let key = if table == "users" { "id" } else { "user_id" };
+            let one = format!("WHERE {key} = (SELECT id FROM users WHERE username = 'ada')");
+            world.batch(&format!("CREATE TABLE kept AS SELECT {column} AS word FROM {table} {one}"));
+            let spoilt = world.meddle(&format!("UPDATE {table} SET {column} = 'nonsense' {one}"));
+            assert_eq!(spoilt.unwrap(), 1, "{table}");
+            node.enters(&world, &ada).await;
+            node.enters(&world, &bob).await;
+            let told = node.tells_later(&world).await;
+            assert!(told.iter().any(|told| told.2["user_id"] == json!(bob.id)), "{table}: {told:?}");
+            let of_ada = told.iter().filter(|told| told.2["user_id"] == json!(ada.id));
+            assert!(of_ada.into_iter().all(|told| told.1 == "user.offline"), "{table}: {told:?}");
+            for person in [&ada, &bob] {
+                node.leaves(&world, person).await;
+            }
+            world.meddle(&format!("UPDATE {table} SET {column} = (SELECT word FROM kept) {one}")).unwrap();
+            world.batch("DROP TABLE kept");
+            world.wait(LINGER);
+            node.tells_later(&world).await;
+        }
+        node.enters(&world, &ada).await;
+        let told = node.tells_later(&world).await;
+        assert!(told.iter().any(|told| told.2["user_id"] == json!(ada.id) && told.1 == "user.online"), "{told:?}");
+    }
+
     async fn a_status_that_is_set_at_another_node_is_told_by_the_one_with_the_sockets(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         befriend(&world, &ada, &bob).await;

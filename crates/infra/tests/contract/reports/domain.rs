@@ -28,12 +28,12 @@ pub const DOMAIN: Domain = Domain {
         ),
         (
             "a report that is decided without a decision",
-            "reports r WHERE r.status IN ('resolved', 'dismissed') AND (r.decided_at IS NULL OR r.action IS NULL)",
+            "reports r WHERE r.status IN ('resolved', 'dismissed', 'expired') AND (r.decided_at IS NULL OR r.action IS NULL)",
         ),
         (
             "an open appeal about a decided report",
             "statements s JOIN reports r ON r.id = s.report_id
-               WHERE s.appeal_status = 'pending' AND r.status IN ('resolved', 'dismissed')",
+               WHERE s.appeal_status = 'pending' AND r.status IN ('resolved', 'dismissed', 'expired')",
         ),
         ("a comment of nobody", "reports r WHERE r.reporter_id IS NULL AND r.comment IS NOT NULL"),
     ],

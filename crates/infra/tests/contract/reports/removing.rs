@@ -204,6 +204,7 @@ on_both! {
                     category: has(1).then_some(ReportCategory::Spam),
                     target_type: has(2).then_some(ReportTargetType::User),
                     assigned: has(3).then_some(assigned),
+                    appeal: None,
                 };
                 plan(&world, &judge, filter, &wanted).await;
             }

@@ -114,6 +114,8 @@ pub struct ReportFilter {
     pub category: Option<ReportCategory>,
     pub target_type: Option<ReportTargetType>,
     pub assigned: Option<Assigned>,
+    /// Whether there is an undecided appeal.
+    pub appeal: Option<bool>,
 }
 
 #[cfg(test)]

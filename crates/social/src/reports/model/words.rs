@@ -53,11 +53,13 @@ pub enum ReportStatus {
     Resolved,
     /// It was decided that there is nothing to do.
     Dismissed,
+    /// Nobody decided it in time, or it was about somebody or something that is gone.
+    Expired,
 }
 
 impl ReportStatus {
     pub const fn is_decided(self) -> bool {
-        matches!(self, Self::Resolved | Self::Dismissed)
+        matches!(self, Self::Resolved | Self::Dismissed | Self::Expired)
     }
 }
 
@@ -68,6 +70,7 @@ impl Word for ReportStatus {
         ("reviewing", Self::Reviewing),
         ("resolved", Self::Resolved),
         ("dismissed", Self::Dismissed),
+        ("expired", Self::Expired),
     ];
 }
 

@@ -82,6 +82,7 @@ diesel::table! {
     group_words (word, group_id) {
         word -> Text,
         group_id -> Uid,
+        listed -> Bool,
     }
 }
 

@@ -67,7 +67,15 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    pet_declines (pet_id, user_id) { pet_id -> Uid, user_id -> Uid, declined_at -> Ts, }
+    pet_attempts (id) {
+        id -> Uid,
+        kind -> Text,
+        pet_id -> Uid,
+        user_id -> Uid,
+        by_id -> Nullable<Uid>,
+        made_at -> Ts,
+        refused_at -> Nullable<Ts>,
+    }
 }
 
 diesel::joinable!(pet_keepers -> pets (pet_id));

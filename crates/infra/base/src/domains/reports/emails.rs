@@ -51,15 +51,16 @@ impl EmailTemplates {
         about: ReportTargetType,
         status: AppealStatus,
         (holds, until): (ModerationAction, Option<Timestamp>),
-        reason: &str,
+        (reason, same): (&str, bool),
     ) -> Result<Mail> {
+        let who =
+            if same { "The administrator who decided first, because nobody else could," } else { "Another moderator" };
         let what = match status {
             AppealStatus::Pending => "It is not decided yet.".to_owned(),
             AppealStatus::Upheld => format!("The appeal is rejected. {}", done(about, holds, until)),
             AppealStatus::Reversed => "The decision is taken back, as far as that is possible.".to_owned(),
         };
-        let says =
-            [format!("Another moderator has decided about your appeal. {what}"), format!("The reason: {reason}")];
+        let says = [format!("{who} has decided about your appeal. {what}"), format!("The reason: {reason}")];
         self.write(to, "Your appeal has been decided", &says, None, WHY)
     }
 }

@@ -122,6 +122,7 @@ pub struct StatementRow {
     pub appealed_at: Option<Timestamp>,
     pub answer: Option<Sealed>,
     pub answered_at: Option<Timestamp>,
+    pub self_answered: bool,
 }
 
 impl StatementRow {
@@ -133,6 +134,7 @@ impl StatementRow {
             answer: text(ring, ANSWER, self.id, self.answer.as_ref()),
             created_at,
             decided_at: self.answered_at,
+            same_moderator: self.self_answered,
         }))
     }
 

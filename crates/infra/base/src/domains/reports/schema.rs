@@ -43,6 +43,7 @@ diesel::table! {
         appealed_at -> Nullable<Ts>,
         answer -> Nullable<Seal>,
         answered_at -> Nullable<Ts>,
+        self_answered -> Bool,
     }
 }
 

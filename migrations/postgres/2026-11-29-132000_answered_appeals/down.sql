@@ -1,0 +1,2 @@
+DROP INDEX statements_appeals;
+ALTER TABLE statements DROP COLUMN self_answered;

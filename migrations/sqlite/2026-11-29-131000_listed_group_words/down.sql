@@ -1,0 +1,2 @@
+DROP INDEX group_words_listed;
+ALTER TABLE group_words DROP COLUMN listed;
