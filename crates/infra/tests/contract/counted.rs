@@ -119,3 +119,20 @@ on_both! {
         assert_eq!(warm.0, warm.1, "with summaries and cards in the caches");
     }
 }
+
+/// On SQLite, where diesel can record statements; both databases have the same ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reacts_is_looked_up_with_the_message() {
+    let world = World::sqlite().await;
+    let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("SQLite") };
+    asked::record();
+    let node = world.another_node().await;
+    let [ada, bob] = world.people(["ada", "bob"]).await;
+    let chat = world.group(&ada, &[&bob]).await.id;
+    let said = world.say(&ada, chat, "hello").await.id;
+    asked::take(path);
+    node.messaging.react(&world.ctx(&bob), said, Emoji::from_text("👍").unwrap()).await.unwrap();
+    let asked = asked::take(path);
+    let about_people = asked.iter().filter(|text| text.starts_with("SELECT") && text.contains("participants"));
+    assert_eq!(about_people.count(), 2, "once for the plan, and once under the lock: {asked:#?}");
+}
