@@ -1,6 +1,13 @@
-//! A faulty network path to a server: packets get lost, connections are cut.
+//! A faulty network path to a server: packets get lost, connections are cut. It also counts what PostgreSQL is asked.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -16,6 +23,7 @@ use tokio::{
 pub struct Relay {
     address: SocketAddr,
     state: watch::Sender<State>,
+    asked: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -42,6 +50,8 @@ impl Relay {
         let address = listener.local_addr().unwrap();
         let (state, watched) = watch::channel(State::default());
         let counted = state.clone();
+        let asked = Arc::<AtomicUsize>::default();
+        let statements = Arc::clone(&asked);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let mut number = 0;
@@ -50,7 +60,8 @@ impl Relay {
                     state.came += 1;
                     state.open.insert(number);
                 });
-                let (relayed, closed) = (relay(number, client, target.clone(), watched.clone()), counted.clone());
+                let (relayed, closed) =
+                    (relay(number, client, target.clone(), watched.clone(), Arc::clone(&statements)), counted.clone());
                 tokio::spawn(async move {
                     relayed.await;
                     closed.send_modify(|state| {
@@ -59,7 +70,12 @@ impl Relay {
                 });
             }
         });
-        Self { address, state, accepting }
+        Self { address, state, asked, accepting }
+    }
+
+    /// How many statements the clients of PostgreSQL have had executed so far.
+    pub fn statements(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// The URL of the server through this relay.
@@ -113,13 +129,13 @@ fn host_of(url: &str) -> &str {
     rest.split_once('/').unwrap().0
 }
 
-async fn relay(number: u64, client: TcpStream, target: String, state: watch::Receiver<State>) {
+async fn relay(number: u64, client: TcpStream, target: String, state: watch::Receiver<State>, asked: Arc<AtomicUsize>) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     // A forgotten connection ends at once on both sides.
     let _ = tokio::try_join!(
-        pump(number, from_client, to_server, state.clone()),
-        pump(number, from_server, to_client, state.clone()),
+        pump(number, from_client, to_server, state.clone(), Some(Statements::counted_by(asked))),
+        pump(number, from_server, to_client, state.clone(), None),
     );
 }
 
@@ -131,6 +147,7 @@ async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut state: watch::Receiver<State>,
+    mut statements: Option<Statements>,
 ) -> Result<(), Forgotten> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -149,8 +166,65 @@ async fn pump(
                     let _ = from.as_ref().set_zero_linger();
                     return Err(Forgotten);
                 }
-                Ok(read) => if to.write_all(&buffer[..read]).await.is_err() { return Ok(()) },
+                Ok(read) => {
+                    if let Some(statements) = &mut statements {
+                        statements.look(&buffer[..read]);
+                    }
+                    if to.write_all(&buffer[..read]).await.is_err() {
+                        return Ok(());
+                    }
+                }
             },
+        }
+    }
+}
+
+/// Finds the statements in what a client of PostgreSQL sends, without encryption.
+struct Statements {
+    asked: Arc<AtomicUsize>,
+    /// The beginning of a message of which the rest has not come yet.
+    begun: Vec<u8>,
+    /// How many octets of a message are still to come that say nothing.
+    rest: usize,
+    /// Whether messages have a type: all but those at the start of a connection have one.
+    typed: bool,
+}
+
+impl Statements {
+    /// What asks for the third version of the protocol; before it, a client may ask for encryption.
+    const STARTUP: [u8; 4] = [0, 3, 0, 0];
+
+    const fn counted_by(asked: Arc<AtomicUsize>) -> Self {
+        Self { asked, begun: Vec::new(), rest: 0, typed: false }
+    }
+
+    fn look(&mut self, mut sent: &[u8]) {
+        while !sent.is_empty() {
+            if self.rest > 0 {
+                let skipped = self.rest.min(sent.len());
+                self.rest -= skipped;
+                sent = &sent[skipped..];
+                continue;
+            }
+            // The type and the length, or the length and what is asked for.
+            let whole = if self.typed { 5 } else { 8 };
+            let taken = (whole - self.begun.len()).min(sent.len());
+            self.begun.extend_from_slice(&sent[..taken]);
+            sent = &sent[taken..];
+            if self.begun.len() < whole {
+                return;
+            }
+            let length_at = usize::from(self.typed);
+            let length: [u8; 4] = self.begun[length_at..length_at + 4].try_into().unwrap();
+            self.rest = (u32::from_be_bytes(length) as usize).saturating_sub(whole - length_at);
+            if self.typed {
+                // A simple query, or the execution of a prepared one.
+                let is_statement = matches!(self.begun[0], b'Q' | b'E');
+                self.asked.fetch_add(usize::from(is_statement), Ordering::SeqCst);
+            } else {
+                self.typed = self.begun[4..8] == Self::STARTUP;
+            }
+            self.begun.clear();
         }
     }
 }

@@ -19,9 +19,17 @@ pub enum Gone<T> {
     Started(T),
 }
 
-/// The progress of a deletion, 0 to 1, by how many people there were, and how many are left. The messages come last.
-pub fn progress(people: i64, left: i64) -> f64 {
-    ((people - left) as f64 / (people + 1) as f64).clamp(0.0, 1.0)
+/// How much there is in what is being deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    pub people: i64,
+    pub messages: i64,
+}
+
+/// The progress of a deletion, 0 to 1, by how much there was, and how much is left. It is 1 only when nothing is left at all.
+pub fn progress(all: Amount, left: Amount) -> f64 {
+    let (all, left) = (all.people + all.messages, left.people + left.messages);
+    ((all - left) as f64 / (all + 1) as f64).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -30,8 +38,18 @@ mod tests {
 
     #[test]
     fn progress_table() {
-        for (people, left, expected) in [(3, 3, 0.0), (3, 1, 0.5), (3, 0, 0.75), (0, 0, 0.0), (3, 5, 0.0)] {
-            assert!((progress(people, left) - expected).abs() < f64::EPSILON, "{people} {left}");
+        for (all, left, expected) in [
+            ((3, 0), (3, 0), 0.0),
+            ((3, 0), (1, 0), 0.5),
+            ((3, 0), (0, 0), 0.75),
+            ((0, 0), (0, 0), 0.0),
+            ((3, 0), (5, 0), 0.0),
+            ((1, 6), (0, 6), 0.125),
+            ((1, 6), (0, 2), 0.625),
+            ((1, 6), (0, 0), 0.875),
+        ] {
+            let [all, left] = [all, left].map(|(people, messages)| Amount { people, messages });
+            assert!((progress(all, left) - expected).abs() < f64::EPSILON, "{all:?} {left:?}");
         }
     }
 }

@@ -96,7 +96,7 @@ fn set_lifetime(
     diesel::update(table::table.find(chat))
         .set((table::lifetime.eq(after.lifetime.map(Lifetime::to_number)), table::version.eq(after.version)))
         .execute(tx.conn)?;
-    let note = SystemNote { action: SystemAction::LifetimeChanged, user_ids: Vec::new(), title: None };
+    let note = SystemNote { action: SystemAction::LifetimeChanged, user_ids: Vec::new(), title: None, role: None };
     let said = system::say(tx, ctx, chat, caller, note)?;
     let updated = Change::ChatUpdated(Box::new(after));
     journal::supersede(tx, &[CHAT_UPDATED], &updated)?;

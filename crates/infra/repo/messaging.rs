@@ -338,7 +338,7 @@ impl Messaging for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn delete(&self, ctx: &Ctx, message: MessageId, version: Option<Versions>) -> Result<Deleted> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| edit::delete(tx, &ctx, message, version.clone())).await
+        self.db.write(move |tx| edit::delete(tx, &ctx, message, version.clone(), None)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -11,12 +11,13 @@ pub mod settings;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Id, Page, PageRequest, Result, Versions};
+use clowder_core::{ChatId, Ctx, Id, MessageId, Page, PageRequest, Result, UserId, Versions};
 use clowder_messaging::{
     Moderation,
+    change::Deleted,
     moderation::{
         Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
-        Review, ReviewId, ReviewVerb, Rules, Sanction, SanctionId, SanctionType,
+        Reason, Review, ReviewId, ReviewVerb, Rules, Sanction, SanctionId, SanctionType,
     },
 };
 use deciding::Decided;
@@ -31,6 +32,8 @@ use super::{
     db::Tx,
     domains::{Domain, Sweep},
     idempotency::Stub,
+    messaging::edit,
+    participants::writes,
 };
 use crate::domains::messaging::{OF_SERVER, chat_sanctions, message_reviews};
 
@@ -130,6 +133,24 @@ impl Moderation for Repo {
     async fn own_sanctions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Sanction>> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| sanctions::own(conn, viewer, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn delete_message(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        version: Option<Versions>,
+        reason: Reason,
+    ) -> Result<Deleted> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| edit::delete(tx, &ctx, message, version.clone(), Some(&reason))).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn take_out(&self, ctx: &Ctx, chat: ChatId, user: UserId, reason: Reason) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| writes::remove(tx, &ctx, chat, user, Some(&reason))).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -64,7 +64,7 @@ impl Participants for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn remove(&self, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
         let ctx = ctx.clone();
-        self.db.write(move |tx| writes::remove(tx, &ctx, chat, user)).await
+        self.db.write(move |tx| writes::remove(tx, &ctx, chat, user, None)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -1,6 +1,7 @@
 //! Search over the index of messages: a reader of the journal indexes what is sent, whoever deletes or edits a text does the
 //! same with what it is found by.
 
+mod behind;
 mod chats;
 mod finding;
 pub mod indexing;

@@ -90,6 +90,8 @@ pub enum Told {
     Chat,
     /// The participant: the chat is large, or tells the others in another way.
     Participant,
+    /// A copy for one of those who run a chat in which the others are not told.
+    Staff(UserId),
 }
 
 /// What everybody in a chat follows.
@@ -400,6 +402,9 @@ impl clowder_core::Change for Change {
             | Self::MessageDelivered(_, user)
             | Self::MessageRead(_, Audience::Sender(user)) => Topic::user(*user),
             Self::Sanctioned(sanctioned) => Topic::user(sanctioned.user_id),
+            Self::ParticipantAdded(Told::Staff(user), _)
+            | Self::ParticipantUpdated(Told::Staff(user), _)
+            | Self::ParticipantRemoved(Told::Staff(user), _) => Topic::user(*user),
             Self::ParticipantAdded(Told::Participant, changed)
             | Self::ParticipantUpdated(Told::Participant, changed) => Topic::user(changed.participant.user.id),
             Self::ParticipantRemoved(Told::Participant, removed) => Topic::user(removed.user_id),
@@ -416,6 +421,8 @@ impl clowder_core::Change for Change {
         let step = |user, step| Some(Follow { user, topic: self.own(), step });
         match self {
             Self::ChatCreated(user, _) => step(*user, Step::Enter),
+            // What those who run a chat receive is a copy.
+            Self::ParticipantRemoved(Told::Staff(_), _) => None,
             Self::ParticipantRemoved(_, removed) => step(removed.user_id, Step::Leave),
             Self::ChatDeleted(user, _) => step(*user, Step::Leave),
             _ => None,

@@ -4,7 +4,7 @@
 pub mod port;
 mod removing;
 
-use clowder_core::{ChatId, Ctx, Fields, Input, MessageId, Result, Timestamp, UserId, text::Flaw};
+use clowder_core::{ChatId, Ctx, Error, Fields, Input, MessageId, Result, Timestamp, UserId, text::Flaw};
 use serde::{Deserialize, Serialize};
 
 pub use removing::{Cleared, MOST_REMOVED, NewRemoval, Removed, Whom, may_remove, without_words};
@@ -91,7 +91,7 @@ pub struct NewDeletion {
     /// For whom; absent means for all.
     #[schema(rename = "for", value_type = Option<Whom>)]
     pub whom: Whom,
-    /// For the audit log; only if they are deleted for all.
+    /// Required if messages of others are among them, which are deleted for all: their authors are told.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
     pub reason: Option<Reason>,
 }
@@ -261,6 +261,14 @@ pub fn decide_deletion(
     }
     let deleted_at = message.deleted_at;
     Ok(without_text(ctx.now, message).ok_or(Outcome { id, deleted_at, problem: None }))
+}
+
+/// Whoever deletes messages of others says why.
+pub fn needs_reason(new: &NewDeletion) -> Result<()> {
+    match new.reason {
+        Some(_) => Ok(()),
+        None => Err(Error::field("/reason", "required", "must say why messages of others are deleted")),
+    }
 }
 
 /// Whether a message can never be pinned.

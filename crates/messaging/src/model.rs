@@ -13,7 +13,7 @@ pub use values::{
     OptionalTime, Status, Title,
 };
 
-use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId};
+use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -168,6 +168,10 @@ pub struct SystemNote {
     pub user_ids: Vec<UserId>,
     /// The new title.
     pub title: Option<String>,
+    /// The new role.
+    #[schema(required = true)]
+    #[serde(default)]
+    pub role: Option<ChatRole>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -179,6 +183,8 @@ pub enum SystemAction {
     Removed,
     Retitled,
     OwnerChanged,
+    /// Somebody has another role.
+    RoleChanged,
     /// How long messages stay: see the chat.
     LifetimeChanged,
     /// What is above comes from a file.
@@ -200,6 +206,10 @@ impl SystemNote {
             SystemAction::Removed => people("removed"),
             SystemAction::Retitled => "changed the title".to_owned(),
             SystemAction::OwnerChanged => "handed over the chat".to_owned(),
+            SystemAction::RoleChanged => match self.role {
+                Some(role) => format!("made 1 person {}", role.as_str()),
+                None => "changed a role".to_owned(),
+            },
             SystemAction::LifetimeChanged => "changed how long messages stay".to_owned(),
             SystemAction::Imported => "imported this chat".to_owned(),
         }

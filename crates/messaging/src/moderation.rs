@@ -13,7 +13,8 @@ use clowder_core::{Card, ChatId, Id, MessageId, Timestamp, UserId, Word, deletio
 use serde::{Deserialize, Serialize};
 
 pub use input::{
-    NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Reason, ReviewVerb, Within,
+    NewBrake, NewFilter, NewLifting, NewNotice, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Reason,
+    ReviewVerb, Within,
 };
 
 pub enum SanctionKind {}
@@ -54,12 +55,22 @@ pub enum SanctionType {
     Purge,
     /// A message of theirs that was held back for review, or found by the word filter, is not shown.
     Rejection,
+    /// Messages of theirs were deleted.
+    Deletion,
+    /// They were taken out of the chat, and may come back.
+    Removal,
 }
 
 impl Word for SanctionType {
     const WHAT: &'static str = "type of sanction";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("mute", Self::Mute), ("ban", Self::Ban), ("purge", Self::Purge), ("rejection", Self::Rejection)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("mute", Self::Mute),
+        ("ban", Self::Ban),
+        ("purge", Self::Purge),
+        ("rejection", Self::Rejection),
+        ("deletion", Self::Deletion),
+        ("removal", Self::Removal),
+    ];
 }
 
 impl SanctionType {
@@ -80,6 +91,9 @@ pub struct Sanction {
     pub user: Card,
     #[schema(max_length = 500, example = "Advertising, in spite of two warnings")]
     pub reason: String,
+    /// How many messages a `deletion` took; `null` for all else.
+    #[schema(minimum = 1)]
+    pub message_count: Option<i64>,
     /// Who did it; `null` for those to whom it was done, and if their account was erased.
     pub by: Option<UserId>,
     pub since: Timestamp,

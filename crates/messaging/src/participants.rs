@@ -14,8 +14,16 @@ use crate::{
 pub const MOST_ADDED: usize = 200;
 /// How many owners and admins a chat can have.
 pub const MOST_STAFF: i64 = 100;
-/// In chats with more people than this, what happens to a participant is told to them alone, and no message says so.
+/// In chats with more people than this, what happens to a participant is told to them and to those who run the chat, and no
+/// message says so.
 pub const TOLD_AMONG: i64 = 256;
+/// How many of those who run a chat are told at most when many people come at once.
+const MOST_COPIES: i64 = 2_000;
+
+/// How many of those who run a large chat are told of so many people who come.
+pub fn told_of(people: usize) -> i64 {
+    (MOST_COPIES / (people as i64).max(1)).clamp(1, MOST_STAFF)
+}
 
 /// `{user_ids, role?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]

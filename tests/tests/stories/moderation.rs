@@ -1,9 +1,9 @@
 //! Owners and admins keep order in their chats, and staff on the server.
 
-use clowder_tests::{User, World, on_both, until};
+use clowder_tests::{Answer, User, World, on_both, until};
 use serde_json::{Value, json};
 
-on_both!(shared; muting, banning, slow_mode, filters, brake, purging);
+on_both!(shared; muting, banning, slow_mode, filters, brake, purging, reasons);
 on_both!(with [("RATE_LIMIT_FACTOR", "1"), ("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
 // What the server filters, it filters in all chats.
 on_both!(with [("CHAT_MESSAGES_AT_ONCE", "1000")]; filter_of_the_server);
@@ -56,6 +56,48 @@ async fn banning(world: World) {
     assert_eq!(ada.get(&of(&chat, "/bans")).await.expect(200)["items"][0]["reason"], "Advertising");
     ada.post(&of(&chat, "/unban"), json!({"user_id": bob.id, "reason": "Enough"})).await.expect(204);
     bob.post(&join, json!({})).await.expect(201);
+}
+
+/// `DELETE` with a body.
+async fn delete(user: &User, path: &str, body: Value) -> Answer {
+    Answer::to(user.request("DELETE", path).json(&body)).await
+}
+
+async fn reasons(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let mut said = Vec::new();
+    for text in ["one", "two", "three"] {
+        said.push(bob.says(&chat, text).await["id"].as_str().unwrap().to_owned());
+    }
+    let mut phone = bob.socket().await;
+    let path = format!("/api/chats/{chat}/messages/delete");
+    assert_eq!(ada.post(&path, json!({"message_ids": said[..2]})).await.wrong_fields(), ["/reason"]);
+    let many = json!({"message_ids": said[..2], "reason": "Advertising"});
+    ada.post(&path, many).await.expect(200);
+    assert_eq!(phone.until("chat.sanctioned").await["data"]["type"], "deletion");
+    let one = format!("/api/messages/{}", said[2]);
+    assert_eq!(delete(&bob, &format!("{one}?for=me"), json!({"reason": "x"})).await.wrong_fields(), ["/reason"]);
+    assert_eq!(delete(&ada, &one, json!({"reason": ""})).await.wrong_fields(), ["/reason"]);
+    delete(&ada, &one, json!({"reason": "Rude"})).await.expect(204);
+    phone.until("chat.sanctioned").await;
+    let place = format!("/api/chats/{chat}/participants/{}", bob.id);
+    delete(&ada, &place, json!({"reason": "Again and again"})).await.expect(204);
+    phone.until("participant.removed").await;
+    assert_eq!(phone.until("chat.sanctioned").await["data"]["type"], "removal");
+    let own = bob.get("/api/chat-sanctions").await.expect(200);
+    let told: Vec<_> = own["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| [&one["type"], &one["reason"], &one["message_count"]])
+        .collect();
+    let expected = [
+        [json!("removal"), json!("Again and again"), Value::Null],
+        [json!("deletion"), json!("Rude"), json!(1)],
+        [json!("deletion"), json!("Advertising"), json!(2)],
+    ];
+    assert_eq!(told, expected.each_ref().map(|[kind, reason, count]| [kind, reason, count]));
 }
 
 async fn slow_mode(world: World) {

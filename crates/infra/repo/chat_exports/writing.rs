@@ -1,11 +1,14 @@
 //! Writes the file of an export, piece by piece. What is written is committed with how far that is, so whoever takes over
 //! goes on from there, and nothing is in the file twice.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Error, Id, Refusal, Result, Timestamp, Word,
+    Card, Ctx, Error, Id, Refusal, Result, Timestamp, UserId, Word,
     export::ExportStatus,
     job::{Queue, Taken, Work, Worker},
 };
@@ -13,7 +16,7 @@ use clowder_messaging::{
     Window,
     chat_exports::{
         ChatExportId, ExportFormat, ExportedChat, MOST_OCTETS, PIECE as PIECE_OCTETS, READY_FOR,
-        page::{Head, begin, end, entry, shown},
+        page::{Head, begin, end, entry, named, shown},
     },
     refusals::{CHAT_EXPORT_FAILED, CHAT_EXPORT_TOO_LARGE, CHAT_UNKNOWN},
 };
@@ -134,13 +137,18 @@ fn read(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -
         let page = messages::page(conn, Some(caches.people()), row.user_id, row.chat_id, window, PAGE)?;
         // The last message need not be among those that its reader sees.
         let mut ended = page.next_cursor.is_none();
+        let people = page.items.iter().flat_map(|message| named(format, message)).copied();
+        let people: BTreeSet<UserId> = people.collect();
+        let cards = Cards::of(conn, Some(caches.people()), people.iter().copied())?;
+        let people = people.into_iter().filter_map(|user| Some((user, cards.card(user).ok()?)));
+        let people: HashMap<UserId, Card> = people.collect();
         for message in page.items {
             if message.seq > row.last_seq {
                 ended = true;
                 break;
             }
             seq = message.seq;
-            text += &entry(format, count, &shown(message, now))?;
+            text += &entry(format, count, &shown(message, now), &people)?;
             count += 1;
         }
         if ended || seq >= row.last_seq {

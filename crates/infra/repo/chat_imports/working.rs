@@ -295,7 +295,7 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
         tell(tx, &ctx, &changes)?;
         return Ok(true);
     }
-    let note = SystemNote { action: SystemAction::Imported, user_ids: Vec::new(), title: None };
+    let note = SystemNote { action: SystemAction::Imported, user_ids: Vec::new(), title: None, role: None };
     let said = system::say(tx, &ctx, chat, row.user_id, note)?;
     let done = (table::status.eq(ImportStatus::Done.as_str()), table::finished_at.eq(ctx.now));
     diesel::update(table::table.find(import)).set(done).execute(tx.conn)?;

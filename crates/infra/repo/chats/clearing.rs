@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use clowder_core::{
     ChatId, Ctx, Id, NewJob, Result, UserId,
-    deletion::{DeletionStatus, progress},
+    deletion::{Amount, DeletionStatus, progress},
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_messaging::{Change, change::Told, chats::Deletion, refusals::DELETION_UNKNOWN};
@@ -113,7 +113,10 @@ pub fn deletion(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Deletio
         return Ok(Deletion { chat_id: chat, status: DeletionStatus::Done, progress: 1.0 });
     }
     let left = chats::table.find(chat).select(chats::participant_count).first::<i64>(conn).optional()?.unwrap_or(0);
-    Ok(Deletion { chat_id: chat, status: DeletionStatus::Running, progress: progress(people, left) })
+    let (said, unsaid) = membership::messages_of(conn, chat)?;
+    let all = Amount { people, messages: said };
+    let progress = progress(all, Amount { people: left, messages: unsaid });
+    Ok(Deletion { chat_id: chat, status: DeletionStatus::Running, progress })
 }
 
 /// Forgets deletions that ended long ago.

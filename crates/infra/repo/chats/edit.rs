@@ -3,7 +3,7 @@
 use clowder_core::{ChatId, Ctx, Result, UserId, Versions, Word, deletion::DeletionStatus};
 use clowder_messaging::{
     Change, Chat, ChatRole, Lifetime, SystemAction, SystemNote,
-    change::{CHAT_UPDATED, ParticipantChanged, Told},
+    change::{CHAT_UPDATED, Told},
     chats::{ChatPatch, Deletion, Gone, rules},
     moderation::rules::may_speak,
 };
@@ -56,11 +56,11 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
         titles::unindex(tx, chat)?;
         let title = after.title.clone().unwrap_or_default();
         titles::index(tx.conn, chat, &title)?;
-        let note = SystemNote { action: SystemAction::Retitled, user_ids: Vec::new(), title: Some(title) };
+        let note = SystemNote { action: SystemAction::Retitled, user_ids: Vec::new(), title: Some(title), role: None };
         changes.push(system::say(tx, ctx, chat, caller, note)?);
     }
     if after.lifetime != before.lifetime {
-        let note = SystemNote { action: SystemAction::LifetimeChanged, user_ids: Vec::new(), title: None };
+        let note = SystemNote { action: SystemAction::LifetimeChanged, user_ids: Vec::new(), title: None, role: None };
         changes.push(system::say(tx, ctx, chat, caller, note)?);
     }
     let updated = Change::ChatUpdated(Box::new(after));
@@ -116,10 +116,9 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
     for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
         put_role(tx.conn, chat, user, role)?;
         let participant = writes::participant(tx.conn, chat, user)?;
-        let told = writes::told(&row);
-        changes.push(Change::ParticipantUpdated(told, ParticipantChanged { chat_id: chat, participant }));
+        changes.extend(writes::updated(tx.conn, &row, participant)?);
     }
-    let note = SystemNote { action: SystemAction::OwnerChanged, user_ids: vec![user], title: None };
+    let note = SystemNote { action: SystemAction::OwnerChanged, user_ids: vec![user], title: None, role: None };
     changes.push(system::say(tx, ctx, chat, caller, note)?);
     tell(tx, ctx, &changes)?;
     notes::whole(tx, ctx, chat)

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use clowder_core::{
     ChatId, Ctx, Id, NewJob, Result, Topic, UserId, Word,
-    deletion::progress,
+    deletion::{Amount, progress},
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_social::groups::{
@@ -114,8 +114,15 @@ pub fn deletion(conn: &mut Conn, viewer: UserId, group: GroupId) -> Result<Delet
     if is_done {
         return Ok(Deletion { group_id: group, status: DeletionStatus::Done, progress: 1.0 });
     }
-    let left = groups::table.find(group).select(groups::member_count).first::<i64>(conn).optional()?.unwrap_or(0);
-    Ok(Deletion { group_id: group, status: DeletionStatus::Running, progress: progress(members, left) })
+    let found = groups::table.find(group).select((groups::member_count, groups::chat_id));
+    let found: Option<(i64, ChatId)> = found.first(conn).optional()?;
+    let (left, (said, unsaid)) = match found {
+        Some((left, chat)) => (left, membership::messages_of(conn, chat)?),
+        None => (0, (0, 0)),
+    };
+    let all = Amount { people: members, messages: said };
+    let progress = progress(all, Amount { people: left, messages: unsaid });
+    Ok(Deletion { group_id: group, status: DeletionStatus::Running, progress })
 }
 
 /// Forgets deletions that ended long ago.

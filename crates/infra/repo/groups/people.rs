@@ -21,11 +21,11 @@ use super::{
         db::Tx,
         dialect::Conn,
         idempotency::Stub,
-        messaging::membership::{self, Told as InChat},
+        messaging::membership::{self, SystemAction, Told as InChat},
     },
     attempts::{self, Kind},
     invites, read,
-    told::{Told, about_member, staff, tell},
+    told::{Told, about_member, in_chat, staff, tell},
     writes::{self, Entry, Held, enter, forget, hold, is_there, put},
 };
 use crate::domains::groups::{GroupRow, PersonRow, group_people, groups};
@@ -135,11 +135,15 @@ pub fn take_out(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, by: Us
     invites::revoke_of(tx, ctx, row.id, user)?;
     let counted = groups::member_count.eq(groups::member_count - 1);
     diesel::update(groups::table.find(row.id)).set(counted).execute(tx.conn)?;
+    let (action, people) =
+        if user == by { (SystemAction::Left, Vec::new()) } else { (SystemAction::Removed, vec![user]) };
+    // Before they are out, so that it is the last that they receive.
+    let note = membership::note(tx, ctx, row.chat_id, by, action, people)?;
     let chat = membership::remove(tx, row.chat_id, &[user], Some(by), InChat::Participant)?;
     let removed = Removed { group_id: row.id, user_id: user, removed_by: by };
     let mut told =
         about_member(tx.conn, row.id, row.member_count, user, |audience| Change::MemberRemoved(audience, removed))?;
-    told.extend(chat.into_iter().map(Told::Chat));
+    told.extend(note.into_iter().chain(chat).map(Told::Chat));
     Ok(told)
 }
 
@@ -151,7 +155,12 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: 
         if role < Role::Moderator {
             invites::revoke_of(tx, ctx, group, user)?;
         }
-        let told = writes::set_role(tx, ctx, &held.row, user, role)?;
+        let mut told = writes::set_role(tx, ctx, &held.row, user, role)?;
+        // In the chat, admins and moderators of the group have the same role.
+        if target.role.map(in_chat) != Some(in_chat(role)) {
+            let note = membership::note_role(tx, ctx, held.row.chat_id, held.caller, user, in_chat(role))?;
+            told.extend(note.map(Told::Chat));
+        }
         tell(tx, ctx, &told)?;
     }
     let row: PersonRow = group_people::table.find((group, user)).select(PersonRow::as_select()).first(tx.conn)?;

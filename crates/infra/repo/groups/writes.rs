@@ -19,7 +19,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
-        messaging::membership,
+        messaging::membership::{self, SystemAction},
     },
     clearing, read,
     told::{Told, about_member, in_chat, tell},
@@ -140,6 +140,13 @@ pub fn enter(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, user: UserId, role: Rol
         |audience| Change::MemberAdded(audience, Added { group_id: group, user: user.clone(), role, since: ctx.now });
     let mut told = about_member(tx.conn, group, members, user.id, added)?;
     told.extend(chat.into_iter().map(Told::Chat));
+    // Of whoever creates the group, the chat says nothing.
+    if row.member_count > 0 {
+        let (by, came) = (ctx.user()?, user.id);
+        let (action, people) =
+            if by == came { (SystemAction::Joined, Vec::new()) } else { (SystemAction::Added, vec![came]) };
+        told.extend(membership::note(tx, ctx, row.chat_id, by, action, people)?.map(Told::Chat));
+    }
     Ok(told)
 }
 
@@ -224,7 +231,11 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
         after.visibility = visibility.as_str().to_owned();
     }
     let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place) };
-    tell(tx, ctx, &[Told::Group(updated)])?;
+    let mut told = vec![Told::Group(updated)];
+    if after.name != before.name {
+        told.push(Told::Chat(membership::note_title(tx, ctx, after.chat_id, held.caller, &after.name)?));
+    }
+    tell(tx, ctx, &told)?;
     after.group(held.place)
 }
 
@@ -332,6 +343,10 @@ pub fn hand_over(tx: &mut Tx<'_>, ctx: &Ctx, row: GroupRow, from: Option<UserId>
         told.extend(set_role(tx, ctx, &row, from, Role::Admin)?);
     }
     told.extend(set_role(tx, ctx, &row, to, Role::Owner)?);
+    if let Some(from) = from {
+        let note = membership::note(tx, ctx, row.chat_id, from, SystemAction::OwnerChanged, vec![to])?;
+        told.extend(note.map(Told::Chat));
+    }
     let owned = (groups::owner_id.eq(to), groups::version.eq(groups::version + 1));
     diesel::update(groups::table.find(row.id)).set(owned).execute(tx.conn)?;
     let row = GroupRow { owner_id: Some(to), version: row.version + 1, ..row };

@@ -75,12 +75,17 @@ fn put(conn: &mut Conn, guest: &GuestRow) -> Result<()> {
 
 /// Those who run a chat, except these, the longest-serving first.
 pub fn staff(conn: &mut Conn, chat: ChatId, but: &[UserId]) -> Result<Vec<UserId>> {
+    some_staff(conn, chat, but, MOST_TOLD)
+}
+
+/// So many of them.
+pub fn some_staff(conn: &mut Conn, chat: ChatId, but: &[UserId], most: i64) -> Result<Vec<UserId>> {
     Ok(participants::table
         .filter(participants::chat_id.eq(chat))
         .filter(IS_STAFF)
         .filter(participants::user_id.ne_all(but))
         .order((participants::joined_at, participants::user_id))
-        .limit(MOST_TOLD)
+        .limit(most)
         .select(participants::user_id)
         .load(conn)?)
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, MessageId, Result};
+use clowder_core::{ChatId, Ctx, MessageId, Result, UserId};
 use clowder_messaging::{
     Message, Status,
-    keeping::{NewDeletion, Outcome, decide_deletion},
+    keeping::{NewDeletion, Outcome, decide_deletion, needs_reason},
     refusals::CHAT_UNKNOWN,
 };
 use diesel::prelude::*;
@@ -27,7 +27,10 @@ use super::super::{
 use crate::domains::messaging::{MessageRow, messages as said};
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewDeletion) -> Result<Vec<Outcome>> {
-    let Held { caller, seat, .. } = hold(tx, ctx, chat, &[])?;
+    let authors = said::table.filter(said::id.among(&new.message_ids)).select((said::chat_id, said::sender_id));
+    let authors: Vec<(ChatId, UserId)> = authors.load(tx.conn)?;
+    let authors: Vec<UserId> = authors.into_iter().filter(|(of, _)| *of == chat).map(|(_, author)| author).collect();
+    let Held { caller, seat, .. } = hold(tx, ctx, chat, &authors)?;
     let membership = Membership::of(tx.conn, chat, caller)?.ok_or(CHAT_UNKNOWN)?;
     // By their ids alone, because SQLite would read all messages of the chat for them.
     let rows = said::table.filter(said::id.among(&new.message_ids)).order(said::seq).select(MessageRow::as_select());
@@ -66,13 +69,17 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewDeletion) -> Re
     gone.sort_unstable_by_key(|message| message.seq);
     let of_others: Vec<MessageId> =
         gone.iter().filter(|message| message.sender.id != caller).map(|message| message.id).collect();
+    let mut told = Vec::new();
     if !of_others.is_empty() {
+        needs_reason(new)?;
         edit::note_deletion(tx, ctx, chat, &of_others, new.reason.as_ref())?;
+        told = edit::tell_authors(tx, ctx, caller, &gone, new.reason.as_ref())?;
     }
     let reacted: Vec<_> =
         gone.iter().filter_map(|message| reacted.remove(&message.id)).map(|seq| (chat, seq)).collect();
     tx.deleted_text = true;
-    let told = edit::remove_all(tx, &By::Person(caller), gone, &reacted)?;
-    tell(tx, ctx, &told)?;
+    let mut changes = edit::remove_all(tx, &By::Person(caller), gone, &reacted)?;
+    changes.append(&mut told);
+    tell(tx, ctx, &changes)?;
     Ok(outcomes)
 }

@@ -28,7 +28,7 @@ use super::{
         fragment::Fragment,
         journal,
         moderation::{
-            reviews,
+            reviews, sanctions,
             screening::{self, Look, Reading},
         },
         polls,
@@ -130,9 +130,21 @@ fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
     Ok(Change::MessageEdited(Edited { chat_id, message_id: id, seq, version }))
 }
 
-pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, version: Option<Versions>) -> Result<Deleted> {
+/// Its author is told the reason, if there is one.
+pub fn delete(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    id: MessageId,
+    version: Option<Versions>,
+    reason: Option<&Reason>,
+) -> Result<Deleted> {
+    if reason.is_some() {
+        let author: Option<UserId> =
+            table::table.filter(table::id.eq(id)).select(table::sender_id).first(tx.conn).optional()?;
+        dialect::accounts::keep_users(tx.conn, &author.into_iter().chain([ctx.user()?]).collect::<Vec<_>>())?;
+    }
     let (before, facts) = locked(tx, ctx, id)?;
-    delete_held(tx, ctx, before, facts, version)
+    delete_held(tx, ctx, before, facts, version, reason)
 }
 
 /// The condition of the index of those who came later, as constant text, so that the databases use it.
@@ -146,7 +158,7 @@ const AUTHOR: Seat = Seat { kind: ChatType::Group, role: ChatRole::Member, right
 pub fn take_back(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Deleted> {
     let (before, mut facts) = locked(tx, ctx, id)?;
     facts.seat.get_or_insert(AUTHOR);
-    delete_held(tx, ctx, before, facts, None)
+    delete_held(tx, ctx, before, facts, None, None)
 }
 
 fn delete_held(
@@ -155,15 +167,36 @@ fn delete_held(
     before: Message,
     facts: EditFacts,
     version: Option<Versions>,
+    reason: Option<&Reason>,
 ) -> Result<Deleted> {
     let Some(after) = decide_delete(ctx, version, facts)? else { return already(tx, &before) };
     let caller = ctx.user()?;
+    let mut told = Vec::new();
     if after.sender.id != caller {
-        note_deletion(tx, ctx, after.chat_id, &[after.id], None)?;
+        note_deletion(tx, ctx, after.chat_id, &[after.id], reason)?;
+        told = tell_authors(tx, ctx, caller, std::slice::from_ref(&after), reason)?;
     }
     let deleted = remove(tx, ctx, caller, after)?;
-    journal::append(tx, ctx, &Change::MessageDeleted(deleted.clone()))?;
+    told.insert(0, Change::MessageDeleted(deleted.clone()));
+    journal::append_all(tx, &told.iter().map(|change| (ctx, change)).collect::<Vec<_>>())?;
     Ok(deleted)
+}
+
+/// Tells the authors of these messages of one chat why somebody else deletes them; of what the system wrote, nobody.
+pub fn tell_authors(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    by: UserId,
+    gone: &[Message],
+    reason: Option<&Reason>,
+) -> Result<Vec<Change>> {
+    let (Some(reason), Some(first)) = (reason, gone.first()) else { return Ok(Vec::new()) };
+    let mut counts = BTreeMap::<UserId, i64>::new();
+    let said = gone.iter().filter(|message| message.sender.id != by && message.kind != MessageType::System);
+    for message in said {
+        *counts.entry(message.sender.id).or_default() += 1;
+    }
+    sanctions::note_deletion(tx, ctx, first.chat_id, &counts, reason)
 }
 
 /// Notes that somebody deleted messages of others.

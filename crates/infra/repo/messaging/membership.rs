@@ -5,17 +5,19 @@ use std::collections::HashMap;
 
 use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Timestamp, Topic, UserId, Word};
 use clowder_messaging::{
-    CHAT, Chat, ChatType, History,
+    CHAT, Chat, ChatType, History, SystemNote,
     change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
+    participants::TOLD_AMONG,
     read::{LowestReadMarks, are_shown},
 };
-pub use clowder_messaging::{Change as ChatChange, ChatRole, change::Told};
+pub use clowder_messaging::{Change as ChatChange, ChatRole, SystemAction, change::Told};
 use diesel::{dsl::exists, prelude::*};
 use uuid::Uuid;
 
 use super::{
     super::{
         chat_analytics, chat_imports,
+        chats::hold::is_alive,
         db::Tx,
         dialect::{self, Conn},
         journal,
@@ -25,7 +27,7 @@ use super::{
     },
     chats,
     privacy::deserted,
-    read, receipts, removed, titles,
+    read, receipts, removed, system, titles,
 };
 use crate::domains::messaging::{
     LowestReadMarksRow, chat_guests as guests, chat_notes as notes, chats as table, former_participants as former,
@@ -123,6 +125,54 @@ pub fn rename(tx: &mut Tx<'_>, chat: ChatId, title: &str) -> Result<()> {
     titles::index(tx.conn, chat, title)
 }
 
+/// A message of the system about these people, which the caller appends. None in a chat of many people, where it would say
+/// little else, and none by somebody whose account is being erased.
+pub fn note(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    by: UserId,
+    action: SystemAction,
+    user_ids: Vec<UserId>,
+) -> Result<Option<ChatChange>> {
+    say(tx, ctx, chat, by, SystemNote { action, user_ids, title: None, role: None })
+}
+
+/// The same about somebody who has another role.
+pub fn note_role(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    by: UserId,
+    user: UserId,
+    role: ChatRole,
+) -> Result<Option<ChatChange>> {
+    let note = SystemNote { action: SystemAction::RoleChanged, user_ids: vec![user], title: None, role: Some(role) };
+    say(tx, ctx, chat, by, note)
+}
+
+/// The same about another title, however many people there are.
+pub fn note_title(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, by: UserId, title: &str) -> Result<ChatChange> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let title = Some(title.to_owned());
+    system::say(
+        tx,
+        ctx,
+        chat,
+        by,
+        SystemNote { action: SystemAction::Retitled, user_ids: Vec::new(), title, role: None },
+    )
+}
+
+fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, by: UserId, note: SystemNote) -> Result<Option<ChatChange>> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let people: i64 = table::table.find(chat).select(table::participant_count).first(tx.conn)?;
+    if people > TOLD_AMONG || !is_alive(tx.conn, by)? {
+        return Ok(None);
+    }
+    system::say(tx, ctx, chat, by, note).map(Some)
+}
+
 /// Removes people; `by` is nobody when the chat is being deleted. They keep nothing of their own about it.
 pub fn remove(
     tx: &mut Tx<'_>,
@@ -209,6 +259,15 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     }
     tx.deleted_text |= rows > 0;
     Ok(rows)
+}
+
+/// How many messages a chat had that is being deleted, and how many it still has: the first ones go first.
+pub fn messages_of(conn: &mut Conn, chat: ChatId) -> Result<(i64, i64)> {
+    let had: Option<i64> = table::table.find(chat).select(table::last_seq).first(conn).optional()?;
+    let Some(had) = had else { return Ok((0, 0)) };
+    let said = messages::table.filter(messages::chat_id.eq(chat)).order(messages::seq).select(messages::seq);
+    let first: Option<i64> = said.first(conn).optional()?;
+    Ok((had, first.map_or(0, |first| had + 1 - first)))
 }
 
 /// Deletes an empty chat.

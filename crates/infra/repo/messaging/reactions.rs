@@ -137,8 +137,6 @@ struct Facts {
     /// Whether nobody can write in it any more, of each chat that is locked.
     chats: HashMap<ChatId, bool>,
     held: HashSet<(ChatId, UserId)>,
-    /// After which message each of them sees the chat.
-    members: HashMap<(ChatId, UserId), i64>,
     rows: HashMap<i64, ReactFactsRow>,
     kinds: HashMap<(ChatId, i64), Kinds>,
     counts: HashMap<(ChatId, i64, String), (i64, Timestamp)>,
@@ -156,10 +154,8 @@ impl Facts {
         let chats = chats.into_iter().filter(|(_, (_, deleted))| !deleted).map(|(id, (closed, _))| (id, closed));
         let chats = chats.collect();
         let held_chats = if ids.is_empty() { Vec::new() } else { batch::held_chats(conn, &ids)? };
-        let (held, pairs): (HashSet<_>, HashSet<_>) =
-            reactions.iter().map(|pending| pending.key()).partition(|(chat, _)| held_chats.contains(chat));
-        let members = statements::reactors(conn, &pairs.into_iter().collect::<Vec<_>>())?;
-        let members = members.into_iter().map(|(chat, user, from)| ((chat, user), from)).collect();
+        let held = reactions.iter().map(|pending| pending.key()).filter(|(chat, _)| held_chats.contains(chat));
+        let held = held.collect();
         let wanted: Vec<_> = reactions
             .iter()
             .map(|PendingReaction { user, reaction, .. }| {
@@ -168,7 +164,7 @@ impl Facts {
             .collect();
         let rows = statements::react_facts(conn, &wanted)?.into_iter().map(|row| (row.index, row)).collect();
         let (kinds, counts, seen) = (HashMap::new(), HashMap::new(), HashSet::new());
-        Ok(Self { chats, held, members, rows, kinds, counts, seen })
+        Ok(Self { chats, held, rows, kinds, counts, seen })
     }
 
     /// Decides about the next reaction of the batch.
@@ -191,7 +187,7 @@ impl Facts {
         let first = (if deleted { 0 } else { row.people }, row.since.unwrap_or(ctx.now));
         let (count, _) = self.counts.entry(key).or_insert(first);
         let facts = ReactFacts {
-            role: self.members.get(&pending.key()).filter(|from| seq > **from).map(|_| ChatRole::Member),
+            role: row.from.filter(|from| seq > *from).map(|_| ChatRole::Member),
             closed: *closed,
             deleted,
             unwanted: row.unwanted,

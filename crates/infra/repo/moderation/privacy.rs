@@ -57,8 +57,8 @@ fn export_sanctions(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Res
     let last = rows.last().map(|row| row.id);
     let item = |row: SanctionRow| {
         json!({
-            "id": row.id, "chat_id": row.chat_id, "type": row.kind, "reason": row.reason, "since": row.since,
-            "until": row.until, "lifted_at": row.lifted_at, "lift_reason": row.lift_reason
+            "id": row.id, "chat_id": row.chat_id, "type": row.kind, "reason": row.reason,
+            "message_count": row.message_count, "since": row.since, "until": row.until, "lifted_at": row.lifted_at, "lift_reason": row.lift_reason
         })
     };
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))

@@ -1,6 +1,9 @@
 //! Who is muted in a chat, or banned from it, and what else was done to somebody there.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use clowder_core::{
     ChatId, Ctx, Page, PageRequest, Result, Timestamp, UserId, Word,
@@ -11,7 +14,7 @@ use clowder_messaging::{
     change::Sanctioned,
     invitations::Standing,
     moderation::{
-        NewLifting, NewSanction, Sanction, SanctionId, SanctionType,
+        NewLifting, NewSanction, Reason, Sanction, SanctionId, SanctionType,
         rules::{self, FOR_EVER, SanctionFacts},
     },
     policy::{Action, allow},
@@ -25,6 +28,7 @@ use diesel::{
 use serde_json::json;
 
 use super::super::{
+    among::AmongIds,
     audit,
     cards::Cards,
     chats::{
@@ -62,7 +66,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Forgets what has been over for long. What lasts until somebody lifts it stays.
 pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let past = ctx.now.minus(KNOWN_FOR);
-    let happened = table::kind.eq_any([SanctionType::Purge.as_str(), SanctionType::Rejection.as_str()]);
+    let happened = SanctionType::WORDS.iter().filter(|(_, kind)| !kind.lasts()).map(|(word, _)| *word);
+    let happened = table::kind.eq_any(happened.collect::<Vec<_>>());
     let over = table::lifted_at.le(past).or(table::until.le(past)).or(happened.and(table::since.le(past)).nullable());
     Ok(forget!(tx, table by id: SanctionId, table::since.le(past).nullable().and(over)))
 }
@@ -187,6 +192,7 @@ fn new_row(ctx: &Ctx, chat: ChatId, user: UserId, kind: SanctionType, reason: St
         lifted_by: None,
         lift_reason: None,
         told: true,
+        message_count: None,
     })
 }
 
@@ -230,6 +236,29 @@ pub fn note(
     let row = SanctionRow { told: is_told, ..new_row(ctx, chat, user, kind, reason)? };
     put(tx, &row)?;
     told(&row)
+}
+
+/// Notes for the authors of deleted messages of a locked chat how many of theirs were deleted and why, and returns what they
+/// are told. Their accounts are held as they are.
+pub fn note_deletion(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    chat: ChatId,
+    counts: &BTreeMap<UserId, i64>,
+    reason: &Reason,
+) -> Result<Vec<Change>> {
+    let authors: Vec<UserId> = counts.keys().copied().collect();
+    let alive = users::table.filter(users::id.among(&authors)).filter(users::deleted_at.is_null());
+    let alive: Vec<UserId> = alive.order(users::id).select(users::id).load(tx.conn)?;
+    let mut changes = Vec::with_capacity(alive.len());
+    for user in alive {
+        let is_told = role(tx.conn, chat, user)?.is_some() || is_told_outside(tx.conn, ctx.now, chat, user)?;
+        let row = new_row(ctx, chat, user, SanctionType::Deletion, reason.as_str().to_owned())?;
+        let row = SanctionRow { told: is_told, message_count: counts.get(&user).copied(), ..row };
+        put(tx, &row)?;
+        changes.extend(told(&row)?);
+    }
+    Ok(changes)
 }
 
 /// What the person is told of it.

@@ -2,22 +2,28 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, Made, Result, Timestamp, UserId, Word, attempt::again_at};
+use clowder_core::{
+    ChatId, Ctx, Made, Result, Timestamp, UserId, Word,
+    attempt::again_at,
+    audit::{Entry, Target},
+};
 use clowder_messaging::{
     Change, Chat, ChatRole, ChatType, Participant, SystemAction, SystemNote,
-    change::{ParticipantChanged, Told},
+    change::{ParticipantChanged, ParticipantRemoved, Told},
     chats::rules,
     invitations::{LinkId, Standing, port::Came},
+    moderation::{Reason, SanctionType},
     participants::{self as policy, AddFacts, NewParticipants, RoleFacts, TOLD_AMONG},
     refusals::{CHAT_REQUESTS_TODAY, PARTICIPANT_UNKNOWN},
 };
 use diesel::{dsl::count_star, prelude::*};
+use serde_json::json;
 
 use super::super::{
-    blocks,
+    audit, blocks,
     cards::Cards,
     chats::{
-        hold::{Held, hold, hold_any, living, owners, put_role, role, room},
+        hold::{Held, hold, hold_any, is_alive, living, owners, put_role, role, room},
         notes,
     },
     db::Tx,
@@ -33,11 +39,28 @@ use crate::domains::{
     messaging::{FaceRow, participants},
 };
 
-/// Who hears what happens to somebody in a chat: in a channel nobody learns of the others, and of many people it is told
-/// only to whom it concerns.
-pub fn told(row: &FaceRow) -> Told {
+/// Who hears what happens to somebody in a chat: in a channel subscribers do not learn of the others, and of many people it
+/// is told only to whom it concerns and to those who run the chat.
+fn told(row: &FaceRow) -> Told {
     let is_open = row.kind != ChatType::Channel.as_str() && row.participant_count <= TOLD_AMONG;
     if is_open { Told::Chat } else { Told::Participant }
+}
+
+/// The same, with those who run a chat in which the others are not told of these people.
+fn all_told(conn: &mut Conn, row: &FaceRow, people: &[UserId]) -> Result<Vec<Told>> {
+    let first = told(row);
+    if first == Told::Chat {
+        return Ok(vec![first]);
+    }
+    let staff = guests::some_staff(conn, row.id, people, policy::told_of(people.len()))?;
+    Ok(std::iter::once(first).chain(staff.into_iter().map(Told::Staff)).collect())
+}
+
+/// What everybody learns who has to know that somebody has another role.
+pub fn updated(conn: &mut Conn, row: &FaceRow, participant: Participant) -> Result<Vec<Change>> {
+    let told = all_told(conn, row, &[participant.user.id])?;
+    let changed = ParticipantChanged { chat_id: row.id, participant };
+    Ok(told.into_iter().map(|told| Change::ParticipantUpdated(told, changed.clone())).collect())
 }
 
 /// Whether a message says that people come or go: not in channels and large groups, where it would say little else.
@@ -86,17 +109,20 @@ pub fn enter(
     let chat = row.id;
     let mut changes = membership::add(tx, ctx, chat, people, role)?;
     let after = FaceRow { participant_count: row.participant_count + people.len() as i64, ..row.clone() };
-    if told(&after) == Told::Chat {
-        let added = participants_of(tx.conn, chat, people)?.into_iter();
-        changes.extend(added.map(|participant| {
-            Change::ParticipantAdded(Told::Chat, ParticipantChanged { chat_id: chat, participant })
-        }));
+    // Whoever comes has learned of the whole chat.
+    let told = all_told(tx.conn, &after, people)?.into_iter().filter(|told| *told != Told::Participant);
+    let told: Vec<Told> = told.collect();
+    if !told.is_empty() {
+        for participant in participants_of(tx.conn, chat, people)? {
+            let changed = ParticipantChanged { chat_id: chat, participant };
+            changes.extend(told.iter().map(|told| Change::ParticipantAdded(*told, changed.clone())));
+        }
     }
     if is_noted(&after) {
         let own = people == [caller];
         let action = if own { SystemAction::Joined } else { SystemAction::Added };
         let user_ids = if own { Vec::new() } else { people.to_vec() };
-        changes.push(system::say(tx, ctx, chat, caller, SystemNote { action, user_ids, title: None })?);
+        changes.push(system::say(tx, ctx, chat, caller, SystemNote { action, user_ids, title: None, role: None })?);
     }
     Ok(changes)
 }
@@ -250,8 +276,16 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
     }
     put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
-    let changed = ParticipantChanged { chat_id: chat, participant: participant.clone() };
-    let mut changes = vec![Change::ParticipantUpdated(told(&row), changed)];
+    let mut changes = updated(tx.conn, &row, participant.clone())?;
+    if is_noted(&row) {
+        let note = SystemNote {
+            action: SystemAction::RoleChanged,
+            user_ids: vec![user],
+            title: None,
+            role: Some(participant.role),
+        };
+        changes.push(system::say(tx, ctx, chat, caller, note)?);
+    }
     if held.is_some_and(|before| role > before) {
         changes.extend(links::revoke_of(tx, ctx, chat, user)?);
     }
@@ -259,14 +293,26 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
     Ok(participant)
 }
 
-pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
+/// Somebody else is told the reason, if there is one.
+pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, reason: Option<&Reason>) -> Result<()> {
     let held = hold(tx, ctx, chat, &[user])?;
     if user == held.caller {
         return leave(tx, ctx, held);
     }
     let target = role(tx.conn, chat, user)?;
     policy::may_remove(held.seat, target, owners(tx.conn, chat)?.len())?;
-    take_out(tx, ctx, &held.row, user, held.caller)
+    let entry = Entry::new("participant.removed").on(Target::of("chat", chat)).about(user);
+    audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.map(Reason::as_str)})))?;
+    // Before they are out, while it is clear that they are told.
+    let noted = match reason {
+        Some(reason) if is_alive(tx.conn, user)? => {
+            sanctions::note(tx, ctx, chat, user, SanctionType::Removal, reason.as_str().to_owned())?
+        }
+        _ => None,
+    };
+    let mut changes = removal(tx, ctx, &held.row, user, held.caller)?;
+    changes.extend(noted);
+    tell(tx, ctx, &changes)
 }
 
 /// The caller leaves a held chat.
@@ -286,14 +332,23 @@ pub fn removal(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: User
     let mut changes = links::revoke_of(tx, ctx, row.id, user)?;
     if is_noted(row) {
         let note = if user == by {
-            SystemNote { action: SystemAction::Left, user_ids: Vec::new(), title: None }
+            SystemNote { action: SystemAction::Left, user_ids: Vec::new(), title: None, role: None }
         } else {
-            SystemNote { action: SystemAction::Removed, user_ids: vec![user], title: None }
+            SystemNote { action: SystemAction::Removed, user_ids: vec![user], title: None, role: None }
         };
         // Before they are out, so that it is the last that they receive.
         changes.push(system::say(tx, ctx, row.id, by, note)?);
     }
-    changes.extend(membership::remove(tx, row.id, &[user], Some(by), told(row))?);
+    let (mut first, mut copies) = (Told::Chat, Vec::new());
+    for told in all_told(tx.conn, row, &[user])? {
+        match told {
+            Told::Staff(_) => copies.push(told),
+            _ => first = told,
+        }
+    }
+    changes.extend(membership::remove(tx, row.id, &[user], Some(by), first)?);
+    let removed = ParticipantRemoved { chat_id: row.id, user_id: user, removed_by: by };
+    changes.extend(copies.into_iter().map(|told| Change::ParticipantRemoved(told, removed)));
     Ok(changes)
 }
 
@@ -301,6 +356,6 @@ pub fn removal(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, by: User
 pub fn inherit(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, heir: UserId) -> Result<()> {
     put_role(tx.conn, row.id, heir, ChatRole::Owner)?;
     let participant = participant(tx.conn, row.id, heir)?;
-    let changed = ParticipantChanged { chat_id: row.id, participant };
-    tell(tx, ctx, &[Change::ParticipantUpdated(told(row), changed)])
+    let changes = updated(tx.conn, row, participant)?;
+    tell(tx, ctx, &changes)
 }

@@ -1,6 +1,10 @@
 //! Finds messages: which volumes to look through, what the index has there that the caller may see, and the page of it.
 
-use std::{cmp::Reverse, collections::HashMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use clowder_accounts::Username;
 use clowder_core::{
@@ -34,6 +38,7 @@ use super::{
         dialect::{self, Backend, Conn, search::Found as FoundColumns},
         messaging::messages::{self as shown, Membership},
     },
+    behind::Behind,
     indexing,
 };
 use crate::{
@@ -82,6 +87,8 @@ pub fn page(
         },
         Some(Mentioned::Everybody) | None => None,
     };
+    // What is older than all that is ranked is listed by its time.
+    let is_ranked = search.order == Order::Relevance && behind.is_none_or(|behind| behind.score.is_some());
     // While pages are read, nothing that is sent meanwhile changes their order.
     let until = behind.filter(|_| search.order == Order::Relevance).map(|behind| behind.until);
     let filter = Filter {
@@ -94,11 +101,11 @@ pub fn page(
         before: search.before,
         after: search.after,
         until,
-        behind: behind.filter(|_| search.order != Order::Relevance).map(|behind| behind.place),
+        behind: behind.filter(|_| !is_ranked).map(|behind| behind.place),
         oldest_first: search.order == Order::Oldest,
     };
-    let wanted = if search.order == Order::Relevance { RANKED } else { page.limit as usize + 1 };
-    let found = if search.has == Some(Has::Pin) {
+    let wanted = if is_ranked { RANKED } else { page.limit as usize + 1 };
+    let mut found = if search.has == Some(Has::Pin) {
         pinned(conn, search, &filter, author, wanted)?
     } else {
         let asked = Asked { sought: search.sought.clone(), marks: marks(conn, search, author, mentioned)? };
@@ -109,11 +116,19 @@ pub fn page(
     // The clock of another node may be ahead.
     let newest = found.iter().map(|found| found.place.at).max();
     let until = until.unwrap_or(now.max(newest.unwrap_or(now)));
-    let ranked = match search.order {
-        Order::Relevance => ranked(conn, search, &found, until, behind)?,
-        Order::Newest | Order::Oldest => found.into_iter().map(|found| (found, None)).collect(),
+    let mut oldest = None;
+    let ranked = if is_ranked {
+        // The first page decides what is ranked: what goes meanwhile does not move older messages among it.
+        oldest = match behind {
+            Some(behind) => behind.oldest,
+            None => found.last().filter(|_| found.len() == wanted).map(|last| last.place),
+        };
+        found.retain(|found| oldest.is_none_or(|oldest| found.place >= oldest));
+        ranked(conn, search, &found, until, behind)?
+    } else {
+        found.into_iter().map(|found| (found, None)).collect()
     };
-    let viewing = Viewing { memory, viewer, now, until };
+    let viewing = Viewing { memory, viewer, now, until, oldest };
     show(conn, &viewing, search, page, &ranked)
 }
 
@@ -238,6 +253,8 @@ struct Viewing<'m> {
     now: Timestamp,
     /// When the first page was read.
     until: Timestamp,
+    /// The oldest of those that are ranked, if there may be more behind it.
+    oldest: Option<Place>,
 }
 
 /// What is found, with its score if it was ranked.
@@ -250,7 +267,7 @@ fn show(
     page: &PageRequest,
     ranked: &[(Match, Option<f64>)],
 ) -> Result<Page<Found>> {
-    let Viewing { memory, viewer, now, until } = *viewing;
+    let Viewing { memory, viewer, now, until, oldest } = *viewing;
     let limit = page.limit as usize;
     let ids: Vec<MessageId> = ranked.iter().take(limit).map(|(found, _)| found.id).collect();
     let rows = messages::table.filter(messages::id.among(&ids)).select(MessageRow::as_select()).load(conn)?;
@@ -263,18 +280,19 @@ fn show(
         let said = said_in(&message)?;
         let tokens = tokens(&said);
         let hits = search.sought.hits(&tokens);
+        places.push(Behind { until, score: *score, place: found.place, oldest });
         let score = score
             .unwrap_or_else(|| self::score(&tokens, &hits, search.sought.terms.len(), age(until, message.created_at)));
         let highlight = highlight(&said, &hits);
-        places.push(Behind { until, score, place: found.place });
         Some(Ok(Found { message, highlight, score }))
     });
     let (items, cut) = Room::of(page.limit).fill(items.collect::<Vec<_>>())?;
     let last = places.get(items.len().wrapping_sub(1));
     // Of those that have gone, the last one says where the next page begins.
     let skipped = ranked.get(limit.wrapping_sub(1)).filter(|_| !cut && ranked.len() > limit);
-    let skipped = skipped.map(|(found, score)| Behind { until, score: score.unwrap_or(0.0), place: found.place });
-    let next = skipped.or_else(|| last.copied().filter(|_| cut));
+    let skipped = skipped.map(|(found, score)| Behind { until, score: *score, place: found.place, oldest });
+    let older = oldest.filter(|_| !cut).map(|place| Behind { until, score: None, place, oldest: None });
+    let next = skipped.or_else(|| last.copied().filter(|_| cut)).or(older);
     Ok(Page { items, next_cursor: next.map(|behind| behind.written(search.order)) })
 }
 
@@ -287,57 +305,6 @@ fn said_in(message: &Message) -> Option<String> {
 
 fn age(now: Timestamp, at: Timestamp) -> Duration {
     Duration::from_micros(u64::try_from(now.as_micros() - at.as_micros()).unwrap_or(0))
-}
-
-/// Where a page ends.
-#[derive(Debug, Clone, Copy)]
-struct Behind {
-    /// When the first page was read.
-    until: Timestamp,
-    score: f64,
-    place: Place,
-}
-
-/// Scores have four digits.
-const DIGITS: f64 = 10_000.0;
-
-impl Behind {
-    fn written(&self, order: Order) -> String {
-        let Place { at, chat, seq } = self.place;
-        let place = format!("{}.{chat}.{seq}", at.as_micros());
-        match order {
-            Order::Relevance => {
-                let score = (self.score * DIGITS).round() as i64;
-                format!("{}.{score}.{place}", self.until.as_micros())
-            }
-            Order::Newest | Order::Oldest => place,
-        }
-    }
-
-    fn read(cursor: &str, order: Order) -> Result<Self> {
-        Self::parse(cursor, order).ok_or_else(PageRequest::wrong)
-    }
-
-    fn parse(cursor: &str, order: Order) -> Option<Self> {
-        let mut parts = cursor.split('.');
-        let mut next = || parts.next();
-        let (until, score) = match order {
-            Order::Relevance => (next()?.parse().ok()?, next()?.parse::<i64>().ok()? as f64 / DIGITS),
-            Order::Newest | Order::Oldest => (0, 0.0),
-        };
-        let (at, chat, seq) = (next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?);
-        let moment = |micros: i64| {
-            (-62_000_000_000_000_000..=253_000_000_000_000_000)
-                .contains(&micros)
-                .then(|| Timestamp::from_micros(micros))
-        };
-        Some(Self { until: moment(until)?, score, place: Place { at: moment(at)?, chat, seq } })
-    }
-
-    /// What is listed first is less.
-    fn rank(&self) -> (Reverse<i64>, Reverse<Place>) {
-        (Reverse((self.score * DIGITS).round() as i64), Reverse(self.place))
-    }
 }
 
 /// What fits best, behind a place.
@@ -354,14 +321,14 @@ fn ranked(
         let tokens = tokens(texts.get(&found.id)?.as_deref()?);
         let hits = search.sought.hits(&tokens);
         let score = score(&tokens, &hits, search.sought.terms.len(), age(until, found.place.at));
-        Some((*found, Behind { until, score, place: found.place }))
+        Some((*found, Behind { until, score: Some(score), place: found.place, oldest: None }))
     };
     let mut ranked: Vec<(Match, Behind)> = found.iter().filter_map(scored).collect();
     if let Some(behind) = behind {
         ranked.retain(|(_, place)| place.rank() > behind.rank());
     }
     ranked.sort_by_key(|(_, place)| place.rank());
-    Ok(ranked.into_iter().map(|(found, place)| (found, Some(place.score))).collect())
+    Ok(ranked.into_iter().map(|(found, place)| (found, place.score)).collect())
 }
 
 /// What the index has that comes first, so many.
@@ -435,29 +402,50 @@ fn seen(conn: &mut Conn, viewer: UserId, chat: Option<ChatId>, order: Order) -> 
     }
     type Row = ((ChatId, i64, i64), (i64, Timestamp, Timestamp));
     let own: Vec<Row> = own.load(conn)?;
-    let mut volumes = Vec::new();
-    for ((chat, number, visible_from), (last_seq, created_at, active_at)) in own {
+    let (mut used, mut count) = (Vec::new(), 0);
+    for row in own {
+        let ((_, _, visible_from), (last_seq, ..)) = row;
         let (first, last) = (volume_of(visible_from + 1), volume_of(last_seq));
-        let ends = if first < last { ends(conn, chat, first, last)? } else { HashMap::new() };
+        used.push((row, first, last));
+        count += (last - first + 1) as usize;
+        if count >= MOST {
+            break;
+        }
+    }
+    let large = used.iter().filter(|(_, first, last)| first < last);
+    let ends = ends(conn, &large.map(|(((chat, ..), _), first, last)| (*chat, *first, *last)).collect::<Vec<_>>())?;
+    let mut volumes = Vec::with_capacity(count);
+    for (((chat, number, visible_from), (last_seq, created_at, active_at)), first, last) in used {
         for volume in (first..=last).rev() {
+            let end_of = |volume: i64| ends.get(&(chat, volume)).copied();
             // A chat counts as active at its last message.
-            let newest = if volume == last { active_at } else { ends.get(&volume).copied().unwrap_or(active_at) };
-            let oldest = ends.get(&(volume - 1)).copied().unwrap_or(created_at);
+            let newest = if volume == last { active_at } else { end_of(volume).unwrap_or(active_at) };
+            let oldest = end_of(volume - 1).unwrap_or(created_at);
             let (from, to) = (visible_from.max(volume * SIZE - 1), last_seq.min((volume + 1) * SIZE - 1));
             volumes.push(Volume { chat, number, volume, from, to, oldest, newest });
-        }
-        if volumes.len() >= MOST {
-            break;
         }
     }
     volumes::sort(&mut volumes, order);
     Ok(volumes)
 }
 
-/// When the last messages of these volumes were sent.
-fn ends(conn: &mut Conn, chat: ChatId, first: i64, last: i64) -> Result<HashMap<i64, Timestamp>> {
-    let lasts = (first.max(1) - 1..last).map(|volume| (volume + 1) * SIZE - 1);
-    let ends = messages::table.filter(messages::chat_id.eq(chat)).filter(messages::seq.eq_any(lasts));
-    let ends: Vec<(i64, Timestamp)> = ends.select((messages::seq, messages::created_at)).load(conn)?;
-    Ok(ends.into_iter().map(|(seq, at)| (volume_of(seq), at)).collect())
+/// When the last messages of the volumes of these chats were sent, from a first to a last volume each. Chats of about the
+/// same size are asked for together: their volumes end at the same numbers.
+fn ends(conn: &mut Conn, large: &[(ChatId, i64, i64)]) -> Result<HashMap<(ChatId, i64), Timestamp>> {
+    let mut by_size = BTreeMap::<u32, Vec<(ChatId, i64, i64)>>::new();
+    for chat in large {
+        by_size.entry(chat.2.max(1).ilog2()).or_default().push(*chat);
+    }
+    let mut ends = HashMap::new();
+    for alike in by_size.values() {
+        let first = alike.iter().map(|(_, first, _)| *first).min().unwrap_or_default();
+        let last = alike.iter().map(|(.., last)| *last).max().unwrap_or_default();
+        let lasts = (first.max(1) - 1..last).map(|volume| (volume + 1) * SIZE - 1);
+        let ids: Vec<ChatId> = alike.iter().map(|(chat, ..)| *chat).collect();
+        let some = messages::table.filter(messages::chat_id.among(&ids)).filter(messages::seq.eq_any(lasts));
+        let some: Vec<(ChatId, i64, Timestamp)> =
+            some.select((messages::chat_id, messages::seq, messages::created_at)).load(conn)?;
+        ends.extend(some.into_iter().map(|(chat, seq, at)| ((chat, volume_of(seq)), at)));
+    }
+    Ok(ends)
 }

@@ -190,7 +190,7 @@ on_both! {
         let gone = chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
         let running = |progress| Deletion { chat_id: chat, status: DeletionStatus::Running, progress };
         assert_eq!(gone, Gone::Started(running(0.0)));
-        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running(0.25), "the owner is out of it");
+        assert_eq!(chats.deletion(&world.ctx(&ada), chat).await.unwrap(), running(0.2), "the owner is out of it");
         assert_eq!(code(chats.deletion(&world.ctx(&bob), chat).await), "chat.deletion_unknown", "it is told to nobody else");
         assert_eq!(world.names().await, ["chat.deleted"]);
         for who in [&ada, &bob] {
@@ -218,6 +218,36 @@ on_both! {
         assert_eq!(code(chats.deletion(&world.ctx(&ada), chat).await), "chat.deletion_unknown");
     }
 
+    async fn the_progress_of_a_deletion_counts_people_and_messages(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        for _ in 0..10 {
+            world.say(&bob, chat, "hello").await;
+        }
+        let node = world.node_with(|options| options.messaging.at_once = 0).await;
+        assert!(matches!(node.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap(), Gone::Started(_)));
+        let steps = [
+            "UPDATE chats SET version = version",
+            "UPDATE chats SET participant_count = 0",
+            "DELETE FROM messages WHERE seq <= 5",
+            "DELETE FROM messages WHERE seq <= 9",
+            "DELETE FROM messages",
+        ];
+        let mut seen = Vec::new();
+        for step in steps {
+            world.meddle(step).unwrap();
+            let now = node.chats.deletion(&world.ctx(&ada), chat).await.unwrap();
+            assert_eq!(now.status, DeletionStatus::Running);
+            seen.push((now.progress * 13.0).round() as i64);
+        }
+        assert_eq!(seen, [1, 2, 7, 11, 12], "of two people, ten messages, and the chat itself");
+        world.meddle("UPDATE chats SET participant_count = 1").unwrap();
+        work(&world, &world.store).await;
+        let done = node.chats.deletion(&world.ctx(&ada), chat).await.unwrap();
+        assert_eq!((done.status, done.progress), (DeletionStatus::Done, 1.0));
+        world.changes().await;
+    }
+
     async fn a_large_channel_costs_no_more_and_is_deleted_in_pieces(world: World) {
         const MANY: usize = 3_000;
         let [ada, bob] = world.people(["ada", "bob"]).await;
@@ -233,7 +263,8 @@ on_both! {
         assert_eq!(world.names().await, ["message.sent"], "one change, however many there are");
         world.store.participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
         let changes = world.changes().await;
-        assert_eq!(changes.iter().map(|change| (&*change.name, change.topic)).collect::<Vec<_>>(), [("participant.removed", Topic::user(bob.id))]);
+        let told: Vec<_> = changes.iter().map(|change| (&*change.name, change.topic)).collect();
+        assert_eq!(told, [bob.id, ada.id].map(|user| ("participant.removed", Topic::user(user))), "who it was, and the owner");
         let left = world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap();
         assert_eq!((left.participant_count, left.last_seq), (MANY as i64 + 1, 1));
         let chats = &world.store.chats;

@@ -11,7 +11,7 @@ mod links;
 use std::time::Duration;
 
 use clowder_core::{Error, Id, PageRequest, Topic, UserId};
-use clowder_messaging::ChatRole;
+use clowder_messaging::{CHAT, ChatRole};
 use clowder_social::groups::{
     GROUP, Group, GroupFilter, GroupId, GroupPatch, Joined, MemberFilter, MyRole, NewGroup, NewGroupBan,
     NewGroupInvite, NewOwner, Role, RolePatch, Standing, Verdict, model::Code,
@@ -124,6 +124,7 @@ on_both! {
         assert_eq!(sorted(told(&world).await), sorted(vec![
             ("group.member_added".to_owned(), Topic::new(GROUP, group.id)),
             ("chat.created".to_owned(), Topic::user(bob.id)),
+            ("message.sent".to_owned(), Topic::new(CHAT, chat)),
         ]));
         let shown = world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap();
         assert_eq!((shown.my_role, shown.participant_count, shown.read_seq, shown.unread_count), (ChatRole::Member, 2, 1, 0));
@@ -136,7 +137,7 @@ on_both! {
         assert!(followed.contains(&Topic::new(GROUP, group.id)));
 
         groups.set_role(&world.ctx(&ada), group.id, bob.id, role("moderator")).await.unwrap();
-        assert_eq!(world.names().await, ["group.member_updated"]);
+        assert_eq!(sorted(world.names().await), ["group.member_updated", "message.sent"]);
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().my_role, ChatRole::Admin);
 
         let seen = groups.group(&world.ctx(&ada), group.id).await.unwrap();
@@ -145,7 +146,7 @@ on_both! {
         // What was seen before somebody joined is of the same version.
         let edited = groups.edit(&world.ctx(&ada), group.id, Some(group.tag().into()), patch).await.unwrap();
         assert_eq!((&*edited.name, edited.rules.as_deref(), edited.version), ("Cooks", None, 2));
-        assert_eq!(world.names().await, ["group.updated"]);
+        assert_eq!(sorted(world.names().await), ["group.updated", "message.sent"]);
         assert_eq!(world.store.messaging.chat(&world.ctx(&bob), chat).await.unwrap().title.as_deref(), Some("Cooks"));
         let stale = groups.edit(&world.ctx(&ada), group.id, Some(seen.tag().into()), of(json!({"name": "x"}))).await;
         assert!(matches!(stale, Err(Error::Stale { current, .. }) if current == edited.tag()), "{stale:?}");
@@ -156,6 +157,7 @@ on_both! {
         groups.leave(&world.ctx(&bob), group.id).await.unwrap();
         assert_eq!(sorted(told(&world).await), sorted(vec![
             ("group.member_removed".to_owned(), Topic::new(GROUP, group.id)),
+            ("message.sent".to_owned(), Topic::new(CHAT, chat)),
             ("participant.removed".to_owned(), Topic::user(bob.id)),
         ]));
         assert_eq!(code(world.store.messaging.chat(&world.ctx(&bob), chat).await), "chat.unknown");
@@ -251,6 +253,7 @@ on_both! {
             ("group.decided".to_owned(), Topic::user(ada.id)),
             ("group.member_added".to_owned(), Topic::new(GROUP, group.id)),
             ("chat.created".to_owned(), Topic::user(bob.id)),
+            ("message.sent".to_owned(), Topic::new(CHAT, group.chat_id.unwrap())),
         ]));
         groups.decide(&world.ctx(&ada), group.id, cem.id, verdict("reject")).await.unwrap();
         let decided = |user: UserId| ("group.decided".to_owned(), Topic::user(user));
@@ -260,7 +263,7 @@ on_both! {
         assert_eq!(ids(&world, &bob, group.id, Standing::Member, Some(Role::Owner)).await, [ada.id]);
 
         groups.ban(&world.ctx(&ada), group.id, bob.id, NewGroupBan::default()).await.unwrap();
-        assert_eq!(sorted(world.names().await), ["group.member_removed", "participant.removed"]);
+        assert_eq!(sorted(world.names().await), ["group.member_removed", "message.sent", "participant.removed"]);
         groups.ban(&world.ctx(&ada), group.id, eve.id, NewGroupBan::default()).await.unwrap();
         assert!(world.names().await.is_empty());
         assert_eq!(code(groups.join(&world.ctx(&bob), group.id).await), "group.banned");
@@ -439,7 +442,7 @@ on_both! {
         assert_eq!((after.owner_id, after.member_count), (cem.id, 2));
         assert_eq!(code(groups.group(&world.ctx(&bob), alone.id).await), "group.unknown");
         assert_eq!(count(&world, "groups"), 1);
-        assert_eq!(count(&world, "messages"), 0);
+        assert_eq!(count(&world, "messages"), 3, "that two people came, and one has another role");
         assert_eq!(contradictions(&world), Vec::<&str>::new());
     }
 }

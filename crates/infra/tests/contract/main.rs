@@ -17,6 +17,7 @@ mod chats;
 mod clock;
 mod contention;
 mod copies;
+mod counted;
 mod credentials;
 mod domains;
 mod epoch;

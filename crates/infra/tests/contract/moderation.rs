@@ -3,6 +3,7 @@
 pub mod domain;
 pub mod filters;
 mod purges;
+mod reasons;
 mod reviews;
 
 use std::{sync::Arc, time::Duration};

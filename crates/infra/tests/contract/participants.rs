@@ -5,9 +5,9 @@ pub mod domain;
 use std::sync::Arc;
 
 use clowder_accounts::model::SettingsPatch;
-use clowder_core::{ChatId, Input, PageRequest, Topic, UserId};
+use clowder_core::{ChatId, Input, PageRequest, Topic, UserId, follow::Step};
 use clowder_messaging::{
-    CHAT, ChatRole, NewChat,
+    CHAT, ChatRole, Message, NewChat, SystemAction, Window,
     invitations::port::Came,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
@@ -98,7 +98,12 @@ on_both! {
         let people = &world.store.participants;
         let admin = people.set_role(&world.ctx(&ada), chat, bob.id, role("admin")).await.unwrap();
         assert_eq!((admin.user.id, admin.role), (bob.id, ChatRole::Admin));
-        assert_eq!(world.names().await, ["participant.updated"]);
+        let changes = world.changes().await;
+        assert_eq!(changes.iter().map(|change| &*change.name).collect::<Vec<_>>(), ["participant.updated", "message.sent"]);
+        let said: Message = serde_json::from_str(changes[1].data.get()).unwrap();
+        let note = said.system.unwrap();
+        assert_eq!((note.action, note.role, note.user_ids), (SystemAction::RoleChanged, Some(ChatRole::Admin), vec![bob.id]));
+        assert_eq!(said.content.as_deref(), Some("made 1 person admin"));
         people.set_role(&world.ctx(&ada), chat, bob.id, role("admin")).await.unwrap();
         assert!(world.names().await.is_empty());
         assert_eq!(code(people.remove(&world.ctx(&bob), chat, ada.id).await), "chat.forbidden");
@@ -159,7 +164,9 @@ on_both! {
         let people = &world.store.participants;
         let Came::In(joined) = people.join(&world.ctx(&eve), chat).await.unwrap() else { panic!("she is new") };
         assert_eq!((joined.my_role, joined.writable), (ChatRole::Subscriber, false));
-        assert_eq!(world.names().await, ["chat.created"], "nobody else hears of a subscriber");
+        let told: Vec<_> = world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect();
+        let for_the_owner = ("participant.added".to_owned(), Topic::user(ada.id));
+        assert_eq!(told, [("chat.created".to_owned(), Topic::user(eve.id)), for_the_owner], "no subscriber hears of another");
         assert!(matches!(people.join(&world.ctx(&eve), chat).await.unwrap(), Came::Already(_)));
         assert_eq!(code(world.try_say(&eve, chat, "may I?", None).await), "chat.forbidden");
         let page = PageRequest::default();
@@ -173,6 +180,69 @@ on_both! {
         assert!(told.iter().all(|change| [bob.id, eve.id].map(Topic::user).contains(&change.topic)), "{told:?}");
         people.set_role(&world.ctx(&eve), chat, eve.id, role("subscriber")).await.unwrap();
         assert_eq!(code(world.try_say(&eve, chat, "again", None).await), "chat.forbidden");
+        world.changes().await;
+    }
+
+    async fn those_who_run_a_channel_learn_who_comes_and_goes(world: World) {
+        let [ada, bob, eve, cem] = world.people(["ada", "bob", "eve", "cem"]).await;
+        let chat = channel(&world, &ada, &[&bob, &eve], "public").await;
+        let people = &world.store.participants;
+        let told = async || {
+            let mut told: Vec<_> =
+                world.changes().await.iter().map(|change| (change.name.to_string(), change.topic)).collect();
+            told.sort_by_key(|(name, topic)| (name.clone(), topic.id));
+            told
+        };
+        let of = |name: &str, people: &[&Person]| {
+            let mut of: Vec<_> = people.iter().map(|person| (name.to_owned(), Topic::user(person.id))).collect();
+            of.sort_by_key(|(_, topic)| topic.id);
+            of
+        };
+        people.set_role(&world.ctx(&ada), chat, bob.id, role("admin")).await.unwrap();
+        assert_eq!(told().await, of("participant.updated", &[&ada, &bob]));
+        people.join(&world.ctx(&cem), chat).await.unwrap();
+        assert_eq!(told().await, [of("chat.created", &[&cem]), of("participant.added", &[&ada, &bob])].concat());
+        people.remove(&world.ctx(&cem), chat, cem.id).await.unwrap();
+        assert_eq!(told().await, of("participant.removed", &[&ada, &bob, &cem]));
+        let left = world.everything().await.into_iter().filter_map(|change| change.follow);
+        let left = left.filter(|follow| follow.topic == Topic::new(CHAT, chat) && follow.step == Step::Leave);
+        assert_eq!(left.map(|follow| follow.user).collect::<Vec<_>>(), [cem.id], "what the others receive are copies");
+    }
+
+    async fn the_chat_of_a_group_says_who_comes_and_goes(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let groups = &world.store.groups;
+        let group = groups.create(&world.ctx(&ada), of::<NewGroup>(json!({"name": "Gardeners"}))).await.unwrap();
+        let chat = group.chat_id.unwrap();
+        let newest = async || {
+            let page = world.store.messaging.messages(&world.ctx(&ada), chat, Window::NEWEST, 1).await.unwrap();
+            let said = page.items.into_iter().next();
+            said.map(|said| {
+                let note = said.system.unwrap();
+                (said.sender.id, note.action, note.user_ids, note.title, note.role)
+            })
+        };
+        assert_eq!(newest().await, None, "nothing is said of whoever creates it");
+        groups.join(&world.ctx(&bob), group.id).await.unwrap();
+        assert_eq!(newest().await, Some((bob.id, SystemAction::Joined, vec![], None, None)));
+        groups.set_role(&world.ctx(&ada), group.id, bob.id, of(json!({"role": "moderator"}))).await.unwrap();
+        let made = (ada.id, SystemAction::RoleChanged, vec![bob.id], None, Some(ChatRole::Admin));
+        assert_eq!(newest().await, Some(made.clone()));
+        groups.set_role(&world.ctx(&ada), group.id, bob.id, of(json!({"role": "admin"}))).await.unwrap();
+        assert_eq!(newest().await, Some(made), "in the chat it is the same role");
+        groups.edit(&world.ctx(&ada), group.id, None, of(json!({"name": "Growers"}))).await.unwrap();
+        let title = Some("Growers".to_owned());
+        assert_eq!(newest().await, Some((ada.id, SystemAction::Retitled, vec![], title, None)));
+        groups.join(&world.ctx(&eve), group.id).await.unwrap();
+        groups.remove(&world.ctx(&bob), group.id, eve.id).await.unwrap();
+        assert_eq!(newest().await, Some((bob.id, SystemAction::Removed, vec![eve.id], None, None)));
+        groups.transfer(&world.ctx(&ada), group.id, of(json!({"user_id": bob.id}))).await.unwrap();
+        assert_eq!(newest().await, Some((ada.id, SystemAction::OwnerChanged, vec![bob.id], None, None)));
+        groups.leave(&world.ctx(&bob), group.id).await.unwrap_err();
+        groups.transfer(&world.ctx(&bob), group.id, of(json!({"user_id": ada.id}))).await.unwrap();
+        groups.leave(&world.ctx(&bob), group.id).await.unwrap();
+        assert_eq!(newest().await, Some((bob.id, SystemAction::Left, vec![], None, None)));
+        assert_eq!(world.store.messaging.chat(&world.ctx(&ada), chat).await.unwrap().unread_count, 0);
         world.changes().await;
     }
 

@@ -1,7 +1,9 @@
 //! How an export is written: its beginning, each message, and its end. JSON has one message on each line; HTML is one page
 //! that loads nothing and runs nothing.
 
-use clowder_core::{Card, Result, Timestamp};
+use std::{collections::HashMap, fmt::Write};
+
+use clowder_core::{Card, Result, Timestamp, UserId};
 use serde::Serialize;
 
 use super::{ExportFormat, ExportedChat};
@@ -67,14 +69,22 @@ pub fn begin(format: ExportFormat, head: &Head) -> Result<String> {
     }
 }
 
-/// A message, after so many others.
-pub fn entry(format: ExportFormat, before: i64, message: &Message) -> Result<String> {
+/// Those whom a page names who have not written what is on it.
+pub fn named(format: ExportFormat, message: &Message) -> &[UserId] {
+    match (format, &message.system) {
+        (ExportFormat::Html, Some(note)) => &note.user_ids,
+        _ => &[],
+    }
+}
+
+/// A message, after so many others, with the cards of those whom it names.
+pub fn entry(format: ExportFormat, before: i64, message: &Message, named: &HashMap<UserId, Card>) -> Result<String> {
     match format {
         ExportFormat::Json => {
             let comma = if before == 0 { "" } else { ",\n" };
             Ok(format!("{comma}{}", serde_json::to_string(message)?))
         }
-        ExportFormat::Html => Ok(article(message)),
+        ExportFormat::Html => Ok(article(message, named)),
     }
 }
 
@@ -136,7 +146,46 @@ fn missing(message: &Message) -> Option<&'static str> {
     }
 }
 
-fn article(message: &Message) -> String {
+/// A text in which the links can be followed. Only what leads to the web is a link.
+fn linked(message: &Message, content: &str) -> String {
+    let chars: Vec<char> = content.chars().collect();
+    let text = |from: usize, to: usize| {
+        let piece: String = chars.get(from..to).unwrap_or_default().iter().collect();
+        escaped(&piece)
+    };
+    let (mut page, mut done) = (String::new(), 0);
+    for entity in &message.entities {
+        let (from, to) = (entity.offset as usize, entity.offset as usize + entity.length as usize);
+        let leads = |url: &&String| url.starts_with("https://") || url.starts_with("http://");
+        if let Some(url) = entity.url.as_ref().filter(leads)
+            && done <= from
+            && to <= chars.len()
+        {
+            // Writing to a string cannot fail.
+            let _ = write!(
+                page,
+                "{}<a href=\"{}\" rel=\"noopener noreferrer nofollow\">{}</a>",
+                text(done, from),
+                escaped(url),
+                text(from, to),
+            );
+            done = to;
+        }
+    }
+    page + &text(done, chars.len())
+}
+
+/// What a message of the system says of whom, and of the new title.
+fn about(message: &Message, named: &HashMap<UserId, Card>) -> String {
+    let Some(note) = &message.system else { return String::new() };
+    let people = note.user_ids.iter().filter_map(|user| named.get(user));
+    let people: Vec<String> = people.map(|card| format!("<bdi>{}</bdi>", person(card))).collect();
+    let title = note.title.as_ref().map(|title| format!("<bdi>{}</bdi>", escaped(title)));
+    let all: Vec<String> = people.into_iter().chain(title).collect();
+    if all.is_empty() { String::new() } else { format!(": {}", all.join(", ")) }
+}
+
+fn article(message: &Message, named: &HashMap<UserId, Card>) -> String {
     let Message { seq, sender, created_at, .. } = message;
     let class = if message.kind == MessageType::System { " class=\"system\"" } else { "" };
     let mut text = format!(
@@ -154,6 +203,13 @@ fn article(message: &Message) -> String {
             None => add(format_args!(", forwarded")),
         }
     }
+    // The first message of a thread has the place to which the others lead.
+    if let Some(root) = message.thread_of {
+        add(format_args!(", <a href=\"#t{root}\">in a thread</a>"));
+    }
+    if let Some(thread) = &message.thread {
+        add(format_args!(", <span id=\"t{}\">messages in its thread: {}</span>", message.id, thread.count));
+    }
     add(format_args!("</header>\n"));
     if let Some(quoted) = &message.reply_to {
         add(format_args!("<blockquote dir=\"auto\"><a href=\"#m{0}\">#{0}</a>", quoted.seq));
@@ -166,7 +222,9 @@ fn article(message: &Message) -> String {
         add(format_args!("</blockquote>\n"));
     }
     match (missing(message), &message.content) {
-        (None, Some(content)) => add(format_args!("<p dir=\"auto\">{}</p>\n", escaped(content))),
+        (None, Some(content)) => {
+            add(format_args!("<p dir=\"auto\">{}{}</p>\n", linked(message, content), about(message, named)));
+        }
         (why, _) => add(format_args!("<p class=\"gone\">{}</p>\n", why.unwrap_or_default())),
     }
     if let Some(poll) = &message.poll {

@@ -1,17 +1,20 @@
 //! Tables of who gets another export, and what it shows.
 
+use std::collections::HashMap;
+
 use clowder_core::Error;
 use serde_json::{Value, json};
 
 use super::{
-    page::{FORMAT, Head, POLICY, VERSION, begin, end, entry, shown},
+    page::{self, FORMAT, Head, POLICY, VERSION, begin, end, entry, shown},
     *,
 };
 use crate::{
     Message, MessageType, Reacted, Status, SystemAction, SystemNote,
+    entities::{Entity, EntityType},
     lifetimes::Lifetime,
     polls::{Poll, PollOption},
-    relations::ReplyTo,
+    relations::{ReplyTo, Thread},
 };
 use ExportStatus::{Expired, Failed, Queued, Ready, Running};
 
@@ -166,7 +169,10 @@ fn head(title: &str) -> Head {
 }
 
 fn file(format: ExportFormat, title: &str, messages: &[Message]) -> String {
-    let entries = messages.iter().enumerate().map(|(before, message)| entry(format, before as i64, message).unwrap());
+    let entries = messages
+        .iter()
+        .enumerate()
+        .map(|(before, message)| entry(format, before as i64, message, &HashMap::new()).unwrap());
     let entries: String = entries.collect();
     format!("{}{entries}{}", begin(format, &head(title)).unwrap(), end(format))
 }
@@ -261,12 +267,12 @@ fn every_part(text: &str) -> Message {
 
 #[test]
 fn a_page_says_why_a_text_is_missing() {
-    let gone = |message: Message| entry(ExportFormat::Html, 0, &shown(message, NOW)).unwrap();
+    let gone = |message: Message| entry(ExportFormat::Html, 0, &shown(message, NOW), &HashMap::new()).unwrap();
     let deleted = Message { content: None, deleted_at: Some(NOW), ..message("") };
     assert!(gone(deleted).contains("was deleted"));
     assert!(gone(Message { hidden: true, ..message("said") }).contains("You hide"));
     assert!(gone(Message { lifetime: Some(Lifetime::from_number(60)), ..message("said") }).contains("disappear"));
-    let note = SystemNote { action: SystemAction::Joined, user_ids: vec![], title: None };
+    let note = SystemNote { action: SystemAction::Joined, user_ids: vec![], title: None, role: None };
     let system = Message { kind: MessageType::System, system: Some(Box::new(note)), ..message("joined") };
     assert!(gone(system).contains("class=\"system\""));
 }
@@ -282,4 +288,50 @@ fn formats_are_read_by_their_names() {
     ] {
         assert_eq!(NewExport::from_json(body.clone()).ok().map(|new| new.format), expected, "{body}");
     }
+}
+
+/// A link over the characters from a first one, which leads there.
+fn link(offset: u32, length: u32, url: &str) -> Entity {
+    Entity { kind: EntityType::Link, offset, length, user_id: None, url: Some(url.to_owned()), tag: None }
+}
+
+#[test]
+fn a_page_has_links_to_the_web_alone() {
+    let of = |text: &str, entities: Vec<Entity>| {
+        entry(ExportFormat::Html, 0, &Message { entities, ..message(text) }, &HashMap::new()).unwrap()
+    };
+    let page = of("é <b> https://example.org/?a=\"&b", vec![link(6, 26, "https://example.org/?a=\"&b")]);
+    let there = "https://example.org/?a=&quot;&amp;b";
+    let expected = format!("é &lt;b&gt; <a href=\"{there}\" rel=\"noopener noreferrer nofollow\">{there}</a></p>");
+    assert!(page.contains(&expected), "{page}");
+    for wrong in [link(0, 5, "javascript:alert(1)"), link(0, 5, "data:text/html,x"), link(3, 99, "https://example.org")]
+    {
+        let page = of("hello", vec![wrong]);
+        assert!(page.contains("<p dir=\"auto\">hello</p>") && !page.contains("rel="), "{page}");
+    }
+}
+
+#[test]
+fn a_page_shows_threads_and_whom_the_system_means() {
+    let thread = Thread { count: 2, last_reply_at: NOW, following: false };
+    let root = Message { thread: Some(thread), ..message("root") };
+    let (place, leads) = (format!("<span id=\"t{}\">", root.id), format!("href=\"#t{}\"", root.id));
+    let reply = Message { id: id(77), thread_of: Some(root.id), ..message("reply") };
+    let page = file(ExportFormat::Html, "Lunch", &[root, reply]);
+    assert_eq!((page.matches(&place).count(), page.matches(&leads).count()), (1, 1), "{page}");
+
+    let named = HashMap::from([(id(8), Card::new(id(8), "bob".to_owned(), "Bob <b>".to_owned()))]);
+    let note = |action, user_ids, title: Option<&str>| {
+        let note = SystemNote { action, user_ids, title: title.map(str::to_owned), role: None };
+        let content = Some(note.text());
+        Message { kind: MessageType::System, content, system: Some(Box::new(note)), ..message("") }
+    };
+    let added = note(SystemAction::Added, vec![id(8), id(9)], None);
+    assert_eq!(page::named(ExportFormat::Html, &added), [id(8), id(9)]);
+    assert!(page::named(ExportFormat::Json, &added).is_empty());
+    let shown = entry(ExportFormat::Html, 0, &added, &named).unwrap();
+    assert!(shown.contains("added 2 people: <bdi>Bob &lt;b&gt; (@bob)</bdi></p>"), "{shown}");
+    let retitled = note(SystemAction::Retitled, vec![], Some("<i>"));
+    let shown = entry(ExportFormat::Html, 0, &retitled, &named).unwrap();
+    assert!(shown.contains("changed the title: <bdi>&lt;i&gt;</bdi></p>"), "{shown}");
 }

@@ -277,7 +277,12 @@ fn an_export_can_be_imported() {
     }))
     .unwrap();
     let format = ExportFormat::Json;
-    let text = [begin(format, &head).unwrap(), entry(format, 0, &message).unwrap(), end(format).to_owned()].concat();
+    let text = [
+        begin(format, &head).unwrap(),
+        entry(format, 0, &message, &Default::default()).unwrap(),
+        end(format).to_owned(),
+    ]
+    .concat();
     let plan = checked(text.as_bytes()).unwrap();
     assert_eq!((plan.items, plan.refused.len(), plan.authors.len()), (1, 0, 1));
 }

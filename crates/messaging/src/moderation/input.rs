@@ -83,6 +83,21 @@ impl Input for NewLifting {
     }
 }
 
+/// `{reason?}`
+#[derive(Debug, Clone, Default, utoipa::ToSchema)]
+#[schema(as = NewModeratorNotice, example = json!({"reason": "Advertising"}))]
+pub struct NewNotice {
+    /// The person is told; nothing is said if it is absent.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500)]
+    pub reason: Option<Reason>,
+}
+
+impl Input for NewNotice {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        fields.optional("reason").map(|reason| Self { reason })
+    }
+}
+
 /// `{seconds, reason}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(as = NewChatSlowMode, example = json!({"seconds": 30, "reason": "Too much at once"}))]

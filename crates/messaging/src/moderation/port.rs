@@ -1,12 +1,13 @@
 //! What an implementation must guarantee about moderation.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Versions};
+use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, UserId, Versions};
 
 use super::{
     Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
-    Review, ReviewId, Rules, Sanction, SanctionType,
+    Reason, Review, ReviewId, Rules, Sanction, SanctionType,
 };
+use crate::change::Deleted;
 
 /// Each method is one use case and one transaction; its change is committed with it, and its reason is in the audit log.
 /// Chats that the caller is not in are `chat.unknown`. Whatever is decided here holds for every way in which somebody
@@ -29,6 +30,18 @@ pub trait Moderation: Send + Sync {
 
     /// What was done to the caller in any chat, the last first; what is over is known for half a year.
     async fn own_sanctions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Sanction>>;
+
+    /// Deletes a message as [`crate::Messaging::delete`] does, and tells its author why, unless that is the caller.
+    async fn delete_message(
+        &self,
+        ctx: &Ctx,
+        message: MessageId,
+        version: Option<Versions>,
+        reason: Reason,
+    ) -> Result<Deleted>;
+
+    /// Takes somebody out of a chat as [`crate::Participants::remove`] does, and tells them why, unless they are the caller.
+    async fn take_out(&self, ctx: &Ctx, chat: ChatId, user: UserId, reason: Reason) -> Result<()>;
 
     async fn slow_down(&self, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> Result<Rules>;
 

@@ -32,7 +32,7 @@ pub struct SanctionFacts {
 const fn action_of(kind: SanctionType) -> Action {
     match kind {
         SanctionType::Ban => Action::Ban,
-        SanctionType::Mute | SanctionType::Purge | SanctionType::Rejection => Action::Mute,
+        _ => Action::Mute,
     }
 }
 

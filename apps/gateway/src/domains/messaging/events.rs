@@ -133,7 +133,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "participant.added",
-        about: "Somebody is now in a chat of at most 256 people",
+        about: "Somebody is now in a chat; in channels and in chats of more than 256 people only its owners and admins receive this",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<ParticipantChanged>,
@@ -141,7 +141,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "participant.updated",
-        about: "Somebody in a chat has another role; in chats of more than 256 people only they receive this",
+        about: "Somebody in a chat has another role; in channels and in chats of more than 256 people only they and the owners and admins receive this",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<ParticipantChanged>,
@@ -149,7 +149,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "participant.removed",
-        about: "Somebody is no longer in a chat, perhaps you; in chats of more than 256 people only they receive this",
+        about: "Somebody is no longer in a chat, perhaps you; in channels and in chats of more than 256 people only they and the owners and admins receive this",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<ParticipantRemoved>,

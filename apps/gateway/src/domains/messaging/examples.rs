@@ -70,7 +70,7 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "ChatSanction" => json!({
             "id": THING, "chat_id": CHAT, "type": "mute", "user": card(BOB, "bob", "Bob"), "reason": "Advertising",
-            "by": ADA, "since": AT, "until": null, "lifted_at": null, "lift_reason": null
+            "message_count": null, "by": ADA, "since": AT, "until": null, "lifted_at": null, "lift_reason": null
         }),
         "ChatModeration" => json!({
             "chat_id": CHAT, "slow_seconds": 30, "filter": filter(), "reviews": 2,
@@ -133,7 +133,7 @@ fn group() -> Value {
 
 /// What the server says of a new title.
 fn retitled() -> Value {
-    let note = json!({ "action": "retitled", "user_ids": [], "title": "Late lunch" });
+    let note = json!({ "action": "retitled", "user_ids": [], "title": "Late lunch", "role": null });
     said_by_the_system("changed the title", &note)
 }
 
@@ -148,7 +148,7 @@ fn said_by_the_system(content: &str, note: &Value) -> Value {
 
 /// Its messages stay for a day from now on.
 fn for_a_day() -> Value {
-    let note = json!({ "action": "lifetime_changed", "user_ids": [], "title": null });
+    let note = json!({ "action": "lifetime_changed", "user_ids": [], "title": null, "role": null });
     let said = said_by_the_system("changed how long messages stay", &note);
     with(with(group(), "lifetime", json!({ "seconds": 86400, "from": "sent" })), "last_message", said)
 }

@@ -3,14 +3,15 @@
 use actix_web::{Either, web::Data};
 use clowder_core::{ChatId, Error, Field, MessageId, Topic, text::Flaw};
 use clowder_messaging::{
-    CHAT, Chat, ChatFilter, Delivered, Edit, Emoji, Keeping, Message, MessagePatch, Messaging, NewChat, NewMessage,
-    NewRead, Reaction, Reactor, Read, Scheduled, ScheduledMessages, Window, keeping::Whom, receipts::Receipt,
+    CHAT, Chat, ChatFilter, Delivered, Edit, Emoji, Keeping, Message, MessagePatch, Messaging, Moderation, NewChat,
+    NewMessage, NewRead, Reaction, Reactor, Read, Scheduled, ScheduledMessages, Window, keeping::Whom,
+    moderation::NewNotice, receipts::Receipt,
 };
 
 use crate::{
     answer::{Accepted, CreatedVersioned, Done, Listed, Shown, Version, Versioned},
     auth::Caller,
-    call::{IfMatch, Json, Path},
+    call::{IfMatch, Json, MaybeJson, Path},
     problem::Answer,
     query::{Query, only_one},
     ws::arrivals::Notes,
@@ -150,20 +151,26 @@ pub async fn edit(
 
 /// For everybody, or for the caller alone.
 pub async fn delete(
-    messaging: Port,
-    keeping: Data<dyn Keeping>,
+    (messaging, keeping, moderation): (Port, Data<dyn Keeping>, Data<dyn Moderation>),
     Caller(ctx): Caller,
     Path(message): Path<MessageId>,
     IfMatch(version): IfMatch,
     mut query: Query,
+    MaybeJson(notice): MaybeJson<NewNotice>,
 ) -> Answer<Done> {
     let whom = query.word("for").unwrap_or_default();
     query.check()?;
-    match whom {
-        Whom::All => {
+    match (whom, notice.reason) {
+        (Whom::All, None) => {
             messaging.delete(&ctx, message, version).await?;
         }
-        Whom::Me => keeping.remove(&ctx, message, version).await?,
+        (Whom::All, Some(reason)) => {
+            moderation.delete_message(&ctx, message, version, reason).await?;
+        }
+        (Whom::Me, Some(_)) => {
+            return Err(Error::field("/reason", "unwanted", "nobody is told of what you remove for yourself").into());
+        }
+        (Whom::Me, None) => keeping.remove(&ctx, message, version).await?,
     }
     Ok(Done)
 }

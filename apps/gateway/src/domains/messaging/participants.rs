@@ -3,7 +3,8 @@
 use actix_web::web::Data;
 use clowder_core::{ChatId, Page, UserId};
 use clowder_messaging::{
-    Participant, Participants,
+    Moderation, Participant, Participants,
+    moderation::NewNotice,
     participants::{NewParticipants, PeopleFilter, RolePatch},
 };
 
@@ -11,7 +12,7 @@ use super::invitations::{Coming, came};
 use crate::{
     answer::{Done, Listed, Shown},
     auth::Caller,
-    call::{Json, Path},
+    call::{Json, MaybeJson, Path},
     problem::Answer,
     query::Query,
 };
@@ -50,8 +51,16 @@ pub async fn set_role(
 }
 
 /// Somebody else is removed, and the caller leaves.
-pub async fn remove(port: Port, Caller(ctx): Caller, Path((chat, user)): Path<(ChatId, UserId)>) -> Answer<Done> {
-    port.remove(&ctx, chat, user).await?;
+pub async fn remove(
+    (port, moderation): (Port, Data<dyn Moderation>),
+    Caller(ctx): Caller,
+    Path((chat, user)): Path<(ChatId, UserId)>,
+    MaybeJson(notice): MaybeJson<NewNotice>,
+) -> Answer<Done> {
+    match notice.reason {
+        Some(reason) => moderation.take_out(&ctx, chat, user, reason).await?,
+        None => port.remove(&ctx, chat, user).await?,
+    }
     Ok(Done)
 }
 

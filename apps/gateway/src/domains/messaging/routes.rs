@@ -4,6 +4,7 @@ use clowder_core::idempotency;
 use clowder_messaging::{
     Chat, Delivered, Edit, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction, Reactor, Read, Scheduled,
     keeping::Whom,
+    moderation::NewNotice,
     receipts::Receipt,
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
@@ -193,11 +194,12 @@ fn messages() -> Vec<Endpoint> {
         delete("/api/messages/{message_id}", handlers::delete)
             .says("Delete a message")
             .called("deleteMessage")
-            .notes("The sender can delete a message, and so can the owners and admins of the chat. Its place in the chat stays. All participants receive `message.deleted`.")
+            .notes("The sender can delete a message, and so can the owners and admins of the chat. Its place in the chat stays. All participants receive `message.deleted`. With a reason, which owners and admins give for messages of others, its author receives `chat.sanctioned` and finds it in `GET /api/chat-sanctions`.")
             .notes("With `for=me`, whoever sees a message removes it for themselves: for them it does not exist any more, and nothing changes for others, who do not learn of it. Only your own devices receive `message.removed`. You can remove 10,000 messages; those of a chat that you clear do not count any more.")
             .scope(MESSAGES_WRITE)
             .edits()
             .asks::<Whom>("for", "For everybody (`all`, if absent) or for you alone (`me`)")
+            .takes_if_any::<NewNotice>()
             .gives_nothing(204, "It is deleted, and its text is gone; or it is gone for you")
             .refuses(&[MESSAGE_UNKNOWN, MESSAGE_FORBIDDEN, MESSAGE_STALE, MESSAGE_REMOVALS]),
         get("/api/messages/{message_id}/history", handlers::history)

@@ -11,10 +11,12 @@ use clowder_core::{
     sql::{Ts, Uid},
 };
 use diesel::{
+    dsl::{AsSelect, SqlTypeOf},
     prelude::*,
-    sql_types::{BigInt, Bool, Nullable},
+    sql_types::{BigInt, Bool, Nullable, Text},
     sqlite::Sqlite,
 };
+use serde_json::json;
 
 use super::Conn;
 use crate::{
@@ -150,18 +152,24 @@ pub fn advance_marks(conn: &mut Conn, moves: &[MarkMove], times: &ReceiptChanges
     receipts::keep(conn, times)
 }
 
+/// Positions in chats as one value of a statement, so that it reads all of them at once: JSON, of which
+/// `json_each(?)` makes rows.
+fn places(wanted: &[(ChatId, i64)]) -> String {
+    let places: Vec<(String, i64)> =
+        wanted.iter().map(|(chat, seq)| (chat.uuid().simple().to_string(), *seq)).collect();
+    json!(places).to_string()
+}
+
 /// The messages at these positions.
 pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MessageRow>> {
-    let mut found = Vec::with_capacity(wanted.len());
-    for (chat, seq) in wanted {
-        let message = messages::table
-            .filter(messages::chat_id.eq(chat).and(messages::seq.eq(seq)))
-            .select(MessageRow::as_select())
-            .first(conn)
-            .optional()?;
-        found.extend(message);
-    }
-    Ok(found)
+    Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Sqlite>>, Sqlite>(
+        "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
+         m.deleted_at, m.version, m.data, m.lifetime, m.expires_at, m.reaction_kinds, m.pinned, m.reply_id, m.reply_seq, \
+         m.thread_id, m.forwarded_id, m.replies, m.last_reply_at \
+         FROM json_each(?) w CROSS JOIN messages m ON m.chat_id = unhex(w.value ->> 0) AND m.seq = w.value ->> 1",
+    )
+    .bind::<Text, _>(places(wanted))
+    .load(conn)?)
 }
 
 /// The ends of these chats. No lock is needed: there is only one writer.

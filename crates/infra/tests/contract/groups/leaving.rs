@@ -41,6 +41,7 @@ on_both! {
         world.gone(b"zqclient").await;
         let page = world.store.messaging.messages(&world.ctx(&ada), chat, Window::After(0), 9).await.unwrap();
         let said: Vec<_> = page.items.iter().map(|message| message.content.as_deref()).collect();
-        assert_eq!(said, [None, Some("what others said")]);
+        // What they wrote, and what the system said of their coming and going, twice.
+        assert_eq!(said, [None, None, None, None, None, Some("what others said")]);
     }
 }

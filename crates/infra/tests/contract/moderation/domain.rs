@@ -3,7 +3,7 @@
 use clowder_core::{ChatId, Error, PageRequest, Result, deletion::DeletionStatus};
 use clowder_infra::Store;
 use clowder_messaging::moderation::{
-    NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, SanctionType,
+    NewBrake, NewFilter, NewLifting, NewNotice, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, SanctionType,
 };
 use serde_json::json;
 
@@ -26,6 +26,8 @@ pub const DOMAIN: Domain = Domain {
         "Moderation::examine_review",
         "Moderation::decide_review",
         "Moderation::purge",
+        "Moderation::delete_message",
+        "Moderation::take_out",
         "Moderation::set_server_filter",
     ],
     reads: &[
@@ -135,6 +137,7 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let kind = [SanctionType::Mute, SanctionType::Ban][dice.below(2)];
         let sanctioning = || of::<NewSanction>(json!({"user_id": other, "reason": stage.fresh("because ")}));
         let lifting = || of::<NewLifting>(json!({"user_id": other, "reason": stage.fresh("because ")}));
+        let because = || of::<NewNotice>(json!({"reason": stage.fresh("because ")})).reason.unwrap();
         let page = PageRequest::default;
         let verdict = ["approve", "reject"][dice.below(2)];
         let verdict = || of::<NewReviewVerdict>(json!({"action": verdict, "reason": stage.fresh("because ")}));
@@ -183,6 +186,17 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     let new = of::<NewPurge>(json!({"user_id": user, "reason": stage.fresh("because ")}));
                     moderation.purge(&staff, chat, new).await.map(drop)
                 }
+                "Moderation::delete_message" => {
+                    let new = of(json!({"content": stage.fresh("gone ")}));
+                    match store.messaging.send(&stage.ctx(speaker), chat, new).await {
+                        Ok(said) => {
+                            moderation.delete_message(&staff, said.into_inner().id, None, because()).await.map(drop)
+                        }
+                        Err(error) if error.is_ours() => Err(error),
+                        Err(_) => Err(NOTHING_TO_DO.into()),
+                    }
+                }
+                "Moderation::take_out" => moderation.take_out(&staff, chat, other, because()).await,
                 "Moderation::examine_review" | "Moderation::set_server_filter" => {
                     moderation.set_server_filter(&admin, filter(&["casino"])).await?;
                     drop(say("casino ").await);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clowder_accounts::profiles::ranking::{Sought, SuggestionKind};
 use clowder_core::{Actor, Ctx, PageRequest};
+use clowder_infra::DatabaseUrl;
 use clowder_messaging::{
     Emoji, MessageType, NewMessage,
     search::{Has, Mentioned, Order, Search, Whom},
@@ -12,6 +13,7 @@ use serde_json::json;
 
 use super::{domain::search, find, index};
 use crate::{
+    asked,
     stress::of,
     world::{Person, World, on_both},
 };
@@ -189,4 +191,27 @@ on_both! {
         index(&world).await;
         assert_eq!(suggested("#din").await.len(), 10);
     }
+}
+
+/// On SQLite, where diesel can record statements; the queries are the same for both databases.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_large_chats_are_divided_is_asked_for_all_of_them_at_once() {
+    let world = World::sqlite().await;
+    let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("SQLite") };
+    asked::record();
+    let node = world.another_node().await;
+    let [ada] = world.people(["ada"]).await;
+    for _ in 0..4 {
+        let chat = world.group(&ada, &[]).await.id;
+        world.say(&ada, chat, "lunch").await;
+    }
+    index(&world).await;
+    // As large as if so many messages had followed.
+    world.meddle("UPDATE chats SET last_seq = last_seq + 20000").unwrap();
+    asked::take(path);
+    let page = node.search.search_messages(&world.ctx(&ada), search("lunch"), PageRequest::default()).await.unwrap();
+    assert_eq!(page.items.len(), 4);
+    let ends = "SELECT `messages`.`chat_id`, `messages`.`seq`, `messages`.`created_at` FROM `messages`";
+    let asked = asked::take(path);
+    assert_eq!(asked.iter().filter(|text| text.starts_with(ends)).count(), 1, "{asked:#?}");
 }

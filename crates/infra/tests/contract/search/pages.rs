@@ -1,5 +1,7 @@
 //! Pages of what is found, in chats of any length.
 
+use std::collections::HashSet;
+
 use clowder_core::PageRequest;
 use clowder_messaging::search::{Order, RANKED, Search, volumes::SIZE};
 
@@ -88,7 +90,10 @@ on_both! {
         assert_eq!(common.items.iter().map(|found| found.message.seq).collect::<Vec<_>>(), [many, many - 1, many - 2]);
         let ranked = Search { order: Order::Relevance, ..search("comm") };
         let ranked = walk(&world, &ada, &ranked, 200).await;
-        assert_eq!(ranked.len(), RANKED);
-        assert!(ranked.iter().all(|seq| *seq > many - RANKED as i64), "of the newest");
+        let (best, older) = ranked.split_at(RANKED);
+        assert!(best.iter().all(|seq| *seq > many - RANKED as i64), "of the newest");
+        assert_eq!(best.iter().collect::<HashSet<_>>().len(), RANKED, "each once");
+        let expected: Vec<i64> = (1..=many - RANKED as i64).rev().collect();
+        assert_eq!(older, expected, "then all the others by their time");
     }
 }

@@ -69,7 +69,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/messages/delete", keeping::delete_messages)
             .says("Delete messages of a chat, many at once")
             .called("deleteMessages")
-            .notes("Your own, and as an owner or admin those of others; at most 100. All that can be deleted are deleted together, and the answer says of each what has become of it. All participants receive `message.deleted` for each. Deleting messages of others is in the audit log, with the reason.")
+            .notes("Your own, and as an owner or admin those of others; at most 100. All that can be deleted are deleted together, and the answer says of each what has become of it. All participants receive `message.deleted` for each. Deleting messages of others needs a reason (422 `required`): it is in the audit log, and each author receives `chat.sanctioned` once and finds it in `GET /api/chat-sanctions`, with the number of messages.")
             .notes("With `for: me`, you remove any messages that you see for yourself alone, and only your own devices learn of it: they receive `message.removed`.")
             .scope(MESSAGES_WRITE)
             .takes::<NewDeletion>()

@@ -3,6 +3,7 @@
 use clowder_core::idempotency;
 use clowder_messaging::{
     Chat, ChatRole, Participant,
+    moderation::NewNotice,
     participants::{NewParticipants, RolePatch},
     refusals::*,
     scopes::{CHATS_READ, CHATS_WRITE},
@@ -25,7 +26,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/participants", participants::add)
             .says("Add people to a chat")
             .called("addParticipants")
-            .notes("All of them or none, at most 200 at once; who is in the chat already stays as they are. For owners and admins, and for members if the chat gives them the right `add`. Each new participant receives `chat.created`; in chats of at most 256 people, everybody receives `participant.added`, except about subscribers of a channel. Whoever has declined an invitation to the chat cannot be added for 7 days (422 `too_soon`).")
+            .notes("All of them or none, at most 200 at once; who is in the chat already stays as they are. For owners and admins, and for members if the chat gives them the right `add`. Each new participant receives `chat.created`; in chats of at most 256 people, everybody receives `participant.added`; in larger ones and in channels, the owners and admins do. Whoever has declined an invitation to the chat cannot be added for 7 days (422 `too_soon`).")
             .scope(CHATS_WRITE)
             .reaches_others()
             .takes::<NewParticipants>()
@@ -42,8 +43,9 @@ pub fn all() -> Vec<Endpoint> {
         delete("/api/chats/{chat_id}/participants/{participant_id}", participants::remove)
             .says("Remove a participant, or leave")
             .called("removeParticipant")
-            .notes("Owners and admins remove people with a lower role; owners remove each other. Removing yourself is leaving.")
+            .notes("Owners and admins remove people with a lower role; owners remove each other. Removing yourself is leaving. Removing somebody else is in the audit log; with a reason, the person receives `chat.sanctioned` and finds it in `GET /api/chat-sanctions`.")
             .scope(CHATS_WRITE)
+            .takes_if_any::<NewNotice>()
             .gives_nothing(204, "They are not in it any more")
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_OWNER, PARTICIPANT_UNKNOWN]),
         post("/api/chats/{chat_id}/join", participants::join)

@@ -12,7 +12,7 @@ use crate::routes::{Endpoint, get};
 
 const SOUGHT: &str = "Words, `\"phrases\"`, `-exclusions` and `beginnings*`, of 1 to 200 characters, in any script; accents and case don't count. The last word may be the beginning of one. Of more than 16 words and phrases, the first 16 count";
 
-const NOTES: &str = "All words and phrases must be in a message. Chinese, Japanese, Korean, Thai and other scripts that are written without spaces are found by any two neighbouring characters, or one. Nothing that is typed is a mistake; only a text in which nothing is sought is refused. By `relevance`, the best of the 500 newest messages that fit are listed, and a search finds no others; by `newest` and `oldest`, it finds all. What was sent is found within three seconds.";
+const NOTES: &str = "All words and phrases must be in a message. Chinese, Japanese, Korean, Thai and other scripts that are written without spaces are found by any two neighbouring characters, or one. Nothing that is typed is a mistake; only a text in which nothing is sought is refused. By `relevance`, the 500 newest messages that fit are ranked and come first, and then all older ones by their time. What was sent is found within three seconds.";
 
 pub fn all() -> Vec<Endpoint> {
     vec![
@@ -30,7 +30,7 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/search/chats", search::chats)
             .says("Search chats by their titles: yours first, then public ones that you can join")
             .called("searchChats")
-            .notes("A chat is found if its title has words that begin with all words of `q`. Pages may be shorter than `limit`, or empty, while `next_cursor` says that there are more. Of your own chats at most 200 are listed, the most recently active first.")
+            .notes("A chat is found if its title has words that begin with all words of `q`. Pages may be shorter than `limit`, or empty, while `next_cursor` says that there are more. Your own chats come first, the most recently active ones before the others.")
             .scope(CHATS_READ)
             .asks::<String>("q", "Beginnings of words of the title, of 1 to 200 characters; accents and case don't count")
             .needed()

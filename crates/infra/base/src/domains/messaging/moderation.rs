@@ -29,6 +29,7 @@ diesel::table! {
         lifted_by -> Nullable<Uid>,
         lift_reason -> Nullable<Text>,
         told -> Bool,
+        message_count -> Nullable<BigInt>,
     }
 }
 
@@ -116,6 +117,7 @@ pub struct SanctionRow {
     pub lifted_by: Option<UserId>,
     pub lift_reason: Option<String>,
     pub told: bool,
+    pub message_count: Option<i64>,
 }
 
 impl SanctionRow {
@@ -126,6 +128,7 @@ impl SanctionRow {
             kind: SanctionType::parse_word(&self.kind)?,
             user,
             reason: self.reason,
+            message_count: self.message_count,
             by: self.by_id,
             since: self.since,
             until: self.until,

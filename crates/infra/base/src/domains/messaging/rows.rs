@@ -406,6 +406,9 @@ pub struct ReactFactsRow {
     pub reacted: bool,
     /// Whether the author of the message has blocked the person.
     pub unwanted: bool,
+    /// After which message whoever reacts sees the chat, whatever they have cleared since; nothing if they are not in it, or
+    /// erased.
+    pub from: Option<i64>,
 }
 
 /// What a batch of reactions changes.

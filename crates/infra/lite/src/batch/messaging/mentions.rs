@@ -9,8 +9,9 @@ use diesel::{
     sql_types::{BigInt, Bool, Text},
     sqlite::Sqlite,
 };
+use serde_json::json;
 
-use super::Conn;
+use super::{Conn, places};
 use crate::{
     domains::messaging::{
         AllMentions, MENTION_IS_SHOWN, MESSAGE_STAYS, MentionPlace, MentionRow, MentionTable, NamedRow,
@@ -74,16 +75,11 @@ pub fn drop_mentions(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<()> {
 
 /// Whom these messages mention.
 pub fn mentioned_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<MentionRow>> {
-    let mut found = Vec::new();
-    for (chat, seq) in wanted {
-        let mentioned = statement::<(Uid, BigInt, Uid, BigInt, Bool, Bool, Ts), Sqlite>(
-            "SELECT n.chat_id, n.seq, n.user_id, n.place, n.given, n.counted, n.sent_at \
-             FROM message_mentions n \
-             WHERE n.chat_id = ? AND n.seq = ?",
-        );
-        found.extend(mentioned.bind::<Uid, _>(*chat).bind::<BigInt, _>(*seq).load::<MentionRow>(conn)?);
-    }
-    Ok(found)
+    let mentioned = statement::<(Uid, BigInt, Uid, BigInt, Bool, Bool, Ts), Sqlite>(
+        "SELECT n.chat_id, n.seq, n.user_id, n.place, n.given, n.counted, n.sent_at FROM json_each(?) w \
+         CROSS JOIN message_mentions n ON n.chat_id = unhex(w.value ->> 0) AND n.seq = w.value ->> 1",
+    );
+    Ok(mentioned.bind::<Text, _>(places(wanted)).load::<MentionRow>(conn)?)
 }
 
 /// How many messages after these places mention the viewer, without those whose time is over; whether they have removed none
@@ -94,9 +90,9 @@ pub fn unread_mentions(
     now: Timestamp,
     wanted: &[(ChatId, i64, bool)],
 ) -> Result<Vec<(ChatId, i64)>> {
-    let mut found = Vec::with_capacity(wanted.len());
-    for (chat, seq, whole) in wanted {
-        let counted = statement::<(Uid, BigInt), Sqlite>(
+    let places = |(chat, seq, whole): &(ChatId, i64, bool)| (chat.uuid().simple().to_string(), *seq, *whole);
+    let places = json!(wanted.iter().map(places).collect::<Vec<_>>()).to_string();
+    let counted = statement::<(Uid, BigInt), Sqlite>(
             "SELECT w.chat_id, (SELECT count(*) FROM (SELECT 1 FROM message_mentions n \
              JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
              WHERE n.user_id = ? AND n.chat_id = w.chat_id AND n.seq > w.seq AND n.counted \
@@ -109,7 +105,8 @@ pub fn unread_mentions(
              AND (m.expires_at IS NULL OR m.expires_at > ?) \
              AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id) \
              AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
-             AND r.user_id = ?)) LIMIT 1000) c) FROM (SELECT ? AS chat_id, ? AS seq, ? AS whole) w",
+             AND r.user_id = ?)) LIMIT 1000) c) \
+             FROM (SELECT unhex(value ->> 0) AS chat_id, value ->> 1 AS seq, value ->> 2 AS whole FROM json_each(?)) w",
         )
         .bind::<Uid, _>(viewer)
         .bind::<Ts, _>(now)
@@ -117,12 +114,8 @@ pub fn unread_mentions(
         .bind::<Ts, _>(now)
         .bind::<Uid, _>(viewer)
         .bind::<Uid, _>(viewer)
-        .bind::<Uid, _>(*chat)
-        .bind::<BigInt, _>(*seq)
-        .bind::<Bool, _>(*whole);
-        found.extend(counted.load::<(ChatId, i64)>(conn)?);
-    }
-    Ok(found)
+        .bind::<Text, _>(places);
+    Ok(counted.load::<(ChatId, i64)>(conn)?)
 }
 
 /// The newest messages that name the viewer, in all their chats: an index has them in this order.

@@ -10,7 +10,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::Conn;
+use super::{Conn, places};
 use crate::{
     domains::messaging::{SeenPollRow, VoteChanges, VoteFactsRow},
     statement::statement,
@@ -75,17 +75,10 @@ pub fn write_votes(conn: &mut Conn, changes: &VoteChanges) -> Result<()> {
 
 /// The polls of these messages.
 pub fn polls_at(conn: &mut Conn, viewer: UserId, wanted: &[(ChatId, i64)]) -> Result<Vec<SeenPollRow>> {
-    let mut found = Vec::with_capacity(wanted.len());
-    for (chat, seq) in wanted {
-        let seen = statement::<(Poll, Nullable<BigInt>), Sqlite>(
-            "SELECT p.chat_id, p.seq, p.votes, p.voters, p.closed_at, v.choices FROM message_polls p \
-             LEFT JOIN message_poll_votes v ON v.chat_id = p.chat_id AND v.seq = p.seq AND v.user_id = ? \
-             WHERE p.chat_id = ? AND p.seq = ?",
-        )
-        .bind::<Uid, _>(viewer)
-        .bind::<Uid, _>(*chat)
-        .bind::<BigInt, _>(*seq);
-        found.extend(seen.load::<SeenPollRow>(conn)?);
-    }
-    Ok(found)
+    let seen = statement::<(Poll, Nullable<BigInt>), Sqlite>(
+        "SELECT p.chat_id, p.seq, p.votes, p.voters, p.closed_at, v.choices FROM json_each(?) w \
+         CROSS JOIN message_polls p ON p.chat_id = unhex(w.value ->> 0) AND p.seq = w.value ->> 1 \
+         LEFT JOIN message_poll_votes v ON v.chat_id = p.chat_id AND v.seq = p.seq AND v.user_id = ?",
+    );
+    Ok(seen.bind::<Text, _>(places(wanted)).bind::<Uid, _>(viewer).load::<SeenPollRow>(conn)?)
 }

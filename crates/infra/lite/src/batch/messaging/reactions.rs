@@ -10,11 +10,13 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-use super::Conn;
+use super::{Conn, places};
 use crate::{
     domains::messaging::{ReactFactsRow, ReactedRow, ReactionChanges},
     statement::statement,
 };
+
+type Facts = (BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool, Nullable<BigInt>);
 
 /// Those of these memberships whose people are in the chat and not erased, and after which message they see it, whatever they
 /// have cleared since. No lock is needed: there is only one writer.
@@ -35,15 +37,18 @@ pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(Cha
 pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> Result<Vec<ReactFactsRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (index, (chat, seq, user, emoji)) in (0_i64..).zip(wanted) {
-        let facts = statement::<(BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool), Sqlite>(
+        let facts = statement::<Facts, Sqlite>(
             "SELECT ?, m.deleted_at IS NOT NULL, m.expires_at, m.reaction_kinds, coalesce(c.people, 0), c.since, \
-             r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = ?) \
+             r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = ?), \
+             (SELECT coalesce(p.entered_from, p.visible_from) FROM participants p \
+             JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.chat_id = m.chat_id AND p.user_id = ?) \
              FROM messages m \
              LEFT JOIN message_reaction_counts c ON c.chat_id = m.chat_id AND c.seq = m.seq AND c.emoji = ? \
              LEFT JOIN message_reactions r ON r.chat_id = m.chat_id AND r.seq = m.seq AND r.emoji = ? \
              AND r.user_id = ? WHERE m.chat_id = ? AND m.seq = ?",
         )
         .bind::<BigInt, _>(index)
+        .bind::<Uid, _>(*user)
         .bind::<Uid, _>(*user)
         .bind::<Text, _>((*emoji).to_owned())
         .bind::<Text, _>((*emoji).to_owned())
@@ -113,20 +118,12 @@ pub fn write_reactions(conn: &mut Conn, changes: &ReactionChanges) -> Result<()>
 
 /// The counts of the reactions to these messages.
 pub fn reacted_at(conn: &mut Conn, viewer: UserId, wanted: &[(ChatId, i64)]) -> Result<Vec<ReactedRow>> {
-    let mut found = Vec::new();
-    for (chat, seq) in wanted {
-        let reacted = statement::<(Uid, BigInt, Text, BigInt, Ts, Bool), Sqlite>(
-            "SELECT c.chat_id, c.seq, c.emoji, c.people, c.since, r.user_id IS NOT NULL \
-             FROM message_reaction_counts c \
-             LEFT JOIN message_reactions r ON r.chat_id = c.chat_id AND r.seq = c.seq AND r.emoji = c.emoji \
-             AND r.user_id = ? WHERE c.chat_id = ? AND c.seq = ?",
-        )
-        .bind::<Uid, _>(viewer)
-        .bind::<Uid, _>(*chat)
-        .bind::<BigInt, _>(*seq);
-        found.extend(reacted.load::<ReactedRow>(conn)?);
-    }
-    Ok(found)
+    let reacted = statement::<(Uid, BigInt, Text, BigInt, Ts, Bool), Sqlite>(
+        "SELECT c.chat_id, c.seq, c.emoji, c.people, c.since, r.user_id IS NOT NULL FROM json_each(?) w \
+         CROSS JOIN message_reaction_counts c ON c.chat_id = unhex(w.value ->> 0) AND c.seq = w.value ->> 1 \
+         LEFT JOIN message_reactions r ON r.chat_id = c.chat_id AND r.seq = c.seq AND r.emoji = c.emoji AND r.user_id = ?",
+    );
+    Ok(reacted.bind::<Text, _>(places(wanted)).bind::<Uid, _>(viewer).load::<ReactedRow>(conn)?)
 }
 
 /// Deletes the counts of reactions to these messages, and at most so many of the reactions; answers how many there were.

@@ -16,6 +16,8 @@ use crate::{
     statement::statement,
 };
 
+type Facts = (BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool, Nullable<BigInt>);
+
 /// Those of these memberships whose people are in the chat and not erased, and after which message they see it, whatever they
 /// have cleared since. Their chats are locked before, so that the memberships stay. Their accounts are not locked, because others would wait for that; an erasure locks each of their chats
 /// after it has begun.
@@ -31,11 +33,15 @@ pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(Cha
     .load(conn)?)
 }
 
-/// What these reactions depend on; nothing of those to messages that are not there.
+/// What these reactions depend on; nothing of those to messages that are not there. Their chats are locked before, so that the
+/// memberships stay. The accounts are not locked, because others would wait for that; an erasure locks each of its chats after
+/// it has begun.
 pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> Result<Vec<ReactFactsRow>> {
-    Ok(statement::<(BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool), Pg>(
+    Ok(statement::<Facts, Pg>(
         "SELECT w.n - 1, m.deleted_at IS NOT NULL, m.expires_at, m.reaction_kinds, coalesce(c.people, 0), c.since, \
-         r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = w.user_id) \
+         r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = w.user_id), \
+         (SELECT coalesce(p.entered_from, p.visible_from) FROM participants p \
+         JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id) \
          FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS w(chat_id, seq, user_id, emoji, n) \
          JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq \
          LEFT JOIN message_reaction_counts c ON c.chat_id = w.chat_id AND c.seq = w.seq AND c.emoji = w.emoji \
