@@ -13,3 +13,4 @@ mod order;
 mod property;
 mod replica;
 mod resume;
+mod steps;
