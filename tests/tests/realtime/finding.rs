@@ -17,7 +17,6 @@ async fn shown(user: &User) -> Texts {
         for message in user.messages(chat["id"].as_str().unwrap()).await {
             if let (Some(text), Some(id)) = (message["content"].as_str(), message["id"].as_str())
                 && message["type"] != "system"
-                && message["hidden"] != true
             {
                 texts.insert(id.to_owned(), text.to_owned());
             }

@@ -13,4 +13,3 @@ mod order;
 mod property;
 mod replica;
 mod resume;
-mod steps;

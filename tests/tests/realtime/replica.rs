@@ -1,13 +1,31 @@
 //! What a listening client knows of its chats: the state it fetched, updated by events.
 
-mod state;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use clowder_tests::User;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use self::state::{ChatState, arranged, count, following, forget_edit, message, react, vote};
+/// A chat in the replica.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChatState {
+    title: Value,
+    lifetime: Value,
+    role: Value,
+    read_seq: i64,
+    /// Up to here the chat continued without the user, so that there are no events, or the user has cleared it.
+    before: i64,
+    /// By `seq`, so that gaps and swaps are noticed.
+    messages: BTreeMap<i64, Value>,
+    /// Messages of which events say only that they were edited: a client loads them.
+    edited: BTreeSet<i64>,
+}
+
+/// What an edit changes.
+fn forget_edit(message: &mut Value) {
+    for member in ["content", "edited_at", "version", "entities", "mentions"] {
+        message.as_object_mut().unwrap().remove(member);
+    }
+}
 
 /// All chats of one user.
 #[derive(Debug, Clone)]
@@ -19,10 +37,6 @@ pub struct Replica {
     left: BTreeSet<String>,
     /// Messages that the user has removed for themselves, of which there may still be events.
     removed: BTreeMap<String, Value>,
-    /// Messages that the user has saved, with their chats.
-    saved: BTreeMap<String, String>,
-    /// People whose messages the user hides.
-    hides: BTreeSet<String>,
 }
 
 /// The read marks of users, according to events; `status` follows from them.
@@ -32,6 +46,81 @@ struct Readers {
     marks: BTreeMap<String, i64>,
     /// Somebody has entered or left, or the user was not there from the beginning: read marks must be fetched.
     unclear: bool,
+}
+
+/// The parts of a message that must be equal in both.
+fn message(message: &Value) -> (i64, Value) {
+    let mut message = message.clone();
+    let fields = message.as_object_mut().unwrap();
+    // The server notes in the background what has arrived, and only senders are told.
+    if fields["status"] == "delivered" {
+        fields["status"] = "sent".into();
+    }
+    if !fields["deleted_at"].is_null() {
+        // An event says what was deleted, not how often it had been edited.
+        fields.remove("version");
+    }
+    if fields.get("lifetime").is_some_and(|lifetime| lifetime["from"] == "read") {
+        // It begins a moment after all have read the message, perhaps while one state is compared with the other.
+        fields.remove("expires_at");
+    }
+    // Events say only that a message was forwarded: from where depends on who looks at it.
+    if !fields["forwarded_from"].is_null() {
+        fields["forwarded_from"] = true.into();
+    }
+    // Events say only which message is quoted.
+    if !fields["reply_to"].is_null() {
+        fields["reply_to"] = json!({"id": fields["reply_to"]["id"], "seq": fields["reply_to"]["seq"]});
+    }
+    if let Some(thread) = fields["thread"].as_object_mut() {
+        thread.remove("following");
+    }
+    let options = fields.get_mut("poll").and_then(|poll| poll["options"].as_array_mut());
+    for option in options.into_iter().flatten() {
+        // The event is the same for everybody, and nobody has voted when it is sent.
+        option.as_object_mut().unwrap().entry("mine").or_insert_with(|| false.into());
+    }
+    (message["seq"].as_i64().unwrap(), message)
+}
+
+/// Counts a message in the thread that it is in, or one less, as clients do.
+fn count(chat: &mut ChatState, message: &Value, more: i64) {
+    let root = chat.messages.values_mut().find(|root| root["id"] == message["thread_of"]);
+    let Some(root) = root else { return };
+    let before = root["thread"]["count"].as_i64().unwrap_or(0);
+    let at = if more > 0 { &message["created_at"] } else { &root["thread"]["last_reply_at"] };
+    root["thread"] = json!({"count": before + more, "last_reply_at": at});
+}
+
+/// Applies a vote to the poll of a message.
+fn vote(poll: &mut Value, data: &Value, me: bool) {
+    // One that is gone by now is replayed without its options.
+    if poll["options"].is_null() {
+        return;
+    }
+    poll["voters"] = data["voters"].clone();
+    for (index, option) in poll["options"].as_array_mut().unwrap().iter_mut().enumerate() {
+        option["votes"] = data["votes"][index].clone();
+        if me {
+            option["mine"] = data["options"].as_array().unwrap().contains(&index.into()).into();
+        }
+    }
+}
+
+/// Applies a reaction to those of a message.
+fn react(reactions: &mut Value, data: &Value, me: bool, added: bool) {
+    let reactions = reactions.as_array_mut().unwrap();
+    let known = reactions.iter().position(|reacted| reacted["emoji"] == data["emoji"]);
+    match known {
+        _ if data["count"] == 0 => reactions.retain(|reacted| reacted["emoji"] != data["emoji"]),
+        Some(index) => {
+            reactions[index]["count"] = data["count"].clone();
+            if me {
+                reactions[index]["mine"] = added.into();
+            }
+        }
+        None => reactions.push(json!({"emoji": data["emoji"], "count": data["count"], "mine": me})),
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -47,7 +136,6 @@ impl Replica {
             let messages = user.messages(chat["id"].as_str().unwrap()).await;
             let mut state = ChatState::of(chat);
             state.messages = messages.iter().map(message).collect();
-            state.following = messages.iter().filter_map(following).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
             assert_eq!(state.mentions(&user.id), chat["mention_count"], "and so is that of mentions");
             assert_eq!(
@@ -58,13 +146,7 @@ impl Replica {
             chats.insert(text(&chat["id"]), state);
         }
         let (readers, left, removed) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        let list = user.get("/api/saved-messages?limit=200").await.expect(200);
-        let saved = list["items"].as_array().unwrap().iter().map(|saved| &saved["message"]);
-        let saved = saved.map(|message| (text(&message["id"]), text(&message["chat_id"]))).collect();
-        let list = user.get("/api/blocks?limit=200").await.expect(200);
-        let hides = list["items"].as_array().unwrap().iter().filter(|block| block["hide_messages"] == true);
-        let hides = hides.map(|block| text(&block["user"]["id"])).collect();
-        Self { me: user.id.clone(), chats, readers, left, removed, saved, hides }
+        Self { me: user.id.clone(), chats, readers, left, removed }
     }
 
     /// Applies a durable event.
@@ -92,8 +174,7 @@ impl Replica {
                 chat.before = data["last_seq"].as_i64().unwrap();
                 let id = text(&data["id"]);
                 let people = usize::try_from(data["participant_count"].as_u64().unwrap()).unwrap();
-                // In channels only those learn of read marks whom they concern.
-                let unclear = chat.before > 0 || self.left.contains(&id) || data["type"] == "channel";
+                let unclear = chat.before > 0 || self.left.contains(&id);
                 self.readers.insert(id.clone(), Readers { people, unclear, ..Readers::default() });
                 self.chats.insert(id, chat);
             }
@@ -101,44 +182,11 @@ impl Replica {
                 let chat = self.chats.get_mut(data["id"].as_str().unwrap()).expect("an update of an unknown chat");
                 chat.title = data["title"].clone();
                 chat.lifetime = data["lifetime"].clone();
-                chat.slow_seconds = data["slow_seconds"].clone();
-                chat.closed = data["closed"] == true;
-                if chat.closed {
-                    // Neither is told what the other reads.
-                    self.readers.entry(text(&data["id"])).or_default().unclear = true;
-                }
-            }
-            "chat.preferences" => self.chat(&data["chat_id"]).preferences = arranged(data),
-            // Also of a chat that the user is not in.
-            "chat.sanctioned" if data["type"] == "mute" => {
-                let Some(chat) = self.chats.get_mut(data["chat_id"].as_str().unwrap()) else { return };
-                chat.silent_until = match (&data["lifted"], &data["until"]) {
-                    (Value::Bool(true), _) => Value::Null,
-                    (_, Value::Null) => "9999-12-31T23:59:59.000Z".into(),
-                    (_, until) => until.clone(),
-                };
-            }
-            "block.added" => self.hide(&data["user"]["id"], data["hide_messages"] == true),
-            "block.removed" => self.hide(&data["user_id"], false),
-            "message.saved" => {
-                self.saved.insert(text(&data["message_id"]), text(&data["chat_id"]));
-            }
-            "message.unsaved" => {
-                self.saved.remove(data["message_id"].as_str().unwrap());
-            }
-            "thread.updated" => {
-                let Some(chat) = self.chats.get_mut(data["chat_id"].as_str().unwrap()) else { return };
-                let root = chat.messages.iter().find(|(_, root)| root["id"] == data["message_id"]);
-                if let Some(seq) = root.map(|(seq, _)| *seq) {
-                    chat.following.insert(seq, data["following"] == true);
-                }
             }
             "message.sent" => {
                 let (seq, message) = message(data);
-                let me = self.me.clone();
                 let chat = self.chat(&data["chat_id"]);
                 count(chat, &message, 1);
-                chat.follow(&message, &me);
                 let before = chat.messages.insert(seq, message);
                 assert!(before.is_none(), "sent twice: {event}");
             }
@@ -309,7 +357,6 @@ impl Replica {
         for (id, chat) in &mut self.chats {
             chat.before = other.chats.get(id).map_or(0, |other| other.before);
             chat.messages.retain(|seq, _| *seq > chat.before);
-            chat.following.retain(|seq, _| *seq > chat.before);
             chat.edited = other.chats.get(id).map(|other| other.edited.clone()).unwrap_or_default();
             for seq in &chat.edited {
                 chat.messages.get_mut(seq).into_iter().for_each(forget_edit);
@@ -323,31 +370,42 @@ impl Replica {
         compared
     }
 
-    fn hide(&mut self, user: &Value, hidden: bool) {
-        match hidden {
-            true => self.hides.insert(text(user)),
-            false => self.hides.remove(user.as_str().unwrap()),
-        };
-        for message in self.chats.values_mut().flat_map(|chat| chat.messages.values_mut()) {
-            if message["sender"]["id"] == *user {
-                match hidden {
-                    true => message["hidden"] = true.into(),
-                    false => drop(message.as_object_mut().unwrap().remove("hidden")),
-                }
-            }
-        }
-    }
-
-    /// Of the messages that were compared, those that the user has saved, and whose text is there.
-    pub fn saved(&self) -> BTreeSet<&str> {
-        let there = |chat: &ChatState, id: &str| {
-            chat.messages.values().any(|message| message["id"] == *id && message["deleted_at"].is_null())
-        };
-        let kept = self.saved.iter().filter(|(id, chat)| self.chats.get(*chat).is_some_and(|chat| there(chat, id)));
-        kept.map(|(id, _)| id.as_str()).collect()
-    }
-
     fn chat(&mut self, id: &Value) -> &mut ChatState {
         self.chats.get_mut(id.as_str().unwrap()).expect("an event of a chat that nobody told of")
+    }
+}
+
+impl ChatState {
+    fn of(chat: &Value) -> Self {
+        let read_seq = chat["read_seq"].as_i64().unwrap();
+        let (title, lifetime) = (chat["title"].clone(), chat["lifetime"].clone());
+        let role = chat["my_role"].clone();
+        Self { title, lifetime, role, read_seq, before: 0, ..Self::default() }
+    }
+
+    fn last_seq(&self) -> i64 {
+        self.messages.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Those that mention the user.
+    fn mentions(&self, me: &str) -> usize {
+        let after = self.messages.range(self.read_seq + 1..).map(|(_, message)| message);
+        let after = after.filter(|message| message["deleted_at"].is_null() && message["sender"]["id"] != *me);
+        let mentions = |message: &&Value| {
+            let everybody =
+                message["entities"].as_array().unwrap().iter().any(|entity| entity["type"] == "mention_all");
+            everybody || message["mentions"].as_array().unwrap().contains(&json!(me))
+        };
+        after.filter(mentions).count()
+    }
+
+    /// Undeleted messages of others after the mark.
+    fn unread(&self, me: &str) -> usize {
+        let after = self.messages.range(self.read_seq + 1..);
+        after
+            .filter(|(_, message)| {
+                message["sender"]["id"] != *me && message["deleted_at"].is_null() && message["type"] != "system"
+            })
+            .count()
     }
 }
