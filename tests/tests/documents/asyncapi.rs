@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clowder_tests::{
-    Answer, Auth, World,
+    Answer, Auth, User, World,
     documents::dangling,
     things::{NOTHING, Stage, Things, registered},
 };
@@ -128,7 +128,7 @@ async fn asyncapi_tells_how_to_connect() {
 async fn every_command_has_its_reply() {
     let world = World::shared_on_sqlite(&[]).await;
     let (_, api) = documents(&world).await;
-    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
     let stage = Stage { world: &world, owner: &ada, friend: &bob };
     let mut socket = ada.socket().await;
     for (command, operation) in api.0["operations"].as_object().unwrap() {
@@ -146,17 +146,13 @@ async fn every_command_has_its_reply() {
         for name in &members {
             if let Some(id) = things.get(thing_of(command, name)) {
                 frame["data"][name] = json!(id);
-            } else if name == "user_ids" {
+            } else if ["user_ids", "participant_ids"].contains(&name.as_str()) {
                 frame["data"][name] = json!([bob.id]);
             } else if name == "access" {
                 frame["data"][name] = json!(ada.token());
             }
         }
-        if command == "chat.leave" {
-            // The only owner cannot leave.
-            let path = format!("/api/chats/{}/participants/{}", frame["data"]["chat_id"].as_str().unwrap(), bob.id);
-            ada.put(&path, json!({"role": "owner"})).await.expect(200);
-        }
+        prepare(command, stage, &eve, &mut frame["data"]).await;
         assert_eq!(api.complaints_of(&key, &frame), Vec::<String>::new(), "without an id");
         let reply = operation["reply"]["messages"][0]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
         let answer = match reply.strip_prefix("ack.") {
@@ -187,8 +183,47 @@ async fn every_command_has_its_reply() {
 fn thing_of<'n>(command: &str, member: &'n str) -> &'n str {
     match member {
         "message_id" if command.starts_with("poll.") => "poll_id",
-        "user_id" if command.starts_with("participant.") => "participant_id",
+        "user_id" if command.starts_with("participant.") || command == "chat.set_owner" => "participant_id",
         _ => member,
+    }
+}
+
+/// What has to happen first, so that the command can be carried out with this data.
+async fn prepare(command: &str, stage: Stage<'_>, other: &User, data: &mut Value) {
+    let (ada, bob) = (stage.owner, stage.friend);
+    let chat = data["chat_id"].as_str().unwrap_or_default().to_owned();
+    let path = format!("/api/chats/{chat}");
+    match command {
+        // The only owner cannot leave.
+        "chat.leave" => {
+            ada.put(&format!("{path}/participants/{}", bob.id), json!({"role": "owner"})).await.expect(200);
+        }
+        "chat.invite" => data["user_ids"] = json!([other.id]),
+        "chat.join" => {
+            let new = json!({"type": "channel", "title": "Menus", "visibility": "public"});
+            data["chat_id"] = bob.post("/api/chats", new).await.expect(201)["id"].clone();
+        }
+        "invitation.accept" | "invitation.decline" => {
+            let chat = bob.group("Party", &[]).await;
+            let new = json!({"user_ids": [ada.id]});
+            bob.post(&format!("/api/chats/{chat}/invites"), new).await.expect(201);
+            data["chat_id"] = json!(chat);
+        }
+        "request.decide" => {
+            let made = ada.post(&format!("{path}/invites"), json!({"approval": true})).await.expect(201);
+            let come = format!("/api/chats/join/{}", made["code"].as_str().unwrap());
+            other.post(&come, json!({})).await.expect(202);
+            data["user_id"] = json!(other.id);
+        }
+        "review.decide" => {
+            let filter = json!({"action": "hold", "words": ["casino"], "reason": "Advertising"});
+            ada.put(&format!("{path}/moderation/filter"), filter).await.expect(200);
+            bob.post(&format!("{path}/messages"), json!({"content": "a casino"})).await;
+            let held = ada.get(&format!("{path}/moderation/reviews")).await.expect(200);
+            data["review_id"] = held["items"][0]["id"].clone();
+        }
+        "report.create" => data["target"]["id"] = json!(bob.id),
+        _ => {}
     }
 }
 

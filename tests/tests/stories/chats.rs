@@ -3,7 +3,7 @@
 use clowder_tests::{Answer, User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; editing, people, channels, over_the_socket, for_oneself, invitations, links, since_join, deleting, of_groups);
+on_both!(shared; editing, people, channels, over_the_socket, settings_over_the_socket, coming_over_the_socket, for_oneself, invitations, links, since_join, deleting, of_groups);
 
 async fn make(owner: &User, new: Value) -> String {
     owner.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned()
@@ -109,6 +109,116 @@ async fn over_the_socket(world: World) {
     assert_eq!(his.command("chat.leave", json!({"chat_id": chat})).await.unwrap(), json!({}));
     bob.get(&format!("/api/chats/{chat}")).await.refused(404, "chat.unknown");
     assert_eq!(hers.command("chat.leave", json!({"chat_id": chat})).await.unwrap_err()["code"], "chat.owner");
+}
+
+/// The same is true of what they set, and of what they delete and order.
+async fn settings_over_the_socket(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let (mut hers, mut his) = (ada.socket().await, bob.socket().await);
+    let group = json!({"type": "group", "title": "Lunch", "participant_ids": [bob.id]});
+    let made = hers.command("chat.create", group).await.unwrap();
+    let chat = made["id"].as_str().unwrap();
+    let private = json!({"type": "private", "participant_ids": [bob.id]});
+    let found = hers.command("chat.create", private.clone()).await.unwrap()["id"].clone();
+    assert_eq!(hers.command("chat.create", private).await.unwrap()["id"], found);
+    let nameless = hers.command("chat.create", json!({"type": "group"})).await.unwrap_err();
+    assert_eq!(nameless["errors"][0]["pointer"], "/title");
+
+    let edit = json!({"chat_id": chat, "title": "Late lunch", "version": made["version"]});
+    assert_eq!(his.command("chat.edit", edit.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    assert_eq!(hers.command("chat.edit", edit.clone()).await.unwrap()["title"], "Late lunch");
+    assert_eq!(hers.command("chat.edit", edit).await.unwrap_err()["code"], "chat.stale");
+    assert_eq!(his.until("chat.updated").await["data"]["title"], "Late lunch");
+    let stale = json!({"chat_id": chat, "lifetime": null, "version": made["version"]});
+    assert_eq!(hers.command("chat.set_lifetime", stale).await.unwrap_err()["code"], "chat.stale");
+    let lifetime = json!({"seconds": 3600, "from": "sent"});
+    let timed = hers.command("chat.set_lifetime", json!({"chat_id": chat, "lifetime": lifetime})).await.unwrap();
+    assert_eq!(timed["lifetime"], lifetime);
+    let unsaid = hers.command("chat.set_lifetime", json!({"chat_id": chat})).await.unwrap_err();
+    assert_eq!(unsaid["errors"][0]["pointer"], "/lifetime");
+    let slow = json!({"chat_id": chat, "seconds": 3600, "reason": "Too much"});
+    assert_eq!(his.command("chat.set_slow_mode", slow.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    assert_eq!(hers.command("chat.set_slow_mode", slow).await.unwrap()["slow_seconds"], 3600);
+    his.command("message.send", json!({"chat_id": chat, "content": "one"})).await.unwrap();
+    let too_soon = his.command("message.send", json!({"chat_id": chat, "content": "two"})).await.unwrap_err();
+    assert_eq!(too_soon["code"], "message.slow");
+
+    let (first, second) = (ada.says(chat, "first").await["id"].clone(), ada.says(chat, "second").await["id"].clone());
+    for message in [&first, &second] {
+        hers.command("message.pin", json!({"message_id": message})).await.unwrap();
+    }
+    for order in [[&first, &second], [&second, &first]] {
+        let order = json!({"chat_id": chat, "message_ids": order});
+        assert_eq!(his.command("chat.order_pins", order.clone()).await.unwrap_err()["code"], "chat.forbidden");
+        let pins = hers.command("chat.order_pins", order.clone()).await.unwrap();
+        let ids: Vec<_> = pins["items"].as_array().unwrap().iter().map(|pin| pin["message"]["id"].clone()).collect();
+        assert_eq!(json!(ids), order["message_ids"]);
+    }
+    let both = json!({"chat_id": chat, "message_ids": [first, second], "reason": "Advertising"});
+    let outcome = his.command("message.delete_many", both.clone()).await.unwrap();
+    assert!(outcome["items"].as_array().unwrap().iter().all(|item| item["deleted_at"].is_null()), "{outcome}");
+    let outcome = hers.command("message.delete_many", both.clone()).await.unwrap();
+    assert!(outcome["items"].as_array().unwrap().iter().all(|item| item["deleted_at"].is_string()), "{outcome}");
+    assert_eq!(his.until("message.deleted").await["data"]["message_id"], first);
+    let for_me = json!({"chat_id": chat, "message_ids": [first], "for": "me"});
+    assert_eq!(his.command("message.delete_many", for_me).await.unwrap()["items"][0]["problem"], json!(null));
+    assert!(bob.messages(chat).await.iter().all(|message| message["id"] != first));
+
+    let to_bob = json!({"chat_id": chat, "user_id": bob.id});
+    assert_eq!(his.command("chat.set_owner", to_bob.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    assert_eq!(hers.command("chat.set_owner", to_bob).await.unwrap()["my_role"], "admin");
+    assert_eq!(bob.chat(chat).await["my_role"], "owner");
+    let report = json!({"target": {"type": "user", "id": bob.id}, "category": "spam"});
+    assert_eq!(hers.command("report.create", report.clone()).await.unwrap()["target"]["id"], json!(bob.id));
+    assert_eq!(hers.command("report.create", report).await.unwrap_err()["code"], "report.open");
+}
+
+/// And of how people come into a chat, and of what owners and admins decide.
+async fn coming_over_the_socket(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let (mut hers, mut his, mut third) = (ada.socket().await, bob.socket().await, eve.socket().await);
+    let chat = make(&ada, json!({"type": "group", "title": "Lunch", "visibility": "public"})).await;
+    let here = json!({"chat_id": chat});
+    let both = json!({"chat_id": chat, "user_ids": [bob.id, eve.id]});
+    assert_eq!(his.command("chat.invite", both.clone()).await.unwrap_err()["code"], "chat.unknown");
+    assert_eq!(his.command("invitation.accept", here.clone()).await.unwrap_err()["code"], "chat.invitation_unknown");
+    assert_eq!(hers.command("chat.invite", both).await.unwrap()["user_ids"], json!([bob.id, eve.id]));
+    assert_eq!(his.until("chat.invited").await["data"]["chat_id"], json!(chat));
+    assert_eq!(his.command("invitation.accept", here.clone()).await.unwrap()["my_role"], "member");
+    assert_eq!(third.command("invitation.decline", here.clone()).await.unwrap(), json!({}));
+    let repeated = third.command("invitation.decline", here.clone()).await.unwrap_err();
+    assert_eq!(repeated["code"], "chat.invitation_unknown");
+    for _ in 0..2 {
+        assert_eq!(third.command("chat.join", here.clone()).await.unwrap()["my_role"], "member");
+    }
+    third.command("chat.leave", here.clone()).await.unwrap();
+
+    let link = hers.command("chat.invite", json!({"chat_id": chat, "approval": true})).await.unwrap();
+    let come = format!("/api/chats/join/{}", link["code"].as_str().unwrap());
+    eve.post(&come, json!({})).await.expect(202);
+    let verdict = json!({"chat_id": chat, "user_id": eve.id, "action": "approve"});
+    assert_eq!(his.command("request.decide", verdict.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    assert_eq!(hers.command("request.decide", verdict.clone()).await.unwrap(), json!({}));
+    assert_eq!(hers.command("request.decide", verdict).await.unwrap_err()["code"], "chat.request_unknown");
+    assert_eq!(eve.chat(&chat).await["my_role"], "member");
+
+    let filter = json!({"words": ["casino"], "action": "hold", "reason": "Advertising"});
+    ada.put(&format!("/api/chats/{chat}/moderation/filter"), filter).await.expect(200);
+    let held = his.command("message.send", json!({"chat_id": chat, "content": "a casino"})).await.unwrap_err();
+    assert_eq!(held["code"], "message.held");
+    let review = hers.until("chat.review").await["data"]["review_id"].clone();
+    let decide = |version: i64| json!({"chat_id": chat, "review_id": review, "version": version, "action": "approve", "reason": "A joke"});
+    assert_eq!(his.command("review.decide", decide(1)).await.unwrap_err()["code"], "chat.forbidden");
+    assert_eq!(hers.command("review.decide", decide(2)).await.unwrap_err()["code"], "message.stale");
+    assert_eq!(hers.command("review.decide", decide(1)).await.unwrap(), json!({}));
+    let sent = loop {
+        let sent = his.until("message.sent").await;
+        if sent["data"]["type"] == "text" {
+            break sent;
+        }
+    };
+    assert_eq!(sent["data"]["content"], "a casino");
+    assert_eq!(hers.command("review.decide", decide(1)).await.unwrap_err()["code"], "message.review_unknown");
 }
 
 async fn channels(world: World) {

@@ -1,5 +1,6 @@
 //! Reports and moderation.
 
+mod commands;
 mod events;
 mod examples;
 mod handlers;
@@ -15,6 +16,7 @@ pub const DOMAIN: Domain = Domain {
     forms: FORMS,
     rules: RULES,
     events: events::EVENTS,
+    commands: commands::COMMANDS,
     scopes: scopes::ALL,
     permissions: permissions::ALL,
     refusals: refusals::ALL,

@@ -1,5 +1,6 @@
 //! Commands of chats and messages.
 
+mod chats;
 mod keeping;
 mod people;
 mod table;
@@ -8,6 +9,7 @@ use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic, UserId};
 use clowder_messaging::{
     CHAT, Emoji, MessagePatch, NewMessage, NewRead, Typing,
     chats::NewDraft,
+    moderation::ReviewId,
     polls::NewVote,
     refusals::CHAT_UNKNOWN,
     relations::NewForward,
@@ -44,6 +46,42 @@ struct InChat {
 impl Input for InChat {
     fn read(fields: &mut Fields) -> Option<Self> {
         fields.required("chat_id").map(|chat_id| Self { chat_id })
+    }
+}
+
+/// Names a chat, and optionally its expected version.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfChat {
+    chat_id: ChatId,
+    /// Like `If-Match`: the version that was read. If it is no longer the current one, the command is refused with
+    /// `chat.stale`.
+    #[schema(minimum = 1)]
+    version: Option<i64>,
+}
+
+impl Input for OfChat {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (chat_id, version) = (fields.required("chat_id"), fields.optional("version"));
+        Some(Self { chat_id: chat_id?, version: version? })
+    }
+}
+
+/// Names a message that the word filter of a chat caught, and optionally its expected version.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfReview {
+    chat_id: ChatId,
+    review_id: ReviewId,
+    /// Like `If-Match`: the version that was read. If it is no longer the current one, the command is refused with
+    /// `message.stale`.
+    #[schema(minimum = 1)]
+    version: Option<i64>,
+}
+
+impl Input for OfReview {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (chat_id, review_id) = (fields.required("chat_id"), fields.required("review_id"));
+        let version = fields.optional("version");
+        Some(Self { chat_id: chat_id?, review_id: review_id?, version: version? })
     }
 }
 
