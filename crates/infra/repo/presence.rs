@@ -13,7 +13,7 @@ use clowder_accounts::{
     Change, Own, Presences,
     change::PRESENCE_UPDATED,
     policy::sight::FieldGroup,
-    presence::{NewPresence, OwnPresence, PresenceFacts, PresenceStatus, PresenceUpdated, seen_by},
+    presence::{Connected, NewPresence, OwnPresence, PresenceFacts, PresenceStatus, PresenceUpdated, seen_by},
 };
 use clowder_core::{Ctx, Presence, Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
@@ -150,13 +150,13 @@ pub fn shown(conn: &mut Conn, person: &Own, now: Timestamp) -> Result<PresenceUp
 
 /// What is known of the presence of these people.
 pub fn facts(conn: &mut Conn, online: &Online, people: &[UserId]) -> Result<HashMap<UserId, PresenceFacts>> {
-    let since: HashMap<UserId, Timestamp> = online.since(people.iter().copied()).into_iter().collect();
-    let unknown = |user: &UserId| PresenceFacts { since: since.get(user).copied(), ..PresenceFacts::default() };
+    let connected: HashMap<UserId, Connected> = online.connected(people.iter().copied()).into_iter().collect();
+    let unknown = |user: &UserId| PresenceFacts::default().with(connected.get(user).copied());
     let mut all: HashMap<UserId, PresenceFacts> = people.iter().map(|user| (*user, unknown(user))).collect();
     let rows: Vec<PresenceRow> =
         table::table.filter(table::user_id.eq_any(people)).select(PresenceRow::as_select()).load(conn)?;
     for row in rows {
-        let facts = row.facts(since.get(&row.user_id).copied())?;
+        let facts = row.facts(connected.get(&row.user_id).copied())?;
         all.insert(row.user_id, facts);
     }
     Ok(all)

@@ -10,6 +10,7 @@ mod limits;
 mod nodes;
 mod opening;
 mod order;
+mod presence;
 mod property;
 mod replica;
 mod resume;
