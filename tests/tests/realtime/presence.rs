@@ -161,7 +161,7 @@ async fn without_the_bus_each_node_knows_its_own_and_afterwards_all() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_nothing_is_away_until_they_do_something_anywhere() {
-    let (_world, _other, ada, bob) = friends(&[("AWAY_SECONDS", "2")], "postgres: messages arrive").await;
+    let (_world, _other, ada, bob) = friends(&[("AWAY_SECONDS", "8")], "postgres: messages arrive").await;
     let mut b = bob[1].socket().await;
     let mut a = ada[0].socket().await;
     b.until("user.online").await;
@@ -180,6 +180,6 @@ async fn who_does_nothing_is_away_until_they_do_something_anywhere() {
     assert_eq!(b.until("user.status").await["data"]["status"], "away");
     a.command("presence.set", json!({"status": "busy"})).await.unwrap();
     assert_eq!(b.until("user.status").await["data"]["status"], "busy");
-    sleep(Duration::from_secs(4)).await;
+    sleep(Duration::from_secs(10)).await;
     assert_eq!(presence(&bob[1], &ada[0]).await, "busy", "what she chose wins");
 }

@@ -51,6 +51,7 @@ fn who_is_back_at_once_was_never_away() {
 #[test]
 fn the_latest_state_is_told_after_a_rest_and_what_fails_comes_again() {
     let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    online.idle_after(Duration::from_secs(86_400));
     online.enter(ada, at(0));
     drop(online.take(at(0), 10));
     assert!(online.take(at(0), 10).looks().is_empty(), "not at once");
@@ -121,6 +122,7 @@ fn another_friend_hears_what_the_others_know_and_a_former_one_that_there_is_no_m
 #[test]
 fn what_ends_by_itself_is_looked_at_then() {
     let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    online.idle_after(Duration::from_secs(86_400));
     online.enter(ada, at(0));
     let busy = |user| Looked { ends_at: Some(at(3600)), ..sees(user, Presence::Busy, "", &[bob]) };
     look(&online, at(0), busy);

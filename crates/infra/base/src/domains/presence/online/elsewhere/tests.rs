@@ -68,6 +68,11 @@ impl<const N: usize> Nodes<N> {
         self.nodes.each_ref().map(|node| node.connected([user]).first().map(|(_, connected)| connected.idle))
     }
 
+    /// All look at whom they have to look at.
+    fn look(&self) {
+        (0..N).for_each(|node| drop(self.notes(node)));
+    }
+
     /// Whom a node looks at, and what it notes.
     fn notes(&self, node: usize) -> Vec<(UserId, Option<Timestamp>)> {
         let taken = self.nodes[node].take(self.now(), 10_000);
@@ -153,7 +158,7 @@ fn the_people_of_a_dead_node_leave_and_one_of_the_others_notes_it() {
     three.nodes[2].enter(bob, three.now());
     three.nodes[0].enter(bob, three.now());
     three.wait(3, &[0, 1, 2]);
-    (0..3).for_each(|node| drop(three.notes(node)));
+    three.look();
     three.wait(9, &[0, 1]);
     assert_eq!(three.seen(ada), [true; 3], "its lease goes on");
     three.wait(14, &[0, 1]);
@@ -187,6 +192,7 @@ fn a_node_that_stops_says_so() {
     two.nodes[0].enter(bob, two.now());
     two.nodes[1].enter(bob, two.now());
     two.wait(3, &[0, 1]);
+    two.look();
     let stopped = two.now();
     two.nodes[0].all_leave(stopped);
     let bye = two.nodes[0].bye().unwrap();
@@ -203,14 +209,18 @@ fn who_does_nothing_anywhere_is_idle_until_they_do_something_anywhere() {
     two.nodes.iter().for_each(|node| node.idle_after(Duration::from_secs(60)));
     let ada = person();
     two.nodes[0].enter(ada, two.now());
-    two.wait(59, &[0, 1]);
+    two.pass(&[0, 1]);
+    two.look();
+    two.wait(58, &[0, 1]);
     assert_eq!(two.idle(ada), [Some(false); 2]);
     two.wait(3, &[0, 1]);
     assert_eq!(two.idle(ada), [Some(true); 2]);
+    two.look();
     // A call at a node without a socket of theirs.
     two.nodes[1].acts(ada, two.now());
     two.wait(2, &[0, 1]);
     assert_eq!(two.idle(ada), [Some(false); 2]);
+    two.look();
     // Two devices, of which one is used.
     two.nodes[1].enter(ada, two.now());
     for _ in 0..12 {
