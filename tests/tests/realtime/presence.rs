@@ -173,7 +173,6 @@ async fn who_does_nothing_is_away_until_they_do_something_anywhere() {
     for bob in &bob {
         assert_eq!(presence(bob, &ada[0]).await, "away");
     }
-    drop(second);
     let own = ada[1].get("/api/users/me/presence").await.expect(200);
     assert_eq!(own["status"], "online", "what she chose stays as it is");
     assert_eq!(b.until("user.status").await["data"]["status"], "online", "she made a call at the other node");
@@ -182,4 +181,5 @@ async fn who_does_nothing_is_away_until_they_do_something_anywhere() {
     assert_eq!(b.until("user.status").await["data"]["status"], "busy");
     sleep(Duration::from_secs(10)).await;
     assert_eq!(presence(&bob[1], &ada[0]).await, "busy", "what she chose wins");
+    drop(second);
 }
