@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Fields, Input, Presence, Result, Timestamp, UserId, Visibility, Word, input::past};
+use clowder_core::{
+    Error, Fields, Input, Presence, Result, Timestamp, UserId, Visibility, Word, input::past, text::Flaw,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Audience, Note, ProfilePatch, Until};
@@ -20,6 +22,12 @@ pub const TELL_EVERY: Duration = Duration::from_secs(5);
 
 /// People who have done nothing for this long are away, unless the server says otherwise.
 pub const AWAY_AFTER: Duration = Duration::from_secs(600);
+
+/// How long a socket hears of those whom it watches.
+pub const WATCHED_FOR: Duration = Duration::from_secs(900);
+
+/// How many people a socket can watch.
+pub const MOST_WATCHED: usize = 200;
 
 /// In microseconds.
 const MINUTE: i64 = 60_000_000;
@@ -178,6 +186,33 @@ impl NewPresence {
         let text = self.text.unwrap_or_default();
         ProfilePatch { status_text: Some(text), status_until: Some(until), ..ProfilePatch::default() }
     }
+}
+
+/// Whose presence a socket watches.
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(as = PresenceWatch, example = json!({"ids": ["01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"]}))]
+pub struct Watch {
+    #[schema(min_items = 1, max_items = 200)]
+    pub ids: Vec<UserId>,
+}
+
+impl Input for Watch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let ids: Option<Vec<UserId>> = fields.required_list("ids", MOST_WATCHED);
+        if ids.as_ref().is_some_and(Vec::is_empty) {
+            fields.flaw("ids", Flaw::new("required", "must name at least one person"));
+        }
+        ids.map(|ids| Self { ids })
+    }
+}
+
+/// Those of the named people whose presence you see, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PresenceWatched)]
+pub struct Watched {
+    pub people: Vec<PresenceNews>,
+    /// Until when you hear of them.
+    pub until: Timestamp,
 }
 
 /// What a person shows of their presence, and to whom: the payload of `presence.updated`, for their own devices.

@@ -13,7 +13,9 @@ use clowder_accounts::{
     Change, Own, Presences,
     change::PRESENCE_UPDATED,
     policy::sight::FieldGroup,
-    presence::{Connected, NewPresence, OwnPresence, PresenceFacts, PresenceStatus, PresenceUpdated, seen_by},
+    presence::{
+        Connected, NewPresence, OwnPresence, PresenceFacts, PresenceNews, PresenceStatus, PresenceUpdated, seen_by,
+    },
 };
 use clowder_core::{Ctx, Presence, Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
@@ -63,6 +65,12 @@ impl Presences for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn seen(&self, ctx: &Ctx, people: Vec<UserId>) -> Result<Vec<PresenceNews>> {
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| told::by(conn, &online, viewer, &people)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn tell_friends(&self, ctx: &Ctx) -> Result<usize> {
         let (now, online) = (ctx.now, Arc::clone(&self.deps.online));
         let taken = self.deps.online.take(now, TOGETHER);
@@ -71,7 +79,8 @@ impl Presences for Repo {
         let seen: Vec<Look> = looks.iter().filter(|look| look.to_note.is_some()).cloned().collect();
         let locked =
             if seen.is_empty() { HashSet::new() } else { self.db.write(move |tx| told::note(tx, now, &seen)).await? };
-        let people: Vec<UserId> = looks.iter().map(|look| look.user).filter(|user| !locked.contains(user)).collect();
+        let people: Vec<(UserId, Vec<UserId>)> = looks.into_iter().map(|look| (look.user, look.watchers)).collect();
+        let people: Vec<_> = people.into_iter().filter(|(user, _)| !locked.contains(user)).collect();
         if !people.is_empty() {
             let lists = Arc::clone(&self.friends.lists);
             let looked = self.db.read(move |conn| told::look(conn, &lists, &online, &people, now)).await?;

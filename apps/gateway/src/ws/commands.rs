@@ -14,7 +14,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use super::Ports;
+use super::{Ports, send_queue::SendQueue};
 use crate::{
     domains::DOMAINS,
     front::{Key, Policy, units},
@@ -58,6 +58,7 @@ pub struct Call {
     pub ports: Arc<Ports>,
     pub identity: Identity,
     pub user: UserId,
+    pub socket: Arc<SendQueue>,
     /// Whose rate limit it counts for.
     pub payer: (Policy, Key),
 }

@@ -1,4 +1,5 @@
-//! Who is connected to this process or to another node, what their friends were last told of them, and of whom they have yet to hear.
+//! Who is connected to this process or to another node, what their friends were last told of them, and of whom they
+//! have yet to hear.
 //!
 //! Whatever may change what friends see marks a person; whoever looks after the people takes those who are marked, reads
 //! once for all of them what friends see now, and hands it back: what differs from what was last told is told. One state is
@@ -8,6 +9,7 @@
 
 mod elsewhere;
 mod person;
+mod watched;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -27,6 +29,7 @@ use tokio::sync::Notify;
 use self::{
     elsewhere::Elsewhere,
     person::{Known, Next, Person},
+    watched::Watched,
 };
 
 /// Nobody is looked at more often than this, whether there is something to tell or not.
@@ -63,6 +66,7 @@ struct State {
     /// The process stops: whoever is here leaves.
     ending: bool,
     elsewhere: Elsewhere,
+    watched: Watched,
     /// After which time without doing anything somebody is idle, if it is not the usual one.
     away_after: Option<Duration>,
 }
@@ -74,6 +78,8 @@ pub struct Told {
     pub name: &'static str,
     pub at: Timestamp,
     pub data: Arc<RawValue>,
+    /// Only sockets that watch this person hear it.
+    pub watched: Option<UserId>,
 }
 
 /// Somebody to be looked at.
@@ -84,6 +90,8 @@ pub struct Look {
     pub since: Timestamp,
     /// When they were seen, if that has to be noted.
     pub to_note: Option<Timestamp>,
+    /// Who watches them.
+    pub watchers: Vec<UserId>,
     newcomers: Vec<UserId>,
     faded: bool,
 }
@@ -94,6 +102,9 @@ pub struct Looked {
     /// What friends see now.
     pub news: PresenceNews,
     pub friends: Arc<[UserId]>,
+    /// What everybody sees, and who wants to hear it and may: of those who watch them, neither friends nor the blocked.
+    pub by_all: PresenceNews,
+    pub watchers: Vec<UserId>,
     /// When they see something else by itself.
     pub ends_at: Option<Timestamp>,
     /// Until when they still see somebody who has become invisible.
@@ -118,7 +129,9 @@ impl Taken<'_> {
         let mut state = online.lock();
         for looked in looked {
             let Some(at) = self.looks.iter().position(|look| look.user == looked.news.user_id) else { continue };
-            let data = Arc::from(to_raw_value(&looked.news)?);
+            let data = [&looked.news, &looked.by_all].map(to_raw_value);
+            let [data, by_all] = data.map(|data| data.map(Arc::from));
+            let data = [data?, by_all?];
             let look = self.looks.swap_remove(at);
             state.tell(look, looked, data, self.now);
         }
@@ -205,6 +218,7 @@ impl Online {
                 person.dirty = true;
                 person.befriends(friend);
             }),
+            ("block.added", Some(other)) => self.change(now, |state| state.block(user, other, now)),
             ("friend.removed", Some(friend)) => self.part(user, friend, now),
             _ => {}
         }
@@ -303,7 +317,7 @@ impl Online {
             match to_raw_value(&PresenceNews::hidden(user)) {
                 Ok(data) => {
                     let (to, data) = (Arc::from([friend]), Arc::from(data));
-                    state.news.push(Told { to, name: USER_OFFLINE, at: now, data });
+                    state.news.push(Told { to, name: USER_OFFLINE, at: now, data, watched: None });
                 }
                 Err(error) => tracing::error!(%error, "somebody who is no friend any more is not told"),
             }
@@ -416,7 +430,8 @@ impl State {
         let faded = mem::take(&mut person.faded);
         (person.dirty, person.looking) = (false, true);
         let (to_note, newcomers) = (person.to_note.take(), mem::take(&mut person.newcomers));
-        let look = Look { user, since: person.since, to_note, newcomers, faded };
+        let watchers = self.watched.of(user, now);
+        let look = Look { user, since: person.since, to_note, watchers, newcomers, faded };
         self.settle(user, now);
         Some(look)
     }
@@ -429,11 +444,13 @@ impl State {
         self.settle(look.user, now);
     }
 
-    fn tell(&mut self, look: Look, looked: Looked, data: Arc<RawValue>, now: Timestamp) {
-        let Looked { news: seen, friends, ends_at, fades_until } = looked;
+    fn tell(&mut self, look: Look, looked: Looked, data: [Arc<RawValue>; 2], now: Timestamp) {
+        let Looked { news: seen, friends, by_all, mut watchers, ends_at, fades_until } = looked;
+        let [data, data_for_all] = data;
         let Some(person) = self.people.get_mut(&look.user) else { return };
         person.looked(now);
         let parted = mem::take(&mut person.parted);
+        watchers.retain(|watcher| !parted.contains(watcher));
         if !person.gone {
             person.ends_at = ends_at;
             person.fades_at = fades_until;
@@ -450,6 +467,7 @@ impl State {
         if event.is_some() {
             person.told(after, now);
         }
+        let for_all = person.told_all(Known::of(&by_all), !watchers.is_empty(), now);
         let friends = if parted.is_empty() {
             friends
         } else {
@@ -465,11 +483,16 @@ impl State {
             None => None,
         };
         if let Some((name, to)) = told.filter(|(_, to)| !to.is_empty()) {
-            self.news.push(Told { to, name, at: now, data });
+            self.news.push(Told { to, name, at: now, data, watched: None });
+        }
+        if let Some(name) = for_all.filter(|_| !watchers.is_empty()) {
+            self.news.push(Told { to: watchers.into(), name, at: now, data: data_for_all, watched: Some(look.user) });
         }
         self.settle(look.user, now);
     }
 }
 
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! Who is connected to the other nodes.
 //!
-//! Each node says who has sockets there: the differences, soon after each other together, and every [`BEAT`] how many they
-//! are with a checksum, which tells the others whether they have missed something. Who has asks, and is told again in parts,
-//! each of which says everything about its range of ids. What a node does not say again for [`LEASE`] beats is over.
+//! Each node says who has sockets there: the differences of a moment together, and every [`BEAT`] how many people they
+//! are with a checksum, which tells the others whether they have missed something. Who has asks, and is told everything
+//! again in parts, each of which is complete for its range of ids. Of a node that is silent for [`LEASE`] beats, nobody
+//! is online any more.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

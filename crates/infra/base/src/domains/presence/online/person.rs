@@ -3,10 +3,11 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
     time::Duration,
 };
 
-use clowder_accounts::presence::{LINGER, PresenceNews, TELL_EVERY};
+use clowder_accounts::presence::{LINGER, PresenceNews, TELL_EVERY, news};
 use clowder_core::{Presence, Timestamp, UserId};
 
 use super::{LOOK_EVERY, MOST};
@@ -67,6 +68,8 @@ pub struct Person {
     /// When they were seen, if that is not noted yet.
     pub to_note: Option<Timestamp>,
     pub known: Known,
+    /// The same of those who watch them.
+    pub known_by_all: Known,
     told_at: Option<Timestamp>,
     looked_at: Option<Timestamp>,
     /// What failed is not tried again before this.
@@ -106,6 +109,7 @@ impl Person {
             gone: false,
             to_note: None,
             known: Known::default(),
+            known_by_all: Known::default(),
             told_at: None,
             looked_at: None,
             retry_at: None,
@@ -206,6 +210,16 @@ impl Person {
 
     pub fn told(&mut self, known: Known, now: Timestamp) {
         (self.known, self.told_at) = (known, Some(now));
+    }
+
+    /// What everybody sees is this. Returns what those hear who watch them, if there are any.
+    pub fn told_all(&mut self, known: Known, watched: bool, now: Timestamp) -> Option<&'static str> {
+        let before = mem::replace(&mut self.known_by_all, known);
+        let event = news(before.there, known.there, known.other_text(&before)).filter(|_| watched);
+        if event.is_some() {
+            self.told_at = Some(now);
+        }
+        event
     }
 
     /// The look failed, and comes again.

@@ -80,6 +80,8 @@ impl<const N: usize> Nodes<N> {
         let looked = |(user, _): &(UserId, _)| Looked {
             news: PresenceNews::hidden(*user),
             friends: [].into(),
+            by_all: PresenceNews::hidden(*user),
+            watchers: Vec::new(),
             ends_at: None,
             fades_until: None,
         };
