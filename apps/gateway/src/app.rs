@@ -245,8 +245,9 @@ pub async fn start(config: Config) -> Result<Running> {
     chores.push(job_threads.spawn(search::keep(Arc::clone(&store.search), stop.clone())));
     let (noting, mut until) = (store.clone(), stop.clone());
     chores.push(job_threads.spawn(async move { arrived.run(&noting, &mut until).await }));
-    let online = Arc::clone(&store.online);
-    chores.push(job_threads.spawn(ws::presence::run(Arc::clone(&store.presence), online, stop.clone())));
+    let (online, exchange) = (Arc::clone(&store.online), Arc::clone(store.exchange()));
+    online.idle_after(Duration::from_secs(config.server.away_seconds));
+    chores.push(job_threads.spawn(ws::presence::run(Arc::clone(&store.presence), online, exchange, stop.clone())));
     chores.push(job_threads.spawn(watch_clock(Arc::clone(&store.upkeep), config.data_dir.clone(), stop.clone())));
     let queues = config.jobs.queues();
     if queues.values().any(|room| *room > 0) {

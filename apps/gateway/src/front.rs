@@ -29,7 +29,7 @@ use actix_web::{
 };
 use clowder_accounts::{Accounts, ApiKeys, Staff};
 use clowder_core::{Actor, Ctx, Origin, Timestamp, UserId};
-use clowder_infra::{Store, worker_pool::fair::Caller};
+use clowder_infra::{Store, online::Online, worker_pool::fair::Caller};
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
@@ -68,6 +68,7 @@ pub struct Front {
     router: Router,
     accounts: Arc<dyn Accounts>,
     staff: Arc<dyn Staff>,
+    online: Arc<Online>,
     api_keys: Arc<dyn ApiKeys>,
     limits: Arc<dyn Limits>,
     bodies: Bodies,
@@ -97,6 +98,7 @@ impl Front {
             router,
             accounts: Arc::clone(&store.accounts),
             staff: Arc::clone(&store.staff),
+            online: Arc::clone(&store.online),
             api_keys: Arc::clone(&store.api_keys),
             limits,
             bodies: Bodies::default(),

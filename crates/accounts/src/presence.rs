@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Fields, Input, Presence, Result, Timestamp, UserId, Visibility, Word, input::past};
+use clowder_core::{
+    Error, Fields, Input, Presence, Result, Timestamp, UserId, Visibility, Word, input::past, text::Flaw,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Audience, Note, ProfilePatch, Until};
@@ -17,6 +19,15 @@ pub const LINGER: Duration = Duration::from_secs(10);
 
 /// Friends hear of a person at most this often; in the end they have heard how it is.
 pub const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// People who have done nothing for this long are away, unless the server says otherwise.
+pub const AWAY_AFTER: Duration = Duration::from_secs(600);
+
+/// How long a socket hears of those whom it watches.
+pub const WATCHED_FOR: Duration = Duration::from_secs(900);
+
+/// How many people a socket can watch.
+pub const MOST_WATCHED: usize = 200;
 
 /// In microseconds.
 const MINUTE: i64 = 60_000_000;
@@ -46,6 +57,14 @@ pub struct Vanished {
     pub was: PresenceStatus,
 }
 
+/// How somebody is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connected {
+    pub since: Timestamp,
+    /// On none of their devices have they done anything for long.
+    pub idle: bool,
+}
+
 /// What is known of somebody's presence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PresenceFacts {
@@ -54,6 +73,8 @@ pub struct PresenceFacts {
     pub until: Option<Timestamp>,
     /// Since when they are connected; `None` if they are not.
     pub since: Option<Timestamp>,
+    /// They are connected and have done nothing for long.
+    pub idle: bool,
     /// When they were last connected and visible; `None` if that is unknown.
     pub last_seen_at: Option<Timestamp>,
     /// When they became invisible, if they are.
@@ -61,6 +82,12 @@ pub struct PresenceFacts {
 }
 
 impl PresenceFacts {
+    /// The same of somebody who is connected like this.
+    #[must_use]
+    pub fn with(self, connected: Option<Connected>) -> Self {
+        Self { since: connected.map(|it| it.since), idle: connected.is_some_and(|it| it.idle), ..self }
+    }
+
     /// What they have chosen at this time.
     pub fn status_at(&self, now: Timestamp) -> PresenceStatus {
         if self.until.is_some_and(|until| until <= now) { PresenceStatus::default() } else { self.status }
@@ -89,8 +116,8 @@ impl PresenceFacts {
         let status = fading.map_or_else(|| self.status_at(now), |vanished| vanished.was);
         match status {
             _ if self.since.is_none() => Presence::Offline,
-            PresenceStatus::Online => Presence::Online,
-            PresenceStatus::Away => Presence::Away,
+            PresenceStatus::Online if !self.idle => Presence::Online,
+            PresenceStatus::Online | PresenceStatus::Away => Presence::Away,
             PresenceStatus::Busy => Presence::Busy,
             PresenceStatus::Invisible => Presence::Offline,
         }
@@ -159,6 +186,33 @@ impl NewPresence {
         let text = self.text.unwrap_or_default();
         ProfilePatch { status_text: Some(text), status_until: Some(until), ..ProfilePatch::default() }
     }
+}
+
+/// Whose presence a socket watches.
+#[derive(Debug, Clone, utoipa::ToSchema)]
+#[schema(as = PresenceWatch, example = json!({"ids": ["01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"]}))]
+pub struct Watch {
+    #[schema(min_items = 1, max_items = 200)]
+    pub ids: Vec<UserId>,
+}
+
+impl Input for Watch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let ids: Option<Vec<UserId>> = fields.required_list("ids", MOST_WATCHED);
+        if ids.as_ref().is_some_and(Vec::is_empty) {
+            fields.flaw("ids", Flaw::new("required", "must name at least one person"));
+        }
+        ids.map(|ids| Self { ids })
+    }
+}
+
+/// Those of the named people whose presence you see, as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = PresenceWatched)]
+pub struct Watched {
+    pub people: Vec<PresenceNews>,
+    /// Until when you hear of them.
+    pub until: Timestamp,
 }
 
 /// What a person shows of their presence, and to whom: the payload of `presence.updated`, for their own devices.
@@ -250,6 +304,19 @@ mod tests {
             (PresenceStatus::Invisible, false, Presence::Offline),
         ] {
             assert_eq!(facts(status, connected).presence(NOW), expected, "{status:?} {connected}");
+        }
+    }
+
+    #[test]
+    fn who_does_nothing_for_long_is_away_unless_they_say_otherwise() {
+        for (status, connected, expected) in [
+            (PresenceStatus::Online, true, Presence::Away),
+            (PresenceStatus::Busy, true, Presence::Busy),
+            (PresenceStatus::Invisible, true, Presence::Offline),
+            (PresenceStatus::Online, false, Presence::Offline),
+        ] {
+            let facts = PresenceFacts { idle: true, ..facts(status, connected) };
+            assert_eq!(facts.presence(NOW), expected, "{status:?} {connected}");
         }
     }
 

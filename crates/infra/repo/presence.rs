@@ -13,7 +13,9 @@ use clowder_accounts::{
     Change, Own, Presences,
     change::PRESENCE_UPDATED,
     policy::sight::FieldGroup,
-    presence::{NewPresence, OwnPresence, PresenceFacts, PresenceStatus, PresenceUpdated, seen_by},
+    presence::{
+        Connected, NewPresence, OwnPresence, PresenceFacts, PresenceNews, PresenceStatus, PresenceUpdated, seen_by,
+    },
 };
 use clowder_core::{Ctx, Presence, Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
@@ -63,6 +65,12 @@ impl Presences for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn seen(&self, ctx: &Ctx, people: Vec<UserId>) -> Result<Vec<PresenceNews>> {
+        let (viewer, online) = (Viewer::of(ctx)?, Arc::clone(&self.deps.online));
+        self.db.read(move |conn| told::by(conn, &online, viewer, &people)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn tell_friends(&self, ctx: &Ctx) -> Result<usize> {
         let (now, online) = (ctx.now, Arc::clone(&self.deps.online));
         let taken = self.deps.online.take(now, TOGETHER);
@@ -71,7 +79,8 @@ impl Presences for Repo {
         let seen: Vec<Look> = looks.iter().filter(|look| look.to_note.is_some()).cloned().collect();
         let locked =
             if seen.is_empty() { HashSet::new() } else { self.db.write(move |tx| told::note(tx, now, &seen)).await? };
-        let people: Vec<UserId> = looks.iter().map(|look| look.user).filter(|user| !locked.contains(user)).collect();
+        let people: Vec<(UserId, Vec<UserId>)> = looks.into_iter().map(|look| (look.user, look.watchers)).collect();
+        let people: Vec<_> = people.into_iter().filter(|(user, _)| !locked.contains(user)).collect();
         if !people.is_empty() {
             let lists = Arc::clone(&self.friends.lists);
             let looked = self.db.read(move |conn| told::look(conn, &lists, &online, &people, now)).await?;
@@ -150,13 +159,13 @@ pub fn shown(conn: &mut Conn, person: &Own, now: Timestamp) -> Result<PresenceUp
 
 /// What is known of the presence of these people; whose row cannot be read is missing.
 pub fn facts(conn: &mut Conn, online: &Online, people: &[UserId]) -> Result<HashMap<UserId, PresenceFacts>> {
-    let since: HashMap<UserId, Timestamp> = online.since(people.iter().copied()).into_iter().collect();
-    let unknown = |user: &UserId| PresenceFacts { since: since.get(user).copied(), ..PresenceFacts::default() };
+    let connected: HashMap<UserId, Connected> = online.connected(people.iter().copied()).into_iter().collect();
+    let unknown = |user: &UserId| PresenceFacts::default().with(connected.get(user).copied());
     let mut all: HashMap<UserId, PresenceFacts> = people.iter().map(|user| (*user, unknown(user))).collect();
     let rows: Vec<PresenceRow> =
         table::table.filter(table::user_id.eq_any(people)).select(PresenceRow::as_select()).load(conn)?;
     for row in rows {
-        match told::readable(row.user_id, row.facts(since.get(&row.user_id).copied())) {
+        match told::readable(row.user_id, row.facts(connected.get(&row.user_id).copied())) {
             Some(facts) => all.insert(row.user_id, facts),
             None => all.remove(&row.user_id),
         };

@@ -12,6 +12,7 @@ mod nodes;
 mod opening;
 mod order;
 mod polls;
+mod presence;
 mod property;
 mod replica;
 mod resume;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 /// Ada is at the first node, Bob at the other.
-async fn two_nodes(settings: &[(&str, &str)]) -> (World, Server, User, User, String) {
+pub async fn two_nodes(settings: &[(&str, &str)]) -> (World, Server, User, User, String) {
     let world = World::with(Database::postgres(), settings).await;
     let other = Server::start(&world.database, settings).await;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -23,7 +23,7 @@ async fn bus(user: &User) -> String {
     checks.find(|check| check["name"] == "bus").unwrap()["detail"].as_str().unwrap().to_owned()
 }
 
-async fn until_bus_is(users: [&User; 2], state: &str) {
+pub async fn until_bus_is(users: [&User; 2], state: &str) {
     until(state, async || bus(users[0]).await == state && bus(users[1]).await == state).await;
 }
 

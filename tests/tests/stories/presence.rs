@@ -1,9 +1,13 @@
 //! Friends see who is there, and hear who comes and goes.
 
-use clowder_tests::{Database, Server, User, World, on_both};
+use clowder_tests::{Database, Server, User, World, on_both, until, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; coming_and_going, a_status_by_either_way, ones_own_devices, hiding, invisible, programs, wrong_input);
+on_both!(
+    shared;
+    watching, unwatched, coming_and_going, a_status_by_either_way, ones_own_devices, hiding, invisible, programs,
+    wrong_input
+);
 
 async fn befriend(one: &User, other: &User) {
     one.post("/api/friends/request", json!({"user_id": other.id})).await.expect(201);
@@ -153,4 +157,64 @@ async fn wrong_input(world: World) {
     ada.get("/api/friends?presence=asleep").await.refused(422, "input.invalid");
     let refused = socket.command("presence.set", json!({"status": 1})).await.unwrap_err();
     assert_eq!(refused["code"], "input.invalid");
+}
+
+/// Somebody who looks at a profile or has a private chat open hears of that person, friend or not.
+async fn watching(world: World) {
+    let (ada, bob, cem) = (world.user("ada").await, world.user("bob").await, world.user("cem").await);
+    let (dan, eve) = (world.user("dan").await, world.user("eve").await);
+    befriend(&ada, &bob).await;
+    eve.put(&format!("/api/users/{}/block", cem.id), json!({})).await.expect(200);
+    dan.patch("/api/users/me/settings", json!({"privacy": {"last_seen": "friends"}})).await.expect(200);
+    let (mut b, mut c, mut quiet) = (bob.socket().await, cem.socket().await, cem.socket().await);
+    let all = json!({"ids": [ada.id, dan.id, eve.id]});
+    let watched = c.command("presence.subscribe", all).await.unwrap();
+    assert_eq!(each(watched["people"].as_array().unwrap(), "user_id"), [json!(ada.id)], "who may be seen");
+    assert_eq!((&watched["people"][0]["status"], watched["until"].is_string()), (&json!("offline"), true));
+    b.command("presence.subscribe", json!({"ids": [ada.id]})).await.unwrap();
+    let (_dan, _eve, mut a) = (dan.socket().await, eve.socket().await, ada.socket().await);
+    for socket in [&mut b, &mut c] {
+        assert_eq!(socket.until("user.online").await["data"]["user_id"], json!(ada.id));
+    }
+    a.command("presence.set", json!({"status": "busy", "text": "in a meeting"})).await.unwrap();
+    for socket in [&mut b, &mut c] {
+        let heard = socket.until("user.status").await;
+        assert_eq!((&heard["data"]["status"], &heard["data"]["text"]), (&json!("busy"), &json!("in a meeting")));
+    }
+    // Only friends see it from now on.
+    ada.patch("/api/users/me/settings", json!({"privacy": {"last_seen": "friends"}})).await.expect(200);
+    assert_eq!(c.until("user.offline").await["data"]["status"], Value::Null);
+    ada.patch("/api/users/me/settings", json!({"privacy": {"last_seen": "everyone"}})).await.expect(200);
+    assert_eq!(c.until("user.online").await["data"]["status"], "busy");
+    // Then she blocks him.
+    ada.put(&format!("/api/users/{}/block", cem.id), json!({})).await.expect(200);
+    assert_eq!(c.until("user.offline").await["data"]["status"], Value::Null);
+    a.command("presence.set", json!({"status": "away"})).await.unwrap();
+    assert_eq!(b.until("user.status").await["data"]["status"], "away");
+    for socket in [&mut b, &mut c, &mut quiet] {
+        let told = socket.drain().await;
+        assert!(told.iter().all(|frame| !frame["type"].as_str().unwrap().starts_with("user.o")), "{told:?}");
+        assert!(told.iter().all(|frame| frame["type"] != "user.status"), "each once: {told:?}");
+    }
+    b.command("presence.unsubscribe", json!({"ids": [ada.id]})).await.unwrap();
+    let refused = c.command("presence.subscribe", json!({"ids": []})).await.unwrap_err();
+    assert_eq!(refused["errors"][0]["code"], "required");
+    let many: Vec<_> = (0..201).map(|_| &ada.id).collect();
+    let refused = c.command("presence.subscribe", json!({"ids": many})).await.unwrap_err();
+    assert_eq!(refused["status"], 422);
+}
+
+async fn unwatched(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let mut b = bob.socket().await;
+    b.command("presence.subscribe", json!({"ids": [ada.id]})).await.unwrap();
+    let mut a = ada.socket().await;
+    assert_eq!(b.until("user.online").await["data"]["user_id"], json!(ada.id));
+    b.command("presence.unsubscribe", json!({"ids": [ada.id]})).await.unwrap();
+    a.command("presence.set", json!({"status": "busy"})).await.unwrap();
+    until("others see it", async || presence(&bob, &ada).await == "busy").await;
+    b.command("presence.subscribe", json!({"ids": [ada.id]})).await.unwrap();
+    a.command("presence.set", json!({"status": "away"})).await.unwrap();
+    let heard = b.until("user.status").await;
+    assert_eq!(heard["data"]["status"], "away", "and nothing in between");
 }

@@ -30,6 +30,8 @@ pub struct Server {
     pub keep_alive_seconds: u64,
     /// The longest time between two signs of life on a socket.
     pub heartbeat_seconds: u64,
+    /// People who have done nothing for this long are away.
+    pub away_seconds: u64,
 }
 
 impl Default for Server {
@@ -47,6 +49,7 @@ impl Default for Server {
             unread_seconds: 60,
             keep_alive_seconds: 90,
             heartbeat_seconds: 30,
+            away_seconds: 600,
         }
     }
 }
@@ -77,6 +80,8 @@ pub const SETTINGS: &[Setting] = &[
         "How long a connection may stay idle between requests, in seconds. Must be longer than the idle timeout of a load balancer in front, usually 60.")),
     within(1, 3_600, setting("server", "heartbeat_seconds", "HEARTBEAT_SECONDS", |c| &mut c.server.heartbeat_seconds,
         "How often the server pings an open socket, and sends a `heartbeat` if it has sent nothing else, in seconds.")),
+    within(1, 86_400, setting("server", "away_seconds", "AWAY_SECONDS", |c| &mut c.server.away_seconds,
+        "People who are `online` and have done nothing on any device for this long are seen as `away`, in seconds.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -93,6 +98,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("server.rate_limit_factor", &["", "0", "-1", "NaN", "inf", "1e300", "much"]),
     ("server.keep_alive_seconds", &["", "0", "3601"]),
     ("server.heartbeat_seconds", &["0", "3601", "often"]),
+    ("server.away_seconds", &["", "0", "86401", "never"]),
     ("server.unread_seconds", &["", "0", "-1", "86401", "99999999999999999999"]),
 ];
 

@@ -52,7 +52,19 @@ impl Front {
         let user = user.and_then(|identity| super::user_of(identity.actor));
         let suspension = user.and_then(|user| self.staff.standing(user, now).suspension);
         let gate = Gate { access: endpoint.access, scope: endpoint.scope, even_suspended: endpoint.even_suspended };
-        may_ask(&gate, identity, suspension.as_ref())
+        may_ask(&gate, identity, suspension.as_ref())?;
+        // Clients open sockets by themselves.
+        if !endpoint.path.starts_with("/api/ws") {
+            self.notice(identity, now);
+        }
+        Ok(())
+    }
+
+    /// A person who makes a call is not away.
+    fn notice(&self, identity: &Result<Option<Identity>>, now: Timestamp) {
+        if let Ok(Some(Identity { actor: Actor::User { id, via: Via::Session(_), .. }, .. })) = identity {
+            self.online.acts(*id, now);
+        }
     }
 }
 

@@ -7,14 +7,14 @@ use std::{
 };
 
 use clowder_accounts::Identity;
-use clowder_core::{Ctx, Error, Scope, UserId, ctx::SCOPE_MISSING};
+use clowder_core::{Actor, Ctx, Error, Scope, UserId, Via, ctx::SCOPE_MISSING};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{
     Value,
     value::{RawValue, to_raw_value},
 };
 
-use super::Ports;
+use super::{Ports, send_queue::SendQueue};
 use crate::{
     domains::DOMAINS,
     front::{Key, Policy, units},
@@ -22,6 +22,9 @@ use crate::{
     refusals,
     routes::Shape,
 };
+
+/// What clients send whether or not somebody is there, besides what is about the socket itself.
+const BY_THEMSELVES: &[&str] = &["presence.subscribe", "presence.unsubscribe"];
 
 /// One line of the table.
 pub struct Command {
@@ -55,6 +58,7 @@ pub struct Call {
     pub ports: Arc<Ports>,
     pub identity: Identity,
     pub user: UserId,
+    pub socket: Arc<SendQueue>,
     /// Whose rate limit it counts for.
     pub payer: (Policy, Key),
 }
@@ -84,6 +88,12 @@ impl Call {
         let command = BY_NAME.get(name).ok_or(refusals::FRAME_UNKNOWN)?;
         if command.scope.is_some() && !self.identity.opens(command.scope) {
             return Err(SCOPE_MISSING.into());
+        }
+        if command.scope.is_some()
+            && !BY_THEMSELVES.contains(&command.name)
+            && matches!(self.ctx.actor, Actor::User { via: Via::Session(_), .. })
+        {
+            self.ports.store.online.acts(self.user, self.ctx.now);
         }
         if command.reaches_others {
             self.ports.store.accounts.may_reach_others(&self.ctx).await?;

@@ -180,7 +180,9 @@ impl Hub {
     }
 
     pub fn detach(&self, queue: &Arc<SendQueue>) {
-        self.shards.of(queue.user).detach(queue);
+        if self.shards.of(queue.user).detach(queue) {
+            self.online.watches_nobody(queue.user);
+        }
         if is_person(queue.via) {
             self.online.leave(queue.user, clock::now());
         }

@@ -1,12 +1,13 @@
 //! The send queue of one socket, bounded in octets.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use clowder_core::{Scope, Scopes, UserId, Via};
+use clowder_accounts::presence::MOST_WATCHED;
+use clowder_core::{Scope, Scopes, Timestamp, UserId, Via};
 use tokio::{sync::Notify, time::timeout};
 
 use super::{close::Close, events::may_hear, frame::Outgoing};
@@ -24,6 +25,8 @@ pub struct SendQueue {
     scopes: Option<Scopes>,
     queue: Mutex<Queue>,
     ready: Notify,
+    /// Whose presence it watches, and until when.
+    watched: Mutex<BTreeMap<UserId, Timestamp>>,
 }
 
 #[derive(Default)]
@@ -42,12 +45,35 @@ pub enum Next {
 
 impl SendQueue {
     pub fn new(user: UserId, via: Via, scopes: Option<Scopes>) -> Self {
-        Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new() }
+        Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new(), watched: Mutex::default() }
     }
 
     /// Whether the holder of the socket may receive events of this scope.
     pub fn may_receive(&self, opened_by: Option<Scope>) -> bool {
         may_hear(self.scopes.as_ref(), opened_by)
+    }
+
+    /// From now on it hears of these people. Of too many, those are forgotten who were named longest ago.
+    pub fn watch(&self, people: &[UserId], until: Timestamp) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.extend(people.iter().map(|user| (*user, until)));
+        while watched.len() > MOST_WATCHED {
+            let Some(first) = watched.iter().min_by_key(|(_, until)| **until).map(|(user, _)| *user) else { return };
+            watched.remove(&first);
+        }
+    }
+
+    pub fn unwatch<'u>(&self, people: impl IntoIterator<Item = &'u UserId>) {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        for user in people {
+            watched.remove(user);
+        }
+    }
+
+    /// Whether it watches somebody at this time.
+    pub fn watches(&self, user: UserId, at: Timestamp) -> bool {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.get(&user).is_some_and(|until| *until > at)
     }
 
     /// Never waits: a client that cannot keep up is closed with 4009.

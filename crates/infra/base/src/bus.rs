@@ -43,12 +43,15 @@ pub type Reached = BTreeMap<usize, i64>;
 #[derive(Default)]
 pub struct Exchange {
     joined: OnceLock<Joined>,
-    heard: RwLock<Vec<(&'static str, Hear)>>,
+    heard: RwLock<Vec<(&'static str, HearNode)>>,
     /// Which journal this process works with.
     epoch: Mutex<Uuid>,
     /// What is committed here and not published yet.
     reached: Mutex<Reached>,
 }
+
+/// Is called with the name of a node and what it says.
+pub type HearNode = Box<dyn Fn(Uuid, &str) + Send + Sync>;
 
 struct Joined {
     node: Uuid,
@@ -99,6 +102,11 @@ impl Exchange {
 
     /// Calls `hear` with each message of another process about this subject.
     pub fn subscribe(&self, subject: &'static str, hear: Hear) {
+        self.subscribe_to_nodes(subject, Box::new(move |_, body| hear(body)));
+    }
+
+    /// The same, and `hear` learns which process it was.
+    pub fn subscribe_to_nodes(&self, subject: &'static str, hear: HearNode) {
         self.heard.write().unwrap_or_else(PoisonError::into_inner).push((subject, hear));
     }
 
@@ -125,18 +133,23 @@ impl Exchange {
         self.joined.get().map(|joined| (joined.bus.name(), joined.bus.works()))
     }
 
+    /// The name of this process, if it has joined.
+    pub fn node(&self) -> Option<Uuid> {
+        self.joined.get().map(|joined| joined.node)
+    }
+
     fn hear(&self, message: &str) {
         let Some(joined) = self.joined.get() else { return };
         let mut parts = message.splitn(4, ' ');
         let mut next = || parts.next();
         let (Some(node), Some(epoch), Some(subject), Some(body)) = (next(), next(), next(), next()) else { return };
-        let epoch: Option<Uuid> = epoch.parse().ok();
-        if node.parse().ok() == Some(joined.node) || epoch != Some(*lock(&self.epoch)) {
+        let (Ok(node), epoch) = (node.parse::<Uuid>(), epoch.parse::<Uuid>().ok()) else { return };
+        if node == joined.node || epoch != Some(*lock(&self.epoch)) {
             return;
         }
         metrics::counter!("clowder_bus_heard_total").increment(1);
         let heard = self.heard.read().unwrap_or_else(PoisonError::into_inner);
-        heard.iter().filter(|(about, _)| *about == subject).for_each(|(_, hear)| hear(body));
+        heard.iter().filter(|(about, _)| *about == subject).for_each(|(_, hear)| hear(node, body));
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 use clowder_accounts::{
     Own,
     model::{Audience, Privacy, Settings},
+    policy::sight::FieldGroup,
     presence::{PresenceFacts, PresenceNews, PresenceStatus, seen_by},
 };
 use clowder_core::{Presence, Result, Timestamp, UserId};
@@ -15,14 +16,17 @@ use diesel::prelude::*;
 
 use super::{
     super::{
+        among::AmongIds,
         db::Tx,
         dialect::{self, Conn},
         friends::mutual::friends_of,
+        people::{Viewer, hiding, visible_to},
     },
     facts,
 };
 use crate::domains::{
     accounts::{UserRow, users},
+    blocks::blocks,
     friends::FriendLists,
     preferences::{PreferencesRow, preferences},
     presence::{Look, Looked, Online, presence as table},
@@ -63,14 +67,17 @@ pub fn readable<T>(user: UserId, read: Result<T>) -> Option<T> {
     read.inspect_err(|error| tracing::error!(%user, %error, "what is stored of a person cannot be read")).ok()
 }
 
-/// What the friends of these people see of them, who all see the same.
+/// What the friends of these people see of them, who all see the same, and what everybody else sees, of whom some watch
+/// them.
 pub fn look(
     conn: &mut Conn,
     lists: &FriendLists,
     online: &Online,
-    ids: &[UserId],
+    watched: &[(UserId, Vec<UserId>)],
     now: Timestamp,
 ) -> Result<Vec<Looked>> {
+    let ids: Vec<UserId> = watched.iter().map(|(user, _)| *user).collect();
+    let ids = ids.as_slice();
     let rows: Vec<UserRow> = users::table
         .filter(users::id.eq_any(ids).and(users::deleted_at.is_null()))
         .select(UserRow::as_select())
@@ -84,34 +91,67 @@ pub fn look(
     let usual = Settings::default().privacy;
     let facts = facts(conn, online, ids)?;
     let mut friends = friends_of(conn, lists, ids)?;
-    let look = |user: &UserId| {
+    let blocked = blocked(conn, watched)?;
+    let look = |(user, watchers): &(UserId, Vec<UserId>)| {
         let (known, facts) = (facts.contains_key(user), facts.get(user).copied().unwrap_or_default());
         // Of somebody of whom not everything can be read, nothing is told: they may have chosen to hide.
         let privacy = settings.get(user).map_or(Some(&usual), |settings| settings.as_ref().map(|own| &own.privacy));
         let person = people.get(user).filter(|person| person.suspension.is_none());
         let person = person.zip(privacy).filter(|_| known);
+        let friends = friends.remove(user).unwrap_or_else(|| Arc::from([]));
+        let may_hear = |watcher: &UserId| {
+            watcher != user && friends.binary_search(watcher).is_err() && !blocked.contains(&(*user, *watcher))
+        };
+        let seen = |by| match person {
+            Some((person, privacy)) => seen(person, privacy, facts, by, now),
+            None => PresenceNews::hidden(*user),
+        };
         let ends = [facts.until, person.and_then(|(person, _)| person.status_until)];
         Looked {
-            news: person
-                .map_or_else(|| PresenceNews::hidden(*user), |(person, privacy)| seen(person, privacy, facts, now)),
-            friends: friends.remove(user).unwrap_or_else(|| Arc::from([])),
+            news: seen(Audience::Friends),
+            by_all: seen(Audience::Everyone),
+            watchers: watchers.iter().copied().filter(|watcher| may_hear(watcher)).collect(),
+            friends,
             ends_at: ends.into_iter().flatten().filter(|at| *at > now).min(),
             fades_until: facts.fades_until(now),
         }
     };
-    Ok(ids.iter().map(look).collect())
+    Ok(watched.iter().map(look).collect())
 }
 
-fn seen(person: &Own, privacy: &Privacy, facts: PresenceFacts, now: Timestamp) -> PresenceNews {
-    if seen_by(person.visibility, privacy.last_seen) == Audience::Nobody {
+/// Which of these people and those who watch them must not hear of each other.
+fn blocked(conn: &mut Conn, watched: &[(UserId, Vec<UserId>)]) -> Result<HashSet<(UserId, UserId)>> {
+    let watchers: HashSet<UserId> = watched.iter().flat_map(|(_, watchers)| watchers).copied().collect();
+    if watchers.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let people = || watched.iter().map(|(user, _)| user);
+    let by_them = blocks::table.filter(blocks::user_id.among(people()).and(blocks::blocked_id.among(&watchers)));
+    let mut pairs: Vec<(UserId, UserId)> = by_them.select((blocks::user_id, blocks::blocked_id)).load(conn)?;
+    let of_them = blocks::table.filter(blocks::user_id.among(&watchers).and(blocks::blocked_id.among(people())));
+    pairs.extend(of_them.select((blocks::blocked_id, blocks::user_id)).load::<(UserId, UserId)>(conn)?);
+    Ok(pairs.into_iter().collect())
+}
+
+/// What one of those sees of somebody who may see as much as friends, or as everybody.
+fn seen(person: &Own, privacy: &Privacy, facts: PresenceFacts, by: Audience, now: Timestamp) -> PresenceNews {
+    let shows = |setting| match seen_by(person.visibility, setting) {
+        Audience::Everyone => true,
+        Audience::Friends => by == Audience::Friends,
+        Audience::Nobody => false,
+    };
+    if !shows(privacy.last_seen) {
         return PresenceNews::hidden(person.id);
     }
+    shown(person, facts, shows(privacy.bio), now)
+}
+
+fn shown(person: &Own, facts: PresenceFacts, shows_text: bool, now: Timestamp) -> PresenceNews {
     let (presence, last_seen_at) = (facts.presence(now), facts.last_seen_at(now));
     let news = PresenceNews { status: Some(presence), last_seen_at, ..PresenceNews::hidden(person.id) };
     if presence == Presence::Offline {
         return news;
     }
-    let shows_text = seen_by(person.visibility, privacy.bio) != Audience::Nobody;
     PresenceNews {
         text: person.status_text.clone().filter(|_| shows_text),
         until: facts
@@ -120,4 +160,19 @@ fn seen(person: &Own, privacy: &Privacy, facts: PresenceFacts, now: Timestamp) -
             .or(person.status_until.filter(|_| shows_text)),
         ..news
     }
+}
+
+/// What the viewer sees of these people; who hides it, or is hidden, is missing.
+pub fn by(conn: &mut Conn, online: &Online, viewer: Viewer, people: &[UserId]) -> Result<Vec<PresenceNews>> {
+    let visible = users::table.filter(users::id.among(people)).filter(visible_to(viewer)).order(users::id);
+    let rows: Vec<UserRow> = visible.select(UserRow::as_select()).load(conn)?;
+    let ids: Vec<UserId> = rows.iter().map(|row| row.id).collect();
+    let hidden = hiding(conn, viewer, FieldGroup::Presence, &ids)?;
+    let silent = hiding(conn, viewer, FieldGroup::Bio, &ids)?;
+    let facts = facts(conn, online, &ids)?;
+    let shown = |row: UserRow| {
+        let (facts, person) = (facts.get(&row.id).copied().unwrap_or_default(), row.own()?.at(viewer.now));
+        Ok(shown(&person, facts, !silent.contains(&person.id), viewer.now))
+    };
+    rows.into_iter().filter(|row| !hidden.contains(&row.id)).map(shown).collect()
 }

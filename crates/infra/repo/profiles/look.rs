@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use clowder_accounts::{
     model::Settings,
     policy::sight::{Sight, sight},
-    presence::PresenceFacts,
+    presence::{Connected, PresenceFacts},
     profiles::{ProfileFacts, User, show},
 };
-use clowder_core::{Friendship, Result, Timestamp, UserId};
+use clowder_core::{Friendship, Result, UserId};
 use diesel::{
     prelude::*,
     sql_types::{BigInt, Text},
@@ -99,7 +99,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
     let settings: Vec<PreferencesRow> =
         preferences::table.filter(preferences::user_id.among(ids)).select(PreferencesRow::as_select()).load(conn)?;
     let ties = ties(conn, viewer, ids)?;
-    let since: HashMap<UserId, Timestamp> = online.since(ids.iter().copied()).into_iter().collect();
+    let connected: HashMap<UserId, Connected> = online.connected(ids.iter().copied()).into_iter().collect();
     let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
     let mut rows: HashMap<UserId, _> = rows.into_iter().map(|row| (row.0.id, row)).collect();
     let known = ids.iter().filter_map(|id| Some((*id, rows.remove(id)?)));
@@ -107,8 +107,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
         let erased = row.deleted_at.is_some();
         let settings = settings.remove(&id).map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)?;
         let ties = ties.get(&id).copied().unwrap_or_default();
-        let since = since.get(&id).copied();
-        let absent = PresenceFacts { since, ..PresenceFacts::default() };
+        let connected = connected.get(&id).copied();
         Ok(ProfileFacts {
             person: row.own()?.at(viewer.now),
             erased,
@@ -117,7 +116,8 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
             friendship: ties.friendship(),
             blocked: ties.blocked,
             privacy: settings.privacy,
-            presence: presence.map_or(Ok(absent), |row| row.facts(since))?,
+            presence: presence
+                .map_or_else(|| Ok(PresenceFacts::default().with(connected)), |row| row.facts(connected))?,
             friends_count: ties.friends_count,
             pets_count: 0,
             now: viewer.now,

@@ -55,6 +55,8 @@ struct Node {
 
 impl Node {
     async fn of(store: &Store) -> Self {
+        // Nobody does anything in these tests, for hours.
+        store.online.idle_after(s(1_000_000));
         let place = Mutex::new(store.journal.extent().await.unwrap().heads);
         Self { store: store.clone(), place }
     }

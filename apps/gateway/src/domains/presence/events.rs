@@ -5,6 +5,7 @@ use clowder_accounts::{
     presence::{PresenceNews, PresenceUpdated, USER_OFFLINE, USER_ONLINE, USER_STATUS},
     scopes::PROFILE_READ,
 };
+use clowder_core::Scope;
 use clowder_social::friends::scopes::FRIENDS_READ;
 use serde_json::{Value, json};
 
@@ -13,6 +14,9 @@ use crate::{
     routes::Shape,
     ws::{Event, Kind},
 };
+
+/// What opens the events about others, and so the commands that ask for them.
+pub const HEARD_WITH: Scope = FRIENDS_READ;
 
 pub const EVENTS: &[Event] = &[
     Event {
@@ -29,7 +33,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_ONLINE,
-        about: "A friend has come online, is no longer invisible, or shows you their presence again",
+        about: "A friend or somebody whom you watch has come online, is no longer invisible, or shows you their presence again",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -37,7 +41,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_OFFLINE,
-        about: "A friend has been offline for 10 seconds, or looks like that. With `status: null`: you see their presence no longer",
+        about: "A friend or somebody whom you watch has been offline for 10 seconds, or looks like that. With `status: null`: you see their presence no longer",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -45,7 +49,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_STATUS,
-        about: "A friend who is online has another status or status text, also because it has ended",
+        about: "A friend or somebody whom you watch is online and has another status or status text, also because it has ended",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,

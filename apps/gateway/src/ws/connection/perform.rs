@@ -11,7 +11,8 @@ impl Connection {
         let payer = payer(bound.identity.actor, &ctx.origin);
         let ports = Arc::clone(&self.context.ports);
         let (request_id, public) = (Arc::clone(&ctx.request_id), Arc::clone(&ports.public_url));
-        let call = Call { ctx, ports, identity: bound.identity.clone(), user: bound.user, payer };
+        let (identity, socket) = (bound.identity.clone(), Arc::clone(&bound.queue));
+        let call = Call { ctx, ports, identity, user: bound.user, socket, payer };
         Box::pin(Caller::from(payer.1).scope(async move {
             match call.carry_out(&name, data).await {
                 Ok(Done { data, renewed }) => (frame::ack(&id, &data), renewed),

@@ -173,7 +173,9 @@ async fn ten_thousand_sockets_join_one_chat_and_hear_everything() {
     let now = with_shards(&shards, &queues, chat, events).await;
     let before = with_one_lock(&queues, events);
     let begun = Instant::now();
-    queues.iter().for_each(|queue| shards.of(queue.user).detach(queue));
+    for queue in &queues {
+        shards.of(queue.user).detach(queue);
+    }
     let left = begun.elapsed();
     println!(
         "{SOCKETS} sockets: joined in {joined:.1?}, left in {left:.1?}; {events} events: handing out {:.1?} (one lock {:.1?}, \

@@ -9,7 +9,7 @@ use std::{
 use bytestring::ByteString;
 use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED};
 use clowder_core::{
-    Error, Follow, Positions, Recorded, Result, Scope, Scopes, Topic, UserId, Via,
+    Error, Follow, Positions, Recorded, Result, Scope, Scopes, Timestamp, Topic, UserId, Via,
     follow::Step::{Enter, Leave},
 };
 use clowder_infra::online::Told;
@@ -53,6 +53,8 @@ pub enum Step {
     /// A transient event for these people.
     Told {
         to: Arc<[UserId]>,
+        /// Only for sockets that watch this person at this time.
+        watched: Option<(UserId, Timestamp)>,
         opened_by: Option<Scope>,
         frame: ByteString,
     },
@@ -74,8 +76,9 @@ impl Step {
     }
 
     pub fn told(told: Told) -> Self {
-        let Told { to, name, at, data } = told;
-        Self::Told { to, opened_by: opened_by(name), frame: frame::said(name, at, &*data) }
+        let Told { to, name, at, data, watched } = told;
+        let watched = watched.map(|user| (user, at));
+        Self::Told { to, watched, opened_by: opened_by(name), frame: frame::said(name, at, &*data) }
     }
 }
 
@@ -110,12 +113,14 @@ impl Shard {
         Arrival { shard: self, user, to_load, forgotten: state.forgotten }
     }
 
-    pub fn detach(&self, queue: &Arc<SendQueue>) {
+    /// Returns whether it was the last of its user.
+    pub fn detach(&self, queue: &Arc<SendQueue>) -> bool {
         let mut state = self.lock();
         if let Some(follows) = state.here.get_mut(&queue.user) {
             follows.detach(queue);
         }
         state.forget_if_gone(queue.user);
+        !state.here.contains_key(&queue.user)
     }
 
     /// Whether this shard has reached `since`.
@@ -164,9 +169,10 @@ impl Shard {
                 let queues = self.lock().followers(*topic, but, *opened_by);
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
-            Step::Told { to, opened_by, frame } => {
+            Step::Told { to, watched, opened_by, frame } => {
                 let queues = self.lock().of_people(to, *opened_by);
-                queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
+                let hears = |queue: &&Arc<SendQueue>| watched.is_none_or(|(user, at)| queue.watches(user, at));
+                queues.iter().filter(hears).for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
         }
     }

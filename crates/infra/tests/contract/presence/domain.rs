@@ -11,7 +11,7 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Presences::set_presence", "Presences::tell_friends"],
-    reads: &["Presences::presence"],
+    reads: &["Presences::presence", "Presences::seen"],
     perform,
     keeps,
     met: &[("somebody's presence", "presence WHERE last_seen_at IS NOT NULL")],

@@ -1,10 +1,15 @@
-//! Who is connected to this process, what their friends were last told of them, and of whom they have yet to hear.
+//! Who is connected to this process or to another node, what their friends were last told of them, and of whom they
+//! have yet to hear.
 //!
 //! Whatever may change what friends see marks a person; whoever looks after the people takes those who are marked, reads
 //! once for all of them what friends see now, and hands it back: what differs from what was last told is told. One state is
-//! kept of each person with sockets here, none of pairs, and people of whom nothing changes cost nothing.
+//! kept of each person with sockets anywhere, none of pairs, and people of whom nothing changes cost nothing.
+//!
+//! Every node does so for all people and tells the friends who are connected to it, so that each hears everything once.
 
+mod elsewhere;
 mod person;
+mod watched;
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -15,13 +20,17 @@ use std::{
 
 use clowder_accounts::{
     change::{PRESENCE_UPDATED, USER_DELETED, USER_SUSPENDED, USER_UPDATED},
-    presence::{PresenceNews, USER_OFFLINE, USER_ONLINE, news},
+    presence::{AWAY_AFTER, Connected, PresenceNews, USER_OFFLINE, USER_ONLINE, news},
 };
 use clowder_core::{Id, Recorded, Result, Timestamp, UserId};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::Notify;
 
-use self::person::{Known, Next, Person};
+use self::{
+    elsewhere::Elsewhere,
+    person::{Known, Next, Person},
+    watched::Watched,
+};
 
 /// Nobody is looked at more often than this, whether there is something to tell or not.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,7 +54,7 @@ pub struct Online {
 #[derive(Default)]
 struct State {
     people: HashMap<UserId, Person>,
-    /// How many of them are here.
+    /// How many of them have sockets here.
     here: usize,
     /// Who has to be looked at, in this order.
     waiting: VecDeque<UserId>,
@@ -56,6 +65,10 @@ struct State {
     latest: Option<Timestamp>,
     /// The process stops: whoever is here leaves.
     ending: bool,
+    elsewhere: Elsewhere,
+    watched: Watched,
+    /// After which time without doing anything somebody is idle, if it is not the usual one.
+    away_after: Option<Duration>,
 }
 
 /// What some people hear about another.
@@ -65,6 +78,8 @@ pub struct Told {
     pub name: &'static str,
     pub at: Timestamp,
     pub data: Arc<RawValue>,
+    /// Only sockets that watch this person hear it.
+    pub watched: Option<UserId>,
 }
 
 /// Somebody to be looked at.
@@ -75,6 +90,8 @@ pub struct Look {
     pub since: Timestamp,
     /// When they were seen, if that has to be noted.
     pub to_note: Option<Timestamp>,
+    /// Who watches them.
+    pub watchers: Vec<UserId>,
     newcomers: Vec<UserId>,
     faded: bool,
 }
@@ -85,6 +102,9 @@ pub struct Looked {
     /// What friends see now.
     pub news: PresenceNews,
     pub friends: Arc<[UserId]>,
+    /// What everybody sees, and who wants to hear it and may: of those who watch them, neither friends nor the blocked.
+    pub by_all: PresenceNews,
+    pub watchers: Vec<UserId>,
     /// When they see something else by itself.
     pub ends_at: Option<Timestamp>,
     /// Until when they still see somebody who has become invisible.
@@ -109,7 +129,9 @@ impl Taken<'_> {
         let mut state = online.lock();
         for looked in looked {
             let Some(at) = self.looks.iter().position(|look| look.user == looked.news.user_id) else { continue };
-            let data = Arc::from(to_raw_value(&looked.news)?);
+            let data = [&looked.news, &looked.by_all].map(to_raw_value);
+            let [data, by_all] = data.map(|data| data.map(Arc::from));
+            let data = [data?, by_all?];
             let look = self.looks.swap_remove(at);
             state.tell(look, looked, data, self.now);
         }
@@ -135,20 +157,29 @@ impl Drop for Taken<'_> {
 }
 
 impl Online {
+    /// After which time without doing anything people are idle.
+    pub fn idle_after(&self, time: Duration) {
+        self.lock().away_after = Some(time);
+    }
+
     /// A socket of this person has opened.
     pub fn enter(&self, user: UserId, now: Timestamp) {
         self.change(now, |state| {
-            let person = state.people.entry(user).or_insert_with(|| {
-                state.here += 1;
-                Person::comes(now)
-            });
-            if person.gone {
-                state.here += 1;
-                (person.gone, person.since, person.dirty) = (false, now, true);
+            let idle_at = now.plus(state.away_after());
+            let new = state.people.get(&user).is_none_or(|person| person.gone);
+            let person = state.people.entry(user).or_insert_with(|| Person::comes(now));
+            person.is_back(now);
+            if new {
                 person.to_note = person.to_note.max(Some(now));
             }
             person.sockets += 1;
-            person.left_at = None;
+            (person.left_at, person.notes) = (None, true);
+            if person.sockets == 1 {
+                // Who is idle remains so: it may have been a broken connection.
+                (person.idle_here, person.idle_at) = (person.idle, Some(idle_at));
+                state.here += 1;
+                state.elsewhere.changed.insert(user);
+            }
             state.settle(user, now);
         });
     }
@@ -156,13 +187,23 @@ impl Online {
     /// A socket of this person has closed. They count as online for a while yet, because they may be back at once.
     pub fn leave(&self, user: UserId, now: Timestamp) {
         self.change(now, |state| {
-            let Some(person) = state.people.get_mut(&user) else { return };
-            person.sockets = person.sockets.saturating_sub(1);
-            if person.sockets == 0 && !person.gone {
-                person.left_at = Some(now);
+            let Some(person) = state.people.get_mut(&user).filter(|person| person.sockets > 0) else { return };
+            person.sockets -= 1;
+            if person.sockets == 0 {
+                state.here -= 1;
+                state.elsewhere.changed.insert(user);
+                if !person.is_connected() && !person.gone {
+                    (person.left_at, person.notes) = (Some(now), true);
+                }
+                person.sum_up();
             }
             state.settle(user, now);
         });
+    }
+
+    /// This person did something, over a socket or with a call.
+    pub fn acts(&self, user: UserId, now: Timestamp) {
+        self.change(now, |state| state.acts(user, now, true));
     }
 
     /// Something was written to the journal, by whichever process.
@@ -177,6 +218,7 @@ impl Online {
                 person.dirty = true;
                 person.befriends(friend);
             }),
+            ("block.added", Some(other)) => self.change(now, |state| state.block(user, other, now)),
             ("friend.removed", Some(friend)) => self.part(user, friend, now),
             _ => {}
         }
@@ -196,20 +238,21 @@ impl Online {
     }
 
     pub fn has(&self, user: UserId) -> bool {
-        self.lock().since(user).is_some()
+        self.lock().connected(user).is_some()
     }
 
     /// Those of these people who are online, in the same order.
     pub fn among(&self, people: impl IntoIterator<Item = UserId>) -> Vec<UserId> {
-        self.since(people).into_iter().map(|(user, _)| user).collect()
+        self.connected(people).into_iter().map(|(user, _)| user).collect()
     }
 
-    /// The same, and since when.
-    pub fn since(&self, people: impl IntoIterator<Item = UserId>) -> Vec<(UserId, Timestamp)> {
+    /// The same, and how.
+    pub fn connected(&self, people: impl IntoIterator<Item = UserId>) -> Vec<(UserId, Connected)> {
         let state = self.lock();
-        people.into_iter().filter_map(|user| Some((user, state.since(user)?))).collect()
+        people.into_iter().filter_map(|user| Some((user, state.connected(user)?))).collect()
     }
 
+    /// How many people have sockets here.
     pub fn count(&self) -> usize {
         self.lock().here
     }
@@ -228,13 +271,14 @@ impl Online {
         Taken { online: self, now, looks }
     }
 
-    /// Everybody leaves, because the process stops.
+    /// Everybody leaves who has no sockets elsewhere, because the process stops.
     pub fn all_leave(&self, now: Timestamp) {
         self.change(now, |state| {
-            (state.ending, state.here) = (true, 0);
+            state.ending = true;
             let all: Vec<UserId> = state.people.keys().copied().collect();
             for user in all {
-                if let Some(person) = state.people.get_mut(&user).filter(|person| !person.gone) {
+                let here = |person: &&mut Person| !person.gone && person.elsewhere == 0;
+                if let Some(person) = state.people.get_mut(&user).filter(here) {
                     person.goes(now);
                 }
                 state.settle(user, now);
@@ -273,7 +317,7 @@ impl Online {
             match to_raw_value(&PresenceNews::hidden(user)) {
                 Ok(data) => {
                     let (to, data) = (Arc::from([friend]), Arc::from(data));
-                    state.news.push(Told { to, name: USER_OFFLINE, at: now, data });
+                    state.news.push(Told { to, name: USER_OFFLINE, at: now, data, watched: None });
                 }
                 Err(error) => tracing::error!(%error, "somebody who is no friend any more is not told"),
             }
@@ -312,8 +356,13 @@ impl Online {
 }
 
 impl State {
-    fn since(&self, user: UserId) -> Option<Timestamp> {
-        self.people.get(&user).filter(|person| !person.gone).map(|person| person.since)
+    fn connected(&self, user: UserId) -> Option<Connected> {
+        let person = self.people.get(&user).filter(|person| !person.gone)?;
+        Some(Connected { since: person.since, idle: person.idle })
+    }
+
+    fn away_after(&self) -> Duration {
+        self.away_after.unwrap_or(AWAY_AFTER)
     }
 
     /// Puts somebody where they belong by what is kept of them.
@@ -343,10 +392,12 @@ impl State {
         while let Some((_, user)) = self.later.first().copied().filter(|(at, _)| *at <= now) {
             self.later.pop_first();
             if let Some(person) = self.people.get_mut(&user) {
-                let was_gone = person.gone;
+                let was_idle = person.idle_here;
                 person.wakes_at = None;
                 person.wake(now);
-                self.here -= usize::from(person.gone && !was_gone);
+                if person.idle_here != was_idle {
+                    self.elsewhere.changed.insert(user);
+                }
             }
             self.settle(user, now);
         }
@@ -356,10 +407,11 @@ impl State {
     fn mind_the_clock(&mut self, now: Timestamp) {
         if self.latest.is_some_and(|latest| now.plus(TOLERATED) < latest) {
             self.latest = None;
+            let away_after = self.away_after();
             let all: Vec<UserId> = self.people.keys().copied().collect();
             for user in all {
                 if let Some(person) = self.people.get_mut(&user) {
-                    person.put_right(now);
+                    person.put_right(now, away_after);
                 }
                 self.settle(user, now);
             }
@@ -378,7 +430,8 @@ impl State {
         let faded = mem::take(&mut person.faded);
         (person.dirty, person.looking) = (false, true);
         let (to_note, newcomers) = (person.to_note.take(), mem::take(&mut person.newcomers));
-        let look = Look { user, since: person.since, to_note, newcomers, faded };
+        let watchers = self.watched.of(user, now);
+        let look = Look { user, since: person.since, to_note, watchers, newcomers, faded };
         self.settle(user, now);
         Some(look)
     }
@@ -391,18 +444,22 @@ impl State {
         self.settle(look.user, now);
     }
 
-    fn tell(&mut self, look: Look, looked: Looked, data: Arc<RawValue>, now: Timestamp) {
-        let Looked { news: seen, friends, ends_at, fades_until } = looked;
+    fn tell(&mut self, look: Look, looked: Looked, data: [Arc<RawValue>; 2], now: Timestamp) {
+        let Looked { news: seen, friends, by_all, mut watchers, ends_at, fades_until } = looked;
+        let [data, data_for_all] = data;
         let Some(person) = self.people.get_mut(&look.user) else { return };
         person.looked(now);
         let parted = mem::take(&mut person.parted);
+        watchers.retain(|watcher| !parted.contains(watcher));
         if !person.gone {
             person.ends_at = ends_at;
             person.fades_at = fades_until;
         }
         if person.fades_at.is_some() {
             // When that is over, it is noted when they were seen.
-            person.to_note = person.to_note.max(Some(now));
+            if person.notes {
+                person.to_note = person.to_note.max(Some(now));
+            }
             return self.put_back(look, now);
         }
         let (before, after) = (person.known, Known::of(&seen));
@@ -410,6 +467,7 @@ impl State {
         if event.is_some() {
             person.told(after, now);
         }
+        let for_all = person.told_all(Known::of(&by_all), !watchers.is_empty(), now);
         let friends = if parted.is_empty() {
             friends
         } else {
@@ -425,11 +483,16 @@ impl State {
             None => None,
         };
         if let Some((name, to)) = told.filter(|(_, to)| !to.is_empty()) {
-            self.news.push(Told { to, name, at: now, data });
+            self.news.push(Told { to, name, at: now, data, watched: None });
+        }
+        if let Some(name) = for_all.filter(|_| !watchers.is_empty()) {
+            self.news.push(Told { to: watchers.into(), name, at: now, data: data_for_all, watched: Some(look.user) });
         }
         self.settle(look.user, now);
     }
 }
 
+#[cfg(test)]
+mod load;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The row of somebody's presence. Who never chose a status nor was ever connected has none.
 
-use clowder_accounts::presence::{PresenceFacts, PresenceStatus, Vanished};
+use clowder_accounts::presence::{Connected, PresenceFacts, PresenceStatus, Vanished};
 use clowder_core::{Result, Timestamp, UserId, Word};
 use diesel::prelude::*;
 
@@ -18,15 +18,16 @@ pub struct PresenceRow {
 }
 
 impl PresenceRow {
-    /// `since` is when they connected, if they are.
-    pub fn facts(&self, since: Option<Timestamp>) -> Result<PresenceFacts> {
+    /// `connected` is how they are connected, if they are.
+    pub fn facts(&self, connected: Option<Connected>) -> Result<PresenceFacts> {
         let was = self.vanished_as.as_deref().map(PresenceStatus::parse_word).transpose()?;
-        Ok(PresenceFacts {
+        let facts = PresenceFacts {
             status: PresenceStatus::parse_word(&self.status)?,
             until: self.until,
-            since,
             last_seen_at: self.last_seen_at,
             vanished: self.vanished_at.zip(was).map(|(at, was)| Vanished { at, was }),
-        })
+            ..PresenceFacts::default()
+        };
+        Ok(facts.with(connected))
     }
 }

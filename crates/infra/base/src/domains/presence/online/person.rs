@@ -1,9 +1,13 @@
 //! What is kept of one person with sockets on this node: whether they are there, what their friends were told, and when to
 //! look at them next.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    mem,
+    time::Duration,
+};
 
-use clowder_accounts::presence::{LINGER, PresenceNews, TELL_EVERY};
+use clowder_accounts::presence::{LINGER, PresenceNews, TELL_EVERY, news};
 use clowder_core::{Presence, Timestamp, UserId};
 
 use super::{LOOK_EVERY, MOST};
@@ -43,7 +47,18 @@ pub enum Next {
 
 #[derive(Debug)]
 pub struct Person {
+    /// How many are open here.
     pub sockets: usize,
+    /// How many other nodes say that they have sockets there, and at how many of them they are not idle.
+    pub elsewhere: usize,
+    pub active_elsewhere: usize,
+    /// They have done nothing for long, in all, and here.
+    pub idle: bool,
+    pub idle_here: bool,
+    /// When they are idle here, if they do nothing until then.
+    pub idle_at: Option<Timestamp>,
+    /// This node notes when they were seen: here they were connected last.
+    pub notes: bool,
     /// When they came.
     pub since: Timestamp,
     /// When the last socket closed.
@@ -53,6 +68,8 @@ pub struct Person {
     /// When they were seen, if that is not noted yet.
     pub to_note: Option<Timestamp>,
     pub known: Known,
+    /// The same of those who watch them.
+    pub known_by_all: Known,
     told_at: Option<Timestamp>,
     looked_at: Option<Timestamp>,
     /// What failed is not tried again before this.
@@ -81,11 +98,18 @@ impl Person {
     pub fn comes(now: Timestamp) -> Self {
         Self {
             sockets: 0,
+            elsewhere: 0,
+            active_elsewhere: 0,
+            idle: false,
+            idle_here: false,
+            idle_at: None,
+            notes: false,
             since: now,
             left_at: None,
             gone: false,
-            to_note: Some(now),
+            to_note: None,
             known: Known::default(),
+            known_by_all: Known::default(),
             told_at: None,
             looked_at: None,
             retry_at: None,
@@ -101,6 +125,26 @@ impl Person {
         }
     }
 
+    pub const fn is_connected(&self) -> bool {
+        self.sockets > 0 || self.elsewhere > 0
+    }
+
+    /// Whoever is not here any more is here again, as somebody who has done something.
+    pub fn is_back(&mut self, since: Timestamp) {
+        if self.gone {
+            (self.gone, self.since, self.dirty) = (false, since, true);
+            (self.idle, self.idle_here, self.idle_at) = (false, false, None);
+        }
+    }
+
+    /// Whether they are idle everywhere. Who is connected nowhere remains as they were.
+    pub fn sum_up(&mut self) {
+        let idle = self.active_elsewhere == 0 && (self.sockets == 0 || self.idle_here);
+        if self.is_connected() && self.idle != idle {
+            (self.idle, self.dirty) = (idle, true);
+        }
+    }
+
     /// The last socket has closed, and they may be back at once.
     pub const fn is_away(&self) -> bool {
         !self.gone && self.left_at.is_some()
@@ -108,11 +152,22 @@ impl Person {
 
     pub fn goes(&mut self, now: Timestamp) {
         (self.gone, self.dirty, self.ends_at) = (true, true, None);
-        self.to_note = self.to_note.max(Some(self.left_at.map_or(now, |at| at.min(now))));
+        if self.notes {
+            self.to_note = self.to_note.max(Some(self.left_at.map_or(now, |at| at.min(now))));
+        }
+    }
+
+    /// When they are idle here, if they are not yet.
+    fn idles_at(&self) -> Option<Timestamp> {
+        self.idle_at.filter(|_| self.sockets > 0 && !self.idle_here)
     }
 
     /// What happens by itself until now.
     pub fn wake(&mut self, now: Timestamp) {
+        if self.idles_at().is_some_and(|at| at <= now) {
+            self.idle_here = true;
+            self.sum_up();
+        }
         if self.is_away() && self.left_at.is_some_and(|at| at.plus(LINGER) <= now) {
             self.goes(now);
         }
@@ -145,7 +200,7 @@ impl Person {
             (true, None) => Next::Forget,
             // If they come back, friends do not hear of it at once.
             (true, Some(at)) => Next::At(at),
-            (false, _) => self.ends_at.map_or(Next::Idle, Next::At),
+            (false, _) => self.ends_at.into_iter().chain(self.idles_at()).min().map_or(Next::Idle, Next::At),
         }
     }
 
@@ -155,6 +210,16 @@ impl Person {
 
     pub fn told(&mut self, known: Known, now: Timestamp) {
         (self.known, self.told_at) = (known, Some(now));
+    }
+
+    /// What everybody sees is this. Returns what those hear who watch them, if there are any.
+    pub fn told_all(&mut self, known: Known, watched: bool, now: Timestamp) -> Option<&'static str> {
+        let before = mem::replace(&mut self.known_by_all, known);
+        let event = news(before.there, known.there, known.other_text(&before)).filter(|_| watched);
+        if event.is_some() {
+            self.told_at = Some(now);
+        }
+        event
     }
 
     /// The look failed, and comes again.
@@ -174,13 +239,16 @@ impl Person {
     }
 
     /// The clock was ahead: what lies after now counts as now.
-    pub fn put_right(&mut self, now: Timestamp) {
+    pub fn put_right(&mut self, now: Timestamp, away_after: Duration) {
         let times = [&mut self.left_at, &mut self.to_note, &mut self.told_at, &mut self.looked_at, &mut self.retry_at];
         for time in times {
             *time = time.map(|at| at.min(now));
         }
         self.fades_at = self.fades_at.map(|at| at.min(now.plus(LINGER)));
         self.since = self.since.min(now);
+        if self.idle_at.is_some() {
+            self.idle_at = Some(now.plus(away_after));
+        }
         // When something ends that was chosen, nobody knows any more without a look.
         self.dirty |= self.ends_at.is_some();
     }

@@ -17,7 +17,8 @@ fn person() -> UserId {
 fn sees(user: UserId, status: Presence, text: &str, friends: &[UserId]) -> Looked {
     let text = Some(text.to_owned());
     let news = PresenceNews { user_id: user, status: Some(status), text, until: None, last_seen_at: None };
-    Looked { news, friends: friends.into(), ends_at: None, fades_until: None }
+    let by_all = news.clone();
+    Looked { news, friends: friends.into(), by_all, watchers: Vec::new(), ends_at: None, fades_until: None }
 }
 
 /// Looks at everybody by now, who are all seen like this. Returns whom was looked at, and what is told.
@@ -40,7 +41,7 @@ fn who_is_back_at_once_was_never_away() {
     online.leave(ada, at(60));
     assert!(online.has(ada));
     online.enter(ada, at(69));
-    assert!(online.take(at(200), 10).looks().is_empty() && online.since([ada]) == [(ada, at(0))]);
+    assert!(online.take(at(200), 10).looks().is_empty() && online.connected([ada])[0].1.since == at(0));
     online.leave(ada, at(200));
     assert!(online.take(at(209), 10).looks().is_empty());
     let taken = online.take(at(210), 10);
@@ -51,6 +52,7 @@ fn who_is_back_at_once_was_never_away() {
 #[test]
 fn the_latest_state_is_told_after_a_rest_and_what_fails_comes_again() {
     let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    online.idle_after(Duration::from_secs(86_400));
     online.enter(ada, at(0));
     drop(online.take(at(0), 10));
     assert!(online.take(at(0), 10).looks().is_empty(), "not at once");
@@ -121,6 +123,7 @@ fn another_friend_hears_what_the_others_know_and_a_former_one_that_there_is_no_m
 #[test]
 fn what_ends_by_itself_is_looked_at_then() {
     let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    online.idle_after(Duration::from_secs(86_400));
     online.enter(ada, at(0));
     let busy = |user| Looked { ends_at: Some(at(3600)), ..sees(user, Presence::Busy, "", &[bob]) };
     look(&online, at(0), busy);
@@ -175,4 +178,40 @@ fn all_leave_at_once_when_the_process_stops() {
     online.all_leave(at(1));
     assert_eq!(online.take(at(1), 10).looks()[0].to_note, Some(at(1)));
     assert!(!online.has(ada));
+}
+
+#[test]
+fn who_watches_somebody_hears_of_them_what_all_see_as_often_as_friends() {
+    let (online, [ada, bob, cem]) = (Online::default(), [person(), person(), person()]);
+    assert_eq!(online.watch(cem, &[ada], at(0)), at(900));
+    online.enter(ada, at(0));
+    let look = |second, hidden: bool, text: &'static str| {
+        let taken = online.take(at(second), 10);
+        let looked = taken.looks().iter().map(|look| {
+            let seen = sees(ada, Presence::Online, text, &[bob]);
+            let by_all = if hidden { PresenceNews::hidden(ada) } else { seen.by_all.clone() };
+            Looked { by_all, watchers: look.watchers.clone(), ..seen }
+        });
+        let looked = looked.collect();
+        taken.tell(looked).unwrap();
+        let told = online.news().into_iter().map(|told| (told.to.to_vec(), told.name, told.watched));
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(look(0, false, ""), [(vec![bob], "user.online", None), (vec![cem], "user.online", Some(ada))]);
+    online.missed(at(1));
+    assert_eq!(look(4, false, "x"), [], "they rest");
+    assert_eq!(look(5, false, "x"), [(vec![bob], "user.status", None), (vec![cem], "user.status", Some(ada))]);
+    online.missed(at(20));
+    assert_eq!(look(20, true, "x"), [(vec![cem], "user.offline", Some(ada))], "others see it no longer");
+    online.missed(at(30));
+    assert_eq!(look(30, false, "x"), [(vec![cem], "user.online", Some(ada))]);
+    online.change(at(31), |state| state.block(ada, cem, at(31)));
+    let told = online.news();
+    assert_eq!((told.len(), told[0].name, &*told[0].to), (1, "user.offline", &[cem][..]));
+    online.watch(cem, &[bob], at(899));
+    online.missed(at(901));
+    assert_eq!(look(901, false, "y"), [(vec![bob], "user.status", None)], "it is over");
+    online.watches_nobody(cem);
+    online.missed(at(910));
+    assert_eq!(look(910, false, "z").len(), 1);
 }
