@@ -5,7 +5,7 @@ use clowder_tests::{Answer, Socket, User, World, answer, on_both, until, world::
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-on_both!(shared; hostile_texts, what_is_no_text);
+on_both!(shared; hostile_texts, what_is_no_text, hostile_searches);
 
 /// What becomes of a text.
 #[derive(Clone)]
@@ -113,6 +113,11 @@ fn text_of(html: &str, tags: &[&str]) -> String {
         text = text.replace(entity, sign);
     }
     text
+}
+
+/// A value as it stands in a query.
+fn encoded(text: &str) -> String {
+    text.bytes().map(|octet| format!("%{octet:02X}")).collect()
 }
 
 async fn send(user: &User, chat: &str, new: Value) -> Result<Value, Value> {
@@ -275,4 +280,38 @@ async fn what_is_no_text(world: World) {
     let whole = ada.request("POST", &format!("/api/chats/{chat}/messages")).header("content-type", "application/json");
     let sent = Answer::to(whole.body(r#"{"content":"\ud83d\ude00"}"#)).await.expect(201);
     assert_eq!(sent["content"], "😀");
+}
+
+/// Nothing that is looked for is more than a text, or breaks a search.
+async fn hostile_searches(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    ada.says(&chat, "hello").await;
+    for (what, text, ..) in rows() {
+        for path in [
+            "/api/search/messages?q".to_owned(),
+            format!("/api/chats/{chat}/search?q"),
+            "/api/search/chats?q".to_owned(),
+            "/api/search/suggestions?q".to_owned(),
+            "/api/search/users?q".to_owned(),
+            "/api/chats?q".to_owned(),
+            "/api/chats/directory?search".to_owned(),
+        ] {
+            let text: String = text.chars().take(201).collect();
+            let asked = format!("{path}={}", encoded(&text));
+            let found = bob.get(&asked).await;
+            assert_eq!(found.status, bob.get(&asked).await.status, "{what}, {path}");
+            match found.status {
+                200 => {
+                    for item in found.body["items"].as_array().unwrap() {
+                        text_of(item["highlight"].as_str().unwrap_or_default(), &["mark", "/mark"]);
+                    }
+                }
+                _ => {
+                    let named = format!("?{}", path.rsplit('?').next().unwrap());
+                    assert!(found.wrong_fields().iter().all(|pointer| *pointer == named), "{what}, {path}");
+                }
+            }
+        }
+    }
 }
