@@ -5,7 +5,7 @@ use clowder_tests::{Answer, Socket, User, World, answer, on_both, until, world::
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-on_both!(shared; hostile_texts, what_is_no_text, hostile_searches);
+on_both!(shared; hostile_texts, what_is_no_text, hostile_emoji, hostile_searches);
 
 /// What becomes of a text.
 #[derive(Clone)]
@@ -280,6 +280,44 @@ async fn what_is_no_text(world: World) {
     let whole = ada.request("POST", &format!("/api/chats/{chat}/messages")).header("content-type", "application/json");
     let sent = Answer::to(whole.body(r#"{"content":"\ud83d\ude00"}"#)).await.expect(201);
     assert_eq!(sent["content"], "😀");
+}
+
+/// An emoji is one, however many code points it has, and everything else is none, by either way.
+async fn hostile_emoji(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let message = bob.says(&chat, "look").await["id"].clone();
+    let mut socket = ada.socket().await;
+    let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466}";
+    for emoji in [TEN_CODE_POINTS, SCOTLAND, family, "\u{1f3f3}\u{fe0f}\u{200d}\u{1f308}", "\u{1f1e7}\u{1f1ea}"] {
+        let path = format!("/api/messages/{}/reactions/{}", message.as_str().unwrap(), encoded(emoji));
+        assert_eq!(ada.put(&path, json!({})).await.expect(200)["emoji"], emoji);
+        let data = json!({"message_id": message, "emoji": emoji});
+        assert_eq!(socket.command("reaction.remove", data.clone()).await.unwrap()["count"], 0, "{emoji}");
+        assert_eq!(socket.command("reaction.add", data).await.unwrap()["count"], 1, "{emoji}");
+        let shown = bob.messages(&chat).await[0]["reactions"].clone();
+        assert!(shown.as_array().unwrap().iter().any(|reacted| reacted["emoji"] == emoji), "{emoji}: {shown}");
+    }
+    for none in [
+        "\u{301}",
+        "<b>",
+        "👍👍",
+        "\u{200d}",
+        "👍\u{200d}",
+        "\u{202e}👍",
+        "a",
+        "\u{fe0f}",
+        "👍\u{301}",
+        "\u{1f3fd}\u{200d}",
+    ] {
+        let path = format!("/api/messages/{}/reactions/{}", message.as_str().unwrap(), encoded(none));
+        let over_rest = ada.put(&path, json!({})).await;
+        let over_socket =
+            socket.command("reaction.add", json!({"message_id": message, "emoji": none})).await.unwrap_err();
+        assert_eq!(over_rest.status, 422, "{none:?}: {over_rest:?}");
+        let flaws = (&over_rest.body["errors"][0]["code"], &over_socket["errors"][0]["code"]);
+        assert_eq!(flaws, (&json!("emoji"), &json!("emoji")), "{none:?}");
+    }
 }
 
 /// Nothing that is looked for is more than a text, or breaks a search.
