@@ -19,8 +19,7 @@ graphs: ## Compare what people see with the rule in 10,000 random graphs on each
 	TEST_GRAPHS=10000 scripts/with-services timeout 3h cargo test --workspace --test contract people::listed_is
 
 chaos: ## Let nodes, Redis and PostgreSQL fail for 15 minutes each, with and without Redis; prints what was lost.
-	CHAOS_SECONDS=$${CHAOS_SECONDS:-900} scripts/with-services cargo test --workspace --test realtime -- \
-	    --ignored --nocapture --test-threads 1 chaos::
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-900} scripts/with-services cargo run --package clowder-tests --example chaos
 
 check: ## Check formatting, lints, licences, documentation and the laws of the architecture.
 	scripts/check

@@ -72,6 +72,7 @@ pub const DOMAIN: Domain = Domain {
         "chats.history",
         "chats.type",
         "chats.visibility",
+        "message_reaction_counts.emoji",
         "message_reactions.emoji",
         "messages.type",
         "participants.notify",

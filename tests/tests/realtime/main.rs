@@ -1,6 +1,5 @@
 //! The live channel: who may open it, what it sends in which order, and that a drop loses nothing.
 
-mod chaos;
 mod closing;
 mod events;
 mod finding;

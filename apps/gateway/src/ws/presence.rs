@@ -50,7 +50,7 @@ async fn say_and_hear(online: Arc<Online>, exchange: Arc<Exchange>) {
     often.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         often.tick().await;
-        for message in online.to_say(SAY_EVERY, clock::now()) {
+        for message in online.take_messages(SAY_EVERY, clock::now()) {
             exchange.publish(ONLINE, &message);
         }
     }

@@ -124,11 +124,11 @@ impl Online {
     }
 
     /// What to tell the other nodes after this much time, in this order.
-    pub fn to_say(&self, passed: Duration, now: Timestamp) -> Vec<String> {
+    pub fn take_messages(&self, passed: Duration, now: Timestamp) -> Vec<String> {
         let mut messages = Vec::new();
         self.change(now, |state| {
             state.go_on(now);
-            messages = state.to_say(passed, now);
+            messages = state.take_messages(passed, now);
         });
         messages.iter().filter_map(|message| serde_json::to_string(message).ok()).collect()
     }
@@ -147,7 +147,7 @@ impl Online {
 }
 
 impl State {
-    fn to_say(&mut self, passed: Duration, now: Timestamp) -> Vec<Message> {
+    fn take_messages(&mut self, passed: Duration, now: Timestamp) -> Vec<Message> {
         self.elsewhere.since_beat += passed;
         let beats = self.elsewhere.since_beat >= BEAT;
         if beats {

@@ -20,7 +20,7 @@ fn at(seconds: u64) -> Timestamp {
 
 /// What the first node tells the other. Returns how many octets that is.
 fn exchange(here: &Online, there: &Online, passed: Duration, now: Timestamp) -> usize {
-    let messages = here.to_say(passed, now);
+    let messages = here.take_messages(passed, now);
     messages.iter().for_each(|message| there.hear_node(Uuid::from_u128(1), message, now));
     messages.iter().map(String::len).sum()
 }

@@ -41,7 +41,7 @@ impl<const N: usize> Nodes<N> {
     fn pass(&mut self, from: &[usize]) {
         self.second += 1;
         for sender in 0..N {
-            for message in self.nodes[sender].to_say(Duration::from_secs(1), self.now()) {
+            for message in self.nodes[sender].take_messages(Duration::from_secs(1), self.now()) {
                 self.longest = self.longest.max(message.len());
                 if from.contains(&sender) {
                     self.deliver(sender, &message);
@@ -143,13 +143,13 @@ fn large_nodes_tell_everything_in_bounded_pieces() {
     }
     let mut said = 0;
     while said < 200 {
-        let messages = two.nodes[0].to_say(Duration::ZERO, at(1));
+        let messages = two.nodes[0].take_messages(Duration::ZERO, at(1));
         assert!(!messages.is_empty() && messages.len() <= AT_ONCE, "{}", messages.len());
         messages.iter().for_each(|message| two.deliver(0, message));
         said += messages.len();
     }
     let there = two.nodes[1].lock().people.len();
-    assert_eq!((there, two.nodes[0].to_say(Duration::ZERO, at(1)).len()), (20_000, 0));
+    assert_eq!((there, two.nodes[0].take_messages(Duration::ZERO, at(1)).len()), (20_000, 0));
 }
 
 #[test]

@@ -27,15 +27,9 @@ const CHATS: usize = 18;
 /// How long followers may take to hear of everything after the last fault.
 const AT_LAST: Duration = Duration::from_secs(60);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "minutes of faults: make chaos"]
-async fn with_redis_on_three_nodes() {
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
     run(3, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "minutes of faults: make chaos"]
-async fn without_redis_on_two_nodes() {
     run(2, false).await;
 }
 
