@@ -222,7 +222,7 @@ async fn the_hidden_take_as_long_as_nobody(world: World) {
         ]
     };
     let of_each: Vec<_> = targets.iter().map(|(_, id, name)| calls(id, name)).collect();
-    for number in 0..of_each[0].len() {
+    for (number, _) in of_each[0].iter().enumerate() {
         let mut took = vec![Vec::new(); targets.len()];
         for round in 0..FIRST + rounds {
             for turn in 0..targets.len() {
