@@ -78,6 +78,7 @@ const FORMS: &[Form] = &[
     ("NewMessageReviewVerdict", "reason", prose),
     ("NewSavedMessage", "note", name),
     ("NewMessageDeletion", "reason", prose),
+    ("NewModeratorNotice", "reason", prose),
 ];
 
 const RULES: &[Rule] = &[
@@ -182,7 +183,7 @@ fn new_chat(schema: &mut Value) {
         {
             "title": "A private chat", "type": "object", "required": ["type", "participant_ids"],
             "properties": {
-                "type": { "type": "string", "enum": ["private"] }, "title": { "type": "null" }, "name": { "type": "null" },
+                "type": { "const": "private" }, "title": { "type": "null" }, "name": { "type": "null" },
                 "description": { "type": "null" }, "visibility": { "type": "null" }, "history": { "type": "null" },
                 "rights": { "type": "null" },
                 "participant_ids": {
@@ -193,13 +194,13 @@ fn new_chat(schema: &mut Value) {
         {
             "title": "A group or a channel", "type": "object", "required": ["type", "title"],
             "properties": {
-                "type": { "type": "string", "enum": ["group", "channel"] }, "title": { "type": "string" }, "name": { "type": "null" }
+                "type": { "type": "string", "pattern": "^(group|channel)$" }, "title": { "type": "string" }, "name": { "type": "null" }
             }
         },
         {
             "title": "A group or a channel by `name`", "type": "object", "required": ["type", "name"],
             "properties": {
-                "type": { "type": "string", "enum": ["group", "channel"] }, "name": { "type": "string" }, "title": { "type": "null" }
+                "type": { "type": "string", "pattern": "^(group|channel)$" }, "name": { "type": "string" }, "title": { "type": "null" }
             }
         }
     ]);
