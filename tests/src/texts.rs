@@ -20,7 +20,8 @@ pub const TYPED: Then = Then::Never("a name that is looked up is kept as a keyed
 
 /// A call with texts of the caller's choice in its headers.
 pub async fn call(user: &User, method: &str, path: &str, body: Value, key: &str) -> Answer {
-    let request = user.request(method, path).json(&body);
+    let request = user.request(method, path);
+    let request = if body.is_null() { request } else { request.json(&body) };
     let request = request.header("x-request-id", "zqrequest-1").header("user-agent", "zqagent/1");
     let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
     Answer::to(request).await

@@ -53,8 +53,7 @@ impl Front {
         let suspension = user.and_then(|user| self.staff.standing(user, now).suspension);
         let gate = Gate { access: endpoint.access, scope: endpoint.scope, even_suspended: endpoint.even_suspended };
         may_ask(&gate, identity, suspension.as_ref())?;
-        // Clients open sockets by themselves.
-        if !endpoint.path.starts_with("/api/ws") {
+        if !endpoint.by_itself {
             self.notice(identity, now);
         }
         Ok(())

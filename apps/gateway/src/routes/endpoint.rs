@@ -103,6 +103,8 @@ pub struct Endpoint {
     pub edits: bool,
     /// Whether it shows something that has an `ETag`.
     pub tagged: bool,
+    /// Whether clients call it by themselves, so that it is no sign that somebody is there.
+    pub by_itself: bool,
     /// Whether it waits for something to happen, meanwhile without a turn of those who read.
     pub waits: bool,
     /// Whether a GET shows a credential, so that its response must not be compressed.
@@ -194,6 +196,7 @@ impl Endpoint {
             starts_job: false,
             edits: false,
             tagged: false,
+            by_itself: false,
             waits: false,
             shows_secret: false,
             run: verb.run(),
@@ -440,6 +443,12 @@ impl Endpoint {
     pub fn most_octets(&self) -> usize {
         let usual = if self.access == Access::Public { front::MOST_OF_NOBODY } else { front::MOST_OF_ALL };
         self.uploads.unwrap_or(usual)
+    }
+
+    /// Clients call it by themselves: who is away stays away.
+    pub fn by_itself(mut self) -> Self {
+        self.by_itself = true;
+        self
     }
 
     /// It may wait for something to happen, and holds up no other read of its caller.

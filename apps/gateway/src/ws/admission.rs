@@ -10,7 +10,7 @@ use clowder_core::{Actor, Ctx, Error, Origin, Timestamp, ctx::TOKEN_MISSING};
 use super::{Ports, Sockets, close::Close, connection::payer, opening, sockets::Held};
 use crate::{
     call::Call,
-    front,
+    clock, front,
     problem::{Answer, Problem},
     refusals,
 };
@@ -55,9 +55,13 @@ fn not_suspended(ports: &Ports, identity: &Identity, now: Timestamp) -> Answer<(
 }
 
 /// The answer to a request that cannot follow the hub, or not any longer.
-pub fn refused(close: Close) -> Problem {
+pub fn refused(ports: &Ports, identity: &Identity, close: Close) -> Problem {
     match close {
-        Close::SessionEnded => SESSION_ENDED.into(),
+        // A session also ends because its account was suspended.
+        Close::SessionEnded => match not_suspended(ports, identity, clock::now()) {
+            Err(suspended) => suspended,
+            Ok(()) => SESSION_ENDED.into(),
+        },
         Close::NotAuthenticated(_) => TOKEN_INVALID.into(),
         close => Error::unavailable(close.says().into_owned()).into(),
     }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What clients send whether or not somebody is there, besides what is about the socket itself.
-const BY_THEMSELVES: &[&str] = &["presence.subscribe", "presence.unsubscribe"];
+const BY_THEMSELVES: &[&str] = &["message.delivered", "presence.subscribe", "presence.unsubscribe"];
 
 /// One line of the table.
 pub struct Command {

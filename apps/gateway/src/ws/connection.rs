@@ -22,7 +22,7 @@ use super::{
     request::{CommandId, Request},
     send_queue::{Next, SendQueue, WRITE_WITHIN},
     sockets::Held,
-    subscription::{Left, Subscription, Wire},
+    subscription::{Left, Subscription, Wire, expires},
 };
 use crate::{
     clock,
@@ -137,7 +137,7 @@ impl Connection {
         let mut work: Option<Work> = None;
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
         loop {
-            self.flush(&queue).await?;
+            self.flush(&queue, bound.expires).await?;
             if let Some(due) = self.due().filter(|due| *due < timer.deadline()) {
                 timer.as_mut().reset(due);
             }
@@ -239,9 +239,11 @@ impl Connection {
     }
 
     /// Sends everything in the queue.
-    async fn flush(&mut self, queue: &SendQueue) -> Result<(), Close> {
+    async fn flush(&mut self, queue: &SendQueue, expires: Instant) -> Result<(), Close> {
         loop {
             match queue.next() {
+                // A client that reads slowly must not outlive its access.
+                Next::Send(_) if Instant::now() >= expires => return Err(Close::TokenExpired),
                 Next::Send(frame) => {
                     if let Outgoing::Durable(durable) | Outgoing::Hidden(durable) = &frame {
                         self.wrote(queue.user, durable);
@@ -375,7 +377,7 @@ impl Bound {
     }
 
     fn renew(&mut self, identity: Identity) {
-        self.expires = Instant::now() + identity.expires_at.since(clock::now());
+        self.expires = expires(&identity);
         self.identity = identity;
     }
 }

@@ -48,6 +48,15 @@ impl Place {
 }
 
 impl Packed {
+    /// The same place before this position of a stream: resumed from there, it is the first thing that is missed.
+    pub fn before(&self, stream: usize, position: i64) -> Self {
+        let mut positions = unpack(&self.positions).unwrap_or_default();
+        if let Some(reached) = positions.get_mut(stream) {
+            *reached = position - 1;
+        }
+        Place::new(self.epoch, Positions::new(positions)).pack()
+    }
+
     /// The length of a cursor with these positions.
     pub fn sealed_len(&self) -> usize {
         (self.positions.len() + SEAL).saturating_mul(4).div_ceil(3)
@@ -77,22 +86,26 @@ impl Sealer {
         if !bool::from(self.mark(user, epoch, packed).ct_eq(seal)) {
             return None;
         }
-        let (mut positions, mut position, mut shift) = (Vec::new(), 0_u64, 0);
-        for byte in packed {
-            position |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                positions.push(i64::try_from(position).ok()?);
-                (position, shift) = (0, 0);
-            }
-        }
-        (shift == 0).then(|| Place::new(epoch, Positions::new(positions)))
+        unpack(packed).map(|positions| Place::new(epoch, Positions::new(positions)))
     }
 
     fn mark(&self, user: UserId, epoch: Uuid, positions: &[u8]) -> [u8; SEAL] {
         let full = mac(&self.0, &[user.uuid().as_bytes(), epoch.as_bytes(), positions]);
         std::array::from_fn(|index| full[index])
     }
+}
+
+fn unpack(packed: &[u8]) -> Option<Vec<i64>> {
+    let (mut positions, mut position, mut shift) = (Vec::new(), 0_u64, 0);
+    for byte in packed {
+        position |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            positions.push(i64::try_from(position).ok()?);
+            (position, shift) = (0, 0);
+        }
+    }
+    (shift == 0).then_some(positions)
 }
 
 #[cfg(test)]

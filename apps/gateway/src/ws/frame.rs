@@ -132,7 +132,27 @@ impl Outgoing {
 
     /// Whether it has a cursor.
     pub fn is_durable(&self) -> bool {
-        matches!(self, Self::Durable(_) | Self::Hidden(_))
+        self.durable().is_some()
+    }
+
+    pub fn durable(&self) -> Option<&Arc<Durable>> {
+        match self {
+            Self::Text(_) => None,
+            Self::Durable(durable) | Self::Hidden(durable) => Some(durable),
+        }
+    }
+
+    /// The same with a cursor from which `missed` and all that comes after it are replayed.
+    pub fn resuming_at(self, missed: &Durable) -> Self {
+        let before = |it: Arc<Durable>| {
+            let Recorded { stream, position, .. } = *missed.recorded;
+            Arc::new(Durable::new(Arc::clone(&it.recorded), missed.packed.before(stream, position)))
+        };
+        match self {
+            Self::Text(text) => Self::Text(text),
+            Self::Durable(durable) => Self::Durable(before(durable)),
+            Self::Hidden(durable) => Self::Hidden(before(durable)),
+        }
     }
 
     /// Whether both are events of one moment on one topic, and so of one decision.

@@ -17,9 +17,9 @@ use super::{
     cursor::Sealer,
     frame::{self, Durable},
     send_queue::{Next, SendQueue},
-    subscription::{Subscription, Wire},
+    subscription::{Subscription, Wire, expires},
 };
-use crate::{answer::Shown, clock, problem::Answer, query::Query};
+use crate::{answer::Shown, problem::Answer, query::Query};
 
 /// The longest wait, in seconds: proxies commonly give up after 60.
 pub const LONGEST_WAIT: i64 = 50;
@@ -71,24 +71,27 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     let most = query.limit() as usize;
     query.check()?;
     let (identity, _held) = admit(&request, &ports).await?;
-    let expires = Instant::now() + identity.expires_at.since(clock::now());
-    let until = expires.min(Instant::now() + Duration::from_secs(wait.unsigned_abs()));
+    let until = expires(&identity).min(Instant::now() + Duration::from_secs(wait.unsigned_abs()));
     metrics::gauge!("clowder_polls").increment(1);
     let _polling = Polling;
-    let subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await.map_err(refused)?;
+    let subscription = Subscription::open(&ports, &identity, cursor.as_deref())
+        .await
+        .map_err(|close| refused(&ports, &identity, close))?;
     let queue = &*subscription.left.queue;
     let mut page = Page { most, ..Page::default() };
-    let caught_up = subscription.catch_up(&mut page).await.map_err(refused)?;
+    let caught_up = subscription.catch_up(&mut page).await.map_err(|close| refused(&ports, &identity, close))?;
     if caught_up.reset.is_some() {
         // Whoever reloads needs nothing of what was missed.
         page = Page { most, ..Page::default() };
     }
-    if !page.is_full() {
+    if page.room() > 0 {
         page.cursor = ports.hub.sealer.seal(queue.user, &caught_up.reached.pack());
     }
     // Without a cursor, the client asks where it starts.
     if cursor.is_some() && caught_up.reset.is_none() {
-        while page.drain(queue, &ports.hub.sealer).map_err(refused)? && page.frames.is_empty() {
+        while page.drain(queue, &ports.hub.sealer).map_err(|close| refused(&ports, &identity, close))?
+            && page.frames.is_empty()
+        {
             if timeout_at(until, queue.ready()).await.is_err() {
                 break;
             }
@@ -127,7 +130,7 @@ impl Page {
 
     /// Adds what is in the queue, and returns whether more may come. What does not fit is read from the journal next time.
     fn drain(&mut self, queue: &SendQueue, sealer: &Sealer) -> Result<bool, Close> {
-        while !self.is_full() {
+        while self.room() > 0 {
             match queue.next() {
                 Next::Send(frame) => {
                     let is_durable = frame.is_durable();
@@ -144,7 +147,7 @@ impl Page {
     }
 
     fn finish(self, reset: Option<&'static str>) -> Result<JournalEvents> {
-        let more = !self.frames.is_empty() && self.is_full();
+        let more = !self.frames.is_empty() && self.room() == 0;
         let items = self.frames.into_iter().map(|frame| RawValue::from_string(frame.to_string()));
         let items = items.collect::<Result<_, _>>().map_err(Error::from)?;
         Ok(JournalEvents { items, cursor: self.cursor, more, reset })
@@ -157,7 +160,7 @@ impl Wire for Page {
         Ok(())
     }
 
-    fn is_full(&self) -> bool {
-        self.frames.len() >= self.most || self.octets >= ROOM
+    fn room(&self) -> usize {
+        if self.octets >= ROOM { 0 } else { self.most.saturating_sub(self.frames.len()) }
     }
 }

@@ -100,13 +100,20 @@ impl SendQueue {
     }
 
     /// The same, after a last frame that says why, and after those that were told together with it: the reasons of a
-    /// suspension come before it.
+    /// suspension come before it. If a durable event is dropped, they have a cursor from which it is replayed: the client
+    /// keeps the last cursor that it sees.
     pub fn close_after(&self, last: Option<Outgoing>, close: Close) {
         let mut queue = self.lock();
         if queue.close.is_none() {
-            let waiting = std::mem::take(&mut queue.frames).into_iter();
-            let together = waiting.filter(|frame| last.as_ref().is_some_and(|last| frame.is_told_with(last)));
-            queue.frames = together.chain(last.clone()).collect();
+            let is_told_with_it = |frame: &Outgoing| last.as_ref().is_some_and(|last| frame.is_told_with(last));
+            let (together, dropped): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut queue.frames).into_iter().partition(is_told_with_it);
+            let missed = dropped.iter().find_map(Outgoing::durable);
+            let last = together.into_iter().chain(last.clone());
+            queue.frames = match missed {
+                Some(missed) => last.map(|frame| frame.resuming_at(missed)).collect(),
+                None => last.collect(),
+            };
             queue.octets = queue.frames.iter().map(Outgoing::len).sum();
             queue.close = Some(close);
         }
@@ -219,10 +226,12 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let (user, chat) = (UserId::new(now), Id::<()>::new(now));
         let queue = SendQueue::new(user, Via::Session(Id::new(now)), None);
-        let frame = |name: &str, topic: Topic, at: i64| {
+        let mut position = 0;
+        let mut frame = |name: &str, topic: Topic, at: i64| {
+            position += 1;
             let recorded = Recorded {
                 stream: 0,
-                position: 1,
+                position,
                 topic,
                 name: name.into(),
                 actor: None,
@@ -231,10 +240,12 @@ mod tests {
                 at: Timestamp::from_micros(at),
                 data: to_raw_value(&()).unwrap().into(),
             };
-            let packed = Place::new(Uuid::nil(), Positions::new(vec![1])).pack();
+            let packed = Place::new(Uuid::nil(), Positions::new(vec![position])).pack();
             Outgoing::Durable(Arc::new(Durable::new(Arc::new(recorded), packed)))
         };
         let own = Topic::user(user);
+        queue.push(frame("sent", own, 5));
+        assert!(matches!(queue.next(), Next::Send(_)));
         queue.push(frame("earlier", own, 6));
         queue.push(frame("of a chat", Topic::new(TopicKind::new("chat"), chat), 7));
         queue.push(frame("reasons", own, 7));
@@ -243,6 +254,8 @@ mod tests {
         let mut told = Vec::new();
         while let Next::Send(frame) = queue.next() {
             let frame: Value = serde_json::from_str(&frame.text(&sealer, user)).unwrap();
+            let place = sealer.open(user, Uuid::nil(), frame["cursor"].as_str().unwrap()).unwrap();
+            assert_eq!(place.positions.as_slice(), [1], "whoever resumes gets what was dropped");
             told.push(frame["type"].as_str().unwrap().to_owned());
         }
         assert_eq!(told, ["reasons", "last"]);

@@ -25,7 +25,7 @@ use super::{
     frame::{self, Closed, Durable, Heartbeat},
     send_queue::{Next, SendQueue},
     sockets::Held,
-    subscription::{Subscription, Wire},
+    subscription::{Subscription, Wire, expires},
 };
 use crate::{
     clock,
@@ -64,7 +64,8 @@ pub async fn open(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
         return Ok(answer.finish());
     }
     let cursor = last.or(cursor);
-    let subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await.map_err(refused)?;
+    let subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await;
+    let subscription = subscription.map_err(|close| refused(&ports, &identity, close))?;
     let (sender, mut receiver) = mpsc::channel(1);
     let now = Instant::now();
     let writer = Writer { sender, told: now, wrote: now };
@@ -98,7 +99,7 @@ async fn follow(
     subscription: Subscription,
     writer: &mut Writer,
 ) -> Result<Infallible, Close> {
-    let expires = Instant::now() + identity.expires_at.since(clock::now());
+    let expires = expires(identity);
     writer.retry().await?;
     subscription.greet(ports.heartbeat, writer).await?;
     // What was needed for the beginning is released.
@@ -111,6 +112,10 @@ async fn follow(
                 Next::Close(close) => return Err(close),
                 Next::Nothing => break,
             };
+            // A client that reads slowly must not outlive its access.
+            if Instant::now() >= expires {
+                return Err(Close::TokenExpired);
+            }
             let is_durable = frame.is_durable();
             let text = frame.text(&ports.hub.sealer, queue.user);
             writer.send(queue, &text, is_durable).await?;

@@ -8,7 +8,7 @@ use clowder_accounts::Identity;
 use clowder_core::{Actor, UserId, Via, journal::Chunk};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -30,9 +30,9 @@ pub trait Wire {
     /// Writes a frame; `event` is the durable event in it.
     async fn write(&mut self, queue: &SendQueue, frame: ByteString, event: Option<&Durable>) -> Result<(), Close>;
 
-    /// Whether no more is wanted.
-    fn is_full(&self) -> bool {
-        false
+    /// How many more are wanted.
+    fn room(&self) -> usize {
+        usize::MAX
     }
 }
 
@@ -42,6 +42,8 @@ pub struct Subscription {
     /// Where the client's cursor resumes, or why it cannot.
     since: Option<Result<Place, &'static str>>,
     via: Via,
+    /// When the client's access ends.
+    expires: Instant,
 }
 
 /// Removes a client from the hub, however it ends.
@@ -81,7 +83,7 @@ impl Subscription {
         if ports.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
-        Ok(Self { left, attached, since, via })
+        Ok(Self { left, attached, since, via, expires: expires(identity) })
     }
 
     /// Writes `hello`, what was missed, and how that ended. Live events follow in the queue.
@@ -153,9 +155,10 @@ impl Subscription {
             if let Some(close) = queue.closing() {
                 return Err(close);
             }
+            let chunk = Chunk { rows: CHUNK.rows.min(wire.room()), ..CHUNK };
             let missed = {
                 let _turns = turns(hub, queue.user).await?;
-                replay.next(CHUNK).await.map_err(|_| Close::Fault)?
+                replay.next(chunk).await.map_err(|_| Close::Fault)?
             };
             let Some(missed) = missed else { return Ok((count, from)) };
             for recorded in missed.changes {
@@ -167,8 +170,12 @@ impl Subscription {
                 let hidden = sender(&recorded).is_some_and(|sender| attached.hidden.contains(&sender));
                 let missed = Durable::new(Arc::new(recorded), from.pack());
                 let frame = missed.text(&hub.sealer, queue.user, hidden);
+                // A client that reads slowly must not outlive its access.
+                if Instant::now() >= self.expires {
+                    return Err(Close::TokenExpired);
+                }
                 wire.write(queue, frame, Some(&missed)).await?;
-                if wire.is_full() {
+                if wire.room() == 0 {
                     return Ok((count, from));
                 }
             }
@@ -181,6 +188,11 @@ impl Drop for Left {
     fn drop(&mut self) {
         self.hub.detach(&self.queue);
     }
+}
+
+/// When the access of a client ends.
+pub fn expires(identity: &Identity) -> Instant {
+    Instant::now() + identity.expires_at.since(clock::now())
 }
 
 /// Where a cursor resumes, or why it cannot.

@@ -154,6 +154,7 @@ fn messages() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/delivered", handlers::delivered)
             .says("Confirm that messages up to one have reached your device")
             .called("markChatDelivered")
+            .by_itself()
             .notes("Only for clients that learn of messages in another way than by a page or a socket, for example by a push notification: the server notes both by itself. The mark never moves back. Nothing is noted in chats of more than 256 people.")
             .scope(MESSAGES_WRITE)
             .takes::<NewRead>()

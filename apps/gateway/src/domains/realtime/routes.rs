@@ -20,6 +20,7 @@ pub fn all() -> Vec<Endpoint> {
             .also("/ws")
             .says("Open a WebSocket; /api/asyncapi.json describes its messages")
             .called("openSocket")
+            .by_itself()
             .notes("Upgrades the connection to a WebSocket that speaks `clowder.v1`. Authenticate by a header, by a ticket, by subprotocol, or with the first frame. A socket that does not authenticate within 10 seconds is closed.")
             .public()
             .scope(REALTIME_CONNECT)
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/stream", stream::open)
             .says("Open a stream of Server-Sent Events, for clients that cannot open a WebSocket")
             .called("openStream")
+            .by_itself()
             .notes("The events of the WebSocket: each is one frame in `data`, and those with a cursor have it as `id`. Ask with `Accept: text/event-stream`. Authenticate by a header or by a ticket. `Last-Event-ID` resumes after an event, as `cursor` does, and counts if there are both. The first event is `hello`; the last one is `closed`, with the code and reason that a socket would be closed with. Commands go over REST.")
             .public()
             .scope(REALTIME_CONNECT)
@@ -44,6 +46,7 @@ pub fn all() -> Vec<Endpoint> {
         get("/api/journal", journal::read)
             .says("Get the events since a cursor, and wait for some if there are none")
             .called("readJournal")
+            .by_itself()
             .notes("For clients that can open neither a WebSocket nor a stream: ask without `cursor` to learn where you are, load what you show, then ask again and again with the `cursor` of the last answer.")
             .scope(REALTIME_CONNECT)
             .asks_long("cursor", Opaque::MAX, "The `cursor` of the last answer, or of an event")
@@ -55,6 +58,7 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/ws/ticket", ws::ticket)
             .says("Get a ticket for one WebSocket")
             .called("createSocketTicket")
+            .by_itself()
             .notes("For clients that cannot set headers, such as browsers. A ticket opens one socket, once.")
             .gives::<Ticket>(201, "Valid for 30 seconds"),
     ]

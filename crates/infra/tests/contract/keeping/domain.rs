@@ -8,7 +8,7 @@ use clowder_messaging::{
 use serde_json::json;
 
 use crate::{
-    chats::domain::unless_others_were_faster,
+    chats::domain::{unless_others_were_faster, writer},
     domains::Domain,
     stress::{NOTHING_TO_DO, Performed, Scene, of},
     world::{Person, World},
@@ -77,9 +77,12 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     })
 }
 
-fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
+fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
-        let Scene { stage, store, ctx, chat, dice, .. } = scene;
+        // In a chat that all share, few may still write and pin after a while.
+        let (who, chat) = writer(&mut scene).await?;
+        let Scene { stage, store, dice, .. } = scene;
+        let ctx = stage.ctx(who);
         let new = of::<NewMessage>(json!({"content": stage.fresh("to keep ")}));
         let message = store.messaging.send(&ctx, chat, new).await?.into_inner().id;
         let keeping = &store.keeping;

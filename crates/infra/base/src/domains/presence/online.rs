@@ -176,7 +176,7 @@ impl Online {
             (person.left_at, person.notes) = (None, true);
             if person.sockets == 1 {
                 // Who is idle remains so: it may have been a broken connection.
-                (person.idle_here, person.idle_at) = (person.idle, Some(idle_at));
+                (person.idle_here, person.idle_at) = (person.idle, person.idle_at.or(Some(idle_at)));
                 state.here += 1;
                 state.elsewhere.changed.insert(user);
             }
@@ -263,6 +263,10 @@ impl Online {
         let mut state = self.lock();
         state.go_on(now);
         let mut looks = Vec::new();
+        if state.ending {
+            // Nobody is left to be told; when people were seen is still noted.
+            state.news.clear();
+        }
         while looks.len() < most && state.news.len() < UNSENT {
             let Some(user) = state.waiting.pop_front() else { break };
             looks.extend(state.look(user, now));

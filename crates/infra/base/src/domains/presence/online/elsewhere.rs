@@ -285,7 +285,8 @@ impl State {
         person.active_elsewhere -= usize::from(!idle);
         if !person.is_connected() && !person.gone {
             person.left_at = Some(now);
-            person.notes = notes;
+            // Who left here and elsewhere at the same moment is noted twice rather than by nobody.
+            person.notes |= notes;
         }
         person.sum_up();
         self.settle(user, now);
