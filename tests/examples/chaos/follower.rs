@@ -139,7 +139,7 @@ impl Follower {
             if page["reset"].is_string() {
                 self.heard.lock().unwrap().resets += 1;
             }
-            page["items"].as_array().unwrap().iter().for_each(|frame| self.hear(frame));
+            page["events"].as_array().unwrap().iter().for_each(|frame| self.hear(frame));
             self.cursor = Some(page["cursor"].as_str().unwrap().to_owned());
             self.heard.lock().unwrap().ready = true;
             self.dawdle().await?;

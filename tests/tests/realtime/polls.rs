@@ -17,7 +17,7 @@ fn cursor(page: &Value) -> String {
 }
 
 fn said(page: &Value) -> Vec<Value> {
-    let items = page["items"].as_array().unwrap().iter();
+    let items = page["events"].as_array().unwrap().iter();
     each(items.filter(|item| item["type"] == "message.sent").map(|item| &item["data"]), "content")
 }
 
@@ -25,10 +25,10 @@ async fn page_by_page(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let start = poll(&ada, "").await;
-    assert_eq!(start["items"], json!([]), "who asks for the first time learns where they are");
+    assert_eq!(start["events"], json!([]), "who asks for the first time learns where they are");
     assert_eq!((&start["more"], &start["reset"]), (&json!(false), &Value::Null));
     let nothing = poll(&ada, &format!("?cursor={}", cursor(&start))).await;
-    assert_eq!((&nothing["items"], &nothing["more"]), (&json!([]), &json!(false)));
+    assert_eq!((&nothing["events"], &nothing["more"]), (&json!([]), &json!(false)));
     let mut sent = Vec::new();
     for i in 0..10 {
         sent.push(bob.says(&chat, &format!("number {i}")).await["content"].clone());
@@ -36,7 +36,7 @@ async fn page_by_page(world: World) {
     let (mut here, mut heard, mut pages) = (cursor(&nothing), Vec::new(), 0);
     loop {
         let page = poll(&ada, &format!("?cursor={here}&limit=3")).await;
-        let items = page["items"].as_array().unwrap();
+        let items = page["events"].as_array().unwrap();
         assert!(items.len() <= 3);
         if let Some(last) = items.last().filter(|_| page["more"] == true) {
             assert_eq!(page["cursor"], last["cursor"], "a full page ends with its last event");
@@ -93,11 +93,11 @@ async fn who_waits_hears_at_once(world: World) {
         socket.command("typing.start", json!({"chat_id": chat})).await.unwrap();
     };
     let (page, ()) = tokio::join!(waiting, typing);
-    assert_eq!(each(page["items"].as_array().unwrap(), "type"), ["typing.start"]);
-    assert_eq!(page["items"][0].get("cursor"), None);
+    assert_eq!(each(page["events"].as_array().unwrap(), "type"), ["typing.start"]);
+    assert_eq!(page["events"][0].get("cursor"), None);
     let since = Instant::now();
     let page = poll(&ada, &format!("?cursor={}&wait=1", cursor(&page))).await;
-    assert!(since.elapsed() >= Duration::from_millis(900) || page["items"] != json!([]), "it did not wait");
+    assert!(since.elapsed() >= Duration::from_millis(900) || page["events"] != json!([]), "it did not wait");
 }
 
 async fn useless_cursors(world: World) {
@@ -106,12 +106,12 @@ async fn useless_cursors(world: World) {
     let chat = ada.private_chat(&bob).await;
     for useless in ["nonsense", "", &theirs] {
         let page = poll(&ada, &format!("?cursor={useless}&wait=20")).await;
-        assert_eq!((&page["reset"], &page["items"]), (&json!("unknown"), &json!([])), "at once");
+        assert_eq!((&page["reset"], &page["events"]), (&json!("unknown"), &json!([])), "at once");
         bob.says(&chat, "since").await;
         assert_eq!(said(&poll(&ada, &format!("?cursor={}", cursor(&page))).await), ["since"]);
     }
     let first = poll(&ada, &format!("?cursor={mine}&limit=1")).await;
-    assert_eq!(first["items"][0]["type"], "chat.created");
+    assert_eq!(first["events"][0]["type"], "chat.created");
     for wrong in ["wait=-1", "wait=x", "wait=", "limit=0", "since=1"] {
         ada.get(&format!("/api/journal?{wrong}")).await.wrong_fields();
     }
@@ -136,7 +136,7 @@ async fn who_waits_holds_up_nobody(world: World) {
         ada.patch("/api/users/me", json!({"status_text": "here"})).await.expect(200);
     };
     let (pages, ()) = tokio::join!(waiting, else_where);
-    assert!(pages.iter().all(|page| page["items"][0]["type"] == "user.updated"), "{pages:?}");
+    assert!(pages.iter().all(|page| page["events"][0]["type"] == "user.updated"), "{pages:?}");
     poll(&ada, "").await;
 }
 

@@ -32,7 +32,7 @@ pub struct JournalEvents {
     /// The frames that a socket would have received, in order. Those without `cursor` are not durable; only who waits
     /// receives them.
     #[schema(value_type = Vec<JournalEvent>)]
-    items: Vec<Box<RawValue>>,
+    events: Vec<Box<RawValue>>,
     /// Ask with it next time.
     #[schema(example = "AQIDBAUGBwgJCgsMDQ4P")]
     cursor: String,
@@ -148,9 +148,9 @@ impl Page {
 
     fn finish(self, reset: Option<&'static str>) -> Result<JournalEvents> {
         let more = !self.frames.is_empty() && self.room() == 0;
-        let items = self.frames.into_iter().map(|frame| RawValue::from_string(frame.to_string()));
-        let items = items.collect::<Result<_, _>>().map_err(Error::from)?;
-        Ok(JournalEvents { items, cursor: self.cursor, more, reset })
+        let events = self.frames.into_iter().map(|frame| RawValue::from_string(frame.to_string()));
+        let events = events.collect::<Result<_, _>>().map_err(Error::from)?;
+        Ok(JournalEvents { events, cursor: self.cursor, more, reset })
     }
 }
 
