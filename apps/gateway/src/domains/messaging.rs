@@ -194,13 +194,13 @@ fn new_chat(schema: &mut Value) {
         {
             "title": "A group or a channel", "type": "object", "required": ["type", "title"],
             "properties": {
-                "type": { "type": "string", "pattern": "^(group|channel)$" }, "title": { "type": "string" }, "name": { "type": "null" }
+                "type": { "pattern": "^(group|channel)$" }, "title": { "type": "string" }, "name": { "type": "null" }
             }
         },
         {
             "title": "A group or a channel by `name`", "type": "object", "required": ["type", "name"],
             "properties": {
-                "type": { "type": "string", "pattern": "^(group|channel)$" }, "name": { "type": "string" }, "title": { "type": "null" }
+                "type": { "pattern": "^(group|channel)$" }, "name": { "type": "string" }, "title": { "type": "null" }
             }
         }
     ]);

@@ -190,6 +190,7 @@ impl Online {
             let Some(person) = state.people.get_mut(&user).filter(|person| person.sockets > 0) else { return };
             person.sockets -= 1;
             if person.sockets == 0 {
+                person.closed_at = Some(now);
                 state.here -= 1;
                 state.elsewhere.changed.insert(user);
                 if !person.is_connected() && !person.gone {
@@ -263,11 +264,8 @@ impl Online {
         let mut state = self.lock();
         state.go_on(now);
         let mut looks = Vec::new();
-        if state.ending {
-            // Nobody is left to be told; when people were seen is still noted.
-            state.news.clear();
-        }
-        while looks.len() < most && state.news.len() < UNSENT {
+        // At the end nobody is told any more, but when people were seen is still noted.
+        while looks.len() < most && (state.ending || state.news.len() < UNSENT) {
             let Some(user) = state.waiting.pop_front() else { break };
             looks.extend(state.look(user, now));
         }

@@ -20,6 +20,8 @@ use super::{Online, Person, State};
 
 /// How often a node says that it is there.
 pub const BEAT: Duration = Duration::from_secs(2);
+/// How long it may take until another node knows that somebody has left, with much to spare.
+const AT_THE_SAME_TIME: Duration = Duration::from_secs(5);
 /// After so many beats without a word of it, a node is dead.
 const LEASE: u32 = 5;
 /// About how many people one message is; `NOTIFY` of PostgreSQL takes less than 8,000 octets.
@@ -285,8 +287,8 @@ impl State {
         person.active_elsewhere -= usize::from(!idle);
         if !person.is_connected() && !person.gone {
             person.left_at = Some(now);
-            // Who left here and elsewhere at the same moment is noted twice rather than by nobody.
-            person.notes |= notes;
+            // When somebody leaves both at the same moment, each node believed that they stay at the other.
+            person.notes = notes || person.closed_at.is_some_and(|at| now.since(at) < AT_THE_SAME_TIME);
         }
         person.sum_up();
         self.settle(user, now);

@@ -57,6 +57,8 @@ pub struct Person {
     pub idle_here: bool,
     /// When they are idle here, if they do nothing until then.
     pub idle_at: Option<Timestamp>,
+    /// When their last socket here closed.
+    pub closed_at: Option<Timestamp>,
     /// This node notes when they were seen: here they were connected last.
     pub notes: bool,
     /// When they came.
@@ -103,6 +105,7 @@ impl Person {
             idle: false,
             idle_here: false,
             idle_at: None,
+            closed_at: None,
             notes: false,
             since: now,
             left_at: None,

@@ -90,6 +90,24 @@ impl<const N: usize> Nodes<N> {
     }
 }
 
+/// Each node still believes that they stay at the other: then both note it, and not neither.
+#[test]
+fn who_leaves_two_nodes_at_once_is_noted() {
+    let mut two = Nodes::<2>::new();
+    let ada = person();
+    two.nodes.iter().for_each(|node| node.enter(ada, at(0)));
+    two.pass(&[0, 1]);
+    two.wait(30, &[0, 1]);
+    two.notes(0);
+    two.notes(1);
+    let left_at = two.now();
+    two.nodes.iter().for_each(|node| node.leave(ada, left_at));
+    two.wait(12, &[0, 1]);
+    assert_eq!(two.seen(ada), [false; 2]);
+    let noted = [two.notes(0), two.notes(1)].concat();
+    assert!(noted.iter().any(|(user, at)| *user == ada && at.is_some_and(|at| at >= left_at)), "{noted:?}");
+}
+
 #[test]
 fn who_is_anywhere_is_online_everywhere() {
     let mut two = Nodes::<2>::new();
