@@ -2,14 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use clowder_tests::{Database, Server, User, World, on_both, world::each};
+use clowder_tests::{Database, Server, User, World, on_both, until, world::each};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-on_both!(shared; page_by_page, who_waits_hears_at_once, useless_cursors, who_waits_holds_up_nobody, as_long_as_the_session);
+on_both!(shared; page_by_page, useless_cursors);
+on_both!(who_waits_hears_at_once, who_waits_holds_up_nobody, as_long_as_the_session);
 
 async fn poll(user: &User, query: &str) -> Value {
     user.get(&format!("/api/journal{query}")).await.expect(200)
+}
+
+/// Returns once so many wait. They have a server of their own.
+async fn wait(world: &World, polls: usize) {
+    let line = format!("\nclowder_polls {polls}\n");
+    until("they wait", async || world.nobody().get("/metrics").await.text.contains(&line)).await;
 }
 
 fn cursor(page: &Value) -> String {
@@ -75,8 +82,7 @@ async fn who_waits_hears_at_once(world: World) {
         let query = format!("?cursor={here}&wait=20");
         let waiting = poll(&ada, &query);
         let say = async {
-            // Most probably it waits by now; if not, it must be told all the same.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            wait(&world, 1).await;
             bob.says(&chat, &format!("round {round}")).await;
         };
         let since = Instant::now();
@@ -89,7 +95,7 @@ async fn who_waits_hears_at_once(world: World) {
     let query = format!("?cursor={here}&wait=20");
     let waiting = poll(&ada, &query);
     let typing = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        wait(&world, 1).await;
         socket.command("typing.start", json!({"chat_id": chat})).await.unwrap();
     };
     let (page, ()) = tokio::join!(waiting, typing);
@@ -126,8 +132,7 @@ async fn who_waits_holds_up_nobody(world: World) {
     let query = format!("?cursor={}&wait=20", cursor(&poll(&ada, "").await));
     let waiting = join_all((0..40).map(|_| poll(&ada, &query)));
     let else_where = async {
-        // Most probably all of them wait by now; if not, they must be told all the same.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        wait(&world, 40).await;
         let since = Instant::now();
         for _ in 0..5 {
             ada.get("/api/auth/me").await.expect(200);
@@ -145,7 +150,7 @@ async fn as_long_as_the_session(world: World) {
     let other = world.login("ada").await;
     let query = format!("/api/journal?cursor={}&wait=20", cursor(&poll(&ada, "").await));
     let end = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        wait(&world, 1).await;
         ada.post("/api/auth/logout", json!({})).await.expect(204);
     };
     let (answer, ()) = tokio::join!(ada.get(&query), end);

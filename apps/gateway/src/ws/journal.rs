@@ -72,11 +72,11 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     query.check()?;
     let (identity, _held) = admit(&request, &ports).await?;
     let until = expires(&identity).min(Instant::now() + Duration::from_secs(wait.unsigned_abs()));
-    metrics::gauge!("clowder_polls").increment(1);
-    let _polling = Polling;
     let subscription = Subscription::open(&ports, &identity, cursor.as_deref())
         .await
         .map_err(|close| refused(&ports, &identity, close))?;
+    metrics::gauge!("clowder_polls").increment(1);
+    let _polling = Polling;
     let queue = &*subscription.left.queue;
     let mut page = Page { most, ..Page::default() };
     let caught_up = subscription.catch_up(&mut page).await.map_err(|close| refused(&ports, &identity, close))?;
@@ -100,7 +100,7 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     Ok(Shown(page.finish(caught_up.reset)?))
 }
 
-/// Counted until the answer is known, however that ends.
+/// Counted from when it misses nothing until the answer is known, however that ends.
 struct Polling;
 
 impl Drop for Polling {
