@@ -1,6 +1,6 @@
 //! A client that checks every response for what must hold everywhere.
 
-use reqwest::{Method, RequestBuilder, header::HeaderMap};
+use reqwest::{Method, RequestBuilder, Response, header::HeaderMap};
 use serde_json::Value;
 
 use crate::documented;
@@ -131,13 +131,25 @@ impl Answer {
         let may_fail = request.headers_mut().remove(MAY_FAIL).is_some();
         let (method, path) = (request.method().clone(), request.url().path().to_owned());
         let response = client.execute(request).await?;
+        Self::read(&method, &path, may_fail, response).await
+    }
+
+    /// Reads the rest of an answer of which the status is known, and checks it like any other.
+    pub async fn read(
+        method: &Method,
+        path: &str,
+        may_fail: bool,
+        response: Response,
+    ) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let answer = Self { status, headers, text, body };
         answer.holds_everywhere();
-        assert!(answer.status < 500 || may_fail, "the server failed: {answer:?}");
-        documented::check_answer(method.as_str(), &path, &answer);
+        // Not a failure: on a busy machine a check may take too long for a node to say that it is ready.
+        let not_ready = answer.status == 503 && path == "/api/health/ready";
+        assert!(answer.status < 500 || may_fail || not_ready, "the server failed: {answer:?}");
+        documented::check_answer(method.as_str(), path, &answer);
         Ok(answer)
     }
 

@@ -1,6 +1,6 @@
 //! A stream of Server-Sent Events from a client's perspective, read as WHATWG HTML §9.2.6 says.
 
-use reqwest::Response;
+use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -23,11 +23,10 @@ impl Stream {
         if !last.is_empty() {
             request = request.header("last-event-id", last);
         }
-        let again = request.try_clone().unwrap();
         let response = timeout(PATIENCE, request.send()).await.expect("no answer").expect("no connection");
         if response.status() != 200 {
-            // Read by the client that checks every answer.
-            return Err(Answer::to(again).await);
+            let refusal = Answer::read(&Method::GET, "/api/stream", false, response).await;
+            return Err(refusal.expect("half a refusal"));
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
