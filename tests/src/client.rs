@@ -135,12 +135,7 @@ impl Answer {
     }
 
     /// Reads the rest of an answer of which the status is known, and checks it like any other.
-    pub async fn read(
-        method: &Method,
-        path: &str,
-        may_fail: bool,
-        response: Response,
-    ) -> Result<Self, reqwest::Error> {
+    pub async fn read(method: &Method, path: &str, may_fail: bool, response: Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);

@@ -7,6 +7,7 @@
 
 pub mod authenticator;
 pub mod browser;
+pub mod chaos;
 pub mod client;
 pub mod command;
 pub mod database;

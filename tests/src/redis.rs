@@ -6,7 +6,10 @@ use std::{
 };
 
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::until;
 
@@ -60,6 +63,15 @@ impl Redis {
     fn signal(&self, signal: &str) {
         let process = self.child.as_ref().expect("Redis is not running").id().to_string();
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
+    /// It forgets everything.
+    pub async fn flush(&self) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(b"FLUSHALL\r\n").await.unwrap();
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"+OK\r\n");
     }
 
     pub fn url(&self) -> String {

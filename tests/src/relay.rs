@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
@@ -17,6 +18,7 @@ use tokio::{
     },
     sync::watch,
     task::JoinHandle,
+    time::sleep,
 };
 
 /// Relays connections to one address; stopped when the test ends.
@@ -40,6 +42,8 @@ struct State {
     cut_before: u64,
     /// Earlier ones are dead, which a client notices only when it sends something.
     dead_before: u64,
+    /// How long data is on its way, in each direction.
+    delay: Duration,
 }
 
 impl Relay {
@@ -98,6 +102,11 @@ impl Relay {
         self.silence_present();
     }
 
+    /// From now on data is on its way for so long, in each direction.
+    pub fn delay(&self, delay: Duration) {
+        self.state.send_modify(|state| state.delay = delay);
+    }
+
     /// Open connections are dead, as if a middlebox had forgotten them: the next packet of the client is answered with
     /// a reset, and until then nobody notices. New ones work.
     pub fn forget_present(&self) {
@@ -125,8 +134,9 @@ impl Drop for Relay {
 
 /// `host:port` of a URL that names both.
 fn host_of(url: &str) -> &str {
-    let (_, rest) = url.rsplit_once('@').unwrap();
-    rest.split_once('/').unwrap().0
+    let (_, rest) = url.split_once("://").unwrap();
+    let (authority, _) = rest.split_once('/').unwrap();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 async fn relay(number: u64, client: TcpStream, target: String, state: watch::Receiver<State>, asked: Arc<AtomicUsize>) {
@@ -151,10 +161,7 @@ async fn pump(
 ) -> Result<(), Forgotten> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        let (silent_before, cut_before, dead_before) = {
-            let state = state.borrow_and_update();
-            (state.silent_before, state.cut_before, state.dead_before)
-        };
+        let State { silent_before, cut_before, dead_before, delay, .. } = *state.borrow_and_update();
         if number < cut_before {
             return Ok(());
         }
@@ -169,6 +176,9 @@ async fn pump(
                 Ok(read) => {
                     if let Some(statements) = &mut statements {
                         statements.look(&buffer[..read]);
+                    }
+                    if !delay.is_zero() {
+                        sleep(delay).await;
                     }
                     if to.write_all(&buffer[..read]).await.is_err() {
                         return Ok(());

@@ -51,7 +51,12 @@ impl Server {
 
     /// Starts the server and waits until it prints its address and is ready.
     pub async fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
-        Self::start_by(database, settings, Command::new(binary()), &[]).await
+        Self::start_binary(binary(), database, settings).await
+    }
+
+    /// The same with another binary, of another version.
+    pub async fn start_binary(binary: &Path, database: &Database, settings: &[(&str, &str)]) -> Self {
+        Self::start_by(database, settings, Command::new(binary), &[]).await
     }
 
     /// The same with a wrong clock, which may keep the server from ever being ready.

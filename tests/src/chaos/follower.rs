@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
-use serde_json::Value;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -25,6 +25,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 pub struct Follower {
     access: String,
+    chats: Vec<String>,
     addresses: Addresses,
     http: reqwest::Client,
     way: Way,
@@ -45,10 +46,11 @@ struct Over;
 
 impl Follower {
     pub fn new(number: usize, person: &Person, addresses: Addresses, dice: Dice) -> Self {
-        let heard = Heard::after(person.chats.clone());
+        let heard = Heard::of(&person.id, person.chats.clone());
         let way = [Way::Socket, Way::Socket, Way::Stream, Way::Poll][number % 4];
         Self {
             access: person.access.clone(),
+            chats: person.chats.keys().cloned().collect(),
             addresses,
             http: reqwest::Client::builder().no_proxy().connect_timeout(SILENCE).build().unwrap(),
             way,
@@ -90,14 +92,20 @@ impl Follower {
         let url = format!("ws://{address}/api/ws{cursor}");
         let connected = timeout(SILENCE, connect_async(url)).await;
         let (mut socket, _) = connected.map_err(|_| Over)?.map_err(|_| Over)?;
-        let auth = serde_json::json!({"type": "auth", "data": {"access": self.access}}).to_string();
-        futures_util::SinkExt::send(&mut socket, Message::text(auth)).await.map_err(|_| Over)?;
+        let auth = json!({"type": "auth", "data": {"access": self.access}}).to_string();
+        socket.send(Message::text(auth)).await.map_err(|_| Over)?;
         self.connected("sockets");
         loop {
             match timeout(SILENCE, socket.next()).await.map_err(|_| Over)? {
                 Some(Ok(Message::Text(text))) => self.hear(&serde_json::from_str(&text).map_err(|_| Over)?),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
                 Some(Ok(_)) => {}
+            }
+            // Passing events go between durable ones, and nobody counts on them.
+            if self.dice.below(50) == 0 {
+                let chat = self.dice.one(&self.chats);
+                let typing = json!({"id": 1, "type": "typing.start", "data": {"chat_id": chat}}).to_string();
+                socket.send(Message::text(typing)).await.map_err(|_| Over)?;
             }
             self.dawdle().await?;
         }
@@ -176,6 +184,9 @@ impl Follower {
             "reaction.added" => {
                 let (message, more) = (text(&data["message_id"]), text(&data["user_id"]));
                 heard.deed(Deed { kind: "reaction.added", message, more });
+            }
+            "message.read" => {
+                heard.mark(&text(&data["chat_id"]), &text(&data["user_id"]), data["seq"].as_i64().unwrap());
             }
             _ => {}
         }

@@ -1,14 +1,15 @@
 //! Several nodes over a PostgreSQL and a Redis of their own, each of which can fail.
 
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use clowder_tests::{Database, Postgres, Redis, Relay, Server};
 use tokio::time::sleep;
 
 use super::Dice;
+use crate::{Database, Postgres, Redis, Relay, Server, server::binary};
 
 /// Where the nodes that are up listen.
 pub type Addresses = Arc<Mutex<Vec<Option<String>>>>;
@@ -19,12 +20,16 @@ pub struct Cluster {
     database: Database,
     postgres: Postgres,
     redis: Option<Redis>,
+    /// The versions of the server. Each start of a node draws one.
+    binaries: Vec<PathBuf>,
 }
 
 struct Node {
     server: Option<Server>,
     /// Its way to the database.
     relay: Relay,
+    /// Its way to Redis.
+    redis_relay: Option<Relay>,
     settings: Vec<(&'static str, String)>,
 }
 
@@ -35,10 +40,15 @@ pub enum Fault {
     NodeHangs,
     NodeIsCutFromTheDatabase,
     NodeHearsNothingOfTheDatabase,
+    NodeIsFarFromTheDatabase,
     DatabaseCrashes,
     DatabaseRestarts,
     RedisIsKilled,
     RedisHangs,
+    RedisForgets,
+    NodeIsCutFromRedis,
+    NodeHearsNothingOfRedis,
+    NodeIsFarFromRedis,
     NodeAndRedisAreKilled,
 }
 
@@ -50,22 +60,33 @@ impl Fault {
             Self::NodeHangs,
             Self::NodeIsCutFromTheDatabase,
             Self::NodeHearsNothingOfTheDatabase,
+            Self::NodeIsFarFromTheDatabase,
             Self::DatabaseCrashes,
             Self::DatabaseRestarts,
         ];
         if with_redis {
-            all.extend([Self::RedisIsKilled, Self::RedisHangs, Self::NodeAndRedisAreKilled]);
+            all.extend([
+                Self::RedisIsKilled,
+                Self::RedisHangs,
+                Self::RedisForgets,
+                Self::NodeIsCutFromRedis,
+                Self::NodeHearsNothingOfRedis,
+                Self::NodeIsFarFromRedis,
+                Self::NodeAndRedisAreKilled,
+            ]);
         }
         all
     }
 }
 
 impl Cluster {
-    pub async fn start(nodes: usize, with_redis: bool) -> Self {
+    pub async fn start(nodes: usize, with_redis: bool, other_binary: Option<PathBuf>) -> Self {
         let postgres = Postgres::new();
         let database = Database::at(postgres.run("start"));
         let redis = if with_redis { Some(Redis::start().await) } else { None };
-        let mut cluster = Self { nodes: Vec::new(), addresses: Addresses::default(), database, postgres, redis };
+        let binaries = [binary().clone()].into_iter().chain(other_binary).collect();
+        let mut cluster =
+            Self { nodes: Vec::new(), addresses: Addresses::default(), database, postgres, redis, binaries };
         for number in 0..nodes {
             let relay = Relay::to(&cluster.database.url).await;
             let mut settings = vec![
@@ -73,14 +94,19 @@ impl Cluster {
                 // Nobody signs in again meanwhile.
                 ("ACCESS_TOKEN_SECONDS", "86400".to_owned()),
             ];
-            settings.extend(cluster.redis.as_ref().map(|redis| ("REDIS_URL", redis.url())));
+            let mut redis_relay = None;
+            if let Some(redis) = &cluster.redis {
+                let relay = redis_relay.insert(Relay::to(&redis.url()).await);
+                settings.push(("REDIS_URL", relay.through(&redis.url())));
+            }
             // Clocks are apart, as far as nodes accept it.
             let clock = cluster.database.folder.path().join(format!("clock{number}"));
             std::fs::write(&clock, (0.4 * number as f64 - 0.4).to_string()).unwrap();
             settings.extend([("DEBUG", "true".to_owned()), ("TEST_CLOCK_FILE", clock.display().to_string())]);
-            cluster.nodes.push(Node { server: None, relay, settings });
+            cluster.nodes.push(Node { server: None, relay, redis_relay, settings });
             cluster.addresses.lock().unwrap().push(None);
-            cluster.start_node(number).await;
+            // The first start migrates, so it is that of the version that is being tested.
+            cluster.start_node(number, 0).await;
         }
         cluster
     }
@@ -89,10 +115,11 @@ impl Cluster {
         Arc::clone(&self.addresses)
     }
 
-    async fn start_node(&mut self, number: usize) {
+    async fn start_node(&mut self, number: usize, version: u64) {
         let node = &mut self.nodes[number];
         let settings: Vec<_> = node.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let server = Server::start(&self.database, &settings).await;
+        let binary = &self.binaries[version as usize % self.binaries.len()];
+        let server = Server::start_binary(binary, &self.database, &settings).await;
         self.addresses.lock().unwrap()[number] = Some(server.address.clone());
         node.server = Some(server);
     }
@@ -110,12 +137,12 @@ impl Cluster {
             Fault::NodeIsKilled => {
                 self.take(number).kill().await;
                 sleep(while_it_lasts).await;
-                self.start_node(number).await;
+                self.start_node(number, dice.roll()).await;
             }
             Fault::NodeStops => {
                 assert!(self.take(number).stop().await.success(), "a node that stops has failed");
                 sleep(while_it_lasts).await;
-                self.start_node(number).await;
+                self.start_node(number, dice.roll()).await;
             }
             Fault::NodeHangs => {
                 let server = self.nodes[number].server.as_ref().unwrap();
@@ -130,6 +157,7 @@ impl Cluster {
                 self.nodes[number].relay.speak();
                 self.nodes[number].relay.cut_present().await;
             }
+            Fault::NodeIsFarFromTheDatabase => self.nodes[number].relay.is_far(dice, while_it_lasts).await,
             Fault::DatabaseCrashes => {
                 self.postgres.run("crash");
                 sleep(while_it_lasts).await;
@@ -149,11 +177,21 @@ impl Cluster {
                 sleep(while_it_lasts).await;
                 self.redis().thaw();
             }
+            Fault::RedisForgets => self.redis().flush().await,
+            Fault::NodeIsCutFromRedis => self.way_to_redis(number).cut_present().await,
+            Fault::NodeHearsNothingOfRedis => {
+                let relay = self.way_to_redis(number);
+                relay.silence();
+                sleep(while_it_lasts).await;
+                relay.speak();
+                relay.cut_present().await;
+            }
+            Fault::NodeIsFarFromRedis => self.way_to_redis(number).is_far(dice, while_it_lasts).await,
             Fault::NodeAndRedisAreKilled => {
                 self.redis().kill();
                 self.take(number).kill().await;
                 sleep(while_it_lasts).await;
-                self.start_node(number).await;
+                self.start_node(number, dice.roll()).await;
                 self.redis().start_again().await;
             }
         }
@@ -161,6 +199,19 @@ impl Cluster {
 
     fn redis(&mut self) -> &mut Redis {
         self.redis.as_mut().unwrap()
+    }
+
+    fn way_to_redis(&self, number: usize) -> &Relay {
+        self.nodes[number].redis_relay.as_ref().unwrap()
+    }
+}
+
+impl Relay {
+    /// What goes over it takes long for a while.
+    async fn is_far(&self, dice: &mut Dice, while_it_lasts: Duration) {
+        self.delay(Duration::from_millis(5 + dice.below(100)));
+        sleep(while_it_lasts).await;
+        self.delay(Duration::ZERO);
     }
 }
 

@@ -1,8 +1,11 @@
 //! People who write until they are told to stop, and repeat what was not answered.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use clowder_tests::{Client, world::PASSWORD};
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::sleep};
 
@@ -11,6 +14,7 @@ use super::{
     cluster::{Addresses, Cluster, any},
     record::{Deed, Record},
 };
+use crate::{Client, world::PASSWORD};
 
 /// Pauses between two calls of one person are below this, in milliseconds.
 const PAUSE: u64 = 400;
@@ -21,10 +25,15 @@ pub struct Person {
     pub access: String,
     /// The chats they are in, with the last `seq` before anybody wrote.
     pub chats: HashMap<String, i64>,
+    /// Public chats, which they join and leave.
+    inns: Vec<String>,
 }
 
+/// How many public chats there are. People may join each of them only a few times a day.
+const INNS: usize = 6;
+
 /// Registers people and puts them into chats.
-pub async fn found(cluster: &Cluster, people: usize, chats: usize, in_a_chat: usize) -> Vec<Person> {
+pub async fn found(cluster: &Cluster, people: usize, in_a_chat: usize) -> Vec<Person> {
     let address = any(&cluster.addresses(), &mut Dice::new(0)).await;
     let nobody = Client::new(&address);
     let mut all = Vec::new();
@@ -33,9 +42,14 @@ pub async fn found(cluster: &Cluster, people: usize, chats: usize, in_a_chat: us
         let new = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
         let made = nobody.post("/api/auth/register", new).await.expect(201);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        all.push(Person { id: text(&made["user"]["id"]), access: text(&made["access"]), chats: HashMap::new() });
+        all.push(Person {
+            id: text(&made["user"]["id"]),
+            access: text(&made["access"]),
+            chats: HashMap::new(),
+            inns: Vec::new(),
+        });
     }
-    for number in 0..chats {
+    for number in 0..people * 3 / in_a_chat {
         // Neighbouring chats have some people in common.
         let members: Vec<_> = (0..in_a_chat).map(|at| (number * in_a_chat / 2 + at) % people).collect();
         let others: Vec<_> = members[1..].iter().map(|at| &all[*at].id).collect();
@@ -46,6 +60,12 @@ pub async fn found(cluster: &Cluster, people: usize, chats: usize, in_a_chat: us
             let id = chat["id"].as_str().unwrap().to_owned();
             all[at].chats.insert(id, chat["last_seq"].as_i64().unwrap());
         }
+    }
+    let innkeeper = nobody.with(&all[0].access);
+    for number in 0..INNS {
+        let new = json!({"type": "group", "title": format!("Inn {number}"), "visibility": "public"});
+        let chat = innkeeper.post("/api/chats", new).await.expect(201);
+        all[1..].iter_mut().for_each(|person| person.inns.push(chat["id"].as_str().unwrap().to_owned()));
     }
     all
 }
@@ -58,6 +78,8 @@ pub struct Writer {
     http: reqwest::Client,
     /// Their own messages that nothing else has happened to: chat and id.
     fresh: Vec<(String, String)>,
+    /// The public chat in which they are.
+    inn: Option<String>,
     sent: u64,
 }
 
@@ -65,16 +87,17 @@ impl Writer {
     pub fn new(person: &Person, addresses: Addresses, record: Arc<Record>, dice: Dice) -> Self {
         // Who does not answer for so long is asked again, another one perhaps.
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
-        Self { person: person.clone(), addresses, record, dice, http, fresh: Vec::new(), sent: 0 }
+        Self { person: person.clone(), addresses, record, dice, http, fresh: Vec::new(), inn: None, sent: 0 }
     }
 
     pub async fn run(mut self, stopped: watch::Receiver<bool>) {
         while !*stopped.borrow() {
-            match self.dice.below(10) {
-                0 => self.edit().await,
-                1 => self.delete().await,
-                2 => self.react().await,
-                3 => self.read().await,
+            match self.dice.below(20) {
+                0 | 1 => self.edit().await,
+                2 | 3 => self.delete().await,
+                4 | 5 => self.react().await,
+                6 | 7 => self.read().await,
+                8 => self.come_or_go().await,
                 _ => self.send().await,
             }
             sleep(Duration::from_millis(self.dice.below(PAUSE))).await;
@@ -106,14 +129,19 @@ impl Writer {
     }
 
     async fn send(&mut self) {
-        let chat = self.chat();
+        let began = Instant::now();
+        let inn = self.inn.clone().filter(|_| self.dice.below(4) == 0);
+        let is_fresh = inn.is_none();
+        let chat = inn.unwrap_or_else(|| self.chat());
         self.sent += 1;
         let body = json!({"content": format!("number {}", self.sent), "client_id": self.sent.to_string()});
         let (status, message, _) = self.call("POST", &format!("/api/chats/{chat}/messages"), body).await;
         match (status, message["seq"].as_i64(), message["id"].as_str()) {
             (200 | 201, Some(seq), Some(id)) => {
-                self.record.sent(&chat, seq, id);
-                self.fresh.push((chat, id.to_owned()));
+                self.record.sent(&chat, seq, id, began);
+                if is_fresh {
+                    self.fresh.push((chat, id.to_owned()));
+                }
             }
             _ => self.record.fault(format!("a message was answered with {status}: {message}")),
         }
@@ -146,12 +174,43 @@ impl Writer {
         self.note(&chat, "reaction.added", &id, user, done, (status, answer));
     }
 
+    /// Marks what was said last as read.
     async fn read(&mut self) {
         let chat = self.chat();
-        let seq = self.person.chats[&chat].max(1);
+        let Some(seq) = self.record.last(&chat) else { return };
         let (status, answer, _) = self.call("POST", &format!("/api/chats/{chat}/read"), json!({"seq": seq})).await;
-        if !matches!(status, 200 | 204) {
-            self.record.fault(format!("a mark was answered with {status}: {answer}"));
+        match status {
+            200 | 204 => self.record.read(&chat, &self.person.id, seq),
+            _ => self.record.fault(format!("a mark was answered with {status}: {answer}")),
+        }
+    }
+
+    /// Leaves a public chat, or joins another.
+    async fn come_or_go(&mut self) {
+        let id = self.person.id.clone();
+        if let Some(chat) = self.inn.take() {
+            self.record.leaves(&id, &chat);
+            let (status, answer, again) =
+                self.call("DELETE", &format!("/api/chats/{chat}/participants/{id}"), json!({})).await;
+            match status {
+                200 | 204 => self.record.left(&id, &chat),
+                404 if again => self.record.left(&id, &chat),
+                _ => self.record.fault(format!("leaving was answered with {status}: {answer}")),
+            }
+        } else if !self.person.inns.is_empty() {
+            let at = self.dice.below(self.person.inns.len() as u64) as usize;
+            let chat = self.person.inns[at].clone();
+            self.record.comes(&id, &chat);
+            let (status, answer, _) = self.call("POST", &format!("/api/chats/{chat}/join"), json!({})).await;
+            match (status, answer["last_seq"].as_i64()) {
+                (200 | 201, Some(last)) => {
+                    self.record.came(&id, &chat, last);
+                    self.inn = Some(chat);
+                }
+                // They have joined it often enough for today.
+                (409, _) => drop(self.person.inns.swap_remove(at)),
+                _ => self.record.fault(format!("joining was answered with {status}: {answer}")),
+            }
         }
     }
 

@@ -1,0 +1,136 @@
+//! Faults of every kind under random traffic, checked against an independent record: nothing durable is lost, nothing
+//! comes twice, the order is kept, and whoever has left hears nothing more.
+//!
+//! `make chaos` runs it for a long time, and a test for a short one.
+
+mod cluster;
+mod follower;
+mod record;
+mod writer;
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+
+use self::{
+    cluster::{Cluster, Fault},
+    follower::Follower,
+    record::{Record, Score},
+    writer::Writer,
+};
+use crate::until;
+
+/// How many people are in a chat. Each chat has others of them.
+const IN_A_CHAT: usize = 20;
+/// How long followers may take to hear of everything after the last fault.
+const AT_LAST: Duration = Duration::from_secs(60);
+
+/// What happens, and for how long.
+pub struct Plan {
+    pub nodes: usize,
+    pub with_redis: bool,
+    pub people: usize,
+    pub time: Duration,
+    /// The same seed draws the same faults and choices.
+    pub seed: u64,
+    /// Another version of the server, which half of the nodes run: which of the two is drawn at each start of a node.
+    pub other_binary: Option<PathBuf>,
+}
+
+/// What a run was like, and what came of it.
+pub struct Scorecard {
+    plan: Plan,
+    suffered: BTreeMap<Fault, usize>,
+    score: Score,
+}
+
+/// Lets people write and listen while one thing after another fails.
+pub async fn run(plan: Plan) -> Scorecard {
+    let mut dice = Dice::new(plan.seed);
+    let mut cluster = Cluster::start(plan.nodes, plan.with_redis, plan.other_binary.clone()).await;
+    let record = Arc::new(Record::default());
+    let people = writer::found(&cluster, plan.people, IN_A_CHAT).await;
+
+    let (stop, stopped) = watch::channel(false);
+    let (end, ended) = watch::channel(false);
+    let (mut writers, mut followers) = (JoinSet::new(), JoinSet::new());
+    let mut heard = Vec::new();
+    for (number, person) in people.iter().enumerate() {
+        let follower = Follower::new(number, person, cluster.addresses(), Dice::new(dice.roll()));
+        heard.push(follower.heard());
+        followers.spawn(follower.run(ended.clone()));
+    }
+    until("all of them listen", async || heard.iter().all(|heard| heard.lock().unwrap().ready)).await;
+    for person in &people {
+        let writer = Writer::new(person, cluster.addresses(), Arc::clone(&record), Dice::new(dice.roll()));
+        writers.spawn(writer.run(stopped.clone()));
+    }
+    let enough = Instant::now() + plan.time;
+    let mut suffered = BTreeMap::new();
+    while Instant::now() < enough {
+        let fault = dice.one(&Fault::all(plan.with_redis));
+        *suffered.entry(fault).or_insert(0) += 1;
+        cluster.suffer(fault, &mut dice).await;
+        tokio::time::sleep(Duration::from_millis(500 + dice.below(2_500))).await;
+    }
+    stop.send_replace(true);
+    while let Some(done) = writers.join_next().await {
+        done.expect("a writer failed");
+    }
+    let at_last = Instant::now() + AT_LAST;
+    while Instant::now() < at_last && !heard.iter().all(|heard| record.is_heard_by(&heard.lock().unwrap())) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    end.send_replace(true);
+    while let Some(done) = followers.join_next().await {
+        done.expect("a follower failed");
+    }
+    let heard: Vec<_> = heard.iter().map(|heard| heard.lock().unwrap()).collect();
+    let score = record.score(heard.iter().map(|heard| &**heard));
+    drop(heard);
+    Scorecard { plan, suffered, score }
+}
+
+impl Scorecard {
+    /// Nothing was lost, repeated, reordered, told to people who had left, or answered with an error that no fault explains.
+    pub fn is_clean(&self) -> bool {
+        self.score.is_clean()
+    }
+}
+
+impl fmt::Display for Scorecard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { nodes, with_redis, people, time, seed, other_binary } = &self.plan;
+        let redis = if *with_redis { "with Redis" } else { "without Redis" };
+        let versions = if other_binary.is_some() { ", of two versions" } else { "" };
+        writeln!(f, "{nodes} nodes {redis}{versions}, {people} people, {} s, CHAOS_SEED={seed}", time.as_secs())?;
+        let faults: Vec<_> = self.suffered.iter().map(|(fault, times)| format!("{fault:?} {times}")).collect();
+        writeln!(f, "faults: {} ({})", self.suffered.values().sum::<usize>(), faults.join(", "))?;
+        write!(f, "{}", self.score)
+    }
+}
+
+/// Random numbers from a seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize].clone()
+    }
+}
