@@ -232,10 +232,11 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
     let deleted =
         Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
-    let kinds = reacted::drop_from(tx, after.chat_id, after.seq)?;
+    let left = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
-            table::reaction_kinds.eq(kinds),
+            table::reaction_kinds.eq(0),
+            table::reactions_left.eq(left),
             table::pinned.eq(false),
             table::content.eq(None::<String>),
             table::data.eq(None::<String>),
@@ -259,10 +260,10 @@ pub enum By {
 /// somebody has reacted. Answers the changes, which the caller appends.
 pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(ChatId, i64)]) -> Result<Vec<Change>> {
     let ids: Vec<MessageId> = gone.iter().map(|message| message.id).collect();
-    let kinds = reacted::drop_from_all(tx, reacted)?;
+    let left = reacted::drop_from_all(tx, reacted)?;
     if !reacted.is_empty() {
         let these = table::table.filter(table::id.eq_any(&ids)).filter(table::reaction_kinds.gt(0));
-        diesel::update(these).set(table::reaction_kinds.eq(kinds)).execute(tx.conn)?;
+        diesel::update(these).set((table::reaction_kinds.eq(0), table::reactions_left.eq(left))).execute(tx.conn)?;
     }
     let without = (
         table::content.eq(None::<String>),

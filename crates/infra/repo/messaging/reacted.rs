@@ -127,23 +127,23 @@ fn place(cursor: &str) -> Result<(UserId, &str)> {
     place.ok_or_else(PageRequest::wrong)
 }
 
-/// Deletes reactions to a message that is being deleted, in a chat that is locked; returns the number of kinds that the
-/// message has then: none, or -1 if some reactions are left for later.
-pub fn drop_from(tx: &mut Tx<'_>, chat: ChatId, seq: i64) -> Result<i64> {
+/// Deletes reactions to a message that is being deleted, in a chat that is locked; returns whether some are
+/// left for later.
+pub fn drop_from(tx: &mut Tx<'_>, chat: ChatId, seq: i64) -> Result<bool> {
     let counted = counts::table.filter(counts::chat_id.eq(chat).and(counts::seq.eq(seq)));
     if diesel::delete(counted).execute(tx.conn)? == 0 {
-        return Ok(0);
+        return Ok(false);
     }
-    Ok(if drop_some(tx.conn, chat, seq)? == AT_ONCE { -1 } else { 0 })
+    Ok(drop_some(tx.conn, chat, seq)? == AT_ONCE)
 }
 
 /// The same for several messages, in chats that are locked: some of the reactions to all of them go at once.
-pub fn drop_from_all(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<i64> {
+pub fn drop_from_all(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<bool> {
     if places.is_empty() {
-        return Ok(0);
+        return Ok(false);
     }
     let most = AT_ONCE * 4;
-    Ok(if batch::messaging::reactions::drop_reacted(tx.conn, places, most)? == most { -1 } else { 0 })
+    Ok(batch::messaging::reactions::drop_reacted(tx.conn, places, most)? == most)
 }
 
 fn drop_some(conn: &mut Conn, chat: ChatId, seq: i64) -> Result<i64> {
@@ -184,13 +184,13 @@ pub async fn forget(repo: &Repo, _: &Ctx) -> Result<usize> {
 }
 
 fn forget_some(tx: &mut Tx<'_>) -> Result<Option<usize>> {
-    let left = said::table.filter(said::reaction_kinds.lt(0)).order((said::chat_id, said::seq));
+    let left = said::table.filter(said::reactions_left).order((said::chat_id, said::seq));
     let left: Option<(ChatId, i64)> = left.select((said::chat_id, said::seq)).first(tx.conn).optional()?;
     let Some((chat, seq)) = left else { return Ok(None) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let rows = drop_some(tx.conn, chat, seq)?;
     if rows < AT_ONCE {
-        diesel::update(said::table.find((chat, seq))).set(said::reaction_kinds.eq(0)).execute(tx.conn)?;
+        diesel::update(said::table.find((chat, seq))).set(said::reactions_left.eq(false)).execute(tx.conn)?;
     }
     Ok(Some(usize::try_from(rows).unwrap_or(0)))
 }

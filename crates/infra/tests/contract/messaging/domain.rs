@@ -117,17 +117,17 @@ pub const DOMAIN: Domain = Domain {
         (
             "reactions that are not counted",
             "message_reactions r JOIN messages m ON m.chat_id = r.chat_id AND m.seq = r.seq
-               WHERE m.reaction_kinds >= 0 AND NOT EXISTS (SELECT 1 FROM message_reaction_counts c
+               WHERE NOT m.reactions_left AND NOT EXISTS (SELECT 1 FROM message_reaction_counts c
                  WHERE c.chat_id = r.chat_id AND c.seq = r.seq AND c.emoji = r.emoji)",
         ),
         (
             "a wrong number of different reactions",
-            "messages m WHERE m.reaction_kinds >= 0 AND m.reaction_kinds <> (SELECT count(*) FROM message_reaction_counts c
+            "messages m WHERE m.reaction_kinds <> (SELECT count(*) FROM message_reaction_counts c
                WHERE c.chat_id = m.chat_id AND c.seq = m.seq)",
         ),
         (
             "more different reactions than a message can have",
-            "messages m WHERE m.reaction_kinds > 20 OR m.deleted_at IS NOT NULL AND m.reaction_kinds > 0",
+            "messages m WHERE m.reaction_kinds NOT BETWEEN 0 AND 20 OR m.deleted_at IS NOT NULL AND m.reaction_kinds > 0",
         ),
         (
             "a client id without its message",

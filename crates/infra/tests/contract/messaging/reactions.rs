@@ -333,11 +333,11 @@ on_both! {
         messaging.delete(&world.ctx(&ada), message, None).await.unwrap();
         assert!(who(&world, &bob, message, None, PageRequest::default()).await.items.is_empty(), "nobody sees them");
         assert_eq!(code(messaging.react(&world.ctx(&bob), message, emoji("👍")).await), "message.deleted");
-        let left = world.meddle("UPDATE messages SET version = version WHERE reaction_kinds < 0").unwrap();
+        let left = world.meddle("UPDATE messages SET version = version WHERE reactions_left").unwrap();
         assert_eq!(left, 1);
         world.store.upkeep.sweep(&system(&world), std::time::Duration::MAX).await.unwrap();
         assert_eq!(world.meddle("DELETE FROM message_reactions").unwrap(), 0);
-        assert_eq!(world.meddle("UPDATE messages SET version = version WHERE reaction_kinds <> 0").unwrap(), 0);
+        assert_eq!(world.meddle("UPDATE messages SET version = version WHERE reactions_left OR reaction_kinds <> 0").unwrap(), 0);
     }
 
     async fn reactions_go_with_whoever_is_erased(world: World) {

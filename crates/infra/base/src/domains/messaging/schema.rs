@@ -84,6 +84,7 @@ diesel::table! {
         expires_at -> Nullable<Ts>,
         timer_waits -> Nullable<Bool>,
         reaction_kinds -> BigInt,
+        reactions_left -> Bool,
         pinned -> Bool,
         reply_id -> Nullable<Uid>,
         reply_seq -> Nullable<BigInt>,
