@@ -24,6 +24,8 @@ use crate::{
 /// How long a message stays at least, and at most.
 pub const SHORTEST: i64 = 5;
 pub const LONGEST: i64 = 366 * 24 * 3600;
+/// How much longer a message whose time counts from reading stays if not all others read it, or some hide that they do.
+pub const UNREAD: i64 = 30 * 24 * 3600;
 
 /// How long messages stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -43,8 +45,8 @@ pub struct Lifetime {
 pub enum LifetimeFrom {
     #[default]
     Sent,
-    /// When all others have read the message. In chats of more than 256 people nobody sees that: there it counts from
-    /// sending.
+    /// When all others have read the message, as far as they show it; at the latest 30 days after it was sent. In chats of
+    /// more than 256 people nobody sees that: there it counts from sending.
     Read,
 }
 
@@ -149,7 +151,8 @@ impl Begins {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stay {
     pub lifetime: Option<Lifetime>,
-    /// Where that counts from reading: for how many seconds it stays at most, whether it is read or not.
+    /// Where that counts from reading: for how many seconds it stays at most, whether it is read or not. Without it, whoever
+    /// does not read, or hides it, would keep the message for ever.
     pub at_most: Option<i64>,
 }
 
@@ -159,10 +162,11 @@ pub fn of_message(own: Option<Lifetime>, chat: Option<Lifetime>) -> Stay {
     let shortest = |from| both.clone().filter(|one| one.from == from).min_by_key(|one| one.seconds);
     match (shortest(LifetimeFrom::Sent), shortest(LifetimeFrom::Read)) {
         // Nobody reads it before it is sent.
-        (Some(sent), Some(read)) if sent.seconds > read.seconds => {
-            Stay { lifetime: Some(read), at_most: Some(sent.seconds) }
+        (sent, Some(read)) if sent.is_none_or(|sent| sent.seconds > read.seconds) => {
+            let unread = read.seconds + UNREAD;
+            Stay { lifetime: Some(read), at_most: Some(sent.map_or(unread, |sent| sent.seconds.min(unread))) }
         }
-        (sent, read) => Stay { lifetime: sent.or(read), at_most: None },
+        (sent, _) => Stay { lifetime: sent, at_most: None },
     }
 }
 

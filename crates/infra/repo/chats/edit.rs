@@ -5,7 +5,7 @@ use clowder_messaging::{
     Change, Chat, ChatRole, Lifetime, SystemAction, SystemNote,
     change::{CHAT_UPDATED, Told},
     chats::{ChatPatch, Deletion, Gone, rules},
-    moderation::rules::may_speak,
+    moderation::{pace::may_write, rules::may_speak},
 };
 use diesel::prelude::*;
 
@@ -32,8 +32,12 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     };
     gesture(tx, ctx, chat)?;
     if after.title != before.title || after.description != before.description {
-        let own = participants::table.find((chat, caller)).select(participants::silent_until);
-        may_speak(own.first(tx.conn)?, ctx.now)?;
+        // Everybody reads it at once, as they read a message.
+        let own = participants::table.find((chat, caller));
+        let (silent_until, spoke_at) = own.select((participants::silent_until, participants::spoke_at)).first(tx.conn)?;
+        may_speak(silent_until, ctx.now)?;
+        may_write(seat.role, before.slow_seconds, spoke_at, ctx.now)?;
+        diesel::update(own).set(participants::spoke_at.eq(ctx.now)).execute(tx.conn)?;
         screening::allow(tx, ctx, chat, seat.role, [&after.title, &after.description])?;
     }
     diesel::update(table::table.find(chat))

@@ -6,7 +6,7 @@ use clowder_social::groups::{
     change::{Added, Audience, Face, SHOW_THE_GROUP},
     model::{DeletionStatus, Optional},
     policy::{self, OPEN_FOR, Place, Room, fits, may_see},
-    refusals::{GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
+    refusals::{GROUP_FILTERED, GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
 };
 use diesel::{
     dsl::{count_star, exists},
@@ -161,12 +161,16 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     }
     let (id, chat) = (GroupId::new(ctx.now), ChatId::new(ctx.now));
     let name = new.name.into_string();
+    let description = new.description.and_then(Optional::into_option);
     membership::create(tx, ctx, chat, id, &name)?;
+    if !membership::may_be_called(tx, ctx, chat, &name, description.as_deref())? {
+        return Err(GROUP_FILTERED.into());
+    }
     diesel::insert_into(groups::table)
         .values((
             groups::id.eq(id),
             groups::name.eq(&name),
-            groups::description.eq(new.description.and_then(Optional::into_option)),
+            groups::description.eq(description),
             groups::rules.eq(new.rules.and_then(Optional::into_option)),
             groups::visibility.eq(new.visibility.as_str()),
             groups::owner_id.eq(owner),
@@ -229,6 +233,10 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     }
     if let Some(visibility) = patch.visibility {
         after.visibility = visibility.as_str().to_owned();
+    }
+    let is_said = (&after.name, &after.description) == (&before.name, &before.description);
+    if !is_said && !membership::may_be_called(tx, ctx, after.chat_id, &after.name, after.description.as_deref())? {
+        return Err(GROUP_FILTERED.into());
     }
     let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place) };
     let mut told = vec![Told::Group(updated)];

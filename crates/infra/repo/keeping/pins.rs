@@ -167,6 +167,7 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, order: &NewOrder) -> Resu
     let pinned: Vec<(MessageId, i64)> = pinned.load(tx.conn)?;
     let now: Vec<MessageId> = pinned.iter().map(|(id, _)| *id).collect();
     if let Some(after) = reorder(&now, &order.message_ids) {
+        gesture(tx, ctx, chat)?;
         for (rank, id) in (1_i64..).zip(after.iter().rev()) {
             if let Some((_, seq)) = pinned.iter().find(|(known, _)| known == id) {
                 diesel::update(table::table.find((chat, *seq))).set(table::rank.eq(rank)).execute(tx.conn)?;

@@ -22,7 +22,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        moderation::{self, reviews, sanctions},
+        moderation::{self, reviews, sanctions, screening},
         relations::threads,
     },
     chats,
@@ -115,6 +115,11 @@ pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> 
     let one = participants::table.find((chat, user));
     diesel::update(one).set(participants::role.eq(role.as_str())).execute(tx.conn)?;
     Ok(())
+}
+
+/// Whether the filter of the server lets a name and a description through that its group, which is the chat's, is to have.
+pub fn may_be_called(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, name: &str, description: Option<&str>) -> Result<bool> {
+    screening::lets_through(tx, ctx, chat, [name, description.unwrap_or_default()])
 }
 
 pub fn rename(tx: &mut Tx<'_>, chat: ChatId, title: &str) -> Result<()> {

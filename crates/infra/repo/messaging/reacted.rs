@@ -33,18 +33,24 @@ use diesel::sql_types::BigInt;
 
 /// How many reactions to a message go with it at once; the others go soon after.
 const AT_ONCE: i64 = 500;
+/// Messages that are this close to each other are looked up by one range.
+const CLOSE: i64 = 1_000;
 
 /// The reactions to some messages, as a viewer sees them.
 #[derive(Default)]
 pub struct AllReacted(HashMap<(ChatId, i64), Vec<Reacted>>);
 
 impl AllReacted {
-    /// Those to these messages of one chat, which follow one another; one query, or none if nobody has reacted.
+    /// Those to these messages of one chat; one query, or none if nobody has reacted.
     pub fn on_page(conn: &mut Conn, viewer: UserId, rows: &[MessageRow]) -> Result<Self> {
         let reacted = || rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.seq, row.chat_id));
         let (Some((first, chat)), Some((last, _))) = (reacted().min(), reacted().max()) else {
             return Ok(Self::default());
         };
+        if last - first > CLOSE {
+            let places: Vec<_> = reacted().map(|(seq, chat)| (chat, seq)).collect();
+            return Self::at(conn, viewer, &places);
+        }
         let own = table::chat_id
             .eq(counts::chat_id)
             .and(table::seq.eq(counts::seq))

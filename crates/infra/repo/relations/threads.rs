@@ -20,6 +20,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Backend, Conn},
     journal,
+    messaging::gesture,
 };
 use super::reading;
 use crate::{
@@ -235,7 +236,12 @@ pub fn follow(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, on: bool) -> Result<Thr
     if !is_alive(tx.conn, user)? {
         return Err(MESSAGE_UNKNOWN.into());
     }
-    let chat = Root::of(tx.conn, user, id)?.chat;
+    let seen = Root::of(tx.conn, user, id)?;
+    let chat = seen.chat;
+    // Before others would have to wait for it.
+    if seen.mark(tx.conn, user)?.is_none_or(|mark| mark.following != on) {
+        gesture(tx, ctx, chat)?;
+    }
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let root = Root::of(tx.conn, user, id)?;
     if on && !root.can_begin(ctx.now)? {

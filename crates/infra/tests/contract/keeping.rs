@@ -6,7 +6,7 @@ mod removing;
 
 use clowder_core::{ChatId, Error, MessageId, PageRequest, Topic};
 use clowder_messaging::{
-    NewMessage, Pin, Saved,
+    Emoji, NewMessage, Pin, Saved,
     keeping::{NewDeletion, NewOrder, NewSave, Outcome},
     participants::{NewParticipants, RolePatch},
 };
@@ -49,6 +49,23 @@ fn codes(outcomes: &[Outcome]) -> Vec<&str> {
 }
 
 on_both! {
+    async fn pins_far_from_each_other_show_their_reactions(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let first = world.say(&bob, chat, "one").await.id;
+        world.batch("UPDATE chats SET last_seq = 1000000");
+        let last = world.say(&bob, chat, "a million").await.id;
+        for message in [first, last] {
+            let cat = Emoji::from_text("🐈").unwrap();
+            world.store.messaging.react(&world.ctx(&ada), message, cat).await.unwrap();
+            pin(&world, &ada, message).await;
+        }
+        let page = world.store.keeping.pins(&world.ctx(&ada), chat, PageRequest::default()).await.unwrap();
+        let shown = page.items.iter().map(|pin| (pin.message.id, pin.message.reactions.len()));
+        assert_eq!(shown.collect::<Vec<_>>(), [(last, 1), (first, 1)]);
+        world.changes().await;
+    }
+
     async fn pinned_messages_have_an_order(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

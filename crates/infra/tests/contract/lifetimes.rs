@@ -152,13 +152,31 @@ on_both! {
         assert_eq!(who.items.len(), 2);
     }
 
+    async fn nobody_keeps_a_message_by_hiding_that_it_is_read(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let patch = of(json!({"privacy": {"read_receipts": false}}));
+        world.store.preferences.edit_settings(&world.ctx(&bob), None, patch).await.unwrap();
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let said = say(&world, &ada, chat, "zqfirst", json!({"seconds": 60, "from": "read"})).await;
+        read(&world, &bob, chat, said.seq).await;
+        assert_eq!(expire(&world).await, 0);
+        world.wait(Duration::from_secs(60 + 30 * 24 * 3600 - 1));
+        assert_eq!(expire(&world).await, 0);
+        world.wait(Duration::from_secs(1));
+        assert_eq!(expire(&world).await, 1);
+        let seen = world.store.messaging.message(&world.ctx(&bob), said.id).await.unwrap();
+        assert_eq!((seen.content, seen.deleted_at), (None, said.expires_at));
+    }
+
     async fn the_time_begins_when_all_others_have_read(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let chat = world.group(&ada, &[&bob, &eve]).await.id;
         let from_read = || json!({"seconds": 60, "from": "read"});
         let first = say(&world, &ada, chat, "zqfirst", from_read()).await;
         let second = say(&world, &bob, chat, "zqsecond", from_read()).await;
-        assert_eq!((first.expires_at, first.lifetime), (None, Some(Lifetime::from_number(-60))));
+        // Known from the start is when it ends at the latest.
+        let unread = first.created_at.plus(Duration::from_secs(60 + 30 * 24 * 3600));
+        assert_eq!((first.expires_at, first.lifetime), (Some(unread), Some(Lifetime::from_number(-60))));
         world.names().await;
         read(&world, &bob, chat, 2).await;
         assert_eq!(expire(&world).await, 0, "eve has not read it");

@@ -20,7 +20,10 @@ const fn read(seconds: i64) -> Lifetime {
 
 #[test]
 fn whatever_ends_first_counts() {
-    let stay = |lifetime| Stay { lifetime: Some(lifetime), at_most: None };
+    let stay = |lifetime: Lifetime| {
+        let unread = (lifetime.from == LifetimeFrom::Read).then_some(lifetime.seconds + UNREAD);
+        Stay { lifetime: Some(lifetime), at_most: unread }
+    };
     for (own, chat, expected) in [
         (None, None, Stay::default()),
         (Some(sent(60)), None, stay(sent(60))),
@@ -35,6 +38,7 @@ fn whatever_ends_first_counts() {
         (Some(read(90)), Some(read(60)), stay(read(60))),
         (Some(read(30)), Some(sent(60)), Stay { lifetime: Some(read(30)), at_most: Some(60) }),
         (Some(read(90)), Some(sent(60)), stay(sent(60))),
+        (Some(read(60)), Some(sent(LONGEST)), stay(read(60))),
     ] {
         assert_eq!(of_message(own, chat), expected, "{own:?} {chat:?}");
     }
@@ -48,7 +52,7 @@ fn the_end_when_a_message_is_sent() {
         (None, None, true, None),
         (Some(sent(60)), None, true, at(60)),
         (Some(sent(60)), None, false, at(60)),
-        (Some(read(60)), None, true, None),
+        (Some(read(60)), None, true, at(60 + UNREAD)),
         (Some(read(60)), None, false, at(60)),
         (Some(read(30)), Some(sent(60)), true, at(60)),
         (Some(read(30)), Some(sent(60)), false, at(30)),

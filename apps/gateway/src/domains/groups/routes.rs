@@ -38,7 +38,7 @@ fn groups() -> Vec<Endpoint> {
             .creates()
             .takes::<NewGroup>()
             .gives::<Group>(201, "A new group")
-            .refuses(&[GROUP_UNKNOWN, GROUP_LIMIT, GROUP_MEMBERSHIPS, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_LIMIT, GROUP_MEMBERSHIPS, GROUP_FILTERED, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/groups/invitations", handlers::invitations)
             .says("List the groups to which you are invited, and by whom, the newest group first")
             .called("listOwnGroupInvitations")
@@ -63,7 +63,7 @@ fn groups() -> Vec<Endpoint> {
             .edits()
             .takes::<GroupPatch>()
             .gives::<Group>(200, "As it is now")
-            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_STALE]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_FILTERED, GROUP_STALE]),
         delete("/api/groups/{group_id}", handlers::delete)
             .says("Delete a group")
             .called("deleteGroup")

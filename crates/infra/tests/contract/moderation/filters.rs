@@ -1,11 +1,15 @@
 //! Word filters, of chats and of the server, and what is decided about what they catch.
 
-use clowder_core::{ChatId, PageRequest, Topic};
+use std::time::Duration;
+
+use clowder_core::{ChatId, Error, PageRequest, Topic};
 use clowder_messaging::{
     CHAT,
     chats::ChatPatch,
-    moderation::{MOST_FLAGGED, NewFilter, NewReviewVerdict, Review, ReviewType, SanctionType},
+    moderation::{MOST_FLAGGED, NewFilter, NewReviewVerdict, NewSlowMode, Review, ReviewType, SanctionType},
+    refusals::MESSAGE_SLOW,
 };
+use clowder_social::groups::{GroupPatch, NewGroup};
 use serde_json::{Value, json};
 
 use crate::{
@@ -57,6 +61,50 @@ on_both! {
         let mute = of(json!({"user_id": bob.id, "reason": "zqreason"}));
         world.store.moderation.sanction(&world.ctx(&ada), chat, SanctionType::Mute, mute).await.unwrap();
         assert_eq!(code(edit(&bob, json!({"title": "Said all the same"})).await), "chat.muted");
+        world.changes().await;
+    }
+
+    async fn in_slow_mode_a_title_is_as_slow_as_a_message(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let edit = async |who: &Person, patch: Value| {
+            world.store.chats.edit_chat(&world.ctx(who), chat, None, of::<ChatPatch>(patch)).await
+        };
+        edit(&ada, json!({"rights": {"edit": true}})).await.unwrap();
+        let slow = of::<NewSlowMode>(json!({"seconds": 30, "reason": "zqreason"}));
+        world.store.moderation.slow_down(&world.ctx(&ada), chat, slow).await.unwrap();
+        edit(&bob, json!({"title": "One"})).await.unwrap();
+        for refused in [
+            edit(&bob, json!({"title": "Two"})).await.map(drop),
+            edit(&bob, json!({"description": "Two"})).await.map(drop),
+            world.try_say(&bob, chat, "two", None).await.map(drop),
+        ] {
+            assert!(matches!(refused, Err(Error::TooEarly { refusal: MESSAGE_SLOW, .. })), "{refused:?}");
+        }
+        edit(&ada, json!({"title": "Whoever runs it does not wait"})).await.unwrap();
+        world.wait(Duration::from_secs(30));
+        edit(&bob, json!({"title": "Two"})).await.unwrap();
+        world.changes().await;
+    }
+
+    async fn the_filter_of_the_server_reads_names_of_groups(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let groups = &world.store.groups;
+        let make = async |new: Value| groups.create(&world.ctx(&ada), of::<NewGroup>(new)).await;
+        let boss = moderator(&world, "boss").await;
+        let group = make(json!({"name": "Gardeners", "description": "roulette"})).await.unwrap();
+        for action in ["block", "hold"] {
+            let filter = catching(&["roulette"], action);
+            world.store.moderation.set_server_filter(&world.ctx(&boss), filter).await.unwrap();
+            for new in [json!({"name": "R o u l e t t e"}), json!({"name": "x", "description": "Roulette!"})] {
+                assert_eq!(code(make(new.clone()).await), "group.filtered", "{action}");
+                let edited = groups.edit(&world.ctx(&ada), group.id, None, of::<GroupPatch>(new)).await;
+                assert_eq!(code(edited), "group.filtered", "{action}");
+            }
+        }
+        // What was there before keeps nobody from changing something else.
+        groups.edit(&world.ctx(&ada), group.id, None, of(json!({"visibility": "secret"}))).await.unwrap();
+        groups.edit(&world.ctx(&ada), group.id, None, of(json!({"name": "x", "description": null}))).await.unwrap();
         world.changes().await;
     }
 

@@ -30,7 +30,7 @@ pub fn all() -> Vec<Endpoint> {
             .edits()
             .takes::<ChatPatch>()
             .gives::<Chat>(200, "As it is now")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_CLOSED, CHAT_MUTED, MESSAGE_FILTERED, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_STALE]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_CLOSED, CHAT_MUTED, MESSAGE_FILTERED, MESSAGE_SLOW, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_STALE]),
         delete("/api/chats/{chat_id}", chats::delete)
             .says("Delete a chat, or leave it")
             .called("deleteChat")
