@@ -72,7 +72,9 @@ on_both! {
         }
         let own = nameless(reports.reports(&world.ctx(&ada), page()).await);
         assert_eq!(own.iter().map(|report| report.id).collect::<Vec<_>>(), [open]);
-        let examined = reports.examine(&world.ctx(&judge), open).await.unwrap();
+        // The evidence stays until the report is forgotten: otherwise whoever breaks the rules could remove it.
+        let mut examined = reports.examine(&world.ctx(&judge), open).await.unwrap();
+        assert_eq!(examined.evidence.take().unwrap().user.unwrap().username, NAME);
         assert!(!serde_json::to_string(&examined).unwrap().contains(NAME), "{examined:?}");
         // It can still be decided.
         let dismissed = of(json!({"status": "dismissed", "reason": "the account is gone"}));
