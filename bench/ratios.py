@@ -110,6 +110,9 @@ def beside_sends(rows, server):
         ("w4-channel", "sends into a channel of 100,000 people", "w4-ten", "those into a group of 10", 0.8),
         ("page-last", "pages at message 1,000,000", "page-first", "the first pages", 0.83),
         ("list-500", "lists of somebody in 500 chats", "page-first", "pages of 50", 0.25),
+        ("members-large", "pages of members of a group of 100,000 people", "members-ten", "those of a group of 10", 0.25),
+        ("group-large", "details of a group of 100,000 people", "group-ten", "those of a group of 10", 0.8),
+        ("join-leave-large", "people who join and leave a group of 100,000", "join-leave-ten", "those of a group of 10", 0.8),
     ):
         if rate(workload):
             print(f"- {what}: {things} are {ratio(rate(workload), rate(base), True)} {others} (aim: {aim})")

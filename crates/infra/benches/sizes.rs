@@ -1,6 +1,6 @@
 //! What must not depend on sizes, without HTTP: many people who write in one chat beside many chats, the list of somebody in
 //! 500 chats, pages at both ends of a chat with a million messages, and sends into a channel of 100,000 people beside a
-//! group of 10.
+//! group of 10, and members, details, joining and leaving of a group of 100,000 beside one of 10.
 //!
 //!     cargo bench -p clowder-infra --bench sizes -- URL [SECONDS]
 //!
@@ -16,8 +16,10 @@ use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_messaging::{ChatFilter, Window};
 use serde_json::json;
 
+mod crowd;
 mod harness;
 
+use crowd::Groups;
 use harness::{TEXT, by, chat, measure, meddle, name, now, pairs, send};
 
 const SENDERS: usize = 64;
@@ -29,6 +31,8 @@ const ROUNDS: usize = 3;
 
 struct Bench {
     store: Store,
+    /// The name of the store in the rows.
+    peer: &'static str,
     members: Vec<(SignedIn, ChatId)>,
     /// The chat in which all of them are.
     hot: ChatId,
@@ -37,6 +41,7 @@ struct Bench {
     /// A group of 10 people, and a channel of very many, of the same.
     ten: ChatId,
     channel: ChatId,
+    groups: Groups,
 }
 
 #[tokio::main]
@@ -48,10 +53,11 @@ async fn main() {
     Store::migrate(&url).unwrap();
     let mut options = Options::new(url.clone(), "a secret of thirty-two characters");
     options.hasher.cost = 4;
-    let bench = Bench::new(Store::open(options, now()).await.unwrap()).await;
+    let peer = name(&url);
+    let bench = Bench::new(Store::open(options, now()).await.unwrap(), peer).await;
     lengthen(&url, &bench);
     subscribe(&url, &bench);
-    let peer = name(&url);
+    bench.groups.fill(&url);
     for _ in 0..ROUNDS {
         measure(&bench, peer, "w4", SENDERS, seconds, Bench::send).await;
         measure(&bench, peer, "w4-hot", SENDERS, seconds, Bench::send_hot).await;
@@ -60,11 +66,17 @@ async fn main() {
         measure(&bench, peer, "list-500", READERS, seconds, Bench::list).await;
         measure(&bench, peer, "w4-ten", SENDERS, seconds, Bench::send_ten).await;
         measure(&bench, peer, "w4-channel", SENDERS, seconds, Bench::send_channel).await;
+        measure(&bench, peer, "members-ten", READERS, seconds, Bench::members_of_ten).await;
+        measure(&bench, peer, "members-large", READERS, seconds, Bench::members_of_large).await;
+        measure(&bench, peer, "group-ten", READERS, seconds, Bench::details_of_ten).await;
+        measure(&bench, peer, "group-large", READERS, seconds, Bench::details_of_large).await;
+        measure(&bench, peer, "join-leave-ten", READERS, seconds, Bench::turns_of_ten).await;
+        measure(&bench, peer, "join-leave-large", READERS, seconds, Bench::turns_of_large).await;
     }
 }
 
 impl Bench {
-    async fn new(store: Store) -> Arc<Self> {
+    async fn new(store: Store, peer: &'static str) -> Arc<Self> {
         let (members, _) = pairs(&store, SENDERS).await;
         let first = &members[0].0;
         let others: Vec<_> = members[1..].iter().map(|(person, _)| person.user.id).collect();
@@ -78,7 +90,8 @@ impl Bench {
             let chat = chat(&store, first, new).await;
             send(&store, first, chat).await;
         }
-        Arc::new(Self { store, members, hot, long, ten, channel })
+        let groups = Groups::new(&store, &members).await;
+        Arc::new(Self { store, peer, members, hot, long, ten, channel, groups })
     }
 
     async fn send(self: Arc<Self>, who: usize) {

@@ -1,5 +1,6 @@
 //! Messaging over the database: each method is one transaction; `send` and `read` share their commits with others.
 
+pub mod apart;
 pub mod chats;
 pub mod closing;
 pub mod create_chat;

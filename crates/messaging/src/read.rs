@@ -42,6 +42,18 @@ impl LowestReadMarks {
         Self { user: first.map(|(user, _)| *user), seq: first.map(|(_, seq)| *seq), next: second.map(|(_, seq)| *seq) }
     }
 
+    /// The same if somebody's mark is no further than this.
+    #[must_use]
+    pub fn held_back(self, user: UserId, seq: i64) -> Self {
+        match self.seq {
+            Some(lowest) if self.user == Some(user) => Self { seq: Some(lowest.min(seq)), ..self },
+            Some(lowest) if seq < lowest => Self { user: Some(user), seq: Some(seq), next: self.seq },
+            Some(_) => Self { next: Some(self.next.map_or(seq, |next| next.min(seq))), ..self },
+            // Marks are not shown.
+            None => self,
+        }
+    }
+
     /// Whether a mark that was here until now may have been one of the two.
     pub fn counts(self, seq: i64) -> bool {
         self.next.is_none_or(|next| seq <= next)
@@ -100,6 +112,23 @@ mod tests {
         }
         let ada = UserId::new(Timestamp::from_micros(0));
         assert_eq!(LowestReadMarks::of(&[]).status(ada, 1), Status::Sent);
+    }
+
+    #[test]
+    fn marks_that_are_held_back_table() {
+        let people: [UserId; 3] = std::array::from_fn(|_| UserId::new(Timestamp::from_micros(0)));
+        let [ada, ben, cid] = people;
+        let marks = [(ada, 2), (ben, 4), (cid, 6)];
+        for (held, to) in people.into_iter().flat_map(|user| (0..=6).map(move |seq| (user, seq))) {
+            let lowest = LowestReadMarks::of(&marks).held_back(held, to);
+            let mut really = marks.map(|(user, seq)| (user, if user == held { seq.min(to) } else { seq }));
+            really.sort_unstable_by_key(|(_, seq)| *seq);
+            for (sender, seq) in people.into_iter().flat_map(|user| (1..=7).map(move |seq| (user, seq))) {
+                assert_eq!(lowest.status(sender, seq), LowestReadMarks::of(&really).status(sender, seq), "{to} {seq}");
+            }
+        }
+        let not_shown = LowestReadMarks::of(&[]);
+        assert_eq!(not_shown.held_back(ada, 1), not_shown);
     }
 
     #[test]

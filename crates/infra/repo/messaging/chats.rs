@@ -30,6 +30,7 @@ use super::{
         relations::named::Named,
     },
     Caches,
+    apart::{Apart, PARTED},
     mentioned::{self, AllMentioned},
     messages as read,
     reacted::AllReacted,
@@ -128,8 +129,9 @@ struct MembershipRow {
     choice: ChoiceRow,
 }
 
-/// A chat, the viewer's membership in it, its lowest read marks, and whether the viewer hides read marks.
-type Joined = (ChatRow, MembershipRow, LowestReadMarksRow, bool);
+/// A chat, the viewer's membership in it, its lowest read marks, whether the viewer hides read marks, and whether the viewer
+/// is parted from somebody by a block.
+type Joined = (ChatRow, MembershipRow, LowestReadMarksRow, bool, bool);
 
 /// The chats of a viewer.
 macro_rules! joined {
@@ -137,7 +139,13 @@ macro_rules! joined {
         participants::table
             .inner_join(chats::table)
             .filter(participants::user_id.eq($viewer).and(chats::deleted_at.is_null()))
-            .select((ChatRow::as_select(), MembershipRow::as_select(), LowestReadMarksRow::as_select(), DISCREET))
+            .select((
+                ChatRow::as_select(),
+                MembershipRow::as_select(),
+                LowestReadMarksRow::as_select(),
+                DISCREET,
+                PARTED,
+            ))
     };
 }
 
@@ -307,7 +315,7 @@ fn views(
     caches: Option<&Caches>,
     viewer: UserId,
     now: Timestamp,
-    rows: Vec<Joined>,
+    mut rows: Vec<Joined>,
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
     let mut summaries = summaries(conn, caches, &rows)?;
     let deleted = deleted_unread(conn, viewer, &rows)?;
@@ -333,7 +341,14 @@ fn views(
     let mention_counts = mentioned::unread(conn, viewer, now, &unread)?;
     let polls = SeenPolls::among(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let last = |chat: &ChatId| summaries.get(chat).and_then(|summary| summary.last.as_ref());
-    let asked = rows.iter().filter(|(chat, _, lowest, _)| {
+    let parted = rows.iter().filter(|(.., parted)| *parted).map(|(chat, ..)| chat.id);
+    let apart = Apart::of_all(conn, viewer, &parted.collect::<Vec<_>>())?;
+    for (chat, _, lowest, ..) in &mut rows {
+        if let Some(apart) = apart.get(&chat.id) {
+            *lowest = apart.lowest(LowestReadMarks::from(*lowest)).into();
+        }
+    }
+    let asked = rows.iter().filter(|(chat, _, lowest, ..)| {
         are_shown(chat.participant_count)
             && last(&chat.id).is_some_and(|last| depends(viewer, last, LowestReadMarks::from(*lowest)))
     });
@@ -342,13 +357,15 @@ fn views(
     let seen = rows
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
-    let view = move |((chat, membership, lowest_marks, discreet), summary): (Joined, Arc<ChatSummary>)| {
+    let view = move |((chat, membership, lowest_marks, discreet, _), summary): (Joined, Arc<ChatSummary>)| {
         let silent: i64 = [&deleted, &system, &removed].iter().filter_map(|counts| counts.get(&chat.id)).sum();
         let my_role = ChatRole::parse_word(&membership.role)?;
         let seat = summary.seat(my_role);
         let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);
         let said = |last: &MessageRow| -> Result<Message> {
-            let facts = StatusFacts { viewer, discreet, delivered: delivered.get(&chat.id).copied() };
+            let delivered = delivered.get(&chat.id).copied();
+            let delivered = apart.get(&chat.id).map_or(delivered, |apart| apart.delivered(delivered));
+            let facts = StatusFacts { viewer, discreet, delivered };
             let status = status(facts, lowest_marks.into(), last.sender_id, last.seq);
             let reactions = reacted.to(last.chat_id, last.seq);
             let (entities, mentions) = mentioned.marks(last)?;

@@ -19,6 +19,7 @@ use super::{
     super::{
         among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, polls::SeenPolls, relations::named::Named,
     },
+    apart::{Apart, PARTED},
     mentioned::AllMentioned,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
@@ -49,7 +50,9 @@ pub struct Membership {
     pub discreet: bool,
     /// How many people are in the chat.
     pub participants: i64,
+    /// As the viewer sees them.
     lowest_marks: LowestReadMarks,
+    apart: Apart,
 }
 
 impl Membership {
@@ -60,7 +63,7 @@ impl Membership {
 
     /// Those in several chats.
     fn of_all(conn: &mut Conn, ids: &[ChatId], viewer: UserId) -> Result<Vec<(ChatId, Self)>> {
-        type Row = (String, i64, i64, FaceRow, bool, bool, LowestReadMarksRow);
+        type Row = (String, i64, i64, FaceRow, bool, bool, bool, LowestReadMarksRow);
         let rows: Vec<Row> = participants::table
             .inner_join(chats::table)
             .filter(participants::chat_id.among(ids).and(participants::user_id.eq(viewer)))
@@ -72,16 +75,31 @@ impl Membership {
                 FaceRow::as_select(),
                 HIDES,
                 DISCREET,
+                PARTED,
                 LowestReadMarksRow::as_select(),
             ))
             .load(conn)?;
-        let membership = |(role, visible_from, removed, face, hides, discreet, lowest_marks): Row| {
+        let parted = rows.iter().filter(|(_, _, _, _, _, _, parted, _)| *parted).map(|(_, _, _, face, ..)| face.id);
+        let mut apart = Apart::of_all(conn, viewer, &parted.collect::<Vec<_>>())?;
+        let membership = |(role, visible_from, removed, face, hides, discreet, _, lowest_marks): Row| {
             let (seat, closed, chat) = (seat(&face, &role)?, face.closed, face.id);
-            let (participants, lowest_marks) = (face.participant_count, lowest_marks.into());
+            let apart = apart.remove(&chat).unwrap_or_default();
+            let (participants, lowest_marks) = (face.participant_count, apart.lowest(lowest_marks.into()));
             let removed = removed > 0;
             Ok((
                 chat,
-                Self { seat, closed, visible_from, removed, hides, viewer, discreet, participants, lowest_marks },
+                Self {
+                    seat,
+                    closed,
+                    visible_from,
+                    removed,
+                    hides,
+                    viewer,
+                    discreet,
+                    participants,
+                    lowest_marks,
+                    apart,
+                },
             ))
         };
         rows.into_iter().map(membership).collect()
@@ -127,7 +145,8 @@ impl Membership {
     }
 
     pub fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
-        let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered: seen.delivered };
+        let delivered = self.apart.delivered(seen.delivered);
+        let facts = StatusFacts { viewer: self.viewer, discreet: self.discreet, delivered };
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
         let (entities, mentions) = seen.mentioned.marks(&row)?;

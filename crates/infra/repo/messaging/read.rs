@@ -22,6 +22,7 @@ use super::{
         group_commit::Outcome,
         lifetimes::starting,
     },
+    apart::PARTED,
     receipts::{self, COUNTS, DISCREET, Moving},
     send::Changes,
 };
@@ -52,6 +53,8 @@ pub struct Way {
     closed: bool,
     /// Whether the reader hides the mark.
     discreet: bool,
+    /// Whether a block parts the reader from somebody in the chat.
+    parted: bool,
     /// How many messages after the mark were the reader's own.
     own_after: i64,
     /// What is still to be counted: the messages after the first and up to the second.
@@ -83,8 +86,8 @@ impl Way {
     }
 
     fn moving(&self) -> Moving {
-        let Self { chat, user, to, delivered_from, .. } = *self;
-        Moving { chat, user, to, read_from: Some(self.from), delivered_from, discreet: self.is_hidden() }
+        let Self { chat, user, to, delivered_from, parted, .. } = *self;
+        Moving { chat, user, to, read_from: Some(self.from), delivered_from, discreet: self.is_hidden(), parted }
     }
 
     fn is_hidden(&self) -> bool {
@@ -112,7 +115,7 @@ impl Way {
 /// moves. Only messages that the mark passes are counted: so over all their marks together, nobody can make the
 /// database count a chat more than once.
 pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result<Plan> {
-    type Row = (i64, i64, i64, i64, i64, i64, bool, LowestReadMarksRow, bool);
+    type Row = (i64, i64, i64, i64, i64, i64, bool, LowestReadMarksRow, bool, bool);
     let facts: Option<Row> = participants::table
         .inner_join(chats::table)
         .filter(participants::chat_id.eq(chat).and(participants::user_id.eq(user)))
@@ -127,10 +130,11 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
             chats::closed,
             LowestReadMarksRow::as_select(),
             DISCREET,
+            PARTED,
         ))
         .first(conn)
         .optional()?;
-    let (from, shown_from, delivered_from, own_after, last_seq, participants, closed, lowest_marks, discreet) =
+    let (from, shown_from, delivered_from, own_after, last_seq, participants, closed, lowest_marks, discreet, parted) =
         facts.ok_or(CHAT_UNKNOWN)?;
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All values were read by one query, so the numbers of own messages between mark and end are consistent.
@@ -147,6 +151,7 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
         delivered_from,
         closed,
         discreet,
+        parted,
         own_after,
         uncounted,
         counted: 0,

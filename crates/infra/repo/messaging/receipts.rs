@@ -69,6 +69,8 @@ pub struct Moving {
     pub delivered_from: i64,
     /// Whether the person hides read marks.
     pub discreet: bool,
+    /// Whether a block parts the person from somebody in the chat.
+    pub parted: bool,
 }
 
 impl Moving {
@@ -100,7 +102,7 @@ pub fn times(moves: &[(&Ctx, Moving)], chats: &HashMap<ChatId, Kept>) -> Receipt
 pub fn tell<'m>(conn: &mut Conn, moves: &[(&'m Ctx, Moving)], chats: &HashMap<ChatId, Kept>) -> Result<Changes<'m>> {
     let told = |moving: &Moving| chats.get(&moving.chat).is_some_and(|kept| kept.told);
     let open = |moving: &Moving| chats.get(&moving.chat).is_some_and(|kept| kept.told && !kept.discreet);
-    let to_all = |moving: &Moving| moving.shows() && open(moving);
+    let to_all = |moving: &Moving| moving.shows() && open(moving) && !moving.parted;
     // Where not everybody may be told, those are whose messages the mark passes.
     let some: Vec<_> =
         moves.iter().map(|(_, moving)| moving).filter(|moving| told(moving) && !to_all(moving)).collect();
@@ -112,7 +114,7 @@ pub fn tell<'m>(conn: &mut Conn, moves: &[(&'m Ctx, Moving)], chats: &HashMap<Ch
     for row in statements::senders_between(conn, &some.iter().map(range).collect::<Vec<_>>())? {
         // A mark names a person.
         let (kind, role) = (ChatType::parse_word(&row.kind)?, ChatRole::parse_word(&row.role)?);
-        if cell(kind, role, Action::SeePeople) != Cell::Yes {
+        if row.apart || cell(kind, role, Action::SeePeople) != Cell::Yes {
             continue;
         }
         let moving = usize::try_from(row.index).ok().and_then(|index| some.get(index));
@@ -213,8 +215,17 @@ pub fn write_batch<'d>(
         };
         if pending.to > *mark {
             let PendingDelivery { ctx, chat, user, to } = *pending;
-            let (read_from, delivered_from) = (None, *mark);
-            moves.push((ctx, Moving { chat: *chat, user: *user, to: *to, read_from, delivered_from, discreet: false }));
+            let moving = Moving {
+                chat: *chat,
+                user: *user,
+                to: *to,
+                read_from: None,
+                delivered_from: *mark,
+                discreet: false,
+                // Only those whose messages have arrived are told.
+                parted: false,
+            };
+            moves.push((ctx, moving));
             *mark = pending.to;
         }
         outcomes.push(Outcome::Done(Ok(pending.at(*mark))));
@@ -258,7 +269,7 @@ pub fn page(
     id: MessageId,
     page: &PageRequest,
 ) -> Result<Page<Receipt>> {
-    type Row = (UserId, i64, i64, bool, Option<Timestamp>, Option<Timestamp>);
+    type Row = (UserId, i64, i64, bool, Option<Timestamp>, Option<Timestamp>, Option<Timestamp>);
     let found =
         said::table.filter(said::id.eq(id)).select((said::chat_id, said::seq, said::sender_id, said::created_at));
     let found: Option<(ChatId, i64, UserId, Timestamp)> = found.first(conn).optional()?;
@@ -271,13 +282,15 @@ pub fn page(
     may_list(seat, participants)?;
     let after: UserId = page.id()?.unwrap_or(Id::from_uuid(Uuid::nil()));
     // Marks only move forward: the first move that passed the message is the earliest.
-    let rows = statement::<(Uid, BigInt, BigInt, Bool, Nullable<Ts>, Nullable<Ts>), Backend>(
+    let rows = statement::<(Uid, BigInt, BigInt, Bool, Nullable<Ts>, Nullable<Ts>, Nullable<Ts>), Backend>(
         "SELECT p.user_id, p.delivered_seq, p.shown_read_seq, \
          EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id AND NOT f.read_receipts), \
          (SELECT r.at FROM receipts r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id AND r.read = false \
          AND r.seq >= ? ORDER BY r.seq LIMIT 1), \
          (SELECT r.at FROM receipts r WHERE r.chat_id = p.chat_id AND r.user_id = p.user_id AND r.read = true \
-         AND r.seq >= ? ORDER BY r.seq LIMIT 1) \
+         AND r.seq >= ? ORDER BY r.seq LIMIT 1), \
+         (SELECT min(b.since) FROM blocks b WHERE b.user_id = ? AND b.blocked_id = p.user_id \
+         OR b.user_id = p.user_id AND b.blocked_id = ?) \
          FROM participants p JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
          WHERE p.chat_id = ? AND p.user_id > ? AND p.user_id <> ? AND p.joined_at <= ? \
          ORDER BY p.user_id LIMIT ?",
@@ -285,6 +298,8 @@ pub fn page(
     let rows: Vec<Row> = rows
         .bind::<BigInt, _>(seq)
         .bind::<BigInt, _>(seq)
+        .bind::<Uid, _>(viewer)
+        .bind::<Uid, _>(viewer)
         .bind::<Uid, _>(chat)
         .bind::<Uid, _>(after)
         .bind::<Uid, _>(sender)
@@ -292,7 +307,11 @@ pub fn page(
         .bind::<BigInt, _>(page.fetch())
         .load(conn)?;
     let cards = Cards::of(conn, memory, rows.iter().map(|(user, ..)| *user))?;
-    let receipts = rows.into_iter().map(|(user, delivered_seq, shown_read_seq, hides, arrived, read)| {
+    let receipts = rows.into_iter().map(|(user, delivered_seq, shown_read_seq, hides, arrived, read, parted)| {
+        // As it was when a block began. In a private chat nothing is noted during a block.
+        let parted = parted.filter(|_| seat.kind != ChatType::Private);
+        let is_shown = |at: &Timestamp| parted.is_none_or(|parted| *at <= parted);
+        let (arrived, read) = (arrived.filter(is_shown), read.filter(is_shown));
         let read_at = read.filter(|_| shown_read_seq >= seq);
         // What is read has arrived, at the latest then.
         let delivered_at = arrived.into_iter().chain(read_at).min().filter(|_| delivered_seq >= seq);

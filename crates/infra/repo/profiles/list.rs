@@ -56,7 +56,7 @@ pub fn users(
     };
     let seen = match filter.sort {
         Sort::New => newest(conn, words.as_deref(), &typos, page.id()?)?,
-        Sort::Name => by_name(conn, page)?,
+        Sort::Name => by_name(conn, words.as_deref(), &typos, page)?,
     };
     let more = seen.len() as i64 > LOOKED_AT;
     let seen: Vec<Place> = seen.into_iter().take(LOOKED_AT as usize).collect();
@@ -111,15 +111,7 @@ fn newest(
             let all = users::table.filter(users::id.lt(before)).select(users::id).order(users::id.desc());
             all.limit(LOOKED_AT + 1).load(conn)?
         }
-        Some(words) => match rarest(conn, &parts_of(words))? {
-            None => Vec::new(),
-            Some(gram) => grams::table
-                .filter(grams::gram.eq(gram).and(grams::user_id.lt(before)))
-                .select(grams::user_id)
-                .order(grams::user_id.desc())
-                .limit(LOOKED_AT + 1)
-                .load(conn)?,
-        },
+        Some(words) => with_parts(conn, words, before)?,
     };
     ids.extend(typos.range(..before));
     ids.sort_unstable_by_key(|id| Reverse(*id));
@@ -127,7 +119,21 @@ fn newest(
     Ok(ids.into_iter().map(|id| (id, String::new())).collect())
 }
 
-fn by_name(conn: &mut Conn, page: &PageRequest) -> Result<Vec<Place>> {
+/// The newest people before this one whose names may have these parts.
+fn with_parts(conn: &mut Conn, words: &[&str], before: UserId) -> Result<Vec<UserId>> {
+    let Some(gram) = rarest(conn, &parts_of(words))? else { return Ok(Vec::new()) };
+    let having = grams::table.filter(grams::gram.eq(gram).and(grams::user_id.lt(before)));
+    Ok(having.select(grams::user_id).order(grams::user_id.desc()).limit(LOOKED_AT + 1).load(conn)?)
+}
+
+/// People in the order of their names. If few may have the parts that are searched for, or a typo, only these are looked at,
+/// so that a page is full at once.
+fn by_name(
+    conn: &mut Conn,
+    words: Option<&[&str]>,
+    typos: &BTreeSet<UserId>,
+    page: &PageRequest,
+) -> Result<Vec<Place>> {
     /// The length of an id.
     const ID: usize = 36;
     let mut query = table::table
@@ -141,6 +147,13 @@ fn by_name(conn: &mut Conn, page: &PageRequest) -> Result<Vec<Place>> {
         // The first condition alone is a range of the index.
         let beyond = table::display_name.gt(name.to_owned()).or(table::user_id.gt(id));
         query = query.filter(table::display_name.ge(name.to_owned()).and(beyond));
+    }
+    if let Some(words) = words {
+        let mut few: BTreeSet<UserId> = with_parts(conn, words, Id::from_uuid(Uuid::max()))?.into_iter().collect();
+        if few.len() as i64 <= LOOKED_AT {
+            few.extend(typos);
+            query = query.filter(table::user_id.among(&few));
+        }
     }
     Ok(query.load(conn)?)
 }

@@ -14,7 +14,14 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::super::{among::AmongIds, dialect::Conn, fragment::Fragment, friends, people::Viewer, pets};
+use super::super::{
+    among::AmongIds,
+    dialect::Conn,
+    fragment::Fragment,
+    friends,
+    people::{Viewer, visible_to},
+    pets,
+};
 use crate::domains::{
     accounts::{UserRow, users},
     blocks::blocks,
@@ -89,23 +96,28 @@ fn ties(conn: &mut Conn, viewer: Viewer, ids: &[UserId]) -> Result<HashMap<UserI
     Ok(ties)
 }
 
-/// The facts about those of these people who exist or existed, in the given order.
+/// The facts about those of these people whom the viewer may see, in the given order. Nothing is read of anybody else, so
+/// that who is hidden costs no more than who does not exist.
 pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -> Result<Vec<ProfileFacts>> {
-    let rows: Vec<(UserRow, Option<PresenceRow>)> = users::table
+    let rows: Vec<UserRow> =
+        users::table.filter(users::id.among(ids)).filter(visible_to(viewer)).select(UserRow::as_select()).load(conn)?;
+    let mut rows: HashMap<UserId, UserRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let ids: Vec<UserId> = ids.iter().copied().filter(|id| rows.contains_key(id)).collect();
+    let chosen: Vec<(UserId, Option<PreferencesRow>, Option<PresenceRow>)> = users::table
+        .left_join(preferences::table.on(preferences::user_id.eq(users::id)))
         .left_join(presence::table.on(presence::user_id.eq(users::id)))
-        .filter(users::id.among(ids))
-        .select((UserRow::as_select(), Option::<PresenceRow>::as_select()))
+        .filter(users::id.among(&ids))
+        .select((users::id, Option::<PreferencesRow>::as_select(), Option::<PresenceRow>::as_select()))
         .load(conn)?;
-    let settings: Vec<PreferencesRow> =
-        preferences::table.filter(preferences::user_id.among(ids)).select(PreferencesRow::as_select()).load(conn)?;
-    let ties = ties(conn, viewer, ids)?;
+    let mut chosen: HashMap<UserId, _> =
+        chosen.into_iter().map(|(id, settings, presence)| (id, (settings, presence))).collect();
+    let ties = ties(conn, viewer, &ids)?;
     let connected: HashMap<UserId, Connected> = online.connected(ids.iter().copied()).into_iter().collect();
-    let mut settings: HashMap<UserId, PreferencesRow> = settings.into_iter().map(|row| (row.user_id, row)).collect();
-    let mut rows: HashMap<UserId, _> = rows.into_iter().map(|row| (row.0.id, row)).collect();
     let known = ids.iter().filter_map(|id| Some((*id, rows.remove(id)?)));
-    let known = known.map(|(id, (row, presence))| {
+    let known = known.map(|(id, row)| {
         let erased = row.deleted_at.is_some();
-        let settings = settings.remove(&id).map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)?;
+        let (settings, presence) = chosen.remove(&id).unwrap_or_default();
+        let settings = settings.map_or_else(|| Ok(Settings::default()), PreferencesRow::settings)?;
         let ties = ties.get(&id).copied().unwrap_or_default();
         let connected = connected.get(&id).copied();
         Ok(ProfileFacts {
@@ -124,7 +136,7 @@ pub fn facts(conn: &mut Conn, online: &Online, viewer: Viewer, ids: &[UserId]) -
         })
     });
     let mut known: Vec<ProfileFacts> = known.collect::<Result<_>>()?;
-    // Only of those who are shown, so that nobody who is hidden costs more than who does not exist.
+    // Of whom only the card is shown, the pets are not counted.
     let shown = known.iter().filter(|facts| sight(&facts.sight_facts()) == Sight::Profile);
     let shown: Vec<UserId> =
         shown.map(|facts| facts.person.id).filter(|id| ties.get(id).is_some_and(|ties| ties.keeps_pets)).collect();

@@ -1,4 +1,6 @@
-//! How many statements the list of chats takes: as many for many chats with many people and messages as for few.
+//! How many statements lists take: as many for many chats with many people and messages as for few.
+
+mod people;
 
 use clowder_core::{ChatId, MessageId, PageRequest, UserId};
 use clowder_infra::{DatabaseUrl, Store};

@@ -22,6 +22,7 @@ use clowder_accounts::{
 };
 use clowder_core::{Actor, Ctx, Error, Input, PageRequest, Presence, Recorded, Timestamp, Topic, UserId, Visibility};
 use clowder_messaging::{ChatFilter, NewChat};
+use clowder_social::{NewBlock, NewFriendRequest};
 use graph::{Drawn, Links, draw};
 use serde_json::{json, value::to_raw_value};
 use shown::Looking;
@@ -55,11 +56,14 @@ fn sights<'u>(users: impl IntoIterator<Item = &'u User>) -> BTreeMap<UserId, Sig
     users.into_iter().map(|user| (user.id, sight(user))).collect()
 }
 
-/// What everybody believes of everybody else's presence, by what they heard and by nothing else.
+/// What everybody believes of everybody else's presence, by what they heard and by nothing else. Everybody watches everybody.
 #[derive(Default)]
 struct Beliefs {
     there: BTreeMap<(UserId, UserId), Presence>,
     friends: BTreeSet<(usize, usize)>,
+    blocks: BTreeSet<(usize, usize)>,
+    /// After the end of a friendship or of a block, who of whom: they hear of the next change only.
+    unsure: BTreeSet<(UserId, UserId)>,
 }
 
 impl Beliefs {
@@ -71,9 +75,25 @@ impl Beliefs {
             let name = if friends.contains(&(*one, *other)) { "friend.added" } else { "friend.removed" };
             for (of, about) in [(one, other), (other, one)] {
                 online.hear(&change(name, people[*of].id, people[*about].id, now), now);
+                if name == "friend.removed" {
+                    self.unsure.insert((people[*of].id, people[*about].id));
+                }
             }
         }
         self.friends = friends;
+        let blocks: BTreeSet<_> = links.blocks.iter().copied().collect();
+        for (one, other) in blocks.difference(&self.blocks) {
+            online.hear(&change("block.added", people[*one].id, people[*other].id, now), now);
+        }
+        for (one, other) in self.blocks.difference(&blocks) {
+            let (one, other) = (people[*one].id, people[*other].id);
+            self.unsure.extend([(one, other), (other, one)]);
+        }
+        self.blocks = blocks;
+        let everybody: Vec<UserId> = people.iter().map(|person| person.id).collect();
+        for person in people {
+            online.watch(person.id, &everybody, now);
+        }
         // Whatever else was drawn.
         online.missed(now);
         world.wait(TELL_EVERY);
@@ -81,12 +101,35 @@ impl Beliefs {
         for told in online.news() {
             let news: PresenceNews = serde_json::from_str(told.data.get()).unwrap();
             for to in told.to.iter() {
+                let pair = (*to, news.user_id);
                 match news.there() {
-                    Some(presence) => self.there.insert((*to, news.user_id), presence),
-                    None => self.there.remove(&(*to, news.user_id)),
-                };
+                    Some(presence) => {
+                        self.unsure.remove(&pair);
+                        self.there.insert(pair, presence);
+                    }
+                    None => drop(self.there.remove(&pair)),
+                }
             }
         }
+    }
+
+    /// Whether somebody believes what they may hear of another, and nothing else.
+    fn agree(&self, who: UserId, of: UserId, expected: Option<Presence>) -> bool {
+        let believed = self.there.get(&(who, of)).copied();
+        believed == expected || believed.is_none() && self.unsure.contains(&(who, of))
+    }
+}
+
+/// Two people become friends, and then one blocks the other; or one asks to be friends after the block.
+async fn part(world: &World, people: &[Person], links: &Links) {
+    for (one, other) in &links.parted {
+        let (blocks, ctx) = (&world.store.blocks, world.ctx(&people[*one]));
+        blocks.block(&ctx, people[*other].id, NewBlock::default()).await.unwrap();
+    }
+    for (one, other) in links.refused.iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
+        let ask = NewFriendRequest::from_json(json!({"user_id": people[*other].id})).unwrap();
+        let asked = world.store.friends.request(&world.ctx(&people[*one]), ask).await;
+        assert_eq!(code(asked), "user.unknown", "{one} asks {other}: {links:?}");
     }
 }
 
@@ -145,7 +188,8 @@ on_both! {
             world.store.online.enter(person.id, world.now());
         }
         let things = shown::Things::of(&world, &people).await;
-        let (mut beliefs, mut met) = (Beliefs::default(), BTreeSet::new());
+        // Whoever has had to do with somebody in any graph: the journal remembers it.
+        let (mut beliefs, mut ever) = (Beliefs::default(), BTreeSet::new());
         let start = world.store.journal.extent().await.unwrap().heads;
         let (began, mut seed) = (Instant::now(), Seed::take());
         let wanted: Option<usize> = clowder_tests::setting("TEST_GRAPHS").map(|number| number.parse().unwrap());
@@ -153,10 +197,13 @@ on_both! {
         while !are_enough(seed.graphs) {
             let mut dice = seed.next();
             let drawn: Vec<Drawn> = people.iter().map(|_| Drawn::throw(&mut dice)).collect();
-            let links = Links::throw(&mut dice, seed.graphs, people.len());
+            let links = Links::throw(&mut dice, seed.graphs, &drawn);
             // These take longer than all the rest.
             let (finding, keeper, editor) = (dice.below(8) == 0, dice.below(6 * 8), dice.below(6));
             draw(&world, &people, &drawn, &links);
+            part(&world, &people, &links).await;
+            let mut met = BTreeSet::new();
+            ever.extend(links.parted.iter().flat_map(|(one, other)| [(*one, *other), (*other, *one)]));
             beliefs.follow(&world, &people, &links).await;
             for viewer in (0..people.len()).filter(|viewer| !drawn[*viewer].erased) {
                 if let Actor::User { role, .. } = &mut people[viewer].actor {
@@ -183,11 +230,12 @@ on_both! {
                             by_id.insert(person.id, Sight::Nothing);
                         }
                     }
-                    // A block ends a friendship, so nobody is connected by both.
-                    if !links.blocked(viewer, other) && (!staff || !links.are_friends(viewer, other)) {
-                        let believes = beliefs.there.get(&(people[viewer].id, person.id)).copied();
-                        let expected = sees.filter(|_| links.are_friends(viewer, other));
-                        assert_eq!(believes, expected, "{viewer} of {other} in {drawn:?} {links:?}");
+                    // Staff see more than they hear.
+                    if !staff || !links.are_friends(viewer, other) {
+                        let hears = links.are_friends(viewer, other)
+                            || viewer != other && !links.blocked(viewer, other) && drawn[other].shows_presence_to_all();
+                        let agree = beliefs.agree(people[viewer].id, person.id, sees.filter(|_| hears));
+                        assert!(agree, "{viewer} of {other}, {sees:?} {hears}, in {drawn:?} {links:?}");
                     }
                 }
                 let seen = format!("{viewer} of {drawn:?} {links:?}");
@@ -218,12 +266,13 @@ on_both! {
                     assert_eq!(finds(&world, &people[viewer], person.id).await, is_found, "{seen}");
                     if is_found {
                         met.extend([(viewer, other), (other, viewer)]);
+                        ever.extend([(viewer, other), (other, viewer)]);
                     }
                     let is_seen = expected.contains_key(&person.id);
                     looking.is_known_if(is_seen || met.contains(&(viewer, other)), other).await;
                 }
                 if viewer == keeper {
-                    looking.takes_along(&things, &start, &met, editor).await;
+                    looking.takes_along(&things, &start, &met, &ever, editor).await;
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! `exports.rs`.
 
 pub mod domain;
+mod gone;
 mod journal;
 
 use std::time::Duration;

@@ -38,6 +38,34 @@ fn befriend(world: &World, a: &Person, b: &Person) {
     ));
 }
 
+/// Many people with names that begin like this.
+async fn crowd(world: &World, name: &str, people: usize) {
+    let (id, number, series, now) = match world.is_postgres() {
+        true => (
+            "CAST('ffffffff' || lpad(to_hex(s.n), 24, '0') AS uuid)",
+            "lpad(s.n::text, 5, '0')",
+            format!("generate_series(1, {people}) AS s(n)"),
+            "now()",
+        ),
+        false => (
+            "CAST(printf('zzzz%012d', s.n) AS BLOB)",
+            "printf('%05d', s.n)",
+            format!(
+                "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {people}) SELECT n FROM t) s"
+            ),
+            "1790000000000000",
+        ),
+    };
+    world.batch(&format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
+             created_at, version)
+           SELECT {id}, 'a' || {number}, 'a' || {number}, {number} || '@x.org', {number} || '@x.org', 'x',
+             '{name}' || {number}, 'public', 'user', {now}, 1 FROM {series}"
+    ));
+    // It writes the index of names when it starts.
+    drop(world.another_node().await);
+}
+
 /// The usernames of those who are found, in their order.
 async fn found(world: &World, viewer: &Person, sought: &str) -> Vec<String> {
     let ctx = world.ctx(viewer);
@@ -284,25 +312,28 @@ on_both! {
         let near = world.person("xx-smithzzz").await;
         befriend(&world, &viewer, &mutual);
         befriend(&world, &near, &mutual);
-        let scene = |n: &str, width: usize| match world.is_postgres() {
-            true => (format!("CAST('ffffffff' || lpad(to_hex({n}), 24, '0') AS uuid)"), format!("lpad({n}::text, {width}, '0')")),
-            false => (format!("CAST(printf('zzzz%012d', {n}) AS BLOB)"), format!("printf('%0{width}d', {n})")),
-        };
-        let (id, number) = scene("s.n", 5);
-        let series = match world.is_postgres() {
-            true => "generate_series(1, 1200) AS s(n)",
-            false => "(WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1200) SELECT n FROM t) s",
-        };
-        let now = if world.is_postgres() { "now()" } else { "1790000000000000" };
-        world.batch(&format!(
-            "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role,
-                 created_at, version)
-               SELECT {id}, 'a' || {number}, 'a' || {number}, {number} || '@x.org', {number} || '@x.org', 'x',
-                 'Xx Smith' || {number}, 'public', 'user', {now}, 1 FROM {series}"
-        ));
-        drop(world.another_node().await);
+        crowd(&world, "Xx Smith", 1_200).await;
         assert_eq!(found(&world, &viewer, "smith").await[0], "xx-smithzzz");
         assert!(found(&world, &mutual, "smith").await.len() >= 50);
+    }
+
+    /// Whoever is sought comes on the first page, however many others come before them by name.
+    async fn a_search_in_the_order_of_names_finds_whom_a_crowd_precedes(world: World) {
+        let people = world.people(["viewer", "zz-lovelace", "zx-lovelace", "zy-lovelace"]).await;
+        crowd(&world, "Aa Smith", 2_100).await;
+        let expected = ["zx-lovelace", "zy-lovelace", "zz-lovelace"].map(str::to_owned);
+        assert_eq!(listed(&world, &people[0], Some("lovelace"), Sort::Name, 2).await, expected);
+        assert_eq!(listed(&world, &people[0], Some("lovelacf"), Sort::Name, 2).await, listed(&world, &people[0], Some("lovelacf"), Sort::New, 9).await.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        let filter = || UserFilter { search: Some("lovelace".to_owned()), sort: Sort::Name };
+        let (ctx, first) = (world.ctx(&people[0]), PageRequest { limit: 2, cursor: None });
+        let page = world.store.profiles.users(&ctx, filter(), first).await.unwrap();
+        let names = |users: Vec<clowder_accounts::profiles::User>| users.into_iter().map(|user| user.username).collect::<Vec<_>>();
+        assert_eq!(names(page.items), expected[..2]);
+        // Whoever comes in between moves nobody to another page.
+        world.people(["zxy-lovelace"]).await;
+        let second = PageRequest { limit: 2, cursor: page.next_cursor };
+        let page = world.store.profiles.users(&ctx, filter(), second).await.unwrap();
+        assert_eq!((names(page.items), page.next_cursor), (expected[2..].to_vec(), None));
     }
 
     /// An older version wrote the names, and another one since.

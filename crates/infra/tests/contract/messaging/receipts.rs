@@ -198,6 +198,57 @@ on_both! {
         }
     }
 
+    async fn a_block_in_a_common_group_hides_what_comes_later(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        for (blocker, blocked) in [(&ada, &bob), (&bob, &ada)] {
+            let chat = world.group(&ada, &[&bob, &eve]).await.id;
+            let before = world.say(&ada, chat, "one").await.id;
+            read(&world, &bob, chat, 1).await;
+            read(&world, &eve, chat, 1).await;
+            world.wait(Duration::from_secs(1));
+            world.store.blocks.block(&world.ctx(blocker), blocked.id, NewBlock::default()).await.unwrap();
+            world.wait(Duration::from_secs(1));
+            let hers = world.say(&ada, chat, "two").await.id;
+            world.changes().await;
+            arrives(&world, &bob, chat, 2).await;
+            assert_eq!(told(&world).await, [], "she is not told");
+            read(&world, &bob, chat, 2).await;
+            let own = |who: &Person| ("message.read".to_owned(), Topic::user(who.id));
+            assert_eq!(told(&world).await, [own(&bob)]);
+            read(&world, &eve, chat, 2).await;
+            assert_eq!(told(&world).await, [("message.read".to_owned(), Topic::new(CHAT, chat))], "of her all are told");
+            assert_eq!(status(&world, &ada, chat, before).await, Status::Read, "as it was");
+            assert_eq!(status(&world, &ada, chat, hers).await, Status::Sent);
+            assert_eq!(status(&world, &eve, chat, hers).await, Status::Read, "for everybody else");
+            let shown = async |viewer: &Person, message| -> Vec<(UserId, bool, bool)> {
+                let receipts = receipts(&world, viewer, message).await.into_iter();
+                receipts.map(|one| (one.user.id, one.delivered_at.is_some(), one.read_at.is_some())).collect()
+            };
+            let all = [(bob.id, true, true), (eve.id, true, true)];
+            assert_eq!(shown(&ada, before).await, all);
+            assert_eq!(shown(&ada, hers).await, [(bob.id, false, false), all[1]]);
+            assert_eq!(shown(&eve, hers).await, all);
+
+            let his = world.say(&bob, chat, "three").await.id;
+            world.say(&eve, chat, "four").await;
+            world.changes().await;
+            read(&world, &ada, chat, 4).await;
+            let mut names = told(&world).await;
+            names.sort();
+            let mut expected = [own(&ada), own(&eve)];
+            expected.sort();
+            assert_eq!(names, expected, "not bob");
+            read(&world, &eve, chat, 4).await;
+            assert_eq!(status(&world, &bob, chat, his).await, Status::Sent);
+            assert_eq!(shown(&bob, his).await, [(ada.id, false, false), all[1]]);
+
+            world.store.blocks.unblock(&world.ctx(blocker), blocked.id).await.unwrap();
+            assert_eq!(status(&world, &bob, chat, his).await, Status::Read, "what was read meanwhile");
+            assert_eq!(status(&world, &ada, chat, hers).await, Status::Read);
+            assert_eq!(shown(&ada, hers).await, all);
+        }
+    }
+
     async fn times_are_kept_for_the_last_messages(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

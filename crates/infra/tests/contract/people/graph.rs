@@ -1,8 +1,10 @@
 //! Random graphs of people and pets: what each of them is and shows, and what connects them.
 
+use std::collections::BTreeSet;
+
 use clowder_accounts::{
     model::{Audience, Privacy, Settings},
-    policy::sight::{Sight, SightFacts, sight},
+    policy::sight::{FieldGroup, Sight, SightFacts, Standpoint, is_shown, sight},
     presence::PresenceStatus,
     profiles::SeenAs,
 };
@@ -46,6 +48,12 @@ impl Drawn {
         Self { visibility, role, suspended, erased, privacy, status, pet: Visibility::WORDS[dice.below(3)].1 }
     }
 
+    /// Whether somebody hears of them who is nobody's friend.
+    pub fn shows_presence_to_all(&self) -> bool {
+        let facts = self.seen_as(SeenAs::Public);
+        sight(&facts) == Sight::Profile && is_shown(FieldGroup::Presence, Standpoint::of(&facts), &self.privacy)
+    }
+
     pub fn is_staff(&self) -> bool {
         self.role >= Role::Moderator
     }
@@ -70,18 +78,51 @@ pub struct Links {
     pub graph: usize,
     pub friends: Vec<(usize, usize)>,
     pub blocks: Vec<(usize, usize)>,
+    /// Who of whom: a block that ended a friendship, and one that came before somebody asked to be friends.
+    pub parted: Vec<(usize, usize)>,
+    pub refused: Vec<(usize, usize)>,
     /// Whose pet somebody else owns, too.
     pub co_owners: Vec<(usize, usize)>,
 }
 
 impl Links {
-    pub fn throw(dice: &mut Dice, graph: usize, people: usize) -> Self {
+    pub fn throw(dice: &mut Dice, graph: usize, drawn: &[Drawn]) -> Self {
+        let people = drawn.len();
         let pairs = (0..people).flat_map(|a| (0..a).map(move |b| (a, b)));
         let friends: Vec<(usize, usize)> = pairs.filter(|_| dice.below(3) == 0).collect();
         let pairs = || (0..people).flat_map(|a| (0..people).map(move |b| (a, b))).filter(|(a, b)| a != b);
         let blocks: Vec<(usize, usize)> = pairs().filter(|_| dice.below(8) == 0).collect();
         let co_owners = pairs().filter(|_| dice.below(8) == 0).collect();
-        Self { graph, friends, blocks, co_owners }
+        let mut links = Self { graph, friends, blocks, parted: Vec::new(), refused: Vec::new(), co_owners };
+        links.settle(dice, drawn);
+        links
+    }
+
+    /// Of two people who were drawn as friends and with a block, the one comes before the other. A block ends the friendship,
+    /// and that they keep pets of each other.
+    fn settle(&mut self, dice: &mut Dice, drawn: &[Drawn]) {
+        let both: Vec<_> = self.blocks.iter().copied().filter(|(one, other)| self.are_friends(*one, *other)).collect();
+        for (one, other) in both {
+            let is_mutual = self.blocks.contains(&(other, one));
+            if is_mutual || drawn[one].erased || drawn[other].erased {
+                continue;
+            }
+            if dice.below(2) == 0 {
+                self.parted.push((one, other));
+                self.co_owners.retain(|pair| *pair != (one, other) && *pair != (other, one));
+            } else {
+                self.refused.push((one, other));
+            }
+        }
+        let blocks = std::mem::take(&mut self.blocks);
+        self.friends.retain(|(one, other)| !blocks.contains(&(*one, *other)) && !blocks.contains(&(*other, *one)));
+        self.blocks = blocks;
+    }
+
+    /// The friendships, and those that end later.
+    fn friends_first(&self) -> BTreeSet<(usize, usize)> {
+        let parted = self.parted.iter().map(|(one, other)| (*one.max(other), *one.min(other)));
+        self.friends.iter().copied().chain(parted).collect()
     }
 
     pub fn are_friends(&self, one: usize, other: usize) -> bool {
@@ -90,10 +131,6 @@ impl Links {
 
     pub fn blocked(&self, one: usize, other: usize) -> bool {
         self.blocks.contains(&(one, other)) || self.blocks.contains(&(other, one))
-    }
-
-    pub fn friends_of(&self, one: usize) -> usize {
-        self.friends.iter().filter(|(a, b)| *a == one || *b == one).count()
     }
 
     /// What somebody is to the pet of the owner.
@@ -154,12 +191,19 @@ pub fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
         true => ("now()", "true", "false"),
         false => ("1790000000000000", "1", "0"),
     };
-    let Links { graph, friends, blocks, co_owners } = links;
+    let Links { graph, blocks, parted, co_owners, .. } = links;
+    let friends = links.friends_first();
+    // Between two graphs, the store changes lists itself.
+    let version = graph * 1_000;
     let tables = ["friendships", "friend_lists", "blocks", "mutes", "reports"];
     let mut statements: Vec<_> = tables.iter().map(|table| format!("DELETE FROM {table}")).collect();
     statements.push("DELETE FROM pet_keepers WHERE role <> 'owner'".to_owned());
+    // Whoever has met before has not met in this graph.
+    statements
+        .push("DELETE FROM participants WHERE chat_id IN (SELECT id FROM chats WHERE group_id IS NULL)".to_owned());
     for (number, (person, drawn)) in people.iter().zip(drawn).enumerate() {
-        let (person, count) = (id(person), links.friends_of(number));
+        let count = friends.iter().filter(|(a, b)| *a == number || *b == number).count();
+        let person = id(person);
         let Drawn { visibility, role, suspended, erased, privacy, status, pet } = drawn;
         let columns = [
             ("last_seen", privacy.last_seen),
@@ -173,8 +217,9 @@ pub fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
         statements.push(format!("UPDATE preferences SET {columns} WHERE user_id = {person}"));
         statements.push(format!("UPDATE presence SET status = '{}' WHERE user_id = {person}", status.as_str()));
         statements.push(format!("UPDATE pets SET visibility = '{}' WHERE owner_id = {person}", pet.as_str()));
-        statements
-            .push(format!("INSERT INTO friend_lists (user_id, friends, version) VALUES ({person}, {count}, {graph})"));
+        statements.push(format!(
+            "INSERT INTO friend_lists (user_id, friends, version) VALUES ({person}, {count}, {version})"
+        ));
         statements.push(format!(
             "UPDATE users SET visibility = '{}', role = '{}', suspension_reason = {}, deleted_at = {} WHERE id = {}",
             visibility.as_str(),
@@ -184,13 +229,13 @@ pub fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
             person
         ));
     }
-    for (a, b) in friends {
+    for (a, b) in &friends {
         let (a, b) = (id(&people[*a]), id(&people[*b]));
         statements.push(format!(
             "INSERT INTO friendships (user_id, friend_id, since) VALUES ({a}, {b}, {now}), ({b}, {a}, {now})"
         ));
     }
-    for (one, other) in blocks {
+    for (one, other) in blocks.iter().filter(|block| !parted.contains(block)) {
         let (one, other) = (id(&people[*one]), id(&people[*other]));
         statements.push(format!(
             "INSERT INTO blocks (user_id, blocked_id, hide_messages, since) VALUES ({one}, {other}, {no}, {now})"

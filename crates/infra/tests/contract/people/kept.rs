@@ -13,8 +13,16 @@ use crate::{exports::fetch, privacy::export_anew};
 
 impl Looking<'_> {
     /// Somebody changes their profile; then whoever of the others is named in the export of the viewer, or in a replay from
-    /// these positions on, is a friend, was blocked, is in the same group, or has met the viewer in a chat.
-    pub async fn takes_along(&self, things: &Things, from: &Positions, met: &BTreeSet<(usize, usize)>, editor: usize) {
+    /// these positions on, is a friend, was blocked, is in the same group, or has met the viewer in a chat: in this graph, or
+    /// in any of those that the journal remembers.
+    pub async fn takes_along(
+        &self,
+        things: &Things,
+        from: &Positions,
+        met: &BTreeSet<(usize, usize)>,
+        ever: &BTreeSet<(usize, usize)>,
+        editor: usize,
+    ) {
         let (world, viewer, links) = (self.world, self.viewer, self.links);
         let person = &self.people[viewer];
         let text = ProfilePatch::from_json(json!({"bio": format!("the life of {}", self.names[editor])})).unwrap();
@@ -46,10 +54,12 @@ impl Looking<'_> {
         }
         let exported: String = files.values().map(String::as_str).collect();
         for other in self.indexes().filter(|other| *other != viewer) {
-            let is_tied = viewer % 2 == other % 2 || met.contains(&(viewer, other));
+            let is_member = viewer % 2 == other % 2;
             let is_listed = links.are_friends(viewer, other) || links.blocks.contains(&(viewer, other));
             let name = self.names[other];
+            let is_tied = is_member || met.contains(&(viewer, other));
             assert!(is_tied || is_listed || !exported.contains(name), "export names {other}: {}", self.graph);
+            let is_tied = is_member || ever.contains(&(viewer, other));
             assert!(is_tied || !replayed.contains(name), "replay names {other}: {}", self.graph);
         }
         assert!(editor != viewer || edited.is_err() || replayed.contains(self.names[viewer]), "{}", self.graph);

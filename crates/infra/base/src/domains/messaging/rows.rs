@@ -456,6 +456,8 @@ pub struct SenderRow {
     pub role: String,
     /// Whether they hide read marks.
     pub discreet: bool,
+    /// Whether one of them and the owner of the mark has blocked the other.
+    pub apart: bool,
 }
 
 /// When a mark moved, and how far.

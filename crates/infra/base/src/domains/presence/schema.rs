@@ -1,6 +1,6 @@
 //! The table of presence.
 
-use crate::domains::accounts::users;
+use crate::domains::{accounts::users, preferences::preferences};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -15,4 +15,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(presence, users);
+diesel::allow_tables_to_appear_in_same_query!(preferences, presence, users);

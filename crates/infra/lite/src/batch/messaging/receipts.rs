@@ -56,19 +56,23 @@ pub fn keep(conn: &mut Conn, times: &ReceiptChanges) -> Result<()> {
     Ok(())
 }
 
-/// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and whether they
-/// hide read marks; with the place of the range.
+/// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, whether they hide
+/// read marks, and whether a block parts the two; with the place of the range.
 pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -> Result<Vec<SenderRow>> {
     let mut found = Vec::new();
     for (index, (chat, user, after, until)) in (0_i64..).zip(ranges) {
-        let senders = statement::<(BigInt, Uid, Text, Text, Bool), Sqlite>(
+        let senders = statement::<(BigInt, Uid, Text, Text, Bool, Bool), Sqlite>(
             "SELECT DISTINCT ?, p.user_id, c.type, p.role, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
-             AND NOT f.read_receipts) FROM messages m \
+             AND NOT f.read_receipts), \
+             EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = p.user_id) \
+             OR EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = ?) FROM messages m \
              JOIN participants p ON p.chat_id = m.chat_id AND p.user_id = m.sender_id \
              JOIN chats c ON c.id = p.chat_id \
              WHERE m.chat_id = ? AND m.seq > ? AND m.seq <= ? AND m.sender_id <> ?",
         )
         .bind::<BigInt, _>(index)
+        .bind::<Uid, _>(*user)
+        .bind::<Uid, _>(*user)
         .bind::<Uid, _>(*chat)
         .bind::<BigInt, _>(*after)
         .bind::<BigInt, _>(*until)

@@ -54,14 +54,16 @@ pub fn forget(conn: &mut Conn, old: &[(ChatId, UserId, i64)]) -> Result<()> {
 }
 
 /// Who else in the chat wrote the messages of each of these ranges, `after` excluded and `until` included, and which
-/// role they have, and whether they hide read marks; with the place of the range.
+/// role they have, whether they hide read marks, and whether a block parts the two; with the place of the range.
 pub fn senders_between(conn: &mut Conn, ranges: &[(ChatId, UserId, i64, i64)]) -> Result<Vec<SenderRow>> {
     if ranges.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(statement::<(BigInt, Uid, Text, Text, Bool), Pg>(
+    Ok(statement::<(BigInt, Uid, Text, Text, Bool, Bool), Pg>(
         "SELECT w.n - 1, p.user_id, c.type, p.role, EXISTS (SELECT 1 FROM preferences f WHERE f.user_id = p.user_id \
-         AND NOT f.read_receipts) \
+         AND NOT f.read_receipts), \
+         EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = w.user_id AND b.blocked_id = p.user_id) \
+         OR EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = w.user_id) \
          FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, after, until, n) \
          CROSS JOIN LATERAL (SELECT DISTINCT x.sender_id FROM messages x WHERE x.chat_id = w.chat_id AND x.seq > w.after \
          AND x.seq <= w.until AND x.sender_id <> w.user_id) m \
