@@ -58,6 +58,10 @@ pub struct Scheduled {
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions beside those whom its text names, if they are in the chat when it is sent.
     #[serde(default)]
+    /// Files; none in this version.
+    #[schema(value_type = Vec<String>, max_items = 0, required = true)]
+    #[serde(default)]
+    pub attachments: [(); 0],
     #[schema(max_items = 50, required = true)]
     pub mentions: Vec<UserId>,
     /// The message that it will reply to, if that is still there.

@@ -121,6 +121,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         version: 1,
         hidden: false,
         pinned: false,
+        attachments: [],
         lifetime: stay.lifetime,
         expires_at: stay.end(created_at, facts.shows_marks),
         system: None,

@@ -243,6 +243,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         system: None,
         poll: None,
     };
+        attachments: [],
     let new = NewMessageRow { forwarded_id: row.forwarded_id, ..NewMessageRow::new(&message)? };
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;
     mentioned::write(tx.conn, std::iter::once((&message, wanted.given())))?;

@@ -34,6 +34,7 @@ pub fn view(row: ScheduledRow, plan: Plan) -> Result<Scheduled> {
     let status = ScheduledStatus::parse_word(&row.status)?;
     let says = matches!(status, ScheduledStatus::Waiting | ScheduledStatus::Refused);
     Ok(Scheduled {
+        attachments: [],
         id: row.id,
         chat_id: row.chat_id,
         content: says.then_some(plan.content),

@@ -31,6 +31,7 @@ impl Input for ScheduledPatch {
         let (content, send_at) = (fields.optional("content"), fields.optional::<Timestamp>("send_at"));
         let mentions = fields.list_patch("mentions", MOST_GIVEN);
         let (reply_to, thread_of) = (fields.patch("reply_to"), fields.patch("thread_of"));
+        fields.expect_no_files();
         let (repeat, time_zone) = (fields.patch("repeat"), fields.optional("time_zone"));
         fields.expect_future("send_at", send_at.flatten());
         Some(Self {
