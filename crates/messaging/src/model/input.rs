@@ -104,7 +104,8 @@ pub struct NewMessage {
     /// `text` if absent.
     #[schema(rename = "type")]
     pub kind: Option<SentType>,
-    /// With `type` `poll`, whose content is the question, of at most 300 characters. Not with `send_at`.
+    /// With `type` `poll`, whose content is the question, of at most 300 characters. With `repeat`, it has no
+    /// `closes_at`.
     #[schema(value_type = Option<NewPoll>)]
     pub poll: Option<Box<NewPoll>>,
     /// Chosen by the sender; sending it again returns the first message.
@@ -133,8 +134,8 @@ pub struct NewMessage {
 
 impl Input for NewMessage {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let content = fields.required("content");
         fields.expect_no_files();
+        let content = fields.required("content");
         let (kind, poll) = (fields.optional::<Sendable>("type"), fields.optional::<Nested<NewPoll>>("poll"));
         let client_id = fields.optional("client_id");
         let (reply_to, thread_of) = (fields.optional("reply_to"), fields.optional("thread_of"));
@@ -182,10 +183,10 @@ impl NewMessage {
             (Some(SentType::Text) | None, Some(_)) => {
                 fields.flaw("poll", Flaw::new("unwanted", "only messages of type poll have it"));
             }
-            (_, Some(_)) if self.send_at.is_some() => {
-                fields.flaw("poll", Flaw::new("unwanted", "a poll cannot be sent later"));
-            }
-            (_, Some(_)) => {
+            (_, Some(poll)) => {
+                if self.repeat.is_some() && poll.closes_at.is_some() {
+                    fields.flaw("repeat", Flaw::new("unwanted", "a poll that closes at a time is sent once"));
+                }
                 if !self.mentions.is_empty() {
                     fields.flaw("mentions", Flaw::new("unwanted", "a poll mentions nobody"));
                 }
@@ -219,8 +220,8 @@ pub struct MessagePatch {
 
 impl Input for MessagePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        let (content, mentions) = (fields.required("content"), fields.list_patch("mentions", MOST_GIVEN));
         fields.expect_no_files();
+        let (content, mentions) = (fields.required("content"), fields.list_patch("mentions", MOST_GIVEN));
         Some(Self { content: content?, mentions: mentions? })
     }
 }
