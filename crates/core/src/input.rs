@@ -68,6 +68,14 @@ pub fn past() -> Flaw {
     Flaw::new("past", "must be in the future")
 }
 
+/// The flaw of a member that names files.
+pub fn no_files() -> Flaw {
+    Flaw::new("no_files", "there are no files in this version")
+}
+
+/// The members of any input that name files.
+const FILES: [&str; 4] = ["attachments", "avatar", "cover", "photos"];
+
 impl Fields {
     pub fn required<T: Field>(&mut self, name: &str) -> Option<T> {
         match self.take(name) {
@@ -157,6 +165,17 @@ impl Fields {
         for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
             let name = text::cut(&name, LONGEST_NAME).replace('~', "~0").replace('/', "~1");
             self.flaw(&name, Flaw::new("unknown", "is not a known member"));
+        }
+    }
+
+    /// Refuses files, so that nobody believes that theirs were taken. `null` and an empty array name none.
+    pub fn expect_no_files(&mut self) {
+        for name in FILES {
+            match self.take(name) {
+                None => {}
+                Some(Value::Array(files)) if files.is_empty() => {}
+                Some(_) => self.flaw(name, no_files()),
+            }
         }
     }
 
@@ -273,6 +292,33 @@ mod tests {
         let named = json!({"name": "x", "until": late["until"]});
         assert_eq!(told(Until::from_json_at(named.clone(), at(0))), wrong(&[("/name", "length")]));
         assert_eq!(Until::from_json_at(named, at(1)).unwrap().0, Some(at(7_000_000)));
+    }
+
+    #[derive(Debug)]
+    struct Pictured;
+
+    impl Input for Pictured {
+        fn read(fields: &mut Fields) -> Option<Self> {
+            fields.expect_no_files();
+            Some(Self)
+        }
+    }
+
+    #[test]
+    fn files_are_refused_and_not_ignored() {
+        for name in FILES {
+            for (given, refused) in
+                [(json!(null), false), (json!([]), false), (json!(["x"]), true), (json!("x"), true), (json!({}), true)]
+            {
+                let read = Pictured::from_json(json!({name: given, "other": 1}));
+                let told = match read {
+                    Ok(_) => None,
+                    Err(Error::Invalid(errors)) => Some((errors[0].pointer.clone(), errors[0].code.clone())),
+                    Err(other) => panic!("{other:?}"),
+                };
+                assert_eq!(told, refused.then(|| (format!("/{name}"), "no_files".into())), "{given}");
+            }
+        }
     }
 
     #[derive(Debug)]

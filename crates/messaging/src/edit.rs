@@ -149,6 +149,7 @@ mod tests {
             version: 3,
             hidden: false,
             pinned: false,
+            attachments: [],
             lifetime: None,
             expires_at: None,
             system: None,

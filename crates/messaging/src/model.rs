@@ -230,6 +230,10 @@ pub struct Message {
     /// `null` when the message has been deleted.
     #[schema(max_length = 8000, example = "Shall we have lunch?")]
     pub content: Option<String>,
+    /// Files; none in this version.
+    #[schema(value_type = Vec<String>, max_items = 0, required = true)]
+    #[serde(default)]
+    pub attachments: [(); 0],
     /// `read` when all other participants have read it, and, for its sender, `delivered` when it was delivered to a device
     /// of each of them; always `sent` in chats of more than 256 people.
     pub status: Status,

@@ -12,6 +12,7 @@ use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserI
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub(crate) use input::Sendable;
 pub use input::{NewPoll, NewVote, OptionText, SentType};
 
 use crate::{
@@ -94,6 +95,17 @@ impl Ballot {
     }
 }
 
+impl Ballot {
+    /// The same as people send it.
+    pub fn asked(&self) -> Value {
+        let Self { options, multiple, most, anonymous, closes_at } = self;
+        json!({
+            "options": options, "multiple": multiple, "most": multiple.then_some(most), "anonymous": anonymous,
+            "closes_at": closes_at,
+        })
+    }
+}
+
 impl From<Ballot> for Poll {
     fn from(ballot: Ballot) -> Self {
         let Ballot { options, multiple, most, anonymous, closes_at } = ballot;
@@ -135,16 +147,6 @@ impl Poll {
     /// Closes it if its time is over.
     pub fn end(&mut self, now: Timestamp) {
         self.closed_at = self.ended(now);
-    }
-
-    /// What is asked, as people send it.
-    pub fn asked(&self) -> Value {
-        let Self { options, multiple, most, anonymous, closes_at, .. } = self;
-        let options: Vec<_> = options.iter().map(|option| &option.text).collect();
-        json!({
-            "options": options, "multiple": multiple, "most": multiple.then_some(most), "anonymous": anonymous,
-            "closes_at": closes_at,
-        })
     }
 
     /// Without what depends on the viewer.

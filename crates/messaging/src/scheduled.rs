@@ -11,7 +11,7 @@ use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
     ChatId, Error, Field, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId,
-    Versions, Word, versions,
+    Versions, Word, text::at_most, versions,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -23,9 +23,10 @@ use crate::{
     lifetimes::Lifetime,
     model::ClientId,
     policy::may_post,
+    polls::{Ballot, LONGEST_QUESTION, NewPoll, Poll, SentType, ask},
     refusals::{
-        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, SCHEDULED_CROWDED,
-        SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
+        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, POLL_CLOSED,
+        SCHEDULED_CROWDED, SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
     relations::{Targets, relate},
     send::Fingerprint,
@@ -51,9 +52,16 @@ pub type ScheduledId = Id<Scheduled>;
 pub struct Scheduled {
     pub id: ScheduledId,
     pub chat_id: ChatId,
+    #[serde(rename = "type", default = "text")]
+    #[schema(required = true)]
+    pub kind: SentType,
     /// `null` once it is sent or cancelled.
     #[schema(max_length = 8000, example = "Good morning!")]
     pub content: Option<String>,
+    /// Files; none in this version.
+    #[schema(value_type = Vec<String>, max_items = 0, required = true)]
+    #[serde(default)]
+    pub attachments: [(); 0],
     pub client_id: Option<String>,
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions beside those whom its text names, if they are in the chat when it is sent.
@@ -64,6 +72,10 @@ pub struct Scheduled {
     pub reply_to: Option<MessageId>,
     /// The message in whose thread it will be.
     pub thread_of: Option<MessageId>,
+    /// Present in messages of type `poll` that wait or were refused: what can be chosen. Nobody has voted yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Poll, required = false)]
+    pub poll: Option<Box<Poll>>,
     /// When it is sent; of a repeated one, the next time. In the end, when it was sent or refused.
     pub send_at: Timestamp,
     /// The rule by which it is repeated (RFC 5545), at the same time of day in its time zone.
@@ -80,6 +92,11 @@ pub struct Scheduled {
     /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
+}
+
+/// What all were before polls could be scheduled.
+const fn text() -> SentType {
+    SentType::Text
 }
 
 /// Why something could not be done later, or for one of several.
@@ -125,7 +142,11 @@ impl Word for ScheduledStatus {
 /// What is to be said, and when again: what is stored, encrypted, of a message that waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    #[serde(rename = "type", default = "text")]
+    pub kind: SentType,
     pub content: String,
+    #[serde(default)]
+    pub poll: Option<Ballot>,
     #[serde(default)]
     pub client_id: Option<String>,
     #[serde(default)]
@@ -160,7 +181,8 @@ impl Plan {
     pub fn message(&self) -> Result<NewMessage> {
         NewMessage::from_json(json!({
             "content": self.content, "client_id": self.client_id, "reply_to": self.reply_to, "thread_of": self.thread_of,
-            "lifetime": self.lifetime, "mentions": self.mentions
+            "lifetime": self.lifetime, "mentions": self.mentions, "type": self.kind,
+            "poll": self.poll.as_ref().map(Ballot::asked),
         }))
     }
 
@@ -235,11 +257,13 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
     }
     may_join(facts.near)?;
     relate(now, (new.reply_to, new.thread_of), facts.targets.clone(), false)?;
-    let NewMessage { content, client_id, reply_to, thread_of, lifetime, mentions, send_at, repeat, time_zone, .. } =
-        new;
+    let NewMessage { content, kind, poll, client_id, reply_to, thread_of, lifetime, mentions, .. } = new;
+    let (send_at, repeat, time_zone) = (new.send_at, new.repeat, new.time_zone);
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
+        kind: kind.unwrap_or(SentType::Text),
         content: content.into_string(),
+        poll: poll.map(|poll| ballot(send_at, *poll)).transpose()?,
         client_id: client_id.map(ClientId::into_string),
         lifetime,
         mentions,
@@ -250,6 +274,33 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
         start: send_at,
     };
     Ok(Verdict::New(Box::new(planned(now, plan, |_| Ok(first))?)))
+}
+
+/// Whether a plan after a change is one that could be made anew.
+fn may_ask(plan: &Plan, at: Timestamp) -> Result<()> {
+    let wrong = |member: &str, message: &'static str| Err(Error::field(member, "unwanted", message));
+    let Some(poll) = &plan.poll else { return Ok(()) };
+    if plan.kind != SentType::Poll {
+        return wrong("/poll", "only messages of type poll have it");
+    }
+    if !plan.mentions.is_empty() {
+        return wrong("/mentions", "a poll mentions nobody");
+    }
+    if let Err(flaw) = at_most(&plan.content, LONGEST_QUESTION) {
+        return Err(Error::Invalid(vec![flaw.at("/content")]));
+    }
+    if plan.repeat.is_some() && poll.closes_at.is_some() {
+        return wrong("/repeat", "a poll that closes at a time is sent once");
+    }
+    if poll.closes_at.is_some_and(|closes_at| closes_at <= at) {
+        return Err(Error::field("/send_at", "too_late", "must be before the poll closes"));
+    }
+    Ok(())
+}
+
+/// What is asked in a poll that is sent at this time.
+fn ballot(send_at: Timestamp, poll: NewPoll) -> Result<Ballot> {
+    ask(send_at, poll).map(|poll| Ballot::from(&*poll))
 }
 
 /// Whether another message can wait where as many of its author wait at about the same time.
@@ -307,6 +358,10 @@ pub fn edit(
     if let Some(content) = patch.content {
         plan.content = content.into_string();
     }
+    let at = patch.send_at.unwrap_or(before.send_at);
+    if let Some(poll) = patch.poll {
+        plan.poll = Some(ballot(at, *poll)?);
+    }
     if let Some(repeat) = patch.repeat {
         plan.repeat = repeat.0.map(Repeat::into_string);
     }
@@ -322,6 +377,7 @@ pub fn edit(
     if plan == before.plan {
         return Ok(None);
     }
+    may_ask(&plan, at)?;
     if !moves {
         return Ok(Some(Planned { plan, send_at: before.send_at }));
     }
@@ -382,6 +438,9 @@ pub fn outcome(now: Timestamp, plan: &Plan, sent: Result<MessageId>) -> Result<O
             refused(now, plan, refusal)
         }
         Err(error) if error.is_ours() => Err(error),
+        Err(Error::Invalid(faults)) if faults.iter().any(|fault| fault.pointer.starts_with("/poll")) => {
+            refused(now, plan, POLL_CLOSED)
+        }
         // Of what is looked up when it is sent, only its thread can be missing.
         Err(Error::Invalid(_)) => refused(now, plan, SCHEDULED_THREAD),
         Err(_) => refused(now, plan, SCHEDULED_FAILED),

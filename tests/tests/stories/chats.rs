@@ -194,13 +194,33 @@ async fn coming_over_the_socket(world: World) {
     third.command("chat.leave", here.clone()).await.unwrap();
 
     let link = hers.command("chat.invite", json!({"chat_id": chat, "approval": true})).await.unwrap();
-    let come = format!("/api/chats/join/{}", link["code"].as_str().unwrap());
-    eve.post(&come, json!({})).await.expect(202);
+    let by_code = json!({"code": link["code"]});
+    assert_eq!(third.command("chat.join", by_code.clone()).await.unwrap(), json!({"chat_id": chat}));
     let verdict = json!({"chat_id": chat, "user_id": eve.id, "action": "approve"});
     assert_eq!(his.command("request.decide", verdict.clone()).await.unwrap_err()["code"], "chat.forbidden");
     assert_eq!(hers.command("request.decide", verdict.clone()).await.unwrap(), json!({}));
     assert_eq!(hers.command("request.decide", verdict).await.unwrap_err()["code"], "chat.request_unknown");
     assert_eq!(eve.chat(&chat).await["my_role"], "member");
+    let wrong = third.command("chat.join", json!({})).await.unwrap_err();
+    assert_eq!((&wrong["errors"][0]["pointer"], &wrong["errors"][0]["code"]), (&json!("/chat_id"), &json!("required")));
+    let unknown = third.command("chat.join", json!({"code": "nothing"})).await.unwrap_err();
+    assert_eq!(unknown["code"], "chat.link_unknown");
+
+    let revoked = json!({"chat_id": chat, "link_id": link["link"]["id"]});
+    assert_eq!(his.command("link.revoke", revoked.clone()).await.unwrap_err()["code"], "chat.forbidden");
+    for _ in 0..2 {
+        assert_eq!(hers.command("link.revoke", revoked.clone()).await.unwrap(), json!({}));
+    }
+    let zoe = world.user("zoe").await;
+    let mut fourth = zoe.socket().await;
+    assert_eq!(fourth.command("chat.join", by_code).await.unwrap_err()["code"], "chat.link_gone");
+    let invited = json!({"chat_id": chat, "user_ids": [zoe.id]});
+    hers.command("chat.invite", invited).await.unwrap();
+    fourth.until("chat.invited").await;
+    let withdrawn = json!({"chat_id": chat, "user_id": zoe.id});
+    assert_eq!(hers.command("invitation.withdraw", withdrawn).await.unwrap(), json!({}));
+    fourth.until("chat.uninvited").await;
+    assert_eq!(fourth.command("invitation.accept", here.clone()).await.unwrap_err()["code"], "chat.invitation_unknown");
 
     let filter = json!({"words": ["casino"], "action": "hold", "reason": "Advertising"});
     ada.put(&format!("/api/chats/{chat}/moderation/filter"), filter).await.expect(200);

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod exports;
+mod files;
 mod hostile;
 mod imports;
 mod keeping;

@@ -67,7 +67,7 @@ async fn reasons(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.group("Lunch", &[&bob]).await;
     let mut said = Vec::new();
-    for text in ["one", "two", "three"] {
+    for text in ["one", "two", "three", "four"] {
         said.push(bob.says(&chat, text).await["id"].as_str().unwrap().to_owned());
     }
     let mut phone = bob.socket().await;
@@ -81,7 +81,16 @@ async fn reasons(world: World) {
     assert_eq!(delete(&ada, &one, json!({"reason": ""})).await.wrong_fields(), ["/reason"]);
     delete(&ada, &one, json!({"reason": "Rude"})).await.expect(204);
     phone.until("chat.sanctioned").await;
-    let place = format!("/api/chats/{chat}/participants/{}", bob.id);
+    let mut desk = ada.socket().await;
+    let four = json!({"message_id": said[3], "reason": "Still rude"});
+    assert_eq!(desk.command("message.delete", four).await.unwrap()["deleted_by"], json!(ada.id));
+    phone.until("chat.sanctioned").await;
+    let gone = json!({"chat_id": chat, "user_id": bob.id, "reason": "For now"});
+    assert_eq!(desk.command("participant.remove", gone).await.unwrap(), json!({}));
+    assert_eq!(phone.until("chat.sanctioned").await["data"]["type"], "removal");
+    let people = format!("/api/chats/{chat}/participants");
+    ada.post(&people, json!({"user_ids": [bob.id]})).await.expect(200);
+    let place = format!("{people}/{}", bob.id);
     delete(&ada, &place, json!({"reason": "Again and again"})).await.expect(204);
     phone.until("participant.removed").await;
     assert_eq!(phone.until("chat.sanctioned").await["data"]["type"], "removal");
@@ -94,6 +103,8 @@ async fn reasons(world: World) {
         .collect();
     let expected = [
         [json!("removal"), json!("Again and again"), Value::Null],
+        [json!("removal"), json!("For now"), Value::Null],
+        [json!("deletion"), json!("Still rude"), json!(1)],
         [json!("deletion"), json!("Rude"), json!(1)],
         [json!("deletion"), json!("Advertising"), json!(2)],
     ];

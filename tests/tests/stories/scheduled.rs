@@ -3,7 +3,7 @@
 use clowder_tests::{User, World, on_both, world::each};
 use serde_json::{Value, json};
 
-on_both!(shared; once, again_and_again, no_longer_allowed, over_sockets, for_a_moment, after_reading);
+on_both!(shared; once, again_and_again, a_poll, no_longer_allowed, over_sockets, for_a_moment, after_reading);
 
 /// So many seconds after the server made something just now.
 fn seconds_after(made: &Value, seconds: i64) -> String {
@@ -45,6 +45,41 @@ async fn once(world: World) {
     assert_eq!((&sent["status"], &sent["content"]), (&json!("sent"), &json!(null)));
     ada.patch(&path(&waiting), json!({"content": "x"})).await.refused(409, "scheduled.over");
     ada.delete(&path(&waiting)).await.refused(409, "scheduled.over");
+}
+
+async fn a_poll(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let meals = || json!({"options": ["Noodles", "Soup"]});
+    let waiting = later(&ada, &chat, 3600, json!({"type": "poll", "poll": meals()})).await;
+    let option = |text: &str| json!({"text": text, "votes": 0});
+    assert_eq!(waiting["type"], "poll");
+    assert_eq!(waiting["poll"]["options"], json!([option("Noodles"), option("Soup")]));
+    let long = "?".repeat(301);
+    assert_eq!(ada.patch(&path(&waiting), json!({"content": long})).await.wrong_fields(), ["/content"]);
+    let edit = json!({"content": "What?", "poll": {"options": ["Rice", "Soup"], "anonymous": true}});
+    let edited = ada.patch(&path(&waiting), edit).await.expect(200);
+    assert_eq!((&edited["content"], &edited["poll"]["anonymous"]), (&json!("What?"), &json!(true)));
+    assert_eq!(edited["poll"]["options"], json!([option("Rice"), option("Soup")]));
+    ada.delete(&path(&waiting)).await.expect(204);
+    let gone = ada.get(&path(&waiting)).await.expect(200);
+    assert_eq!((&gone["status"], &gone["type"], gone.get("poll")), (&json!("cancelled"), &json!("poll"), None));
+
+    let mut phone = bob.socket().await;
+    let waiting = later(&ada, &chat, 1, json!({"type": "poll", "poll": meals()})).await;
+    let sent = loop {
+        let sent = phone.until("message.sent").await["data"].clone();
+        if sent["type"] == "poll" {
+            break sent;
+        }
+    };
+    assert_eq!((&sent["content"], &sent["poll"]["voters"]), (&json!("later"), &json!(0)));
+    let votes = format!("/api/messages/{}/poll/votes", sent["id"].as_str().unwrap());
+    assert_eq!(bob.put(&votes, json!({"options": [1]})).await.expect(200)["votes"], json!([0, 1]));
+    let over = ada.get(&path(&waiting)).await.expect(200);
+    assert_eq!((&over["status"], &over["message_id"]), (&json!("sent"), &sent["id"]));
+    let polls = ada.messages(&chat).await.into_iter().filter(|message| message["type"] == "poll");
+    assert_eq!(polls.count(), 1, "it is sent once");
 }
 
 async fn again_and_again(world: World) {

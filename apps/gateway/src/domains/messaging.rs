@@ -112,6 +112,27 @@ fn new_message(schema: &mut Value) {
             }
         },
         {
+            "title": "A poll, later", "type": "object", "required": ["type", "poll", "send_at"],
+            "properties": {
+                "type": { "const": "poll" }, "poll": { "type": "object" },
+                "content": { "type": "string", "maxLength": 300 }, "mentions": {
+                    "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
+                },
+                "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" }
+            }
+        },
+        {
+            "title": "A poll, again and again", "type": "object", "required": ["type", "poll", "send_at"],
+            "properties": {
+                "type": { "const": "poll" },
+                "poll": { "type": "object", "properties": { "closes_at": { "type": "null" } } },
+                "content": { "type": "string", "maxLength": 300 }, "mentions": {
+                    "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
+                },
+                "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" }
+            }
+        },
+        {
             "title": "Once, later", "type": "object", "required": ["send_at"],
             "properties": {
                 "type": text, "poll": { "type": "null" },

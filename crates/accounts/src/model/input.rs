@@ -33,6 +33,7 @@ pub struct NewAccount {
 
 impl Input for NewAccount {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let username = fields.required::<Username>("username");
         let email = fields.required("email");
         let password = fields.required::<Password>("password");
@@ -174,6 +175,7 @@ impl ProfilePatch {
 
 impl Input for ProfilePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let username = fields.optional("username");
         let display_name = fields.optional("display_name");
         let bio = fields.patch("bio");

@@ -257,6 +257,7 @@ impl PendingSend {
             reply_to: self.new.reply_to,
             thread_of: self.new.thread_of,
             forwarded: self.forwarded,
+            poll: self.new.poll.as_deref(),
             fingerprint: self.fingerprint,
             caught,
         }

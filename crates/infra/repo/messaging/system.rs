@@ -26,6 +26,7 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         version: 1,
         hidden: false,
         pinned: false,
+        attachments: [],
         lifetime: None,
         expires_at: None,
         reactions: Vec::new(),

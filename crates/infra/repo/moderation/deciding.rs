@@ -10,11 +10,13 @@ use clowder_messaging::{
     Change, Lifetime, Message, MessageType, Status,
     edit::without_text,
     lifetimes::of_message,
+    mentions::Marks,
     moderation::{
         FilterAction, NewReviewVerdict, Review, ReviewId, ReviewVerb, SanctionType,
         rules::{self, Outcome, SenderFacts},
     },
     policy::{Action, allow},
+    polls::Ballot,
     read::are_shown,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNSENDABLE, REVIEW_UNKNOWN},
     relations::{ForwardedFrom, relate},
@@ -33,6 +35,7 @@ use super::{
         journal,
         lifetimes::starting,
         messaging::{edit, mentioned, messages},
+        polls,
         relations::threads::{self, Answered},
         scheduled::due,
     },
@@ -60,7 +63,7 @@ pub enum Decided {
 /// The text of a held message about which the caller decides in a chat.
 pub fn held(conn: &mut Conn, ctx: &Ctx, chat: ChatId, id: ReviewId) -> Result<Option<String>> {
     match find(conn, ctx, Some(chat), id) {
-        Ok((row, _)) => Ok(row.content),
+        Ok((row, _)) => row.said(),
         Err(error) if error.is_ours() => Err(error),
         // The decision says why.
         Err(_) => Ok(None),
@@ -155,7 +158,7 @@ fn screening(tx: &mut Tx<'_>, row: &ReviewRow, outcome: Outcome, by_chat: bool, 
     if outcome != Outcome::Send || !by_chat {
         return Ok(Look::Found(None));
     }
-    if !reading.is_of(row.content.as_deref()) {
+    if !reading.is_of(row.said()?.as_deref()) {
         return Err(Error::unavailable("the message was not there a moment ago"));
     }
     caught_by_server(tx, row.chat_id, reading)
@@ -209,8 +212,17 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         }
         None => None,
     };
-    let wanted = mentioned::wanted(&text, &given);
-    let marks = mentioned::marks(tx.conn, (chat, last_seq + 1), &text, &wanted, (seat.role, seat.rights))?;
+    // A poll that closes at a time is not opened after it.
+    let ballot: Option<Ballot> = row.poll.as_deref().map(serde_json::from_str).transpose()?;
+    if ballot.as_ref().is_some_and(|ballot| ballot.ended(None, ctx.now).is_some()) {
+        return Err(MESSAGE_UNSENDABLE.into());
+    }
+    // Nothing is marked in a poll.
+    let wanted = ballot.is_none().then(|| mentioned::wanted(&text, &given));
+    let marks = match &wanted {
+        Some(wanted) => mentioned::marks(tx.conn, (chat, last_seq + 1), &text, wanted, (seat.role, seat.rights))?,
+        None => Marks::default(),
+    };
     // What it replies to may be gone; without its thread, it has no place.
     let names = (row.reply_id, row.thread_id);
     let targets = threads::targets(tx.conn, chat, sender, names)?;
@@ -220,7 +232,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         id: MessageId::new(ctx.now),
         chat_id: chat,
         seq: last_seq + 1,
-        kind: MessageType::Text,
+        kind: if ballot.is_some() { MessageType::Poll } else { MessageType::Text },
         sender: Cards::of(tx.conn, None, [sender])?.card(sender)?,
         content: row.content,
         status: Status::Sent,
@@ -231,6 +243,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         version: 1,
         hidden: false,
         pinned: false,
+        attachments: [],
         reactions: Vec::new(),
         entities: marks.entities,
         mentions: marks.people,
@@ -241,11 +254,12 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         lifetime: stay.lifetime,
         expires_at: stay.end(created_at, are_shown(people)),
         system: None,
-        poll: None,
+        poll: ballot.map(|ballot| Box::new(ballot.into())),
     };
     let new = NewMessageRow { forwarded_id: row.forwarded_id, ..NewMessageRow::new(&message)? };
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;
-    mentioned::write(tx.conn, std::iter::once((&message, wanted.given())))?;
+    mentioned::write(tx.conn, wanted.iter().map(|wanted| (&message, wanted.given())))?;
+    polls::open(tx.conn, std::iter::once(&message))?;
     let answered = root.map(|root| Answered::new(chat, &root, (sender, message.seq, message.created_at)));
     threads::keep(tx.conn, answered.as_slice())?;
     if let (Some(client_id), Some(fingerprint)) = (message.client_id.clone(), row.fingerprint) {

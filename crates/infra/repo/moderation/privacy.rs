@@ -74,8 +74,13 @@ fn export_held(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<E
         .select(ReviewRow::as_select())
         .load(conn)?;
     let last = rows.last().map(|row| row.id);
-    let item = |row: ReviewRow| json!({"chat_id": row.chat_id, "content": row.content, "client_id": row.client_id, "created_at": row.created_at});
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+    let item = |row: ReviewRow| {
+        let said = row.said()?;
+        Ok(json!({
+            "chat_id": row.chat_id, "content": said, "client_id": row.client_id, "created_at": row.created_at
+        }))
+    };
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
 }
 
 fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {

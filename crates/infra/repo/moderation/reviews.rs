@@ -12,6 +12,7 @@ use clowder_messaging::{
     invitations::MOST_TOLD,
     moderation::{LISTED_FOR, MOST_FLAGGED, MOST_HELD, MOST_HELD_IN_CHAT, Review, ReviewId, ReviewType, rules::Caught},
     policy::{Action, allow},
+    polls::{Ballot, NewPoll, ask},
     refusals::{CHAT_UNKNOWN, MESSAGE_HELD, MESSAGE_REVIEWS, REVIEW_UNKNOWN},
     send::Fingerprint,
 };
@@ -69,6 +70,7 @@ pub struct Held<'s> {
     pub reply_to: Option<MessageId>,
     pub thread_of: Option<MessageId>,
     pub forwarded: Option<MessageId>,
+    pub poll: Option<&'s NewPoll>,
     pub fingerprint: Fingerprint,
     pub caught: Caught,
 }
@@ -96,6 +98,8 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<(Refusal
         return Ok((MESSAGE_REVIEWS, Vec::new()));
     }
     let mentions = (!held.mentions.is_empty()).then(|| serde_json::to_string(held.mentions)).transpose()?;
+    let poll = held.poll.map(|poll| ask(ctx.now, poll.clone())).transpose()?;
+    let poll = poll.map(|poll| serde_json::to_string(&Ballot::from(&*poll))).transpose()?;
     let row = ReviewRow {
         id: ReviewId::new(ctx.now),
         chat_id: held.chat,
@@ -112,6 +116,7 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<(Refusal
         reply_id: held.reply_to,
         thread_id: held.thread_of,
         forwarded_id: held.forwarded,
+        poll,
     };
     let told = told(tx.conn, &row)?;
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
@@ -203,6 +208,7 @@ fn flagged_row(message: &Message, caught: Caught) -> ReviewRow {
         reply_id: None,
         thread_id: None,
         forwarded_id: None,
+        poll: None,
     }
 }
 
@@ -330,13 +336,14 @@ fn flagged(conn: &mut Conn, now: Timestamp, rows: &[ReviewRow]) -> Result<HashMa
 }
 
 fn review(row: ReviewRow, cards: &Cards, message: Option<&Flagged>) -> Result<Review> {
+    let said = row.said()?;
     let held: Option<Vec<UserId>> = row.mentions.as_deref().map(serde_json::from_str).transpose()?;
     Ok(Review {
         id: row.id,
         chat_id: row.chat_id,
         kind: ReviewType::parse_word(&row.kind)?,
         sender: cards.card(row.user_id)?,
-        content: row.content.or_else(|| message?.content.clone()),
+        content: said.or_else(|| message?.content.clone()),
         message_id: message.map(|message| message.id),
         seq: row.seq,
         mentions: held.or_else(|| Some(message?.mentions.clone())).unwrap_or_default(),

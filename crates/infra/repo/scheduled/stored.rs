@@ -22,7 +22,7 @@ pub fn seal(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
 
 /// What is kept of a plan that is over, if it was sent or cancelled: nothing of the text.
 pub fn seal_past(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
-    seal(key, id, &Plan { content: String::new(), mentions: Vec::new(), ..plan.clone() })
+    seal(key, id, &Plan { content: String::new(), poll: None, mentions: Vec::new(), ..plan.clone() })
 }
 
 pub fn open(key: &UserKey, row: &ScheduledRow) -> Result<Plan> {
@@ -34,9 +34,12 @@ pub fn view(row: ScheduledRow, plan: Plan) -> Result<Scheduled> {
     let status = ScheduledStatus::parse_word(&row.status)?;
     let says = matches!(status, ScheduledStatus::Waiting | ScheduledStatus::Refused);
     Ok(Scheduled {
+        attachments: [],
         id: row.id,
         chat_id: row.chat_id,
+        kind: plan.kind,
         content: says.then_some(plan.content),
+        poll: plan.poll.filter(|_| says).map(|ballot| Box::new(ballot.into())),
         client_id: plan.client_id,
         lifetime: plan.lifetime,
         mentions: plan.mentions,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clowder_core::{ChatId, Ctx, Id, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word};
 use clowder_messaging::{
     Change, ChatRole, Lifetime, NewMessage, Rights, Scheduled,
+    polls::NewPoll,
     refusals::{CHAT_UNKNOWN, SCHEDULED_UNKNOWN},
     scheduled::{
         self as rules, MOST_PAST, Plan, ScheduleFacts, ScheduledId, ScheduledPatch, ScheduledStatus, Stored, Verdict,
@@ -95,7 +96,8 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
     let parts: [&[u8]; 6] = [place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
     // Only if it has some, so that what was scheduled before messages had them is still found.
     let mentions = super::super::messaging::mentioned::print(&new.mentions);
-    let mut parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).collect();
+    let poll = new.poll.as_deref().map(NewPoll::to_octets);
+    let mut parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).chain(poll.as_deref()).collect();
     let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
     let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
     for (name, id) in names.iter().flatten() {
@@ -205,7 +207,7 @@ pub fn edit(
     diesel::update(table::table.find(id))
         .set((table::send_at.eq(planned.send_at), table::plan.eq(&plan), table::version.eq(row.version + 1)))
         .execute(tx.conn)?;
-    tx.deleted_text |= planned.plan.content != before.plan.content;
+    tx.deleted_text |= (&planned.plan.content, &planned.plan.poll) != (&before.plan.content, &before.plan.poll);
     let row = ScheduledRow { send_at: planned.send_at, version: row.version + 1, plan, ..row };
     told(tx, ctx, row, planned.plan)
 }

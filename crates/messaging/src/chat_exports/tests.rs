@@ -137,6 +137,7 @@ fn message(content: &str) -> Message {
         version: 1,
         hidden: false,
         pinned: false,
+        attachments: [],
         lifetime: None,
         expires_at: None,
         system: None,

@@ -37,6 +37,7 @@ pub struct NewTemplate {
 
 impl Input for NewTemplate {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (name, kind) = (fields.required("name"), fields.required("type"));
         let (title, description) = (fields.optional("title"), fields.optional("description"));
         let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
@@ -81,6 +82,7 @@ pub struct TemplatePatch {
 
 impl Input for TemplatePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let name = fields.optional("name");
         let (title, description) = (fields.patch("title"), fields.patch("description"));
         let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
@@ -117,6 +119,7 @@ pub struct NewFromTemplate {
 
 impl Input for NewFromTemplate {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (title, description) = (fields.optional("title"), fields.optional("description"));
         let participant_ids = fields.optional_list("participant_ids", MAX_INVITED);
         Some(Self { title: title?, description: description?, participant_ids: participant_ids? })

@@ -43,6 +43,7 @@ impl ChatPatch {
 
 impl Input for ChatPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let title = fields.either(["title", "name"]);
         let description = fields.patch("description");
         let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
@@ -105,6 +106,7 @@ pub struct NewDraft {
 
 impl Input for NewDraft {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let content = fields.patch("content")?;
         Some(Self { content: content.unwrap_or(OptionalText(None)) })
     }

@@ -168,6 +168,7 @@ fn what_is_over_has_no_text() {
         version: 2,
         hidden: false,
         pinned: false,
+        attachments: [],
         lifetime: Some(sent(5)),
         expires_at,
         system: None,

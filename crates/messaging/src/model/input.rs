@@ -11,7 +11,7 @@ use super::{ChatType, ChatVisibility, ClientId, Content, History, RightsPatch, T
 use crate::{
     lifetimes::Lifetime,
     mentions::MOST_GIVEN,
-    polls::{LONGEST_QUESTION, NewPoll, OptionText, SentType},
+    polls::{LONGEST_QUESTION, NewPoll, OptionText, Sendable, SentType},
     scheduled::ROWS_OF_A_RULE,
 };
 
@@ -44,6 +44,7 @@ pub struct NewChat {
 
 impl Input for NewChat {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let kind = fields.required("type");
         let title = fields.either(["title", "name"]);
         let description = fields.optional("description");
@@ -93,7 +94,8 @@ impl Input for NewChat {
     }
 }
 
-/// `{content, type?, poll?, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
+/// `{content, type?, poll?, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`. There are no files
+/// in this version: `attachments` must be empty, `null` or absent.
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
 pub struct NewMessage {
@@ -102,7 +104,8 @@ pub struct NewMessage {
     /// `text` if absent.
     #[schema(rename = "type")]
     pub kind: Option<SentType>,
-    /// With `type` `poll`, whose content is the question, of at most 300 characters. Not with `send_at`.
+    /// With `type` `poll`, whose content is the question, of at most 300 characters. With `repeat`, it has no
+    /// `closes_at`.
     #[schema(value_type = Option<NewPoll>)]
     pub poll: Option<Box<NewPoll>>,
     /// Chosen by the sender; sending it again returns the first message.
@@ -131,8 +134,9 @@ pub struct NewMessage {
 
 impl Input for NewMessage {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let content = fields.required("content");
-        let (kind, poll) = (fields.optional("type"), fields.optional::<Nested<NewPoll>>("poll"));
+        let (kind, poll) = (fields.optional::<Sendable>("type"), fields.optional::<Nested<NewPoll>>("poll"));
         let client_id = fields.optional("client_id");
         let (reply_to, thread_of) = (fields.optional("reply_to"), fields.optional("thread_of"));
         let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
@@ -141,7 +145,7 @@ impl Input for NewMessage {
         let (repeat, time_zone) = (fields.optional("repeat"), fields.optional("time_zone"));
         let new = Self {
             content: content?,
-            kind: kind?,
+            kind: kind?.map(|Sendable(kind)| kind),
             poll: poll?.map(|Nested(poll)| Box::new(poll)),
             client_id: client_id?,
             reply_to: reply_to?,
@@ -179,10 +183,10 @@ impl NewMessage {
             (Some(SentType::Text) | None, Some(_)) => {
                 fields.flaw("poll", Flaw::new("unwanted", "only messages of type poll have it"));
             }
-            (_, Some(_)) if self.send_at.is_some() => {
-                fields.flaw("poll", Flaw::new("unwanted", "a poll cannot be sent later"));
-            }
-            (_, Some(_)) => {
+            (_, Some(poll)) => {
+                if self.repeat.is_some() && poll.closes_at.is_some() {
+                    fields.flaw("repeat", Flaw::new("unwanted", "a poll that closes at a time is sent once"));
+                }
                 if !self.mentions.is_empty() {
                     fields.flaw("mentions", Flaw::new("unwanted", "a poll mentions nobody"));
                 }
@@ -216,6 +220,7 @@ pub struct MessagePatch {
 
 impl Input for MessagePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (content, mentions) = (fields.required("content"), fields.list_patch("mentions", MOST_GIVEN));
         Some(Self { content: content?, mentions: mentions? })
     }

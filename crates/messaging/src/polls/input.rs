@@ -1,6 +1,6 @@
 //! Inputs about polls.
 
-use clowder_core::{Field, Fields, Input, Name, Timestamp, Word, text::Flaw};
+use clowder_core::{Field, Fields, Input, Name, Timestamp, Word, input::no_files, text::Flaw};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,6 +14,18 @@ pub enum SentType {
     Text,
     /// With a `poll`; the content is the question.
     Poll,
+}
+
+/// The type of a message that somebody sends.
+pub(crate) struct Sendable(pub SentType);
+
+impl Field for Sendable {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        match value.as_str() {
+            Some("image" | "file" | "voice" | "video") => Err(no_files()),
+            _ => SentType::parse(value).map(Self),
+        }
+    }
 }
 
 impl Word for SentType {

@@ -20,6 +20,7 @@ pub struct NewForward {
 
 impl Input for NewForward {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let chat_ids = fields.required_list("chat_ids", MOST_FORWARDS);
         let client_id = fields.optional("client_id");
         let new = Self { chat_ids: chat_ids?, client_id: client_id? };

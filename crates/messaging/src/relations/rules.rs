@@ -4,7 +4,9 @@ use clowder_core::{Card, Error, Input, MessageId, Result, Timestamp, text::Flaw}
 use serde_json::json;
 
 use super::{ReplyTo, excerpt};
-use crate::{Message, MessageType, NewMessage, Poll, lifetimes::is_over, refusals::MESSAGE_NOT_FORWARDABLE};
+use crate::{
+    Message, MessageType, NewMessage, lifetimes::is_over, polls::Ballot, refusals::MESSAGE_NOT_FORWARDABLE,
+};
 
 /// A message that a new one names, as its sender sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +98,7 @@ pub fn may_forward(message: &Message, now: Timestamp) -> Result<()> {
 
 /// The message that forwards another one. A poll asks the same again, without its votes.
 pub fn forwarded(message: &Message) -> Result<NewMessage> {
-    let poll = message.poll.as_deref().map(Poll::asked);
+    let poll = message.poll.as_deref().map(|poll| Ballot::from(poll).asked());
     let kind = poll.as_ref().map(|_| MessageType::Poll);
     NewMessage::from_json(json!({ "content": message.content, "type": kind, "poll": poll }))
 }

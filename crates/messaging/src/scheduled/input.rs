@@ -1,9 +1,9 @@
 //! Inputs about messages that are sent later.
 
-use clowder_core::{ChatId, Fields, Input, MessageId, Nullable, Repeat, TimeZone, Timestamp, UserId};
+use clowder_core::{ChatId, Fields, Input, MessageId, Nested, Nullable, Repeat, TimeZone, Timestamp, UserId};
 
 use super::{ROWS_OF_A_RULE, ScheduledStatus};
-use crate::{mentions::MOST_GIVEN, model::Content};
+use crate::{mentions::MOST_GIVEN, model::Content, polls::NewPoll};
 
 /// Absent members stay; `null` takes `repeat`, `reply_to`, `thread_of` and all `mentions` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
@@ -11,6 +11,9 @@ use crate::{mentions::MOST_GIVEN, model::Content};
 pub struct ScheduledPatch {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 8000)]
     pub content: Option<Content>,
+    /// In place of the poll; only of messages of type `poll`.
+    #[schema(value_type = Option<NewPoll>)]
+    pub poll: Option<Box<NewPoll>>,
     /// Whom it mentions, beside those whom its text names.
     #[schema(max_items = 50)]
     pub mentions: Option<Vec<UserId>>,
@@ -28,13 +31,16 @@ pub struct ScheduledPatch {
 
 impl Input for ScheduledPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (content, send_at) = (fields.optional("content"), fields.optional::<Timestamp>("send_at"));
+        let poll = fields.optional::<Nested<NewPoll>>("poll");
         let mentions = fields.list_patch("mentions", MOST_GIVEN);
         let (reply_to, thread_of) = (fields.patch("reply_to"), fields.patch("thread_of"));
         let (repeat, time_zone) = (fields.patch("repeat"), fields.optional("time_zone"));
         fields.expect_future("send_at", send_at.flatten());
         Some(Self {
             content: content?,
+            poll: poll?.map(|Nested(poll)| Box::new(poll)),
             mentions: mentions?,
             reply_to: reply_to?,
             thread_of: thread_of?,

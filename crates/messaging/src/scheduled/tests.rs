@@ -113,7 +113,9 @@ fn members_that_go_together() {
 
 fn stored(status: ScheduledStatus) -> Stored {
     let plan = Plan {
+        kind: SentType::Text,
         content: "hi".to_owned(),
+        poll: None,
         client_id: None,
         lifetime: None,
         mentions: Vec::new(),
@@ -198,6 +200,55 @@ fn what_it_names_can_be_changed() {
         assert_eq!(told(edited(body.clone(), &before, targets)), wrong, "{body}");
     }
     assert_eq!(told(ScheduledPatch::from_json(json!({"mentions": vec![ada; 51]}))), "/mentions too_many");
+}
+
+#[test]
+fn a_poll_waits_as_it_would_be_asked() {
+    let (open, closing) = (json!({"options": ["a", "b"]}), |at: &str| json!({"options": ["a", "b"], "closes_at": at}));
+    let body = |poll: Value| json!({"content": "?", "type": "poll", "poll": poll, "send_at": "2026-11-28T10:00:00Z"});
+    let decided = |body: Value| {
+        let message = NewMessage::from_json(body)?;
+        let first = first(&message);
+        match decide(now(), message, first, &facts())? {
+            Verdict::New(planned) => Ok(planned.plan),
+            other => panic!("{other:?}"),
+        }
+    };
+    let plan = decided(body(closing("2026-11-28T11:00:00Z"))).unwrap();
+    let message = plan.message().unwrap();
+    assert_eq!((message.kind, message.poll.unwrap().options.len()), (Some(SentType::Poll), 2));
+    for at in ["2026-11-28T09:30:00Z", "2026-11-28T10:00:00Z"] {
+        assert_eq!(
+            told(decided(body(closing(at)))),
+            "/poll/closes_at past",
+            "{at}: when it is sent, it would be closed"
+        );
+    }
+    let mut daily = body(closing("2026-11-28T11:00:00Z"));
+    daily["repeat"] = json!("FREQ=DAILY");
+    assert_eq!(told(decided(daily.clone())), "/repeat unwanted");
+    daily["poll"] = open.clone();
+    assert!(decided(daily).is_ok());
+
+    let before = Stored { status: ScheduledStatus::Waiting, version: 1, plan, send_at: at("2026-11-28T10:00:00Z") };
+    let edited = |body: Value, before: &Stored| {
+        edit(now(), None, ScheduledPatch::from_json(body).unwrap(), before, Targets::default())
+    };
+    for (patch, wrong) in [
+        (json!({"mentions": [UserId::new(now())]}), "/mentions unwanted"),
+        (json!({"content": "?".repeat(301)}), "/content too_long"),
+        (json!({"repeat": "FREQ=DAILY"}), "/repeat unwanted"),
+        (json!({"send_at": "2026-11-28T11:00:00Z"}), "/send_at too_late"),
+        (json!({"poll": closing("2026-11-28T10:00:00Z")}), "/poll/closes_at past"),
+        (json!({"poll": open, "content": "!", "send_at": "2026-11-28T11:00:00Z"}), ""),
+    ] {
+        assert_eq!(told(edited(patch.clone(), &before)), wrong, "{patch}");
+    }
+    let text = stored(ScheduledStatus::Waiting);
+    assert_eq!(told(edited(json!({"poll": open}), &text)), "/poll unwanted");
+    let late = Error::field("/poll/closes_at", "past", "must be in the future");
+    let once = Plan { repeat: None, ..before.plan };
+    assert_eq!(outcome(now(), &once, Err(late)).unwrap(), Outcome::Refused(POLL_CLOSED));
 }
 
 #[test]

@@ -5,11 +5,12 @@ mod keeping;
 mod people;
 mod table;
 
-use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic, UserId};
+use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic, UserId, text::Flaw};
 use clowder_messaging::{
     CHAT, Emoji, MessagePatch, NewMessage, NewRead, Typing,
     chats::NewDraft,
-    moderation::ReviewId,
+    invitations::LinkId,
+    moderation::{NewNotice, ReviewId},
     polls::NewVote,
     refusals::CHAT_UNKNOWN,
     relations::NewForward,
@@ -96,6 +97,43 @@ impl Input for OfParticipant {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (chat_id, user_id) = (fields.required("chat_id"), fields.required("user_id"));
         Some(Self { chat_id: chat_id?, user_id: user_id? })
+    }
+}
+
+/// Names a public chat, or a link to one: one of the two.
+#[derive(Debug, utoipa::ToSchema)]
+struct WayIn {
+    chat_id: Option<ChatId>,
+    /// The code of the link.
+    #[schema(max_length = 200)]
+    code: Option<String>,
+}
+
+impl Input for WayIn {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (chat_id, code) = (fields.optional::<ChatId>("chat_id"), fields.optional::<String>("code"));
+        match (&chat_id, &code) {
+            (Some(None), Some(None)) => fields.flaw("chat_id", Flaw::new("required", "is required, or `code`")),
+            (Some(Some(_)), Some(Some(_))) => {
+                fields.flaw("code", Flaw::new("unwanted", "only one of `chat_id` and `code` can be given"));
+            }
+            _ => {}
+        }
+        Some(Self { chat_id: chat_id?, code: code? })
+    }
+}
+
+/// Names a link to a chat.
+#[derive(Debug, utoipa::ToSchema)]
+struct OfLink {
+    chat_id: ChatId,
+    link_id: LinkId,
+}
+
+impl Input for OfLink {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let (chat_id, link_id) = (fields.required("chat_id"), fields.required("link_id"));
+        Some(Self { chat_id: chat_id?, link_id: link_id? })
     }
 }
 
@@ -201,8 +239,12 @@ async fn edit(call: Call, data: Value) -> Result<Done, Problem> {
 }
 
 async fn delete(call: Call, data: Value) -> Result<Done, Problem> {
-    let OfVersion { message_id, version } = OfVersion::from_json(data)?;
-    done(call.ports.store.messaging.delete(&call.ctx, message_id, version.map(Into::into)).await?)
+    let Both(OfVersion { message_id, version }, notice) = Both::<_, NewNotice>::from_json(data)?;
+    let (ctx, store, version) = (&call.ctx, &call.ports.store, version.map(Into::into));
+    done(match notice.reason {
+        None => store.messaging.delete(ctx, message_id, version).await?,
+        Some(reason) => store.moderation.delete_message(ctx, message_id, version, reason).await?,
+    })
 }
 
 async fn read(call: Call, data: Value) -> Result<Done, Problem> {
@@ -302,5 +344,14 @@ mod tests {
         assert_eq!(wrong::<Both<InChat, NewRead>>(json!({"chat_id": A_CHAT, "seq": -1})).len(), 1);
         assert_eq!(wrong::<Both<OfVersion, MessagePatch>>(json!({"message_id": 7, "version": "x"})).len(), 3);
         assert_eq!(wrong::<OfVersion>(json!([])).len(), 1);
+        for (way, expected) in [
+            (json!({}), vec!["/chat_id required"]),
+            (json!({"chat_id": A_CHAT}), vec![]),
+            (json!({"code": "x"}), vec![]),
+            (json!({"chat_id": A_CHAT, "code": "x"}), vec!["/code unwanted"]),
+            (json!({"chat_id": null, "code": "x".repeat(201)}), vec!["/code too_long"]),
+        ] {
+            assert_eq!(wrong::<WayIn>(way.clone()), expected, "{way}");
+        }
     }
 }

@@ -354,7 +354,7 @@ fn message(content: &str, edited_at: Value, version: i64) -> Value {
     json!({
         "id": MESSAGE, "chat_id": CHAT, "seq": 7, "type": "text",
         "sender": {"id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null}, "content": content, "status": "sent",
-        "client_id": "phone-42", "reactions": [], "entities": [], "mentions": [], "reply_to": null, "thread": null, "forwarded_from": null, "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
+        "client_id": "phone-42", "attachments": [], "reactions": [], "entities": [], "mentions": [], "reply_to": null, "thread": null, "forwarded_from": null, "created_at": AT, "edited_at": edited_at, "deleted_at": null, "version": version
     })
 }
 

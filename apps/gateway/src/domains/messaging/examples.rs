@@ -87,7 +87,8 @@ pub fn of(name: &str) -> Option<Value> {
         "ChatAsked" => json!({ "chat_id": CHAT }),
         "Participant" => json!({ "user": card(BOB, "bob", "Bob"), "role": "member", "joined_at": AT }),
         "ScheduledMessage" => json!({
-            "id": THING, "chat_id": CHAT, "content": "Good morning!", "client_id": null, "lifetime": null, "mentions": [],
+            "id": THING, "chat_id": CHAT, "type": "text", "content": "Good morning!", "attachments": [], "client_id": null,
+            "lifetime": null, "mentions": [],
             "reply_to": null, "thread_of": null, "send_at": LATER,
             "repeat": "FREQ=WEEKLY;BYDAY=MO", "time_zone": "Europe/Berlin", "status": "waiting", "message_id": null,
             "problem": null, "created_at": AT, "version": 1
@@ -140,7 +141,8 @@ fn retitled() -> Value {
 fn said_by_the_system(content: &str, note: &Value) -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "system", "sender": card(BOB, "bob", "Bob"),
-        "content": content, "client_id": null, "status": "sent", "reactions": [], "entities": [], "mentions": [],
+        "content": content, "client_id": null, "status": "sent", "attachments": [],
+        "reactions": [], "entities": [], "mentions": [],
         "reply_to": null, "thread": null, "forwarded_from": null, "created_at": AT, "edited_at": null,
         "deleted_at": null, "version": 1, "system": note
     })
@@ -220,7 +222,8 @@ fn message() -> Value {
     json!({
         "id": THING, "chat_id": CHAT, "seq": 17, "type": "text", "sender": card(BOB, "bob", "Bob"),
         "content": "Shall we have lunch?", "client_id": "phone-42", "status": "sent",
-        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "entities": [], "mentions": [], "reply_to": null,
+        "reactions": [{ "emoji": "👍", "count": 3, "mine": true }], "attachments": [], "entities": [], "mentions": [],
+        "reply_to": null,
         "thread": { "count": 2, "last_reply_at": AT, "following": true }, "forwarded_from": null, "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
     })
 }

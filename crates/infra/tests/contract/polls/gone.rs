@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use clowder_core::{Actor, Ctx, PageRequest};
-use clowder_messaging::{NewMessage, Window, keeping::NewDeletion, moderation::NewFilter};
+use clowder_messaging::{
+    MessageType, NewMessage, Window,
+    keeping::NewDeletion,
+    moderation::{NewFilter, NewReviewVerdict, ReviewType},
+};
 use serde_json::json;
 
 use super::{ask, code_or_nothing, meals, seen, shown, vote, votes};
@@ -129,7 +133,7 @@ on_both! {
     async fn filters_see_the_options(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
-        for (action, expected) in [("block", "message.filtered"), ("hold", "message.filtered"), ("flag", "")] {
+        for (action, expected) in [("block", "message.filtered"), ("hold", "message.held"), ("flag", "")] {
             let filter = json!({"words": ["cheap"], "action": action, "reason": "Advertising"});
             world.store.moderation.set_filter(&world.ctx(&ada), chat, of::<NewFilter>(filter)).await.unwrap();
             let new = json!({"content": "Which?", "type": "poll", "poll": {"options": ["Noodles", "Cheap soup"]}});
@@ -138,9 +142,50 @@ on_both! {
         }
         let page = PageRequest { limit: 9, cursor: None };
         let reviews = world.store.moderation.reviews(&world.ctx(&ada), Some(chat), page).await.unwrap().items;
-        let said: Vec<_> = reviews.iter().map(|review| review.content.as_deref()).collect();
-        assert_eq!(said, [Some("Which?\nNoodles\nCheap soup")]);
+        let said: Vec<_> = reviews.iter().map(|review| (review.kind, review.content.as_deref())).collect();
+        let all = Some("Which?\nNoodles\nCheap soup");
+        assert_eq!(said, [(ReviewType::Held, all), (ReviewType::Flagged, all)]);
         let messages = world.store.messaging.messages(&world.ctx(&ada), chat, Window::NEWEST, 9).await.unwrap();
-        assert_eq!(messages.items.len(), 1, "no poll is held");
+        assert_eq!(messages.items.len(), 1, "what is held is not sent");
+    }
+
+    async fn a_held_poll_is_asked_when_it_is_approved(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let (staff, moderation) = (world.ctx(&ada), &world.store.moderation);
+        let filter = json!({"words": ["cheap"], "action": "hold", "reason": "Advertising"});
+        moderation.set_filter(&staff, chat, of::<NewFilter>(filter)).await.unwrap();
+        let closes_at = world.ctx(&ada).now.plus(Duration::from_secs(3_600)).to_string().parse().unwrap();
+        for name in ["first", "second", "third"] {
+            let poll = json!({
+                "options": ["Noodles", format!("Cheap soup, {name}")], "multiple": true, "most": 2, "anonymous": true,
+                "closes_at": closes_at
+            });
+            let new = json!({"content": "@all: which?", "type": "poll", "poll": poll, "client_id": name});
+            for _ in 0..2 {
+                let sent = world.store.messaging.send(&world.ctx(&bob), chat, of::<NewMessage>(new.clone())).await;
+                assert_eq!(code(sent), "message.held");
+            }
+        }
+        let page = PageRequest { limit: 9, cursor: None };
+        let reviews = moderation.reviews(&staff, Some(chat), page).await.unwrap().items;
+        assert_eq!(reviews.len(), 3, "each is held once");
+        let verdict = |action: &str| of::<NewReviewVerdict>(json!({"action": action, "reason": "Fine"}));
+        moderation.decide_review(&staff, Some(chat), reviews[0].id, None, verdict("approve")).await.unwrap();
+        moderation.decide_review(&staff, Some(chat), reviews[1].id, None, verdict("reject")).await.unwrap();
+        let messages = world.store.messaging.messages(&staff, chat, Window::NEWEST, 9).await.unwrap().items;
+        let [asked] = messages.as_slice() else { panic!("{messages:?}") };
+        let poll = asked.poll.as_deref().unwrap();
+        assert_eq!((asked.kind, asked.content.as_deref()), (MessageType::Poll, Some("@all: which?")));
+        assert_eq!((poll.most, poll.anonymous, poll.closes_at), (2, true, Some(closes_at)));
+        assert_eq!(poll.options[1].text, "Cheap soup, first");
+        assert!(asked.entities.is_empty() && asked.mentions.is_empty(), "nobody is mentioned in a poll");
+        let voted = world.store.polls.vote(&world.ctx(&ada), asked.id, of(json!({"options": [0, 1]}))).await.unwrap();
+        assert_eq!((voted.votes, voted.voters), (vec![1, 1], 1));
+        // Once its time is over, nobody could vote.
+        let late = Ctx { now: closes_at, ..world.ctx(&ada) };
+        let refused = moderation.decide_review(&late, Some(chat), reviews[2].id, None, verdict("approve")).await;
+        assert_eq!(code(refused), "message.unsendable");
+        moderation.decide_review(&late, Some(chat), reviews[2].id, None, verdict("reject")).await.unwrap();
     }
 }

@@ -26,6 +26,7 @@ pub struct NewGroup {
 
 impl Input for NewGroup {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let name = fields.either(["name", "title"]);
         let (description, rules) = (fields.optional("description"), fields.optional("rules"));
         let visibility = fields.optional("visibility");
@@ -57,6 +58,7 @@ pub struct GroupPatch {
 
 impl Input for GroupPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (name, visibility) = (fields.either(["name", "title"]), fields.optional("visibility"));
         let (description, rules) = (fields.patch("description"), fields.patch("rules"));
         Some(Self { name: name?, description: description?, rules: rules?, visibility: visibility? })

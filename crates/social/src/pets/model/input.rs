@@ -36,6 +36,7 @@ pub struct NewPet {
 
 impl Input for NewPet {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (name, species) = (fields.required("name"), fields.required("species"));
         let (breed, sex, bio) = (fields.optional("breed"), fields.optional("sex"), fields.optional("bio"));
         let (birth_date, precision): (Option<Option<BirthDate>>, _) =
@@ -97,6 +98,7 @@ pub struct PetPatch {
 
 impl Input for PetPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (name, species) = (fields.optional("name"), fields.optional("species"));
         let (breed, sex, bio) = (fields.patch("breed"), fields.optional("sex"), fields.patch("bio"));
         let (birth_date, precision): (Option<Option<Erasable<BirthDate>>>, _) =
@@ -132,6 +134,7 @@ pub struct LostPatch {
 
 impl Input for LostPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (text, place) = (fields.required("text"), fields.optional::<Nested<NewLostPlace>>("place"));
         Some(Self { text: text?, place: place?.map(|Nested(place)| place) })
     }
@@ -219,6 +222,7 @@ pub struct NewEntry {
 
 impl Input for NewEntry {
     fn read(fields: &mut Fields) -> Option<Self> {
+        fields.expect_no_files();
         let (kind, grams) = (fields.required("kind"), fields.optional("grams"));
         let (text, at) = (fields.optional("text"), fields.optional("at"));
         match kind {

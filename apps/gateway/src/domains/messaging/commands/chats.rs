@@ -1,16 +1,17 @@
 //! Commands about chats themselves, about who comes into them, and about what waits for a decision.
 
-use clowder_core::Input;
+use clowder_core::{Input, link::Code};
 use clowder_messaging::{
     NewChat,
     chats::{ChatPatch, NewOwner},
     invitations::{AnswerVerb, NewAnswer, NewInvite, Verdict, port::Came},
     lifetimes::NewLifetime,
     moderation::{NewReviewVerdict, NewSlowMode},
+    refusals::CHAT_UNKNOWN,
 };
 use serde_json::Value;
 
-use super::{super::invitations::Asked, Both, InChat, OfChat, OfParticipant, OfReview};
+use super::{super::invitations::Asked, Both, InChat, OfChat, OfLink, OfParticipant, OfReview, WayIn};
 use crate::{
     problem::Problem,
     ws::commands::{Call, Done, done, nothing},
@@ -49,8 +50,13 @@ pub async fn invite(call: Call, data: Value) -> Result<Done, Problem> {
 }
 
 pub async fn join(call: Call, data: Value) -> Result<Done, Problem> {
-    let InChat { chat_id } = InChat::from_json(data)?;
-    match call.ports.store.participants.join(&call.ctx, chat_id).await? {
+    let store = &call.ports.store;
+    let came = match WayIn::from_json(data)? {
+        WayIn { code: Some(code), .. } => store.invitations.come(&call.ctx, Code::new(code)).await?,
+        WayIn { chat_id: Some(chat), .. } => store.participants.join(&call.ctx, chat).await?,
+        WayIn { .. } => return Err(CHAT_UNKNOWN.into()),
+    };
+    match came {
         Came::In(chat) | Came::Already(chat) => done(chat),
         Came::Asked(chat_id) => done(Asked { chat_id }),
     }
@@ -62,6 +68,18 @@ pub async fn answer(call: Call, data: Value, action: AnswerVerb) -> Result<Done,
         Some(chat) => done(chat),
         None => nothing(),
     }
+}
+
+pub async fn revoke(call: Call, data: Value) -> Result<Done, Problem> {
+    let OfLink { chat_id, link_id } = OfLink::from_json(data)?;
+    call.ports.store.invitations.revoke(&call.ctx, chat_id, link_id).await?;
+    nothing()
+}
+
+pub async fn withdraw(call: Call, data: Value) -> Result<Done, Problem> {
+    let OfParticipant { chat_id, user_id } = OfParticipant::from_json(data)?;
+    call.ports.store.invitations.withdraw(&call.ctx, chat_id, user_id).await?;
+    nothing()
 }
 
 pub async fn decide(call: Call, data: Value) -> Result<Done, Problem> {

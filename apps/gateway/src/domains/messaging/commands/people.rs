@@ -3,7 +3,7 @@
 use clowder_core::{Input, Page};
 use clowder_messaging::{
     chats::PreferencesPatch,
-    moderation::{NewLifting, NewSanction, SanctionType},
+    moderation::{NewLifting, NewNotice, NewSanction, SanctionType},
     participants::{NewParticipants, RolePatch},
 };
 use serde_json::Value;
@@ -27,8 +27,12 @@ pub async fn add(call: Call, data: Value) -> Result<Done, Problem> {
 }
 
 pub async fn remove(call: Call, data: Value) -> Result<Done, Problem> {
-    let OfParticipant { chat_id, user_id } = OfParticipant::from_json(data)?;
-    call.ports.store.participants.remove(&call.ctx, chat_id, user_id).await?;
+    let Both(OfParticipant { chat_id, user_id }, notice) = Both::<_, NewNotice>::from_json(data)?;
+    let (ctx, store) = (&call.ctx, &call.ports.store);
+    match notice.reason {
+        None => store.participants.remove(ctx, chat_id, user_id).await?,
+        Some(reason) => store.moderation.take_out(ctx, chat_id, user_id, reason).await?,
+    }
     nothing()
 }
 

@@ -7,11 +7,16 @@ use std::{
 };
 
 use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word, deletion::DeletionStatus};
-use clowder_messaging::moderation::{
-    Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType, filter::Screen, pace::Rate,
+use clowder_messaging::{
+    MessageType,
+    moderation::{
+        Brake, Filter, Purge, PurgeId, ReviewId, Sanction, SanctionId, SanctionType, filter::Screen, pace::Rate,
+    },
 };
 use diesel::prelude::*;
 use uuid::Uuid;
+
+use super::said;
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -63,6 +68,7 @@ diesel::table! {
         reply_id -> Nullable<Uid>,
         thread_id -> Nullable<Uid>,
         forwarded_id -> Nullable<Uid>,
+        poll -> Nullable<Text>,
     }
 }
 
@@ -159,6 +165,16 @@ pub struct ReviewRow {
     pub reply_id: Option<MessageId>,
     pub thread_id: Option<MessageId>,
     pub forwarded_id: Option<MessageId>,
+    /// What a poll asks beside its question.
+    pub poll: Option<String>,
+}
+
+impl ReviewRow {
+    /// All that is said in a message that was not sent, line by line.
+    pub fn said(&self) -> Result<Option<String>> {
+        // Without a poll, it is a text.
+        said(MessageType::Poll.as_str(), self.content.clone(), self.poll.as_deref())
+    }
 }
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]

@@ -82,6 +82,7 @@ impl MessageRow {
         let kind = MessageType::parse_word(&self.kind)?;
         let (note, ballot) = (self.data_for(MessageType::System)?, self.data_for::<Ballot>(MessageType::Poll)?);
         Ok(Message {
+            attachments: [],
             id: self.id,
             chat_id: self.chat_id,
             seq: self.seq,

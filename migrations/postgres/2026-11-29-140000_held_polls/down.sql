@@ -1,0 +1,1 @@
+ALTER TABLE message_reviews DROP COLUMN poll;
