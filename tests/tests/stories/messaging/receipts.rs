@@ -49,14 +49,21 @@ async fn by_a_socket(world: World) {
 }
 
 async fn of_a_hidden_sender(world: World) {
-    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let chat = ada.group("Lunch", &[&bob]).await;
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let chat = ada.group("Lunch", &[&bob, &eve]).await;
     bob.put(&format!("/api/users/{}/block", ada.id), json!({"hide_messages": true})).await.expect(200);
     let mut his = bob.socket().await;
     let message = ada.says(&chat, "hello").await;
     let told = his.until("message.sent").await;
     assert_eq!(told["data"]["hidden"], true);
-    let arrived = wait::until("as every other message", async || status(&ada, &message).await == "delivered");
+    // The sender, who is blocked, does not learn of it; everybody else does.
+    let path = format!("/api/messages/{}/receipts", message["id"].as_str().unwrap());
+    let delivered = async |viewer: &clowder_tests::User| {
+        let receipts = viewer.get(&path).await.expect(200);
+        let of_bob = receipts["items"].as_array().unwrap().iter().find(|one| one["user"]["id"] == json!(bob.id));
+        of_bob.unwrap()["delivered_at"].is_string()
+    };
+    let arrived = wait::until("as every other message", async || delivered(&eve).await);
     let listening = async {
         loop {
             his.next().await;
@@ -66,6 +73,8 @@ async fn of_a_hidden_sender(world: World) {
         () = arrived => {}
         () = listening => {}
     }
+    assert!(!delivered(&ada).await);
+    assert_eq!(status(&ada, &message).await, "sent");
 }
 
 async fn by_the_client(world: World) {

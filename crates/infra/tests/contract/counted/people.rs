@@ -99,6 +99,13 @@ on_both! {
             pets::make(&world, &bob, json!({})).await;
         }
         join_all(&world, group, &people);
+        // Everybody keeps a pet, so that pets are counted on every page of people.
+        let since = if world.is_postgres() { "now()" } else { "1790000000000000" };
+        world.batch(&format!(
+            "INSERT INTO pet_keepers (pet_id, user_id, role, accepted, since)
+               SELECT p.id, u.id, 'caretaker', true, {since} FROM pets p JOIN users o ON o.id = p.owner_id, users u
+               WHERE o.username = 'ada' AND u.username <> 'ada'"
+        ));
         let counted = Counted::new(&world).await;
         let (node, ctx) = (&counted.node, world.ctx(&ada));
         let of_size = |limit: u32| PageRequest { limit, cursor: None };
