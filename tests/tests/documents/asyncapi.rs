@@ -199,6 +199,10 @@ async fn prepare(command: &str, stage: Stage<'_>, other: &User, data: &mut Value
             ada.put(&format!("{path}/participants/{}", bob.id), json!({"role": "owner"})).await.expect(200);
         }
         "chat.invite" => data["user_ids"] = json!([other.id]),
+        "link.revoke" => {
+            let made = ada.post(&format!("{path}/invites"), json!({})).await.expect(201);
+            data["link_id"] = made["link"]["id"].clone();
+        }
         "chat.join" => {
             let new = json!({"type": "channel", "title": "Menus", "visibility": "public"});
             data["chat_id"] = bob.post("/api/chats", new).await.expect(201)["id"].clone();

@@ -26,6 +26,18 @@ use crate::{
     ws::commands::{Command, Reply},
 };
 
+/// Leaves a chat; others that take nothing but a chat have its form.
+const LEAVE: Command = Command {
+    name: "chat.leave",
+    about: "Leaves a chat",
+    scope: Some(CHATS_WRITE),
+    reaches_others: false,
+    takes: Some(Shape::of::<InChat>),
+    example: || json!({"chat_id": A_CHAT}),
+    reply: Reply::Ack(Shape::any),
+    run: |call, data| Box::pin(people::leave(call, data)),
+};
+
 pub const COMMANDS: &[Command] = &[
     Command {
         name: "message.send",
@@ -151,11 +163,9 @@ pub const COMMANDS: &[Command] = &[
         name: "chat.clear",
         about: "Removes everything that has been written in a chat so far for yourself alone",
         scope: Some(MESSAGES_WRITE),
-        reaches_others: false,
-        takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": A_CHAT}),
         reply: Reply::Ack(Shape::of::<Cleared>),
         run: |call, data| Box::pin(keeping::clear(call, data)),
+        ..LEAVE
     },
     Command {
         name: "message.read",
@@ -387,16 +397,7 @@ pub const COMMANDS: &[Command] = &[
         reply: Reply::Ack(Shape::of::<Participant>),
         run: |call, data| Box::pin(people::set_role(call, data)),
     },
-    Command {
-        name: "chat.leave",
-        about: "Leaves a chat",
-        scope: Some(CHATS_WRITE),
-        reaches_others: false,
-        takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": A_CHAT}),
-        reply: Reply::Ack(Shape::any),
-        run: |call, data| Box::pin(people::leave(call, data)),
-    },
+    LEAVE,
     Command {
         name: "participant.mute",
         about: "Mutes a participant",
@@ -440,22 +441,17 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "invitation.accept",
         about: "Accepts an invitation to a chat",
-        scope: Some(CHATS_WRITE),
         reaches_others: true,
-        takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": A_CHAT}),
         reply: Reply::Ack(Shape::of::<Chat>),
         run: |call, data| Box::pin(chats::answer(call, data, AnswerVerb::Accept)),
+        ..LEAVE
     },
     Command {
         name: "invitation.decline",
         about: "Declines an invitation to a chat, or takes a request to join back",
-        scope: Some(CHATS_WRITE),
         reaches_others: true,
-        takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": A_CHAT}),
-        reply: Reply::Ack(Shape::any),
         run: |call, data| Box::pin(chats::answer(call, data, AnswerVerb::Decline)),
+        ..LEAVE
     },
     Command {
         name: "invitation.withdraw",
@@ -491,20 +487,14 @@ pub const COMMANDS: &[Command] = &[
         name: "typing.start",
         about: "Tells the others that you type; repeat it every few seconds",
         scope: Some(MESSAGES_WRITE),
-        reaches_others: false,
-        takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": A_CHAT}),
-        reply: Reply::Ack(Shape::any),
         run: |call, data| Box::pin(typing(call, data, true)),
+        ..LEAVE
     },
     Command {
         name: "typing.stop",
         about: "Tells the others that you have stopped typing",
         scope: Some(MESSAGES_WRITE),
-        reaches_others: false,
-        takes: Some(Shape::of::<InChat>),
-        example: || json!({"chat_id": A_CHAT}),
-        reply: Reply::Ack(Shape::any),
         run: |call, data| Box::pin(typing(call, data, false)),
+        ..LEAVE
     },
 ];
