@@ -4,9 +4,7 @@ use clowder_core::{Card, Error, Input, MessageId, Result, Timestamp, text::Flaw}
 use serde_json::json;
 
 use super::{ReplyTo, excerpt};
-use crate::{
-    Message, MessageType, NewMessage, lifetimes::is_over, polls::Ballot, refusals::MESSAGE_NOT_FORWARDABLE,
-};
+use crate::{Message, MessageType, NewMessage, lifetimes::is_over, polls::Ballot, refusals::MESSAGE_NOT_FORWARDABLE};
 
 /// A message that a new one names, as its sender sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
