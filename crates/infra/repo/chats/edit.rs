@@ -34,7 +34,8 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     if after.title != before.title || after.description != before.description {
         // Everybody reads it at once, as they read a message.
         let own = participants::table.find((chat, caller));
-        let (silent_until, spoke_at) = own.select((participants::silent_until, participants::spoke_at)).first(tx.conn)?;
+        let (silent_until, spoke_at) =
+            own.select((participants::silent_until, participants::spoke_at)).first(tx.conn)?;
         may_speak(silent_until, ctx.now)?;
         may_write(seat.role, before.slow_seconds, spoke_at, ctx.now)?;
         diesel::update(own).set(participants::spoke_at.eq(ctx.now)).execute(tx.conn)?;

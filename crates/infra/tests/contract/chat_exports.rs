@@ -270,6 +270,63 @@ on_both! {
         }
     }
 
+    async fn what_happens_between_two_pieces_shows_in_those_that_follow(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        fill(&world, &ada, chat, 2_000, 1_500).await;
+        let messaging = &world.store.messaging;
+        let last = messaging.messages(&world.ctx(&ada), chat, Window::Before(2_001), 4).await.unwrap().items;
+        let seq = |index: usize| usize::try_from(last[index].seq).unwrap();
+        let begun = async |format: &str| {
+            let asked = ask(&world, &bob, chat, format).await;
+            let mut patience = Duration::from_millis(5);
+            while now(&world, &bob, &asked).await.messages == 0 {
+                work_for(&world, patience).await;
+                patience += Duration::from_millis(5);
+            }
+            assert_ne!(now(&world, &bob, &asked).await.status, ExportStatus::Ready, "the job stopped between two pieces");
+            asked
+        };
+        let asked = begun("json").await;
+        let patch = Input::from_json(json!({"content": "what I meant"})).unwrap();
+        messaging.edit(&world.ctx(&ada), last[0].id, None, patch).await.unwrap();
+        messaging.delete(&world.ctx(&ada), last[1].id, None).await.unwrap();
+        world.store.keeping.remove(&world.ctx(&bob), last[2].id, None).await.unwrap();
+        messaging.react(&world.ctx(&bob), last[3].id, Emoji::from_text("👍").unwrap()).await.unwrap();
+        // Whoever wrote it may leave, and what is said afterwards comes too late.
+        world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, of(json!({"role": "owner"}))).await.unwrap();
+        world.store.participants.remove(&world.ctx(&ada), chat, ada.id).await.unwrap();
+        world.say(&bob, chat, "too late").await;
+        work(&world, &world.store).await;
+        let ready = now(&world, &bob, &asked).await;
+        let file: Value = serde_json::from_str(&fetch(&world, &bob, &ready).await).unwrap();
+        let lines = file["messages"].as_array().unwrap();
+        let line = |seq: usize| lines.iter().find(|line| line["seq"] == seq);
+        assert_eq!(line(seq(0)).unwrap()["content"], "what I meant");
+        assert_eq!(line(seq(1)).unwrap()["content"], json!(null), "its place alone");
+        assert_eq!(line(seq(2)), None, "bob does not want to see it");
+        assert_eq!(line(seq(3)).unwrap()["reactions"][0]["count"], 1);
+        assert_eq!((lines.len(), lines.last().unwrap()["seq"].as_u64()), (1_999, Some(2_000)));
+        // Nothing that is cleared meanwhile is read any more.
+        let asked = begun("json").await;
+        world.store.keeping.clear_chat(&world.ctx(&bob), chat).await.unwrap();
+        work(&world, &world.store).await;
+        let ready = now(&world, &bob, &asked).await;
+        let file: Value = serde_json::from_str(&fetch(&world, &bob, &ready).await).unwrap();
+        assert!(file["messages"].as_array().unwrap().iter().all(|line| line["content"] != "what I meant"));
+        // Whoever is taken out gets nothing.
+        fill(&world, &bob, chat, 2_000, 1_500).await;
+        let asked = begun("html").await;
+        let eve = world.person("eve").await;
+        world.store.participants.add(&world.ctx(&bob), chat, of(json!({"user_ids": [eve.id]}))).await.unwrap();
+        world.store.participants.set_role(&world.ctx(&bob), chat, eve.id, of(json!({"role": "owner"}))).await.unwrap();
+        world.store.participants.remove(&world.ctx(&bob), chat, bob.id).await.unwrap();
+        work(&world, &world.store).await;
+        assert_eq!(now(&world, &bob, &asked).await.status, ExportStatus::Failed);
+        let file = world.store.chat_exports.chat_export_file(&world.ctx(&bob), asked.id).await;
+        assert_eq!(code(file), "chat.export_gone");
+    }
+
     async fn they_are_few_and_expire(world: World) {
         let [ada] = world.people(["ada"]).await;
         let exports = &world.store.chat_exports;

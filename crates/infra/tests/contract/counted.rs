@@ -1,8 +1,9 @@
-//! How many statements lists take: as many for many chats with many people and messages as for few.
+//! How many statements lists take: as many for many chats, people and messages as for few.
 
+mod pages;
 mod people;
 
-use clowder_core::{ChatId, MessageId, PageRequest, UserId};
+use clowder_core::{ChatId, MessageId, PageRequest, Result, UserId};
 use clowder_infra::{DatabaseUrl, Store};
 use clowder_messaging::{ChatFilter, Emoji, Message, NewChat, NewMessage, keeping::NewRemoval};
 use clowder_tests::Relay;
@@ -18,14 +19,14 @@ use crate::{
 const KINDS: usize = 5;
 
 /// A node whose statements are counted.
-struct Counted<'w> {
+pub struct Counted<'w> {
     world: &'w World,
-    node: Store,
+    pub node: Store,
     relay: Option<Relay>,
 }
 
 impl<'w> Counted<'w> {
-    async fn new(world: &'w World) -> Self {
+    pub async fn new(world: &'w World) -> Self {
         let DatabaseUrl::Postgres(url) = &world.options.url else {
             asked::record();
             return Self { world, node: world.another_node().await, relay: None };
@@ -43,16 +44,22 @@ impl<'w> Counted<'w> {
         }
     }
 
+    /// What a call answers, and the number of statements that it takes.
+    pub async fn taken<T>(&self, call: impl Future<Output = Result<T>>) -> (T, usize) {
+        let before = self.count();
+        let answer = call.await.unwrap();
+        let after = self.count();
+        // On SQLite the count begins anew with each look.
+        (answer, if self.relay.is_some() { after - before } else { after })
+    }
+
     /// The number of statements that somebody's list takes, with so many chats in it.
     async fn list(&self, who: &Person, chats: usize) -> usize {
-        let before = self.count();
-        let page = PageRequest { limit: 200, ..PageRequest::default() };
-        let page = self.node.messaging.chats(&self.world.ctx(who), ChatFilter::default(), page).await.unwrap();
-        let after = self.count();
+        let (ctx, page) = (self.world.ctx(who), PageRequest { limit: 200, ..PageRequest::default() });
+        let (page, taken) = self.taken(self.node.messaging.chats(&ctx, ChatFilter::default(), page)).await;
         assert_eq!(page.items.len(), chats);
         assert!(page.items.iter().all(|chat| chat.last_message.is_some()));
-        // On SQLite the count begins anew with each look.
-        if self.relay.is_some() { after - before } else { after }
+        taken
     }
 }
 

@@ -12,6 +12,7 @@ mod bus;
 mod chat_analytics;
 mod chat_exports;
 mod chat_imports;
+mod chat_roles;
 mod chat_templates;
 mod chats;
 mod clock;

@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod forwards;
+mod huge;
 mod quotes;
 mod threads;
 

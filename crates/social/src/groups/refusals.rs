@@ -22,8 +22,11 @@ pub const GROUP_TRANSFER: Refusal = Refusal::new(
     "group.transfer",
     "Nobody becomes the owner like this: transfer the group with PUT /api/groups/{group_id}/owner",
 );
-pub const GROUP_FILTERED: Refusal =
-    Refusal::new(Forbidden, "group.filtered", "The name or the description has words that are not allowed on this server");
+pub const GROUP_FILTERED: Refusal = Refusal::new(
+    Forbidden,
+    "group.filtered",
+    "The name or the description has words that are not allowed on this server",
+);
 pub const GROUP_FULL: Refusal = Refusal::new(Conflict, "group.full", "The group has as many members as it can have");
 pub const GROUP_LIMIT: Refusal =
     Refusal::new(Conflict, "group.limit", "This person owns as many groups as one person can");
