@@ -2,6 +2,7 @@
 
 mod notes;
 mod privacy;
+mod unknown;
 
 use std::collections::HashSet;
 
@@ -58,6 +59,7 @@ pub const DOMAIN: Domain = Domain {
     ],
     sweeps: &[Sweep::Rows(forget_mutes)],
     hidden,
+    conceal: unknown::conceal,
     ..Domain::NONE
 };
 

@@ -11,7 +11,7 @@ use clowder_core::{
 };
 use uuid::Uuid;
 
-use super::{Repo, clock::Time, db::Tx, dialect::Conn, privacy::parts::Part, readers::Reader};
+use super::{Repo, clock::Time, db::Tx, dialect::Conn, people::Viewer, privacy::parts::Part, readers::Reader};
 use crate::{
     clock::Fate,
     seal::{Column, Under},
@@ -25,8 +25,8 @@ pub struct Domain {
     pub followed: &'static [Followed],
     /// Whose messages somebody hides.
     pub hidden: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
-    /// Takes the texts that somebody has removed for themselves out of changes that are about to be replayed to them.
-    pub conceal: fn(&mut Conn, UserId, &mut [Recorded]) -> Result<()>,
+    /// Takes what somebody sees no more out of changes that are about to be replayed to them.
+    pub conceal: fn(&mut Conn, Viewer, &mut [Recorded]) -> Result<()>,
     /// The names of its changes that an erasure leaves as they are.
     pub kept_changes: &'static [&'static str],
     /// Its text columns without text of people: words, hashes, names of its own. A write that deletes a text of any other
@@ -136,10 +136,9 @@ pub fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
     Ok(hidden)
 }
 
-/// Takes the texts that somebody has removed for themselves, in any domain, out of changes that are about to be replayed to
-/// them.
-pub fn conceal(conn: &mut Conn, user: UserId, changes: &mut [Recorded]) -> Result<()> {
-    DOMAINS.iter().try_for_each(|domain| (domain.conceal)(conn, user, changes))
+/// Takes what somebody sees no more, in any domain, out of changes that are about to be replayed to them.
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
+    DOMAINS.iter().try_for_each(|domain| (domain.conceal)(conn, viewer, changes))
 }
 
 /// The id of the first topic after this one that somebody follows now. An id belongs to only one kind of topic.

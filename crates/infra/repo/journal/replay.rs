@@ -19,6 +19,7 @@ use super::{
         db::Db,
         dialect::{Conn, STREAMS, stream_of},
         domains,
+        people::Viewer,
     },
     entry, look,
 };
@@ -68,7 +69,7 @@ impl Reader {
     pub async fn open(
         db: &Db,
         known: &Arc<KnownSegments>,
-        user: UserId,
+        viewer: Viewer,
         followed: Arc<[Topic]>,
         from: Positions,
         to: Positions,
@@ -80,8 +81,8 @@ impl Reader {
             if !segments.cover(&to) {
                 segments = look(conn, &known)?.1;
             }
-            let steps = steps(conn, &segments, user, &from, Some(&to))?;
-            Ok(Missed::new(segments, user, &followed, from.clone(), to.clone(), steps))
+            let steps = steps(conn, &segments, viewer.id, &from, Some(&to))?;
+            Ok(Missed::new(segments, viewer, &followed, from.clone(), to.clone(), steps))
         });
         Ok(Self { missed: Some(missed.await?), db: db.clone() })
     }
@@ -113,7 +114,7 @@ impl Replay for Reader {
 /// Which changes are to be replayed to whom, and the progress.
 struct Missed {
     segments: Arc<Segments>,
-    user: UserId,
+    viewer: Viewer,
     now: HashSet<Topic>,
     /// Changes about a topic are in the stream of that topic.
     followed: BTreeMap<i16, Vec<Topic>>,
@@ -133,7 +134,7 @@ struct Missed {
 impl Missed {
     fn new(
         segments: Arc<Segments>,
-        user: UserId,
+        viewer: Viewer,
         followed: &[Topic],
         from: Positions,
         to: Positions,
@@ -141,7 +142,7 @@ impl Missed {
     ) -> Self {
         let mut missed = Self {
             segments,
-            user,
+            viewer,
             now: followed.iter().copied().collect(),
             followed: BTreeMap::new(),
             steps: HashMap::new(),
@@ -192,14 +193,14 @@ impl Missed {
             }
             self.reached.advance(self.stream, span.until);
         }
-        domains::conceal(conn, self.user, &mut changes)?;
+        domains::conceal(conn, self.viewer, &mut changes)?;
         Ok(Replayed { changes, reached: self.reached.clone() })
     }
 
     /// The positions in `(after, until]` of a stream with changes that may be theirs.
     fn merge(&self, stream: i16, after: i64, until: i64) -> Merge {
         // Changes about a user may be in any stream.
-        let mut parts = vec![(Id::from_uuid(self.user.uuid()), after + 1..=until)];
+        let mut parts = vec![(Id::from_uuid(self.viewer.id.uuid()), after + 1..=until)];
         for topic in self.followed.get(&stream).into_iter().flatten() {
             let steps = self.steps.get(topic).map_or(&[][..], Vec::as_slice);
             let id = Id::from_uuid(topic.id);
@@ -218,7 +219,7 @@ impl Missed {
             let stream = i16::try_from(change.stream);
             stream.is_ok_and(|stream| self.told.contains_key(&(stream, change.position)))
         };
-        change.topic == Topic::user(self.user) || self.now.contains(&change.topic) || is_told()
+        change.topic == Topic::user(self.viewer.id) || self.now.contains(&change.topic) || is_told()
     }
 }
 

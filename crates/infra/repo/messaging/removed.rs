@@ -19,6 +19,7 @@ use super::super::{
     batch,
     dialect::{Backend, Conn},
     fragment::Fragment,
+    people::Viewer,
 };
 use crate::{
     domains::messaging::{ChatSummary, messages, participants, removed_messages as table},
@@ -137,14 +138,14 @@ pub fn show_last(
 
 /// Takes the texts that somebody has removed, or cleared, out of changes that are about to be replayed to them: what they
 /// have missed ends with the removal, and until then they see no more than after it.
-pub fn conceal(conn: &mut Conn, user: UserId, changes: &mut [Recorded]) -> Result<()> {
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
     let shows = |change: &&mut Recorded| SHOW_THE_MESSAGE.contains(&&*change.name);
     let chats: HashSet<ChatId> =
         changes.iter_mut().filter(shows).map(|change| Id::from_uuid(change.topic.id)).collect();
     if chats.is_empty() {
         return Ok(());
     }
-    let own = participants::table.filter(participants::user_id.eq(user).and(participants::chat_id.among(&chats)));
+    let own = participants::table.filter(participants::user_id.eq(viewer.id).and(participants::chat_id.among(&chats)));
     let partly = own.filter(participants::removed_count.gt(0).or(participants::cleared_seq.gt(0)));
     let partly: Vec<(ChatId, i64)> = partly.select((participants::chat_id, participants::cleared_seq)).load(conn)?;
     let cleared: HashMap<ChatId, i64> = partly.into_iter().collect();
@@ -155,7 +156,7 @@ pub fn conceal(conn: &mut Conn, user: UserId, changes: &mut [Recorded]) -> Resul
             shown.push((change, message));
         }
     }
-    let removed = among(conn, user, shown.iter().map(|(_, message)| (message.chat_id, message.seq)))?;
+    let removed = among(conn, viewer.id, shown.iter().map(|(_, message)| (message.chat_id, message.seq)))?;
     for (change, message) in shown {
         let is_cleared = cleared.get(&message.chat_id).is_some_and(|up_to| message.seq <= *up_to);
         if is_cleared || removed.contains(&(message.chat_id, message.seq)) {
