@@ -118,25 +118,25 @@ impl Stub for Stored {}
 impl Groups for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn create(&self, ctx: &Ctx, new: NewGroup) -> Result<Group> {
-        let (caller, viewer, now) = (ctx.clone(), ctx.user()?, ctx.now);
+        let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
         let first = move |tx: &mut Tx<'_>| {
             let group = writes::create(tx, &caller, new.clone())?;
             let stub = Stored(group.id);
             Ok((group, stub))
         };
-        self.db.create(ctx, first, move |tx, Stored(id)| read::one(tx.conn, now, viewer, id)).await
+        self.db.create(ctx, first, move |tx, Stored(id)| read::one(tx.conn, viewer, id)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn groups(&self, ctx: &Ctx, filter: GroupFilter, page: PageRequest) -> Result<Page<Group>> {
-        let (viewer, now) = (ctx.user()?, ctx.now);
-        self.db.read(move |conn| read::list(conn, now, viewer, &filter, &page)).await
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::list(conn, viewer, &filter, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn group(&self, ctx: &Ctx, group: GroupId) -> Result<Group> {
-        let (viewer, now) = (ctx.user()?, ctx.now);
-        self.db.read(move |conn| read::one(conn, now, viewer, group)).await
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::one(conn, viewer, group)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -159,8 +159,8 @@ impl Groups for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn invitations(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<OwnInvitation>> {
-        let (viewer, now) = (ctx.user()?, ctx.now);
-        self.db.read(move |conn| invitations::list(conn, now, viewer, &page)).await
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| invitations::list(conn, viewer, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -1,13 +1,20 @@
 //! To which groups somebody is invited, and by whom.
 
-use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
-use clowder_social::groups::{GroupId, OwnInvitation, Standing, policy::OPEN_FOR};
+use clowder_core::{Page, PageRequest, Result, Word};
+use clowder_social::groups::{
+    GroupId, OwnInvitation, Standing,
+    policy::{OPEN_FOR, Place},
+};
 use diesel::prelude::*;
 
-use super::super::{cards::Cards, dialect::Conn};
+use super::{
+    super::{cards::Cards, dialect::Conn, people::Viewer},
+    read,
+};
 use crate::domains::groups::{GroupRow, PersonRow, group_people, groups};
 
-pub fn list(conn: &mut Conn, now: Timestamp, viewer: UserId, page: &PageRequest) -> Result<Page<OwnInvitation>> {
+pub fn list(conn: &mut Conn, by: Viewer, page: &PageRequest) -> Result<Page<OwnInvitation>> {
+    let Viewer { id: viewer, now, .. } = by;
     let mut open = group_people::table
         .inner_join(groups::table)
         .filter(group_people::user_id.eq(viewer).and(group_people::status.eq(Standing::Invited.as_str())))
@@ -23,9 +30,10 @@ pub fn list(conn: &mut Conn, now: Timestamp, viewer: UserId, page: &PageRequest)
     }
     let (places, rows): (Vec<PersonRow>, Vec<GroupRow>) = open.load::<(PersonRow, GroupRow)>(conn)?.into_iter().unzip();
     let cards = Cards::of(conn, None, places.iter().filter_map(|place| place.invited_by))?;
+    let owners = read::shown_owners(conn, by, rows.iter().map(|row| (row, Place::of(Standing::Invited))))?;
     let items = rows.into_iter().zip(places).map(|(row, place)| {
         let invited_by = place.invited_by.map(|inviter| cards.card(inviter)).transpose()?;
-        Ok(OwnInvitation { group: row.group(place.place(now)?)?, invited_by, since: place.since })
+        Ok(OwnInvitation { group: row.group(place.place(now)?, &owners)?, invited_by, since: place.since })
     });
     Page::fill(items, page, |invitation| invitation.group.id.to_string())
 }

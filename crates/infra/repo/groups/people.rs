@@ -22,6 +22,7 @@ use super::{
         dialect::Conn,
         idempotency::Stub,
         messaging::membership::{self, SystemAction, Told as InChat},
+        people::Viewer,
     },
     attempts::{self, Kind},
     invites, read,
@@ -58,7 +59,7 @@ impl Stored {
 
     /// The same, with the group as the caller sees it now.
     pub fn again(self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<Joined> {
-        let group = read::one(tx.conn, ctx.now, ctx.user()?, self.group)?;
+        let group = read::one(tx.conn, Viewer::of(ctx)?, self.group)?;
         Ok(match self.did {
             Did::New => Joined::New(group),
             Did::Already => Joined::Already(group),
@@ -75,11 +76,12 @@ pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Joined> {
 /// Lets the caller in, by a link or without, or notes that they ask.
 pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, held: Held, by_link: bool) -> Result<Joined> {
     let Held { caller, row, place } = held;
+    let viewer = Viewer::of(ctx)?;
     let (group, room) = (row.id, writes::room(tx, &row, caller)?);
     let way = policy::join(row.visibility()?, place, by_link, room)?;
     match way {
-        Way::Stay if place.is_member() => Ok(Joined::Already(row.group(place)?)),
-        Way::Stay => Ok(Joined::Asked(row.group(place)?)),
+        Way::Stay if place.is_member() => Ok(Joined::Already(read::as_seen(tx.conn, viewer, row, place)?)),
+        Way::Stay => Ok(Joined::Asked(read::as_seen(tx.conn, viewer, row, place)?)),
         Way::Enter => {
             // Whoever was invited does not come in by themselves.
             if place.standing.is_none() && attempts::comes_too_often(tx.conn, ctx, group, caller)? {
@@ -87,7 +89,7 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, held: Held, by_link: bool) -> Result<
             }
             let told = enter(tx, ctx, &row, caller, Role::Member)?;
             tell(tx, ctx, &told)?;
-            Ok(Joined::New(read::one(tx.conn, ctx.now, caller, group)?))
+            Ok(Joined::New(read::one(tx.conn, Viewer::of(ctx)?, group)?))
         }
         Way::Ask => {
             policy::may_ask(ctx.now, attempts::ask_facts(tx.conn, ctx, group, caller)?)?;
@@ -100,7 +102,7 @@ pub fn come_in(tx: &mut Tx<'_>, ctx: &Ctx, held: Held, by_link: bool) -> Result<
             let staff = staff.into_iter().filter(|user| !blocked.contains(user));
             let told: Vec<_> = staff.map(|user| Told::Group(Change::Requested(user, asked))).collect();
             tell(tx, ctx, &told)?;
-            Ok(Joined::Asked(row.group(Place::of(Standing::Pending))?))
+            Ok(Joined::Asked(read::as_seen(tx.conn, viewer, row, Place::of(Standing::Pending))?))
         }
     }
 }

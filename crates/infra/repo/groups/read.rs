@@ -72,23 +72,35 @@ pub fn staff_of_the_server(conn: &mut Conn, group: GroupId) -> Result<Vec<UserId
     Ok(helping.filter(IS_SERVER_STAFF).select(group_people::user_id).load(conn)?)
 }
 
-pub fn one(conn: &mut Conn, now: Timestamp, viewer: UserId, group: GroupId) -> Result<Group> {
-    let (row, place) = seen(conn, now, viewer, group)?;
-    row.group(place)
+pub fn one(conn: &mut Conn, viewer: Viewer, group: GroupId) -> Result<Group> {
+    let (row, place) = seen(conn, viewer.now, viewer.id, group)?;
+    as_seen(conn, viewer, row, place)
 }
 
-pub fn list(
+/// A group as the viewer sees it from their place in it.
+pub fn as_seen(conn: &mut Conn, viewer: Viewer, row: GroupRow, place: Place) -> Result<Group> {
+    let owner = shown_owners(conn, viewer, [(&row, place)])?;
+    row.group(place, &owner)
+}
+
+/// The owners whom the viewer is shown, of groups in which they have these places. The owner is one of the members: other
+/// members see them, and whoever is none sees them if they may see them anywhere.
+pub fn shown_owners<'r>(
     conn: &mut Conn,
-    now: Timestamp,
-    viewer: UserId,
-    filter: &GroupFilter,
-    page: &PageRequest,
-) -> Result<Page<Group>> {
+    viewer: Viewer,
+    groups: impl IntoIterator<Item = (&'r GroupRow, Place)>,
+) -> Result<HashSet<UserId>> {
+    let strange = groups.into_iter().filter(|(_, place)| !place.is_member());
+    let owners: Vec<UserId> = strange.filter_map(|(row, _)| row.owner_id).collect();
+    if owners.is_empty() { Ok(HashSet::new()) } else { visible(conn, viewer, &owners) }
+}
+
+pub fn list(conn: &mut Conn, viewer: Viewer, filter: &GroupFilter, page: &PageRequest) -> Result<Page<Group>> {
     if let Some(search) = &filter.search {
-        return find(conn, now, viewer, search, filter, page);
+        return find(conn, viewer, search, filter, page);
     }
     let after: Option<GroupId> = page.id()?;
-    let mut rows = own(conn, now, viewer, filter, after, page.fetch())?;
+    let mut rows = own(conn, viewer.now, viewer.id, filter, after, page.fetch())?;
     if !is_own(filter) {
         // Those that everybody finds, and the viewer's secret ones: two indexes, merged.
         let mut query = groups::table
@@ -104,20 +116,14 @@ pub fn list(
         rows.sort_by_key(|row| std::cmp::Reverse(row.id));
         rows.truncate(usize::try_from(page.fetch()).unwrap_or(usize::MAX));
     }
-    let views = views(conn, now, viewer, rows)?;
+    let views = views(conn, viewer, rows)?;
     Page::fill(views, page, |group: &Group| group.id.to_string())
 }
 
 /// Groups that the viewer finds by the beginnings of words of their names, with these names, at most so many.
-pub fn named_like(
-    conn: &mut Conn,
-    now: Timestamp,
-    viewer: UserId,
-    search: &str,
-    most: u32,
-) -> Result<Vec<(GroupId, String)>> {
+pub fn named_like(conn: &mut Conn, viewer: Viewer, search: &str, most: u32) -> Result<Vec<(GroupId, String)>> {
     let page = PageRequest { limit: most, cursor: None };
-    let found = find(conn, now, viewer, search, &GroupFilter::default(), &page)?;
+    let found = find(conn, viewer, search, &GroupFilter::default(), &page)?;
     Ok(found.items.into_iter().map(|group| (group.id, group.name)).collect())
 }
 
@@ -183,14 +189,8 @@ type Named = (String, GroupId);
 /// Groups whose name has words that begin with all words of the search, in the order of the words that the longest of them
 /// finds. A group is found by the first of its words. Where few of many groups fit, a page has fewer of them than its
 /// limit, or none, although there is another page.
-fn find(
-    conn: &mut Conn,
-    now: Timestamp,
-    viewer: UserId,
-    search: &str,
-    filter: &GroupFilter,
-    page: &PageRequest,
-) -> Result<Page<Group>> {
+fn find(conn: &mut Conn, by: Viewer, search: &str, filter: &GroupFilter, page: &PageRequest) -> Result<Page<Group>> {
+    let Viewer { id: viewer, now, .. } = by;
     let mut wanted = words(search);
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     let after = page.cursor.as_deref().map(read_place).transpose()?;
@@ -238,9 +238,9 @@ fn find(
     let mut rows: HashMap<Named, GroupRow> = rows.into_iter().map(|(word, row)| ((word, row.id), row)).collect();
     let fitting = looked_at.into_iter().filter_map(|place| rows.remove(&place).map(|row| (place, row)));
     let (places, rows): (Vec<Named>, Vec<GroupRow>) = fitting.take(page.fetch() as usize).unzip();
-    let by: HashMap<GroupId, Named> = places.into_iter().map(|place| (place.1, place)).collect();
-    let views = views(conn, now, viewer, rows)?;
-    let mut page = Page::fill(views, page, |group: &Group| by.get(&group.id).map_or_else(String::new, written))?;
+    let found: HashMap<GroupId, Named> = places.into_iter().map(|place| (place.1, place)).collect();
+    let views = views(conn, by, rows)?;
+    let mut page = Page::fill(views, page, |group: &Group| found.get(&group.id).map_or_else(String::new, written))?;
     page.next_cursor = page.next_cursor.or(more);
     Ok(page)
 }
@@ -302,23 +302,20 @@ fn read_place(cursor: &str) -> Result<Named> {
 }
 
 /// Each group with the viewer's place in it.
-fn views(
-    conn: &mut Conn,
-    now: Timestamp,
-    viewer: UserId,
-    rows: Vec<GroupRow>,
-) -> Result<impl Iterator<Item = Result<Group>>> {
+fn views(conn: &mut Conn, viewer: Viewer, rows: Vec<GroupRow>) -> Result<impl Iterator<Item = Result<Group>>> {
     let ids: HashSet<_> = rows.iter().map(|row| row.id).collect();
     let places: Vec<(GroupId, PersonRow)> = group_people::table
-        .filter(group_people::user_id.eq(viewer).and(group_people::group_id.eq_any(ids)))
+        .filter(group_people::user_id.eq(viewer.id).and(group_people::group_id.eq_any(ids)))
         .select((group_people::group_id, PersonRow::as_select()))
         .load(conn)?;
     let places: HashMap<GroupId, PersonRow> = places.into_iter().collect();
-    let view = move |row: GroupRow| {
-        let place = places.get(&row.id).map_or(Ok(Place::NONE), |row| row.place(now))?;
-        row.group(place)
+    let place = |row: GroupRow| {
+        let place = places.get(&row.id).map_or(Ok(Place::NONE), |row| row.place(viewer.now))?;
+        Ok((row, place))
     };
-    Ok(rows.into_iter().map(view))
+    let rows: Vec<(GroupRow, Place)> = rows.into_iter().map(place).collect::<Result<_>>()?;
+    let owners = shown_owners(conn, viewer, rows.iter().map(|(row, place)| (row, *place)))?;
+    Ok(rows.into_iter().map(move |(row, place)| row.group(place, &owners)))
 }
 
 pub fn members(
@@ -340,7 +337,11 @@ pub fn members(
         let rows = people_of(conn, viewer.now, group, filter, after, limit)?;
         let is_last = (rows.len() as i64) < limit;
         after = rows.last().map(|(row, _)| (row.since, row.user_id));
-        let seen = if place.is_member() { None } else { Some(visible(conn, viewer, &rows)?) };
+        let seen = if place.is_member() {
+            None
+        } else {
+            Some(visible(conn, viewer, rows.iter().map(|(row, _)| &row.user_id))?)
+        };
         shown.extend(rows.into_iter().filter(|(row, _)| seen.as_ref().is_none_or(|seen| seen.contains(&row.user_id))));
         if is_last || shown.len() >= most {
             break;
@@ -398,8 +399,12 @@ fn people_of(
 }
 
 /// Those of these people whom the viewer may see.
-fn visible(conn: &mut Conn, viewer: Viewer, rows: &[(PersonRow, CardRow)]) -> Result<HashSet<UserId>> {
-    let ids: Vec<_> = rows.iter().map(|(row, _)| row.user_id).collect();
+fn visible<'u>(
+    conn: &mut Conn,
+    viewer: Viewer,
+    people: impl IntoIterator<Item = &'u UserId>,
+) -> Result<HashSet<UserId>> {
+    let ids: Vec<UserId> = people.into_iter().copied().collect();
     let seen = users::table.filter(users::id.among(&ids)).filter(people::visible_to(viewer)).select(users::id);
     Ok(seen.load(conn)?.into_iter().collect())
 }

@@ -1,5 +1,7 @@
 //! Creating, editing, deleting and transferring groups, and what all writes of groups begin with.
 
+use std::collections::HashSet;
+
 use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word, words::words};
 use clowder_social::groups::{
     Change, Deletion, Gone, Group, GroupId, GroupPatch, GroupVisibility, NewGroup, Role, Standing,
@@ -20,6 +22,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         messaging::membership::{self, SystemAction},
+        people::Viewer,
     },
     clearing, read,
     told::{Told, about_member, in_chat, tell},
@@ -188,7 +191,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     let entered = enter(tx, ctx, &row, owner, Role::Owner)?;
     told.extend(entered.into_iter().filter(|told| matches!(told, Told::Chat(_))));
     tell(tx, ctx, &told)?;
-    read::one(tx.conn, ctx.now, owner, id)
+    read::one(tx.conn, Viewer::of(ctx)?, id)
 }
 
 pub fn index(conn: &mut Conn, group: GroupId, name: &str, visibility: GroupVisibility) -> Result<()> {
@@ -209,7 +212,7 @@ fn unindex(tx: &mut Tx<'_>, group: GroupId) -> Result<()> {
 fn check(tags: Option<&Versions>, held: &Held) -> Result<()> {
     match tags.map(Versions::of_tags) {
         Some(seen) if !seen.hold(held.row.version) => {
-            let current = held.row.clone().group(held.place)?.tag();
+            let current = held.row.clone().group(held.place, &HashSet::new())?.tag();
             Err(Error::Stale { refusal: GROUP_STALE, current })
         }
         _ => Ok(()),
@@ -238,13 +241,13 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     if !is_said && !membership::may_be_called(tx, ctx, after.chat_id, &after.name, after.description.as_deref())? {
         return Err(GROUP_FILTERED.into());
     }
-    let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place) };
+    let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place, &HashSet::new()) };
     let mut told = vec![Told::Group(updated)];
     if after.name != before.name {
         told.push(Told::Chat(membership::note_title(tx, ctx, after.chat_id, held.caller, &after.name)?));
     }
     tell(tx, ctx, &told)?;
-    after.group(held.place)
+    after.group(held.place, &HashSet::new())
 }
 
 /// Writes a changed row of a held group, also to its chat and to the journal, and returns what members are told.
@@ -337,11 +340,11 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Res
     let owned = owned(tx.conn, user)?;
     policy::may_transfer(held.place, target, owned, tx.services.options.groups)?;
     if user == held.caller {
-        return held.row.group(held.place);
+        return held.row.group(held.place, &HashSet::new());
     }
     let told = hand_over(tx, ctx, held.row, Some(held.caller), user)?;
     tell(tx, ctx, &told)?;
-    read::one(tx.conn, ctx.now, held.caller, group)
+    read::one(tx.conn, Viewer::of(ctx)?, group)
 }
 
 /// Makes a member the owner of a held group, and the earlier owner, if they stay, an admin.

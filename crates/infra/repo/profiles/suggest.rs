@@ -32,7 +32,7 @@ pub fn suggest(
     let mut all: Vec<Suggestion> =
         people.map(|user| suggested(SuggestionKind::User, user.id.uuid(), user.display_name)).collect();
     if let Some(sought) = sought.filter(|_| wanted.groups) {
-        let groups = groups::read::named_like(conn, viewer.now, viewer.id, sought, MOST_GROUPS)?;
+        let groups = groups::read::named_like(conn, viewer, sought, MOST_GROUPS)?;
         all.extend(groups.into_iter().map(|(id, name)| suggested(SuggestionKind::Group, id.uuid(), name)));
     }
     if let Some(sought) = sought.filter(|_| wanted.chats) {

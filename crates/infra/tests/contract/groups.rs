@@ -108,7 +108,7 @@ on_both! {
         let groups = &world.store.groups;
         let new = of::<NewGroup>(json!({"title": "Garden Friends", "rules": "be kind"}));
         let group = groups.create(&world.ctx(&ada), new).await.unwrap();
-        assert_eq!((group.my_role, group.member_count, group.owner_id), (MyRole::Owner, 1, ada.id));
+        assert_eq!((group.my_role, group.member_count, group.owner_id), (MyRole::Owner, 1, Some(ada.id)));
         assert_eq!(sorted(told(&world).await), sorted(vec![
             ("group.created".to_owned(), Topic::user(ada.id)),
             ("chat.created".to_owned(), Topic::user(ada.id)),
@@ -427,6 +427,30 @@ on_both! {
         assert_eq!(names(&world, &ada, None, false).await.len(), 4);
     }
 
+    async fn a_hidden_owner_is_shown_to_members_only(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let groups = &world.store.groups;
+        let id = make(&world, &ada, "public").await.id;
+        groups.join(&world.ctx(&bob), id).await.unwrap();
+        let shown = async |person: &Person| {
+            let ctx = world.ctx(person);
+            let one = groups.group(&ctx, id).await.unwrap().owner_id;
+            for search in [None, Some("g".to_owned())] {
+                let filter = GroupFilter { search, ..GroupFilter::default() };
+                let found = groups.groups(&ctx, filter, PageRequest::default()).await.unwrap().items;
+                assert!(!found.is_empty() && found.iter().all(|group| group.owner_id == one), "{found:?}");
+            }
+            one
+        };
+        assert_eq!((shown(&bob).await, shown(&eve).await), (Some(ada.id), Some(ada.id)));
+        for person in [&bob, &eve] {
+            world.store.blocks.block(&world.ctx(&ada), person.id, clowder_social::NewBlock::default()).await.unwrap();
+        }
+        assert_eq!((shown(&bob).await, shown(&eve).await), (Some(ada.id), None));
+        let Joined::New(joined) = groups.join(&world.ctx(&eve), id).await.unwrap() else { panic!("must be new") };
+        assert_eq!(joined.owner_id, Some(ada.id));
+    }
+
     async fn an_erased_owner_hands_on(world: World) {
         let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
         let groups = &world.store.groups;
@@ -439,7 +463,7 @@ on_both! {
         world.store.privacy.erase_user(&system(&world), ada.id, None).await.unwrap();
         work(&world, &world.store).await;
         let after = groups.group(&world.ctx(&bob), group.id).await.unwrap();
-        assert_eq!((after.owner_id, after.member_count), (cem.id, 2));
+        assert_eq!((after.owner_id, after.member_count), (Some(cem.id), 2));
         assert_eq!(code(groups.group(&world.ctx(&bob), alone.id).await), "group.unknown");
         assert_eq!(count(&world, "groups"), 1);
         assert_eq!(count(&world, "messages"), 3, "that two people came, and one has another role");

@@ -32,7 +32,8 @@ pub struct Group {
     pub avatar: Option<String>,
     /// `null`: groups have no pictures yet.
     pub cover: Option<String>,
-    pub owner_id: UserId,
+    /// `null` unless the viewer is a member or may see the owner.
+    pub owner_id: Option<UserId>,
     #[schema(minimum = 1)]
     pub member_count: i64,
     pub my_role: MyRole,

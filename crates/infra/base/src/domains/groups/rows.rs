@@ -1,5 +1,7 @@
 //! The rows of groups.
 
+use std::collections::HashSet;
+
 use clowder_core::{ChatId, Result, Timestamp, UserId, Word};
 use clowder_social::groups::{
     Group, GroupId, GroupVisibility, Invite, InviteId, Role, Standing,
@@ -35,11 +37,12 @@ impl GroupRow {
         self.owner_id.ok_or_else(|| clowder_core::Error::internal("a group without an owner"))
     }
 
-    /// As somebody with this place sees it.
-    pub fn group(self, place: Place) -> Result<Group> {
+    /// As somebody with this place sees it, to whom these owners are shown; members see theirs in any case.
+    pub fn group(self, place: Place, shown: &HashSet<UserId>) -> Result<Group> {
+        let owner = self.owner()?;
         Ok(Group {
             visibility: self.visibility()?,
-            owner_id: self.owner()?,
+            owner_id: (place.is_member() || shown.contains(&owner)).then_some(owner),
             id: self.id,
             name: self.name,
             description: self.description,
