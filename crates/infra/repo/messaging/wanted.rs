@@ -2,17 +2,24 @@
 
 use std::collections::HashSet;
 
-use clowder_accounts::{model::FirstWriters, policy::may_write_first};
+use clowder_accounts::{
+    model::FirstWriters,
+    policy::{may_write_first, sight::FieldGroup},
+};
 use clowder_core::{Result, UserId, Word};
 use diesel::{dsl::exists, prelude::*};
 
-use super::super::{dialect::Conn, people::Viewer};
+use super::super::{
+    among::AmongIds,
+    dialect::Conn,
+    people::{self, Viewer},
+};
 use crate::domains::{accounts::users, friends::friendships, preferences::preferences};
 
 /// Those of these people with whom the caller must not start a chat. Staff may write to everybody.
-pub fn unwilling(conn: &mut Conn, caller: Viewer, people: &[UserId]) -> Result<Vec<UserId>> {
-    let Viewer { id: caller, staff, .. } = caller;
-    if staff {
+pub fn unwilling(conn: &mut Conn, by: Viewer, people: &[UserId]) -> Result<Vec<UserId>> {
+    let caller = by.id;
+    if by.staff {
         return Ok(Vec::new());
     }
     // Few have chosen anything but the default, for which there may be no row.
@@ -32,24 +39,27 @@ pub fn unwilling(conn: &mut Conn, caller: Viewer, people: &[UserId]) -> Result<V
     let chosen = chosen.into_iter().map(|(user, writers)| Ok((user, FirstWriters::parse_word(&writers)?)));
     let chosen: Vec<(UserId, FirstWriters)> = chosen.collect::<Result<_>>()?;
     let asked = chosen.iter().filter(|(_, writers)| *writers == FirstWriters::FriendsOfFriends).map(|(user, _)| *user);
-    let connected = with_a_friend_in_common(conn, caller, &asked.collect::<Vec<_>>())?;
+    let connected = with_a_friend_in_common(conn, by, &asked.collect::<Vec<_>>())?;
     let is_unwilling = |(user, writers): &(UserId, FirstWriters)| {
         !may_write_first(*writers, friends.contains(user), connected.contains(user))
     };
     Ok(chosen.into_iter().filter(is_unwilling).map(|(user, _)| user).collect())
 }
 
-/// Those of these people who have a friend in common with somebody.
-fn with_a_friend_in_common(conn: &mut Conn, one: UserId, others: &[UserId]) -> Result<HashSet<UserId>> {
+/// Those of these people with whom the caller has friends in common, as their number says it: who hides their friends from
+/// the caller has none, and friends whom the caller does not see do not count.
+fn with_a_friend_in_common(conn: &mut Conn, caller: Viewer, others: &[UserId]) -> Result<HashSet<UserId>> {
     if others.is_empty() {
         return Ok(HashSet::new());
     }
-    let (ones, theirs) = diesel::alias!(friendships as ones, friendships as theirs);
-    let friend = friendships::friend_id;
-    let common = ones
-        .inner_join(theirs.on(theirs.field(friend).eq(ones.field(friend))))
-        .filter(ones.field(friendships::user_id).eq(one))
-        .filter(theirs.field(friendships::user_id).eq(users::id));
-    let found = users::table.filter(users::id.eq_any(others)).filter(exists(common)).select(users::id);
-    Ok(found.load(conn)?.into_iter().collect())
+    let hiding = people::hiding(conn, caller, FieldGroup::FriendsList, others)?;
+    let shown: Vec<UserId> = others.iter().copied().filter(|other| !hiding.contains(other)).collect();
+    let own = friendships::table.filter(friendships::user_id.eq(caller.id).and(friendships::friend_id.eq(users::id)));
+    let seen = users::table.filter(exists(own)).filter(people::visible_to(caller)).select(users::id);
+    let seen: Vec<UserId> = seen.load(conn)?;
+    let common = friendships::table
+        .filter(friendships::user_id.among(&shown).and(friendships::friend_id.among(&seen)))
+        .select(friendships::user_id)
+        .distinct();
+    Ok(common.load(conn)?.into_iter().collect())
 }

@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod known;
+mod replayed;
 
 use std::time::Duration;
 
@@ -337,6 +338,23 @@ on_both! {
                 }
             }
         }
+        // Friends in common count as their number says it.
+        choose(&world, &ada, "friends_of_friends").await;
+        let made = async || {
+            let group = NewChat::from_json(json!({"type": "group", "title": "x", "participant_ids": [ada.id]}));
+            world.store.messaging.create_chat(&world.ctx(&far), group.unwrap()).await
+        };
+        for (hidden, shown) in [
+            ("UPDATE users SET visibility = 'private' WHERE username = 'friend'", "UPDATE users SET visibility = 'public' WHERE username = 'friend'"),
+            ("UPDATE users SET suspension_reason = 'spam' WHERE username = 'friend'", "UPDATE users SET suspension_reason = NULL WHERE username = 'friend'"),
+            ("UPDATE preferences SET see_friends = 'friends'", "UPDATE preferences SET see_friends = 'everyone'"),
+        ] {
+            world.meddle(hidden).unwrap();
+            assert_eq!(code(made().await), "chat.not_wanted", "{hidden}");
+            world.meddle(shown).unwrap();
+            made().await.unwrap();
+        }
+        choose(&world, &ada, "everyone").await;
         // What exists is used as before.
         let chat = world.store.messaging.create_chat(&everybody[2], private(&ada)).await.unwrap().into_inner();
         choose(&world, &ada, "nobody").await;
