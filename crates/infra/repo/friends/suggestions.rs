@@ -26,6 +26,7 @@ use super::{
 };
 use crate::domains::{
     accounts::{CardRow, users},
+    blocks::mutes,
     friends::{dismissed_suggestions as dismissed, friend_requests as requests, friendships as table},
 };
 
@@ -68,7 +69,7 @@ fn read_place(cursor: &str) -> Result<(i64, UserId)> {
     Ok((-i64::from(mutual), id))
 }
 
-/// Those among them whom the viewer may see, and with whom no request is open.
+/// Those among them whom the viewer may see and has not muted, and with whom no request is open.
 fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<UserId, CardRow>> {
     let viewer = by.id;
     let visible = users::table.filter(users::id.among(ids)).filter(people::visible_to(by));
@@ -78,7 +79,10 @@ fn may_suggest(conn: &mut Conn, by: Viewer, ids: &[UserId]) -> Result<HashMap<Us
     let with = with.or(requests::to_id.eq(viewer).and(requests::from_id.among(ids)));
     let open = requests::table.filter(with).filter(requests::status.eq(RequestStatus::Pending.as_str()));
     let open: Vec<(UserId, UserId)> = open.select((requests::from_id, requests::to_id)).load(conn)?;
-    for user in open.into_iter().flat_map(|(from, to)| [from, to]) {
+    let muted = mutes::table.filter(mutes::user_id.eq(viewer).and(mutes::muted_id.among(ids)));
+    let muted = muted.filter(mutes::until.is_null().or(mutes::until.gt(by.now)));
+    let muted: Vec<UserId> = muted.select(mutes::muted_id).load(conn)?;
+    for user in open.into_iter().flat_map(|(from, to)| [from, to]).chain(muted) {
         cards.remove(&user);
     }
     Ok(cards)

@@ -118,6 +118,9 @@ on_both! {
         }
         asks(&world, &asked, &ada).await;
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'hidden'").unwrap();
+        let muted = world.person("muted").await;
+        befriend(&world, &bob, &muted).await;
+        world.store.blocks.mute(&world.ctx(&ada), muted.id, clowder_social::NewMute::default()).await.unwrap();
         let suggested = async || {
             let (mut cursor, mut found) = (None, Vec::new());
             loop {
