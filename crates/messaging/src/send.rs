@@ -280,7 +280,7 @@ mod tests {
         for (own, of_chat, shows_marks, ends) in [
             (json!(null), None, true, None),
             (json!({"seconds": 60}), None, true, Some(60_000_009)),
-            (json!({"seconds": 60, "from": "read"}), None, true, None),
+            (json!({"seconds": 60, "from": "read"}), None, true, Some(2_592_060_000_009)),
             (json!({"seconds": 60, "from": "read"}), None, false, Some(60_000_009)),
             (json!({"seconds": 60}), Some(Lifetime::from_number(5)), true, Some(5_000_009)),
         ] {

@@ -125,7 +125,7 @@ fn new_message(schema: &mut Value) {
             "title": "A poll, again and again", "type": "object", "required": ["type", "poll", "send_at"],
             "properties": {
                 "type": { "const": "poll" },
-                "poll": { "type": "object", "properties": { "closes_at": { "type": "null" } } },
+                "poll": { "type": "object", "not": { "required": ["closes_at"] } },
                 "content": { "type": "string", "maxLength": 300 }, "mentions": {
                     "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
                 },

@@ -132,7 +132,6 @@ async fn what_is_no_poll(world: World) {
         (json!({"content": "?", "type": "poll", "poll": {"options": ["a", "a"]}}), ["/poll/options/1"]),
         (json!({"content": "?", "type": "poll", "poll": {"options": ["a"]}}), ["/poll/options"]),
         (json!({"content": "?".repeat(301), "type": "poll", "poll": meals()}), ["/content"]),
-        (json!({"content": "?", "type": "poll", "poll": meals(), "send_at": "2999-01-01T00:00:00Z"}), ["/poll"]),
     ] {
         assert_eq!(ada.post(&messages, wrong.clone()).await.wrong_fields(), fields, "{wrong}");
     }

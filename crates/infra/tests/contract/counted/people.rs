@@ -103,7 +103,7 @@ on_both! {
         let since = if world.is_postgres() { "now()" } else { "1790000000000000" };
         world.batch(&format!(
             "INSERT INTO pet_keepers (pet_id, user_id, role, accepted, since)
-               SELECT p.id, u.id, 'caretaker', true, {since} FROM pets p JOIN users o ON o.id = p.owner_id, users u
+               SELECT p.id, u.id, 'co_owner', true, {since} FROM pets p JOIN users o ON o.id = p.owner_id, users u
                WHERE o.username = 'ada' AND u.username <> 'ada'"
         ));
         let counted = Counted::new(&world).await;
