@@ -9,7 +9,7 @@ use std::{
 use clowder_core::{ChatId, Id, Recorded, Result, UserId, Word};
 use clowder_messaging::{Message, MessageType, change::SHOW_THE_MESSAGE, keeping::without_words};
 use diesel::{
-    dsl::{count_star, exists, not},
+    dsl::{count_star, exists},
     prelude::*,
     sql_types::{BigInt, Bool, Nullable},
 };
@@ -53,14 +53,15 @@ const LAST: Fragment<Nullable<BigInt>> = Fragment::new(
      AND r.user_id = participants.user_id) IS NULL ORDER BY m.seq DESC LIMIT 1)",
 );
 
-/// The same for a message of a query that has no participant.
+/// The same for a message of a query that has no participant; the removed ones are looked up one by one.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub fn stays(viewer: UserId) -> _ {
     let own = table::table
         .filter(table::chat_id.eq(messages::chat_id))
         .filter(table::seq.eq(messages::seq))
-        .filter(table::user_id.eq(viewer));
-    not(exists(own))
+        .filter(table::user_id.eq(viewer))
+        .select(table::seq);
+    own.single_value().is_null()
 }
 
 /// Whether somebody has removed a message.
