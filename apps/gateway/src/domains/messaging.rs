@@ -124,8 +124,7 @@ fn new_message(schema: &mut Value) {
         {
             "title": "A poll, again and again", "type": "object", "required": ["type", "poll", "send_at"],
             "properties": {
-                "type": { "const": "poll" },
-                "poll": { "type": "object", "not": { "required": ["closes_at"] } },
+                "type": { "const": "poll" }, "poll": { "type": "object" },
                 "content": { "type": "string", "maxLength": 300 }, "mentions": {
                     "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
                 },
