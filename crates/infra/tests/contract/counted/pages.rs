@@ -123,7 +123,7 @@ on_both! {
         let large = world.people(names.each_ref().map(String::as_str)).await;
         let small = talk(&world, &few, &small, 3).await;
         let large = talk(&world, &many, &large, 16).await;
-        assert!(MOST_FOLLOWED > 16);
+        const { assert!(MOST_FOLLOWED > 16) };
         index(&world).await;
         let counted = Counted::new(&world).await;
         in_chat(&world, &counted, &small).await;

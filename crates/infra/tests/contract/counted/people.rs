@@ -132,8 +132,13 @@ on_both! {
         for _ in 0..2 {
             related(0..MANY).await;
             for limit in [1, 200] {
-                (friends(limit).await, of_bob(limit).await, users(limit).await, named(limit).await);
-                (members(limit).await, groups(limit).await, pets(limit).await);
+                friends(limit).await;
+                of_bob(limit).await;
+                users(limit).await;
+                named(limit).await;
+                members(limit).await;
+                groups(limit).await;
+                pets(limit).await;
             }
         }
         macro_rules! alike {
