@@ -93,57 +93,36 @@ const RULES: &[Rule] = &[
 
 fn new_message(schema: &mut Value) {
     let text = json!({ "oneOf": [{ "const": "text" }, { "type": "null" }] });
+    let time = json!({ "type": "string", "format": "date-time" });
+    let none = json!({ "type": "null" });
+    let poll = |title, required: &[&str], when: Value| {
+        let mut properties = json!({
+            "type": { "const": "poll" }, "poll": { "type": "object" },
+            "content": { "type": "string", "maxLength": 300 }, "mentions": {
+                "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
+            }
+        });
+        properties
+            .as_object_mut()
+            .into_iter()
+            .for_each(|all| all.extend(when.as_object().cloned().unwrap_or_default()));
+        json!({ "title": title, "type": "object", "required": required, "properties": properties })
+    };
     schema["anyOf"] = json!([
         {
             "title": "Now", "type": "object",
-            "properties": {
-                "type": text, "poll": { "type": "null" },
-                "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
-            }
+            "properties": { "type": text, "poll": none, "send_at": none, "repeat": none, "time_zone": none }
         },
-        {
-            "title": "A poll", "type": "object", "required": ["type", "poll"],
-            "properties": {
-                "type": { "const": "poll" }, "poll": { "type": "object" },
-                "content": { "type": "string", "maxLength": 300 }, "mentions": {
-                    "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
-                },
-                "send_at": { "type": "null" }, "repeat": { "type": "null" }, "time_zone": { "type": "null" }
-            }
-        },
-        {
-            "title": "A poll, later", "type": "object", "required": ["type", "poll", "send_at"],
-            "properties": {
-                "type": { "const": "poll" }, "poll": { "type": "object" },
-                "content": { "type": "string", "maxLength": 300 }, "mentions": {
-                    "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
-                },
-                "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" }
-            }
-        },
-        {
-            "title": "A poll, again and again", "type": "object", "required": ["type", "poll", "send_at"],
-            "properties": {
-                "type": { "const": "poll" }, "poll": { "type": "object" },
-                "content": { "type": "string", "maxLength": 300 }, "mentions": {
-                    "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
-                },
-                "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" }
-            }
-        },
+        poll("A poll", &["type", "poll"], json!({ "send_at": none, "repeat": none, "time_zone": none })),
+        poll("A poll, later", &["type", "poll", "send_at"], json!({ "send_at": time, "repeat": none })),
+        poll("A poll, again and again", &["type", "poll", "send_at"], json!({ "send_at": time, "client_id": none })),
         {
             "title": "Once, later", "type": "object", "required": ["send_at"],
-            "properties": {
-                "type": text, "poll": { "type": "null" },
-                "send_at": { "type": "string", "format": "date-time" }, "repeat": { "type": "null" }
-            }
+            "properties": { "type": text, "poll": none, "send_at": time, "repeat": none }
         },
         {
             "title": "Again and again", "type": "object", "required": ["send_at"],
-            "properties": {
-                "type": text, "poll": { "type": "null" },
-                "send_at": { "type": "string", "format": "date-time" }, "client_id": { "type": "null" }
-            }
+            "properties": { "type": text, "poll": none, "send_at": time, "client_id": none }
         }
     ]);
 }
