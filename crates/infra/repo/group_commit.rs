@@ -60,7 +60,7 @@ const BATCH_OCTETS: usize = 256 << 10;
 /// A batch with this many claims is large enough: PostgreSQL has room for some thousand locks in total.
 const BATCH_CLAIMS: usize = 128;
 /// How long an item waits for a locked row before its caller is refused.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(4);
 const STALLED: &str = "another transaction holds the part of the journal that this write belongs to";
 /// How long one transaction waits for the lock of one item, or of a stream.
 pub const LOCK_WAIT: Duration = Duration::from_millis(200);

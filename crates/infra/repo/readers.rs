@@ -37,7 +37,8 @@ pub const DOMAIN: Domain = Domain {
 pub struct Reader {
     /// Its places are stored under this name, which never changes.
     pub name: &'static str,
-    /// Handles changes of a stream, in their order, in the transaction that moves the reader past them.
+    /// Handles changes of some streams, each in its order, in the transaction that moves the reader past them. All at once:
+    /// so it can take its locks in one order, whatever streams the changes are in.
     pub changes: fn(&mut Tx<'_>, &Ctx, &[Recorded]) -> Result<()>,
     /// What it also reads in the audit log, because it makes no change: these actions.
     pub actions: &'static [&'static str],
@@ -82,11 +83,17 @@ struct Stored {
     audit: i64,
 }
 
-/// From where to where a reader goes in one stream, and what it handles on the way.
+/// From where to where a reader goes in one stream.
 struct Step {
     stream: i16,
     at: i64,
     to: i64,
+}
+
+/// Where a reader goes in all streams, and what it handles on the way.
+#[derive(Default)]
+struct Turn {
+    steps: Vec<Step>,
     changes: Vec<Recorded>,
     entries: Vec<Audited>,
 }
@@ -131,29 +138,32 @@ impl Repo {
         }
         let mut all = behind(&found.at, &extent);
         // Another stream first each time, so that none waits for ever for its turn.
-        let turn = usize::try_from(now.as_micros() / 500_000).unwrap_or_default();
-        let first = turn % all.len().max(1);
+        let half_seconds = usize::try_from(now.as_micros() / 500_000).unwrap_or_default();
+        let first = half_seconds % all.len().max(1);
         all.rotate_left(first);
         let left: i64 = all.iter().map(|behind| behind.head - behind.at).sum();
         metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set(left as f64);
-        let (mut steps, mut read) = (Vec::new(), 0);
+        let (mut turn, mut read) = (Turn::default(), 0);
         for behind in all {
             if read >= ENOUGH {
                 break;
             }
             let entries = Journal::after(self, behind.stream, behind.from, CHUNK).await?;
             read += entries.len();
-            steps.extend(step(reader, behind, entries));
+            turn.read(reader, behind, entries);
         }
-        if !reader.actions.is_empty() {
-            steps.extend(self.db.read(move |conn| audited(conn, reader.actions, found.audit)).await?);
+        if !reader.actions.is_empty()
+            && let Some((step, entries)) = self.db.read(move |conn| audited(conn, reader.actions, found.audit)).await?
+        {
+            turn.steps.push(step);
+            turn.entries = entries;
         }
-        if steps.is_empty() {
+        if turn.steps.is_empty() {
             return Ok(0);
         }
         let (caller, epoch) = (ctx.clone(), extent.epoch);
-        let gone: i64 = steps.iter().filter(|step| step.stream != AUDIT).map(|step| step.to - step.at).sum();
-        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &steps)).await?;
+        let gone: i64 = turn.steps.iter().filter(|step| step.stream != AUDIT).map(|step| step.to - step.at).sum();
+        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &turn)).await?;
         if handled > 0 {
             metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set((left - gone) as f64);
         }
@@ -161,25 +171,30 @@ impl Repo {
     }
 }
 
-/// The changes of one stream that a reader handles next. Those that this version cannot read are passed over.
-fn step(reader: &Reader, behind: Behind, entries: Vec<Entry>) -> Option<Step> {
-    let Behind { stream, at, from, .. } = behind;
-    let to = entries.last().map_or(from, |entry| entry.position);
-    if behind.missed() > 0 && at > 0 {
-        tracing::warn!(
-            reader = reader.name,
-            stream,
-            missed = behind.missed(),
-            "changes were deleted from the journal before they were read"
-        );
+impl Turn {
+    /// The changes of one stream that a reader handles next. Those that this version cannot read are passed over.
+    fn read(&mut self, reader: &Reader, behind: Behind, entries: Vec<Entry>) {
+        let Behind { stream, at, from, .. } = behind;
+        let to = entries.last().map_or(from, |entry| entry.position);
+        if behind.missed() > 0 && at > 0 {
+            tracing::warn!(
+                reader = reader.name,
+                stream,
+                missed = behind.missed(),
+                "changes were deleted from the journal before they were read"
+            );
+        }
+        if let Ok(stream) = i16::try_from(stream)
+            && to > at
+        {
+            self.steps.push(Step { stream, at, to });
+            self.changes.extend(entries.into_iter().filter_map(|entry| entry.change));
+        }
     }
-    let changes = entries.into_iter().filter_map(|entry| entry.change).collect();
-    let stream = i16::try_from(stream).ok()?;
-    (to > at).then_some(Step { stream, at, to, changes, entries: Vec::new() })
 }
 
 /// What a reader handles next of the audit log, whose positions have no gaps either.
-fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
+fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<(Step, Vec<Audited>)>> {
     let head: i64 = audit_head::table.select(audit_head::position).first(conn)?;
     let to = head.min(at + SPAN);
     if to <= at {
@@ -207,8 +222,7 @@ fn audited(conn: &mut Conn, actions: &[&str], at: i64) -> Result<Option<Step>> {
         let target = kind.zip(target).map(|(kind, id): (String, Id<()>)| (kind, id.uuid()));
         Audited { action, actor, subject, target, at, position }
     };
-    let entries = rows.into_iter().map(entry).collect();
-    Ok(Some(Step { stream: AUDIT, at, to, changes: Vec::new(), entries }))
+    Ok(Some((Step { stream: AUDIT, at, to }, rows.into_iter().map(entry).collect())))
 }
 
 fn stored(conn: &mut Conn, name: &str) -> Result<Option<Stored>> {
@@ -268,8 +282,8 @@ fn begin(tx: &mut Tx<'_>, name: &'static str, known: &KnownSegments) -> Result<S
 
 /// Handles what was read and moves past it, unless another node has done so in the meantime. Returns how many changes
 /// and positions of the audit log that were.
-fn advance(tx: &mut Tx<'_>, ctx: &Ctx, reader: &Reader, me: Id<()>, epoch: Uuid, steps: &[Step]) -> Result<usize> {
-    let name = reader.name;
+fn advance(tx: &mut Tx<'_>, ctx: &Ctx, reader: &Reader, me: Id<()>, epoch: Uuid, turn: &Turn) -> Result<usize> {
+    let (name, Turn { steps, changes, entries }) = (reader.name, turn);
     dialect::readers::lock_reader(tx.conn, name)?;
     let Some(Stored { place, at, audit }) = stored(tx.conn, name)? else { return Ok(0) };
     let stands = |step: &Step| step.at == usize::try_from(step.stream).map_or(audit, |stream| at.get(stream));
@@ -281,15 +295,15 @@ fn advance(tx: &mut Tx<'_>, ctx: &Ctx, reader: &Reader, me: Id<()>, epoch: Uuid,
         diesel::update(readers::table.find(name)).set(held).execute(tx.conn)?;
     }
     let mut passed = 0;
-    for Step { stream, at, to, changes, entries } in steps {
+    for Step { stream, at, to } in steps {
         put(tx, name, *stream, *to)?;
         passed += usize::try_from(to - at).unwrap_or_default();
-        if !changes.is_empty() {
-            (reader.changes)(tx, ctx, changes)?;
-        }
-        if !entries.is_empty() {
-            (reader.entries)(tx, ctx, entries)?;
-        }
+    }
+    if !changes.is_empty() {
+        (reader.changes)(tx, ctx, changes)?;
+    }
+    if !entries.is_empty() {
+        (reader.entries)(tx, ctx, entries)?;
     }
     Ok(passed)
 }

@@ -6,8 +6,10 @@ mod privacy;
 mod reading;
 pub mod threads;
 
+use std::time::Instant;
+
 use async_trait::async_trait;
-use clowder_core::{Ctx, Error, Id, IdempotencyKey, Made, MessageId, Page, PageRequest, Result};
+use clowder_core::{Cause, Ctx, Error, Id, IdempotencyKey, Made, MessageId, Page, PageRequest, Result};
 use clowder_messaging::{
     Message, NewRead, Relations, Window,
     lifetimes::conceal,
@@ -20,6 +22,7 @@ use super::{
     clock::{IN_ORDER, never},
     db::Tx,
     domains::Domain,
+    group_commit::GIVE_UP_AFTER,
     idempotency,
 };
 
@@ -96,7 +99,14 @@ impl Relations for Repo {
         let (caller, again_by) = (ctx.clone(), ctx.clone());
         let first = move |tx: &mut Tx<'_>| forward::forward(tx, &caller, message, &chats);
         let again = move |tx: &mut Tx<'_>, stored: forward::Stored| forward::again(tx, &again_by, &stored);
-        let forwards = self.db.create(&ctx, first, again).await;
+        // One attempt waits briefly for each chat, because it keeps those before it waiting.
+        let began = Instant::now();
+        let forwards = loop {
+            match self.db.create(&ctx, first.clone(), again.clone()).await {
+                Err(error) if error.cause() == Some(Cause::Contended) && began.elapsed() < GIVE_UP_AFTER => {}
+                done => break done,
+            }
+        };
         // Only what is sent counts.
         let is_replayed = ctx.idempotency_key.as_ref().is_some_and(IdempotencyKey::was_replayed);
         let sent = forwards.as_ref().ok().filter(|_| !is_replayed);

@@ -79,7 +79,9 @@ pub fn clean(conn: &mut Conn, messages: &[(ChatId, i64)]) -> Result<()> {
         return Ok(());
     }
     statement::<(), Pg>(
-        "DELETE FROM message_search s USING unnest(?, ?) AS w(chat_id, seq) WHERE s.chat_id = w.chat_id AND s.seq = w.seq",
+        "DELETE FROM message_search USING (SELECT s.chat_id, s.seq FROM message_search s \
+         JOIN unnest(?, ?) AS w(chat_id, seq) USING (chat_id, seq) ORDER BY s.chat_id, s.seq FOR UPDATE OF s) d \
+         WHERE message_search.chat_id = d.chat_id AND message_search.seq = d.seq",
     )
     .bind::<Array<Uid>, _>(messages.iter().map(|(chat, _)| *chat).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(messages.iter().map(|(_, seq)| *seq).collect::<Vec<_>>())

@@ -1,5 +1,7 @@
 //! Forwarding: what goes where, and what it says of where it comes from.
 
+use std::{sync::Arc, time::Duration};
+
 use clowder_core::{ChatId, Made, MessageId, Result};
 use clowder_messaging::{
     NewChat, NewMessage, Window,
@@ -38,6 +40,20 @@ fn of_nowhere(from: Option<Box<ForwardedFrom>>) -> bool {
 }
 
 on_both! {
+    async fn a_forward_waits_for_whoever_changes_the_chat(world: World) {
+        let ada = Arc::new(world.person("ada").await);
+        let (source, chat) = (world.group(&ada, &[]).await.id, world.group(&ada, &[]).await.id);
+        let said = world.say(&ada, source, "pass it on").await.id;
+        let other = world.holding(chat);
+        let (node, who) = (world.clone(), ada.clone());
+        let forwarding = tokio::spawn(async move { try_forward(&node, &who, said, &[chat]).await });
+        // Several times as long as one attempt waits for a chat.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        assert!(!forwarding.is_finished());
+        other.commit();
+        assert!(forwarding.await.unwrap().unwrap().items[0].message.is_some());
+    }
+
     async fn a_message_goes_where_its_forwarder_may_write(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let source = world.group(&ada, &[&bob]).await.id;

@@ -1,5 +1,7 @@
 //! How the index is kept: beside writes, after deletions, and anew.
 
+use std::{sync::Arc, time::Duration};
+
 use clowder_core::{Actor, Ctx};
 use clowder_messaging::{MessagePatch, search::marks::at};
 use serde_json::json;
@@ -165,6 +167,38 @@ on_both! {
         assert_eq!(left(&world), 0);
         world.gone(b"zqerased").await;
         assert_eq!(world.number("SELECT count(*) FROM search_chats"), 1, "the chat in which nobody is left is gone");
+    }
+
+    async fn who_deletes_in_many_chats_and_the_index_do_not_wait_for_each_other(world: World) {
+        let ada = world.person("ada").await;
+        let mut chats = Vec::new();
+        for _ in 0..8 {
+            chats.push(world.group(&ada, &[]).await.id);
+        }
+        chats.sort_unstable();
+        read_all(&world.store, &world).await;
+        // Readers begin with another stream each time.
+        for _ in 0..8 {
+            world.wait(Duration::from_millis(500));
+            let mut said = Vec::new();
+            for chat in &chats {
+                said.push(world.say(&ada, *chat, "zqlunch").await.seq);
+            }
+            let mut deleting = world.transaction();
+            let mut forget = |at: usize| {
+                if world.is_postgres() {
+                    let (chat, seq) = (world.literal(chats[at]), said[at]);
+                    deleting.run(&format!("INSERT INTO message_search (chat_id, seq, version) VALUES ({chat}, {seq}, 0)"));
+                }
+            };
+            forget(0);
+            let node = Arc::clone(&world);
+            let reading = tokio::spawn(async move { node.store.readers.read(&ctx(&node)).await });
+            world.until_somebody_waits().await;
+            (1..chats.len()).for_each(&mut forget);
+            deleting.commit();
+            reading.await.unwrap().unwrap();
+        }
     }
 
     async fn what_an_interrupted_renewal_left_is_dropped(world: World) {
