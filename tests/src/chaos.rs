@@ -80,6 +80,9 @@ pub async fn run(plan: Plan) -> Scorecard {
     let at_last = Instant::now() + AT_LAST;
     while Instant::now() < at_last && !heard.iter().all(|heard| record.is_heard_by(&heard.lock().unwrap())) {
         tokio::time::sleep(Duration::from_millis(100)).await;
+        if let Some(done) = followers.try_join_next() {
+            done.expect("a follower failed");
+        }
     }
     end.send_replace(true);
     while let Some(done) = followers.join_next().await {

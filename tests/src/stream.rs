@@ -8,8 +8,7 @@ use crate::{Answer, Client, PATIENCE, documented};
 
 pub struct Stream {
     response: Response,
-    /// What has arrived and is not a whole line yet.
-    rest: String,
+    lines: Lines,
     /// The last event id: from here the client can resume.
     pub last: Option<String>,
     /// After how many milliseconds the server wants the client back.
@@ -31,7 +30,7 @@ impl Stream {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
         documented::seen("openStream 200");
-        Ok(Self { response, rest: String::new(), last: None, retry: None })
+        Ok(Self { response, lines: Lines::default(), last: None, retry: None })
     }
 
     /// The next frame, or `None` at the end.
@@ -82,13 +81,43 @@ impl Stream {
 
     async fn line(&mut self) -> Option<String> {
         loop {
-            if let Some((line, rest)) = self.rest.split_once('\n') {
-                let line = line.to_owned();
-                self.rest = rest.to_owned();
+            if let Some(line) = self.lines.take() {
                 return Some(line);
             }
-            let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("nothing came").ok()??;
-            self.rest.push_str(std::str::from_utf8(&chunk).expect("pieces of a character"));
+            self.lines.push(&timeout(PATIENCE, self.response.chunk()).await.expect("nothing came").ok()??);
         }
+    }
+}
+
+/// What has arrived, line by line. A piece may end anywhere, also within a character.
+#[derive(Default)]
+pub struct Lines(Vec<u8>);
+
+impl Lines {
+    pub fn push(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(piece);
+    }
+
+    /// The next whole line, without its end.
+    pub fn take(&mut self) -> Option<String> {
+        let end = self.0.iter().position(|octet| *octet == b'\n')?;
+        let line = self.0.drain(..=end).take(end).collect();
+        Some(String::from_utf8(line).expect("a line that is no text"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+
+    #[test]
+    fn a_character_may_come_in_pieces() {
+        let mut lines = Lines::default();
+        let mut taken = Vec::new();
+        for piece in "data: 🐈\n\ndata: x".as_bytes().chunks(1) {
+            lines.push(piece);
+            taken.extend(lines.take());
+        }
+        assert_eq!(taken, ["data: 🐈", ""]);
     }
 }

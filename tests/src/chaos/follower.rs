@@ -19,6 +19,7 @@ use super::{
     record::{Deed, Heard},
     writer::Person,
 };
+use crate::stream::Lines;
 
 /// Whoever hears nothing for so long tries another node.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -120,16 +121,13 @@ impl Follower {
         let answer = timeout(SILENCE, request.send()).await.map_err(|_| Over)?.map_err(|_| Over)?;
         let mut answer = answer.error_for_status().map_err(|_| Over)?;
         self.connected("streams");
-        let mut rest = String::new();
+        let mut lines = Lines::default();
         loop {
-            let chunk = timeout(SILENCE, answer.chunk()).await.map_err(|_| Over)?.map_err(|_| Over)?.ok_or(Over)?;
-            rest.push_str(std::str::from_utf8(&chunk).expect("the texts are ASCII"));
-            while let Some((event, after)) = rest.split_once("\n\n") {
-                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
-                let frame = data.map(|data| serde_json::from_str::<Value>(data).expect("an event that is no JSON"));
-                rest = after.to_owned();
-                if let Some(frame) = frame {
-                    self.hear(&frame);
+            let piece = timeout(SILENCE, answer.chunk()).await.map_err(|_| Over)?.map_err(|_| Over)?.ok_or(Over)?;
+            lines.push(&piece);
+            while let Some(line) = lines.take() {
+                if let Some(data) = line.strip_prefix("data: ") {
+                    self.hear(&serde_json::from_str(data).expect("an event that is no JSON"));
                 }
             }
             self.dawdle().await?;

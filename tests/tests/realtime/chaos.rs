@@ -17,6 +17,5 @@ async fn two_nodes_without_redis() {
 async fn short(nodes: usize, with_redis: bool) {
     let (time, seed) = (Duration::from_secs(15), std::process::id().into());
     let scorecard = chaos::run(Plan { nodes, with_redis, people: 40, time, seed, other_binary: None }).await;
-    println!("{scorecard}");
-    assert!(scorecard.is_clean());
+    assert!(scorecard.is_clean(), "{scorecard}");
 }
