@@ -42,6 +42,7 @@ struct Sent {
 }
 
 /// A stay in a chat that people join and leave.
+#[derive(Debug)]
 struct Visit {
     chat: String,
     /// The last message before they were in it for certain.
@@ -182,6 +183,7 @@ impl Written {
     /// What this person should have heard and did not.
     fn missed_by(&self, heard: &Heard) -> Vec<String> {
         let mut missed = Vec::new();
+        let person = &heard.person;
         let always = heard.base.keys().map(|chat| (chat, 0, None));
         let visits = self.visits_of(heard).map(|visit| (&visit.chat, visit.after, visit.until));
         for (chat, after, until) in always.chain(visits) {
@@ -189,15 +191,18 @@ impl Written {
             let sent = self.sent.get(chat).into_iter().flatten();
             let sent = sent.filter(|(seq, _)| **seq > after && until.is_none_or(|until| **seq <= until));
             let lost = sent.filter(|(_, sent)| !theirs.contains(&sent.id));
-            missed.extend(lost.map(|(seq, sent)| format!("message {seq} of {chat}, {}", sent.id)));
+            missed.extend(lost.map(|(seq, sent)| {
+                let stays: Vec<_> = self.visits_of(heard).filter(|visit| visit.chat == *chat).collect();
+                format!("message {seq} of {chat}, {}, by {person}, whose stays there are {stays:?}", sent.id)
+            }));
         }
         for chat in heard.base.keys() {
             let deeds = self.deeds.get(chat).into_iter().flatten().filter(|deed| !heard.deeds.contains_key(*deed));
-            missed.extend(deeds.map(|deed| format!("{deed:?}")));
+            missed.extend(deeds.map(|deed| format!("{deed:?} by {person}")));
         }
         let marks = self.marks.iter().filter(|((chat, _), _)| heard.base.contains_key(chat));
         let marks = marks.filter(|(whose, seq)| heard.marks.get(*whose) < Some(*seq));
-        missed.extend(marks.map(|(whose, seq)| format!("the mark of {whose:?} at {seq}")));
+        missed.extend(marks.map(|(whose, seq)| format!("the mark of {whose:?} at {seq} by {person}")));
         missed
     }
 

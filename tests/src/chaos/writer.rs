@@ -81,13 +81,14 @@ pub struct Writer {
     /// The public chat in which they are.
     inn: Option<String>,
     sent: u64,
+    calls: u64,
 }
 
 impl Writer {
     pub fn new(person: &Person, addresses: Addresses, record: Arc<Record>, dice: Dice) -> Self {
         // Who does not answer for so long is asked again, another one perhaps.
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
-        Self { person: person.clone(), addresses, record, dice, http, fresh: Vec::new(), inn: None, sent: 0 }
+        Self { person: person.clone(), addresses, record, dice, http, fresh: Vec::new(), inn: None, sent: 0, calls: 0 }
     }
 
     pub async fn run(mut self, stopped: watch::Receiver<bool>) {
@@ -109,19 +110,24 @@ impl Writer {
         chats[self.dice.below(chats.len() as u64) as usize].clone()
     }
 
-    /// Calls until there is an answer that a repetition would not change. Says whether it was repeated.
+    /// Calls until there is an answer that a repetition would not change. Says whether it was repeated: then an earlier
+    /// attempt may still be on its way, and take effect later.
     async fn call(&mut self, method: &str, path: &str, body: Value) -> (u16, Value, bool) {
+        self.calls += 1;
+        let key = format!("call-{}", self.calls);
         for attempt in 0.. {
             let address = any(&self.addresses, &mut self.dice).await;
             let url = format!("http://{address}{path}");
             let request = self.http.request(method.parse().unwrap(), url).bearer_auth(&self.person.access);
-            let answer = request.json(&body).send().await;
+            let answer = request.header("idempotency-key", &key).json(&body).send().await;
             if let Ok(answer) = answer
                 && let status = answer.status().as_u16()
                 && !matches!(status, 429 | 500..)
                 && let Ok(text) = answer.text().await
+                && let answer = serde_json::from_str(&text).unwrap_or(Value::Null)
+                && answer["code"] != "idempotency.running"
             {
-                return (status, serde_json::from_str(&text).unwrap_or(Value::Null), attempt > 0);
+                return (status, answer, attempt > 0);
             }
             sleep(Duration::from_millis(50 + self.dice.below(300))).await;
         }
@@ -196,6 +202,10 @@ impl Writer {
                 200 | 204 => self.record.left(&id, &chat),
                 404 if again => self.record.left(&id, &chat),
                 _ => self.record.fault(format!("leaving was answered with {status}: {answer}")),
+            }
+            if again {
+                // An attempt that comes late would end the next stay.
+                self.person.inns.retain(|inn| *inn != chat);
             }
         } else if !self.person.inns.is_empty() {
             let at = self.dice.below(self.person.inns.len() as u64) as usize;
