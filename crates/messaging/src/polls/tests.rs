@@ -170,7 +170,6 @@ fn decide_table() {
         role: Some(ChatRole::Subscriber),
         closed: false,
         deleted: false,
-        unwanted: false,
         ended: false,
         before: none,
     };
@@ -185,8 +184,6 @@ fn decide_table() {
         (VoteFacts { ended: true, ..voted }, "false", "poll.closed", "poll.closed"),
         (VoteFacts { closed: true, ..plain }, "chat.closed", "chat.closed", "false"),
         (VoteFacts { closed: true, ..voted }, "false", "chat.closed", "true"),
-        (VoteFacts { unwanted: true, ..plain }, "poll.not_wanted", "poll.not_wanted", "false"),
-        (VoteFacts { unwanted: true, ..voted }, "false", "poll.not_wanted", "true"),
     ] {
         let decided = [one, other, none].map(|after| code(decide(facts, after)));
         assert_eq!(decided, [vote, change, back], "{facts:?}");
