@@ -14,8 +14,8 @@ use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
 use clowder_social::{
     Reports,
     reports::{
-        ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
-        policy::KEPT_FOR,
+        ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement,
+        StatementId, policy::KEPT_FOR,
     },
 };
 use diesel::prelude::*;

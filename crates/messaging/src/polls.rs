@@ -18,10 +18,7 @@ pub use input::{NewPoll, NewVote, OptionText, SentType};
 use crate::{
     Audience, ChatRole, ChatType, Message, MessageType,
     policy::{self, Seat},
-    refusals::{
-        CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, POLL_CHOICES, POLL_CLOSED, POLL_FORBIDDEN,
-        POLL_UNKNOWN,
-    },
+    refusals::{CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, POLL_CHOICES, POLL_CLOSED, POLL_FORBIDDEN, POLL_UNKNOWN},
 };
 
 /// How many options a poll has.

@@ -95,7 +95,8 @@ pub fn titles(
         return Ok(HashMap::new());
     }
     let key = key(conn, ring, viewer)?;
-    let opened = rows.into_iter().map(|(id, chat, title)| Ok((chat, open(&key, Place::new(TITLE, id), title.as_ref())?)));
+    let opened =
+        rows.into_iter().map(|(id, chat, title)| Ok((chat, open(&key, Place::new(TITLE, id), title.as_ref())?)));
     let opened: Vec<(ChatId, Option<String>)> = opened.collect::<Result<_>>()?;
     Ok(opened.into_iter().filter_map(|(chat, title)| Some((chat, title?))).collect())
 }

@@ -76,11 +76,7 @@ impl AllReacted {
     }
 
     /// Those to messages of several chats.
-    pub fn at<'r>(
-        conn: &mut Conn,
-        viewer: UserId,
-        rows: impl Iterator<Item = &'r MessageRow> + Clone,
-    ) -> Result<Self> {
+    pub fn at<'r>(conn: &mut Conn, viewer: UserId, rows: impl Iterator<Item = &'r MessageRow> + Clone) -> Result<Self> {
         let reacted = rows.clone().filter(|row| row.reaction_kinds > 0);
         let places: Vec<_> = reacted.map(|row| (row.chat_id, row.seq)).collect();
         if places.is_empty() {

@@ -7,8 +7,8 @@ use clowder_social::{
     groups::{GroupId, Role},
     pets::PetId,
     reports::{
-        AppealStatus, Assigned, Evidence, ModeratedReport, Report, ReportCounts, ReportDecision, ReportFilter, ReportId,
-        ReportSort, ReportStatus, ReportTargetType, TargetId, refusals::REPORT_UNKNOWN,
+        AppealStatus, Assigned, Evidence, ModeratedReport, Report, ReportCounts, ReportDecision, ReportFilter,
+        ReportId, ReportSort, ReportStatus, ReportTargetType, TargetId, refusals::REPORT_UNKNOWN,
     },
 };
 use diesel::{

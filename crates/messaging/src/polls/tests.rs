@@ -166,13 +166,8 @@ fn votes_are_counted() {
 fn decide_table() {
     let none = Choices::NONE;
     let (one, other) = (Choices::of(&[0]), Choices::of(&[1]));
-    let plain = VoteFacts {
-        role: Some(ChatRole::Subscriber),
-        closed: false,
-        deleted: false,
-        ended: false,
-        before: none,
-    };
+    let plain =
+        VoteFacts { role: Some(ChatRole::Subscriber), closed: false, deleted: false, ended: false, before: none };
     let voted = VoteFacts { before: one, ..plain };
     for (facts, vote, change, back) in [
         (plain, "true", "true", "false"),

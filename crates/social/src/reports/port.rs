@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
 
 use super::{
-    ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
+    ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement,
+    StatementId,
 };
 
 /// Each method is one use case and one transaction; its changes and its entries of the audit log are committed with it.

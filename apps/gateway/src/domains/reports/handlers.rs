@@ -4,7 +4,8 @@ use actix_web::web::Data;
 use clowder_social::{
     Reports,
     reports::{
-        ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
+        ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement,
+        StatementId,
     },
 };
 

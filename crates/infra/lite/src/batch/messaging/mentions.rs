@@ -148,8 +148,10 @@ pub fn mentions_by_chat(conn: &mut Conn, asked: &AllMentions, table: MentionTabl
          ORDER BY n.sent_at DESC, n.chat_id DESC, n.seq DESC LIMIT ?"
     ));
     let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
-    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
+    let rows =
+        rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
     let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
-    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
+    let rows =
+        rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
     Ok(rows.bind::<BigInt, _>(asked.most).load(conn)?)
 }
