@@ -241,12 +241,7 @@ impl Messaging for Repo {
         let (ring, now) = (self.db.ring(), ctx.now);
         self.look(move |conn, caches| {
             let found = match &filter.search {
-                Some(search) => {
-                    let mut found = finding::with_titles(conn, viewer, search)?;
-                    found.extend(finding::with_people(conn, viewer, search)?);
-                    found.extend(notes::titled(conn, &ring, viewer, search)?);
-                    Some(found)
-                }
+                Some(search) => Some(finding::own(conn, &ring, viewer, search)?),
                 None => None,
             };
             let asked = chats::Asked { viewer, now, filter: &filter, found: found.as_deref() };

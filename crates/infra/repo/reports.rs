@@ -14,8 +14,8 @@ use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
 use clowder_social::{
     Reports,
     reports::{
-        ModeratedReport, NewAppeal, NewReport, Report, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
-        policy::KEPT_FOR,
+        ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement,
+        StatementId, policy::KEPT_FOR,
     },
 };
 use diesel::prelude::*;
@@ -111,6 +111,12 @@ impl Reports for Repo {
     async fn moderated(&self, ctx: &Ctx, filter: ReportFilter, page: PageRequest) -> Result<Page<ModeratedReport>> {
         let (caller, ring) = (ctx.user()?, self.db.ring());
         self.db.read(move |conn| read::list(conn, &ring, caller, filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn report_counts(&self, ctx: &Ctx) -> Result<ReportCounts> {
+        let caller = ctx.user()?;
+        self.db.read(move |conn| read::counts(conn, caller)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -40,8 +40,8 @@ impl MessageSearch for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn search_chats(&self, ctx: &Ctx, text: String, page: PageRequest) -> Result<Page<FoundChat>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| chats::page(conn, viewer, &text, &page)).await
+        let (viewer, ring, memory) = (ctx.user()?, self.db.ring(), self.deps.memory.clone());
+        self.db.read(move |conn| chats::page(conn, &ring, Some(&memory), viewer, &text, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -18,10 +18,7 @@ pub use input::{NewPoll, NewVote, OptionText, SentType};
 use crate::{
     Audience, ChatRole, ChatType, Message, MessageType,
     policy::{self, Seat},
-    refusals::{
-        CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, POLL_CHOICES, POLL_CLOSED, POLL_FORBIDDEN, POLL_NOT_WANTED,
-        POLL_UNKNOWN,
-    },
+    refusals::{CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, POLL_CHOICES, POLL_CLOSED, POLL_FORBIDDEN, POLL_UNKNOWN},
 };
 
 /// How many options a poll has.
@@ -297,8 +294,8 @@ pub fn ask(now: Timestamp, new: NewPoll) -> Result<Box<Poll>> {
     Ok(Box::new(Ballot { options, multiple, most, anonymous, closes_at }.into()))
 }
 
-/// What is known when somebody votes. The chat is locked, so that it stays true until the vote is written, except that the
-/// author may just be blocking the caller: then the vote was there first.
+/// What is known when somebody votes. The chat is locked, so that it stays true until the vote is written. Blocks are none of
+/// it: nobody must learn from an answer that the author has blocked them.
 #[derive(Debug, Clone, Copy)]
 pub struct VoteFacts {
     /// The caller's role in the chat; `None` for outsiders.
@@ -306,8 +303,6 @@ pub struct VoteFacts {
     /// Whether nobody can write in the chat any more.
     pub closed: bool,
     pub deleted: bool,
-    /// Whether the author has blocked the caller.
-    pub unwanted: bool,
     /// Whether the poll is closed.
     pub ended: bool,
     pub before: Choices,
@@ -331,9 +326,6 @@ pub fn decide(facts: VoteFacts, after: Choices) -> Result<bool> {
     }
     if facts.closed {
         return Err(CHAT_CLOSED.into());
-    }
-    if facts.unwanted {
-        return Err(POLL_NOT_WANTED.into());
     }
     Ok(true)
 }

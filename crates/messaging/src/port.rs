@@ -55,7 +55,7 @@ pub trait Messaging: Send + Sync {
     async fn history(&self, ctx: &Ctx, message: MessageId, page: PageRequest) -> Result<Page<Edit>>;
 
     /// Reacts to a message; reacting twice with the same emoji is fine and writes nothing. `reaction.kinds` if the message
-    /// has [`crate::reactions::MOST_KINDS`] others, `reaction.not_wanted` if its author has blocked the caller.
+    /// has [`crate::reactions::MOST_KINDS`] others.
     async fn react(&self, ctx: &Ctx, message: MessageId, emoji: Emoji) -> Result<Reaction>;
 
     /// Takes a reaction back, also in a closed chat; without one, nothing is written.

@@ -5,14 +5,14 @@ use clowder_core::Result;
 
 use crate::{
     ChatRole,
-    refusals::{CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, REACTION_KINDS, REACTION_NOT_WANTED},
+    refusals::{CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, REACTION_KINDS},
 };
 
 /// How many different emoji one message can have.
 pub const MOST_KINDS: i64 = 20;
 
 /// What is known when somebody reacts to a message. The chat is locked, so that it stays true until the reaction is
-/// written, except that the author may just be blocking the caller: then the reaction was there first.
+/// written. Blocks are none of it: nobody must learn from an answer that the author has blocked them.
 #[derive(Debug, Clone, Copy)]
 pub struct ReactFacts {
     /// The caller's role in the chat; `None` for outsiders.
@@ -20,8 +20,6 @@ pub struct ReactFacts {
     /// Whether nobody can write in the chat any more.
     pub closed: bool,
     pub deleted: bool,
-    /// Whether the author has blocked the caller.
-    pub unwanted: bool,
     /// Whether the caller has reacted with this emoji.
     pub reacted: bool,
     /// How many people have reacted with it.
@@ -41,9 +39,6 @@ pub fn decide_add(facts: ReactFacts) -> Result<Option<i64>> {
     }
     if facts.closed {
         return Err(CHAT_CLOSED.into());
-    }
-    if facts.unwanted {
-        return Err(REACTION_NOT_WANTED.into());
     }
     if facts.count == 0 && facts.kinds >= MOST_KINDS {
         return Err(REACTION_KINDS.into());
@@ -79,7 +74,6 @@ mod tests {
             role: Some(ChatRole::Member),
             closed: false,
             deleted: false,
-            unwanted: false,
             reacted: false,
             count: 2,
             kinds: 3,
@@ -93,8 +87,6 @@ mod tests {
             (ReactFacts { deleted: true, count: 0, kinds: 0, ..plain }, "message.deleted", "stays"),
             (ReactFacts { closed: true, ..plain }, "chat.closed", "stays"),
             (ReactFacts { closed: true, ..reacted }, "stays", "1"),
-            (ReactFacts { unwanted: true, ..plain }, "reaction.not_wanted", "stays"),
-            (ReactFacts { unwanted: true, ..reacted }, "stays", "1"),
             (ReactFacts { kinds: 20, ..plain }, "3", "stays"),
             (ReactFacts { kinds: 20, count: 0, ..plain }, "reaction.kinds", "stays"),
             (ReactFacts { kinds: 19, count: 0, ..plain }, "1", "stays"),

@@ -157,8 +157,6 @@ pub const MESSAGE_REMOVALS: Refusal = Refusal::new(
 );
 pub const REACTION_KINDS: Refusal =
     Refusal::new(Conflict, "reaction.kinds", "The message already has 20 different emoji; react with one of them");
-pub const REACTION_NOT_WANTED: Refusal =
-    Refusal::new(Forbidden, "reaction.not_wanted", "You cannot react to this message");
 pub const POLL_UNKNOWN: Refusal = Refusal::new(Unknown, "poll.unknown", "This message is no poll");
 pub const POLL_CHOICES: Refusal = Refusal::new(
     Invalid,
@@ -166,7 +164,6 @@ pub const POLL_CHOICES: Refusal = Refusal::new(
     "The poll does not have these options, or does not let you choose as many of them",
 );
 pub const POLL_CLOSED: Refusal = Refusal::new(Conflict, "poll.closed", "The poll is closed");
-pub const POLL_NOT_WANTED: Refusal = Refusal::new(Forbidden, "poll.not_wanted", "You cannot vote in this poll");
 pub const POLL_FORBIDDEN: Refusal = Refusal::new(
     Forbidden,
     "poll.forbidden",
@@ -307,11 +304,9 @@ pub const ALL: &[Refusal] = &[
     MESSAGE_SAVES,
     MESSAGE_REMOVALS,
     REACTION_KINDS,
-    REACTION_NOT_WANTED,
     POLL_UNKNOWN,
     POLL_CHOICES,
     POLL_CLOSED,
-    POLL_NOT_WANTED,
     POLL_FORBIDDEN,
     POLL_ANONYMOUS,
     POLL_EDIT,

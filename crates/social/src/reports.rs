@@ -15,7 +15,7 @@ pub mod scopes;
 pub use change::Change;
 pub use model::{
     Appeal, AppealStatus, Assigned, Evidence, Handling, ModeratedReport, ModerationAction, NewAppeal, NewReport,
-    Report, ReportCategory, ReportDecision, ReportFilter, ReportId, ReportPatch, ReportStatus, ReportTarget,
-    ReportTargetType, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser, Resolution, Statement, StatementId,
-    TargetId,
+    Report, ReportCategory, ReportCounts, ReportDecision, ReportFilter, ReportId, ReportPatch, ReportSort,
+    ReportStatus, ReportTarget, ReportTargetType, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser,
+    Resolution, Statement, StatementId, TargetId,
 };

@@ -96,6 +96,17 @@ async fn a_suspension_is_appealed_against(world: World) {
         other.get("/api/admin/reports?status=open&target_type=user&category=abuse&assigned=none").await.expect(200);
     let ids =
         |page: &Value| page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    // Other tests make reports on the same server, too.
+    let oldest = other.get("/api/admin/reports?sort=oldest&limit=200").await.expect(200);
+    let newest = other.get("/api/admin/reports?sort=newest&limit=200").await.expect(200);
+    assert!(
+        ids(&newest).contains(&report["id"]) && ids(&oldest).is_sorted_by_key(|id| id.as_str().unwrap().to_owned())
+    );
+    assert!(ids(&newest).is_sorted_by_key(|id| std::cmp::Reverse(id.as_str().unwrap().to_owned())));
+    other.get("/api/admin/reports?sort=best").await.refused(422, "input.invalid");
+    let counts = other.get("/api/admin/reports/counts").await.expect(200);
+    assert!(counts["open"].as_i64().unwrap() >= 1 && counts["reviewing"].is_i64(), "{counts}");
+    ada.get("/api/admin/reports/counts").await.refused(403, "permission.denied");
     let appealed = other.get("/api/admin/reports?appeal=true&limit=100").await.expect(200);
     assert!(ids(&appealed).contains(&report["id"]));
     let others = other.get("/api/admin/reports?appeal=false&status=open&limit=100").await.expect(200);

@@ -68,22 +68,37 @@ pub fn whole(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Chat> {
 /// The viewer's chats whose own titles have words that begin with all words of a search.
 pub fn titled(conn: &mut Conn, ring: &KeyRing, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
     let wanted = words(search);
-    let own = table::table.filter(table::user_id.eq(viewer).and(table::title.is_not_null()));
-    let rows: Vec<(Id<()>, ChatId, Option<Sealed>)> =
-        own.select((table::id, table::chat_id, table::title)).load(conn)?;
-    if rows.is_empty() || wanted.is_empty() {
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let key = key(conn, ring, viewer)?;
-    let mut found = Vec::new();
-    for (id, chat, title) in rows {
-        if let Some(title) = open(&key, Place::new(TITLE, id), title.as_ref())?
-            && begin_words(&title, &wanted)
-        {
-            found.push(chat);
-        }
+    let mut titles = titles(conn, ring, viewer, None)?;
+    titles.retain(|_, title| begin_words(title, &wanted));
+    Ok(titles.into_keys().collect())
+}
+
+/// The viewer's own titles of these chats, or of all.
+pub fn titles(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    viewer: UserId,
+    chats: Option<&[ChatId]>,
+) -> Result<HashMap<ChatId, String>> {
+    let mut own = table::table
+        .filter(table::user_id.eq(viewer).and(table::title.is_not_null()))
+        .select((table::id, table::chat_id, table::title))
+        .into_boxed();
+    if let Some(chats) = chats {
+        own = own.filter(table::chat_id.among(chats));
     }
-    Ok(found)
+    let rows: Vec<(Id<()>, ChatId, Option<Sealed>)> = own.load(conn)?;
+    if rows.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let key = key(conn, ring, viewer)?;
+    let opened =
+        rows.into_iter().map(|(id, chat, title)| Ok((chat, open(&key, Place::new(TITLE, id), title.as_ref())?)));
+    let opened: Vec<(ChatId, Option<String>)> = opened.collect::<Result<_>>()?;
+    Ok(opened.into_iter().filter_map(|(chat, title)| Some((chat, title?))).collect())
 }
 
 fn key(conn: &mut Conn, ring: &KeyRing, owner: UserId) -> Result<UserKey> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp, UserId, Word, sql::Uid};
 use clowder_messaging::{
     Change, ChatType, Lifetime, Message,
     change::Expiring,
@@ -15,20 +15,23 @@ use clowder_messaging::{
 use diesel::{
     dsl::{exists, not},
     prelude::*,
-    sql_types::Bool,
+    sql_types::{BigInt, Bool},
 };
 
 use super::super::{
     batch,
     chats::edit::tell,
     db::Tx,
-    dialect::{self, Conn},
+    dialect::{self, Backend, Conn},
     fragment::Fragment,
     group_commit::LOCK_WAIT,
 };
-use crate::domains::{
-    accounts::users,
-    messaging::{chats, messages, participants},
+use crate::{
+    domains::{
+        accounts::users,
+        messaging::{chats, messages, participants},
+    },
+    statement::statement,
 };
 
 /// In how many chats the time of messages begins in one transaction.
@@ -112,6 +115,26 @@ fn erased_partners(conn: &mut Conn, places: &[ChatId]) -> Result<Vec<(ChatId, Us
     Ok(private.select((participants::chat_id, participants::user_id)).load(conn)?)
 }
 
+/// Who has a block with somebody else in the chat, and up to which of their messages the other one had read when it began.
+/// What was read later does not show to them, so it begins the time of none of their messages either.
+fn parted(conn: &mut Conn, chat: ChatId) -> Result<Vec<(UserId, i64)>> {
+    let side = |sender: &str, reader: &str| {
+        format!(
+            "SELECT s.user_id, coalesce((SELECT max(r.seq) FROM receipts r WHERE r.chat_id = o.chat_id \
+             AND r.user_id = o.user_id AND r.read = true AND r.at <= b.since), 0) FROM participants s \
+             JOIN blocks b ON b.{sender} = s.user_id \
+             JOIN participants o ON o.chat_id = s.chat_id AND o.user_id = b.{reader} WHERE s.chat_id = ?"
+        )
+    };
+    let sides = [side("user_id", "blocked_id"), side("blocked_id", "user_id")].join(" UNION ALL ");
+    let pairs = statement::<(Uid, BigInt), Backend>(sides).bind::<Uid, _>(chat).bind::<Uid, _>(chat);
+    let mut least = BTreeMap::<UserId, i64>::new();
+    for (sender, read) in pairs.load::<(UserId, i64)>(conn)? {
+        least.entry(sender).and_modify(|least| *least = read.min(*least)).or_insert(read);
+    }
+    Ok(least.into_iter().collect())
+}
+
 fn begin_in(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, begins: Begins, room: usize) -> Result<Vec<Change>> {
     type Row = (i64, MessageId, Option<i64>, Option<Timestamp>);
     let mut waiting = messages::table
@@ -127,6 +150,9 @@ fn begin_in(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, begins: Begins, room: usiz
         waiting = waiting.filter(messages::sender_id.ne(person).and(messages::seq.le(others)).or(by_them));
         // The index ends here.
         waiting = waiting.filter(messages::seq.le(theirs.max(others)));
+        for (sender, read) in parted(tx.conn, chat)? {
+            waiting = waiting.filter(messages::sender_id.ne(sender).or(messages::seq.le(read)));
+        }
     }
     let rows: Vec<Row> = waiting.load(tx.conn)?;
     if rows.is_empty() {

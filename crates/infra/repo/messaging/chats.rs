@@ -331,9 +331,7 @@ fn views(
     let named = Named::by(conn, viewer, true, !partly.is_empty(), lasts)?;
     let people = senders.chain(peers).chain(named.people());
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), people)?;
-    let reacted = summaries.values().filter_map(|summary| summary.last.as_ref()).filter(|last| last.reaction_kinds > 0);
-    let reacted = reacted.map(|last| (last.chat_id, last.seq)).collect::<Vec<_>>();
-    let reacted = AllReacted::at(conn, viewer, &reacted)?;
+    let reacted = AllReacted::at(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let mentioned = AllMentioned::of(conn, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let unread = rows.iter().filter(|(chat, own, ..)| chat.last_seq > own.read_seq + own.own_after_read);
     let unread = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from), own.removed_count == 0));

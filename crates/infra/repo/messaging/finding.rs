@@ -9,14 +9,25 @@ use clowder_core::{
 use clowder_messaging::{chats::Pair, search::title_words};
 use diesel::prelude::*;
 
-use super::super::{among::AmongIds, dialect::Conn};
-use crate::domains::{
-    messaging::{chat_words, chats, participants},
-    profiles::name_index,
+use super::super::{among::AmongIds, chats::notes, dialect::Conn};
+use crate::{
+    domains::{
+        messaging::{chat_words, chats, participants},
+        profiles::name_index,
+    },
+    seal::KeyRing,
 };
 
+/// The viewer's chats that words find: by the title, by the viewer's own title, or by the names of the other person.
+pub fn own(conn: &mut Conn, ring: &KeyRing, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
+    let mut found = with_titles(conn, viewer, search)?;
+    found.extend(with_people(conn, viewer, search)?);
+    found.extend(notes::titled(conn, ring, viewer, search)?);
+    Ok(found)
+}
+
 /// The viewer's chats whose titles have words that begin with all words of a search.
-pub fn with_titles(conn: &mut Conn, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
+fn with_titles(conn: &mut Conn, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
     let mut found: Option<HashSet<ChatId>> = None;
     for word in words(search) {
         let named = chat_words::word.ge(word.clone()).and(chat_words::word.lt(end_of(&word)));
@@ -47,7 +58,7 @@ pub fn titled_like(conn: &mut Conn, viewer: UserId, search: &str, most: i64) -> 
 }
 
 /// The viewer's private chats with people whose names have words that begin with all words of a search.
-pub fn with_people(conn: &mut Conn, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
+fn with_people(conn: &mut Conn, viewer: UserId, search: &str) -> Result<Vec<ChatId>> {
     let wanted = words(search);
     let pairs: Vec<(ChatId, Option<Vec<u8>>)> = participants::table
         .inner_join(chats::table)

@@ -247,6 +247,7 @@ pub fn page(
             .bind::<Uid, _>(chat)
             .bind::<BigInt, _>(before)
             .bind::<Ts, _>(now)
+            .bind::<Ts, _>(now)
             .bind::<BigInt, _>(page.fetch());
         seqs.extend(found.load::<(i64,)>(conn)?.into_iter().map(|(seq,)| seq));
     }

@@ -277,8 +277,7 @@ pub fn across(
         memberships.get(&row.chat_id).is_some_and(|membership| depends(viewer, row, membership.lowest_marks))
     };
     let asked: Vec<ChatId> = rows.iter().filter(depends).map(|row| row.chat_id).collect();
-    let reacted = rows.iter().filter(|row| row.reaction_kinds > 0).map(|row| (row.chat_id, row.seq));
-    let reacted = AllReacted::at(conn, viewer, &reacted.collect::<Vec<_>>())?;
+    let reacted = AllReacted::at(conn, viewer, rows.iter())?;
     let removes = |row: &&MessageRow| memberships.get(&row.chat_id).is_some_and(|membership| membership.removed);
     let removed = removed::among(conn, viewer, rows.iter().filter(removes).map(|row| (row.chat_id, row.seq)))?;
     let named = Named::by(conn, viewer, hides, rows.iter().any(|row| removes(&row)), rows.iter())?;

@@ -10,11 +10,13 @@ use clowder_messaging::{
     policy::{Action, allow},
     refusals::MESSAGE_UNKNOWN,
 };
-use diesel::prelude::*;
+use diesel::{dsl::count_star, prelude::*};
 
 use super::{
     super::{
-        Repo, batch,
+        Repo,
+        among::AmongIds,
+        batch,
         cards::Cards,
         db::Tx,
         dialect::{self, Backend, Conn},
@@ -22,8 +24,11 @@ use super::{
     messages,
 };
 use crate::{
-    domains::messaging::{
-        MessageRow, ReactedRow, message_reaction_counts as counts, message_reactions as table, messages as said,
+    domains::{
+        blocks::blocks,
+        messaging::{
+            MessageRow, ReactedRow, message_reaction_counts as counts, message_reactions as table, messages as said,
+        },
     },
     statement::statement,
     store::Memory,
@@ -48,8 +53,7 @@ impl AllReacted {
             return Ok(Self::default());
         };
         if last - first > CLOSE {
-            let places: Vec<_> = reacted().map(|(seq, chat)| (chat, seq)).collect();
-            return Self::at(conn, viewer, &places);
+            return Self::at(conn, viewer, rows.iter());
         }
         let own = table::chat_id
             .eq(counts::chat_id)
@@ -67,30 +71,66 @@ impl AllReacted {
                 counts::since,
                 table::user_id.nullable().is_not_null(),
             ));
-        Ok(Self::of(found.load(conn)?))
+        let found = found.load(conn)?;
+        Self::of(conn, viewer, rows.iter(), found)
     }
 
     /// Those to messages of several chats.
-    pub fn at(conn: &mut Conn, viewer: UserId, places: &[(ChatId, i64)]) -> Result<Self> {
+    pub fn at<'r>(conn: &mut Conn, viewer: UserId, rows: impl Iterator<Item = &'r MessageRow> + Clone) -> Result<Self> {
+        let reacted = rows.clone().filter(|row| row.reaction_kinds > 0);
+        let places: Vec<_> = reacted.map(|row| (row.chat_id, row.seq)).collect();
         if places.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self::of(batch::messaging::reactions::reacted_at(conn, viewer, places)?))
+        let found = batch::messaging::reactions::reacted_at(conn, viewer, &places)?;
+        Self::of(conn, viewer, rows, found)
     }
 
-    fn of(mut rows: Vec<ReactedRow>) -> Self {
-        rows.sort_unstable_by(|a, b| (a.since, &a.emoji).cmp(&(b.since, &b.emoji)));
+    fn of<'r>(
+        conn: &mut Conn,
+        viewer: UserId,
+        rows: impl Iterator<Item = &'r MessageRow>,
+        mut found: Vec<ReactedRow>,
+    ) -> Result<Self> {
+        let own = rows.filter(|row| row.reaction_kinds > 0 && row.sender_id == viewer);
+        let mut blocked = of_blocked(conn, viewer, own)?;
+        found.sort_unstable_by(|a, b| (a.since, &a.emoji).cmp(&(b.since, &b.emoji)));
         let mut all = HashMap::<_, Vec<_>>::new();
-        for ReactedRow { chat_id, seq, emoji, people, mine, .. } in rows {
-            all.entry((chat_id, seq)).or_default().push(Reacted { emoji, count: people, mine: Some(mine) });
+        for ReactedRow { chat_id, seq, emoji, people, mine, .. } in found {
+            let key = (chat_id, seq, emoji);
+            let count = people - blocked.remove(&key).unwrap_or_default();
+            if count > 0 {
+                all.entry((chat_id, seq)).or_default().push(Reacted { emoji: key.2, count, mine: Some(mine) });
+            }
         }
-        Self(all)
+        Ok(Self(all))
     }
 
     /// Those to a message.
     pub fn to(&self, chat: ChatId, seq: i64) -> Vec<Reacted> {
         self.0.get(&(chat, seq)).cloned().unwrap_or_default()
     }
+}
+
+/// How many of those who have reacted to these messages of the viewer are people whom the viewer has blocked, by emoji. Only
+/// the viewer does not see their reactions: everybody else does, so that nobody learns of the block.
+fn of_blocked<'r>(
+    conn: &mut Conn,
+    viewer: UserId,
+    own: impl Iterator<Item = &'r MessageRow>,
+) -> Result<HashMap<(ChatId, i64, String), i64>> {
+    let (chats, seqs): (Vec<ChatId>, Vec<i64>) = own.map(|row| (row.chat_id, row.seq)).unzip();
+    if chats.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let by_blocked = table::table
+        .inner_join(blocks::table.on(blocks::blocked_id.eq(table::user_id)))
+        .filter(blocks::user_id.eq(viewer))
+        .filter(table::chat_id.among(&chats).and(table::seq.eq_any(seqs)))
+        .group_by((table::chat_id, table::seq, table::emoji))
+        .select((table::chat_id, table::seq, table::emoji, count_star()));
+    let rows: Vec<(ChatId, i64, String, i64)> = by_blocked.load(conn)?;
+    Ok(rows.into_iter().map(|(chat, seq, emoji, people)| ((chat, seq, emoji), people)).collect())
 }
 
 /// Who has reacted to a message.
@@ -121,6 +161,10 @@ pub fn page(
     }
     if let Some((user, emoji)) = after {
         query = query.filter(table::emoji.gt(emoji).or(table::emoji.eq(emoji).and(table::user_id.gt(user))));
+    }
+    if message.sender.id == viewer {
+        let own = blocks::table.filter(blocks::user_id.eq(viewer)).select(blocks::blocked_id);
+        query = query.filter(table::user_id.ne_all(own));
     }
     let rows: Vec<(UserId, String, Timestamp)> = query.load(conn)?;
     let cards = Cards::of(conn, memory, rows.iter().map(|(user, ..)| *user))?;

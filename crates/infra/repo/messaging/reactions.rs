@@ -190,7 +190,6 @@ impl Facts {
             role: row.from.filter(|from| seq > *from).map(|_| ChatRole::Member),
             closed: *closed,
             deleted,
-            unwanted: row.unwanted,
             reacted: row.reacted && !deleted,
             count: *count,
             kinds: kinds.now,

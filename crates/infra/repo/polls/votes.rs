@@ -232,7 +232,6 @@ impl Facts {
             role: self.members.get(&pending.key()).filter(|from| place.1 > **from).map(|_| ChatRole::Member),
             closed: *closed,
             deleted: is_over || tally.is_none(),
-            unwanted: row.unwanted,
             ended: ballot.ended(closed_at, now).is_some(),
             before: Choices::from_bits(row.before.unwrap_or_default()),
         };

@@ -2,18 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{Card, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{Card, Error, Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_social::{
     groups::{GroupId, Role},
     pets::PetId,
     reports::{
-        AppealStatus, Assigned, Evidence, ModeratedReport, Report, ReportDecision, ReportFilter, ReportId,
-        ReportTargetType, TargetId, refusals::REPORT_UNKNOWN,
+        AppealStatus, Assigned, Evidence, ModeratedReport, Report, ReportCounts, ReportDecision, ReportFilter,
+        ReportId, ReportSort, ReportStatus, ReportTargetType, TargetId, refusals::REPORT_UNKNOWN,
     },
 };
 use diesel::{
     dsl::{exists, not},
     prelude::*,
+    sql_types::{Bool, Nullable},
 };
 use uuid::Uuid;
 
@@ -66,7 +67,33 @@ pub fn list_own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, page: &PageRe
     Page::fill(rows.iter().map(|row| row.report(ring)), page, |report| report.id.to_string())
 }
 
-/// All but those about the viewer, or about pets of theirs.
+/// Which reports a moderator can list: all but those about themselves, or about pets of theirs.
+type Listed = Box<dyn BoxableExpression<table::table, Backend, SqlType = Nullable<Bool>>>;
+
+fn listed(conn: &mut Conn, viewer: UserId) -> Result<Listed> {
+    let own = report_parties::table.filter(report_parties::report_id.eq(table::id));
+    let own = own.filter(report_parties::user_id.eq(viewer).and(report_parties::kind.eq(OWNER)));
+    let about_others = table::reported_id.is_null().or(table::reported_id.ne(viewer)).and(not(exists(own)));
+    let owned = pets::read::owned(conn, viewer)?;
+    if owned.is_empty() {
+        return Ok(Box::new(about_others));
+    }
+    let owned: Vec<TargetId> = owned.iter().map(|pet| TargetId::from_uuid(pet.uuid())).collect();
+    Ok(Box::new(about_others.and(table::target_id.ne_all(owned))))
+}
+
+/// How many reports of a status are counted.
+const MOST_COUNTED: i64 = 1_000;
+
+pub fn counts(conn: &mut Conn, viewer: UserId) -> Result<ReportCounts> {
+    let mut count = |status: ReportStatus| {
+        let some = table::table.filter(table::status.eq(status.as_str())).filter(listed(conn, viewer)?);
+        let some: Vec<ReportId> = some.order(table::id).limit(MOST_COUNTED).select(table::id).load(conn)?;
+        Ok::<_, Error>(some.len() as i64)
+    };
+    Ok(ReportCounts { open: count(ReportStatus::Open)?, reviewing: count(ReportStatus::Reviewing)? })
+}
+
 pub fn list(
     conn: &mut Conn,
     ring: &KeyRing,
@@ -74,11 +101,8 @@ pub fn list(
     filter: ReportFilter,
     page: &PageRequest,
 ) -> Result<Page<ModeratedReport>> {
-    let own = report_parties::table.filter(report_parties::report_id.eq(table::id));
     let mut query = table::table
-        .filter(table::reported_id.is_null().or(table::reported_id.ne(viewer)))
-        .filter(not(exists(own.filter(report_parties::user_id.eq(viewer).and(report_parties::kind.eq(OWNER))))))
-        .order(table::id.desc())
+        .filter(listed(conn, viewer)?)
         .limit(page.fetch())
         .select(ReportRow::as_select())
         .into_boxed::<Backend>();
@@ -105,14 +129,16 @@ pub fn list(
         Some(false) => query = query.filter(table::id.ne_all(pending())),
         None => {}
     }
-    if let Some(before) = page.id()? {
-        query = query.filter(table::id.lt::<ReportId>(before));
-    }
-    let owned = pets::read::owned(conn, viewer)?;
-    if !owned.is_empty() {
-        let owned: Vec<TargetId> = owned.iter().map(|pet| TargetId::from_uuid(pet.uuid())).collect();
-        query = query.filter(table::target_id.ne_all(owned));
-    }
+    let after: Option<ReportId> = page.id()?;
+    query = match (filter.sort, after) {
+        (ReportSort::Newest, Some(after)) => query.filter(table::id.lt(after)),
+        (ReportSort::Oldest, Some(after)) => query.filter(table::id.gt(after)),
+        (_, None) => query,
+    };
+    query = match filter.sort {
+        ReportSort::Newest => query.order(table::id.desc()),
+        ReportSort::Oldest => query.order(table::id.asc()),
+    };
     let rows: Vec<ReportRow> = query.load(conn)?;
     let involved = involved(conn, viewer, &rows)?;
     let reports = moderated(conn, ring, rows)?.into_iter().map(|report| {

@@ -10,6 +10,7 @@ use clowder_messaging::{
     chats::ChatPatch,
     lifetimes::{NewLifetime, port::PIECE},
 };
+use clowder_social::NewBlock;
 use serde_json::{Value, json};
 
 use crate::{
@@ -204,6 +205,40 @@ on_both! {
             assert!(world.store.messaging.message(&world.ctx(&bob), message).await.unwrap().deleted_at.is_some());
         }
         world.gone(b"zqfirst").await;
+    }
+
+    async fn what_a_block_hides_begins_no_time(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let from_read = || json!({"seconds": 60, "from": "read"});
+        let before = say(&world, &bob, chat, "before", from_read()).await;
+        read(&world, &ada, chat, before.seq).await;
+        world.wait(Duration::from_secs(1));
+        world.store.blocks.block(&world.ctx(&ada), bob.id, of::<NewBlock>(json!({}))).await.unwrap();
+        world.wait(Duration::from_secs(1));
+        let [his, hers] = [say(&world, &bob, chat, "his", from_read()).await, say(&world, &ada, chat, "hers", from_read()).await];
+        let others = say(&world, &eve, chat, "eve's", from_read()).await;
+        for person in [&ada, &bob, &eve] {
+            read(&world, person, chat, others.seq).await;
+        }
+        world.changes().await;
+        let begun = async || {
+            expire(&world).await;
+            let told = world.changes().await.into_iter().filter(|change| &*change.name == "message.expiring");
+            let id = |data: &str| serde_json::from_str::<Value>(data).unwrap()["message_id"].clone();
+            told.map(|change| id(change.data.get())).collect::<Vec<_>>()
+        };
+        // Whoever is blocked, or blocks, does not learn that the other one has read: not of what was sent since.
+        assert_eq!(begun().await, [json!(before.id), json!(others.id)]);
+        let seen = world.store.messaging.message(&world.ctx(&bob), his.id).await.unwrap();
+        assert_eq!((seen.expires_at, his.status), (his.expires_at, seen.status));
+        world.store.blocks.unblock(&world.ctx(&ada), bob.id).await.unwrap();
+        // With the next mark, also that which was hidden.
+        let last = say(&world, &eve, chat, "last", from_read()).await;
+        for person in [&ada, &bob] {
+            read(&world, person, chat, last.seq).await;
+        }
+        assert_eq!(begun().await, [json!(his.id), json!(hers.id), json!(last.id)]);
     }
 
     async fn what_ends_first_counts_of_chat_and_message(world: World) {

@@ -7,14 +7,14 @@ mod removing;
 use std::time::Duration;
 
 use clowder_accounts::audit::ActorFilter;
-use clowder_core::{Ctx, Error, IdempotencyKey, MessageId, Timestamp, UserId};
+use clowder_core::{Ctx, Error, IdempotencyKey, MessageId, PageRequest, Timestamp, UserId};
 use clowder_messaging::MessagePatch;
 use clowder_social::{
     groups::NewGroup,
     pets::NewPet,
     reports::{
         AppealStatus, Assigned, Evidence, ModeratedReport, ModerationAction, NewAppeal, NewReport, Report,
-        ReportFilter, ReportId, ReportPatch, ReportStatus,
+        ReportCounts, ReportFilter, ReportId, ReportPatch, ReportSort, ReportStatus,
     },
 };
 use serde_json::{Value, json};
@@ -212,11 +212,25 @@ on_both! {
         };
         assert_eq!(list(&other, ReportFilter::default()).await, [ours.id, made.id]);
         assert_eq!(list(&judge, ReportFilter::default()).await, [about_them.id, ours.id, made.id]);
+        let oldest = ReportFilter { sort: ReportSort::Oldest, ..ReportFilter::default() };
+        assert_eq!(list(&judge, oldest).await, [made.id, ours.id, about_them.id]);
+        let paged = async |cursor| {
+            let page = world.store.reports.moderated(&world.ctx(&judge), oldest, PageRequest { limit: 2, cursor }).await.unwrap();
+            (page.items.iter().map(|report| report.id).collect::<Vec<_>>(), page.next_cursor)
+        };
+        let (first, next) = paged(None).await;
+        assert_eq!((first, paged(next).await), (vec![made.id, ours.id], (vec![about_them.id], None)));
+        let counts = async |who: &Person| {
+            let ReportCounts { open, reviewing } = world.store.reports.report_counts(&world.ctx(who)).await.unwrap();
+            (open, reviewing)
+        };
+        assert_eq!((counts(&judge).await, counts(&other).await), ((3, 0), (2, 0)), "not those about themselves");
         assert_eq!(code(handle(&world, &judge, about_them.id, act("warn")).await), "user.outranked");
 
         let taken = handle(&world, &other, made.id, json!({"status": "reviewing"})).await.unwrap();
         assert_eq!((taken.status, taken.assigned.unwrap().username.as_str()), (ReportStatus::Reviewing, "other"));
         assert_eq!(told(&world).await, [("report.updated".to_owned(), ada.id)]);
+        assert_eq!((counts(&judge).await, counts(&other).await), ((2, 1), (1, 1)));
         let again = handle(&world, &other, made.id, json!({"status": "reviewing"})).await.unwrap();
         assert_eq!(again.version, taken.version, "nothing changes");
         assert_eq!(code(handle(&world, &judge, made.id, act("warn")).await), "report.taken");
@@ -237,6 +251,13 @@ on_both! {
         ];
         expected.sort();
         assert_eq!(told(&world).await, expected);
+        let everything = world.everything().await;
+        let deleted = everything.iter().find(|change| &*change.name == "message.deleted").unwrap().data.get();
+        assert_eq!(serde_json::from_str::<Value>(deleted).unwrap()["deleted_by"], json!(bob.id), "as if he had done so");
+        let of_chat = everything.iter().filter(|change| change.topic.id == chat.id.uuid());
+        assert!(of_chat.into_iter().all(|change| !change.data.get().contains(&judge.id.to_string())), "nobody learns who decided");
+        let again = world.store.messaging.delete(&world.ctx(&bob), rude.id, None).await.unwrap();
+        assert_eq!(again.deleted_by, bob.id);
         let gone = world.store.messaging.message(&world.ctx(&ada), rude.id).await.unwrap();
         assert_eq!((gone.content, gone.deleted_at.is_some()), (None, true));
         assert!(world.everything().await.iter().all(|change| !change.data.get().contains("zqrude")));

@@ -232,4 +232,44 @@ on_both! {
         let none = world.store.search.search_chats(&world.ctx(&ada), "geheim".into(), PageRequest::default()).await.unwrap();
         assert!(none.items.is_empty());
     }
+
+    async fn ones_own_chats_are_found_by_people_and_by_ones_own_titles(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let named = of(json!({"display_name": "Robert & Söhne"}));
+        world.store.accounts.edit_me(&world.ctx(&bob), None, named).await.unwrap();
+        let new = of::<clowder_messaging::NewChat>(json!({"type": "private", "participant_ids": [bob.id]}));
+        let pair = world.store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap().into_inner().id;
+        let group = world.group(&ada, &[&eve]).await.id;
+        for (chat, title) in [(pair, "Quokka talk"), (group, "Quokkas")] {
+            let title = of(json!({"title": title}));
+            world.store.chats.set_preferences(&world.ctx(&ada), chat, title).await.unwrap();
+        }
+        world.changes().await;
+        let found = async |who: &Person, text: &str| {
+            let (mut cursor, mut seen) = (None, Vec::new());
+            loop {
+                let page = PageRequest { limit: 1, cursor };
+                let page = world.store.search.search_chats(&world.ctx(who), text.into(), page).await.unwrap();
+                seen.extend(page.items);
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    return seen;
+                }
+            }
+        };
+        for (text, highlight) in [("rob", "<mark>Robert</mark> &amp; Söhne"), ("sohne", "Robert &amp; <mark>Söhne</mark>"), ("bob", "<mark>bob</mark>")] {
+            let [one] = &found(&ada, text).await[..] else { panic!("{text}") };
+            assert_eq!((one.chat.id, one.highlight.as_str(), one.chat.joined), (pair, highlight, true), "{text}");
+            assert_eq!((one.peer.as_ref().unwrap().id, one.own_title.as_deref()), (bob.id, Some("Quokka talk")));
+            assert!(one.score > 0.5 && one.chat.title.is_none());
+            // Nobody else finds their chats by these names.
+            assert!(found(&eve, text).await.is_empty());
+        }
+        let mut ids: Vec<ChatId> = found(&ada, "quokka").await.iter().map(|one| one.chat.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [pair, group]);
+        assert!(found(&bob, "quokka").await.is_empty() && found(&eve, "quokka").await.is_empty(), "titles of one's own");
+        let [one] = &found(&bob, "ada").await[..] else { panic!() };
+        assert_eq!((one.chat.id, one.own_title.as_deref()), (pair, None));
+    }
 }

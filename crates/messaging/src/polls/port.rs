@@ -11,8 +11,7 @@ use super::{Closed, NewVote, Voted, Voter};
 pub trait Polls: Send + Sync {
     /// Replaces the caller's vote; no options take it back. The same vote again is fine, and writes nothing.
     /// `poll.choices` if the poll does not have these options or allows fewer, `poll.closed` once it is closed (its
-    /// time counts, not when anybody notices), `poll.not_wanted` if its author has blocked the caller. The counts are exact
-    /// however many people vote at once.
+    /// time counts, not when anybody notices). The counts are exact however many people vote at once.
     async fn vote(&self, ctx: &Ctx, message: MessageId, new: NewVote) -> Result<Voted>;
 
     /// Closes a poll: nobody votes after this returns. Closing twice is fine, and answers when it was closed.

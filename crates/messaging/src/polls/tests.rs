@@ -166,14 +166,8 @@ fn votes_are_counted() {
 fn decide_table() {
     let none = Choices::NONE;
     let (one, other) = (Choices::of(&[0]), Choices::of(&[1]));
-    let plain = VoteFacts {
-        role: Some(ChatRole::Subscriber),
-        closed: false,
-        deleted: false,
-        unwanted: false,
-        ended: false,
-        before: none,
-    };
+    let plain =
+        VoteFacts { role: Some(ChatRole::Subscriber), closed: false, deleted: false, ended: false, before: none };
     let voted = VoteFacts { before: one, ..plain };
     for (facts, vote, change, back) in [
         (plain, "true", "true", "false"),
@@ -185,8 +179,6 @@ fn decide_table() {
         (VoteFacts { ended: true, ..voted }, "false", "poll.closed", "poll.closed"),
         (VoteFacts { closed: true, ..plain }, "chat.closed", "chat.closed", "false"),
         (VoteFacts { closed: true, ..voted }, "false", "chat.closed", "true"),
-        (VoteFacts { unwanted: true, ..plain }, "poll.not_wanted", "poll.not_wanted", "false"),
-        (VoteFacts { unwanted: true, ..voted }, "false", "poll.not_wanted", "true"),
     ] {
         let decided = [one, other, none].map(|after| code(decide(facts, after)));
         assert_eq!(decided, [vote, change, back], "{facts:?}");

@@ -1,6 +1,6 @@
 //! What somebody searches for, and what is found.
 
-use clowder_core::{ChatId, Timestamp, UserId, Word};
+use clowder_core::{Card, ChatId, Timestamp, UserId, Word};
 use serde::Serialize;
 
 use super::query::Sought;
@@ -85,11 +85,17 @@ pub struct Found {
     pub score: f64,
 }
 
-/// A chat that is found by its title.
+/// A chat that is found by its title, or one's own by one's own title or by the name of the other person.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct FoundChat {
     pub chat: ChatEntry,
-    /// The title as HTML: what was found is in `<mark>`, all else is escaped.
+    /// The other person of a private chat.
+    pub peer: Option<Card>,
+    /// The viewer's own title.
+    #[schema(example = "Lunch with Ada")]
+    pub own_title: Option<String>,
+    /// What it is found by, as HTML: the title, the own title, or the display name or username of the other person. What was
+    /// found is in `<mark>`, all else is escaped.
     pub highlight: String,
     /// How well it fits, between 0 and 1. Chats that you are in come before others.
     #[schema(minimum = 0, maximum = 1)]

@@ -18,7 +18,8 @@ pub trait MessageSearch: Send + Sync {
     /// is to be in a chat that the caller is not in.
     async fn search_messages(&self, ctx: &Ctx, search: Search, page: PageRequest) -> Result<Page<Found>>;
 
-    /// Chats by their titles: those of the caller, then public ones that they could join.
+    /// Chats by their titles: those of the caller, also by their own titles and, private ones, by the name of the other person;
+    /// then public ones that they could join.
     async fn search_chats(&self, ctx: &Ctx, text: String, page: PageRequest) -> Result<Page<FoundChat>>;
 
     /// Indexes the next [`STEP`] messages, if the index is being rebuilt or was made by other rules than those of this version;

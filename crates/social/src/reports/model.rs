@@ -6,7 +6,7 @@ mod words;
 
 pub use evidence::{Evidence, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser};
 pub use input::{Handling, NewAppeal, NewReport, ReportFilter, ReportPatch};
-pub use words::{AppealStatus, Assigned, ModerationAction, ReportCategory, ReportStatus, ReportTargetType};
+pub use words::{AppealStatus, Assigned, ModerationAction, ReportCategory, ReportSort, ReportStatus, ReportTargetType};
 
 use clowder_core::{Card, Fields, Id, Input, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,17 @@ pub struct ModeratedReport {
     /// Starts at 1 and grows by one with each change; also the `ETag`.
     #[schema(minimum = 1)]
     pub version: i64,
+}
+
+/// How many reports wait, as far as a moderator can list them; 1,000 of each are counted at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportCounts {
+    /// Those that nobody has taken.
+    #[schema(minimum = 0, maximum = 1000)]
+    pub open: i64,
+    /// Those that somebody has taken and not decided.
+    #[schema(minimum = 0, maximum = 1000)]
+    pub reviewing: i64,
 }
 
 /// What a moderator decided, and why.

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
 
 use super::{
-    ModeratedReport, NewAppeal, NewReport, Report, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
+    ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement,
+    StatementId,
 };
 
 /// Each method is one use case and one transaction; its changes and its entries of the audit log are committed with it.
@@ -20,9 +21,12 @@ pub trait Reports: Send + Sync {
     /// One of the caller's reports, or `report.unknown`.
     async fn one_report(&self, ctx: &Ctx, report: ReportId) -> Result<Report>;
 
-    /// All reports, the newest first, without their evidence. Nobody sees reports about themselves or their pets. For
-    /// moderators, as the next two.
+    /// All reports without their evidence, in the order of the filter. Nobody sees reports about themselves or their pets. For
+    /// moderators, as the next three.
     async fn moderated(&self, ctx: &Ctx, filter: ReportFilter, page: PageRequest) -> Result<Page<ModeratedReport>>;
+
+    /// How many of these are open, and how many somebody reviews.
+    async fn report_counts(&self, ctx: &Ctx) -> Result<ReportCounts>;
 
     /// A report with its evidence. That it was read is in the audit log before this returns.
     async fn examine(&self, ctx: &Ctx, report: ReportId) -> Result<ModeratedReport>;

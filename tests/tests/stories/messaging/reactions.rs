@@ -99,8 +99,13 @@ async fn what_is_no_emoji(world: World) {
 
 async fn blocked_people(world: World) {
     let (ada, bob, _, message) = said(&world).await;
+    let before = bob.put(&path(&message, "👍"), json!({})).await.expect(200);
+    assert_eq!(bob.delete(&path(&message, "👍")).await.status, 204);
     ada.put(&format!("/api/users/{}/block", bob.id), json!({})).await.expect(200);
-    bob.put(&path(&message, "👍"), json!({})).await.refused(403, "reaction.not_wanted");
+    let after = bob.put(&path(&message, "👍"), json!({})).await.expect(200);
+    assert_eq!(before, after, "nothing tells of the block");
+    assert_eq!(reactions(&bob, &message).await, json!([{"emoji": "👍", "count": 1, "mine": true}]));
+    assert_eq!(reactions(&ada, &message).await, json!([]));
     let chat = world.user("cem").await.private_chat(&bob).await;
     bob.says(&chat, "elsewhere nothing changes").await;
 }

@@ -116,7 +116,7 @@ pub fn of(name: &str) -> Option<Value> {
                 "id": CHAT, "type": "group", "title": "Lunch", "description": null, "participant_count": 3, "joined": true,
                 "created_at": AT
             },
-            "highlight": "<mark>Lunch</mark>", "score": 0.9
+            "peer": null, "own_title": null, "highlight": "<mark>Lunch</mark>", "score": 0.9
         }),
         "Edit" => json!({ "version": 1, "content": "Shall we have lunch?", "written_at": AT }),
         _ => return None,

@@ -100,7 +100,7 @@ fn messages() -> Vec<Endpoint> {
         get("/api/chats/{chat_id}/mentions", handlers::mentions)
             .says("List the messages of a chat that mention you, the newest first")
             .called("listMentions")
-            .notes("By `@username`, by your id in `mentions`, or by `@all`, also those that you have read. Deleted and disappeared messages, messages that you cannot see and those of people whom you have blocked are left out.")
+            .notes("By `@username`, by your id in `mentions`, or by `@all`, also those that you have read. Deleted and disappeared messages, messages that you cannot see and those of people whom you have blocked or muted are left out.")
             .scope(MESSAGES_READ)
             .lists::<Message>()
             .refuses(&[CHAT_UNKNOWN]),
@@ -232,7 +232,7 @@ fn messages() -> Vec<Endpoint> {
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .gives::<Reaction>(200, "The reaction, and how many people have reacted with this emoji")
-            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_GONE, CHAT_CLOSED, REACTION_KINDS, REACTION_NOT_WANTED]),
+            .refuses(&[MESSAGE_UNKNOWN, MESSAGE_GONE, CHAT_CLOSED, REACTION_KINDS]),
         delete("/api/messages/{message_id}/reactions/{emoji}", handlers::unreact)
             .says("Take your reaction back")
             .called("removeReaction")

@@ -24,6 +24,7 @@ pub fn of(name: &str) -> Option<Value> {
             },
             "created_at": AT, "version": 2
         }),
+        "ReportCounts" => json!({"open": 3, "reviewing": 1}),
         "Statement" => json!({
             "id": THING, "target": {"type": "user", "id": BOB}, "category": "spam", "action": "suspend", "until": LATER,
             "reason": "Advertising in strangers' chats", "created_at": AT, "appeal": null

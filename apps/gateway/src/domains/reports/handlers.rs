@@ -4,7 +4,8 @@ use actix_web::web::Data;
 use clowder_social::{
     Reports,
     reports::{
-        ModeratedReport, NewAppeal, NewReport, Report, ReportFilter, ReportId, ReportPatch, Statement, StatementId,
+        ModeratedReport, NewAppeal, NewReport, Report, ReportCounts, ReportFilter, ReportId, ReportPatch, Statement,
+        StatementId,
     },
 };
 
@@ -35,6 +36,7 @@ pub async fn one(reports: Port, Caller(ctx): Caller, Path(report): Path<ReportId
 pub async fn moderated(reports: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<ModeratedReport>> {
     let page = query.page();
     let filter = ReportFilter {
+        sort: query.word("sort").unwrap_or_default(),
         status: query.word("status"),
         category: query.word("category"),
         target_type: query.word("target_type"),
@@ -43,6 +45,10 @@ pub async fn moderated(reports: Port, Caller(ctx): Caller, mut query: Query) -> 
     };
     query.check()?;
     Ok(Listed(reports.moderated(&ctx, filter, page).await?))
+}
+
+pub async fn counts(reports: Port, Caller(ctx): Caller) -> Answer<Shown<ReportCounts>> {
+    Ok(Shown(reports.report_counts(&ctx).await?))
 }
 
 pub async fn examine(

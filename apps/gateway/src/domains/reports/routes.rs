@@ -9,8 +9,8 @@ use clowder_social::{
     groups::refusals::GROUP_UNKNOWN,
     pets::refusals::PET_UNKNOWN,
     reports::{
-        Assigned, ModeratedReport, NewAppeal, NewReport, Report, ReportCategory, ReportPatch, ReportStatus,
-        ReportTargetType, Statement,
+        Assigned, ModeratedReport, NewAppeal, NewReport, Report, ReportCategory, ReportCounts, ReportPatch, ReportSort,
+        ReportStatus, ReportTargetType, Statement,
         permissions::MANAGE_REPORTS,
         refusals::*,
         scopes::{REPORTS_READ, REPORTS_WRITE},
@@ -86,7 +86,7 @@ fn of_everybody() -> Vec<Endpoint> {
 fn of_moderators() -> Vec<Endpoint> {
     vec![
         get("/api/admin/reports", handlers::moderated)
-            .says("List all reports, the newest first")
+            .says("List all reports")
             .called("listAllReports")
             .notes("Without their evidence. Reports about you are not listed. Filters can be combined.")
             .needs(MANAGE_REPORTS)
@@ -96,7 +96,15 @@ fn of_moderators() -> Vec<Endpoint> {
             .asks::<ReportTargetType>("target_type", "Only reports about things of this kind")
             .asks::<Assigned>("assigned", "Only reports that you took, or that nobody took")
             .asks::<bool>("appeal", "Only reports whose decision is appealed against and not decided again, or only others")
+            .asks::<ReportSort>("sort", "`newest` (first) when absent, or `oldest`")
             .lists::<ModeratedReport>(),
+        get("/api/admin/reports/counts", handlers::counts)
+            .says("Count the reports that wait")
+            .called("countReports")
+            .notes("Of those that you can list. 1,000 of each status are counted at most.")
+            .needs(MANAGE_REPORTS)
+            .scope(ADMIN_READ)
+            .gives::<ReportCounts>(200, "How many there are"),
         get("/api/admin/reports/{report_id}", handlers::examine)
             .says("Read a report with its evidence")
             .called("examineReport")

@@ -2,6 +2,8 @@
 
 mod all;
 
+use std::time::Duration;
+
 use clowder_core::{Actor, ChatId, Ctx, Input, Made, MessageId, PageRequest, UserId};
 use clowder_messaging::{
     Message, MessagePatch, NewChat, NewMessage, NewRead, Window,
@@ -10,7 +12,7 @@ use clowder_messaging::{
     moderation::{NewFilter, NewReviewVerdict},
     participants::NewParticipants,
 };
-use clowder_social::NewBlock;
+use clowder_social::{NewBlock, NewMute};
 use serde_json::{Value, json};
 
 use crate::{
@@ -281,6 +283,44 @@ on_both! {
         assert!(gone.mentions.is_empty());
         world.store.participants.add(&world.ctx(&ada), chat, add()).await.unwrap();
         assert_eq!((count(&world, &eve, chat).await, mentioning(&world, &eve, chat).await), (0, vec![]));
+    }
+
+    async fn who_is_muted_mentions_nobody_while_the_mute_lasts(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let named = send(&world, &ada, chat, json!({"content": "@bob"})).await.seq;
+        let all = send(&world, &ada, chat, json!({"content": "@all"})).await.seq;
+        let by_eve = send(&world, &eve, chat, json!({"content": "@bob"})).await.seq;
+        let shown = async || {
+            let everywhere = async |unread: Option<bool>| {
+                let page = world.store.messaging.all_mentions(&world.ctx(&bob), unread, PageRequest::default()).await;
+                page.unwrap().items.iter().map(|message| message.seq).collect::<Vec<_>>()
+            };
+            let there = mentioning(&world, &bob, chat).await;
+            assert_eq!((everywhere(None).await, everywhere(Some(true)).await), (there.clone(), there.clone()));
+            assert_eq!(count(&world, &bob, chat).await, there.len() as i64);
+            there
+        };
+        assert_eq!(shown().await, [by_eve, all, named]);
+        let mute = async |until: Value| {
+            let new = of::<NewMute>(json!({"until": until}));
+            world.store.blocks.mute(&world.ctx(&bob), ada.id, new).await.unwrap();
+        };
+        // From the moment of the mute on, also what was said before.
+        mute(json!(world.now().plus(Duration::from_secs(60)))).await;
+        assert_eq!(shown().await, [by_eve]);
+        let later = send(&world, &ada, chat, json!({"content": "@bob @eve"})).await;
+        assert_eq!(later.mentions, [bob.id, eve.id], "nothing shows the mute");
+        assert_eq!((shown().await, count(&world, &eve, chat).await), (vec![by_eve], 2), "it is his alone");
+        // It ends by itself, whether a sweep has come or not.
+        world.wait(Duration::from_secs(60));
+        assert_eq!(shown().await, [later.seq, by_eve, all, named]);
+        mute(json!(null)).await;
+        assert_eq!(shown().await, [by_eve]);
+        world.store.blocks.unmute(&world.ctx(&bob), ada.id).await.unwrap();
+        assert_eq!(shown().await, [later.seq, by_eve, all, named]);
+        read(&world, &bob, chat, all).await;
+        assert_eq!(count(&world, &bob, chat).await, 2);
     }
 
     async fn renamed_and_erased_people(world: World) {

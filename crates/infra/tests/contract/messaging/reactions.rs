@@ -234,7 +234,6 @@ on_both! {
 
         world.store.blocks.block(&world.ctx(&ada), bob.id, NewBlock::default()).await.unwrap();
         world.changes().await;
-        assert_eq!(code(messaging.react(&world.ctx(&bob), message, emoji("🍕")).await), "reaction.not_wanted");
         assert_eq!(react(&world, &ada, mine, "🍕").await, 1, "who blocks still reacts");
         assert_eq!(react(&world, &bob, mine, "🍕").await, 2);
         let back = messaging.unreact(&world.ctx(&bob), message, emoji("👍")).await.unwrap();
@@ -249,6 +248,45 @@ on_both! {
         assert_eq!(code(messaging.react(&world.ctx(&bob), private, emoji("🍕")).await), "chat.closed");
         assert_eq!(code(messaging.react(&world.ctx(&ada), private, emoji("🍕")).await), "chat.closed");
         assert_eq!(messaging.unreact(&world.ctx(&bob), private, emoji("👍")).await.unwrap().count, 0);
+    }
+
+    async fn who_is_blocked_reacts_as_everybody_does_and_whoever_blocks_does_not_see_it(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let (message, other) = (world.say(&ada, chat, "hello").await.id, world.say(&eve, chat, "hi").await.id);
+        let block = async |who: &Person, whom: &Person| {
+            world.store.blocks.block(&world.ctx(who), whom.id, NewBlock::default()).await.unwrap();
+        };
+        block(&ada, &bob).await;
+        world.changes().await;
+        assert_eq!(react(&world, &eve, message, "👍").await, 1);
+        // The same answers and the same changes as without a block.
+        assert_eq!(react(&world, &bob, message, "👍").await, 2);
+        assert_eq!(react(&world, &bob, message, "🍕").await, 1);
+        assert_eq!(react(&world, &bob, other, "🍕").await, 1);
+        assert_eq!(world.names().await, ["reaction.added"; 4]);
+        let shown = async |who: &Person, message: MessageId| {
+            let reactions = seen(&world, who, message).await.reactions;
+            let pairs: Vec<_> = reactions.iter().map(|one| (one.emoji.clone(), one.count, one.mine)).collect();
+            let page = PageRequest::default();
+            let people = world.store.messaging.reactions(&world.ctx(who), message, None, page).await.unwrap().items;
+            let list = world.store.messaging.chats(&world.ctx(who), Default::default(), PageRequest::default()).await;
+            let last = list.unwrap().items.remove(0).last_message.unwrap();
+            if last.id == message {
+                assert_eq!(last.reactions, reactions, "as the last message of the chat, too");
+            }
+            assert_eq!(people.len() as i64, reactions.iter().map(|one| one.count).sum::<i64>());
+            pairs
+        };
+        let pair = |emoji: &str, count, mine| (emoji.to_owned(), count, Some(mine));
+        assert_eq!(shown(&bob, message).await, [pair("👍", 2, true), pair("🍕", 1, true)]);
+        assert_eq!(shown(&eve, message).await, [pair("👍", 2, true), pair("🍕", 1, false)]);
+        assert_eq!(shown(&ada, message).await, [pair("👍", 1, false)], "only she does not see his");
+        assert_eq!(shown(&ada, other).await, [pair("🍕", 1, false)], "to messages of others she does");
+        block(&eve, &bob).await;
+        assert!(shown(&eve, other).await.is_empty());
+        world.store.blocks.unblock(&world.ctx(&ada), bob.id).await.unwrap();
+        assert_eq!(shown(&ada, message).await, [pair("👍", 2, false), pair("🍕", 1, false)]);
     }
 
     async fn what_was_said_before_somebody_came_has_no_reactions_of_theirs(world: World) {

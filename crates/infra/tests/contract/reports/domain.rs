@@ -14,7 +14,13 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     writes: &["Reports::report", "Reports::examine", "Reports::handle", "Reports::appeal"],
-    reads: &["Reports::reports", "Reports::one_report", "Reports::moderated", "Reports::statements"],
+    reads: &[
+        "Reports::reports",
+        "Reports::one_report",
+        "Reports::moderated",
+        "Reports::report_counts",
+        "Reports::statements",
+    ],
     perform,
     keeps,
     repeats,

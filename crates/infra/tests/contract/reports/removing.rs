@@ -7,7 +7,7 @@ use clowder_infra::DatabaseUrl;
 use clowder_social::{
     groups::NewGroup,
     pets::NewPet,
-    reports::{Assigned, ModerationAction, ReportCategory, ReportFilter, ReportStatus, ReportTargetType},
+    reports::{Assigned, ModerationAction, ReportCategory, ReportFilter, ReportSort, ReportStatus, ReportTargetType},
 };
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use serde_json::json;
@@ -204,9 +204,11 @@ on_both! {
                     category: has(1).then_some(ReportCategory::Spam),
                     target_type: has(2).then_some(ReportTargetType::User),
                     assigned: has(3).then_some(assigned),
-                    appeal: None,
+                    ..ReportFilter::default()
                 };
-                plan(&world, &judge, filter, &wanted).await;
+                for sort in [ReportSort::Newest, ReportSort::Oldest] {
+                    plan(&world, &judge, ReportFilter { sort, ..filter }, &wanted).await;
+                }
             }
         }
     }

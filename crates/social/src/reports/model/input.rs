@@ -3,7 +3,7 @@
 use clowder_core::{Fields, Input, Timestamp, Word, input::Nested, text::Flaw};
 use serde::{Deserialize, Serialize};
 
-use super::{Assigned, ModerationAction, ReportCategory, ReportStatus, ReportTarget, ReportTargetType};
+use super::{Assigned, ModerationAction, ReportCategory, ReportSort, ReportStatus, ReportTarget, ReportTargetType};
 use crate::Prose;
 
 /// `{target, category, comment?}`
@@ -110,6 +110,7 @@ impl Input for NewAppeal {
 /// Which reports a moderator wants to see.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReportFilter {
+    pub sort: ReportSort,
     pub status: Option<ReportStatus>,
     pub category: Option<ReportCategory>,
     pub target_type: Option<ReportTargetType>,

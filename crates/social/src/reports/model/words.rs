@@ -117,6 +117,20 @@ impl Word for AppealStatus {
         &[("pending", Self::Pending), ("upheld", Self::Upheld), ("reversed", Self::Reversed)];
 }
 
+/// In which order reports are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum ReportSort {
+    #[default]
+    Newest,
+    Oldest,
+}
+
+impl Word for ReportSort {
+    const WHAT: &'static str = "order of reports";
+    const WORDS: &'static [(&'static str, Self)] = &[("newest", Self::Newest), ("oldest", Self::Oldest)];
+}
+
 /// Whose reports to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -19,7 +19,7 @@ pub fn all() -> Vec<Endpoint> {
             .reaches_others()
             .takes::<NewVote>()
             .gives::<Voted>(200, "Your vote, and how many people have chosen each option now")
-            .refuses(&[MESSAGE_UNKNOWN, POLL_UNKNOWN, MESSAGE_GONE, POLL_CHOICES, POLL_CLOSED, POLL_NOT_WANTED, CHAT_CLOSED]),
+            .refuses(&[MESSAGE_UNKNOWN, POLL_UNKNOWN, MESSAGE_GONE, POLL_CHOICES, POLL_CLOSED, CHAT_CLOSED]),
         delete("/api/messages/{poll_id}/poll/votes", polls::take_back)
             .says("Take your vote back")
             .called("takeVoteBack")

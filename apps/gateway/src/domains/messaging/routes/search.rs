@@ -28,11 +28,11 @@ pub fn all() -> Vec<Endpoint> {
             .lists::<Found>()
             .refuses(&[CHAT_UNKNOWN]),
         get("/api/search/chats", search::chats)
-            .says("Search chats by their titles: yours first, then public ones that you can join")
+            .says("Search chats by titles and people: yours first, then public ones that you can join")
             .called("searchChats")
-            .notes("A chat is found if its title has words that begin with all words of `q`. Pages may be shorter than `limit`, or empty, while `next_cursor` says that there are more. Your own chats come first, the most recently active ones before the others.")
+            .notes("A chat is found if its title has words that begin with all words of `q`; one of yours also if your own title has them, and a private chat if the display name or the username of the other person has. Pages may be shorter than `limit`, or empty, while `next_cursor` says that there are more. Your own chats come first, the most recently active ones before the others.")
             .scope(CHATS_READ)
-            .asks::<String>("q", "Beginnings of words of the title, of 1 to 200 characters; accents and case don't count")
+            .asks::<String>("q", "Beginnings of words of the title or name, of 1 to 200 characters; accents and case don't count")
             .needed()
             .lists::<FoundChat>(),
     ]

@@ -76,10 +76,12 @@ pub struct NamedRow {
     pub entered_from: i64,
 }
 
-/// The condition on which a message `m` is shown to a participant `p` among those that mention them, wherever
-/// these are listed, if it [stays](super::MESSAGE_STAYS). It asks for the time.
+/// The condition on which a message `m` counts for a participant `p` whom it mentions, if it [stays](super::MESSAGE_STAYS):
+/// its time is not over, and they have neither blocked nor muted its author. It asks for the time, twice.
 pub const MENTION_IS_SHOWN: &str = "(m.expires_at IS NULL OR m.expires_at > ?) \
-     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id)";
+     AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id) \
+     AND NOT EXISTS (SELECT 1 FROM mutes u WHERE u.user_id = p.user_id AND u.muted_id = m.sender_id \
+     AND (u.until IS NULL OR u.until > ?))";
 
 /// The place of a message in the order of a list of mentions in all chats, which has the newest first.
 pub type MentionPlace = (Timestamp, ChatId, i64);
@@ -107,7 +109,7 @@ impl AllMentions {
     }
 
     /// The statement that finds `what` of the newest mentions in the chat of a participant `p`, not older than a time. It asks
-    /// for the time of the place after which they come, for that place, for the time now, and how many at most.
+    /// for the time of the place after which they come, for that place, for the time now, twice, and how many at most.
     pub fn newest(&self, table: MentionTable, join: &str, what: &str, since: &str) -> String {
         let MentionTable { name, own, counts, .. } = table;
         let (from, more) = self.between();

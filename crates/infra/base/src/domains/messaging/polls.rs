@@ -82,8 +82,6 @@ pub struct VoteFactsRow {
     pub deleted: bool,
     /// When the message disappears.
     pub expires_at: Option<Timestamp>,
-    /// Whether the author of the message has blocked the person.
-    pub unwanted: bool,
     /// What the person has chosen before, as bits.
     pub before: Option<i64>,
     /// Without one, the message has just been deleted.

@@ -405,8 +405,6 @@ pub struct ReactFactsRow {
     pub people: i64,
     pub since: Option<Timestamp>,
     pub reacted: bool,
-    /// Whether the author of the message has blocked the person.
-    pub unwanted: bool,
     /// After which message whoever reacts sees the chat, whatever they have cleared since; nothing if they are not in it, or
     /// erased.
     pub from: Option<i64>,

@@ -319,6 +319,7 @@ diesel::joinable!(chat_words -> chats (chat_id));
 diesel::joinable!(chat_guests -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(chats, chat_words);
 diesel::allow_tables_to_appear_in_same_query!(chat_words, participants);
+diesel::allow_tables_to_appear_in_same_query!(blocks, message_reactions);
 diesel::allow_tables_to_appear_in_same_query!(blocks, participants);
 diesel::joinable!(chat_guests -> chats (chat_id));
 diesel::allow_tables_to_appear_in_same_query!(chat_guests, chats);

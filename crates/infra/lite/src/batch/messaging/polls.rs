@@ -23,16 +23,14 @@ type Poll = (Uid, BigInt, Text, BigInt, Nullable<Ts>);
 pub fn vote_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId)]) -> Result<Vec<VoteFactsRow>> {
     let mut found = Vec::with_capacity(wanted.len());
     for (index, (chat, seq, user)) in (0_i64..).zip(wanted) {
-        let facts = statement::<(BigInt, Bool, Nullable<Ts>, Bool, Nullable<BigInt>, Nullable<Poll>), Sqlite>(
-            "SELECT ?, m.deleted_at IS NOT NULL, m.expires_at, \
-             EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = ?), v.choices, \
+        let facts = statement::<(BigInt, Bool, Nullable<Ts>, Nullable<BigInt>, Nullable<Poll>), Sqlite>(
+            "SELECT ?, m.deleted_at IS NOT NULL, m.expires_at, v.choices, \
              p.chat_id, p.seq, p.votes, p.voters, p.closed_at FROM messages m \
              LEFT JOIN message_polls p ON p.chat_id = m.chat_id AND p.seq = m.seq \
              LEFT JOIN message_poll_votes v ON v.chat_id = m.chat_id AND v.seq = m.seq AND v.user_id = ? \
              WHERE m.chat_id = ? AND m.seq = ?",
         )
         .bind::<BigInt, _>(index)
-        .bind::<Uid, _>(*user)
         .bind::<Uid, _>(*user)
         .bind::<Uid, _>(*chat)
         .bind::<BigInt, _>(*seq);

@@ -16,7 +16,7 @@ use crate::{
     statement::statement,
 };
 
-type Facts = (BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool, Nullable<BigInt>);
+type Facts = (BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Nullable<BigInt>);
 
 /// Those of these memberships whose people are in the chat and not erased, and after which message they see it, whatever they
 /// have cleared since. No lock is needed: there is only one writer.
@@ -39,7 +39,7 @@ pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> R
     for (index, (chat, seq, user, emoji)) in (0_i64..).zip(wanted) {
         let facts = statement::<Facts, Sqlite>(
             "SELECT ?, m.deleted_at IS NOT NULL, m.expires_at, m.reaction_kinds, coalesce(c.people, 0), c.since, \
-             r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = ?), \
+             r.user_id IS NOT NULL, \
              (SELECT coalesce(p.entered_from, p.visible_from) FROM participants p \
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.chat_id = m.chat_id AND p.user_id = ?) \
              FROM messages m \
@@ -48,7 +48,6 @@ pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> R
              AND r.user_id = ? WHERE m.chat_id = ? AND m.seq = ?",
         )
         .bind::<BigInt, _>(index)
-        .bind::<Uid, _>(*user)
         .bind::<Uid, _>(*user)
         .bind::<Text, _>((*emoji).to_owned())
         .bind::<Text, _>((*emoji).to_owned())

@@ -85,38 +85,34 @@ pub fn mentioned_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Men
     .load(conn)?)
 }
 
-/// How many messages after these places mention the viewer, without those whose time is over; whether they have removed none
-/// in the chat is given. Of each kind, 1,000 are counted at most.
+/// How many messages after these places mention the viewer and [count](MENTION_IS_SHOWN); whether they have removed none in the
+/// chat is given. Of each kind, 1,000 are counted at most.
 pub fn unread_mentions(
     conn: &mut Conn,
     viewer: UserId,
     now: Timestamp,
     wanted: &[(ChatId, i64, bool)],
 ) -> Result<Vec<(ChatId, i64)>> {
-    Ok(statement::<(Uid, BigInt), Pg>(
+    Ok(statement::<(Uid, BigInt), Pg>(format!(
         "SELECT w.chat_id, (SELECT count(*) FROM (SELECT 1 FROM message_mentions n \
          JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE n.user_id = ? AND n.chat_id = w.chat_id AND n.seq > w.seq AND n.counted \
-         AND (m.expires_at IS NULL OR m.expires_at > ?) \
-         AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = n.user_id AND b.blocked_id = m.sender_id) \
+         WHERE n.user_id = p.user_id AND n.chat_id = w.chat_id AND n.seq > w.seq AND n.counted AND {MENTION_IS_SHOWN} \
          AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
-         AND r.user_id = n.user_id)) LIMIT 1000) c) \
+         AND r.user_id = p.user_id)) LIMIT 1000) c) \
          + (SELECT count(*) FROM (SELECT 1 FROM message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE n.chat_id = w.chat_id AND n.seq > w.seq AND m.sender_id <> ? \
-         AND (m.expires_at IS NULL OR m.expires_at > ?) \
-         AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = ? AND b.blocked_id = m.sender_id) \
+         WHERE n.chat_id = w.chat_id AND n.seq > w.seq AND m.sender_id <> p.user_id AND {MENTION_IS_SHOWN} \
          AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
-         AND r.user_id = ?)) LIMIT 1000) c) FROM unnest(?, ?, ?) AS w(chat_id, seq, whole)",
-    )
-    .bind::<Uid, _>(viewer)
+         AND r.user_id = p.user_id)) LIMIT 1000) c) \
+         FROM unnest(?, ?, ?) AS w(chat_id, seq, whole) CROSS JOIN (SELECT ? AS user_id) p"
+    ))
     .bind::<Ts, _>(now)
-    .bind::<Uid, _>(viewer)
     .bind::<Ts, _>(now)
-    .bind::<Uid, _>(viewer)
-    .bind::<Uid, _>(viewer)
+    .bind::<Ts, _>(now)
+    .bind::<Ts, _>(now)
     .bind::<Array<Uid>, _>(wanted.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(wanted.iter().map(|(_, seq, _)| *seq).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(wanted.iter().map(|(.., whole)| *whole).collect::<Vec<_>>())
+    .bind::<Uid, _>(viewer)
     .load(conn)?)
 }
 
@@ -133,7 +129,7 @@ pub fn named_anywhere(conn: &mut Conn, asked: &AllMentions) -> Result<Vec<Mentio
          ORDER BY n.sent_at DESC, n.chat_id DESC, n.seq DESC LIMIT ?"
     ));
     let rows = rows.bind::<Uid, _>(asked.viewer).bind::<Ts, _>(at).bind::<Uid, _>(chat).bind::<BigInt, _>(seq);
-    Ok(rows.bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
+    Ok(rows.bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most).load(conn)?)
 }
 
 /// The same, chat by chat. A page needs at most as many chats as it has items, those whose newest ones are the newest; and
@@ -152,8 +148,10 @@ pub fn mentions_by_chat(conn: &mut Conn, asked: &AllMentions, table: MentionTabl
          CROSS JOIN LATERAL ({all} ?) y ORDER BY y.sent_at DESC, p.chat_id DESC, y.seq DESC LIMIT ?"
     ));
     let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
-    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
+    let rows =
+        rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<Uid, _>(asked.viewer);
     let rows = rows.bind::<BigInt, _>(asked.most).bind::<Ts, _>(at).bind::<Ts, _>(at).bind::<Uid, _>(chat);
-    let rows = rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
+    let rows =
+        rows.bind::<BigInt, _>(seq).bind::<Ts, _>(asked.now).bind::<Ts, _>(asked.now).bind::<BigInt, _>(asked.most);
     Ok(rows.bind::<BigInt, _>(asked.most).load(conn)?)
 }

@@ -21,9 +21,8 @@ type Poll = (Uid, BigInt, Text, BigInt, Nullable<Ts>);
 
 /// What these votes depend on; nothing of those in messages that are not there.
 pub fn vote_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId)]) -> Result<Vec<VoteFactsRow>> {
-    Ok(statement::<(BigInt, Bool, Nullable<Ts>, Bool, Nullable<BigInt>, Nullable<Poll>), Pg>(
-        "SELECT w.n - 1, m.deleted_at IS NOT NULL, m.expires_at, \
-         EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = w.user_id), v.choices, \
+    Ok(statement::<(BigInt, Bool, Nullable<Ts>, Nullable<BigInt>, Nullable<Poll>), Pg>(
+        "SELECT w.n - 1, m.deleted_at IS NOT NULL, m.expires_at, v.choices, \
          p.chat_id, p.seq, p.votes, p.voters, p.closed_at \
          FROM unnest(?, ?, ?) WITH ORDINALITY AS w(chat_id, seq, user_id, n) \
          JOIN messages m ON m.chat_id = w.chat_id AND m.seq = w.seq \

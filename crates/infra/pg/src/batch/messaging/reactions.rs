@@ -16,7 +16,7 @@ use crate::{
     statement::statement,
 };
 
-type Facts = (BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Bool, Nullable<BigInt>);
+type Facts = (BigInt, Bool, Nullable<Ts>, BigInt, BigInt, Nullable<Ts>, Bool, Nullable<BigInt>);
 
 /// Those of these memberships whose people are in the chat and not erased, and after which message they see it, whatever they
 /// have cleared since. Their chats are locked before, so that the memberships stay. Their accounts are not locked, because others would wait for that; an erasure locks each of their chats
@@ -39,7 +39,7 @@ pub fn reactors(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(Cha
 pub fn react_facts(conn: &mut Conn, wanted: &[(ChatId, i64, UserId, &str)]) -> Result<Vec<ReactFactsRow>> {
     Ok(statement::<Facts, Pg>(
         "SELECT w.n - 1, m.deleted_at IS NOT NULL, m.expires_at, m.reaction_kinds, coalesce(c.people, 0), c.since, \
-         r.user_id IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = m.sender_id AND b.blocked_id = w.user_id), \
+         r.user_id IS NOT NULL, \
          (SELECT coalesce(p.entered_from, p.visible_from) FROM participants p \
          JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL WHERE p.chat_id = w.chat_id AND p.user_id = w.user_id) \
          FROM unnest(?, ?, ?, ?) WITH ORDINALITY AS w(chat_id, seq, user_id, emoji, n) \
