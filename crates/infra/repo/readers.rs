@@ -1,11 +1,14 @@
 //! The readers of the journal: their places and leases, and the one transaction in which each works and moves on.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Id, Journal, Positions, Recorded, Result, Timestamp, UserId,
-    journal::{Entry, Extent},
+    journal::{Chunk, Entry, Extent},
 };
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -63,13 +66,32 @@ pub struct Audited {
 pub struct State {
     /// Under which it holds leases.
     me: Id<()>,
+    /// How often in a row each reader has failed. It handles half as much after each time: what takes too long together
+    /// gets through in smaller steps.
+    failed: Mutex<HashMap<&'static str, u32>>,
 }
 
 impl State {
     pub fn new(now: Timestamp) -> Self {
-        Self { me: Id::new(now) }
+        Self { me: Id::new(now), failed: Mutex::default() }
+    }
+
+    /// How much a reader handles at a time, of one stream and of all.
+    fn bounds(&self, name: &str) -> (Chunk, usize) {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or(0);
+        let Chunk { rows, octets } = CHUNK;
+        (Chunk { rows: (rows >> failed).max(1), octets: (octets >> failed).max(1) }, (ENOUGH >> failed).max(1))
+    }
+
+    fn note<T>(&self, name: &'static str, result: &Result<T>) {
+        let mut all = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = all.entry(name).or_default();
+        *failed = if result.is_ok() { failed.saturating_sub(1) } else { (*failed + 1).min(MOST_HALVINGS) };
     }
 }
+
+/// By then, one change is handled at a time.
+const MOST_HALVINGS: u32 = 10;
 
 /// Where the place in the audit log is stored, beside those in the streams.
 pub const AUDIT: i16 = -1;
@@ -144,11 +166,12 @@ impl Repo {
         let left: i64 = all.iter().map(|behind| behind.head - behind.at).sum();
         metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set(left as f64);
         let (mut turn, mut read) = (Turn::default(), 0);
+        let (chunk, enough) = self.readers.bounds(reader.name);
         for behind in all {
-            if read >= ENOUGH {
+            if read >= enough {
                 break;
             }
-            let entries = Journal::after(self, behind.stream, behind.from, CHUNK).await?;
+            let entries = Journal::after(self, behind.stream, behind.from, chunk).await?;
             read += entries.len();
             turn.read(reader, behind, entries);
         }
@@ -163,7 +186,9 @@ impl Repo {
         }
         let (caller, epoch) = (ctx.clone(), extent.epoch);
         let gone: i64 = turn.steps.iter().filter(|step| step.stream != AUDIT).map(|step| step.to - step.at).sum();
-        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &turn)).await?;
+        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &turn)).await;
+        self.readers.note(reader.name, &handled);
+        let handled = handled?;
         if handled > 0 {
             metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set((left - gone) as f64);
         }

@@ -47,8 +47,8 @@ struct Visit {
     chat: String,
     /// The last message before they were in it for certain.
     after: i64,
-    /// The last message when they asked to leave.
-    until: Option<i64>,
+    /// Whether they have asked to leave. Whoever was not connected meanwhile hears nothing of the stay any more.
+    is_over: bool,
     /// When they were out of it for certain, and when they asked to come again.
     away: Option<(Instant, Option<Instant>)>,
 }
@@ -113,14 +113,13 @@ impl Record {
     }
 
     pub fn came(&self, person: &str, chat: &str, after: i64) {
-        let visit = Visit { chat: chat.to_owned(), after, until: None, away: None };
+        let visit = Visit { chat: chat.to_owned(), after, is_over: false, away: None };
         self.written.lock().unwrap().visits.entry(person.to_owned()).or_default().push(visit);
     }
 
     /// Somebody asks to leave a chat, and later is out of it.
     pub fn leaves(&self, person: &str, chat: &str) {
-        let last = self.last(chat).unwrap_or(0);
-        self.visit(person, chat, |visit| visit.until = Some(last));
+        self.visit(person, chat, |visit| visit.is_over = true);
     }
 
     pub fn left(&self, person: &str, chat: &str) {
@@ -184,12 +183,11 @@ impl Written {
     fn missed_by(&self, heard: &Heard) -> Vec<String> {
         let mut missed = Vec::new();
         let person = &heard.person;
-        let always = heard.base.keys().map(|chat| (chat, 0, None));
-        let visits = self.visits_of(heard).map(|visit| (&visit.chat, visit.after, visit.until));
-        for (chat, after, until) in always.chain(visits) {
+        let always = heard.base.keys().map(|chat| (chat, 0));
+        let staying = self.visits_of(heard).filter(|visit| !visit.is_over).map(|visit| (&visit.chat, visit.after));
+        for (chat, after) in always.chain(staying) {
             let theirs: HashSet<_> = heard.sent.get(chat).into_iter().flatten().map(|(_, id)| id).collect();
-            let sent = self.sent.get(chat).into_iter().flatten();
-            let sent = sent.filter(|(seq, _)| **seq > after && until.is_none_or(|until| **seq <= until));
+            let sent = self.sent.get(chat).into_iter().flatten().filter(|(seq, _)| **seq > after);
             let lost = sent.filter(|(_, sent)| !theirs.contains(&sent.id));
             missed.extend(lost.map(|(seq, sent)| {
                 let stays: Vec<_> = self.visits_of(heard).filter(|visit| visit.chat == *chat).collect();
@@ -302,7 +300,8 @@ mod tests {
         Deed { kind: "message.updated", message: "a".to_owned(), more: String::new() }
     }
 
-    /// Two messages, an edit and a mark in a chat, and one message each during and after a stay in another.
+    /// Two messages, an edit and a mark in a chat; one message each during and after a stay in another; and one during a stay
+    /// that goes on.
     fn record() -> Record {
         let record = Record::default();
         let sends = |chat: &str, seq| record.sent(chat, seq, &format!("{chat}{seq}"), Instant::now());
@@ -316,12 +315,14 @@ mod tests {
         sends("inn", 6);
         record.left("ada", "inn");
         sends("inn", 7);
+        record.came("ada", "bar", 8);
+        sends("bar", 9);
         record
     }
 
     fn heard() -> Heard {
         let mut heard = Heard::of("ada", HashMap::from([("home".to_owned(), 0)]));
-        for (chat, seq) in [("home", 1), ("home", 2), ("inn", 5)] {
+        for (chat, seq) in [("home", 1), ("home", 2), ("inn", 5), ("bar", 9)] {
             heard.message(chat, seq, &format!("{chat}{seq}"));
             heard.delivered(&format!("{chat}{seq}"));
         }
@@ -337,11 +338,14 @@ mod tests {
         let mut more = heard();
         more.message("inn", 6, "inn6");
         assert!(score(more).is_clean(), "what was sent while they were leaving");
+        let mut less = heard();
+        less.sent.remove("inn");
+        assert!(score(less).is_clean(), "they were not connected during a stay that is over");
 
         type Spoil = fn(&mut Heard);
         let spoils: [(&str, Spoil); 9] = [
             ("lost: 1", |heard| drop(heard.sent.get_mut("home").unwrap().pop())),
-            ("lost: 1", |heard| drop(heard.sent.remove("inn"))),
+            ("lost: 1", |heard| drop(heard.sent.remove("bar"))),
             ("lost: 1", |heard| heard.deeds.clear()),
             ("lost: 1", |heard| heard.marks.clear()),
             ("twice: 1", |heard| heard.deed(deed())),

@@ -111,6 +111,15 @@ on_both! {
         assert_eq!(seqs(Window::After(10), 3).await, (vec![], None));
     }
 
+    async fn a_text_may_be_a_word_of_the_server(world: World) {
+        let ada = world.person("ada").await;
+        let chat = world.group(&ada, &[]).await.id;
+        for word in ["private", "member", "accepted", "everyone"] {
+            let said = world.say(&ada, chat, word).await.id;
+            world.store.messaging.delete(&world.ctx(&ada), said, None).await.unwrap();
+        }
+    }
+
     async fn editing_keeps_history_and_deleting_leaves_no_text(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;

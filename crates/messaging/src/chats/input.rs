@@ -1,6 +1,6 @@
 //! Inputs about chats themselves.
 
-use clowder_core::{Fields, Input, UserId, input::Nested};
+use clowder_core::{Fields, Input, UserId, input::Nested, text::Flaw};
 
 use crate::lifetimes::{Lifetime, OptionalLifetime};
 use crate::model::{
@@ -100,7 +100,7 @@ impl Input for PreferencesPatch {
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(as = NewChatDraft, example = json!({"content": "Shall we have"}))]
 pub struct NewDraft {
-    #[schema(value_type = Option<String>, max_length = 8000)]
+    #[schema(value_type = Option<String>, required = true, max_length = 8000)]
     pub content: OptionalText<8_000>,
 }
 
@@ -108,7 +108,10 @@ impl Input for NewDraft {
     fn read(fields: &mut Fields) -> Option<Self> {
         fields.expect_no_files();
         let content = fields.patch("content")?;
-        Some(Self { content: content.unwrap_or(OptionalText(None)) })
+        if content.is_none() {
+            fields.flaw("content", Flaw::new("required", "is required; null discards the draft"));
+        }
+        content.map(|content| Self { content })
     }
 }
 

@@ -19,6 +19,8 @@ pub const VERSION: i64 = 2;
 pub const LONGEST: usize = 64;
 /// By how many different tokens a message is found, at most.
 pub const MOST: usize = 4_000;
+/// How many words of a text are looked at: more than it has characters, unless single characters stand for many words.
+const MOST_CUT: usize = 10_000;
 /// From how many parts a word is joined, at most.
 const MOST_PARTS: usize = 8;
 
@@ -72,6 +74,9 @@ impl Tokens {
 pub fn tokens(text: &str) -> Tokens {
     let mut cutter = Cutter { text, found: Tokens::default(), word: None, units: Vec::new(), parts: Vec::new() };
     for (at, cluster) in text.grapheme_indices(true) {
+        if cutter.found.words.len() + cutter.units.len() >= MOST_CUT {
+            break;
+        }
         if cluster.len() == 1 || !is_emoji(cluster) {
             for (offset, c) in cluster.char_indices() {
                 cutter.character(at + offset, c);

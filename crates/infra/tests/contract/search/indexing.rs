@@ -169,6 +169,28 @@ on_both! {
         assert_eq!(world.number("SELECT count(*) FROM search_chats"), 1, "the chat in which nobody is left is gone");
     }
 
+    async fn what_takes_too_long_together_is_indexed_in_smaller_steps(world: World) {
+        let ada = world.person("ada").await;
+        let chat = world.group(&ada, &[]).await.id;
+        for number in 0..40 {
+            world.say(&ada, chat, &format!("zqlunch {number}")).await;
+        }
+        // SQLite has no trigger that sees all rows of a statement.
+        if world.is_postgres() {
+            world.batch(
+                "CREATE FUNCTION too_many() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 IF (SELECT count(*) FROM n) > 5 THEN RAISE EXCEPTION 'too long'; END IF; RETURN NULL; END $$; \
+                 CREATE TRIGGER too_many AFTER INSERT ON message_search REFERENCING NEW TABLE AS n \
+                 FOR EACH STATEMENT EXECUTE FUNCTION too_many()",
+            );
+        }
+        for _ in 0..40 {
+            // Some of these fail.
+            let _ = world.store.readers.read(&ctx(&world)).await;
+        }
+        assert_eq!(found(&world, &ada, "zqlunch").await.len(), 40);
+    }
+
     async fn who_deletes_in_many_chats_and_the_index_do_not_wait_for_each_other(world: World) {
         let ada = world.person("ada").await;
         let mut chats = Vec::new();
