@@ -121,14 +121,16 @@ on_both! {
         let mut follower = world.store.follow().await.unwrap();
         // More than may wait for a follower, so that most of it has to be read from the journal.
         let text = "🐈".repeat(8_000);
-        let sends: Vec<_> = (0..600)
-            .map(|_| {
-                let (world, ada, text) = (world.clone(), ada.clone(), text.clone());
-                tokio::spawn(async move { world.say(&ada, chat, &text).await })
-            })
-            .collect();
-        for send in sends {
-            send.await.unwrap();
+        for _ in 0..6 {
+            let sends: Vec<_> = (0..100)
+                .map(|_| {
+                    let (world, ada, text) = (world.clone(), ada.clone(), text.clone());
+                    tokio::spawn(async move { world.say(&ada, chat, &text).await })
+                })
+                .collect();
+            for send in sends {
+                send.await.unwrap();
+            }
         }
         for seq in 1..=600 {
             let Followed::Change(said) = follower.step().await.unwrap() else { panic!("a change") };
