@@ -8,9 +8,12 @@ use serde_json::json;
 use super::{deleting::fill, make};
 use crate::{asked, privacy::work, stress::of, world::World};
 
+/// Calls, and how many statements each of them is.
+type Costs = Vec<(&'static str, usize)>;
+
 /// How many statements calls about a group with so many members are, and how many writes each piece
 /// of its deletion is that takes members out.
-async fn costs(many: usize) -> (Vec<(&'static str, usize)>, Vec<usize>) {
+async fn costs(many: usize) -> (Costs, Vec<usize>) {
     let world = World::sqlite().await;
     let DatabaseUrl::Sqlite(path) = &world.options.url else { panic!("SQLite") };
     asked::record();
@@ -54,10 +57,22 @@ async fn costs(many: usize) -> (Vec<(&'static str, usize)>, Vec<usize>) {
     (costs, pieces.filter(takes_out).map(|piece| piece.iter().filter(|asked| !reads(asked)).count()).collect())
 }
 
+fn least(one: Costs, other: Costs) -> Costs {
+    std::iter::zip(one, other).map(|((name, one), (_, other))| (name, one.min(other))).collect()
+}
+
 /// On SQLite, where diesel can record statements; the queries are the same for both databases.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_of_many_costs_as_much_as_one_of_some() {
-    let ((some, pieces), (many, more)) = (costs(400).await, costs(4_000).await);
+    let ((mut some, pieces), (mut many, more)) = (costs(400).await, costs(4_000).await);
+    // What happens beside the calls only adds to them, and not each time to the same.
+    for _ in 0..3 {
+        if some == many {
+            break;
+        }
+        some = least(some, costs(400).await.0);
+        many = least(many, costs(4_000).await.0);
+    }
     assert_eq!(some, many);
     assert!(some.iter().all(|(_, count)| *count > 0), "{some:?}");
     // Pieces of 200 members; the last has the rest of them.
