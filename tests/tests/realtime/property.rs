@@ -108,10 +108,10 @@ struct Listener {
 }
 
 impl Listener {
-    async fn new(user: User) -> Self {
+    async fn new(user: User, somebody_blocks: bool) -> Self {
         let mut socket = user.knock(None).await;
         let cursor = socket.hello().await["cursor"].as_str().unwrap().to_owned();
-        let replica = Replica::fetch(&user).await;
+        let replica = Replica::fetch(&user, somebody_blocks).await;
         Self { user, socket: Some(socket), cursor, replica }
     }
 
@@ -167,12 +167,10 @@ impl Listener {
 
 /// Returns how many messages were compared by status.
 async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize {
+    let somebody_blocks = steps.iter().any(|step| matches!(step, Step::Shun { how: 0, on: true, .. }));
     let mut people = Vec::new();
     for name in names {
-        let mut listener = Listener::new(world.user(name).await).await;
-        let blocks = |step: &Step| matches!(step, Step::Shun { how: 0, on: true, .. });
-        listener.replica.without_status = steps.iter().any(blocks);
-        people.push(listener);
+        people.push(Listener::new(world.user(name).await, somebody_blocks).await);
     }
     // The participants of each chat; the first chat has all users.
     let others: Vec<_> = people[1..].iter().map(|person| &person.user).collect();
@@ -199,7 +197,7 @@ async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize 
         for chat in &chats {
             person.user.put(&format!("/api/chats/{chat}/draft"), json!({"content": "last"})).await;
         }
-        let mut after = Replica::fetch(&person.user).await;
+        let mut after = Replica::fetch(&person.user, somebody_blocks).await;
         let own = last_words.iter().filter(|(chat, _)| after.chats.contains_key(chat));
         let own: Vec<_> = own.map(|(_, words)| words.clone()).collect();
         person.listen_until(&own, &after).await;

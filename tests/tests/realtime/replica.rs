@@ -36,7 +36,7 @@ pub struct Replica {
     /// Whom the user has blocked and muted.
     pub unwanted: [BTreeSet<String>; 2],
     /// Somebody has blocked somebody, so that the read marks of the two are not told.
-    pub without_status: bool,
+    pub somebody_blocks: bool,
 }
 
 /// The read marks of users, according to events; `status` follows from them.
@@ -128,8 +128,9 @@ fn text(value: &Value) -> String {
 }
 
 impl Replica {
-    /// Everything over REST.
-    pub async fn fetch(user: &User) -> Self {
+    /// Everything over REST. If `somebody_blocks`, somebody may be muted whom `GET /api/mutes` does not list, and mentions
+    /// are not counted.
+    pub async fn fetch(user: &User, somebody_blocks: bool) -> Self {
         let mut chats = BTreeMap::new();
         let mut unwanted: [BTreeSet<String>; 2] = Default::default();
         for (list, people) in ["/api/blocks", "/api/mutes"].iter().zip(&mut unwanted) {
@@ -142,7 +143,9 @@ impl Replica {
             let mut state = ChatState::of(chat);
             state.messages = messages.iter().map(message).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
-            assert_eq!(state.mentions(&user.id, &unwanted[0]), chat["mention_count"], "and so is that of mentions");
+            if !somebody_blocks {
+                assert_eq!(state.mentions(&user.id, &unwanted[1]), chat["mention_count"], "and so is that of mentions");
+            }
             assert_eq!(
                 state.last_seq(),
                 chat["last_message"]["seq"].as_i64().unwrap_or(0),
@@ -152,7 +155,7 @@ impl Replica {
         }
         let (readers, left, removed) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let hidden = BTreeMap::new();
-        Self { me: user.id.clone(), chats, readers, left, removed, hidden, unwanted, without_status: false }
+        Self { me: user.id.clone(), chats, readers, left, removed, hidden, unwanted, somebody_blocks }
     }
 
     /// Applies a durable event.
@@ -368,7 +371,7 @@ impl Replica {
         for (seq, message) in &mut chat.messages {
             let marks = readers.marks.iter().filter(|(user, mark)| message["sender"]["id"] != **user && *mark >= seq);
             let all = readers.people > 1 && marks.count() + 1 >= readers.people;
-            if readers.unclear || self.without_status {
+            if readers.unclear || self.somebody_blocks {
                 message.as_object_mut().unwrap().remove("status");
             } else {
                 message["status"] = if all { "read" } else { "sent" }.into();
@@ -383,7 +386,7 @@ impl Replica {
         for (id, chat) in &mut self.chats {
             chat.before = other.chats.get(id).map_or(0, |other| other.before);
             chat.messages.retain(|seq, _| *seq > chat.before);
-            if other.without_status || other.readers.get(id).is_none_or(|readers| readers.unclear) {
+            if other.somebody_blocks || other.readers.get(id).is_none_or(|readers| readers.unclear) {
                 chat.messages.values_mut().for_each(|message| drop(message.as_object_mut().unwrap().remove("status")));
             } else {
                 compared += chat.messages.len();
@@ -399,7 +402,7 @@ impl Replica {
         };
         // Whoever is muted is not listed if they have blocked the user and nothing else connects the two.
         let [blocked, muted] = [0, 1].map(|list| self.unwanted[list] == after.unwanted[list]);
-        blocked && (muted || self.without_status) && after.chats.iter().all(chosen)
+        blocked && (muted || self.somebody_blocks) && after.chats.iter().all(chosen)
     }
 
     fn chat(&mut self, id: &Value) -> &mut ChatState {
@@ -424,11 +427,11 @@ impl ChatState {
         self.messages.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// Those that mention the user, by people whom they have not blocked.
-    fn mentions(&self, me: &str, blocked: &BTreeSet<String>) -> usize {
+    /// Those that mention the user, by people whom they have not muted.
+    fn mentions(&self, me: &str, muted: &BTreeSet<String>) -> usize {
         let after = self.messages.range(self.read_seq + 1..).map(|(_, message)| message);
         let after = after.filter(|message| message["deleted_at"].is_null() && message["sender"]["id"] != *me);
-        let after = after.filter(|message| !blocked.contains(message["sender"]["id"].as_str().unwrap()));
+        let after = after.filter(|message| !muted.contains(message["sender"]["id"].as_str().unwrap()));
         let mentions = |message: &&Value| {
             let everybody =
                 message["entities"].as_array().unwrap().iter().any(|entity| entity["type"] == "mention_all");
