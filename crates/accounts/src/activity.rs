@@ -256,6 +256,7 @@ mod tests {
             actor,
             subject: None,
             follow: None,
+            seq: None,
             at: at(5),
             data: payload(r#"{"my_role":"member"}"#),
         }

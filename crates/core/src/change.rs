@@ -33,6 +33,13 @@ pub trait Change {
         None
     }
 
+    /// The number of the thing it is about, where those of a topic have numbers: whoever follows the topic only after it does
+    /// not receive the change. Of one that makes somebody follow a topic: after which number they do. Without it, the change
+    /// concerns all followers.
+    fn seq(&self) -> Option<i64> {
+        None
+    }
+
     /// The payload: an explicit struct of the domain, never a row.
     fn data(&self) -> serde_json::Result<Box<RawValue>>;
 }
@@ -58,6 +65,7 @@ pub struct Recorded {
     pub actor: Option<UserId>,
     pub subject: Option<Uuid>,
     pub follow: Option<Follow>,
+    pub seq: Option<i64>,
     pub at: Timestamp,
     /// JSON, serialised once for the journal, all sockets and all readers. `null` if a later change of the same kind says
     /// all that this one said.
@@ -70,6 +78,11 @@ impl Recorded {
 
     pub fn is_superseded(&self) -> bool {
         self.data.get() == Self::SUPERSEDED
+    }
+
+    /// Whether it concerns somebody who follows its topic after this number.
+    pub fn is_after(&self, seq: i64) -> bool {
+        self.follow.is_some() || self.seq.is_none_or(|own| own > seq)
     }
 }
 

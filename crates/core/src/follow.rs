@@ -1,6 +1,9 @@
 //! Who follows what: a change that makes somebody follow a topic, or stop, says so itself.
 
-use std::{collections::HashSet, ops::RangeInclusive};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::RangeInclusive,
+};
 
 use crate::{Topic, UserId, Word};
 
@@ -12,6 +15,19 @@ pub struct Follow {
     pub user: UserId,
     pub topic: Topic,
     pub step: Step,
+}
+
+/// A topic that somebody follows. What has a number there concerns them only `after` this one; 0 if everything does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Following {
+    pub topic: Topic,
+    pub after: i64,
+}
+
+impl From<Topic> for Following {
+    fn from(topic: Topic) -> Self {
+        Self { topic, after: 0 }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,19 +42,24 @@ impl Word for Step {
 }
 
 /// What a user followed at an earlier time: what they follow now, minus the steps `since`, oldest first. The first step
-/// about a topic shows the state before it.
-pub fn before(now: impl IntoIterator<Item = Topic>, since: impl IntoIterator<Item = (Topic, Step)>) -> HashSet<Topic> {
-    let mut followed: HashSet<_> = now.into_iter().collect();
+/// about a topic shows the state before it. After which number they follow it counts as it is now, whatever it was then: of
+/// what they follow no more, they may see nothing.
+pub fn before(
+    now: impl IntoIterator<Item = Following>,
+    since: impl IntoIterator<Item = (Topic, Step)>,
+) -> Vec<Following> {
+    let mut followed: HashMap<_, _> = now.into_iter().map(|it| (it.topic, it.after)).collect();
+    let now = followed.clone();
     let mut told = HashSet::new();
     for (topic, step) in since {
         if told.insert(topic) {
             match step {
                 Step::Enter => followed.remove(&topic),
-                Step::Leave => followed.insert(topic),
+                Step::Leave => followed.insert(topic, now.get(&topic).copied().unwrap_or(i64::MAX)),
             };
         }
     }
-    followed
+    followed.into_iter().map(|(topic, after)| Following { topic, after }).collect()
 }
 
 /// The positions in `(after, until]` at which somebody followed a topic that they follow at `until`. `steps` are their
@@ -97,10 +118,18 @@ mod tests {
         let topics: [Topic; 4] =
             std::array::from_fn(|_| Topic::new(TopicKind::new("chat"), UserId::new(Timestamp::from_micros(1))));
         let [kept, entered, left, to_and_fro] = topics;
-        let since = [(to_and_fro, Leave), (entered, Enter), (left, Leave), (to_and_fro, Enter), (to_and_fro, Leave)];
-        assert_eq!(before([kept, entered], since), HashSet::from([kept, left, to_and_fro]));
-        assert_eq!(before([kept, entered], []), HashSet::from([kept, entered]));
-        let back = [(entered, Enter), (entered, Leave), (entered, Enter)];
-        assert_eq!(before([kept, entered], back), HashSet::from([kept]));
+        let following = |topic, after| Following { topic, after };
+        let now = [following(kept, 3), following(entered, 5)];
+        let before = |since: &[(Topic, Step)]| {
+            let mut followed = before(now, since.iter().copied());
+            followed.sort_by_key(|it| it.after);
+            followed
+        };
+        let since = [(entered, Enter), (to_and_fro, Leave), (to_and_fro, Enter), (to_and_fro, Leave)];
+        assert_eq!(before(&since), [following(kept, 3), following(to_and_fro, i64::MAX)]);
+        assert_eq!(before(&[(left, Leave), (entered, Enter)]), [following(kept, 3), following(left, i64::MAX)]);
+        assert_eq!(before(&[]), now);
+        assert_eq!(before(&[(entered, Enter), (entered, Leave), (entered, Enter)]), [following(kept, 3)]);
+        assert_eq!(before(&[(entered, Leave), (entered, Enter)]), now, "there before, and back");
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::{Ctx, Recorded, Result, Topic, UserId};
+use crate::{Ctx, Recorded, Result, UserId, follow::Following};
 
 /// One position per stream: "everything up to here".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -123,19 +123,19 @@ pub trait Journal: Send + Sync {
 
     /// The topics that a user followed when the journal was `at` these positions, which must not be in the future. The
     /// personal topic, which every user follows, is not included.
-    async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>>;
+    async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Following>>;
 
     /// Whose messages a user hides now. What has changed since a position follows as changes.
     async fn hidden(&self, user: UserId) -> Result<Vec<UserId>>;
 
     /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` are the topics that they follow
-    /// at `to`, and all that they may see: of these they get the changes from while they followed them, and of their
-    /// personal topic everything except entering topics that they have left since. A change that makes them leave a
+    /// at `to`, and all that they may see: of these they get the changes from while they followed them, as far as these
+    /// concern whoever follows them after these numbers, and of their personal topic everything except entering topics that they have left since. A change that makes them leave a
     /// topic is always included, so that they know. The total cost grows with the topics plus the changes.
     async fn replay(
         &self,
         user: UserId,
-        followed: Arc<[Topic]>,
+        followed: Arc<[Following]>,
         from: Positions,
         to: Positions,
     ) -> Result<Box<dyn Replay>>;

@@ -7,6 +7,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use clowder_accounts::activity::Rule;
 use clowder_core::{
     Ctx, Id, Recorded, Result, Topic, TopicKind, UserId,
+    follow::Following,
     job::{Cron, Worker},
 };
 use uuid::Uuid;
@@ -58,8 +59,9 @@ pub struct Followed {
     pub ids: FollowedIds,
 }
 
-/// The ids of the topics of this kind that somebody follows now: the first after one, in their order, at most so many.
-pub type FollowedIds = fn(&mut Conn, UserId, Id<()>, i64) -> Result<Vec<Id<()>>>;
+/// The ids of the topics of this kind that somebody follows now, and after which number: the first after one, in their order,
+/// at most so many.
+pub type FollowedIds = fn(&mut Conn, UserId, Id<()>, i64) -> Result<Vec<(Id<()>, i64)>>;
 
 /// Deletes some expired data, and returns how many rows.
 pub enum Sweep {
@@ -118,11 +120,11 @@ macro_rules! list {
 clowder_infra_base::for_domains!(list);
 
 /// The topics that somebody follows now, of all domains.
-pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Topic>> {
+pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Following>> {
     let mut topics = Vec::new();
     for Followed { kind, ids } in DOMAINS.iter().flat_map(|domain| domain.followed) {
         let ids = ids(conn, user, Id::from_uuid(Uuid::nil()), i64::MAX)?;
-        topics.extend(ids.into_iter().map(|id| Topic::new(*kind, id)));
+        topics.extend(ids.into_iter().map(|(id, after)| Following { topic: Topic::new(*kind, id), after }));
     }
     Ok(topics)
 }
@@ -145,7 +147,7 @@ pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Res
 pub fn next_followed(conn: &mut Conn, user: UserId, after: Id<()>) -> Result<Option<Id<()>>> {
     let mut next = None;
     for Followed { ids, .. } in DOMAINS.iter().flat_map(|domain| domain.followed) {
-        next = next.into_iter().chain(ids(conn, user, after, 1)?).min();
+        next = next.into_iter().chain(ids(conn, user, after, 1)?.into_iter().map(|(id, _)| id)).min();
     }
     Ok(next)
 }

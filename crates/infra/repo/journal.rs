@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, Topic, UserId,
+    Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, UserId,
     change::anchor_of,
-    follow,
+    follow::{self, Following},
     journal::{Chunk, Entry, Extent, Replay},
 };
 use diesel::{
@@ -100,6 +100,7 @@ pub fn append_all<C: Change + ?Sized>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -
             },
             subject: change.subject(),
             follow: change.follow(),
+            seq: change.seq(),
             at: ctx.now,
             data: Arc::from(change.data()?),
         };
@@ -165,7 +166,7 @@ impl Journal for Repo {
         self.db.read(move |conn| after(conn, &segments, stream, position, chunk)).await
     }
 
-    async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Topic>> {
+    async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Following>> {
         let segments = self.segments.get();
         self.db.read(move |conn| followed(conn, &segments, user, &at)).await
     }
@@ -177,7 +178,7 @@ impl Journal for Repo {
     async fn replay(
         &self,
         user: UserId,
-        followed: Arc<[Topic]>,
+        followed: Arc<[Following]>,
         from: Positions,
         to: Positions,
     ) -> Result<Box<dyn Replay>> {
@@ -297,8 +298,8 @@ fn entry(row: JournalRow) -> Result<Entry> {
 }
 
 /// First what they follow now and then the steps, so that no step is missed in between.
-fn followed(conn: &mut Conn, segments: &Segments, user: UserId, at: &Positions) -> Result<Vec<Topic>> {
+fn followed(conn: &mut Conn, segments: &Segments, user: UserId, at: &Positions) -> Result<Vec<Following>> {
     let now = domains::followed(conn, user)?;
     let since = replay::steps(conn, segments, user, at, None)?;
-    Ok(follow::before(now, since.into_iter().map(|step| (step.topic, step.step))).into_iter().collect())
+    Ok(follow::before(now, since.into_iter().map(|step| (step.topic, step.step))))
 }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::domains::messaging::chats as table;
 
-pub const DOMAIN: Domain = Domain::NONE;
+pub const DOMAIN: Domain = Domain { conceal: ending::conceal, ..Domain::NONE };
 
 #[async_trait]
 impl Lifetimes for Repo {

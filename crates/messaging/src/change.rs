@@ -19,15 +19,13 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// Sent to each participant in person, because each sees a chat of their own.
-    ChatCreated(UserId, Box<Chat>),
+    /// Sent to each participant in person, because each sees a chat of their own; also says after which message they see it.
+    ChatCreated(UserId, Box<Chat>, i64),
     ChatUpdated(Box<ChatFace>),
     /// Sent to whoever chose.
     PreferencesChanged(UserId, PreferencesChanged),
     MessageSent(Box<Message>),
     MessageUpdated(Box<Message>),
-    /// In place of the former, if not everybody in the chat may see the message: it says nothing of its text.
-    MessageEdited(Edited),
     MessageDeleted(Deleted),
     Pinned(Pinned),
     Unpinned(Unpinned),
@@ -101,7 +99,6 @@ pub const CHAT_CREATED: &str = "chat.created";
 pub const CHAT_UPDATED: &str = "chat.updated";
 pub const MESSAGE_SENT: &str = "message.sent";
 pub const MESSAGE_UPDATED: &str = "message.updated";
-pub const MESSAGE_EDITED: &str = "message.edited";
 pub const MESSAGE_DELETED: &str = "message.deleted";
 
 /// Changes whose payload contains the message's text: a deletion has to rewrite them.
@@ -147,17 +144,6 @@ impl From<&Scheduled> for ScheduledChanged {
         let Scheduled { id, chat_id, status, send_at, message_id, version, .. } = *scheduled;
         Self { id, chat_id, status, send_at, message_id, problem: scheduled.problem.clone(), version }
     }
-}
-
-/// The payload of `message.edited`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[schema(as = MessageEdited)]
-pub struct Edited {
-    pub chat_id: ChatId,
-    pub message_id: MessageId,
-    pub seq: i64,
-    /// That of the message as it is now.
-    pub version: i64,
 }
 
 /// The payload of `participant.added` and `participant.updated`.
@@ -304,11 +290,10 @@ impl Reaction {
 impl Change {
     fn chat(&self) -> ChatId {
         match self {
-            Self::ChatCreated(_, chat) => chat.id,
+            Self::ChatCreated(_, chat, _) => chat.id,
             Self::ChatUpdated(face) => face.id,
             Self::PreferencesChanged(_, changed) => changed.chat_id,
             Self::MessageSent(message) | Self::MessageUpdated(message) => message.chat_id,
-            Self::MessageEdited(edited) => edited.chat_id,
             Self::MessageDeleted(deleted) => deleted.chat_id,
             Self::Pinned(pinned) => pinned.chat_id,
             Self::Unpinned(unpinned) => unpinned.chat_id,
@@ -350,7 +335,6 @@ impl clowder_core::Change for Change {
             Self::PreferencesChanged(..) => "chat.preferences",
             Self::MessageSent(_) => MESSAGE_SENT,
             Self::MessageUpdated(_) => MESSAGE_UPDATED,
-            Self::MessageEdited(_) => MESSAGE_EDITED,
             Self::MessageDeleted(_) => MESSAGE_DELETED,
             Self::Pinned(_) => "message.pinned",
             Self::Unpinned(_) => "message.unpinned",
@@ -384,7 +368,7 @@ impl clowder_core::Change for Change {
 
     fn topic(&self) -> Topic {
         match self {
-            Self::ChatCreated(user, _)
+            Self::ChatCreated(user, ..)
             | Self::ChatDeleted(user, _)
             | Self::PreferencesChanged(user, _)
             | Self::MessageScheduled(user, _)
@@ -420,7 +404,7 @@ impl clowder_core::Change for Change {
     fn follow(&self) -> Option<Follow> {
         let step = |user, step| Some(Follow { user, topic: self.own(), step });
         match self {
-            Self::ChatCreated(user, _) => step(*user, Step::Enter),
+            Self::ChatCreated(user, ..) => step(*user, Step::Enter),
             // What those who run a chat receive is a copy.
             Self::ParticipantRemoved(Told::Staff(_), _) => None,
             Self::ParticipantRemoved(_, removed) => step(removed.user_id, Step::Leave),
@@ -437,7 +421,6 @@ impl clowder_core::Change for Change {
     fn subject(&self) -> Option<Uuid> {
         match self {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
-            Self::MessageEdited(edited) => Some(edited.message_id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
             Self::Pinned(pinned) => Some(pinned.message_id.uuid()),
@@ -453,13 +436,27 @@ impl clowder_core::Change for Change {
         }
     }
 
+    fn seq(&self) -> Option<i64> {
+        match self {
+            Self::ChatCreated(_, _, after) => Some(*after),
+            Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.seq),
+            Self::MessageDeleted(deleted) => Some(deleted.seq),
+            Self::MessageExpiring(expiring) => Some(expiring.seq),
+            Self::Pinned(pinned) => Some(pinned.seq),
+            Self::Unpinned(unpinned) => Some(unpinned.seq),
+            Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.seq),
+            Self::PollVoted(voted, _) => Some(voted.seq),
+            Self::PollClosed(closed) => Some(closed.seq),
+            _ => None,
+        }
+    }
+
     fn data(&self) -> serde_json::Result<Box<RawValue>> {
         match self {
-            Self::ChatCreated(_, chat) => to_raw_value(chat),
+            Self::ChatCreated(_, chat, _) => to_raw_value(chat),
             Self::ChatUpdated(face) => to_raw_value(face),
             Self::PreferencesChanged(_, changed) => to_raw_value(changed),
             Self::MessageSent(message) | Self::MessageUpdated(message) => to_raw_value(message),
-            Self::MessageEdited(edited) => to_raw_value(edited),
             Self::MessageDeleted(deleted) => to_raw_value(deleted),
             Self::Pinned(pinned) => to_raw_value(pinned),
             Self::Unpinned(unpinned) => to_raw_value(unpinned),

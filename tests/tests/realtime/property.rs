@@ -1,6 +1,8 @@
 //! State before + events = state fetched after, and what is found is what is there: for random commands of several users
 //! whose sockets drop and resume.
 
+mod moderation;
+
 use clowder_tests::{Database, Socket, User, World, domains::messaging::new_year_after};
 use proptest::{
     prelude::*,
@@ -8,6 +10,7 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
+use self::moderation::{Moderation, moderate, moderation};
 use super::{finding::what_is_shown_is_found, replica::Replica};
 
 const PEOPLE: usize = 3;
@@ -15,7 +18,7 @@ const PEOPLE: usize = 3;
 /// One random action. The numbers are reduced to what exists when it runs.
 #[derive(Debug, Clone)]
 enum Step {
-    MakeGroup { who: usize, since_join: bool },
+    Make { who: usize, channel: bool, since_join: bool },
     OpenPrivate { who: usize, with: usize },
     Send { who: usize, chat: usize, by_socket: bool },
     Answer { who: usize, chat: usize, seq: usize, thread: bool },
@@ -31,6 +34,11 @@ enum Step {
     Join { who: usize, chat: usize },
     Leave { who: usize, chat: usize },
     Ban { who: usize, chat: usize },
+    Moderate { who: usize, whom: usize, chat: usize, how: Moderation },
+    Draft { who: usize, chat: usize, n: usize },
+    Prefer { who: usize, chat: usize, what: usize, on: bool },
+    FollowThread { who: usize, chat: usize, seq: usize, on: bool },
+    Shun { who: usize, whom: usize, how: usize, on: bool },
     SetRole { who: usize, whom: usize, chat: usize, role: usize },
     HandOver { who: usize, to: usize, chat: usize },
     Pin { who: usize, chat: usize, seq: usize, on: bool },
@@ -46,7 +54,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (who, chat, seq) = (0..PEOPLE, 0..6_usize, 0..30_usize);
     prop_oneof![
-        1 => (who.clone(), any::<bool>()).prop_map(|(who, since_join)| Step::MakeGroup { who, since_join }),
+        2 => (who.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(who, channel, since_join)| Step::Make { who, channel, since_join }),
         1 => (who.clone(), who.clone()).prop_map(|(who, with)| Step::OpenPrivate { who, with }),
         8 => (who.clone(), chat.clone(), any::<bool>()).prop_map(|(who, chat, by_socket)| Step::Send { who, chat, by_socket }),
         4 => (who.clone(), chat.clone(), seq.clone(), any::<bool>())
@@ -65,6 +74,15 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Join { who, chat }),
         2 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Leave { who, chat }),
         1 => (who.clone(), chat.clone()).prop_map(|(who, chat)| Step::Ban { who, chat }),
+        3 => (who.clone(), who.clone(), chat.clone(), moderation())
+            .prop_map(|(who, whom, chat, how)| Step::Moderate { who, whom, chat, how }),
+        3 => (who.clone(), chat.clone(), 0..3_usize).prop_map(|(who, chat, n)| Step::Draft { who, chat, n }),
+        2 => (who.clone(), chat.clone(), 0..4_usize, any::<bool>())
+            .prop_map(|(who, chat, what, on)| Step::Prefer { who, chat, what, on }),
+        1 => (who.clone(), chat.clone(), seq.clone(), any::<bool>())
+            .prop_map(|(who, chat, seq, on)| Step::FollowThread { who, chat, seq, on }),
+        1 => (who.clone(), who.clone(), 0..2_usize, any::<bool>())
+            .prop_map(|(who, whom, how, on)| Step::Shun { who, whom, how, on }),
         3 => (who.clone(), who.clone(), chat.clone(), 0..3_usize)
             .prop_map(|(who, whom, chat, role)| Step::SetRole { who, whom, chat, role }),
         1 => (who.clone(), who.clone(), chat.clone()).prop_map(|(who, to, chat)| Step::HandOver { who, to, chat }),
@@ -90,10 +108,10 @@ struct Listener {
 }
 
 impl Listener {
-    async fn new(user: User) -> Self {
+    async fn new(user: User, somebody_blocks: bool) -> Self {
         let mut socket = user.knock(None).await;
         let cursor = socket.hello().await["cursor"].as_str().unwrap().to_owned();
-        let replica = Replica::fetch(&user).await;
+        let replica = Replica::fetch(&user, somebody_blocks).await;
         Self { user, socket: Some(socket), cursor, replica }
     }
 
@@ -128,10 +146,14 @@ impl Listener {
         self.socket = Some(socket);
     }
 
-    /// Listens until the last message of everybody has arrived, and the end of chats that the user left.
+    /// Listens until the last message of everybody has arrived, what the user has last written for themselves in each chat, and
+    /// the end of chats that they left.
     async fn listen_until(&mut self, last_words: &[Value], after: &Replica) {
         let mut awaited: Vec<_> = last_words.iter().filter(|words| self.replica_lacks(words)).cloned().collect();
-        while !awaited.is_empty() || self.replica.chats.keys().any(|chat| !after.chats.contains_key(chat)) {
+        while !awaited.is_empty()
+            || !self.replica.knows_choices_of(after)
+            || self.replica.chats.keys().any(|chat| !after.chats.contains_key(chat))
+        {
             let frame = self.socket.as_mut().unwrap().frame().await;
             self.hear(&frame);
             awaited.retain(|words| words["id"] != frame["data"]["id"]);
@@ -145,9 +167,10 @@ impl Listener {
 
 /// Returns how many messages were compared by status.
 async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize {
+    let somebody_blocks = steps.iter().any(|step| matches!(step, Step::Shun { how: 0, on: true, .. }));
     let mut people = Vec::new();
     for name in names {
-        people.push(Listener::new(world.user(name).await).await);
+        people.push(Listener::new(world.user(name).await, somebody_blocks).await);
     }
     // The participants of each chat; the first chat has all users.
     let others: Vec<_> = people[1..].iter().map(|person| &person.user).collect();
@@ -170,7 +193,11 @@ async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize 
     let mut with_status = 0;
     for person in &mut people {
         person.resume().await;
-        let mut after = Replica::fetch(&person.user).await;
+        // In chats where nobody may write any more, what they write for themselves follows all else.
+        for chat in &chats {
+            person.user.put(&format!("/api/chats/{chat}/draft"), json!({"content": "last"})).await;
+        }
+        let mut after = Replica::fetch(&person.user, somebody_blocks).await;
         let own = last_words.iter().filter(|(chat, _)| after.chats.contains_key(chat));
         let own: Vec<_> = own.map(|(_, words)| words.clone()).collect();
         person.listen_until(&own, &after).await;
@@ -186,18 +213,25 @@ async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize 
 async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, step: &Step) {
     let chat = |index: usize| chats[index % chats.len()].clone();
     match *step {
-        Step::MakeGroup { who, since_join } => {
+        Step::Make { who, channel, since_join } => {
             let others: Vec<_> =
                 (0..PEOPLE).filter(|other| *other != who).map(|other| &people[other].user.id).collect();
             let history = if since_join { "since_join" } else { "all" };
-            let new = json!({"type": "group", "title": "More", "participant_ids": others, "history": history});
-            let made = people[who].user.post("/api/chats", new).await.expect(201);
-            chats.push(made["id"].as_str().unwrap().to_owned());
+            let kind = if channel { "channel" } else { "group" };
+            let new = json!({"type": kind, "title": "More", "participant_ids": others, "history": history});
+            // Nobody brings together people of whom one has blocked the other.
+            let made = people[who].user.post("/api/chats", new).await;
+            if made.status == 201 {
+                chats.push(made.body["id"].as_str().unwrap().to_owned());
+            }
         }
         Step::OpenPrivate { who, with } if who != with => {
-            let made = people[who].user.private_chat(&people[with].user).await;
-            if !chats.contains(&made) {
-                chats.push(made);
+            let new = json!({"type": "private", "participant_ids": [people[with].user.id]});
+            let made = people[who].user.post("/api/chats", new).await;
+            if let Some(made) = made.body["id"].as_str()
+                && !chats.iter().any(|chat| chat == made)
+            {
+                chats.push(made.to_owned());
             }
         }
         Step::OpenPrivate { .. } => {}
@@ -298,6 +332,38 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
                 person.user.post(&format!("{path}/ban"), new.clone()).await;
                 person.user.post(&format!("{path}/unban"), new.clone()).await;
             }
+        }
+        Step::Moderate { who, whom, chat: index, how } => {
+            moderate(&people[who].user, &people[whom].user, &chat(index), how).await
+        }
+        Step::Draft { who, chat: index, n } => {
+            let draft = ["d1", "d2"].get(n);
+            people[who].user.put(&format!("/api/chats/{}/draft", chat(index)), json!({"content": draft})).await;
+        }
+        Step::Prefer { who, chat: index, what, on } => {
+            let chosen = match what {
+                0 => json!({"archived": on}),
+                1 => json!({"pinned": on}),
+                2 => json!({"notify": if on { "mentions" } else { "all" }}),
+                _ => json!({"title": on.then_some("Own")}),
+            };
+            people[who].user.put(&format!("/api/chats/{}/preferences", chat(index)), chosen).await;
+        }
+        Step::FollowThread { who, chat: index, seq, on } => {
+            if let Some(path) = message(&people[who].user, &chat(index), seq).await {
+                let path = format!("{path}/thread/follow");
+                match on {
+                    true => people[who].user.put(&path, json!({})).await,
+                    false => people[who].user.delete(&path).await,
+                };
+            }
+        }
+        Step::Shun { who, whom, how, on } => {
+            let path = format!("/api/users/{}/{}", people[whom].user.id, ["block", "mute"][how]);
+            match on {
+                true => people[who].user.put(&path, json!({})).await,
+                false => people[who].user.delete(&path).await,
+            };
         }
         Step::SetRole { who, whom, chat: index, role } => {
             let path = format!("/api/chats/{}/participants/{}", chat(index), people[whom].user.id);

@@ -11,20 +11,14 @@ pub struct ChatState {
     title: Value,
     lifetime: Value,
     role: Value,
+    slow_seconds: Value,
+    /// What the user has chosen in it, and whether they have written a title of their own and a draft.
+    preferences: Value,
     read_seq: i64,
     /// Up to here the chat continued without the user, so that there are no events, or the user has cleared it.
     before: i64,
     /// By `seq`, so that gaps and swaps are noticed.
     messages: BTreeMap<i64, Value>,
-    /// Messages of which events say only that they were edited: a client loads them.
-    edited: BTreeSet<i64>,
-}
-
-/// What an edit changes.
-fn forget_edit(message: &mut Value) {
-    for member in ["content", "edited_at", "version", "entities", "mentions"] {
-        message.as_object_mut().unwrap().remove(member);
-    }
 }
 
 /// All chats of one user.
@@ -37,6 +31,12 @@ pub struct Replica {
     left: BTreeSet<String>,
     /// Messages that the user has removed for themselves, of which there may still be events.
     removed: BTreeMap<String, Value>,
+    /// The last message of each chat that its history hides from the user.
+    hidden: BTreeMap<String, i64>,
+    /// Whom the user has blocked and muted.
+    pub unwanted: [BTreeSet<String>; 2],
+    /// Somebody has blocked somebody, so that the read marks of the two are not told.
+    pub somebody_blocks: bool,
 }
 
 /// The read marks of users, according to events; `status` follows from them.
@@ -128,16 +128,24 @@ fn text(value: &Value) -> String {
 }
 
 impl Replica {
-    /// Everything over REST.
-    pub async fn fetch(user: &User) -> Self {
+    /// Everything over REST. If `somebody_blocks`, somebody may be muted whom `GET /api/mutes` does not list, and mentions
+    /// are not counted.
+    pub async fn fetch(user: &User, somebody_blocks: bool) -> Self {
         let mut chats = BTreeMap::new();
+        let mut unwanted: [BTreeSet<String>; 2] = Default::default();
+        for (list, people) in ["/api/blocks", "/api/mutes"].iter().zip(&mut unwanted) {
+            let page = user.get(list).await.expect(200);
+            people.extend(page["items"].as_array().unwrap().iter().map(|item| text(&item["user"]["id"])));
+        }
         let list = user.get("/api/chats?limit=200").await.expect(200);
         for chat in list["items"].as_array().unwrap() {
             let messages = user.messages(chat["id"].as_str().unwrap()).await;
             let mut state = ChatState::of(chat);
             state.messages = messages.iter().map(message).collect();
             assert_eq!(state.unread(&user.id), chat["unread_count"], "the count is the count of what is unread");
-            assert_eq!(state.mentions(&user.id), chat["mention_count"], "and so is that of mentions");
+            if !somebody_blocks {
+                assert_eq!(state.mentions(&user.id, &unwanted[1]), chat["mention_count"], "and so is that of mentions");
+            }
             assert_eq!(
                 state.last_seq(),
                 chat["last_message"]["seq"].as_i64().unwrap_or(0),
@@ -146,7 +154,8 @@ impl Replica {
             chats.insert(text(&chat["id"]), state);
         }
         let (readers, left, removed) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { me: user.id.clone(), chats, readers, left, removed }
+        let hidden = BTreeMap::new();
+        Self { me: user.id.clone(), chats, readers, left, removed, hidden, unwanted, somebody_blocks }
     }
 
     /// Applies a durable event.
@@ -165,7 +174,15 @@ impl Replica {
 
     fn change(&mut self, event: &Value) {
         let data = &event["data"];
+        self.must_be_seen(event);
         if self.is_about_what_is_removed(event) {
+            return;
+        }
+        // What the user did on another device in a chat that they have left since is replayed, and how they came to it is not.
+        let is_own = data["user_id"] == *self.me || data["participant"]["user"]["id"] == *self.me;
+        let of_oneself = ["chat.preferences", "participant.added", "participant.updated", "participant.removed"];
+        let is_own = is_own || of_oneself.contains(&event["type"].as_str().unwrap());
+        if is_own && data["chat_id"].as_str().is_some_and(|chat| !self.chats.contains_key(chat)) {
             return;
         }
         match event["type"].as_str().unwrap() {
@@ -174,7 +191,10 @@ impl Replica {
                 chat.before = data["last_seq"].as_i64().unwrap();
                 let id = text(&data["id"]);
                 let people = usize::try_from(data["participant_count"].as_u64().unwrap()).unwrap();
-                let unclear = chat.before > 0 || self.left.contains(&id);
+                // In channels only the sender hears who has read what.
+                let unclear = chat.before > 0 || self.left.contains(&id) || data["type"] == "channel";
+                let is_hidden = data["history"] == "since_join";
+                self.hidden.insert(id.clone(), if is_hidden { chat.before } else { 0 });
                 self.readers.insert(id.clone(), Readers { people, unclear, ..Readers::default() });
                 self.chats.insert(id, chat);
             }
@@ -182,7 +202,17 @@ impl Replica {
                 let chat = self.chats.get_mut(data["id"].as_str().unwrap()).expect("an update of an unknown chat");
                 chat.title = data["title"].clone();
                 chat.lifetime = data["lifetime"].clone();
+                chat.slow_seconds = data["slow_seconds"].clone();
             }
+            "chat.preferences" => {
+                let mut preferences = data.clone();
+                preferences.as_object_mut().unwrap().remove("chat_id");
+                self.chat(&data["chat_id"]).preferences = preferences;
+            }
+            "block.added" => drop(self.unwanted[0].insert(text(&data["user"]["id"]))),
+            "block.removed" => drop(self.unwanted[0].remove(data["user_id"].as_str().unwrap())),
+            "mute.added" => drop(self.unwanted[1].insert(text(&data["user"]["id"]))),
+            "mute.removed" => drop(self.unwanted[1].remove(data["user_id"].as_str().unwrap())),
             "message.sent" => {
                 let (seq, message) = message(data);
                 let chat = self.chat(&data["chat_id"]);
@@ -203,15 +233,6 @@ impl Replica {
                     }
                     message["thread"] = chat.messages.get(&seq).map_or(Value::Null, |before| before["thread"].clone());
                     chat.messages.insert(seq, message);
-                    chat.edited.remove(&seq);
-                }
-            }
-            "message.edited" => {
-                let chat = self.chat(&data["chat_id"]);
-                let seq = data["seq"].as_i64().unwrap();
-                if seq > chat.before {
-                    forget_edit(chat.messages.get_mut(&seq).expect("edited before it was sent"));
-                    chat.edited.insert(seq);
                 }
             }
             "message.deleted" => {
@@ -231,9 +252,6 @@ impl Replica {
                     message.as_object_mut().unwrap().remove(member);
                 }
                 let deleted = message.clone();
-                if chat.edited.contains(&data["seq"].as_i64().unwrap()) {
-                    forget_edit(message);
-                }
                 count(chat, &deleted, -1);
             }
             // Of a chat that the user has left since, nothing else was told.
@@ -241,10 +259,7 @@ impl Replica {
                 let Some(chat) = self.chats.get_mut(data["chat_id"].as_str().unwrap()) else { return };
                 for id in data["ids"].as_array().unwrap() {
                     let seq = chat.messages.iter().find(|(_, known)| known["id"] == *id).map(|(seq, _)| *seq);
-                    let message = seq.and_then(|seq| {
-                        chat.edited.remove(&seq);
-                        chat.messages.remove(&seq)
-                    });
+                    let message = seq.and_then(|seq| chat.messages.remove(&seq));
                     self.removed.insert(text(id), message.unwrap_or_default());
                 }
             }
@@ -253,7 +268,6 @@ impl Replica {
                 let up_to = data["up_to"].as_i64().unwrap();
                 (chat.before, chat.read_seq) = (chat.before.max(up_to), chat.read_seq.max(up_to));
                 chat.messages.retain(|seq, _| *seq > up_to);
-                chat.edited.retain(|seq| *seq > up_to);
             }
             "message.expiring" => {
                 let chat = self.chat(&data["chat_id"]);
@@ -282,19 +296,22 @@ impl Replica {
                 let added = event["type"] == "reaction.added";
                 let (seq, chat) = (data["seq"].as_i64().unwrap(), self.chat(&data["chat_id"]));
                 if seq > chat.before {
-                    react(
-                        &mut chat.messages.get_mut(&seq).expect("a reaction before its message")["reactions"],
-                        data,
-                        me,
-                        added,
-                    );
+                    // One's own reaction in a channel is told once more, whatever one sees of the message.
+                    match chat.messages.get_mut(&seq) {
+                        Some(message) => react(&mut message["reactions"], data, me, added),
+                        None => assert!(me, "a reaction before its message: {event}"),
+                    }
                 }
             }
             "poll.voted" | "poll.closed" => {
                 let me = data["user_id"] == *self.me;
                 let (seq, chat) = (data["seq"].as_i64().unwrap(), self.chat(&data["chat_id"]));
                 if seq > chat.before {
-                    let poll = &mut chat.messages.get_mut(&seq).expect("a vote before its poll")["poll"];
+                    let Some(message) = chat.messages.get_mut(&seq) else {
+                        assert!(me, "a vote before its poll: {event}");
+                        return;
+                    };
+                    let poll = &mut message["poll"];
                     match event["type"] == "poll.voted" {
                         true => vote(poll, data, me),
                         false => poll["closed_at"] = data["closed_at"].clone(),
@@ -323,6 +340,18 @@ impl Replica {
         }
     }
 
+    /// Nothing is told of what the history of a chat hides, except what the user did.
+    fn must_be_seen(&self, event: &Value) {
+        let (kind, data) = (event["type"].as_str().unwrap(), &event["data"]);
+        let of_message = ["message.", "reaction.", "poll."].iter().any(|of| kind.starts_with(of));
+        let of_mark = ["message.read", "message.delivered"].contains(&kind);
+        let (Some(seq), Some(chat)) = (data["seq"].as_i64(), data["chat_id"].as_str()) else { return };
+        if of_message && !of_mark && data["user_id"] != *self.me {
+            let hidden = self.hidden.get(chat).copied().unwrap_or(0);
+            assert!(seq > hidden, "up to {hidden} the chat is hidden: {event}");
+        }
+    }
+
     /// What else is told of a message that the user has removed does not matter, except to the thread that it was in.
     fn is_about_what_is_removed(&mut self, event: &Value) -> bool {
         let data = &event["data"];
@@ -342,7 +371,7 @@ impl Replica {
         for (seq, message) in &mut chat.messages {
             let marks = readers.marks.iter().filter(|(user, mark)| message["sender"]["id"] != **user && *mark >= seq);
             let all = readers.people > 1 && marks.count() + 1 >= readers.people;
-            if readers.unclear {
+            if readers.unclear || self.somebody_blocks {
                 message.as_object_mut().unwrap().remove("status");
             } else {
                 message["status"] = if all { "read" } else { "sent" }.into();
@@ -357,17 +386,23 @@ impl Replica {
         for (id, chat) in &mut self.chats {
             chat.before = other.chats.get(id).map_or(0, |other| other.before);
             chat.messages.retain(|seq, _| *seq > chat.before);
-            chat.edited = other.chats.get(id).map(|other| other.edited.clone()).unwrap_or_default();
-            for seq in &chat.edited {
-                chat.messages.get_mut(seq).into_iter().for_each(forget_edit);
-            }
-            if other.readers.get(id).is_none_or(|readers| readers.unclear) {
+            if other.somebody_blocks || other.readers.get(id).is_none_or(|readers| readers.unclear) {
                 chat.messages.values_mut().for_each(|message| drop(message.as_object_mut().unwrap().remove("status")));
             } else {
                 compared += chat.messages.len();
             }
         }
         compared
+    }
+
+    /// Whether everything that the user has chosen has been told: it comes after all that happened in its chat before.
+    pub fn knows_choices_of(&self, after: &Self) -> bool {
+        let chosen = |(id, chat): (&String, &ChatState)| {
+            self.chats.get(id).is_some_and(|known| known.preferences == chat.preferences)
+        };
+        // Whoever is muted is not listed if they have blocked the user and nothing else connects the two.
+        let [blocked, muted] = [0, 1].map(|list| self.unwanted[list] == after.unwanted[list]);
+        blocked && (muted || self.somebody_blocks) && after.chats.iter().all(chosen)
     }
 
     fn chat(&mut self, id: &Value) -> &mut ChatState {
@@ -379,18 +414,24 @@ impl ChatState {
     fn of(chat: &Value) -> Self {
         let read_seq = chat["read_seq"].as_i64().unwrap();
         let (title, lifetime) = (chat["title"].clone(), chat["lifetime"].clone());
-        let role = chat["my_role"].clone();
-        Self { title, lifetime, role, read_seq, before: 0, ..Self::default() }
+        let (role, slow_seconds) = (chat["my_role"].clone(), chat["slow_seconds"].clone());
+        let mut preferences = chat["preferences"].clone();
+        let chosen = preferences.as_object_mut().unwrap();
+        chosen.remove("draft");
+        let has_title = chosen.remove("title").is_some_and(|title| !title.is_null());
+        chosen.insert("has_title".to_owned(), has_title.into());
+        Self { title, lifetime, role, slow_seconds, preferences, read_seq, ..Self::default() }
     }
 
     fn last_seq(&self) -> i64 {
         self.messages.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// Those that mention the user.
-    fn mentions(&self, me: &str) -> usize {
+    /// Those that mention the user, by people whom they have not muted.
+    fn mentions(&self, me: &str, muted: &BTreeSet<String>) -> usize {
         let after = self.messages.range(self.read_seq + 1..).map(|(_, message)| message);
         let after = after.filter(|message| message["deleted_at"].is_null() && message["sender"]["id"] != *me);
+        let after = after.filter(|message| !muted.contains(message["sender"]["id"].as_str().unwrap()));
         let mentions = |message: &&Value| {
             let everybody =
                 message["entities"].as_array().unwrap().iter().any(|entity| entity["type"] == "mention_all");

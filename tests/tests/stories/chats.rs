@@ -1,6 +1,6 @@
 //! People run chats: they edit them, find them, bring others in and take them out, and arrange them for themselves.
 
-use clowder_tests::{Answer, User, World, on_both, world::each};
+use clowder_tests::{Answer, Stream, User, World, on_both, world::each};
 use serde_json::{Value, json};
 
 on_both!(shared; editing, people, channels, over_the_socket, settings_over_the_socket, coming_over_the_socket, for_oneself, invitations, links, since_join, deleting, of_groups);
@@ -385,11 +385,52 @@ async fn since_join(world: World) {
     eve.get(&format!("/api/messages/{early}")).await.refused(404, "message.unknown");
     assert!(eve.messages(&chat).await.iter().all(|message| message["content"] != "before"));
     ada.patch(&format!("/api/messages/{early}"), json!({"content": "rewritten"})).await.expect(200);
-    for socket in [&mut old, &mut new] {
-        let told = socket.until("message.edited").await;
-        assert_eq!((&told["data"]["seq"], &told["data"]["content"]), (&json!(1), &json!(null)));
+    let told = old.until("message.updated").await;
+    assert_eq!((&told["data"]["seq"], &told["data"]["content"]), (&json!(1), &json!("rewritten")));
+    bob.put(&format!("/api/messages/{early}/reactions/👍"), json!({})).await.expect(200);
+    ada.put(&format!("/api/messages/{early}/pin"), json!({})).await.expect(200);
+    ada.delete(&format!("/api/messages/{early}")).await.expect(204);
+    let last = ada.says(&chat, "after").await["id"].clone();
+    for name in ["reaction.added", "message.pinned", "message.deleted"] {
+        assert_eq!(old.until(name).await["data"]["seq"], json!(1));
     }
-    assert_eq!(bob.get(&format!("/api/messages/{early}")).await.expect(200)["content"], "rewritten");
+    let heard = until(async || new.frame().await, &last).await;
+    assert!(heard.iter().all(|frame| frame["data"]["seq"] != json!(1)), "{heard:?}");
+    let there = heard.last().unwrap()["cursor"].as_str().unwrap().to_owned();
+
+    // Whoever comes back gets nothing of what was said before, whether over a socket, a stream or page by page.
+    let seat = format!("/api/chats/{chat}/participants/{}", eve.id);
+    eve.delete(&seat).await.expect(204);
+    let between = ada.says(&chat, "between").await["id"].as_str().unwrap().to_owned();
+    ada.post(&format!("/api/chats/{chat}/participants"), json!({"user_ids": [eve.id]})).await.expect(200);
+    for id in [last.as_str().unwrap(), &between] {
+        ada.patch(&format!("/api/messages/{id}"), json!({"content": "between the stays"})).await.expect(200);
+    }
+    let last = ada.says(&chat, "back again").await["id"].clone();
+    let back = until(async || new.frame().await, &last).await;
+    let mut resumed = eve.knock(Some(&there)).await;
+    let replayed = until(async || resumed.frame().await, &last).await;
+    let mut stream = Stream::open(&eve, "", &there).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    let streamed = until(async || stream.frame().await, &last).await;
+    let polled = eve.get(&format!("/api/journal?cursor={there}")).await.expect(200);
+    for heard in [&back, &replayed, &streamed, polled["events"].as_array().unwrap()] {
+        assert!(!json!(heard).to_string().contains("between"), "{heard:?}");
+        assert_eq!(heard.last().unwrap()["data"]["content"], "back again");
+        assert!(heard.iter().any(|frame| frame["type"] == "chat.created"), "{heard:?}");
+    }
+}
+
+/// The frames up to the one that shows this message.
+async fn until(mut next: impl AsyncFnMut() -> Value, message: &Value) -> Vec<Value> {
+    let mut heard = Vec::new();
+    loop {
+        let frame = next().await;
+        let is_last = frame["data"]["id"] == *message;
+        heard.push(frame);
+        if is_last {
+            return heard;
+        }
+    }
 }
 
 async fn deleting(world: World) {

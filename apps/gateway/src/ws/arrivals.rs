@@ -269,6 +269,7 @@ mod tests {
             actor: None,
             subject: None,
             follow: None,
+            seq: None,
             at: Timestamp::from_micros(0),
             data: to_raw_value(&json!({"seq": seq})).unwrap().into(),
         }

@@ -269,6 +269,7 @@ mod tests {
             actor: Some(Id::new(Timestamp::from_micros(2))),
             subject: None,
             follow: None,
+            seq: None,
             at: Timestamp::from_micros(3),
             data: to_raw_value(&message).unwrap().into(),
         };

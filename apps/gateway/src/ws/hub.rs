@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via};
+use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via, follow::Following};
 use clowder_infra::{Followed, Follower, bus::Exchange, online::Online, turns::Turns};
 use tokio::sync::{Notify, Semaphore};
 
@@ -80,7 +80,7 @@ pub struct Attached {
     pub queue: Arc<SendQueue>,
     pub live_from: Place,
     /// The topics that its user follows at that position.
-    pub followed: Arc<[Topic]>,
+    pub followed: Arc<[Following]>,
     /// Whose messages its user hides.
     pub hidden: Arc<HashSet<UserId>>,
 }

@@ -237,6 +237,7 @@ mod tests {
                 actor: None,
                 subject: None,
                 follow: None,
+                seq: None,
                 at: Timestamp::from_micros(at),
                 data: to_raw_value(&()).unwrap().into(),
             };

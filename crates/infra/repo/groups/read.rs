@@ -34,11 +34,12 @@ use crate::domains::{
 /// People follow the groups that they are in, until they are taken out of a deleted one.
 pub const FOLLOWED: Followed = Followed { kind: GROUP, ids: followed };
 
-fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<Vec<Id<()>>> {
+fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<Vec<(Id<()>, i64)>> {
     let memberships = group_people::table
         .filter(group_people::user_id.eq(user).and(group_people::group_id.gt(after)))
         .filter(group_people::status.eq(Standing::Member.as_str()));
-    Ok(memberships.select(group_people::group_id).order(group_people::group_id).limit(limit).load(conn)?)
+    let ids = memberships.select(group_people::group_id).order(group_people::group_id).limit(limit);
+    Ok(ids.load(conn)?.into_iter().map(|id| (id, 0)).collect())
 }
 
 /// The condition of the index of the directory, as constant text, so that the databases use it.

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use clowder_core::{
     Error, Id, Positions, Recorded, Result, Topic, UserId, Word,
-    follow::{Step, stretches},
+    follow::{Following, Step, stretches},
     journal::{Chunk, Replay, Replayed},
 };
 use diesel::connection::SimpleConnection;
@@ -70,7 +70,7 @@ impl Reader {
         db: &Db,
         known: &Arc<KnownSegments>,
         viewer: Viewer,
-        followed: Arc<[Topic]>,
+        followed: Arc<[Following]>,
         from: Positions,
         to: Positions,
     ) -> Result<Self> {
@@ -115,7 +115,8 @@ impl Replay for Reader {
 struct Missed {
     segments: Arc<Segments>,
     viewer: Viewer,
-    now: HashSet<Topic>,
+    /// What they follow, and after which number.
+    now: HashMap<Topic, i64>,
     /// Changes about a topic are in the stream of that topic.
     followed: BTreeMap<i16, Vec<Topic>>,
     steps: HashMap<Topic, Vec<(i64, Step)>>,
@@ -135,7 +136,7 @@ impl Missed {
     fn new(
         segments: Arc<Segments>,
         viewer: Viewer,
-        followed: &[Topic],
+        followed: &[Following],
         from: Positions,
         to: Positions,
         steps: Vec<FollowStep>,
@@ -143,7 +144,7 @@ impl Missed {
         let mut missed = Self {
             segments,
             viewer,
-            now: followed.iter().copied().collect(),
+            now: followed.iter().map(|it| (it.topic, it.after)).collect(),
             followed: BTreeMap::new(),
             steps: HashMap::new(),
             told: BTreeMap::new(),
@@ -154,14 +155,14 @@ impl Missed {
             part: None,
         };
         for FollowStep { stream, place, topic, step } in steps {
-            if step == Step::Leave || missed.now.contains(&topic) {
+            if step == Step::Leave || missed.now.contains_key(&topic) {
                 missed.told.insert((stream, place.0), place.1);
             } else {
                 missed.hidden.insert((stream, place.0));
             }
             missed.steps.entry(topic).or_default().push((place.0, step));
         }
-        for topic in followed {
+        for Following { topic, .. } in followed {
             missed.followed.entry(stream_of(*topic)).or_default().push(*topic);
         }
         missed
@@ -219,7 +220,8 @@ impl Missed {
             let stream = i16::try_from(change.stream);
             stream.is_ok_and(|stream| self.told.contains_key(&(stream, change.position)))
         };
-        change.topic == Topic::user(self.viewer.id) || self.now.contains(&change.topic) || is_told()
+        let is_followed = || self.now.get(&change.topic).is_some_and(|after| change.is_after(*after));
+        change.topic == Topic::user(self.viewer.id) || is_followed() || is_told()
     }
 }
 

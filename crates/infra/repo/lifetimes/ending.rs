@@ -1,12 +1,23 @@
 //! Deletes messages whose time is over. Its speed is what counts: the statements of a piece are for all of its messages.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
-use clowder_core::{ChatId, Ctx, MessageId, Result, Timestamp};
-use clowder_messaging::{Message, Status, edit::without_text, lifetimes::port::PIECE};
+use clowder_core::{ChatId, Ctx, MessageId, Recorded, Result, Timestamp};
+use clowder_messaging::{
+    Message, Status,
+    change::SHOW_THE_MESSAGE,
+    edit::without_text,
+    lifetimes::{self, port::PIECE},
+};
 use diesel::{dsl::exists, prelude::*};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::to_raw_value;
 
 use super::super::{
+    among::AmongIds,
     batch,
     cards::Cards,
     chats::edit::tell,
@@ -14,6 +25,7 @@ use super::super::{
     dialect::{self, Conn},
     group_commit::LOCK_WAIT,
     messaging::edit::{self, By},
+    people::Viewer,
     scheduled::due::LATE,
 };
 use crate::domains::messaging::{MessageRow, messages as table};
@@ -23,6 +35,39 @@ const LOOKS: usize = 8;
 
 /// The chat of a message, and its number there.
 type Place = (ChatId, i64);
+
+/// What a change says of a message, as far as it matters here.
+#[derive(Deserialize)]
+struct Staying {
+    id: MessageId,
+    lifetime: Option<IgnoredAny>,
+}
+
+/// Takes the texts of messages whose time is over, and which nobody has deleted yet, out of changes that are about to be
+/// replayed. Where the time counts from reading, the changes do not say when it is over.
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
+    let mut staying = Vec::new();
+    for change in changes.iter_mut().filter(|change| SHOW_THE_MESSAGE.contains(&&*change.name)) {
+        let said: Staying = serde_json::from_str(change.data.get())?;
+        if said.lifetime.is_some() {
+            staying.push((said.id, change));
+        }
+    }
+    if staying.is_empty() {
+        return Ok(());
+    }
+    let these = table::table.filter(table::id.among(staying.iter().map(|(id, _)| id)));
+    let over = these.filter(table::expires_at.le(viewer.now)).filter(table::deleted_at.is_null());
+    let over: Vec<(MessageId, Option<Timestamp>)> = over.select((table::id, table::expires_at)).load(conn)?;
+    let over: HashMap<_, _> = over.into_iter().collect();
+    for (id, change) in staying {
+        let Some(expires_at) = over.get(&id) else { continue };
+        let mut message = Message { expires_at: *expires_at, ..serde_json::from_str(change.data.get())? };
+        lifetimes::conceal(&mut message, viewer.now);
+        change.data = Arc::from(to_raw_value(&message)?);
+    }
+    Ok(())
+}
 
 pub fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool> {
     let due = table::table.filter(table::expires_at.le(now)).filter(table::deleted_at.is_null());

@@ -265,9 +265,10 @@ pub fn one(conn: &mut Conn, caches: Option<&Caches>, viewer: UserId, now: Timest
 /// People follow the chats that they are in.
 pub const FOLLOWED: Followed = Followed { kind: CHAT, ids: followed };
 
-fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<Vec<Id<()>>> {
+fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<Vec<(Id<()>, i64)>> {
     let memberships = participants::table.filter(participants::user_id.eq(user).and(participants::chat_id.gt(after)));
-    Ok(memberships.select(participants::chat_id).order(participants::chat_id).limit(limit).load(conn)?)
+    let places = memberships.select((participants::chat_id, removed::ENTERED_FROM));
+    Ok(places.order(participants::chat_id).limit(limit).load(conn)?)
 }
 
 /// The users with whom somebody is in a chat.

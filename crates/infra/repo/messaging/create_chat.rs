@@ -61,7 +61,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat, extras: Option<Extr
     let changes: Vec<_> = creation
         .participants
         .iter()
-        .map(|(user, _)| Change::ChatCreated(*user, Box::new(view(&creation, &cards, *user))))
+        .map(|(user, _)| Change::ChatCreated(*user, Box::new(view(&creation, &cards, *user)), 0))
         .collect();
     let changes: Vec<_> = changes.iter().map(|change| (ctx, change)).collect();
     journal::append_all(tx, &changes)?;

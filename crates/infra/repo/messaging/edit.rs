@@ -8,7 +8,7 @@ use clowder_core::{
 };
 use clowder_messaging::{
     Change, ChatRole, ChatType, Deleted, Message, MessagePatch, MessageType, Rights,
-    change::{Edited, SHOW_THE_MESSAGE},
+    change::SHOW_THE_MESSAGE,
     edit::{EditFacts, decide, decide_delete, in_time, may_say, without_text},
     lifetimes::conceal,
     mentions::Wanted,
@@ -16,7 +16,7 @@ use clowder_messaging::{
     policy::Seat,
     refusals::MESSAGE_UNKNOWN,
 };
-use diesel::{dsl::exists, prelude::*, sql_types::Bool};
+use diesel::{dsl::exists, prelude::*};
 use serde_json::json;
 
 use super::{
@@ -24,9 +24,7 @@ use super::{
         audit,
         chats::hold::is_alive,
         db::Tx,
-        dialect::{self, Conn},
-        fragment::Fragment,
-        journal,
+        dialect, journal,
         moderation::{
             reviews, sanctions,
             screening::{self, Look, Reading},
@@ -36,7 +34,6 @@ use super::{
         search::indexing,
     },
     gesture, mentioned, messages, reacted,
-    removed::ENTERED_FROM,
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
@@ -113,21 +110,10 @@ pub fn edit(
         .execute(tx.conn)?;
     indexing::edited(tx, &after)?;
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
-    let told = told(tx.conn, &after)?;
+    let told = Change::MessageUpdated(Box::new(after.clone().for_everybody()));
     let told: Vec<_> = std::iter::once(&told).chain(&waiting).map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)?;
     Ok(Some(after))
-}
-
-/// What the chat is told: nothing of the text, if somebody in it may not see the message.
-fn told(conn: &mut Conn, message: &Message) -> Result<Change> {
-    let later = participants::table.filter(participants::chat_id.eq(message.chat_id)).filter(CAME_LATER);
-    let later = later.filter(ENTERED_FROM.ge(message.seq));
-    if !diesel::select(exists(later)).get_result::<bool>(conn)? {
-        return Ok(Change::MessageUpdated(Box::new(message.clone().for_everybody())));
-    }
-    let Message { id, chat_id, seq, version, .. } = *message;
-    Ok(Change::MessageEdited(Edited { chat_id, message_id: id, seq, version }))
 }
 
 /// Its author is told the reason, if there is one.
@@ -146,10 +132,6 @@ pub fn delete(
     let (before, facts) = locked(tx, ctx, id)?;
     delete_held(tx, ctx, before, facts, version, reason)
 }
-
-/// The condition of the index of those who came later, as constant text, so that the databases use it.
-const CAME_LATER: Fragment<Bool> =
-    Fragment::new("(coalesce(participants.entered_from, participants.visible_from) > 0)");
 
 /// The place of an author who may be anywhere by now.
 const AUTHOR: Seat = Seat { kind: ChatType::Group, role: ChatRole::Member, rights: Rights::NONE, of_group: false };

@@ -107,7 +107,7 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, users: &[UserId], role: Cha
     count(tx.conn, chat, users.len() as i64)?;
     let seen = chats::fresh(tx.conn, chat, role)?;
     let seen_by = |user: &UserId| Chat { silent_until: silent.get(user).copied(), ..seen.clone() };
-    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen_by(user)))).collect())
+    Ok(users.iter().map(|user| ChatChange::ChatCreated(*user, Box::new(seen_by(user)), visible_from)).collect())
 }
 
 pub fn set_role(tx: &mut Tx<'_>, chat: ChatId, user: UserId, role: ChatRole) -> Result<()> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use clowder_core::{ChatId, Ctx, Id, MessageId, Recorded, Result, Word};
 use clowder_messaging::{
     Message, MessageType,
-    change::{MESSAGE_DELETED, MESSAGE_EDITED, MESSAGE_SENT, MESSAGE_UPDATED},
+    change::{MESSAGE_DELETED, MESSAGE_SENT, MESSAGE_UPDATED},
     search::{Progress, port::STEP, tokens::VERSION},
 };
 use diesel::{dsl::count_star, prelude::*};
@@ -26,7 +26,6 @@ use crate::domains::messaging::{
 /// What changes say of a message, as far as it matters here.
 #[derive(Deserialize)]
 struct Said {
-    #[serde(alias = "message_id")]
     id: MessageId,
 }
 
@@ -43,7 +42,7 @@ pub fn note(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
     let (mut said, mut gone) = (Vec::new(), Vec::new());
     for change in changes {
         match &*change.name {
-            MESSAGE_SENT | MESSAGE_UPDATED | MESSAGE_EDITED => {
+            MESSAGE_SENT | MESSAGE_UPDATED => {
                 said.extend(serde_json::from_str::<Said>(change.data.get()).ok().map(|said| said.id));
             }
             MESSAGE_DELETED => {

@@ -1,9 +1,11 @@
 //! The guarantees for followers: no readable change is missed, nobody gets what they may not see, and memory is bounded
 //! however far somebody lags.
 
+mod later;
+
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId, journal::Chunk};
+use clowder_core::{ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId, follow::Following, journal::Chunk};
 use clowder_infra::{Followed, Store};
 use clowder_messaging::{CHAT, Message, NewMessage};
 use serde_json::json;
@@ -19,7 +21,7 @@ pub async fn heads(world: &World) -> Positions {
 /// What somebody who now follows these chats has missed, read in chunks of this many rows.
 pub async fn missed(node: &Store, user: UserId, chats: &[ChatId], from: &Positions, chunk: Chunk) -> Vec<Recorded> {
     let to = node.journal.extent().await.unwrap().heads;
-    let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+    let followed: Arc<[Following]> = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
     let (mut from, mut changes) = (from.clone(), Vec::new());
     let mut replay = node.journal.replay(user, followed, from.clone(), to.clone()).await.unwrap();
     while let Some(piece) = replay.next(chunk).await.unwrap() {
@@ -152,7 +154,7 @@ on_both! {
         assert_eq!(entries.len(), 3, "`chat.created` and two that fit");
         let entries = journal.after(stream, before.get(stream), Chunk { rows: 100, octets: 1 }).await.unwrap();
         assert_eq!(entries.len(), 1, "one in any case");
-        let followed: Arc<[Topic]> = [Topic::new(CHAT, chat)].into();
+        let followed: Arc<[Following]> = [Topic::new(CHAT, chat).into()].into();
         let to = heads(&world).await;
         let mut replay = journal.replay(ada.id, followed, before.clone(), to).await.unwrap();
         let piece = replay.next(chunk).await.unwrap().unwrap();
@@ -234,9 +236,10 @@ on_both! {
             .joins(bob.id, &json!({"id": back}))
             .commit();
         let followed = async |at: &Positions| {
-            let mut followed = world.store.journal.followed(bob.id, at.clone()).await.unwrap();
-            followed.sort();
-            followed
+            let followed = world.store.journal.followed(bob.id, at.clone()).await.unwrap();
+            let mut topics: Vec<_> = followed.into_iter().map(|it| it.topic).collect();
+            topics.sort();
+            topics
         };
         let sorted = |chats: &[ChatId]| {
             let mut topics: Vec<_> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
@@ -265,7 +268,8 @@ on_both! {
         world.scribe().tells(kind, &text("two")).commit();
         let replayed = async |user, followed: &[Topic], from: &Positions| {
             let to = heads(&world).await;
-            let mut replay = world.store.journal.replay(user, followed.into(), from.clone(), to).await.unwrap();
+            let followed = followed.iter().map(|topic| Following::from(*topic)).collect();
+            let mut replay = world.store.journal.replay(user, followed, from.clone(), to).await.unwrap();
             let piece = replay.next(Chunk::rows(100)).await.unwrap();
             let changes = piece.map(|piece| piece.changes).unwrap_or_default();
             changes.iter().map(|change| change.data.get().to_owned()).collect::<Vec<_>>()
@@ -279,10 +283,11 @@ on_both! {
         world.scribe().follows(bob.id, kind, false, &json!({})).commit();
         let mut followed = world.store.journal.followed(bob.id, inside).await.unwrap();
         followed.sort();
-        let mut both = [chat, pet];
+        // Of what he follows no more, nothing with a number is his.
+        let mut both = [chat.into(), Following { topic: pet, after: i64::MAX }];
         both.sort();
         assert_eq!(followed, both, "what he has left since, he followed then");
-        assert_eq!(world.store.journal.followed(bob.id, heads(&world).await).await.unwrap(), [chat]);
+        assert_eq!(world.store.journal.followed(bob.id, heads(&world).await).await.unwrap(), [chat.into()]);
         assert_eq!(replayed(bob.id, &[chat], &start).await.last().map(String::as_str), Some("{}"), "that he left");
     }
 }

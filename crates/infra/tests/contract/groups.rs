@@ -134,7 +134,7 @@ on_both! {
         world.changes().await;
         let now = world.store.journal.extent().await.unwrap().heads;
         let followed = world.store.journal.followed(bob.id, now).await.unwrap();
-        assert!(followed.contains(&Topic::new(GROUP, group.id)));
+        assert!(followed.contains(&Topic::new(GROUP, group.id).into()));
 
         groups.set_role(&world.ctx(&ada), group.id, bob.id, role("moderator")).await.unwrap();
         assert_eq!(sorted(world.names().await), ["group.member_updated", "message.sent"]);

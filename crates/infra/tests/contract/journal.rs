@@ -27,7 +27,7 @@ on_both! {
         }
         let heads = world.store.journal.extent().await.unwrap().heads;
         let replay = async |who: &Person, chats: Vec<ChatId>, rows| {
-            let followed = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+            let followed = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
             let (from, to) = (before.clone(), heads.clone());
             let mut replay = world.store.journal.replay(who.id, followed, from, to).await.unwrap();
             replay.next(Chunk::rows(rows)).await.unwrap().unwrap()
@@ -159,9 +159,11 @@ on_both! {
         let before = world.everything().await;
         let folder = if world.is_postgres() { "postgres" } else { "sqlite" };
         let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
-        for (name, version) in
-            [("2026-11-26-099900_journal_segments", "20261126099900"), ("2026-11-26-030000_topics", "20261126030000")]
-        {
+        for (name, version) in [
+            ("2026-11-30-100000_journal_numbers", "20261130100000"),
+            ("2026-11-26-099900_journal_segments", "20261126099900"),
+            ("2026-11-26-030000_topics", "20261126030000"),
+        ] {
             world.batch(&std::fs::read_to_string(format!("{migrations}/{folder}/{name}/down.sql")).unwrap());
             world.meddle(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'")).unwrap();
         }

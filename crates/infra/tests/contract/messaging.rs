@@ -88,7 +88,7 @@ on_both! {
         let now = world.store.journal.extent().await.unwrap().heads;
         let followed = async |user| world.store.journal.followed(user, now.clone()).await.unwrap();
         assert!(followed(eve.id).await.is_empty());
-        assert_eq!(followed(bob.id).await, [clowder_core::Topic::new(clowder_messaging::CHAT, chat.id)]);
+        assert_eq!(followed(bob.id).await, [clowder_core::Topic::new(clowder_messaging::CHAT, chat.id).into()]);
     }
 
     async fn pages_go_back_and_forth_and_around(world: World) {

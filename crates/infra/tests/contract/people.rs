@@ -136,7 +136,18 @@ async fn part(world: &World, people: &[Person], links: &Links) {
 fn change(name: &str, user: UserId, about: UserId, at: Timestamp) -> Recorded {
     let data = Arc::from(to_raw_value(&json!({})).unwrap());
     let (topic, subject) = (Topic::user(user), Some(about.uuid()));
-    Recorded { stream: 0, position: 1, topic, name: name.into(), actor: None, subject, follow: None, at, data }
+    Recorded {
+        stream: 0,
+        position: 1,
+        topic,
+        name: name.into(),
+        actor: None,
+        subject,
+        follow: None,
+        seq: None,
+        at,
+        data,
+    }
 }
 
 /// How long graphs are drawn, and how many at least; `TEST_GRAPHS` says how many instead.

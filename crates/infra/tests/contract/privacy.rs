@@ -162,7 +162,7 @@ on_both! {
         let told: Vec<_> = told.iter().filter(|change| &*change.name == "user.deleted").map(|change| change.topic).collect();
         assert!(told.contains(&Topic::new(clowder_messaging::CHAT, chat)) && told.contains(&Topic::user(ada.id)), "{told:?}");
         let extent = world.store.journal.extent().await.unwrap();
-        let (followed, from) = ([Topic::new(clowder_messaging::CHAT, chat)], Positions::new(vec![0; extent.heads.as_slice().len()]));
+        let (followed, from) = ([Topic::new(clowder_messaging::CHAT, chat).into()], Positions::new(vec![0; extent.heads.as_slice().len()]));
         let mut all = world.store.journal.replay(bob.id, followed.into(), from, extent.heads).await.unwrap();
         let all = all.next(Chunk::rows(1000)).await.unwrap().unwrap();
         assert!(all.changes.iter().any(|change| &*change.name == "message.sent" && change.data.get().contains("Deleted user")));

@@ -1,9 +1,7 @@
 //! What can be edited without limit leaves no more behind, and costs no more, however many edits came before.
 
-use std::sync::Arc;
-
 use clowder_accounts::{ProfilePatch, change::USER_UPDATED, presence::NewPresence};
-use clowder_core::{Input, Positions, Recorded, Topic, journal::Chunk};
+use clowder_core::{Input, Positions, Recorded, Topic, follow::Following, journal::Chunk};
 use clowder_social::groups::{GROUP, GroupPatch, NewGroup};
 use serde_json::json;
 
@@ -27,7 +25,8 @@ async fn saying(world: &World, name: &str) -> Vec<Recorded> {
 async fn replayed(world: &World, person: &Person, topics: &[Topic], name: &str) -> Vec<Recorded> {
     let from = Positions::new(vec![0; heads(world).await.as_slice().len()]);
     let journal = &world.store.journal;
-    let mut replay = journal.replay(person.id, Arc::from(topics), from, heads(world).await).await.unwrap();
+    let followed = topics.iter().map(|topic| Following::from(*topic)).collect();
+    let mut replay = journal.replay(person.id, followed, from, heads(world).await).await.unwrap();
     let mut told = Vec::new();
     while let Some(piece) = replay.next(Chunk::rows(7)).await.unwrap() {
         told.extend(piece.changes.into_iter().filter(|change| &*change.name == name));

@@ -216,6 +216,7 @@ fn of_changes_only_those_of_messages_count() {
         actor: None,
         subject: None,
         follow: None,
+        seq: None,
         at: at("2026-09-20T12:00:00Z"),
         data: Arc::from(to_raw_value(&data).unwrap()),
     };

@@ -4,8 +4,8 @@ use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
-        Braked, ChatDeleted, Decision, Edited, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
-        PreferencesChanged, Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
+        Braked, ChatDeleted, Decision, Expiring, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged,
+        Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
     },
     keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
     polls::{Closed, Voted},
@@ -170,14 +170,6 @@ pub const EVENTS: &[Event] = &[
         kind: Kind::Durable,
         shape: Shape::of::<Message>,
         example: || message("Shall we have dinner?", json!("2026-11-26T12:01:00.000Z"), 2),
-    },
-    Event {
-        name: "message.edited",
-        about: "A message was edited that somebody in the chat may not see, because they came later: load it, if you can",
-        scope: Some(MESSAGES_READ),
-        kind: Kind::Durable,
-        shape: Shape::of::<Edited>,
-        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "version": 2}),
     },
     Event {
         name: "message.deleted",
@@ -399,7 +391,6 @@ mod tests {
             ("participant.removed", Some(CHATS_READ)),
             ("message.sent", Some(MESSAGES_READ)),
             ("message.updated", Some(MESSAGES_READ)),
-            ("message.edited", Some(MESSAGES_READ)),
             ("message.deleted", Some(MESSAGES_READ)),
             ("message.pinned", Some(MESSAGES_READ)),
             ("message.unpinned", Some(MESSAGES_READ)),

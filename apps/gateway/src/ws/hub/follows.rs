@@ -1,8 +1,14 @@
 //! One connected user: their sockets, and the topics they follow.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use clowder_core::{Topic, UserId, follow::Step};
+use clowder_core::{
+    Topic, UserId,
+    follow::{Following, Step},
+};
 
 use super::super::send_queue::SendQueue;
 
@@ -17,10 +23,11 @@ pub struct Follows {
 }
 
 enum Topics {
-    /// Not loaded yet: the topics entered and left in the meantime, and whom the user began to hide or to show, oldest
+    /// Not loaded yet: the topics entered (after which number) and left in the meantime, and whom the user began to hide or to show, oldest
     /// first.
-    Unknown(Vec<(Topic, Step)>, Vec<(UserId, bool)>),
-    Known(HashSet<Topic>),
+    Unknown(Vec<(Following, Step)>, Vec<(UserId, bool)>),
+    /// And after which number each is followed.
+    Known(HashMap<Topic, i64>),
 }
 
 impl Default for Topics {
@@ -33,7 +40,7 @@ impl Default for Topics {
 #[derive(Debug, Clone, Default)]
 pub struct Loaded {
     /// The topics that they followed at the position of the shard.
-    pub topics: Vec<Topic>,
+    pub topics: Vec<Following>,
     /// Whose messages they hide, then or later.
     pub hidden: Vec<UserId>,
 }
@@ -51,14 +58,14 @@ impl Follows {
 
     /// Takes the topics as of the socket's arrival, and the changes since. Returns the topics followed from now on,
     /// unless they were already known.
-    pub fn load(&mut self, loaded: Loaded) -> Vec<Topic> {
+    pub fn load(&mut self, loaded: Loaded) -> Vec<Following> {
         match &mut self.topics {
             // Another socket of the same user has loaded them first.
             Topics::Known(_) => Vec::new(),
             Topics::Unknown(steps, hides) => {
-                let mut known: HashSet<Topic> = loaded.topics.into_iter().collect();
-                for (topic, step) in steps.drain(..) {
-                    take(&mut known, topic, step);
+                let mut known: HashMap<_, _> = loaded.topics.into_iter().map(|it| (it.topic, it.after)).collect();
+                for (following, step) in steps.drain(..) {
+                    take(&mut known, following, step);
                 }
                 let mut hidden: HashSet<UserId> = loaded.hidden.into_iter().collect();
                 for (other, on) in hides.drain(..) {
@@ -69,21 +76,20 @@ impl Follows {
                     };
                 }
                 self.hidden = Arc::new(hidden);
-                let new = known.iter().copied().collect();
                 self.topics = Topics::Known(known);
-                new
+                self.following().collect()
             }
         }
     }
 
     /// Adds or removes a topic; returns whether that changes the known topics.
-    pub fn step(&mut self, topic: Topic, step: Step) -> bool {
+    pub fn step(&mut self, following: Following, step: Step) -> bool {
         match &mut self.topics {
-            Topics::Known(topics) => take(topics, topic, step),
+            Topics::Known(topics) => take(topics, following, step),
             Topics::Unknown(steps, _) => {
                 // No socket is attaching, so nobody waits for these topics.
                 if self.arriving > 0 {
-                    steps.push((topic, step));
+                    steps.push((following, step));
                 }
                 false
             }
@@ -128,17 +134,17 @@ impl Follows {
     }
 
     pub fn has(&self, topic: Topic) -> bool {
-        matches!(&self.topics, Topics::Known(topics) if topics.contains(&topic))
+        matches!(&self.topics, Topics::Known(topics) if topics.contains_key(&topic))
     }
 
-    pub fn topics(&self) -> impl Iterator<Item = Topic> {
+    pub fn following(&self) -> impl Iterator<Item = Following> {
         match &self.topics {
             Topics::Known(topics) => Some(topics),
             Topics::Unknown(..) => None,
         }
         .into_iter()
         .flatten()
-        .copied()
+        .map(|(topic, after)| Following { topic: *topic, after: *after })
     }
 
     pub fn is_gone(&self) -> bool {
@@ -146,10 +152,10 @@ impl Follows {
     }
 }
 
-fn take(topics: &mut HashSet<Topic>, topic: Topic, step: Step) -> bool {
+fn take(topics: &mut HashMap<Topic, i64>, Following { topic, after }: Following, step: Step) -> bool {
     match step {
-        Step::Enter => topics.insert(topic),
-        Step::Leave => topics.remove(&topic),
+        Step::Enter => topics.insert(topic, after) != Some(after),
+        Step::Leave => topics.remove(&topic).is_some(),
     }
 }
 
@@ -159,11 +165,12 @@ mod tests {
 
     use super::*;
 
-    fn topics<const N: usize>() -> [Topic; N] {
-        std::array::from_fn(|_| Topic::new(TopicKind::new("chat"), UserId::new(Timestamp::from_micros(1))))
+    fn topics<const N: usize>() -> [Following; N] {
+        let topic = || Topic::new(TopicKind::new("chat"), UserId::new(Timestamp::from_micros(1)));
+        std::array::from_fn(|_| Following { topic: topic(), after: 0 })
     }
 
-    fn loaded(topics: Vec<Topic>) -> Loaded {
+    fn loaded(topics: Vec<Following>) -> Loaded {
         Loaded { topics, hidden: Vec::new() }
     }
 
@@ -183,7 +190,7 @@ mod tests {
         assert_eq!(**follows.hidden(), HashSet::from([bob, cem]));
     }
 
-    fn sorted(mut topics: Vec<Topic>) -> Vec<Topic> {
+    fn sorted(mut topics: Vec<Following>) -> Vec<Following> {
         topics.sort();
         topics
     }
@@ -194,11 +201,11 @@ mod tests {
         let mut follows = Follows::default();
         assert!(!follows.arrive());
         assert!(!follows.step(two, Step::Enter), "not known yet");
-        assert!(!follows.step(three, Step::Leave) && !follows.step(three, Step::Enter) && !follows.has(three));
+        assert!(!follows.step(three, Step::Leave) && !follows.step(three, Step::Enter) && !follows.has(three.topic));
         assert_eq!(sorted(follows.load(loaded(vec![one, three]))), [one, two, three]);
         assert!(follows.load(loaded(vec![one])).is_empty(), "the second to load brings nothing new");
         assert!(!follows.step(two, Step::Enter), "known already");
-        assert!(follows.step(two, Step::Leave) && !follows.step(two, Step::Leave) && !follows.has(two));
+        assert!(follows.step(two, Step::Leave) && !follows.step(two, Step::Leave) && !follows.has(two.topic));
         assert!(follows.arrive());
         follows.arrived();
         assert!(!follows.is_gone());
@@ -218,6 +225,19 @@ mod tests {
     }
 
     #[test]
+    fn after_which_number_counts_as_it_was_said_last() {
+        let [one, two] = topics();
+        let mut follows = Follows::default();
+        follows.arrive();
+        let [one_again, two_again] = [Following { after: 7, ..one }, Following { after: 9, ..two }];
+        follows.step(one, Step::Leave);
+        follows.step(one_again, Step::Enter);
+        assert_eq!(sorted(follows.load(loaded(vec![one, two]))), [one_again, two]);
+        assert!(follows.step(two_again, Step::Enter) && !follows.step(two_again, Step::Enter));
+        assert_eq!(sorted(follows.following().collect()), [one_again, two_again]);
+    }
+
+    #[test]
     fn what_is_forgotten_is_loaded_anew() {
         let [one, two] = topics();
         let mut follows = Follows::default();
@@ -226,7 +246,7 @@ mod tests {
         follows.arrived();
         follows.forget();
         assert!(!follows.step(two, Step::Enter), "nobody is on the way in");
-        assert!(!follows.arrive() && !follows.has(one));
+        assert!(!follows.arrive() && !follows.has(one.topic));
         assert_eq!(follows.load(loaded(vec![one])), [one]);
     }
 }

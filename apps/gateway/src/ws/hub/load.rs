@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{Follow, Id, Positions, Recorded, SessionId, Timestamp, Topic, TopicKind, UserId, Via, follow};
+use clowder_core::{
+    Follow, Id, Positions, Recorded, SessionId, Timestamp, Topic, TopicKind, UserId, Via,
+    follow::{self, Following},
+};
 use clowder_infra::keys::Keys;
 use serde_json::{json, value::to_raw_value};
 use uuid::Uuid;
@@ -40,6 +43,7 @@ fn change(topic: Topic, name: &str, position: i64, follow: Option<Follow>) -> Re
         actor: None,
         subject: None,
         follow,
+        seq: None,
         at: START,
         data: to_raw_value(&data).unwrap().into(),
     }
@@ -64,7 +68,8 @@ fn sealer() -> Sealer {
 
 fn attach(shard: &Shard, user: UserId, followed: &[Topic]) -> Attached {
     let arrival = shard.arrive(user);
-    let loaded = arrival.to_load.is_some().then(|| Loaded { topics: followed.to_vec(), hidden: Vec::new() });
+    let topics = || followed.iter().map(|topic| Following { topic: *topic, after: 0 }).collect();
+    let loaded = arrival.to_load.is_some().then(|| Loaded { topics: topics(), hidden: Vec::new() });
     let session: SessionId = Id::new(START);
     arrival.attach(Via::Session(session), None, loaded).unwrap().unwrap()
 }
@@ -219,6 +224,53 @@ fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
     shard.detach(&bobs.queue);
     shard.detach(&late.queue);
     assert!(!shard.follows(bob, chat) && shard.follows(ada, chat));
+}
+
+#[test]
+fn what_is_about_something_before_them_is_not_told() {
+    let shard = Shard::new(at(0));
+    let chat = chat();
+    let [ada, bob, cem] = std::array::from_fn(|_| UserId::new(START));
+    let loaded = Loaded { topics: vec![Following { topic: chat, after: 2 }], hidden: Vec::new() };
+    let via = Via::Session(Id::new(START));
+    let (adas, bobs) = (attach(&shard, ada, &[chat]), attach(&shard, bob, &[]));
+    let cems = shard.arrive(cem).attach(via, None, Some(loaded)).unwrap().unwrap();
+    let follow = |step| Some(Follow { user: bob, topic: chat, step });
+    let numbered = |name: &str, seq, follow| Recorded { seq, ..change(chat, name, 0, follow) };
+    for (position, recorded) in [
+        numbered("participant.added", Some(1), follow(follow::Step::Enter)),
+        numbered("message.deleted", Some(1), None),
+        numbered("message.updated", Some(2), None),
+        numbered("message.sent", Some(3), None),
+        numbered("chat.updated", None, None),
+        numbered("participant.removed", None, follow(follow::Step::Leave)),
+        numbered("participant.added", Some(3), follow(follow::Step::Enter)),
+        numbered("reaction.added", Some(3), None),
+        numbered("message.pinned", Some(4), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        shard.take(&step(Recorded { position: position as i64 + 1, ..recorded }));
+    }
+    let all = [
+        "participant.added",
+        "message.deleted",
+        "message.updated",
+        "message.sent",
+        "chat.updated",
+        "participant.removed",
+        "participant.added",
+        "reaction.added",
+        "message.pinned",
+    ];
+    let but = |left_out: &[usize]| {
+        let heard = all.iter().enumerate().filter(|(index, _)| !left_out.contains(index));
+        heard.map(|(_, name)| *name).collect::<Vec<_>>()
+    };
+    assert_eq!(types(&adas.queue), all);
+    assert_eq!(types(&bobs.queue), but(&[1, 7]), "what he heard before he left is before him when he comes back");
+    assert_eq!(types(&cems.queue), but(&[1, 2]));
 }
 
 #[test]

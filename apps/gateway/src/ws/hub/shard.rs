@@ -10,7 +10,10 @@ use bytestring::ByteString;
 use clowder_accounts::change::{API_KEY_REVOKED, SESSION_ENDED, USER_DELETED, USER_SUSPENDED};
 use clowder_core::{
     Error, Follow, Positions, Recorded, Result, Scope, Scopes, Timestamp, Topic, UserId, Via,
-    follow::Step::{Enter, Leave},
+    follow::{
+        Following,
+        Step::{Enter, Leave},
+    },
 };
 use clowder_infra::online::Told;
 
@@ -91,8 +94,8 @@ struct State {
     /// Everything up to here has been delivered, or is about to be, to the sockets that were attached.
     place: Place,
     here: HashMap<UserId, Follows>,
-    /// The connected followers of each topic. Personal topics are not included.
-    audience: HashMap<Topic, HashSet<UserId>>,
+    /// The connected followers of each topic, and after which number they follow it. Personal topics are not included.
+    audience: HashMap<Topic, HashMap<UserId, i64>>,
     /// How often all known topics have been discarded.
     forgotten: u64,
     stopping: bool,
@@ -134,7 +137,7 @@ impl Shard {
 
     /// How many of its connected users follow a topic.
     pub fn following(&self, topic: Topic) -> usize {
-        self.lock().audience.get(&topic).map_or(0, HashSet::len)
+        self.lock().audience.get(&topic).map_or(0, HashMap::len)
     }
 
     /// Asks every socket to reconnect elsewhere, and accepts no more.
@@ -166,7 +169,7 @@ impl Shard {
             Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
             Step::Swept { .. } | Step::Renewed(_) => self.start_anew(step),
             Step::Passing { topic, but, opened_by, frame } => {
-                let queues = self.lock().followers(*topic, but, *opened_by);
+                let queues = self.lock().followers(*topic, *opened_by, |user, _| !but.contains(user));
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
             Step::Told { to, watched, opened_by, frame } => {
@@ -199,11 +202,11 @@ impl Shard {
             state.place.positions.advance(recorded.stream, recorded.position);
             state.hide(recorded);
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Enter) {
-                state.follow(follow);
+                state.follow(follow, recorded.seq);
             }
             let queues = state.concerned(recorded);
             if let Some(follow) = recorded.follow.filter(|follow| follow.step == Leave) {
-                state.follow(follow);
+                state.follow(follow, None);
             }
             let hiding = state.hiding(recorded, &queues);
             (queues, state.ended(recorded), hiding)
@@ -226,7 +229,7 @@ impl Shard {
 }
 
 impl State {
-    /// The sockets that a change concerns: those of the topic's followers, and of the user whom it makes follow or
+    /// The sockets that a change concerns: those of the topic's followers, as far as it is after what they follow, and of the user whom it makes follow or
     /// leave a topic.
     fn concerned(&self, recorded: &Recorded) -> Queues {
         if recorded.is_superseded() {
@@ -234,10 +237,11 @@ impl State {
         }
         let opened_by = opened_by(&recorded.name);
         let owner = recorded.topic.as_user();
-        let mut queues = self.followers(recorded.topic, &[], opened_by);
+        let mut queues = self.followers(recorded.topic, opened_by, |_, after| recorded.is_after(after));
         let stepping = recorded.follow.map(|follow| follow.user);
         let audience = self.audience.get(&recorded.topic);
-        let stepping = stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains(user)));
+        let stepping =
+            stepping.filter(|user| owner != Some(*user) && audience.is_none_or(|all| !all.contains_key(user)));
         for user in owner.into_iter().chain(stepping) {
             queues.extend(self.sockets_in_scope(user, opened_by).cloned());
         }
@@ -259,10 +263,10 @@ impl State {
         queues.iter().map(|queue| queue.user).filter(hides).collect()
     }
 
-    fn followers(&self, topic: Topic, but: &[UserId], opened_by: Option<Scope>) -> Queues {
+    fn followers(&self, topic: Topic, opened_by: Option<Scope>, concerns: impl Fn(&UserId, i64) -> bool) -> Queues {
         let Some(audience) = self.audience.get(&topic) else { return Queues::new() };
         let mut queues = Queues::with_capacity(audience.len());
-        for user in audience.iter().filter(|user| !but.contains(user)) {
+        for (user, _) in audience.iter().filter(|(user, after)| concerns(user, **after)) {
             queues.extend(self.sockets_in_scope(*user, opened_by).cloned());
         }
         queues
@@ -278,15 +282,16 @@ impl State {
         queues.filter(move |queue| queue.may_receive(opened_by))
     }
 
-    /// A user begins or stops following a topic.
-    fn follow(&mut self, Follow { user, topic, step }: Follow) {
+    /// A user begins to follow a topic after a number, or stops.
+    fn follow(&mut self, Follow { user, topic, step }: Follow, after: Option<i64>) {
+        let after = after.unwrap_or(0);
         let Some(follows) = self.here.get_mut(&user) else { return };
-        if !follows.step(topic, step) {
+        if !follows.step(Following { topic, after }, step) {
             return;
         }
         match step {
             Enter => {
-                self.audience.entry(topic).or_default().insert(user);
+                self.audience.entry(topic).or_default().insert(user, after);
             }
             Leave => self.leave(user, topic),
         }
@@ -333,7 +338,7 @@ impl State {
             return;
         }
         let Some(follows) = self.here.remove(&user) else { return };
-        for topic in follows.topics() {
+        for Following { topic, .. } in follows.following() {
             self.leave(user, topic);
         }
     }
@@ -360,15 +365,15 @@ impl Arrival<'_> {
         }
         let State { here, audience, place, .. } = &mut *state;
         let follows = here.entry(self.user).or_default();
-        for topic in loaded.into_iter().flat_map(|loaded| follows.load(loaded)) {
-            audience.entry(topic).or_default().insert(self.user);
+        for Following { topic, after } in loaded.into_iter().flat_map(|loaded| follows.load(loaded)) {
+            audience.entry(topic).or_default().insert(self.user, after);
         }
         let queue = Arc::new(SendQueue::new(self.user, via, scopes));
         follows.attach(Arc::clone(&queue));
         Ok(Some(Attached {
             queue,
             live_from: place.clone(),
-            followed: follows.topics().collect(),
+            followed: follows.following().collect(),
             hidden: Arc::clone(follows.hidden()),
         }))
     }

@@ -130,6 +130,7 @@ mod tests {
             actor: None,
             subject: None,
             follow: None,
+            seq: None,
             at,
             data: RawValue::from_string(format!("\"{}\"", "x".repeat(octets))).unwrap().into(),
         })

@@ -83,7 +83,7 @@ fn insert_into(conn: &mut Conn, segment: i32, rows: Vec<JournalRow>) -> Result<(
     let (mut streams, mut positions, mut topic_kinds, mut topics) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut names, mut actors, mut subjects, mut times) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut steps, mut followers, mut followed_kinds) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut followed, mut data) = (Vec::new(), Vec::new());
+    let (mut followed, mut numbers, mut data) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         streams.push(row.stream);
         positions.push(row.position);
@@ -96,13 +96,14 @@ fn insert_into(conn: &mut Conn, segment: i32, rows: Vec<JournalRow>) -> Result<(
         followers.push(row.follower_id);
         followed_kinds.push(row.followed_kind);
         followed.push(row.followed_id);
+        numbers.push(row.seq);
         times.push(row.at);
         data.push(row.data);
     }
     statement::<(), Pg>(format!(
         "INSERT INTO journal_{segment} (stream, position, topic_kind, topic_id, name, actor_id, subject_id, follow, \
-         follower_id, followed_kind, followed_id, at, data, segment) \
-         SELECT w.*, {segment} FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS w"
+         follower_id, followed_kind, followed_id, seq, at, data, segment) \
+         SELECT w.*, {segment} FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS w"
     ))
     .bind::<Array<SmallInt>, _>(streams)
     .bind::<Array<BigInt>, _>(positions)
@@ -115,6 +116,7 @@ fn insert_into(conn: &mut Conn, segment: i32, rows: Vec<JournalRow>) -> Result<(
     .bind::<Array<Nullable<Uid>>, _>(followers)
     .bind::<Array<Nullable<Text>>, _>(followed_kinds)
     .bind::<Array<Nullable<Uid>>, _>(followed)
+    .bind::<Array<Nullable<BigInt>>, _>(numbers)
     .bind::<Array<Ts>, _>(times)
     .bind::<Array<Text>, _>(data)
     .execute(conn)?;

@@ -116,7 +116,7 @@ on_both! {
         assert_eq!(shown(&world, &bob, chat).await.unread_count, 1);
         world.store.messaging.read(&world.ctx(&bob), chat, NewRead { seq: 3 }).await.unwrap();
         assert_eq!((status(2).await, status(3).await), (Status::Read, Status::Read));
-        // Whoever came later is told apart from whoever has cleared: of the text of an edit they learn nothing.
+        // Whoever came later is told apart from whoever has cleared: an edit does not mention them.
         let group = world.group(&ada, &[]).await.id;
         let early = world.say(&ada, group, "early").await.id;
         set_history(&world, &ada, group, "since_join").await;
@@ -127,7 +127,7 @@ on_both! {
         world.changes().await;
         let patch = of::<MessagePatch>(json!({"content": "@bob early"}));
         let edited = world.store.messaging.edit(&world.ctx(&ada), early, None, patch).await.unwrap();
-        assert_eq!((edited.mentions, world.names().await), (vec![], vec!["message.edited".to_owned()]));
+        assert_eq!((edited.mentions, world.names().await), (vec![], vec!["message.updated".to_owned()]));
     }
 
     async fn leaving_and_coming_back_brings_nothing_back(world: World) {

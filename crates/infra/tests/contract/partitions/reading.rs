@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use clowder_core::{Input, Topic, journal::Chunk};
+use clowder_core::{Input, Topic, follow::Following, journal::Chunk};
 use clowder_infra::Followed;
 use clowder_messaging::{CHAT, NewMessage};
 use serde_json::json;
@@ -64,7 +64,7 @@ async fn a_node_finds_what_it_wrote_into_a_segment_that_it_has_not_seen() {
     for _ in 0..2 {
         follower.next().await.unwrap();
     }
-    let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+    let followed: Arc<[Following]> = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
     let replay = world.store.journal.replay(bob.id, followed, from.clone(), follower.known().clone()).await;
     let piece = replay.unwrap().next(Chunk::rows(9)).await.unwrap().unwrap();
     let said: Vec<_> = piece.changes.iter().map(|change| change.position).collect();
@@ -96,7 +96,7 @@ async fn a_node_reads_past_what_another_one_has_dropped() {
     through_segments(&world, &ada, &chats, 3).await;
     let asleep = world.another_node().await;
     let to = asleep.journal.extent().await.unwrap().heads;
-    let followed: Arc<[Topic]> = chats.iter().map(|chat| Topic::new(CHAT, *chat)).collect();
+    let followed: Arc<[Following]> = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
     let mut replay = asleep.journal.replay(bob.id, followed.clone(), from.clone(), to.clone()).await.unwrap();
     through_segments(&world, &ada, &chats, 9).await;
     let floor = world.store.journal.extent().await.unwrap().floors.get(stream);

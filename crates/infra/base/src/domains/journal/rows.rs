@@ -10,7 +10,7 @@ use super::schema::journal;
 
 /// The columns of [`JournalRow`] in their order, of the table as `j`.
 pub const JOURNAL_COLUMNS: &str = "j.stream, j.position, j.topic_kind, j.topic_id, j.name, j.actor_id, j.subject_id, \
-    j.follow, j.follower_id, j.followed_kind, j.followed_id, j.at, j.data, j.segment";
+    j.follow, j.follower_id, j.followed_kind, j.followed_id, j.seq, j.at, j.data, j.segment";
 
 /// A step by which a user came to follow a topic, or stopped: where it stands, its size, and what it says.
 pub type StepRow = (i16, i64, i32, Option<String>, Option<String>, Option<Id<()>>);
@@ -33,6 +33,7 @@ pub struct JournalRow {
     pub follower_id: Option<UserId>,
     pub followed_kind: Option<String>,
     pub followed_id: Option<Id<()>>,
+    pub seq: Option<i64>,
     pub at: Timestamp,
     pub data: String,
     pub segment: i32,
@@ -53,6 +54,7 @@ impl JournalRow {
             follower_id: recorded.follow.map(|follow| follow.user),
             followed_kind: followed.map(|topic| topic.kind.to_string()),
             followed_id: followed.map(|topic| Id::from_uuid(topic.id)),
+            seq: recorded.seq,
             at: recorded.at,
             data: recorded.data.get().to_owned(),
             segment,
@@ -74,6 +76,7 @@ impl JournalRow {
             actor: self.actor_id,
             subject: self.subject_id.map(|id| id.uuid()),
             follow,
+            seq: self.seq,
             at: self.at,
             data: Arc::from(RawValue::from_string(self.data)?),
         })

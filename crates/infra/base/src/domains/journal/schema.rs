@@ -32,6 +32,7 @@ diesel::table! {
         follower_id -> Nullable<Uid>,
         followed_kind -> Nullable<Text>,
         followed_id -> Nullable<Uid>,
+        seq -> Nullable<BigInt>,
         at -> Ts,
         data -> Text,
         segment -> Integer,
