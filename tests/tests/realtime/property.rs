@@ -202,6 +202,9 @@ async fn play(world: &World, names: &[String; PEOPLE], steps: &[Step]) -> usize 
         let own: Vec<_> = own.map(|(_, words)| words.clone()).collect();
         person.listen_until(&own, &after).await;
         with_status += after.forget_what_events_cannot_tell(&person.replica);
+        if somebody_blocks {
+            [&mut after, &mut person.replica].into_iter().for_each(Replica::forget_reactions);
+        }
         assert_eq!(person.replica.chats, after.chats, "what {} heard is not what is there", person.user.name);
         what_is_shown_is_found(&person.user).await;
     }

@@ -395,6 +395,13 @@ impl Replica {
         compared
     }
 
+    /// Reactions of people whom the user has blocked are not shown, but events tell everybody of them.
+    pub fn forget_reactions(&mut self) {
+        for message in self.chats.values_mut().flat_map(|chat| chat.messages.values_mut()) {
+            message.as_object_mut().unwrap().remove("reactions");
+        }
+    }
+
     /// Whether everything that the user has chosen has been told: it comes after all that happened in its chat before.
     pub fn knows_choices_of(&self, after: &Self) -> bool {
         let chosen = |(id, chat): (&String, &ChatState)| {
