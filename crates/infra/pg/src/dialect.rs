@@ -214,6 +214,17 @@ pub fn wait_at_most(conn: &mut Conn, wait: Duration) -> Result<()> {
     Ok(conn.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", wait.as_millis()))?)
 }
 
+/// The same for a batch of writes. Its statements look everything up by its key, for how many values ever, so one plan of
+/// each serves all batches: planning anew was a third of the work of read marks. A plan made while a table was small must
+/// not read all of it later.
+pub fn begin_batch(conn: &mut Conn, wait: Duration) -> Result<()> {
+    Ok(conn.batch_execute(&format!(
+        "SET LOCAL lock_timeout = '{}ms'; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off; \
+         SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
+        wait.as_millis()
+    ))?)
+}
+
 /// Taken by everybody who writes a client id or a stored answer.
 pub fn lock_claim(conn: &mut Conn, claim: i64) -> Result<()> {
     sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(claim).execute(conn)?;

@@ -55,7 +55,7 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
     let mut begun = false;
     let outcomes = commit(conn, services, |tx| {
         begun = true;
-        dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+        dialect::begin_batch(tx.conn, LOCK_WAIT)?;
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
@@ -114,7 +114,7 @@ pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, item
         }
         let mut alone = || {
             commit(conn, services, |tx| {
-                dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
+                dialect::begin_batch(tx.conn, LOCK_WAIT)?;
                 Q::write_batch(tx, &[&pending.item])
             })
         };

@@ -29,7 +29,7 @@ use super::super::{
 use crate::{
     domains::{
         accounts::users,
-        messaging::{chats, messages, participants},
+        messaging::{HAS_WAITING, chats, messages, participants},
     },
     statement::statement,
 };
@@ -40,16 +40,11 @@ const CHATS: i64 = 64;
 const WAITS: Fragment<Bool> = Fragment::new(
     "(messages.lifetime < 0 AND (messages.expires_at IS NULL OR messages.timer_waits) AND messages.deleted_at IS NULL)",
 );
-/// Whether a chat has any.
-const HAS_WAITING: Fragment<Bool> = Fragment::new(
-    "(EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = chats.id AND m.lifetime < 0 \
-     AND (m.expires_at IS NULL OR m.timer_waits) AND m.deleted_at IS NULL))",
-);
-
 /// Notes that one of the two lowest marks of these chats, which are locked, is another now.
 pub fn note(conn: &mut Conn, moved: impl IntoIterator<Item = ChatId>) -> Result<()> {
     let moved: Vec<ChatId> = moved.into_iter().collect();
-    let waiting = chats::table.filter(chats::id.eq_any(moved)).filter(not(chats::timers_due)).filter(HAS_WAITING);
+    let has_waiting = Fragment::<Bool>::new(HAS_WAITING);
+    let waiting = chats::table.filter(chats::id.eq_any(moved)).filter(not(chats::timers_due)).filter(has_waiting);
     diesel::update(waiting).set(chats::timers_due.eq(true)).execute(conn)?;
     Ok(())
 }

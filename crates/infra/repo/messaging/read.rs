@@ -20,7 +20,6 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         group_commit::Outcome,
-        lifetimes::starting,
     },
     apart::PARTED,
     receipts::{self, COUNTS, DISCREET, Moving},
@@ -139,7 +138,11 @@ pub fn plan(conn: &mut Conn, chat: ChatId, user: UserId, new: NewRead) -> Result
     let Some(to) = decide(new, ReadFacts { read_seq: from, last_seq }) else { return Ok(Plan::Stay(from)) };
     // All values were read by one query, so the numbers of own messages between mark and end are consistent.
     let beyond = last_seq - to < to - from;
-    let uncounted = if beyond { (to, last_seq) } else { (from, to) };
+    let uncounted = match (own_after, beyond) {
+        (0, _) => (to, to),
+        (_, true) => (to, last_seq),
+        (_, false) => (from, to),
+    };
     let hidden = discreet || closed;
     let counts = are_shown(participants) && !hidden && LowestReadMarks::from(lowest_marks).counts(shown_from);
     let way = Way {
@@ -215,7 +218,6 @@ pub fn write_batch<'m>(tx: &mut Tx<'_>, marks: &[&'m PendingMark]) -> Result<(Ou
     let told = lowest.with(&ways);
     if !told.is_empty() {
         batch::messaging::store_lowest_marks(tx.conn, &told)?;
-        starting::note(tx.conn, told.iter().map(|(chat, _)| *chat))?;
     }
     for index in moves {
         let PendingMark { ctx, way } = marks[index];
@@ -334,27 +336,20 @@ impl Lowest {
         let moving: HashSet<_> = ways.iter().map(|way| (way.chat, way.user)).collect();
         let room = |chat: &ChatId| 2 + ways.iter().filter(|way| way.chat == *chat).count() as i64;
         let wanted: Vec<_> = counting.iter().map(|chat| (*chat, room(chat))).collect();
-        let others = |conn: &mut Conn| -> Result<HashMap<ChatId, Vec<(UserId, i64)>>> {
-            let mut others = HashMap::<_, Vec<_>>::new();
-            for (chat, user, seq) in batch::messaging::lowest_marks(conn, &wanted)? {
-                let lowest = others.entry(chat).or_default();
-                if lowest.len() < 2 && !moving.contains(&(chat, user)) {
-                    lowest.push((user, seq));
-                }
+        let mut others = HashMap::<_, Vec<_>>::new();
+        for (chat, user, seq) in batch::messaging::lowest_marks(conn, &wanted)? {
+            let lowest = others.entry(chat).or_default();
+            if lowest.len() < 2 && !moving.contains(&(chat, user)) {
+                lowest.push((user, seq));
             }
-            Ok(others)
-        };
-        let found = others(conn)?;
-        let pairs: Vec<_> =
-            found.iter().flat_map(|(chat, lowest)| lowest.iter().map(|(user, _)| (*chat, *user))).collect();
-        let kept: HashSet<_> = batch::messaging::keep_marks(conn, &pairs)?.into_iter().collect();
+        }
+        let found: Vec<_> =
+            others.iter().flat_map(|(chat, lowest)| lowest.iter().map(|(user, seq)| (*chat, *user, *seq))).collect();
         // Another transaction may just be moving a mark that was not among the lowest until now, and need not lock the
-        // chat for that.
-        let again = others(conn)?;
-        let stays = |chat: &ChatId| found.get(chat) == again.get(chat);
-        let missing = pairs.iter().filter(|pair| !kept.contains(pair)).map(|(chat, _)| *chat);
-        let held = missing.chain(counting.iter().copied().filter(|chat| !stays(chat))).collect();
-        Ok(Self { others: found, held })
+        // chat for that. Marks never go back, so those that have not moved are still the lowest.
+        let kept: HashSet<_> = batch::messaging::keep_marks(conn, &found)?.into_iter().collect();
+        let held = found.iter().filter(|mark| !kept.contains(mark)).map(|(chat, ..)| *chat).collect();
+        Ok(Self { others, held })
     }
 
     /// The two lowest of each chat after these have moved.

@@ -23,7 +23,7 @@ use crate::{
     domains::{
         accounts::{CardRow, users},
         messaging::{
-            ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
+            ChatMarksRow, ClientIdRow, HAS_WAITING, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
             NewMessageRow, ReceiptChanges, SeatRow, message_client_ids, messages, participants,
         },
     },
@@ -85,7 +85,7 @@ pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<Ma
 }
 
 /// Nobody else can move a mark here.
-pub fn keep_marks(_: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+pub fn keep_marks(_: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     Ok(wanted.to_vec())
 }
 
@@ -119,12 +119,13 @@ pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>>
     Ok(found)
 }
 
-/// Stores the lowest marks of these chats.
+/// Stores the lowest marks of these chats, and notes where the time of messages may begin by that.
 pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
     for (chat, row) in lowest {
-        statement::<(), Sqlite>(
-            "UPDATE chats SET lowest_reader_id = ?, lowest_read_seq = ?, second_lowest_read_seq = ? WHERE id = ?",
-        )
+        statement::<(), Sqlite>(format!(
+            "UPDATE chats SET lowest_reader_id = ?, lowest_read_seq = ?, second_lowest_read_seq = ?, \
+             timers_due = timers_due OR {HAS_WAITING} WHERE id = ?"
+        ))
         .bind::<Nullable<Uid>, _>(row.lowest_reader_id)
         .bind::<Nullable<BigInt>, _>(row.lowest_read_seq)
         .bind::<Nullable<BigInt>, _>(row.second_lowest_read_seq)

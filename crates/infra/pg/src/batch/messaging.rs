@@ -20,8 +20,8 @@ use diesel::{
 use super::Conn;
 use crate::{
     domains::messaging::{
-        ChatMarksRow, ClientIdRow, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow, NewMessageRow,
-        ReceiptChanges, SeatRow, chats, message_client_ids, messages,
+        ChatMarksRow, ClientIdRow, HAS_WAITING, LockedChatRow, LowestReadMarksRow, MarkMove, MarksRow, MessageRow,
+        NewMessageRow, ReceiptChanges, SeatRow, chats, message_client_ids, messages,
     },
     statement::statement,
 };
@@ -87,18 +87,17 @@ pub fn lock_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<Ma
     .load(conn)?)
 }
 
-/// Share-locks those of these people's read marks that nobody else is moving, and returns which.
-pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<(ChatId, UserId)>> {
+/// Share-locks those of these people's read marks that nobody else is moving, and returns what others see of them.
+pub fn keep_marks(conn: &mut Conn, wanted: &[(ChatId, UserId, i64)]) -> Result<Vec<(ChatId, UserId, i64)>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(Uid, Uid), Pg>(
-        "SELECT p.chat_id, p.user_id FROM unnest(?, ?) AS w(chat_id, user_id) \
+    Ok(statement::<(Uid, Uid, BigInt), Pg>(
+        "SELECT p.chat_id, p.user_id, p.shown_read_seq FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id FOR SHARE OF p SKIP LOCKED",
     )
-    .bind::<Array<Uid>, _>(chats)
-    .bind::<Array<Uid>, _>(users)
+    .bind::<Array<Uid>, _>(wanted.iter().map(|(chat, ..)| *chat).collect::<Vec<_>>())
+    .bind::<Array<Uid>, _>(wanted.iter().map(|(_, user, _)| *user).collect::<Vec<_>>())
     .load(conn)?)
 }
 
@@ -130,12 +129,13 @@ pub fn lowest_kept(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatMarksRow>>
     .load(conn)?)
 }
 
-/// Stores the lowest marks of these chats, which are locked.
+/// Stores the lowest marks of these chats, which are locked, and notes where the time of messages may begin by that.
 pub fn store_lowest_marks(conn: &mut Conn, lowest: &[(ChatId, LowestReadMarksRow)]) -> Result<()> {
-    statement::<(), Pg>(
-        "UPDATE chats c SET lowest_reader_id = w.reader, lowest_read_seq = w.lowest, second_lowest_read_seq = w.second \
-         FROM unnest(?, ?, ?, ?) AS w(id, reader, lowest, second) WHERE c.id = w.id",
-    )
+    statement::<(), Pg>(format!(
+        "UPDATE chats SET lowest_reader_id = w.reader, lowest_read_seq = w.lowest, second_lowest_read_seq = w.second, \
+         timers_due = timers_due OR {HAS_WAITING} \
+         FROM unnest(?, ?, ?, ?) AS w(id, reader, lowest, second) WHERE chats.id = w.id"
+    ))
     .bind::<Array<Uid>, _>(lowest.iter().map(|(chat, _)| *chat).collect::<Vec<_>>())
     .bind::<Array<Nullable<Uid>>, _>(lowest.iter().map(|(_, row)| row.lowest_reader_id).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(lowest.iter().map(|(_, row)| row.lowest_read_seq).collect::<Vec<_>>())

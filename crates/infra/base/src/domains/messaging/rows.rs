@@ -29,6 +29,10 @@ pub struct LowestReadMarksRow {
     pub second_lowest_read_seq: Option<i64>,
 }
 
+/// Whether the time of messages in one of the `chats` may begin when its lowest marks move.
+pub const HAS_WAITING: &str = "EXISTS (SELECT 1 FROM messages m WHERE m.chat_id = chats.id AND m.lifetime < 0 \
+     AND (m.expires_at IS NULL OR m.timer_waits) AND m.deleted_at IS NULL)";
+
 impl From<LowestReadMarksRow> for LowestReadMarks {
     fn from(row: LowestReadMarksRow) -> Self {
         Self { user: row.lowest_reader_id, seq: row.lowest_read_seq, next: row.second_lowest_read_seq }
