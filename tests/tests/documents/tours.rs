@@ -52,7 +52,20 @@ async fn the_tours_can_be_run_again_and_at_once() {
     };
     for _ in 0..2 {
         let told = String::from_utf8_lossy(&messaging().await.stdout).into_owned();
-        for says in ["\n4\n", "\n1\n", "client_id.mismatch", "message.stale", "unwanted", "\"content\":null"] {
+        for says in [
+            "Trip to Ghent\nmember\nTrue\n",
+            "\nPerhaps we could\n",
+            "\n4\n",
+            "\n1\n",
+            "client_id.mismatch",
+            "\nsent\n",
+            "\ndelivered\n",
+            "\nread\n",
+            "message.stale",
+            "unwanted",
+            "\"content\":null",
+            "\"format\":\"clowder.chat\"",
+        ] {
             assert!(told.contains(says), "{says}: {told}");
         }
         let (one, other, ..) = tokio::join!(tour(), tour(), example(), example());
