@@ -8,7 +8,7 @@ from schemathesis import GenerationMode
 # Codes of wrong fields that say something about more than the form: what others have chosen, what time it is, what exists.
 # So do the codes of refusals, which have a dot in them.
 BEYOND_FORM = {
-    "banned", "common", "cursor", "emoji", "future", "letters", "never", "no_files", "no_message", "no_root", "past", "precision", "repeat", "role", "self", "time",
+    "banned", "common", "cursor", "distinct", "emoji", "future", "letters", "never", "no_files", "no_message", "no_root", "past", "precision", "repeat", "role", "self", "time",
     "time_zone", "too_late", "too_soon", "unwanted",
 }
 # A pattern cannot say which days a month has, which moments were long ago or come first, how many options a poll has, what

@@ -72,7 +72,7 @@ pub(crate) fn check_answer(method: &str, path: &str, answer: &Answer) {
 fn operation(method: &str, path: &str) -> Option<&'static str> {
     let asked: Vec<_> = path.trim_end_matches('/').split('/').collect();
     let fits = |template: &str| {
-        let mut segments = template.split('/');
+        let mut segments = template.trim_end_matches('/').split('/');
         let all = asked.iter().all(|asked| segments.next().is_some_and(|it| it.starts_with('{') || it == *asked));
         all && segments.next().is_none()
     };

@@ -178,7 +178,7 @@ impl Front {
                 let says = format!("This path answers to {allow}.");
                 return Err(Problem::new(refusals::METHOD_NOT_ALLOWED).because(says).allow(allow));
             }
-            Found::Nothing if matches!(request.path(), "/" | "/api" | "/api/" | "/api/docs" | "/api/docs/") => {
+            Found::Nothing if matches!(request.path(), "/api/docs" | "/api/docs/") => {
                 return Err(Problem::new(refusals::ROUTE_UNKNOWN).because("See /api/swagger for the API."));
             }
             Found::Nothing => return Err(refusals::ROUTE_UNKNOWN.into()),

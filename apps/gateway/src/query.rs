@@ -9,9 +9,9 @@ use std::{
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use clowder_core::{
-    Error, FieldError, Id, PageRequest, Word,
+    Error, FieldError, Id, PageRequest, Timestamp, Word,
     error::MOST_ERRORS,
-    input::LONGEST_TEXT,
+    input::{self, LONGEST_TEXT},
     page::{DEFAULT_LIMIT, MAX_LIMIT},
     text::{self, Flaw},
 };
@@ -116,6 +116,12 @@ impl Query {
             "false" => Some(false),
             _ => None,
         })
+    }
+
+    /// A time of RFC 3339.
+    pub fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.any_text(name, LONGEST_TEXT)?;
+        input::time(&text).map_err(|flaw| self.flaw(name, flaw)).ok()
     }
 
     /// One of a closed set.

@@ -4,7 +4,7 @@ mod values;
 
 use serde_json::{Map, Value};
 
-pub use values::{LONGEST_TEXT, Opaque, has_vanishing_number};
+pub use values::{LONGEST_TEXT, Opaque, has_vanishing_number, time};
 
 use crate::{
     Error, FieldError, Result, Timestamp,
@@ -163,8 +163,15 @@ impl Fields {
     /// Refuses unknown members. There may be many, of any length: no more are named than will be reported.
     pub fn nothing_else(&mut self) {
         for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
-            let name = text::cut(&name, LONGEST_NAME).replace('~', "~0").replace('/', "~1");
-            self.flaw(&name, Flaw::new("unknown", "is not a known member"));
+            let name = text::cut(&name, LONGEST_NAME);
+            // The documentation writes `privacy.bio` for a member of a member.
+            let says = match name.split_once('.') {
+                Some((outer, inner)) => {
+                    format!("is not a known member; a member of a member is written {{{outer:?}: {{{inner:?}: …}}}}")
+                }
+                None => "is not a known member".to_owned(),
+            };
+            self.flaw(&name.replace('~', "~0").replace('/', "~1"), Flaw::new("unknown", says));
         }
     }
 
@@ -468,11 +475,13 @@ mod tests {
     }
 
     #[test]
-    fn no_text_is_without_a_bound() {
-        let code = |text: String| String::parse(json!(text)).err().map(|flaw| flaw.code);
-        assert_eq!(code("ä".repeat(LONGEST_TEXT)), None);
-        assert_eq!(code("ä".repeat(LONGEST_TEXT + 1)), Some("too_long"));
-        assert!(Opaque::parse(json!("x".repeat(Opaque::MAX))).is_ok());
-        assert!(Opaque::parse(json!("x".repeat(Opaque::MAX + 1))).is_err());
+    fn a_path_with_dots_is_no_member() {
+        let said = |name: &str| match Nothing::from_json(json!({name: 1})) {
+            Err(Error::Invalid(errors)) => format!("{} {}", errors[0].pointer, errors[0].message),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(said("bio"), "/bio is not a known member");
+        let nested = r#"a member of a member is written {"privacy": {"bio": …}}"#;
+        assert_eq!(said("privacy.bio"), format!("/privacy.bio is not a known member; {nested}"));
     }
 }

@@ -46,7 +46,7 @@ pub struct Chat {
     pub rights: Rights,
     /// How many seconds members wait between two messages; 0 if they need not. Owners and admins never do.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 21600)]
+    #[schema(minimum = 0, maximum = 21600, required = true)]
     pub slow_seconds: i64,
     /// Until when a moderator has muted the viewer: the end of the year 9999 if until somebody lifts it. A time that is over
     /// means nothing.
@@ -124,7 +124,7 @@ pub struct ChatFace {
     pub rights: Rights,
     /// How many seconds members wait between two messages.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 21600)]
+    #[schema(minimum = 0, maximum = 21600, required = true)]
     pub slow_seconds: i64,
     pub lifetime: Option<Lifetime>,
     /// Whether nobody can write in it any more.

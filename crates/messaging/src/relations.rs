@@ -70,6 +70,7 @@ pub struct Thread {
     pub last_reply_at: Timestamp,
     /// Whether you follow it.
     #[serde(default)]
+    #[schema(required = true)]
     pub following: bool,
 }
 

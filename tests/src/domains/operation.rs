@@ -16,6 +16,8 @@ const OPEN: Reasons = &[
     ("GET /api/health/live", "for those who watch the server"),
     ("GET /api/health/ready", "for those who watch the server"),
     ("GET /metrics", "for those who watch the server"),
+    ("GET /", "documentation"),
+    ("GET /api", "documentation"),
     ("GET /api/problems", "documentation"),
     ("GET /api/problems/{code}", "documentation"),
     ("GET /api/openapi.json", "documentation"),

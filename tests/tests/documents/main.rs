@@ -81,11 +81,12 @@ async fn examples_are_as_their_schemas_say() {
 #[tokio::test]
 async fn schemas_are_as_tight_as_the_server() {
     let world = World::shared_on_sqlite(&[]).await;
-    let (api, _) = documents(&world).await;
+    let (api, frames) = documents(&world).await;
     let schemas = &api.0["components"]["schemas"];
     for (name, members) in [
         ("Message", ["content", "edited_at", "deleted_at", "client_id"].as_slice()),
-        ("Chat", &["title", "peer", "last_message"]),
+        ("Chat", &["title", "peer", "last_message", "slow_seconds", "silent_until"]),
+        ("MessageThread", &["following"]),
         ("ChatPage", &["items", "next_cursor"]),
         (
             "Own",
@@ -107,6 +108,8 @@ async fn schemas_are_as_tight_as_the_server() {
         let required = schemas[name]["required"].as_array().unwrap();
         members.iter().for_each(|member| assert!(required.contains(&json!(member)), "{name}.{member}"));
     }
+    let face = &frames.0["components"]["schemas"]["ChatFace"];
+    assert!(face["required"].as_array().unwrap().contains(&json!("slow_seconds")), "{face}");
     assert_eq!(schemas["NewChat"]["required"], json!(["type"]));
     assert_eq!(schemas["Login"]["required"], json!(["password"]));
     assert!(schemas["Scope"]["enum"].as_array().unwrap().contains(&json!("chats:read")));

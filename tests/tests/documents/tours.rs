@@ -1,4 +1,4 @@
-//! The examples in the README and `examples/` run unchanged: repeatedly, concurrently, and on a server with data.
+//! The examples in the README, in the pages about people and messages, and in `examples/` run unchanged: repeatedly, concurrently, and on a server with data.
 
 use std::process::{Command, Output};
 
@@ -16,9 +16,9 @@ fn readme_tour(url: &str) -> String {
     tour.replace("http://127.0.0.1:8080", url)
 }
 
-/// All examples of docs/messaging.md, in order.
-fn messaging_examples(url: &str) -> String {
-    let text = std::fs::read_to_string(root().join("docs/messaging.md")).unwrap();
+/// All examples of a page, in order.
+fn examples(page: &str, url: &str) -> String {
+    let text = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
     let blocks: Vec<_> = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= 6, "{blocks:?}");
     format!("set -e\n{}", blocks.concat().replace("http://127.0.0.1:8080", url))
@@ -47,18 +47,64 @@ async fn the_tours_can_be_run_again_and_at_once() {
     };
     let messaging = || {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &messaging_examples(&url)]);
+        shell.args(["-c", &examples("messaging.md", &url)]);
         run(shell)
     };
     for _ in 0..2 {
         let told = String::from_utf8_lossy(&messaging().await.stdout).into_owned();
-        for says in ["\n4\n", "\n1\n", "client_id.mismatch", "message.stale", "unwanted", "\"content\":null"] {
+        for says in [
+            "Trip to Ghent\nmember\nTrue\n",
+            "\nPerhaps we could\n",
+            "\n4\n",
+            "\n1\n",
+            "client_id.mismatch",
+            "\nsent\n",
+            "\ndelivered\n",
+            "\nread\n",
+            "message.stale",
+            "unwanted",
+            "\"content\":null",
+            "\"format\":\"clowder.chat\"",
+        ] {
             assert!(told.contains(says), "{says}: {told}");
         }
         let (one, other, ..) = tokio::join!(tour(), tour(), example(), example());
         for told in [one, other] {
             let text = String::from_utf8_lossy(&told.stdout).into_owned();
             assert!(text.contains("Shall we have lunch?") && text.contains("\"unread_count\":1"), "{text}");
+        }
+    }
+}
+
+/// The walk says what its calls print, in this order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_walk_through_people_prints_what_the_page_says() {
+    let world = World::new(Database::sqlite()).await;
+    let url = format!("http://{}", world.server.address);
+    for _ in 0..2 {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &examples("people.md", &url)]);
+        let told = String::from_utf8_lossy(&run(shell).await.stdout).into_owned();
+        let mut rest = told.as_str();
+        for says in [
+            "\nNone\nLikes engines\n",
+            "We met in Turin\naccepted\nLikes engines\n",
+            "['friend_request', 'friend_request', 'friend.added']\n",
+            "Shall we have lunch?",
+            "\n1\n",
+            "Engine club\nmember\n",
+            "Hello, club",
+            "chat.unknown",
+            "Babbage\n",
+            "co_owner\n",
+            "\nnone\n",
+            "user.unknown",
+            "pet.unknown",
+            "False\n",
+            "chat.closed",
+        ] {
+            let (_, after) = rest.split_once(says).unwrap_or_else(|| panic!("{says}: {told}"));
+            rest = after;
         }
     }
 }

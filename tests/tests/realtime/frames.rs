@@ -15,8 +15,10 @@ async fn slips(world: World) {
     // An unknown command is answered under its id, and is not an invalid frame.
     for _ in 0..20 {
         let problem = socket.command("message.shout", json!({})).await.unwrap_err();
-        assert!(problem["code"].is_string() && problem["status"].is_number(), "{problem}");
+        assert_eq!((&problem["code"], &problem["status"]), (&json!("frame.unknown"), &json!(422)), "{problem}");
     }
+    let sent = socket.command("message.sent", json!({})).await.unwrap_err();
+    assert_eq!(sent["detail"], "There is no command `message.sent`; did you mean `message.send`?");
     socket.command("ping", json!({})).await.unwrap();
 }
 

@@ -160,15 +160,20 @@ async fn suspended_pages_are_told(world: World) {
 }
 
 async fn wrong_first_frames(world: World) {
-    for first in [
-        json!({"type": "auth", "data": {"access": "nonsense"}}),
-        json!({"type": "auth"}),
-        json!({"id": "1", "type": "ping"}),
-        json!([]),
+    let ada = world.user("ada").await;
+    for (first, says) in [
+        (json!({"type": "auth", "data": {"access": "nonsense"}}), "the access token is not valid"),
+        (json!({"type": "auth"}), "needs the access token in `data.access`"),
+        (json!({"type": "auth", "data": {"token": ada.token()}}), "needs the access token in `data.access`"),
+        (json!({"type": "auth", "access": ada.token()}), "needs the access token in `data.access`"),
+        (json!({"id": "1", "type": "ping"}), "the first frame must be `auth`"),
+        (json!([]), "the first frame must be `auth`"),
     ] {
         let mut socket = world.open(Auth::Later, None).await.unwrap();
         socket.say(first).await;
         assert_eq!(socket.closed().await, 4001);
+        let reason = socket.reason.unwrap_or_default();
+        assert!(reason.contains(says), "{reason}");
     }
 }
 

@@ -6,6 +6,9 @@ use super::settings::{SETTINGS, Setting};
 
 /// The known word that is close enough to be explained by a typo.
 pub fn closest<'k>(text: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    // A word of another length is too far away. So a long text, which clients can send, is compared with nothing.
+    let length = text.chars().count();
+    let known = known.filter(|word| word.len().abs_diff(length) * 3 <= word.len().min(text.len()));
     let near = known.map(|word| (strsim::osa_distance(text, word), word)).min_by_key(|(distance, _)| *distance);
     near.filter(|(distance, word)| *distance * 3 <= word.len().min(text.len())).map(|(_, word)| word)
 }

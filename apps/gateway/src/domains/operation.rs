@@ -6,6 +6,7 @@ mod health;
 pub mod metrics;
 mod problems;
 pub mod routes;
+mod start;
 
 use super::Domain;
 

@@ -43,6 +43,8 @@ pub enum Close {
 pub enum Why {
     /// The first frame was not `auth`.
     NoAuth,
+    /// It was, but its `data` has no token.
+    NoAccess,
     TokenInvalid,
     TokenExpired,
     /// The token is valid, but its session has ended.
@@ -79,6 +81,7 @@ impl Why {
     const fn says(self) -> &'static str {
         match self {
             Self::NoAuth => "not authenticated: the first frame must be `auth` with an access token",
+            Self::NoAccess => "`auth` needs the access token in `data.access`; `data.cursor`, if present, is a text",
             Self::TokenInvalid => "the access token is not valid; sign in again",
             Self::TokenExpired => "the access token has expired; refresh it",
             Self::SessionEnded => "the session of the access token has ended; sign in again",
@@ -102,6 +105,7 @@ impl Close {
         Self::Fault,
         Self::Restart,
         Self::NotAuthenticated(Why::NoAuth),
+        Self::NotAuthenticated(Why::NoAccess),
         Self::NotAuthenticated(Why::TokenInvalid),
         Self::NotAuthenticated(Why::TokenExpired),
         Self::NotAuthenticated(Why::SessionEnded),
@@ -171,6 +175,7 @@ impl Close {
             Self::Protocol | Self::Binary | Self::NotText | Self::TooBig | Self::BadFrames => (No, "Fix the client"),
             Self::NotAuthenticated(why) => match why {
                 Why::NoAuth => (No, "Fix the client: send `auth` first"),
+                Why::NoAccess => (No, "Fix the client: send the access token in `data.access`"),
                 Why::BearerAlone => (No, "Fix the client: offer `clowder.v1`, too"),
                 Why::TokenInAddress => (No, "Fix the client: use the subprotocols"),
                 Why::TokenExpired => (When, "Refresh the access token, then reconnect and resume"),

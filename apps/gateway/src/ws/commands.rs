@@ -7,7 +7,7 @@ use std::{
 };
 
 use clowder_accounts::Identity;
-use clowder_core::{Actor, Ctx, Error, Scope, UserId, Via, ctx::SCOPE_MISSING};
+use clowder_core::{Actor, Ctx, Error, Scope, UserId, Via, ctx::SCOPE_MISSING, text};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{
     Value,
@@ -16,6 +16,7 @@ use serde_json::{
 
 use super::{Ports, send_queue::SendQueue};
 use crate::{
+    config::suggest,
     domains::DOMAINS,
     front::{Key, Policy, units},
     problem::Problem,
@@ -25,6 +26,9 @@ use crate::{
 
 /// What clients send whether or not somebody is there, besides what is about the socket itself.
 const BY_THEMSELVES: &[&str] = &["message.delivered", "presence.subscribe", "presence.unsubscribe"];
+
+/// How many characters of an unknown `type` are repeated.
+const LONGEST_NAME: usize = 64;
 
 /// One line of the table.
 pub struct Command {
@@ -85,7 +89,7 @@ impl Call {
     /// A command costs what a request does, whether it succeeds or not.
     pub async fn carry_out(self, name: &str, data: Value) -> Result<Done, Problem> {
         self.take(1).await?;
-        let command = BY_NAME.get(name).ok_or(refusals::FRAME_UNKNOWN)?;
+        let command = BY_NAME.get(name).ok_or_else(|| unknown(name))?;
         if command.scope.is_some() && !self.identity.opens(command.scope) {
             return Err(SCOPE_MISSING.into());
         }
@@ -115,6 +119,17 @@ impl Call {
     }
 }
 
+/// The refusal of a `type` that no command has, with the one that was probably meant.
+fn unknown(name: &str) -> Problem {
+    let meant = suggest::closest(name, all().map(|command| command.name)).map(|meant| format!("`{meant}`"));
+    let says = match suggest::question(meant) {
+        question if question.is_empty() => "; /api/asyncapi lists all commands.".to_owned(),
+        question => question,
+    };
+    Problem::new(refusals::FRAME_UNKNOWN)
+        .because(format!("There is no command `{}`{says}", text::cut(name, LONGEST_NAME)))
+}
+
 pub fn done(data: impl serde::Serialize) -> Result<Done, Problem> {
     Ok(Done { data: to_raw_value(&data).map_err(Error::from)?, renewed: None })
 }
@@ -133,5 +148,18 @@ mod tests {
     fn names_are_unique() {
         let names: BTreeSet<_> = all().map(|command| command.name).collect();
         assert_eq!(names.len(), all().count());
+    }
+
+    #[test]
+    fn an_unknown_type_is_answered_with_the_nearest() {
+        for (name, says) in [
+            ("message.sent", "There is no command `message.sent`; did you mean `message.send`?"),
+            ("message_read", "There is no command `message_read`; did you mean `message.read`?"),
+            ("dance", "There is no command `dance`; /api/asyncapi lists all commands."),
+            ("", "There is no command ``; /api/asyncapi lists all commands."),
+        ] {
+            assert_eq!(unknown(name).detail.as_deref(), Some(says));
+        }
+        assert!(unknown(&"message.send".repeat(10_000)).detail.as_ref().is_some_and(|says| says.len() < 200));
     }
 }

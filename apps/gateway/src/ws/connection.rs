@@ -173,9 +173,8 @@ impl Connection {
             let message = self.stream.next().await;
             let Some(text) = self.control(message).await? else { continue };
             let first = Request::parse(&text).ok().filter(|first| first.name == Auth::NAME);
-            let Some(Ok(auth)) = first.map(|first| Auth::from_json(first.data)) else {
-                return Err(Close::NotAuthenticated(Why::NoAuth));
-            };
+            let first = first.ok_or(Close::NotAuthenticated(Why::NoAuth))?;
+            let auth = Auth::from_json(first.data).map_err(|_| Close::NotAuthenticated(Why::NoAccess))?;
             let identity = self.context.store.accounts.identify(&auth.access, clock::now());
             return Ok((identity.map_err(|error| refused_token(&error, Why::TokenInvalid))?, auth.cursor));
         }

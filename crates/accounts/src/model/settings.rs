@@ -31,7 +31,7 @@ pub struct Privacy {
     pub last_seen: Audience,
     /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
     pub messages_from: FirstWriters,
-    /// Whether read marks are shared in both directions. Stored, but not used in this version.
+    /// Whether read marks are shared: if not, others do not learn what the user has read, nor the user what others have.
     pub read_receipts: bool,
     /// Who may see the bio and the status text, among those who may see the profile.
     #[serde(default = "Audience::everyone")]
@@ -179,7 +179,7 @@ pub struct PrivacyPatch {
     pub last_seen: Option<Audience>,
     /// Who may start a chat with the user, or add them to one. Existing chats are not affected.
     pub messages_from: Option<FirstWriters>,
-    /// Whether read marks are shared in both directions. Stored, but not used in this version.
+    /// Whether read marks are shared: if not, others do not learn what the user has read, nor the user what others have.
     pub read_receipts: Option<bool>,
     /// Who may see the bio and the status text, among those who may see the profile.
     pub bio: Option<Audience>,

@@ -101,8 +101,50 @@ impl<T> Field for Id<T> {
 
 impl Field for Timestamp {
     fn parse(value: Value) -> Result<Self, Flaw> {
-        string(value)?
-            .parse()
-            .map_err(|_| Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z"))
+        time(&string(value)?)
+    }
+}
+
+/// Reads a time, and says what it lacks.
+pub fn time(text: &str) -> Result<Timestamp, Flaw> {
+    text.parse().map_err(|_| {
+        let lacks_zone = format!("{text}Z").parse::<Timestamp>().is_ok();
+        Flaw::new("time", if lacks_zone { "has no time zone; add a zone such as Z or +02:00" } else { NO_TIME })
+    })
+}
+
+const NO_TIME: &str =
+    "must be an RFC 3339 time such as 2026-11-21T09:30:00Z, at the latest 9999-12-31T23:59:59.999999Z";
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_time_without_a_zone_needs_one() {
+        let said = |text: &str| Timestamp::parse(json!(text)).err().map(|flaw| (flaw.code, flaw.message));
+        assert_eq!(said("2026-11-21T09:30:00Z"), None);
+        for bare in ["2026-11-21T09:30:00", "2026-11-21T09:30", "9999-12-31T23:59:59.9"] {
+            assert_eq!(
+                said(bare),
+                Some(("time", "has no time zone; add a zone such as Z or +02:00".to_owned())),
+                "{bare}"
+            );
+        }
+        for other in ["2026-11-21", "soon", "", "10000-01-01T00:00:00Z", "2026-13-01T00:00:00"] {
+            let (code, message) = said(other).unwrap();
+            assert!(code == "time" && message.contains("such as 2026-11-21T09:30:00Z"), "{other}: {message}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_without_a_bound() {
+        let code = |text: String| String::parse(json!(text)).err().map(|flaw| flaw.code);
+        assert_eq!(code("ä".repeat(LONGEST_TEXT)), None);
+        assert_eq!(code("ä".repeat(LONGEST_TEXT + 1)), Some("too_long"));
+        assert!(Opaque::parse(json!("x".repeat(Opaque::MAX))).is_ok());
+        assert!(Opaque::parse(json!("x".repeat(Opaque::MAX + 1))).is_err());
     }
 }

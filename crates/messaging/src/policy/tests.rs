@@ -94,9 +94,10 @@ fn may_edit_and_may_delete_tables() {
 fn the_page_shows_the_table() {
     let mut page = String::from(
         "# What each role may do in a chat\n\n\
-         A test writes this page from the table in `crates/messaging/src/policy.rs`. “by right” means: if the chat gives its \
-         members this right (`rights` of the chat; [messaging.md](messaging.md#roles-and-rights)). A right that is on in a new \
-         chat is marked with *. Of the chats of groups, the group decides about the people, the title and the rights.\n\n\
+         A test writes this page from the table in `crates/messaging/src/policy.rs`. “by right” means that people with this \
+         role may do it if the chat gives its members the right (`rights`; [messaging.md](messaging.md#roles-and-rights)); * \
+         marks rights that are on in a new chat. In the chat of a group, the group decides about the people, the title and \
+         the rights.\n\n\
          | | private chat | group: owner | admin | member | channel: owner | admin | member | subscriber |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );

@@ -73,7 +73,7 @@ impl Input for NewPoll {
         }
         for (index, option) in new.options.iter().enumerate() {
             if new.options.iter().take(index).any(|earlier| earlier == option) {
-                let flaw = Flaw::new("unwanted", "must be different from the other options");
+                let flaw = Flaw::new("distinct", "must be different from the other options");
                 fields.flaw(&format!("options/{index}"), flaw);
             }
         }

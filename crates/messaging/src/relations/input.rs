@@ -31,7 +31,7 @@ impl Input for NewForward {
         seen.sort_unstable();
         seen.dedup();
         if seen.len() < new.chat_ids.len() {
-            fields.flaw("chat_ids", Flaw::new("unwanted", "names a chat twice"));
+            fields.flaw("chat_ids", Flaw::new("distinct", "names a chat twice"));
         }
         Some(new)
     }

@@ -66,7 +66,6 @@ pub async fn export(audit: Port, Caller(ctx): Caller, mut query: Query) -> Answe
 }
 
 fn filter(query: &mut Query) -> AuditFilter {
-    let time = || Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z");
     let actor = Flaw::new("choice", "must be an id or one of: user, api_key, system, nobody");
     AuditFilter {
         actor: query.value("actor", actor, ActorFilter::parse),
@@ -76,8 +75,8 @@ fn filter(query: &mut Query) -> AuditFilter {
             AuditFilter::parse_action,
         ),
         target: query.value("target", Flaw::new("uuid", "must be an id or type:id"), TargetFilter::parse),
-        from: query.value("from", time(), |text| text.parse().ok()),
-        to: query.value("to", time(), |text| text.parse().ok()),
+        from: query.time("from"),
+        to: query.time("to"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix_web::web::Data;
-use clowder_core::{Actor, ChatId, Ctx, Error, Timestamp, text::Flaw};
+use clowder_core::{Actor, ChatId, Ctx, Error, text::Flaw};
 use clowder_messaging::{
     MessageSearch,
     search::{Found, FoundChat, Mentioned, Search, Whom, query::Sought},
@@ -28,8 +28,7 @@ async fn find(port: Port, ctx: &Ctx, mut query: Query, chat: Option<ChatId>) -> 
     let from = query.text("from").map(|text| whom(ctx, &text)).transpose()?;
     let mentions = query.text("mentions").map(|text| mentioned(ctx, &text)).transpose()?;
     let (has, kind) = (query.word("has"), query.word("type"));
-    let [before, after] =
-        ["before", "after"].map(|name| query.value(name, time(), |text| text.parse::<Timestamp>().ok()));
+    let [before, after] = ["before", "after"].map(|name| query.time(name));
     let order = query.word("sort").unwrap_or_default();
     let page = query.page();
     query.check()?;
@@ -53,10 +52,6 @@ fn sought(query: &mut Query) -> Option<(String, Sought)> {
     }
     let nothing = Flaw::new("required", "must have a word, a number or an emoji that is not excluded");
     query.value("q", nothing, |text| Some((text.to_owned(), Sought::parse(text)?)))
-}
-
-fn time() -> Flaw {
-    Flaw::new("time", "must be an RFC 3339 time, at the latest 9999-12-31T23:59:59.999999Z")
 }
 
 /// `me`, an id or a username, which may begin with `@`.

@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
+        "Start" => json!({
+            "name": "Clowder", "openapi": "/api/openapi.json", "asyncapi": "/api/asyncapi.json", "swagger": "/api/swagger",
+            "websocket": "/api/asyncapi", "problems": "/api/problems", "health": "/api/health"
+        }),
         "Health" => json!({
             "status": "ok", "version": env!("CARGO_PKG_VERSION"),
             "checks": [{ "name": "database", "ok": true, "detail": "answers" }]

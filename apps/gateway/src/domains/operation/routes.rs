@@ -5,6 +5,7 @@ use super::{
     health::{self, Health},
     metrics,
     problems::{self, Described, Problems},
+    start::{self, Start},
 };
 use crate::{
     refusals::NOT_READY,
@@ -14,6 +15,14 @@ use crate::{
 pub fn all() -> Vec<Endpoint> {
     const HTML: &str = "text/html";
     vec![
+        get("/", start::page)
+            .also("/api")
+            .says("Find the documents and the health checks")
+            .called("getStart")
+            .notes("Links to the documents that this server serves, and to its health.")
+            .public()
+            .ignores_others()
+            .gives::<Start>(200, "Where to read on"),
         get("/api/health/live", health::live)
             .says("Liveness check")
             .called("checkLiveness")
