@@ -18,7 +18,10 @@ pub const MOST_A_DAY_EACH: i64 = 5;
 pub const OPEN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long after a rejection the same person may not ask again, and how long whoever declined is not invited again.
 pub const AGAIN_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How long it is known that somebody asked or was invited: longer than it can take until nothing depends on it.
+/// How long after somebody has left a place strangers may not bring them there again without asking.
+pub const ALONE_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long it is known that somebody asked or was invited, and how it ended: longer than it can take until nothing depends
+/// on it.
 pub const KEPT_FOR: Duration = Duration::from_secs(40 * 24 * 3600);
 
 /// Whether a request or an invitation has expired.
@@ -40,6 +43,17 @@ pub fn may_be_invited(now: Timestamp, declined_at: Option<Timestamp>, today: i64
         return Err(Flaw::new("too_soon", "was invited by you 5 times within a day"));
     }
     Ok(())
+}
+
+/// How much of the room that somebody has for what others bring them into strangers can take: half of it, so that they keep
+/// nobody out whom the person knows.
+pub const fn room_for(friend: bool, most: i64) -> i64 {
+    if friend { most } else { most - most / 2 }
+}
+
+/// Whether somebody who has left a place then is still left alone there. A time after `now` counts as one of now.
+pub fn is_left_alone(now: Timestamp, left_at: Timestamp) -> bool {
+    left_at.min(now).plus(ALONE_FOR) > now
 }
 
 /// What is known of whoever asks to come in somewhere.
@@ -151,6 +165,10 @@ mod tests {
         ] {
             assert_eq!(may_be_invited(now, declined_at, today).is_ok(), fine, "{declined_at:?} {today}");
         }
+        let left = Timestamp::from_micros(7);
+        let early = |micros| is_left_alone(left.plus(ALONE_FOR).minus(Duration::from_micros(micros)), left);
+        assert!(early(1) && !early(0) && is_left_alone(Timestamp::from_micros(0), left));
+        assert_eq!((room_for(true, 5), room_for(false, 5), room_for(false, 1)), (5, 3, 1));
         let since = Timestamp::from_micros(7);
         assert!(!is_over(since.plus(OPEN_FOR).minus(Duration::from_micros(1)), since));
         assert!(is_over(since.plus(OPEN_FOR), since) && !is_over(Timestamp::from_micros(0), since));

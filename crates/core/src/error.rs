@@ -119,6 +119,8 @@ pub enum Limit {
     Messages,
     /// Reactions and votes of one person in one chat.
     Gestures,
+    /// Changes by one person of one chat, group or pet, or of what is between two people.
+    Changes,
 }
 
 impl Limit {
@@ -134,6 +136,7 @@ impl Limit {
             Self::Exports => "You can export your data only three times a day",
             Self::Messages => "You send too many messages to this chat at once",
             Self::Gestures => "You react and vote too often in this chat",
+            Self::Changes => "You change this too often",
         }
     }
 }

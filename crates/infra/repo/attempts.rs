@@ -15,6 +15,8 @@ pub const PIECE: i64 = 200;
 pub enum Kind {
     Request,
     Invitation,
+    /// Others were brought in without being asked.
+    Addition,
 }
 
 impl Kind {
@@ -22,6 +24,7 @@ impl Kind {
         match self {
             Self::Request => "request",
             Self::Invitation => "invitation",
+            Self::Addition => "addition",
         }
     }
 }
@@ -125,7 +128,8 @@ macro_rules! invitations {
             use clowder_core::attempt::{AGAIN_AFTER, KEPT_FOR, OPEN_FOR};
             const { assert!(KEPT_FOR.as_secs() > OPEN_FOR.as_secs() + AGAIN_AFTER.as_secs()) };
             let past = ctx.now.minus(KEPT_FOR);
-            Ok($crate::repo::upkeep::forget!(tx, $table by id: Id<()>, $table::made_at.le(past)))
+            let over = $table::refused_at.is_null().or($table::refused_at.le(past));
+            Ok($crate::repo::upkeep::forget!(tx, $table by id: Id<()>, $table::made_at.le(past).nullable().and(over)))
         }
     };
 }

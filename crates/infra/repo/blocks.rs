@@ -33,7 +33,7 @@ use super::{
     dialect::Conn,
     domains::{Domain, Sweep},
     friends, groups, invitations, journal,
-    messaging::{chats, closing},
+    messaging::{change, chats, closing},
     people::{self, Viewer},
     pets,
 };
@@ -146,6 +146,7 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
     if before.is_some_and(|before| before.hide_messages == hide_messages) {
         return Ok(after);
     }
+    change(tx, ctx, user)?;
     let row = BlockRow { user_id: caller, blocked_id: user, hide_messages, since };
     diesel::insert_into(table::table)
         .values(row)
@@ -179,6 +180,7 @@ fn unblock(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     if diesel::delete(table::table.find((caller, user))).execute(tx.conn)? == 0 {
         return Ok(());
     }
+    change(tx, ctx, user)?;
     let unblocked = Change::Unblocked(caller, Ended { user_id: user });
     let still = exists(table::table.find((user, caller)));
     let opened = match diesel::select(still).get_result(tx.conn)? {

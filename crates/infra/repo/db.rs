@@ -52,6 +52,8 @@ pub struct TxServices {
     pub paces: Paces,
     /// How fast everybody reacts and votes.
     pub gestures: Paces,
+    /// How fast everybody changes that of which others are told.
+    pub changes: Paces,
     feed: Feed,
     /// Notified when a text has been deleted.
     scrubber: Scrubber,
@@ -93,6 +95,7 @@ impl Db {
             screens: Arc::default(),
             paces: Paces::new(deps.options.messaging.pace),
             gestures: Paces::new(deps.options.messaging.pace),
+            changes: Paces::new(deps.options.messaging.changes),
             feed: deps.feed.clone(),
             scrubber: Scrubber::start(&writers, &readers),
             high_water: dialect::high_water(&deps.options.url)?,

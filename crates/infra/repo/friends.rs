@@ -230,6 +230,13 @@ pub fn tied_to(viewer: Viewer) -> people::Tie {
     Box::new(exists(friendships::table.filter(friends)).or(exists(asked)).or(exists(asks)))
 }
 
+/// Those of these people who are friends of somebody.
+pub fn among(conn: &mut Conn, user: UserId, people: &[UserId]) -> Result<Vec<UserId>> {
+    let theirs = friendships::table.filter(friendships::user_id.eq(user).and(friendships::friend_id.eq_any(people)));
+    Ok(theirs.select(friendships::friend_id).load(conn)?)
+}
+
+/// Whether two people are friends.
 pub fn are_friends(conn: &mut Conn, one: UserId, other: UserId) -> Result<bool> {
     Ok(diesel::select(exists(friendships::table.find((one, other)))).get_result(conn)?)
 }

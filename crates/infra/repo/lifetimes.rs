@@ -23,7 +23,7 @@ use super::{
     db::Tx,
     domains::Domain,
     journal,
-    messaging::{gesture, system},
+    messaging::{change, system},
 };
 use crate::domains::messaging::chats as table;
 
@@ -92,7 +92,7 @@ fn set_lifetime(
 ) -> Result<Chat> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
     let Some(after) = set(seat, version, new, &row.face()?)? else { return notes::whole(tx, ctx, chat) };
-    gesture(tx, ctx, chat)?;
+    change(tx, ctx, chat)?;
     diesel::update(table::table.find(chat))
         .set((table::lifetime.eq(after.lifetime.map(Lifetime::to_number)), table::version.eq(after.version)))
         .execute(tx.conn)?;

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{
-    ChatId, Ctx, Error, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit, follow::Step,
+    ChatId, Ctx, Error, Id, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit, follow::Step,
 };
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
@@ -163,6 +163,13 @@ fn take_gesture(services: &TxServices, ctx: &Ctx, chat: ChatId) -> Result<()> {
 /// Counts what a transaction is about to change in a chat by a gesture: everybody is told, so nobody does it without pause.
 pub fn gesture(tx: &Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
     take_gesture(tx.services, ctx, chat)
+}
+
+/// Counts that a transaction is about to change something of which others are told: a chat, a group under its chat, a pet,
+/// or what is between the caller and somebody else.
+pub fn change<P>(tx: &Tx<'_>, ctx: &Ctx, place: Id<P>) -> Result<()> {
+    let full = tx.services.changes.take(place, ctx.user()?, ctx.now);
+    full.map_err(|retry_after| Error::TooMany { limit: Limit::Changes, retry_after })
 }
 
 impl State {

@@ -224,6 +224,18 @@ impl Moderation for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn held_messages(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Review>> {
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| reviews::own(conn, now, viewer, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn withdraw_held(&self, ctx: &Ctx, review: ReviewId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| reviews::withdraw(tx, &ctx, review)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn purge(&self, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<Purge> {
         let (caller, viewer) = (ctx.clone(), ctx.user()?);
         let first = move |tx: &mut Tx<'_>| {

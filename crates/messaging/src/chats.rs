@@ -12,7 +12,7 @@ pub use input::{ChatPatch, DirectoryFilter, NewDraft, NewOwner, PreferencesPatch
 use crate::{
     ChatRole, ChatType, ChatVisibility, History, NewChat, Rights,
     lifetimes::Lifetime,
-    participants::not_wanted,
+    participants::{Strangers, not_wanted},
     refusals::{CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS},
 };
 
@@ -46,8 +46,9 @@ pub struct CreateFacts {
     pub made: i64,
     /// How many one person can create.
     pub most: i64,
-    /// Those of the named people, and the creator, who are in as many chats as one person can be.
+    /// Those of the named people, and the creator, who are in as many chats as the creator can bring them into.
     pub busy: Vec<UserId>,
+    pub strangers: Strangers,
     /// How many people a chat of type `group` can have.
     pub room: i64,
 }
@@ -141,6 +142,9 @@ pub fn decide(ctx: &Ctx, new: NewChat, facts: &CreateFacts) -> Result<ChatCreati
     if new.kind != ChatType::Private && !facts.busy.is_empty() {
         return Err(CHAT_MEMBERSHIPS.into());
     }
+    if !facts.exists {
+        facts.strangers.allow("/participant_ids", &new.participant_ids, &facts.strangers.people)?;
+    }
     let extras = Extras::of(&new);
     let mut participants = vec![(creator, ChatRole::Owner)];
     for id in new.participant_ids {
@@ -208,6 +212,7 @@ mod tests {
             made: 6,
             most: 7,
             busy: vec![],
+            strangers: Strangers::default(),
             room: 2,
         };
         let new = |kind: &str, ids: &[UserId]| {
@@ -275,6 +280,24 @@ mod tests {
             (json!({"type": "group", "title": "x", "lifetime": {"seconds": 4}}), "/lifetime/seconds"),
         ] {
             assert_eq!(pointers(NewChat::from_json(body).and_then(|new| decide(&ctx, new, &facts))), [pointer]);
+        }
+        let brought = |today, often: &[UserId]| Strangers { people: vec![bob], today, most: 3, often: often.to_vec() };
+        for (kind, exists, strangers, expected) in [
+            ("group", false, brought(2, &[]), "fine"),
+            ("group", false, brought(3, &[]), "chat.strangers_today"),
+            ("private", false, brought(3, &[]), "chat.strangers_today"),
+            ("private", true, brought(3, &[bob]), "fine"),
+            ("private", false, brought(0, &[bob]), "too_soon"),
+            ("group", false, Strangers { people: vec![], ..brought(3, &[]) }, "fine"),
+        ] {
+            let facts = CreateFacts { exists, strangers, ..facts.clone() };
+            let code = match decide(&ctx, new(kind, &[bob]).unwrap(), &facts) {
+                Ok(_) => "fine".to_owned(),
+                Err(Error::Refused(refusal)) => refusal.code.to_owned(),
+                Err(Error::Invalid(errors)) => errors[0].code.to_string(),
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(code, expected, "{kind} {facts:?}");
         }
         let full = CreateFacts { made: 7, ..facts };
         for (kind, exists, refused) in [("group", false, true), ("private", false, true), ("private", true, false)] {

@@ -7,7 +7,10 @@ use clowder_core::{Error, FieldError, Fields, Input, Result, UserId, text::Flaw}
 use crate::{
     ChatRole, ChatType, ChatVisibility,
     policy::{Action, Seat, allow, forbidden},
-    refusals::{CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_UNKNOWN, PARTICIPANT_UNKNOWN},
+    refusals::{
+        CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_OWNER, CHAT_STRANGERS_TODAY, CHAT_UNKNOWN,
+        PARTICIPANT_UNKNOWN,
+    },
 };
 
 /// How many people can be added at once.
@@ -83,11 +86,42 @@ pub struct AddFacts {
     /// Those who are in the chat already.
     pub present: Vec<UserId>,
     pub room: Room,
-    /// Those who are in as many chats as one person can be.
+    /// Those who are in as many chats as the caller can bring them into.
     pub busy: Vec<UserId>,
     /// Those who have declined an invitation to the chat of late.
     pub declined: Vec<UserId>,
+    /// Those who have left the chat of late.
+    pub left: Vec<UserId>,
+    pub strangers: Strangers,
 }
+
+/// What is known of those who are brought into a chat without being asked, by somebody who is not their friend.
+#[derive(Debug, Clone, Default)]
+pub struct Strangers {
+    pub people: Vec<UserId>,
+    /// How often the caller has brought such people into chats within a day, and how often one person can.
+    pub today: i64,
+    pub most: i64,
+    /// Those of them whom the caller has brought into chats as often as one person can within a day.
+    pub often: Vec<UserId>,
+}
+
+impl Strangers {
+    /// Refuses to bring these in if that was done too often; says which of those that a call names.
+    pub fn allow(&self, at: &str, named: &[UserId], brought: &[UserId]) -> Result<()> {
+        let often = |id: &UserId| brought.contains(id) && self.often.contains(id);
+        let errors: Vec<FieldError> = (named.iter().enumerate().filter(|(_, id)| often(id)))
+            .map(|(index, _)| Flaw::new("too_soon", TOO_OFTEN).at(format!("{at}/{index}")))
+            .collect();
+        if !errors.is_empty() {
+            return Err(Error::Invalid(errors));
+        }
+        let more = brought.iter().filter(|id| self.people.contains(id)).count() as i64;
+        if more > 0 && self.today + more > self.most { Err(CHAT_STRANGERS_TODAY.into()) } else { Ok(()) }
+    }
+}
+
+const TOO_OFTEN: &str = "was brought into chats by you too often within a day, and is not your friend";
 
 /// How many people a chat has, and how many it can have.
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +200,8 @@ pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<U
             errors.push(at(Flaw::new("banned", "is banned from the chat")));
         } else if facts.declined.contains(id) {
             errors.push(at(Flaw::new("too_soon", "has declined an invitation to it less than 7 days ago")));
+        } else if facts.left.contains(id) && facts.strangers.people.contains(id) {
+            errors.push(at(Flaw::new("too_soon", "has left it less than 30 days ago: invite them instead")));
         }
         added.push(*id);
     }
@@ -174,6 +210,7 @@ pub fn add(seat: Seat, new: &NewParticipants, facts: &AddFacts) -> Result<(Vec<U
     }
     let unwilling: Vec<UserId> = facts.unwilling.iter().filter(|id| added.contains(id)).copied().collect();
     not_wanted("/user_ids", &new.user_ids, &unwilling)?;
+    facts.strangers.allow("/user_ids", &new.user_ids, &added)?;
     if added.iter().any(|id| facts.busy.contains(id)) {
         return Err(CHAT_MEMBERSHIPS.into());
     }

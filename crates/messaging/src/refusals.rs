@@ -63,6 +63,11 @@ pub const CHAT_REQUESTS_TODAY: Refusal = Refusal::new(
 );
 pub const CHAT_INVITES_TODAY: Refusal =
     Refusal::new(Conflict, "chat.invites_today", "You have invited too many people within a day; try again tomorrow");
+pub const CHAT_STRANGERS_TODAY: Refusal = Refusal::new(
+    Conflict,
+    "chat.strangers_today",
+    "You have brought people who are not your friends into chats too often within a day; try again tomorrow, or invite them",
+);
 pub const CHAT_TOO_SOON: Refusal =
     Refusal::new(Conflict, "chat.too_soon", "Your last request to join this chat was rejected recently");
 pub const DELETION_UNKNOWN: Refusal =
@@ -269,6 +274,7 @@ pub const ALL: &[Refusal] = &[
     CHAT_REQUESTS_OPEN,
     CHAT_REQUESTS_TODAY,
     CHAT_INVITES_TODAY,
+    CHAT_STRANGERS_TODAY,
     CHAT_TOO_SOON,
     DELETION_UNKNOWN,
     CHAT_EXPORTS,

@@ -55,6 +55,7 @@ const THINGS: &[Thing] = &[
     Thing { name: "chat_link_id", comes: Comes::Never { unknown: "chat.link_unknown" } },
     Thing { name: "chat_purge_id", comes: Comes::Never { unknown: "chat.purge_unknown" } },
     Thing { name: "message_review_id", comes: Comes::Never { unknown: "message.review_unknown" } },
+    Thing { name: "held_message_id", comes: Comes::Never { unknown: "message.review_unknown" } },
     Thing { name: "server_review_id", comes: Comes::Never { unknown: "message.review_unknown" } },
     Thing { name: "chat_requester_id", comes: Comes::Never { unknown: "chat.request_unknown" } },
     Thing {
@@ -124,6 +125,7 @@ const NOT_SENT: Reasons = &[
     ("decideChatReview", "nothing is caught in a walk"),
     ("examineServerReview", "nothing is caught in a walk"),
     ("decideServerReview", "nothing is caught in a walk"),
+    ("withdrawHeldMessage", "nothing is caught in a walk"),
     ("answerChatInvitation", "nobody has invited the caller"),
     ("joinChatByCode", "only with a code"),
     ("getChatByCode", "only with a code"),
@@ -252,6 +254,8 @@ const LISTS: &[List] = &[
         at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
+    // Those that the lists of the chat and of the server show are all of the caller.
+    List { path: "/api/held-messages", at_least: 1_000, rows: None },
     List { path: "/api/chat-templates", at_least: 200, rows: Some(templates) },
     List { path: "/api/chat-exports", at_least: MANY, rows: Some(exports) },
     List { path: "/api/admin/message-reviews", at_least: 1_000, rows: Some(|scene| reviews(scene, scene.yes())) },

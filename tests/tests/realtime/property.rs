@@ -314,9 +314,18 @@ async fn take(world: &World, people: &mut [Listener], chats: &mut Vec<String>, s
         }
         Step::Join { who, chat: index } => {
             // Whoever is in the chat adds them; in a private chat, nobody can.
-            let path = format!("/api/chats/{}/participants", chat(index));
+            let path = format!("/api/chats/{}", chat(index));
+            let (who, mut is_in) = (&people[who].user, false);
             for person in people.iter() {
-                person.user.post(&path, json!({"user_ids": [people[who].user.id]})).await;
+                let added = person.user.post(&format!("{path}/participants"), json!({"user_ids": [who.id]})).await;
+                is_in |= added.status < 300;
+            }
+            // Whoever has left is not added by strangers, and can be asked.
+            if !is_in {
+                for person in people.iter() {
+                    person.user.post(&format!("{path}/invites"), json!({"user_ids": [who.id]})).await;
+                }
+                who.put(&format!("/api/chat-invitations/{}", chat(index)), json!({"action": "accept"})).await;
             }
         }
         Step::Leave { who, chat: index } => {

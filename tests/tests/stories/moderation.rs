@@ -3,8 +3,8 @@
 use clowder_tests::{Answer, User, World, on_both, until};
 use serde_json::{Value, json};
 
-on_both!(shared; muting, banning, slow_mode, filters, brake, purging, reasons);
-on_both!(with [("RATE_LIMIT_FACTOR", "1"), ("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1")]; pace);
+on_both!(shared; muting, banning, slow_mode, filters, taking_back, brake, purging, reasons);
+on_both!(with [("RATE_LIMIT_FACTOR", "1"), ("CHAT_MESSAGES_AT_ONCE", "3"), ("CHAT_MESSAGES_PER_MINUTE", "1"), ("CHAT_CHANGES_AT_ONCE", "2"), ("CHAT_CHANGES_PER_MINUTE", "1")]; pace);
 // What the server filters, it filters in all chats.
 on_both!(with [("CHAT_MESSAGES_AT_ONCE", "1000")]; filter_of_the_server);
 
@@ -157,6 +157,23 @@ async fn filters(world: World) {
     bob.get("/api/admin/message-reviews").await.refused(403, "permission.denied");
 }
 
+async fn taking_back(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let set = json!({"words": ["casino"], "action": "hold", "reason": "Advertising"});
+    ada.put(&of(&chat, "/filter"), set).await.expect(200);
+    say(&bob, &chat, "a casino").await.refused(403, "message.held");
+    let list = bob.get("/api/held-messages").await.expect(200);
+    let [held] = list["items"].as_array().unwrap().as_slice() else { panic!("{list}") };
+    assert_eq!((&held["content"], &held["chat_id"], &held["type"]), (&json!("a casino"), &json!(chat), &json!("held")));
+    assert_eq!(ada.get("/api/held-messages").await.expect(200)["items"], json!([]), "it is not hers");
+    let path = format!("/api/held-messages/{}", held["id"].as_str().unwrap());
+    ada.delete(&path).await.refused(404, "message.review_unknown");
+    bob.delete(&path).await.expect(204);
+    bob.delete(&path).await.refused(404, "message.review_unknown");
+    assert_eq!(ada.get(&of(&chat, "/reviews")).await.expect(200)["items"], json!([]), "nothing waits");
+}
+
 async fn filter_of_the_server(world: World) {
     let (judge, boss) = (world.staff("judge", "moderator").await, world.staff("boss", "admin").await);
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -233,4 +250,11 @@ async fn pace(world: World) {
     assert_eq!(refused["code"], "rate.limited");
     say(&bob, &other, "here I may").await.expect(201);
     say(&ada, &chat, "and I").await.expect(201);
+    let path = format!("/api/chats/{chat}");
+    for title in ["One", "Two"] {
+        ada.patch(&path, json!({"title": title})).await.expect(200);
+    }
+    let refused = ada.patch(&path, json!({"title": "Three"})).await;
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<u32>().unwrap()), "{}", refused.text);
+    refused.refused(429, "rate.limited");
 }

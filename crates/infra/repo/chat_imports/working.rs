@@ -278,7 +278,7 @@ fn enter(tx: &mut Tx<'_>, ctx: &Ctx, import: ChatImportId) -> Result<bool> {
         come.retain(|user| !present.contains(user) && !banned.contains(user));
         let wanted = come.len();
         // Who is in as many chats as one can be stays out, and so does everybody for whom the group has no room.
-        let busy = writes::busy(tx, &come)?;
+        let busy = writes::busy(tx, row.user_id, &come)?;
         come.retain(|user| !busy.contains(user));
         if kind != ChatType::Channel.as_str() {
             let room = tx.services.options.messaging.people_per_group.saturating_sub(count);

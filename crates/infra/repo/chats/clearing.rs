@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    ChatId, Ctx, Id, NewJob, Result, UserId,
+    ChatId, Ctx, NewJob, Result, UserId,
     deletion::{Amount, DeletionStatus, progress},
     job::{Queue, Taken, Work, Worker},
 };
@@ -24,7 +24,7 @@ use super::{
     },
     edit::tell,
 };
-use crate::domains::messaging::{chat_attempts, chat_deletions as deletions, chat_links, chats, participants};
+use crate::domains::messaging::{chat_deletions as deletions, chat_links, chats, participants};
 
 /// How many rows are deleted in one piece.
 const PIECE: i64 = 200;
@@ -146,12 +146,6 @@ fn piece(tx: &mut Tx<'_>, chat: ChatId) -> Result<Option<Vec<Change>>> {
     }
     if let Some(changes) = guests::end_some(tx, chat, PIECE)? {
         return Ok(Some(changes));
-    }
-    let attempts = chat_attempts::table.filter(chat_attempts::chat_id.eq(chat)).limit(PIECE);
-    let attempts: Vec<Id<()>> = attempts.select(chat_attempts::id).load(tx.conn)?;
-    if !attempts.is_empty() {
-        diesel::delete(chat_attempts::table.filter(chat_attempts::id.eq_any(attempts))).execute(tx.conn)?;
-        return Ok(Some(Vec::new()));
     }
     if membership::clear(tx, chat)? > 0 {
         return Ok(Some(Vec::new()));

@@ -14,7 +14,7 @@ use super::{
         db::Tx,
         invitations::links,
         journal,
-        messaging::{gesture, membership, system, titles},
+        messaging::{change, membership, system, titles},
         moderation::screening,
         participants::writes,
     },
@@ -30,7 +30,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
     let Some(after) = rules::edit(seat, version, patch, &before)? else {
         return notes::whole(tx, ctx, chat);
     };
-    gesture(tx, ctx, chat)?;
+    change(tx, ctx, chat)?;
     if after.title != before.title || after.description != before.description {
         // Everybody reads it at once, as they read a message.
         let own = participants::table.find((chat, caller));
@@ -117,6 +117,7 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
     if user == caller {
         return notes::whole(tx, ctx, chat);
     }
+    change(tx, ctx, chat)?;
     let mut changes = Vec::new();
     for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
         put_role(tx.conn, chat, user, role)?;

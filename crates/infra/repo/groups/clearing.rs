@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    ChatId, Ctx, Id, NewJob, Result, Topic, UserId, Word,
+    ChatId, Ctx, NewJob, Result, Topic, UserId, Word,
     deletion::{Amount, progress},
     job::{Queue, Taken, Work, Worker},
 };
@@ -26,7 +26,7 @@ use super::{
     attempts,
     told::{Told, tell},
 };
-use crate::domains::groups::{group_attempts, group_deletions as deletions, group_links, group_people, groups};
+use crate::domains::groups::{group_deletions as deletions, group_links, group_people, groups};
 
 /// How many rows are deleted in one piece.
 const PIECE: i64 = 200;
@@ -160,12 +160,6 @@ fn piece(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Vec<Told>>> {
             told.extend(attempts::ended(group, user, Standing::parse_word(&status)?));
         }
         return Ok(Some(told));
-    }
-    let attempts = group_attempts::table.filter(group_attempts::group_id.eq(group)).limit(PIECE);
-    let attempts: Vec<Id<()>> = attempts.select(group_attempts::id).load(tx.conn)?;
-    if !attempts.is_empty() {
-        diesel::delete(group_attempts::table.filter(group_attempts::id.eq_any(attempts))).execute(tx.conn)?;
-        return Ok(Some(Vec::new()));
     }
     if membership::clear(tx, chat)? > 0 || journal::clear_topic(tx, Topic::new(GROUP, group), PIECE)? > 0 {
         return Ok(Some(Vec::new()));

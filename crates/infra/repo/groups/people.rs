@@ -21,7 +21,10 @@ use super::{
         db::Tx,
         dialect::Conn,
         idempotency::Stub,
-        messaging::membership::{self, SystemAction, Told as InChat},
+        messaging::{
+            change,
+            membership::{self, SystemAction, Told as InChat},
+        },
         people::Viewer,
     },
     attempts::{self, Kind},
@@ -154,6 +157,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, role: 
     let target = read::place(tx.conn, ctx.now, group, user)?;
     policy::may_set_role(held.place, target, role)?;
     if target.role != Some(role) {
+        change(tx, ctx, held.row.chat_id)?;
         if role < Role::Moderator {
             invites::revoke_of(tx, ctx, group, user)?;
         }
@@ -176,6 +180,10 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Resul
         policy::may_leave(place)?;
     } else {
         policy::may_remove(place, target)?;
+    }
+    // Whoever leaves needs nobody's leave.
+    if user != caller {
+        change(tx, ctx, row.chat_id)?;
     }
     // It is a member or somebody who is invited.
     let told = match target.is_member() {
@@ -218,6 +226,7 @@ pub fn ban(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId, new: NewGro
     if !is_known || !is_there(tx.conn, user)? {
         return Err(MEMBER_UNKNOWN.into());
     }
+    change(tx, ctx, row.chat_id)?;
     let reason = new.reason.map(Prose::into_string);
     let told = match target.standing {
         Some(Standing::Banned) => {
@@ -248,6 +257,7 @@ fn is_visible(conn: &mut Conn, ctx: &Ctx, user: UserId) -> Result<bool> {
 pub fn unban(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<()> {
     let held = hold(tx, ctx, group, &[user])?;
     policy::may_admit(held.place)?;
+    change(tx, ctx, held.row.chat_id)?;
     let banned = group_people::table.find((group, user)).filter(group_people::status.eq(Standing::Banned.as_str()));
     tx.deleted_text |= diesel::delete(banned).execute(tx.conn)? > 0;
     Ok(())

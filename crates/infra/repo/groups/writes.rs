@@ -8,7 +8,7 @@ use clowder_social::groups::{
     change::{Added, Audience, Face, SHOW_THE_GROUP},
     model::{DeletionStatus, Optional},
     policy::{self, OPEN_FOR, Place, Room, fits, may_see},
-    refusals::{GROUP_FILTERED, GROUP_LIMIT, GROUP_STALE, GROUP_UNKNOWN},
+    refusals::{GROUP_FILTERED, GROUP_LIMIT, GROUP_MUTED, GROUP_STALE, GROUP_UNKNOWN},
 };
 use diesel::{
     dsl::{count_star, exists},
@@ -21,7 +21,10 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
-        messaging::membership::{self, SystemAction},
+        messaging::{
+            change,
+            membership::{self, SystemAction},
+        },
         people::Viewer,
     },
     clearing, read,
@@ -237,6 +240,16 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     if let Some(visibility) = patch.visibility {
         after.visibility = visibility.as_str().to_owned();
     }
+    if after == before {
+        return before.group(held.place, &HashSet::new());
+    }
+    change(tx, ctx, after.chat_id)?;
+    // Members read these at once, as they read a message.
+    let is_written =
+        (&after.name, &after.description, &after.rules) != (&before.name, &before.description, &before.rules);
+    if is_written && !membership::may_speak(tx, ctx, after.chat_id)? {
+        return Err(GROUP_MUTED.into());
+    }
     let is_said = (&after.name, &after.description) == (&before.name, &before.description);
     if !is_said && !membership::may_be_called(tx, ctx, after.chat_id, &after.name, after.description.as_deref())? {
         return Err(GROUP_FILTERED.into());
@@ -252,9 +265,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
 
 /// Writes a changed row of a held group, also to its chat and to the journal, and returns what members are told.
 fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Option<(GroupRow, Change)>> {
-    let is_same = (&after.name, &after.description, &after.rules, &after.visibility)
-        == (&before.name, &before.description, &before.rules, &before.visibility);
-    if is_same {
+    if after == *before {
         return Ok(None);
     }
     let group = after.id;
@@ -342,6 +353,7 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Res
     if user == held.caller {
         return held.row.group(held.place, &HashSet::new());
     }
+    change(tx, ctx, held.row.chat_id)?;
     let told = hand_over(tx, ctx, held.row, Some(held.caller), user)?;
     tell(tx, ctx, &told)?;
     read::one(tx.conn, Viewer::of(ctx)?, group)

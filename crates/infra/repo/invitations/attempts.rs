@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clowder_core::{
     ChatId, Ctx, Id, Result, Timestamp, UserId, Word,
-    attempt::{AskFacts, OPEN_FOR, is_over},
+    attempt::{A_DAY, AskFacts, OPEN_FOR, is_over},
 };
-use clowder_messaging::invitations::Standing;
+use clowder_messaging::{invitations::Standing, participants::Strangers};
 use diesel::{dsl::count_star, prelude::*};
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         domains::Steps,
+        friends,
         messaging::chats,
     },
     guests::{count, end_open},
@@ -29,6 +30,23 @@ use crate::domains::{
 pub use super::super::attempts::Kind;
 
 attempts!(chat_attempts, chat_id: ChatId);
+
+/// What is known of these people when somebody brings them into chats who does not ask them.
+pub fn strangers(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, people: &[UserId]) -> Result<Strangers> {
+    let friends = friends::among(tx.conn, by, people)?;
+    let people: Vec<UserId> = people.iter().filter(|user| **user != by && !friends.contains(user)).copied().collect();
+    let each = chat_attempts::table.filter(chat_attempts::by_id.eq(by).and(chat_attempts::user_id.eq_any(&people)));
+    let each = each.filter(chat_attempts::kind.eq(Kind::Addition.as_str()));
+    let each = each.filter(chat_attempts::made_at.gt(ctx.now.minus(A_DAY))).group_by(chat_attempts::user_id);
+    let each: Vec<(UserId, i64)> = each.select((chat_attempts::user_id, count_star())).load(tx.conn)?;
+    let options = &tx.services.options.messaging;
+    Ok(Strangers {
+        people,
+        today: made_today(ctx, Kind::Addition, by).count().get_result(tx.conn)?,
+        most: options.strangers_a_day,
+        often: each.into_iter().filter(|(_, n)| *n >= options.same_stranger_a_day).map(|(user, _)| user).collect(),
+    })
+}
 
 pub fn ask_facts(conn: &mut Conn, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<AskFacts> {
     let own = chat_guests::user_id.eq(user).and(chat_guests::status.eq(Standing::Pending.as_str()));

@@ -24,7 +24,7 @@ use super::super::{
     db::Tx,
     dialect::Conn,
     messaging::{
-        gesture,
+        change,
         messages::{self, Membership},
         removed::STAYS,
     },
@@ -75,7 +75,7 @@ pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
         let (pinned_by, pinned_at) = by.first(tx.conn)?;
         return Ok(Pin { message, pinned_by, pinned_at });
     }
-    gesture(tx, ctx, chat)?;
+    change(tx, ctx, chat)?;
     let mut changes = Vec::new();
     if let (Pinning::Replace, Some(unseen)) = (pinning, lowest_unseen(tx.conn, chat, caller)?) {
         let other = said::table.find((chat, unseen)).select(said::id).first(tx.conn)?;
@@ -104,7 +104,7 @@ pub fn unpin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<()> {
     if !decide_unpin(facts)? {
         return Ok(());
     }
-    gesture(tx, ctx, message.chat_id)?;
+    change(tx, ctx, message.chat_id)?;
     let unpinned = take_off(tx, (message.chat_id, message.seq, id), ctx.user()?)?;
     tell(tx, ctx, &[unpinned])
 }
@@ -167,7 +167,7 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, order: &NewOrder) -> Resu
     let pinned: Vec<(MessageId, i64)> = pinned.load(tx.conn)?;
     let now: Vec<MessageId> = pinned.iter().map(|(id, _)| *id).collect();
     if let Some(after) = reorder(&now, &order.message_ids) {
-        gesture(tx, ctx, chat)?;
+        change(tx, ctx, chat)?;
         for (rank, id) in (1_i64..).zip(after.iter().rev()) {
             if let Some((_, seq)) = pinned.iter().find(|(known, _)| known == id) {
                 diesel::update(table::table.find((chat, *seq))).set(table::rank.eq(rank)).execute(tx.conn)?;

@@ -18,6 +18,7 @@ use super::{
         chats::notes,
         db::Tx,
         dialect::{self, Conn},
+        invitations::attempts::{self, Kind},
         journal,
         moderation::screening,
         participants::writes,
@@ -48,7 +49,8 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat, extras: Option<Extr
         exists,
         made: table::table.filter(table::creator_id.eq(creator)).count().get_result(tx.conn)?,
         most: tx.services.options.messaging.chats_per_person,
-        busy: if new.kind == ChatType::Private { Vec::new() } else { writes::busy(tx, &named)? },
+        busy: if new.kind == ChatType::Private { Vec::new() } else { writes::busy(tx, creator, &named)? },
+        strangers: attempts::strangers(tx, ctx, creator, &new.participant_ids)?,
         room: tx.services.options.messaging.people_per_group,
     };
     let creation = decide(ctx, new, &facts)?;
@@ -57,6 +59,7 @@ pub fn create_chat(tx: &mut Tx<'_>, ctx: &Ctx, new: NewChat, extras: Option<Extr
         return existing(tx, ctx, &creation).map(Made::Found);
     }
     screening::allow(tx, ctx, creation.id, ChatRole::Owner, [&creation.title, &creation.description])?;
+    attempts::note(tx.conn, ctx, Kind::Addition, creation.id, &facts.strangers.people, creator)?;
     let mine = view(&creation, &cards, creator);
     let changes: Vec<_> = creation
         .participants

@@ -122,6 +122,13 @@ pub fn may_be_called(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, name: &str, descr
     screening::lets_through(tx, ctx, chat, [name, description.unwrap_or_default()])
 }
 
+/// Whether the caller, who is in a held chat, is not muted there.
+pub fn may_speak(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<bool> {
+    let silent = participants::table.find((chat, ctx.user()?)).select(participants::silent_until);
+    let silent: Option<Timestamp> = silent.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
+    Ok(silent.is_none_or(|until| until <= ctx.now))
+}
+
 pub fn rename(tx: &mut Tx<'_>, chat: ChatId, title: &str) -> Result<()> {
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let renamed = (table::title.eq(title), table::version.eq(table::version + 1));

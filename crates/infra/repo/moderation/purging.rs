@@ -32,6 +32,7 @@ use super::{
         dialect::{self, Conn},
         jobs,
         messaging::{
+            change,
             edit::{self, By},
             messages::Membership,
             removed::ENTERED_FROM,
@@ -124,6 +125,7 @@ pub fn begin(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewPurge) -> Result<
     if running.len() >= MOST_PURGES {
         return Err(CHAT_PURGES.into());
     }
+    change(tx, ctx, chat)?;
     // Nobody deletes what was said before they came.
     let seen = participants::table.find((chat, caller)).select(ENTERED_FROM);
     let entered_from: i64 = seen.first(tx.conn)?;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use clowder_core::{
-    ChatId, Ctx, Id, MessageId, Page, PageRequest, Refusal, Result, Timestamp, UserId, Word,
+    ChatId, Ctx, Error, Id, MessageId, Page, PageRequest, Refusal, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -28,7 +28,7 @@ use super::super::{
     among::AmongIds,
     audit,
     cards::Cards,
-    chats::hold::IS_STAFF,
+    chats::hold::{IS_STAFF, hold_any},
     db::Tx,
     dialect::{self, Conn},
     fragment::Fragment,
@@ -295,6 +295,35 @@ pub fn list(
         Ok(if chat.is_some() { review } else { Review { content: None, mentions: Vec::new(), ..review } })
     });
     Page::fill(reviews, page, |review: &Review| review.id.to_string())
+}
+
+/// What somebody has written that was not sent, whoever decides about it. One that is over is only not swept yet.
+pub fn own(conn: &mut Conn, now: Timestamp, viewer: UserId, page: &PageRequest) -> Result<Page<Review>> {
+    let mut query = table::table.filter(table::user_id.eq(viewer)).filter(HELD).order(table::id).into_boxed();
+    query = query.filter(table::id.ge(first_at(now.minus(LISTED_FOR))));
+    if let Some(last) = page.id()? {
+        let last: ReviewId = last;
+        query = query.filter(table::id.gt(last));
+    }
+    let rows: Vec<ReviewRow> = query.limit(page.fetch()).select(ReviewRow::as_select()).load(conn)?;
+    let cards = Cards::of(conn, None, [viewer])?;
+    let reviews = rows.into_iter().map(|row| review(row, &cards, None));
+    Page::fill(reviews, page, |review: &Review| review.id.to_string())
+}
+
+/// Its author takes back what was not sent. Whoever decides about it holds the chat, so it is either taken back or decided.
+pub fn withdraw(tx: &mut Tx<'_>, ctx: &Ctx, id: ReviewId) -> Result<()> {
+    let own = table::table.find(id).filter(table::user_id.eq(ctx.user()?)).filter(HELD);
+    let chat = own.select(table::chat_id).first::<ChatId>(tx.conn).optional()?.ok_or(REVIEW_UNKNOWN)?;
+    hold_any(tx, ctx, chat, &[]).map_err(|error| match error {
+        Error::Refused(CHAT_UNKNOWN) => REVIEW_UNKNOWN.into(),
+        error => error,
+    })?;
+    if diesel::delete(own).execute(tx.conn)? == 0 {
+        return Err(REVIEW_UNKNOWN.into());
+    }
+    tx.deleted_text = true;
+    Ok(())
 }
 
 /// A message that is listed, as it is now; of one whose time is over, nobody sees the text any more.

@@ -39,7 +39,7 @@ use super::super::{
     dialect::Conn,
     fragment::Fragment,
     invitations::guests,
-    messaging::messages::Membership,
+    messaging::{change, messages::Membership},
     participants::writes,
     people::{Viewer, visible_to},
     upkeep::forget,
@@ -59,7 +59,8 @@ const KNOWN_FOR: Duration = Duration::from_secs(180 * 24 * 3600);
 const MOST_OVER: i64 = 50;
 /// How many of those are forgotten at a time.
 const PIECE: i64 = 100;
-/// How often somebody who is not in a chat is told in a day what is done to them there.
+/// How often somebody who is in a chat is told in a day of each kind of decision about them; and who is not in it, of all
+/// together.
 const TOLD_A_DAY: i64 = 5;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -105,7 +106,10 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     let already = theirs.first::<SanctionId>(tx.conn).optional()?.is_some();
     let seen = users::table.filter(users::id.eq(user)).filter(visible_to(Viewer::of(ctx)?)).select(users::id);
     let visible = seen.first::<UserId>(tx.conn).optional()?.is_some();
-    let is_told = held.is_some() || visible && is_told_outside(tx.conn, ctx.now, chat, user)?;
+    let is_told = match held {
+        Some(_) => is_told_inside(tx.conn, ctx.now, chat, user, kind)?,
+        None => visible && is_told_outside(tx.conn, ctx.now, chat, user)?,
+    };
     let facts = SanctionFacts {
         held,
         visible,
@@ -118,6 +122,7 @@ pub fn impose(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new:
     if !diesel::select(exists(is_there)).get_result::<bool>(tx.conn)? {
         return Err(PARTICIPANT_UNKNOWN.into());
     }
+    change(tx, ctx, chat)?;
     let before = table::table.filter(table::chat_id.eq(chat).and(table::user_id.eq(user)));
     diesel::update(before.filter(table::kind.eq(kind.as_str())).filter(IS_LASTING))
         .set((table::lifted_at.eq(ctx.now), table::lifted_by.eq(caller)))
@@ -205,16 +210,31 @@ fn is_told_outside(conn: &mut Conn, now: Timestamp, chat: ChatId, user: UserId) 
     {
         return Ok(false);
     }
-    let lately = table::table.filter(table::chat_id.eq(chat).and(table::user_id.eq(user))).filter(table::told);
-    let lately = lately.filter(table::since.gt(now.minus(DAY))).select(count_star());
-    Ok(lately.first::<i64>(conn)? < TOLD_A_DAY)
+    Ok(told_today(conn, now, chat, user, None)? < TOLD_A_DAY)
 }
 
-/// Stores a row, and forgets the oldest of those that are over, of which there are only so many.
+/// Whether somebody in a chat is told what is done to them there. What is done to a message is so often as they write;
+/// anything else could be done again and again, and each time with a text.
+fn is_told_inside(conn: &mut Conn, now: Timestamp, chat: ChatId, user: UserId, kind: SanctionType) -> Result<bool> {
+    Ok(kind == SanctionType::Rejection || told_today(conn, now, chat, user, Some(kind))? < TOLD_A_DAY)
+}
+
+/// How often somebody was told of something that was done to them in a chat within a day: of this kind, or of any.
+fn told_today(conn: &mut Conn, now: Timestamp, chat: ChatId, user: UserId, kind: Option<SanctionType>) -> Result<i64> {
+    let lately = table::table.filter(table::chat_id.eq(chat).and(table::user_id.eq(user))).filter(table::told);
+    let mut lately = lately.filter(table::since.gt(now.minus(DAY))).select(count_star()).into_boxed();
+    if let Some(kind) = kind {
+        lately = lately.filter(table::kind.eq(kind.as_str()));
+    }
+    Ok(lately.first(conn)?)
+}
+
+/// Stores a row, and forgets the oldest of those that are over, of which there are only so many. Those of which the person
+/// was told stay longest: they are counted.
 fn put(tx: &mut Tx<'_>, row: &SanctionRow) -> Result<()> {
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
     let of_both = table::table.filter(table::chat_id.eq(row.chat_id).and(table::user_id.eq(row.user_id)));
-    let over = of_both.filter(not(IS_LASTING)).order(table::id.desc()).offset(MOST_OVER);
+    let over = of_both.filter(not(IS_LASTING)).order((table::told.desc(), table::id.desc())).offset(MOST_OVER);
     let oldest: Vec<SanctionId> = over.limit(PIECE).select(table::id).load(tx.conn)?;
     if !oldest.is_empty() {
         diesel::delete(table::table.filter(table::id.eq_any(oldest))).execute(tx.conn)?;
@@ -232,7 +252,10 @@ pub fn note(
     kind: SanctionType,
     reason: String,
 ) -> Result<Option<Change>> {
-    let is_told = role(tx.conn, chat, user)?.is_some() || is_told_outside(tx.conn, ctx.now, chat, user)?;
+    let is_told = match role(tx.conn, chat, user)? {
+        Some(_) => is_told_inside(tx.conn, ctx.now, chat, user, kind)?,
+        None => is_told_outside(tx.conn, ctx.now, chat, user)?,
+    };
     let row = SanctionRow { told: is_told, ..new_row(ctx, chat, user, kind, reason)? };
     put(tx, &row)?;
     told(&row)
@@ -282,6 +305,7 @@ pub fn lift(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, kind: SanctionType, new: N
     rules::may_lift(seat, kind, user == caller)?;
     let theirs = lasting(chat, kind).filter(table::user_id.eq(user)).select(SanctionRow::as_select());
     let Some(row): Option<SanctionRow> = theirs.first(tx.conn).optional()? else { return Ok(()) };
+    change(tx, ctx, chat)?;
     diesel::update(table::table.find(row.id))
         .set((
             table::lifted_at.eq(ctx.now),

@@ -28,7 +28,7 @@ use super::{
         dialect::Conn,
         invitations::guests,
         journal,
-        messaging::{chats, messages::Membership},
+        messaging::{change, chats, messages::Membership},
     },
     reviews,
 };
@@ -65,6 +65,7 @@ fn held(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, action: Action) -> Result<Held
 pub fn slow_down(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewSlowMode) -> Result<Rules> {
     let Held { caller, row, .. } = held(tx, ctx, chat, Action::Review)?;
     let before = row.slow_seconds;
+    change(tx, ctx, chat)?;
     let entry = Entry::new("chat.slowed").on(Target::of("chat", chat)).before(json!({"seconds": before}));
     audit::record(tx, ctx, &entry.after(json!({"seconds": new.seconds, "reason": new.reason.as_str()})))?;
     if new.seconds != before {
@@ -86,6 +87,7 @@ pub fn set_filter(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewFilter) -> 
     if is_as_before(tx.conn, Id::from_uuid(chat.uuid()), new)? {
         return Ok((rules(tx.conn, chat, caller)?, None));
     }
+    change(tx, ctx, chat)?;
     // Not the words, which nobody could delete there, and of which there can be very many.
     let entry = Entry::new("chat_filter.set").on(Target::of("chat", chat));
     let after = json!({"words": new.words.len(), "action": new.action, "reason": new.reason.as_str()});
@@ -130,6 +132,7 @@ fn store(tx: &mut Tx<'_>, id: Id<()>, new: &NewFilter) -> Result<i64> {
 
 pub fn set_brake(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewBrake) -> Result<Rules> {
     let Held { caller, .. } = held(tx, ctx, chat, Action::Ban)?;
+    change(tx, ctx, chat)?;
     let limits = new
         .limits
         .map(|limits| json!({"joins": limits.joins, "seconds": limits.seconds, "hold_seconds": limits.hold_seconds}));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clowder_core::{
     ChatId, Ctx, Made, Result, Timestamp, UserId, Word,
-    attempt::again_at,
+    attempt::{again_at, is_left_alone, room_for},
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -28,15 +28,16 @@ use super::super::{
     },
     db::Tx,
     dialect::Conn,
+    friends,
     invitations::{attempts, guests, links},
     journal,
-    messaging::{membership, system, wanted},
+    messaging::{change, membership, system, wanted},
     moderation::{sanctions, settings},
     people::{Viewer, visible_to},
 };
 use crate::domains::{
     accounts::users,
-    messaging::{FaceRow, participants},
+    messaging::{FaceRow, chats, participants},
 };
 
 /// Who hears what happens to somebody in a chat: in a channel subscribers do not learn of the others, and of many people it
@@ -145,10 +146,17 @@ pub fn add(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewParticipants) -> R
         unwilling: wanted::unwilling(tx.conn, viewer, &new.user_ids)?,
         present: present.load(tx.conn)?,
         room: room(tx, &row)?,
-        busy: busy(tx, &new.user_ids)?,
+        busy: busy(tx, caller, &new.user_ids)?,
         declined: declined(tx, ctx, chat, &new.user_ids)?,
+        left: left(tx, ctx, chat, &new.user_ids)?,
+        strangers: attempts::strangers(tx, ctx, caller, &new.user_ids)?,
     };
     let (added, role) = policy::add(seat, new, &facts)?;
+    if !added.is_empty() {
+        change(tx, ctx, chat)?;
+        let strangers: Vec<UserId> = added.iter().filter(|id| facts.strangers.people.contains(id)).copied().collect();
+        attempts::note(tx.conn, ctx, attempts::Kind::Addition, chat, &strangers, caller)?;
+    }
     let changes = enter(tx, ctx, &row, caller, &added, role)?;
     tell(tx, ctx, &changes)?;
     participants_of(tx.conn, chat, &new.user_ids)
@@ -160,15 +168,31 @@ fn declined(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, people: &[UserId]) -> Resu
     Ok(declined.into_iter().filter(|(_, at)| again_at(ctx.now, *at).is_some()).map(|(user, _)| user).collect())
 }
 
-/// Those of these people who are in as many chats as one person can be.
-pub fn busy(tx: &mut Tx<'_>, people: &[UserId]) -> Result<Vec<UserId>> {
+/// Those of these people who have left the chat of late.
+fn left(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, people: &[UserId]) -> Result<Vec<UserId>> {
+    let left = attempts::last_refused(tx.conn, attempts::Kind::Addition, chat, people)?;
+    Ok(left.into_iter().filter(|(_, at)| is_left_alone(ctx.now, *at)).map(|(user, _)| user).collect())
+}
+
+/// Those of these people who are in as many chats as somebody can bring them into: friends, and themselves, into as many as
+/// one person can be in.
+pub fn busy(tx: &mut Tx<'_>, by: UserId, people: &[UserId]) -> Result<Vec<UserId>> {
     let most = tx.services.options.messaging.memberships;
-    let counts: Vec<(UserId, i64)> = participants::table
-        .filter(participants::user_id.eq_any(people))
-        .group_by(participants::user_id)
-        .select((participants::user_id, count_star()))
-        .load(tx.conn)?;
-    Ok(counts.into_iter().filter(|(_, count)| *count >= most).map(|(user, _)| user).collect())
+    let counts = memberships(tx.conn, people)?;
+    // Hardly anybody is.
+    if counts.iter().all(|(_, count)| *count < room_for(false, most)) {
+        return Ok(Vec::new());
+    }
+    let friends = friends::among(tx.conn, by, people)?;
+    let room = |user: &UserId| room_for(*user == by || friends.contains(user), most);
+    Ok(counts.into_iter().filter(|(user, count)| *count >= room(user)).map(|(user, _)| user).collect())
+}
+
+/// In how many chats each of these people is. Private ones, of which anybody can begin one with them, do not count.
+fn memberships(conn: &mut Conn, people: &[UserId]) -> Result<Vec<(UserId, i64)>> {
+    let theirs = participants::table.inner_join(chats::table).filter(participants::user_id.eq_any(people));
+    let theirs = theirs.filter(chats::kind.ne(ChatType::Private.as_str())).group_by(participants::user_id);
+    Ok(theirs.select((participants::user_id, count_star())).load(conn)?)
 }
 
 pub fn join(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<Came> {
@@ -253,8 +277,7 @@ fn comes_alone(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result
 /// Whether somebody may be in a held chat, and there is room for them.
 pub fn fits(tx: &mut Tx<'_>, ctx: &Ctx, row: &FaceRow, user: UserId, role: ChatRole) -> Result<()> {
     sanctions::may_come(tx.conn, ctx.now, row.id, user)?;
-    let memberships = participants::table.filter(participants::user_id.eq(user)).select(count_star());
-    let memberships = memberships.first(tx.conn)?;
+    let memberships = memberships(tx.conn, &[user])?.first().map_or(0, |(_, count)| *count);
     let most = tx.services.options.messaging.memberships;
     policy::join(ChatType::parse_word(&row.kind)?, role, room(tx, row)?, memberships, most)
 }
@@ -274,6 +297,7 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
     if !policy::set_role(seat, role, facts)? {
         return participant(tx.conn, chat, user);
     }
+    change(tx, ctx, chat)?;
     put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
     let mut changes = updated(tx.conn, &row, participant.clone())?;
@@ -301,6 +325,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, reason: Op
     }
     let target = role(tx.conn, chat, user)?;
     policy::may_remove(held.seat, target, owners(tx.conn, chat)?.len())?;
+    change(tx, ctx, chat)?;
     let entry = Entry::new("participant.removed").on(Target::of("chat", chat)).about(user);
     audit::record(tx, ctx, &entry.after(json!({"user_id": user, "reason": reason.map(Reason::as_str)})))?;
     // Before they are out, while it is clear that they are told.
@@ -319,6 +344,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, reason: Op
 pub fn leave(tx: &mut Tx<'_>, ctx: &Ctx, held: Held) -> Result<()> {
     let owners = owners(tx.conn, held.row.id)?.len();
     rules::may_leave(held.seat, owners)?;
+    attempts::refused(tx.conn, ctx, attempts::Kind::Addition, held.row.id, held.caller)?;
     take_out(tx, ctx, &held.row, held.caller, held.caller)
 }
 

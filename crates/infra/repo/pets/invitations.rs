@@ -35,10 +35,13 @@ pub fn declined_at(conn: &mut Conn, pet: PetId, user: UserId) -> Result<Option<T
     Ok(last_refused(conn, Kind::Invitation, pet, &[user])?.remove(&user))
 }
 
-/// How often somebody was invited to keep this pet within a day.
-pub fn invited_here(conn: &mut Conn, ctx: &Ctx, pet: PetId, user: UserId, by: UserId) -> Result<i64> {
-    let here = pet_attempts::pet_id.eq(pet).and(pet_attempts::user_id.eq(user));
-    Ok(made_today(ctx, Kind::Invitation, by).filter(here).count().get_result(conn)?)
+/// How often somebody was invited within a day to keep this pet, or any pet of the same person.
+pub fn invited(conn: &mut Conn, ctx: &Ctx, pet: Option<PetId>, user: UserId, by: UserId) -> Result<i64> {
+    let mut made = made_today(ctx, Kind::Invitation, by).filter(pet_attempts::user_id.eq(user));
+    if let Some(pet) = pet {
+        made = made.filter(pet_attempts::pet_id.eq(pet));
+    }
+    Ok(made.count().get_result(conn)?)
 }
 
 /// Ends invitations to a locked pet whose time is over, and returns what everybody is told: until the sweep notices these,

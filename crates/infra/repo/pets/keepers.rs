@@ -20,6 +20,8 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::Conn,
+        friends,
+        messaging::change,
         people::{Tie, Viewer, visible_to},
     },
     invitations, read,
@@ -77,13 +79,16 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, new: NewKeeper) -> Result<
     let visible = exists(users::table.find(user).filter(visible_to(held.viewer)));
     let open = table::user_id.eq(user).and(table::accepted.eq(false));
     let open = open.and(table::since.gt(ctx.now.minus(OPEN_FOR)));
+    let friend = friends::are_friends(tx.conn, held.caller, user)?;
     let facts = InviteFacts {
+        friend,
         // Staff see whom they have blocked, but nobody keeps a pet across a block.
         visible: diesel::select(visible).get_result(tx.conn)?
             && !blocks::either_way(tx.conn, held.caller, &[user])?.contains(&user),
         concerned: find(tx.conn, ctx.now, pet, user)?.is_some(),
         declined_at: invitations::declined_at(tx.conn, pet, user)?,
-        here_today: invitations::invited_here(tx.conn, ctx, pet, user, held.caller)?,
+        here_today: invitations::invited(tx.conn, ctx, Some(pet), user, held.caller)?,
+        them_today: invitations::invited(tx.conn, ctx, None, user, held.caller)?,
         today: invitations::invited_today(tx.conn, ctx, held.caller)?,
         keepers: table::table.filter(table::pet_id.eq(pet)).select(count_star()).first(tx.conn)?,
         invitations: table::table.filter(open).select(count_star()).first(tx.conn)?,
@@ -166,6 +171,7 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, user: UserId) -> Result<
     may_own(held.role)?;
     find(tx.conn, ctx.now, pet, user)?.filter(|row| row.accepted).ok_or(KEEPER_UNKNOWN)?;
     if user != held.caller {
+        change(tx, ctx, pet)?;
         let told = hand_over(tx, pet, held.caller, user)?;
         tell(tx, ctx, &told)?;
     }

@@ -22,6 +22,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         jobs, journal,
+        messaging::change,
         people::Viewer,
     },
     clearing::Clear,
@@ -202,6 +203,9 @@ pub fn blank_by_decision(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
 
 /// Writes a changed row, if it is another, and tells everybody who keeps the pet.
 fn put(tx: &mut Tx<'_>, ctx: &Ctx, before: &PetRow, after: PetRow) -> Result<()> {
+    if after != *before {
+        change(tx, ctx, before.id)?;
+    }
     let told = changed(tx, before, after)?;
     tell(tx, ctx, &told)
 }

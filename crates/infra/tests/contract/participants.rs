@@ -1,6 +1,7 @@
 //! The guarantees of `Participants`.
 
 pub mod domain;
+mod strangers;
 
 use std::sync::Arc;
 

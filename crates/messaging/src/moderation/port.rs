@@ -69,6 +69,12 @@ pub trait Moderation: Send + Sync {
         verdict: NewReviewVerdict,
     ) -> Result<()>;
 
+    /// What the caller has written that waits until somebody approves it, in all chats, the oldest first.
+    async fn held_messages(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Review>>;
+
+    /// Takes back something that waits; nobody is told. `message.review_unknown` if it does not wait any more.
+    async fn withdraw_held(&self, ctx: &Ctx, review: ReviewId) -> Result<()>;
+
     /// Begins to delete what somebody with a lower role wrote, or somebody who has left, or the caller; with an idempotency
     /// key, once. A job deletes it in pieces whose size does not depend on how much it is, and goes on if the account of
     /// whoever began it is erased.

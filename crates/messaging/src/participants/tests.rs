@@ -39,6 +39,8 @@ fn add_table() {
         room: ROOM,
         busy: vec![],
         declined: vec![],
+        left: vec![],
+        strangers: Strangers::default(),
     };
     let new = |ids: &[UserId], role: Option<&str>| {
         NewParticipants::from_json(json!({"user_ids": ids, "role": role})).unwrap()
@@ -71,6 +73,18 @@ fn add_table() {
     assert!(matches!(added(&[bob], &banned), Err(Error::Invalid(errors)) if errors[0].code == "banned"));
     assert_eq!(code(added(&[bob], &AddFacts { busy: vec![bob], ..facts.clone() })), "chat.memberships");
     assert_eq!(code(added(&[bob], &AddFacts { declined: vec![bob], ..facts.clone() })), "invalid");
+    let left = AddFacts { left: vec![bob], ..facts.clone() };
+    assert_eq!(added(&[bob], &left).unwrap(), [bob], "friends can add them again");
+    let unknown = Strangers { people: vec![bob, cem], today: 0, most: 2, often: vec![] };
+    assert_eq!(code(added(&[bob], &AddFacts { strangers: unknown.clone(), ..left })), "invalid");
+    for (strangers, expected) in [
+        (unknown.clone(), "fine"),
+        (Strangers { today: 1, ..unknown.clone() }, "chat.strangers_today"),
+        (Strangers { people: vec![bob], today: 1, ..unknown.clone() }, "fine"),
+        (Strangers { often: vec![cem], ..unknown }, "invalid"),
+    ] {
+        assert_eq!(code(added(&[bob, cem], &AddFacts { strangers, ..facts.clone() })), expected);
+    }
     let full = AddFacts { room: Room { people: 9, ..ROOM }, ..facts.clone() };
     assert_eq!((code(added(&[bob], &full)), code(added(&[bob, cem], &full))), ("fine", "chat.full"));
     assert_eq!(code(add(seat(Channel, Owner), &new(&[bob, cem], None), &full)), "fine", "channels have room");

@@ -27,6 +27,8 @@ pub const GROUP_FILTERED: Refusal = Refusal::new(
     "group.filtered",
     "The name or the description has words that are not allowed on this server",
 );
+pub const GROUP_MUTED: Refusal =
+    Refusal::new(Forbidden, "group.muted", "You are muted in the chat of this group: you can read, and not write");
 pub const GROUP_FULL: Refusal = Refusal::new(Conflict, "group.full", "The group has as many members as it can have");
 pub const GROUP_LIMIT: Refusal =
     Refusal::new(Conflict, "group.limit", "This person owns as many groups as one person can");
@@ -79,6 +81,7 @@ pub const ALL: &[Refusal] = &[
     GROUP_OWNER,
     GROUP_TRANSFER,
     GROUP_FILTERED,
+    GROUP_MUTED,
     GROUP_FULL,
     GROUP_LIMIT,
     GROUP_MEMBERSHIPS,

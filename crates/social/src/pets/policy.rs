@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::attempt::{A_DAY as DAY, may_be_invited};
+use clowder_core::attempt::{A_DAY as DAY, may_be_invited, room_for};
 pub use clowder_core::attempt::{AGAIN_AFTER, OPEN_FOR, is_over};
 use clowder_core::{Error, Refusal, Result, Timestamp, UserId, Visibility};
 
@@ -16,10 +16,12 @@ use super::{
 pub const MOST_PETS: i64 = 100;
 /// How many people can keep a pet or be invited to, the owner included.
 pub const MOST_KEEPERS: i64 = 20;
-/// How many open invitations one person can have.
+/// How many open invitations one person can have; people who are not their friends can only use half of that.
 pub const MOST_INVITATIONS: i64 = 100;
 /// How many invitations to keep pets one person can make within a day.
 pub const MOST_INVITES_A_DAY: i64 = 200;
+/// How many of these can be to the same person, if they are not friends.
+pub const MOST_INVITES_TO_STRANGER: i64 = 20;
 /// How many entries the log of a pet can have.
 pub const MOST_ENTRIES: i64 = 10_000;
 /// How far ahead the time of an entry may be: clocks and time zones differ.
@@ -111,12 +113,15 @@ pub fn has_room(kept: i64) -> Result<(), Refusal> {
 pub struct InviteFacts {
     /// Whether the owner may see them.
     pub visible: bool,
+    /// Whether they are friends of the owner.
+    pub friend: bool,
     /// Whether they keep it or are invited.
     pub concerned: bool,
     /// When they last declined an invitation to it.
     pub declined_at: Option<Timestamp>,
-    /// How often the owner has invited them to it within a day, and anybody to any pet.
+    /// How often the owner has invited them within a day, to this pet and to any; and anybody to any pet.
     pub here_today: i64,
+    pub them_today: i64,
     pub today: i64,
     /// How many people keep it or are invited.
     pub keepers: i64,
@@ -136,11 +141,17 @@ pub fn may_invite(now: Timestamp, caller: UserId, user: UserId, role: Option<Rol
         PET_KEPT
     } else if let Err(flaw) = may_be_invited(now, facts.declined_at, facts.here_today) {
         return Err(Error::Invalid(vec![flaw.at("/user_id")]));
+    } else if !facts.friend && facts.them_today >= MOST_INVITES_TO_STRANGER {
+        return Err(Error::field(
+            "/user_id",
+            "too_soon",
+            "was invited by you 20 times within a day, and is not your friend",
+        ));
     } else if facts.today >= MOST_INVITES_A_DAY {
         PET_INVITES_TODAY
     } else if facts.keepers >= MOST_KEEPERS {
         PET_KEEPERS
-    } else if facts.invitations >= MOST_INVITATIONS {
+    } else if facts.invitations >= room_for(facts.friend, MOST_INVITATIONS) {
         PET_INVITATIONS
     } else {
         return Ok(());
@@ -271,12 +282,17 @@ mod tests {
             (Some(Role::Owner), bob, InviteFacts { concerned: true, declined_at: days_ago(0), ..free }, "pet.kept"),
             (Some(Role::Owner), bob, InviteFacts { here_today: 4, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { here_today: 5, today: 200, ..free }, "too_soon"),
+            (Some(Role::Owner), bob, InviteFacts { them_today: 19, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { them_today: 20, ..free }, "too_soon"),
+            (Some(Role::Owner), bob, InviteFacts { friend: true, them_today: 20, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { today: 199, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { today: 200, keepers: 20, ..free }, "pet.invites_today"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 19, ..free }, "ok"),
             (Some(Role::Owner), bob, InviteFacts { keepers: 20, ..free }, "pet.keepers"),
-            (Some(Role::Owner), bob, InviteFacts { invitations: 99, ..free }, "ok"),
-            (Some(Role::Owner), bob, InviteFacts { invitations: 100, ..free }, "pet.invitations"),
+            (Some(Role::Owner), bob, InviteFacts { invitations: 49, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { invitations: 50, ..free }, "pet.invitations"),
+            (Some(Role::Owner), bob, InviteFacts { friend: true, invitations: 99, ..free }, "ok"),
+            (Some(Role::Owner), bob, InviteFacts { friend: true, invitations: 100, ..free }, "pet.invitations"),
         ] {
             let code = match may_invite(now, ada, user, role, facts) {
                 Ok(()) => "ok".to_owned(),

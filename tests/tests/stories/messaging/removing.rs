@@ -93,7 +93,8 @@ async fn clearing(world: World) {
     assert_eq!((texts(&bob, &chat).await, &bob.chat(&chat).await["unread_count"]), (vec![json!("four")], &json!(1)));
     // Also for somebody who leaves and comes back.
     bob.delete(&format!("/api/chats/{chat}/participants/{}", bob.id)).await;
-    ada.post(&format!("/api/chats/{chat}/participants"), json!({"user_ids": [bob.id]})).await.expect(200);
+    ada.post(&format!("/api/chats/{chat}/invites"), json!({"user_ids": [bob.id]})).await.expect(201);
+    bob.put(&format!("/api/chat-invitations/{chat}"), json!({"action": "accept"})).await.expect(200);
     let seen = texts(&bob, &chat).await;
     assert!(seen.contains(&json!("four")) && !seen.contains(&json!("one")), "{seen:?}");
     world.user("eve").await.post(&clear, json!({})).await.refused(404, "chat.unknown");

@@ -63,7 +63,7 @@ fn groups() -> Vec<Endpoint> {
             .edits()
             .takes::<GroupPatch>()
             .gives::<Group>(200, "As it is now")
-            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_FILTERED, GROUP_STALE]),
+            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_FILTERED, GROUP_MUTED, GROUP_STALE]),
         delete("/api/groups/{group_id}", handlers::delete)
             .says("Delete a group")
             .called("deleteGroup")

@@ -140,6 +140,18 @@ pub async fn decide(
     Ok(Done)
 }
 
+/// What the caller has written that waits.
+pub async fn held(port: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<Review>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.held_messages(&ctx, page).await?))
+}
+
+pub async fn withdraw(port: Port, Caller(ctx): Caller, Path(review): Path<ReviewId>) -> Answer<Done> {
+    port.withdraw_held(&ctx, review).await?;
+    Ok(Done)
+}
+
 pub async fn purge(
     port: Port,
     Caller(ctx): Caller,

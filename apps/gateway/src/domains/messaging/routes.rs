@@ -77,7 +77,7 @@ fn messages() -> Vec<Endpoint> {
             .gives::<Chat>(201, "A new chat")
             .gives::<Chat>(200, "The private chat that the two already have")
             // The answer to a repeated call, if the caller has left the chat since.
-            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, MESSAGE_FILTERED, idempotency::MISMATCH, idempotency::RUNNING]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_STRANGERS_TODAY, MESSAGE_FILTERED, idempotency::MISMATCH, idempotency::RUNNING]),
         get("/api/chats/{chat_id}", handlers::chat)
             .says("Read a chat")
             .called("getChat")

@@ -44,6 +44,11 @@ pub struct Options {
     pub at_once: i64,
     /// How fast one person can send into one chat; as fast as they like without it.
     pub pace: Option<Rate>,
+    /// How fast one person can change one chat, or something else of which others are told; as fast as they like without it.
+    pub changes: Option<Rate>,
+    /// How often within a day one person can bring people who are not their friends into chats: all together, and each.
+    pub strangers_a_day: i64,
+    pub same_stranger_a_day: i64,
     /// How many scheduled messages of one person can wait.
     pub scheduled_per_person: i64,
     /// For how long after it was sent a message can be edited; always without it.
@@ -53,10 +58,19 @@ pub struct Options {
 impl Options {
     /// Lets one person send so many messages into one chat in a minute, and so many at once.
     pub fn set_pace(&mut self, a_minute: f64, at_once: f64) {
-        let interval = Duration::try_from_secs_f64(60.0 / a_minute).ok();
-        let burst = at_once.clamp(1.0, f64::from(u32::MAX)) as u32;
-        self.pace = interval.map(|interval| Rate { interval, burst });
+        self.pace = rate(a_minute, at_once);
     }
+
+    /// Lets one person change one chat so often in a minute, and so often at once.
+    pub fn set_changes(&mut self, a_minute: f64, at_once: f64) {
+        self.changes = rate(a_minute, at_once);
+    }
+}
+
+fn rate(a_minute: f64, at_once: f64) -> Option<Rate> {
+    let interval = Duration::try_from_secs_f64(60.0 / a_minute).ok();
+    let burst = at_once.clamp(1.0, f64::from(u32::MAX)) as u32;
+    interval.map(|interval| Rate { interval, burst })
 }
 
 impl Default for Options {
@@ -67,6 +81,9 @@ impl Default for Options {
             people_per_group: 10_000,
             at_once: 200,
             pace: None,
+            changes: None,
+            strangers_a_day: i64::MAX,
+            same_stranger_a_day: i64::MAX,
             scheduled_per_person: MOST_SCHEDULED,
             editable_for: None,
         }

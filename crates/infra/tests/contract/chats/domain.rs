@@ -24,7 +24,14 @@ pub const DOMAIN: Domain = Domain {
     reads: &["Chats::directory", "Chats::deletion"],
     perform,
     keeps,
-    ids: &["chat_attempts.id", "chat_deletions.chat_id", "chat_links.id", "chat_notes.id", "chats.group_id"],
+    ids: &[
+        "chat_attempts.chat_id",
+        "chat_attempts.id",
+        "chat_deletions.chat_id",
+        "chat_links.id",
+        "chat_notes.id",
+        "chats.group_id",
+    ],
     never: &[
         (
             "a chat without an owner, although somebody is in it",

@@ -119,6 +119,7 @@ on_both! {
 
     async fn whoever_comes_back_has_no_past(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
+        crate::friends::befriend(&world, &ada, &bob).await;
         let chat = make(&world, &ada, &[&bob]).await;
         let from = heads(&world).await;
         let first = world.say(&ada, chat, "first stay").await;

@@ -33,7 +33,7 @@ on_both! {
             }
         }
         assert_eq!(sorted(told(&world).await), sorted(expected));
-        for table in ["groups", "group_attempts", "group_deletions", "group_people", "group_links", "chats", "messages"] {
+        for table in ["groups", "group_deletions", "group_people", "group_links", "chats", "messages"] {
             assert_eq!(count(&world, table), 0, "{table}");
         }
         world.gone(b"zqlastwords").await;
@@ -77,7 +77,7 @@ on_both! {
         assert!(started.elapsed() < Duration::from_secs(60), "{MANY} members took {:?}", started.elapsed());
         let done = groups.deletion(&world.ctx(&ada), group.id).await.unwrap();
         assert_eq!((done.status, done.progress), (DeletionStatus::Done, 1.0));
-        for table in ["groups", "group_attempts", "group_people", "group_words", "group_links", "chats", "participants", "messages"] {
+        for table in ["groups", "group_people", "group_words", "group_links", "chats", "participants", "messages"] {
             assert_eq!(count(&world, table), 0, "{table}");
         }
         let changes = world.changes().await;

@@ -42,7 +42,7 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["group_attempts.id", "group_deletions.group_id", "group_links.id", "groups.id"],
+    ids: &["group_attempts.group_id", "group_attempts.id", "group_deletions.group_id", "group_links.id", "groups.id"],
     never: &[
         (
             "a wrong count of members",

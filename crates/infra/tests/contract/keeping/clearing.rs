@@ -20,8 +20,9 @@ async fn clear(world: &World, who: &Person, chat: ChatId) -> i64 {
 
 async fn leave_and_return(world: &World, owner: &Person, who: &Person, chat: ChatId) {
     world.store.participants.remove(&world.ctx(who), chat, who.id).await.unwrap();
-    let add = of::<NewParticipants>(json!({"user_ids": [who.id]}));
-    world.store.participants.add(&world.ctx(owner), chat, add).await.unwrap();
+    let invite = of(json!({"user_ids": [who.id]}));
+    world.store.invitations.invite(&world.ctx(owner), chat, invite).await.unwrap();
+    world.store.invitations.answer(&world.ctx(who), chat, of(json!({"action": "accept"}))).await.unwrap();
 }
 
 async fn set_history(world: &World, owner: &Person, chat: ChatId, history: &str) {

@@ -26,6 +26,7 @@ pub const DOMAIN: Domain = Domain {
         "Moderation::examine_review",
         "Moderation::decide_review",
         "Moderation::purge",
+        "Moderation::withdraw_held",
         "Moderation::delete_message",
         "Moderation::take_out",
         "Moderation::set_server_filter",
@@ -35,6 +36,7 @@ pub const DOMAIN: Domain = Domain {
         "Moderation::sanctions",
         "Moderation::own_sanctions",
         "Moderation::reviews",
+        "Moderation::held_messages",
         "Moderation::purge_progress",
         "Moderation::server_filter",
     ],
@@ -177,6 +179,21 @@ fn perform<'a>(mut scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     drop(say("roulette ").await);
                     match moderation.reviews(&staff, Some(chat), page()).await?.items.first() {
                         Some(review) => moderation.decide_review(&staff, Some(chat), review.id, None, verdict()).await,
+                        None => Err(NOTHING_TO_DO.into()),
+                    }
+                }
+                "Moderation::withdraw_held" => {
+                    moderation
+                        .set_filter(
+                            &staff,
+                            chat,
+                            of(json!({"words": ["blackjack"], "action": "hold", "reason": "a test"})),
+                        )
+                        .await?;
+                    drop(say("blackjack ").await);
+                    let author = stage.ctx(speaker);
+                    match moderation.held_messages(&author, page()).await?.items.first() {
+                        Some(held) => moderation.withdraw_held(&author, held.id).await,
                         None => Err(NOTHING_TO_DO.into()),
                     }
                 }

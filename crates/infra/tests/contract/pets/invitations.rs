@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{count, each, invite, keep, make, reply, sees, told};
 use crate::{
+    friends::befriend,
     privacy::{system, work},
     stress::of,
     world::{Person, World, code, on_both},
@@ -71,6 +72,7 @@ on_both! {
 
     async fn nobody_is_invited_again_and_again(world: World) {
         let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        befriend(&world, &ada, &cem).await;
         let pets = &world.store.pets;
         let (pet, other) = (make(&world, &ada, json!({})).await.id, make(&world, &ada, json!({})).await.id);
         for _ in 0..5 {
@@ -100,6 +102,38 @@ on_both! {
         world.wait(Duration::from_secs(24 * 3600));
         assert!(!too_soon(&world, &ada, pet, &bob).await);
         invite(&world, &ada, one_more, &cem, "caretaker").await;
+    }
+
+    async fn strangers_leave_room_for_friends(world: World) {
+        let [ada, bob, eve, cem] = world.people(["ada", "bob", "eve", "cem"]).await;
+        befriend(&world, &cem, &bob).await;
+        let pets = &world.store.pets;
+        let new = || of::<NewKeeper>(json!({"user_id": bob.id, "role": "caretaker"}));
+        // Within some days, because one stranger invites the same person only so often in a day.
+        for n in 0..50 {
+            let pet = make(&world, &eve, json!({})).await.id;
+            if n % 20 == 0 {
+                world.wait(Duration::from_secs(24 * 3600));
+            }
+            pets.invite(&world.ctx(&eve), pet, new()).await.unwrap();
+        }
+        for stranger in [&eve, &ada] {
+            let pet = make(&world, stranger, json!({})).await.id;
+            assert_eq!(code(pets.invite(&world.ctx(stranger), pet, new()).await), "pet.invitations");
+        }
+        let pet = make(&world, &cem, json!({})).await.id;
+        pets.invite(&world.ctx(&cem), pet, new()).await.expect("a friend");
+        world.changes().await;
+    }
+
+    async fn a_stranger_invites_the_same_person_only_so_often(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        for n in 0..21 {
+            let pet = make(&world, &ada, json!({})).await.id;
+            assert_eq!(too_soon(&world, &ada, pet, &bob).await, n == 20, "{n}");
+            world.store.pets.delete(&world.ctx(&ada), pet, None).await.unwrap();
+        }
+        world.changes().await;
     }
 
     async fn an_invitation_ends_after_a_month(world: World) {

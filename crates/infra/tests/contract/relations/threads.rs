@@ -220,6 +220,7 @@ on_both! {
 
     async fn who_leaves_follows_nothing_and_comes_back_without_it(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
+        crate::friends::befriend(&world, &ada, &bob).await;
         let chat = world.group(&ada, &[&bob]).await.id;
         let root = world.say(&ada, chat, "root").await.id;
         answer(&world, &bob, chat, "first", root).await;

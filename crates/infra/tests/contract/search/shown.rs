@@ -217,6 +217,7 @@ on_both! {
 
     async fn what_is_found_is_what_pages_show_whatever_becomes_of_people(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        crate::friends::befriend(&world, &ada, &eve).await;
         let all = [&ada, &bob, &eve];
         let chat = world.group(&ada, &[&bob, &eve]).await.id;
         let new = of::<NewChat>(json!({"type": "private", "participant_ids": [bob.id]}));

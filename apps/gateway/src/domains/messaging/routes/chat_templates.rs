@@ -70,7 +70,7 @@ fn own() -> Vec<Endpoint> {
             .takes_if_any::<NewFromTemplate>()
             .creates()
             .gives::<Chat>(201, "A new chat")
-            .refuses(&[CHAT_TEMPLATE_UNKNOWN, CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, MESSAGE_FILTERED, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses(&[CHAT_TEMPLATE_UNKNOWN, CHAT_FULL, CHAT_LIMIT, CHAT_MEMBERSHIPS, CHAT_NOT_WANTED, CHAT_STRANGERS_TODAY, MESSAGE_FILTERED, idempotency::MISMATCH, idempotency::RUNNING])
             .refuses_again(&[CHAT_UNKNOWN]),
     ]
 }

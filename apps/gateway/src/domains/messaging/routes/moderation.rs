@@ -9,11 +9,11 @@ use clowder_messaging::{
     },
     permissions::{FILTER_MESSAGES, REVIEW_MESSAGES},
     refusals::*,
-    scopes::{CHATS_READ, CHATS_WRITE},
+    scopes::{CHATS_READ, CHATS_WRITE, MESSAGES_READ, MESSAGES_WRITE},
 };
 
 use super::super::moderation;
-use crate::routes::{Endpoint, get, post, put};
+use crate::routes::{Endpoint, delete, get, post, put};
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = of_people();
@@ -30,10 +30,23 @@ fn of_people() -> Vec<Endpoint> {
             .notes("Each with its reason, but not with who did it. What is over is listed for half a year.")
             .scope(CHATS_READ)
             .lists::<Sanction>(),
+        get("/api/held-messages", moderation::held)
+            .says("List your messages that wait until somebody approves them, the oldest first")
+            .called("listHeldMessages")
+            .notes("A word filter caught them (`message.held`). What nobody has decided about for 30 days is thrown away.")
+            .scope(MESSAGES_READ)
+            .lists::<Review>(),
+        delete("/api/held-messages/{held_message_id}", moderation::withdraw)
+            .says("Take back a message that waits until somebody approves it")
+            .called("withdrawHeldMessage")
+            .notes("Nobody is told. It is `message.review_unknown` if somebody has decided about it meanwhile.")
+            .scope(MESSAGES_WRITE)
+            .gives_nothing(204, "It is thrown away")
+            .refuses(&[REVIEW_UNKNOWN]),
         post("/api/chats/{chat_id}/moderation/mute", moderation::mute)
             .says("Mute a participant")
             .called("muteParticipant")
-            .notes("For owners and admins, of people with a lower role. Who is muted reads, and neither sends nor edits, nor shows that they type: `chat.muted`. They receive `chat.sanctioned`, and stay muted if they leave and come back. Muting again replaces the reason and the end.")
+            .notes("For owners and admins, of people with a lower role. Who is muted reads, and neither sends nor edits, nor shows that they type: `chat.muted`. They receive `chat.sanctioned`, at most five times a day, and stay muted if they leave and come back. Muting again replaces the reason and the end.")
             .scope(CHATS_WRITE)
             .takes::<NewSanction>()
             .creates()

@@ -31,7 +31,7 @@ pub fn all() -> Vec<Endpoint> {
             .reaches_others()
             .takes::<NewParticipants>()
             .gives_page::<Participant>()
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_NOT_WANTED, CHAT_FULL, CHAT_MEMBERSHIPS]),
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_NOT_WANTED, CHAT_FULL, CHAT_MEMBERSHIPS, CHAT_STRANGERS_TODAY]),
         put("/api/chats/{chat_id}/participants/{participant_id}", participants::set_role)
             .says("Change the role of a participant")
             .called("setParticipantRole")

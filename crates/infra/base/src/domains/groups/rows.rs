@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use super::schema::{group_links, group_people, groups};
 
 /// A group that exists.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = groups)]
 pub struct GroupRow {
     pub id: GroupId,

@@ -337,11 +337,11 @@ const SHARDS: usize = 16;
 /// From how many buckets of a shard on those that are full again are forgotten.
 const FEW: usize = 1_024;
 
-/// When somebody can send as much as ever into a chat again.
-type Shard = HashMap<(ChatId, UserId), Timestamp>;
+/// When somebody can do as much as ever in a place again: in a chat, for most.
+type Shard = HashMap<(Uuid, UserId), Timestamp>;
 
-/// How many messages each person can send into each chat, counted on this node. Nothing is written, so a message that is
-/// refused costs nobody else anything.
+/// How many messages each person can send into each chat, or how often they can do something else in one place, counted on
+/// this node. Nothing is written, so what is refused costs nobody else anything.
 pub struct Paces {
     rate: Option<Rate>,
     shards: [Mutex<(Shard, usize)>; SHARDS],
@@ -358,11 +358,12 @@ impl Paces {
     }
 
     /// Counts a message, or says how long to wait.
-    pub fn take(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<(), Duration> {
+    pub fn take<P>(&self, place: Id<P>, user: UserId, now: Timestamp) -> Result<(), Duration> {
         let (Some(rate), Some(mut shard)) = (self.rate, self.shard(user)) else { return Ok(()) };
         let (full_at, limit) = &mut *shard;
-        let known = full_at.get(&(chat, user)).copied();
-        full_at.insert((chat, user), rate.take(known, now)?);
+        let key = (place.uuid(), user);
+        let known = full_at.get(&key).copied();
+        full_at.insert(key, rate.take(known, now)?);
         // Only as many stay as have sent lately; looking for them costs each message little, because it is seldom done.
         if full_at.len() > *limit {
             full_at.retain(|_, at| *at > now);
@@ -372,9 +373,9 @@ impl Paces {
     }
 
     /// Takes the last count back, because the message was not tried.
-    pub fn give_back(&self, chat: ChatId, user: UserId) {
+    pub fn give_back<P>(&self, place: Id<P>, user: UserId) {
         let (Some(rate), Some(mut shard)) = (self.rate, self.shard(user)) else { return };
-        if let Some(full_at) = shard.0.get_mut(&(chat, user)) {
+        if let Some(full_at) = shard.0.get_mut(&(place.uuid(), user)) {
             *full_at = full_at.minus(rate.interval);
         }
     }
@@ -407,7 +408,7 @@ mod tests {
         paces.give_back(one, ada);
         assert_eq!((paces.take(one, ada, at(1_000_000)), paces.take(one, ada, at(1_000_000)).is_err()), (Ok(()), true));
         for n in 0..200_000 {
-            paces.take(Id::new(at(n)), ada, at(n * 10_000)).unwrap();
+            paces.take(ChatId::new(at(n)), ada, at(n * 10_000)).unwrap();
         }
         let kept: usize = paces.shards.iter().map(|shard| shard.lock().unwrap().0.len()).sum();
         assert!(kept < 4 * FEW, "{kept} are kept");
