@@ -35,6 +35,7 @@ pub const DOMAIN: Domain = Domain {
         "Moderation::sanctions",
         "Moderation::own_sanctions",
         "Moderation::reviews",
+        "Moderation::log",
         "Moderation::purge_progress",
         "Moderation::server_filter",
     ],
