@@ -57,6 +57,20 @@ impl TargetRow {
     }
 }
 
+/// What a message is forwarded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    pub id: MessageId,
+    /// Whether it was in a public chat when it was forwarded first.
+    pub public: bool,
+}
+
+impl Origin {
+    pub fn of(id: Option<MessageId>, public: bool) -> Option<Self> {
+        id.map(|id| Self { id, public })
+    }
+}
+
 /// A message that is quoted, or was forwarded.
 #[derive(Debug, Clone, Queryable)]
 pub struct NamedMessageRow {

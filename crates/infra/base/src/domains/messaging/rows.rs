@@ -15,6 +15,7 @@ use diesel::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::super::accounts::CardRow;
+use super::relations::Origin;
 use super::schema::{
     chat_guests, chat_links, chat_notes, chats, message_client_ids, message_reactions, messages, participants,
 };
@@ -68,11 +69,16 @@ pub struct MessageRow {
     pub reply_seq: Option<i64>,
     pub thread_id: Option<MessageId>,
     pub forwarded_id: Option<MessageId>,
+    pub forwarded_public: bool,
     pub replies: Option<i64>,
     pub last_reply_at: Option<Timestamp>,
 }
 
 impl MessageRow {
+    pub fn origin(&self) -> Option<Origin> {
+        Origin::of(self.forwarded_id, self.forwarded_public)
+    }
+
     /// As it is in events: what it says of others is only which they are.
     pub fn message(self, sender: Card, status: Status, reactions: Vec<Reacted>) -> Result<Message> {
         let is_there = self.deleted_at.is_none();
@@ -157,8 +163,8 @@ pub struct NewMessageRow<'m> {
     pub reply_id: Option<MessageId>,
     pub reply_seq: Option<i64>,
     pub thread_id: Option<MessageId>,
-    /// Not of the message itself, which does not say it.
     pub forwarded_id: Option<MessageId>,
+    pub forwarded_public: bool,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -180,7 +186,14 @@ impl<'m> NewMessageRow<'m> {
             reply_seq: message.reply_to.as_ref().map(|quoted| quoted.seq),
             thread_id: message.thread_of,
             forwarded_id: None,
+            forwarded_public: false,
         })
+    }
+
+    /// What it is forwarded from, which the message itself does not say.
+    pub fn forwarded(self, from: Option<Origin>) -> Self {
+        let forwarded_public = from.is_some_and(|from| from.public);
+        Self { forwarded_id: from.map(|from| from.id), forwarded_public, ..self }
     }
 }
 
