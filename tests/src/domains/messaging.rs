@@ -4,7 +4,9 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use self::rows::{crowd, exports, guests, heard, in_chat_of_message, refused, reviews, sanctions, templates};
+use self::rows::{
+    crowd, exports, guests, heard, in_chat_of_message, moderated, refused, reviews, sanctions, templates,
+};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -252,24 +254,7 @@ const LISTS: &[List] = &[
         at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
-    List {
-        path: "/api/chats/{chat_id}/moderation/log",
-        at_least: MANY,
-        rows: Some(|scene| {
-            format!(
-                "INSERT INTO audit (position, id, at, actor_type, actor_id, subject_id, action, target_type, target_id,
-                   request_id, previous, hash)
-                   SELECT 100000 + s.n, {id}, {now}, 'user', {me}, {me}, 'chat.slowed', 'chat', {chat}, 'x', {octets}, {octets}
-                   FROM {series};",
-                id = scene.new_id(),
-                me = scene.me(),
-                chat = scene.id_of("chat_id"),
-                octets = scene.octets_of_n(),
-                now = scene.at("0"),
-                series = scene.series(MANY),
-            )
-        }),
-    },
+    List { path: "/api/chats/{chat_id}/moderation/log", at_least: MANY, rows: Some(moderated) },
     List { path: "/api/chat-templates", at_least: 200, rows: Some(templates) },
     List { path: "/api/chat-exports", at_least: MANY, rows: Some(exports) },
     List { path: "/api/admin/message-reviews", at_least: 1_000, rows: Some(|scene| reviews(scene, scene.yes())) },

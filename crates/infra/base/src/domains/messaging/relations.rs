@@ -5,6 +5,7 @@ use clowder_messaging::{MessageType, relations::Target};
 use diesel::prelude::*;
 
 use super::super::accounts::CardRow;
+use super::rows::{MessageRow, NewMessageRow};
 
 macro_rules! message_stays {
     () => {
@@ -68,6 +69,20 @@ pub struct Origin {
 impl Origin {
     pub fn of(id: Option<MessageId>, public: bool) -> Option<Self> {
         id.map(|id| Self { id, public })
+    }
+}
+
+impl MessageRow {
+    pub fn origin(&self) -> Option<Origin> {
+        Origin::of(self.forwarded_id, self.forwarded_public)
+    }
+}
+
+impl NewMessageRow<'_> {
+    /// What it is forwarded from, which the message itself does not say.
+    pub fn forwarded(self, from: Option<Origin>) -> Self {
+        let forwarded_public = from.is_some_and(|from| from.public);
+        Self { forwarded_id: from.map(|from| from.id), forwarded_public, ..self }
     }
 }
 

@@ -15,7 +15,6 @@ use diesel::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::super::accounts::CardRow;
-use super::relations::Origin;
 use super::schema::{
     chat_guests, chat_links, chat_notes, chats, message_client_ids, message_reactions, messages, participants,
 };
@@ -75,10 +74,6 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
-    pub fn origin(&self) -> Option<Origin> {
-        Origin::of(self.forwarded_id, self.forwarded_public)
-    }
-
     /// As it is in events: what it says of others is only which they are.
     pub fn message(self, sender: Card, status: Status, reactions: Vec<Reacted>) -> Result<Message> {
         let is_there = self.deleted_at.is_none();
@@ -188,12 +183,6 @@ impl<'m> NewMessageRow<'m> {
             forwarded_id: None,
             forwarded_public: false,
         })
-    }
-
-    /// What it is forwarded from, which the message itself does not say.
-    pub fn forwarded(self, from: Option<Origin>) -> Self {
-        let forwarded_public = from.is_some_and(|from| from.public);
-        Self { forwarded_id: from.map(|from| from.id), forwarded_public, ..self }
     }
 }
 
