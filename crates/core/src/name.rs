@@ -74,6 +74,11 @@ pub fn is_mark(c: char) -> bool {
     in_group(c, GeneralCategoryGroup::Mark)
 }
 
+/// Marks that surround the letter before: circles, squares, and the signs of thousands and millions of old Slavic books.
+pub fn is_enclosing(c: char) -> bool {
+    in_category(c, GeneralCategory::EnclosingMark)
+}
+
 /// Digits of any script, but not fractions, superscripts or circled numbers.
 pub fn is_digit(c: char) -> bool {
     in_group(c, GeneralCategoryGroup::DecimalNumber)

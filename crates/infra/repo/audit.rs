@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing::instrument;
 
 use append::IfHeld;
-pub use read::timeline;
+pub use read::{about, timeline};
 
 use super::{
     Repo,

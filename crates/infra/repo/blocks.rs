@@ -160,10 +160,11 @@ fn block(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, new: NewBlock) -> Result<Bloc
         return Ok(after);
     }
     let groups = groups::sever(tx, ctx, caller, user)?;
-    let parted = friends::sever(tx, ctx, caller, user)?;
     let kept = pets::sever(tx, caller, user)?;
     let chats = invitations::sever(tx, ctx, caller, user)?;
     let closed = closing::set_closed(tx, [caller, user], true)?;
+    // Last, because it takes what was written with a request out of the journal.
+    let parted = friends::sever(tx, ctx, caller, user)?;
     let mut told: Vec<&dyn clowder_core::Change> = vec![&blocked];
     told.extend(parted.iter().map(|change| change as &dyn clowder_core::Change));
     told.extend(kept.iter().map(|change| change as &dyn clowder_core::Change));

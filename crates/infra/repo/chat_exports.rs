@@ -145,6 +145,7 @@ fn ask(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: NewExport) -> Result<ChatE
                 pieces: 0,
                 messages: 0,
                 size: 0,
+                restarts: 0,
                 created_at: ctx.now,
                 expires_at: None,
             };
@@ -214,6 +215,32 @@ fn piece(conn: &mut Conn, ring: &KeyRing, ctx: &Ctx, file: ExportFile, number: i
     let key = user_keys::find(conn, ring, user)?.ok_or_else(|| Error::internal("an export without its owner's key"))?;
     expand(&key.open(Place::new(PIECE, id), &sealed)?).map(Some)
 }
+
+/// Lets the exports of a locked chat that are being written begin again, because these messages are deleted, and may be in what
+/// is written or has just been read. A file that is finished stays as it is for its time.
+pub fn begin_again(tx: &mut Tx<'_>, chat: ChatId, gone: &[i64]) -> Result<()> {
+    let (Some(first), Some(last)) = (gone.iter().min(), gone.iter().max()) else { return Ok(()) };
+    let running = table::chat_id.eq(chat).and(IS_RUNNING).and(table::from_seq.lt(last)).and(table::last_seq.ge(first));
+    let ids: Vec<ChatExportId> = table::table.filter(running).order(table::id).select(table::id).load(tx.conn)?;
+    for id in ids {
+        let begun: Option<(i64, i64)> = diesel::update(table::table.find(id).filter(IS_RUNNING))
+            .set(table::restarts.eq(table::restarts + 1))
+            .returning((table::from_seq, table::seq))
+            .get_result(tx.conn)
+            .optional()?;
+        let Some((from, written)) = begun else { continue };
+        if gone.iter().any(|seq| from < *seq && *seq <= written) {
+            let anew = (table::seq.eq(from), table::pieces.eq(0), table::messages.eq(0_i64), table::size.eq(0_i64));
+            diesel::update(table::table.find(id)).set(anew).execute(tx.conn)?;
+            diesel::delete(pieces::table.filter(pieces::export_id.eq(id))).execute(tx.conn)?;
+            tx.deleted_text = true;
+        }
+    }
+    Ok(())
+}
+
+/// The condition of the index, as constant text, so that the databases use it.
+const IS_RUNNING: Fragment<Bool> = Fragment::new("(chat_exports.status = 'running')");
 
 /// The pieces are swept soon after.
 fn end(tx: &mut Tx<'_>, ctx: &Ctx, export: ChatExportId) -> Result<()> {

@@ -5,7 +5,7 @@ mod deleting;
 mod pins;
 mod privacy;
 mod removing;
-mod saved;
+pub mod saved;
 
 use async_trait::async_trait;
 use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Versions};

@@ -19,6 +19,7 @@ pub mod reported;
 pub mod send;
 pub mod system;
 pub mod titles;
+mod unread;
 pub mod wanted;
 pub mod writes;
 

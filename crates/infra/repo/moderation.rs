@@ -1,6 +1,7 @@
 //! Moderation of chats over the database: each method is one transaction.
 
 mod deciding;
+mod log;
 mod privacy;
 mod purging;
 pub mod reviews;
@@ -17,7 +18,7 @@ use clowder_messaging::{
     change::Deleted,
     moderation::{
         Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
-        Reason, Review, ReviewId, ReviewVerb, Rules, Sanction, SanctionId, SanctionType,
+        Reason, Review, ReviewId, ReviewVerb, Rules, Sanction, SanctionId, SanctionType, log::LogEntry,
     },
 };
 use deciding::Decided;
@@ -251,6 +252,13 @@ impl Moderation for Repo {
     async fn purge_progress(&self, ctx: &Ctx, chat: ChatId, purge: PurgeId) -> Result<Purge> {
         let viewer = ctx.user()?;
         self.db.read(move |conn| purging::progress(conn, viewer, chat, purge)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn log(&self, ctx: &Ctx, chat: ChatId, page: PageRequest) -> Result<Page<LogEntry>> {
+        let (ring, viewer) = (self.db.ring(), ctx.user()?);
+        self.chain_pending().await;
+        self.db.read(move |conn| log::list(conn, &ring, viewer, chat, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

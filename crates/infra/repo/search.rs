@@ -5,6 +5,7 @@ mod behind;
 mod chats;
 mod finding;
 pub mod indexing;
+mod looking;
 
 pub use finding::tags;
 

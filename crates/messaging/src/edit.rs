@@ -13,8 +13,8 @@ use crate::{
     },
     policy::{self, Action, Seat},
     refusals::{
-        CHAT_CLOSED, CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_FORWARDED,
-        MESSAGE_GONE, MESSAGE_LATE, MESSAGE_STALE, MESSAGE_UNKNOWN, POLL_EDIT,
+        CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_FORWARDED, MESSAGE_GONE,
+        MESSAGE_LATE, MESSAGE_STALE, MESSAGE_UNKNOWN, POLL_EDIT,
     },
 };
 
@@ -50,9 +50,7 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     if message.forwarded_from.is_some() {
         return Err(MESSAGE_FORWARDED.into());
     }
-    if closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    policy::is_open(closed)?;
     if !policy::may(seat, Action::Post) {
         return Err(CHAT_FORBIDDEN.into());
     }

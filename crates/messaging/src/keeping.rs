@@ -15,9 +15,7 @@ use crate::{
     model::Title,
     moderation::Reason,
     policy::{self, Action, Seat, allow},
-    refusals::{
-        CHAT_CLOSED, MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_PINS, MESSAGE_SAVES, MESSAGE_SYSTEM, MESSAGE_UNKNOWN,
-    },
+    refusals::{MESSAGE_FORBIDDEN, MESSAGE_GONE, MESSAGE_PINS, MESSAGE_SAVES, MESSAGE_SYSTEM, MESSAGE_UNKNOWN},
     scheduled::Problem,
 };
 
@@ -189,7 +187,7 @@ pub struct PinFacts {
 
 fn may_pin(facts: &PinFacts) -> Result<()> {
     allow(facts.seat.ok_or(MESSAGE_UNKNOWN)?, Action::Pin)?;
-    if facts.closed { Err(CHAT_CLOSED.into()) } else { Ok(()) }
+    policy::is_open(facts.closed)
 }
 
 /// What pinning a message does.

@@ -16,9 +16,9 @@ use serde_json::Value;
 
 use crate::{
     ChatFace, Message,
-    policy::{Action, Seat, allow},
+    policy::{Action, Seat, allow, is_open},
     read::LowestReadMarks,
-    refusals::{CHAT_CLOSED, CHAT_STALE},
+    refusals::CHAT_STALE,
 };
 
 /// How long a message stays at least, and at most.
@@ -192,7 +192,7 @@ pub fn waits(message: &Message) -> bool {
 /// Whether somebody may say how long the messages of a chat stay.
 pub fn may_set(seat: Seat, before: &ChatFace) -> Result<()> {
     allow(seat, Action::SetLifetime)?;
-    if before.closed { Err(CHAT_CLOSED.into()) } else { Ok(()) }
+    is_open(before.closed)
 }
 
 /// The chat after somebody has said how long its messages stay, or `None` if that changes nothing. Messages that were sent

@@ -3,6 +3,7 @@
 
 pub mod filter;
 mod input;
+pub mod log;
 pub mod pace;
 pub mod port;
 pub mod rules;

@@ -5,7 +5,7 @@ use clowder_core::{Error, Result, UserId};
 
 use crate::{
     ChatRole, ChatType, Rights,
-    refusals::{CHAT_FORBIDDEN, CHAT_OF_GROUP, CHAT_PRIVATE},
+    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_OF_GROUP, CHAT_PRIVATE},
 };
 
 /// What somebody does in a chat that they are in.
@@ -197,6 +197,12 @@ pub const fn may_post(role: ChatRole, rights: Rights) -> bool {
         ChatRole::Member => rights.post,
         ChatRole::Subscriber => false,
     }
+}
+
+/// In a private chat that a block has closed, nothing happens any more that the other person would notice, except that people
+/// take back what they have done themselves. Whatever writes in a chat asks this one question.
+pub fn is_open(closed: bool) -> Result<()> {
+    if closed { Err(CHAT_CLOSED.into()) } else { Ok(()) }
 }
 
 /// Only the author can edit a message.

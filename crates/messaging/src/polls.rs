@@ -16,9 +16,10 @@ pub(crate) use input::Sendable;
 pub use input::{NewPoll, NewVote, OptionText, SentType};
 
 use crate::{
-    Audience, ChatRole, ChatType, Message, MessageType,
-    policy::{self, Seat},
-    refusals::{CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, POLL_CHOICES, POLL_CLOSED, POLL_FORBIDDEN, POLL_UNKNOWN},
+    Audience, ChatRole, ChatType, MessageType,
+    edit::EditFacts,
+    policy,
+    refusals::{MESSAGE_GONE, MESSAGE_UNKNOWN, POLL_CHOICES, POLL_CLOSED, POLL_FORBIDDEN, POLL_UNKNOWN},
 };
 
 /// How many options a poll has.
@@ -324,14 +325,14 @@ pub fn decide(facts: VoteFacts, after: Choices) -> Result<bool> {
     if after == Choices::NONE {
         return Ok(true);
     }
-    if facts.closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    policy::is_open(facts.closed)?;
     Ok(true)
 }
 
-/// Since when the poll of a message is closed, if that is so already. Its author closes it, and whoever may delete it.
-pub fn decide_close(ctx: &Ctx, seat: Option<Seat>, message: &Message) -> Result<Option<Timestamp>> {
+/// Since when the poll of a message is closed, if that is so already. Its author closes it, and whoever may delete it, but
+/// nobody if the chat is closed, because that cannot be taken back.
+pub fn decide_close(ctx: &Ctx, facts: &EditFacts) -> Result<Option<Timestamp>> {
+    let EditFacts { message, seat, closed, .. } = facts;
     let seat = seat.ok_or(MESSAGE_UNKNOWN)?;
     if message.kind != MessageType::Poll {
         return Err(POLL_UNKNOWN.into());
@@ -339,7 +340,11 @@ pub fn decide_close(ctx: &Ctx, seat: Option<Seat>, message: &Message) -> Result<
     if !policy::may_delete(ctx.user()?, seat, message.sender.id) {
         return Err(POLL_FORBIDDEN.into());
     }
-    Ok(message.poll.as_ref().ok_or(MESSAGE_GONE)?.closed_at)
+    let ended = message.poll.as_ref().ok_or(MESSAGE_GONE)?.closed_at;
+    if ended.is_none() {
+        policy::is_open(*closed)?;
+    }
+    Ok(ended)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 use clowder_core::Result;
 
 use crate::{
-    ChatRole,
-    refusals::{CHAT_CLOSED, MESSAGE_GONE, MESSAGE_UNKNOWN, REACTION_KINDS},
+    ChatRole, policy,
+    refusals::{MESSAGE_GONE, MESSAGE_UNKNOWN, REACTION_KINDS},
 };
 
 /// How many different emoji one message can have.
@@ -37,9 +37,7 @@ pub fn decide_add(facts: ReactFacts) -> Result<Option<i64>> {
     if facts.reacted {
         return Ok(None);
     }
-    if facts.closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    policy::is_open(facts.closed)?;
     if facts.count == 0 && facts.kinds >= MOST_KINDS {
         return Err(REACTION_KINDS.into());
     }

@@ -22,11 +22,11 @@ use crate::{
     ChatRole, NewMessage, Rights,
     lifetimes::Lifetime,
     model::ClientId,
-    policy::may_post,
+    policy::{is_open, may_post},
     polls::{Ballot, LONGEST_QUESTION, NewPoll, Poll, SentType, ask},
     refusals::{
-        self, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, POLL_CLOSED,
-        SCHEDULED_CROWDED, SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
+        self, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, POLL_CLOSED, SCHEDULED_CROWDED,
+        SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
     relations::{Targets, relate},
     send::Fingerprint,
@@ -246,9 +246,7 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
     if facts.used {
         return Err(CLIENT_ID_MISMATCH.into());
     }
-    if facts.closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    is_open(facts.closed)?;
     if !may_post(role, facts.rights) {
         return Err(CHAT_FORBIDDEN.into());
     }

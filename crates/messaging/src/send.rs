@@ -11,9 +11,9 @@ use crate::{
         pace::may_write,
         rules::{Caught, may_speak},
     },
-    policy::may_post,
+    policy::{is_open, may_post},
     polls::ask,
-    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
+    refusals::{CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_FILTERED},
     relations::{ForwardedFrom, Targets, relate},
 };
 
@@ -85,9 +85,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     if let Some((id, fingerprint)) = facts.earlier {
         return if fingerprint == facts.fingerprint { Ok(Verdict::Repeat(id)) } else { Err(CLIENT_ID_MISMATCH.into()) };
     }
-    if facts.closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    is_open(facts.closed)?;
     if !may_post(role, facts.rights) {
         return Err(CHAT_FORBIDDEN.into());
     }
@@ -146,7 +144,7 @@ mod tests {
     use super::*;
     use crate::{
         ChatType,
-        refusals::{CHAT_MUTED, MESSAGE_SLOW},
+        refusals::{CHAT_CLOSED, CHAT_MUTED, MESSAGE_SLOW},
     };
 
     const OPEN: Rights = Rights::of(ChatType::Group);

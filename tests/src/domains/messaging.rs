@@ -4,7 +4,9 @@ mod rows;
 
 use serde_json::{Value, json};
 
-use self::rows::{crowd, exports, guests, heard, in_chat_of_message, refused, reviews, sanctions, templates};
+use self::rows::{
+    crowd, exports, guests, heard, in_chat_of_message, moderated, refused, reviews, sanctions, templates,
+};
 use super::{Domain, Reasons};
 use crate::{
     User,
@@ -254,6 +256,7 @@ const LISTS: &[List] = &[
         at_least: 1_000,
         rows: Some(|scene| reviews(scene, scene.no())),
     },
+    List { path: "/api/chats/{chat_id}/moderation/log", at_least: MANY, rows: Some(moderated) },
     // Those that the lists of the chat and of the server show are all of the caller.
     List { path: "/api/held-messages", at_least: 1_000, rows: None },
     List { path: "/api/chat-templates", at_least: 200, rows: Some(templates) },

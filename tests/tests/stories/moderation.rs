@@ -38,6 +38,12 @@ async fn muting(world: World) {
     ada.post(&of(&chat, "/unmute"), json!({"user_id": bob.id, "reason": "Has apologized"})).await.expect(204);
     assert_eq!(phone.until("chat.sanctioned").await["data"]["lifted"], true);
     say(&bob, &chat, "thank you").await.expect(201);
+    let log = ada.get(&of(&chat, "/log")).await.expect(200);
+    let done: Vec<_> =
+        log["items"].as_array().unwrap().iter().map(|entry| (&entry["type"], &entry["reason"])).collect();
+    assert_eq!(done, [(&json!("unmute"), &json!("Has apologized")), (&json!("mute"), &json!("Too loud"))]);
+    assert_eq!((&log["items"][0]["by"]["id"], &log["items"][0]["user"]["id"]), (&json!(ada.id), &json!(bob.id)));
+    bob.get(&of(&chat, "/log")).await.refused(403, "chat.forbidden");
 }
 
 async fn banning(world: World) {

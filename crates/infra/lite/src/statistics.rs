@@ -17,13 +17,14 @@ use crate::{dialect::Conn, statement::statement};
 
 /// Of an index (a table's own key has its name): how many rows are in it, and how many of them have the same first
 /// column, the same first two columns and so on, on average.
-const SIZES: [(&str, &str, &str); 19] = [
+const SIZES: [(&str, &str, &str); 20] = [
     ("messages", "messages", "1000000 1000 1"),
     ("messages", "messages_id", "1000000 1"),
     ("messages", "messages_thread", "100000 20 1"),
     ("messages", "messages_system", "10000 10 1"),
     ("messages", "messages_deleted", "10000 10 1"),
     ("messages", "messages_reactions_left", "1000 10 1"),
+    ("messages", "messages_reacted", "100000 100 1"),
     ("messages", "messages_unread_timers", "1000 10 1"),
     ("messages", "messages_expiring", "10000 1"),
     ("message_mentions", "message_mentions", "100000 1000 2 1"),

@@ -62,6 +62,21 @@ pub fn timeline(conn: &mut Conn, ring: &KeyRing, user: UserId, page: &PageReques
     Page::fill(events, page, |event| positions.get(&event.id).copied().unwrap_or_default().to_string())
 }
 
+/// What was done to one thing by some actions, the newest first.
+pub fn about(
+    conn: &mut Conn,
+    ring: &KeyRing,
+    target: Uuid,
+    actions: impl Iterator<Item = &'static str>,
+    page: &PageRequest,
+) -> Result<Page<AuditRecord>> {
+    let of_it = audit::target_id.eq(Id::<()>::from_uuid(target)).and(audit::action.eq_any(actions.collect::<Vec<_>>()));
+    let query = before(audit::table.filter(of_it).into_boxed(), page)?;
+    let rows: Vec<AuditRow> = query.select(AuditRow::as_select()).load(conn)?;
+    let records = opened(conn, ring, rows)?.into_iter().map(|record| Ok(record.for_readers()));
+    Page::fill(records, page, |record| record.position.to_string())
+}
+
 fn before(query: Query, page: &PageRequest) -> Result<Query> {
     let query = query.order(audit::position.desc()).limit(page.fetch());
     let Some(position) = page.number()? else { return Ok(query) };

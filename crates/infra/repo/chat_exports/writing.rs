@@ -178,7 +178,7 @@ fn head(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -
     Ok(Head { chat, exported_by, exported_at: row.created_at })
 }
 
-/// Stores a piece. Returns the export as it is then, or `None` if that was the last piece, or the export has ended.
+/// Stores a piece. Returns the export as it is then, also if the piece has to be read again, or `None` if that was the last piece, or the export has ended.
 fn keep(tx: &mut Tx<'_>, ctx: &Ctx, row: &ChatExportRow, piece: &Piece) -> Result<Option<ChatExportRow>> {
     // The row first, which an erasure deletes: so no piece is left of somebody who is erased.
     let held = table::table.find(row.id).filter(table::status.eq(ExportStatus::Running.as_str()));
@@ -187,7 +187,8 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, row: &ChatExportRow, piece: &Piece) -> Resul
         true => (ExportStatus::Ready, Some(ctx.now.plus(READY_FOR))),
         false => (ExportStatus::Running, None),
     };
-    let written = diesel::update(held.filter(table::pieces.eq(row.pieces)))
+    let same = table::pieces.eq(row.pieces).and(table::restarts.eq(row.restarts));
+    let written = diesel::update(held.filter(same))
         .set((
             table::seq.eq(piece.seq),
             table::messages.eq(piece.messages),
@@ -198,8 +199,10 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, row: &ChatExportRow, piece: &Piece) -> Resul
         ))
         .execute(tx.conn)?;
     if written == 0 {
-        let running: Option<i32> = held.select(table::pieces).first(tx.conn).optional()?;
+        let running: Option<ChatExportRow> = held.select(ChatExportRow::as_select()).first(tx.conn).optional()?;
         return match running {
+            // What was read may have a text that was deleted meanwhile.
+            Some(now) if now.restarts != row.restarts => Ok(Some(now)),
             Some(_) => Err(Error::unavailable("another worker writes the export")),
             None => Ok(None),
         };

@@ -145,11 +145,17 @@ fn settle(
     Ok(request)
 }
 
+/// What was written with a request that comes to nothing goes at once.
 fn set_status(tx: &mut Tx<'_>, ctx: &Ctx, row: FriendRequestRow, status: RequestStatus) -> Result<FriendRequestRow> {
+    let message = row.message.clone().filter(|_| status == RequestStatus::Accepted);
+    if message != row.message {
+        let silent = view(tx.conn, FriendRequestRow { message: None, ..row.clone() })?;
+        journal::rewrite(tx, &[FRIEND_REQUEST], &Change::Requested(row.from_id, Box::new(silent)))?;
+    }
     diesel::update(table::table.find(row.id))
-        .set((table::status.eq(status.as_str()), table::decided_at.eq(ctx.now)))
+        .set((table::status.eq(status.as_str()), table::decided_at.eq(ctx.now), table::message.eq(&message)))
         .execute(tx.conn)?;
-    Ok(FriendRequestRow { status: status.as_str().to_owned(), decided_at: Some(ctx.now), ..row })
+    Ok(FriendRequestRow { message, status: status.as_str().to_owned(), decided_at: Some(ctx.now), ..row })
 }
 
 /// Tells both of a request, after what came before it, and then of what follows from it.

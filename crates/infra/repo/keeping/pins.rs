@@ -8,8 +8,8 @@ use clowder_messaging::{
         is_of_the_system, reorder,
     },
     lifetimes::{conceal, is_over},
-    policy::{Action, allow},
-    refusals::{CHAT_CLOSED, CHAT_UNKNOWN, MESSAGE_UNKNOWN},
+    policy::{Action, allow, is_open},
+    refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
 use diesel::{
     dsl::{count_star, max},
@@ -156,9 +156,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId, page:
 pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, order: &NewOrder) -> Result<Page<Pin>> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
     allow(seat, Action::Pin)?;
-    if row.closed {
-        return Err(CHAT_CLOSED.into());
-    }
+    is_open(row.closed)?;
     let pinned = said::table
         .inner_join(table::table.on(table::chat_id.eq(said::chat_id).and(table::seq.eq(said::seq))))
         .filter(table::chat_id.eq(chat))

@@ -5,16 +5,14 @@ use std::collections::HashMap;
 use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_messaging::{
     Change, Message,
-    keeping::{MOST_SAVED, NewSave, Saved, SavedChanged, may_save},
+    keeping::{NewSave, Saved, SavedChanged, may_save},
     lifetimes::{conceal, is_over},
     refusals::MESSAGE_UNKNOWN,
 };
-use diesel::{
-    dsl::{count_star, exists, not},
-    prelude::*,
-};
+use diesel::{dsl::count_star, prelude::*};
 
 use super::super::{
+    among::AmongIds,
     chats::{edit::tell, hold::is_alive},
     db::Tx,
     dialect::{self, Conn},
@@ -28,14 +26,14 @@ pub fn save(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewSave) -> Result<S
     if !is_alive(tx.conn, caller)? {
         return Err(MESSAGE_UNKNOWN.into());
     }
+    let chat = said::table.filter(said::id.eq(id)).select(said::chat_id).first::<ChatId>(tx.conn).optional()?;
+    // Whoever deletes the message holds it, too: so the note goes with the message.
+    dialect::messaging::lock_chat(tx.conn, chat.ok_or(MESSAGE_UNKNOWN)?)?;
     let found = messages::facts(tx.conn, None, caller, id)?;
     let deleted = found.message.deleted_at.is_some() || is_over(&found.message, ctx.now);
     let before = table::table.find((caller, id)).select((table::saved_at, table::note));
     let before: Option<(Timestamp, Option<String>)> = before.first(tx.conn).optional()?;
-    let mut count = count(tx.conn, caller)?;
-    if before.is_none() && count >= MOST_SAVED {
-        count -= forget_gone(tx, caller)?;
-    }
+    let count = table::table.filter(table::user_id.eq(caller)).select(count_star()).first(tx.conn)?;
     may_save(found.seat, deleted, before.is_some(), count)?;
     let hidden = !messages::hidden(tx.conn, caller, [found.message.sender.id])?.is_empty();
     let mut message = Message { hidden, ..found.message };
@@ -67,25 +65,37 @@ pub fn save(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewSave) -> Result<S
     Ok(Saved { message, note, saved_at })
 }
 
-fn count(conn: &mut Conn, user: UserId) -> Result<i64> {
-    Ok(table::table.filter(table::user_id.eq(user)).select(count_star()).first(conn)?)
+/// How many of the notes on messages that are deleted together go with them at once; the others go soon after.
+const AT_ONCE: i64 = 500;
+
+/// Forgets that people have saved some messages of a locked chat, which are being deleted, and what they have noted of them.
+pub fn drop_from(tx: &mut Tx<'_>, chat: ChatId, gone: &[MessageId]) -> Result<()> {
+    if drop_some(tx, chat, gone)? == AT_ONCE {
+        let these = said::table.filter(said::id.among(gone));
+        diesel::update(these).set(said::reactions_left.eq(true)).execute(tx.conn)?;
+    }
+    Ok(())
 }
 
-/// Forgets what somebody has saved that nobody can ever see again, and answers how much it was.
-fn forget_gone(tx: &mut Tx<'_>, user: UserId) -> Result<i64> {
-    let there = said::table.filter(said::id.eq(table::message_id)).filter(said::deleted_at.is_null());
-    let gone = table::table.filter(table::user_id.eq(user)).filter(not(exists(there)));
-    let gone: Vec<MessageId> = gone.select(table::message_id).load(tx.conn)?;
-    if gone.is_empty() {
-        return Ok(0);
+/// Deletes some of these, and answers how many.
+pub fn drop_some(tx: &mut Tx<'_>, chat: ChatId, gone: &[MessageId]) -> Result<i64> {
+    let saves = table::table.filter(table::chat_id.eq(chat).and(table::message_id.among(gone)));
+    let some = saves.order((table::user_id, table::message_id)).limit(AT_ONCE);
+    let some: Vec<(UserId, MessageId)> = some.select((table::user_id, table::message_id)).load(tx.conn)?;
+    for one in &some {
+        tx.deleted_text |= diesel::delete(table::table.find(*one)).execute(tx.conn)? > 0;
     }
-    tx.deleted_text = true;
-    let mut rows = 0;
-    for some in gone.chunks(500) {
-        let these = table::table.filter(table::user_id.eq(user).and(table::message_id.eq_any(some)));
-        rows += diesel::delete(these).execute(tx.conn)? as i64;
+    Ok(some.len() as i64)
+}
+
+/// Deletes some of what people have saved in a chat that goes with everything in it; none when there is none left.
+pub fn clear(tx: &mut Tx<'_>, chat: ChatId, most: i64) -> Result<u64> {
+    let saves = table::table.filter(table::chat_id.eq(chat)).order((table::user_id, table::message_id)).limit(most);
+    let some: Vec<(UserId, MessageId)> = saves.select((table::user_id, table::message_id)).load(tx.conn)?;
+    for one in &some {
+        tx.deleted_text |= diesel::delete(table::table.find(*one)).execute(tx.conn)? > 0;
     }
-    Ok(rows)
+    Ok(some.len() as u64)
 }
 
 pub fn unsave(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<()> {

@@ -12,11 +12,7 @@ use clowder_messaging::{
     receipts::{StatusFacts, status},
     refusals::CHAT_UNKNOWN,
 };
-use diesel::{
-    dsl::{count_star, not},
-    prelude::*,
-    sql_types::Bool,
-};
+use diesel::{dsl::not, prelude::*, sql_types::Bool};
 
 use super::{
     super::{
@@ -25,7 +21,6 @@ use super::{
         cards::Cards,
         dialect::{Backend, Conn},
         domains::Followed,
-        fragment::Fragment,
         polls::SeenPolls,
         relations::named::Named,
     },
@@ -36,27 +31,12 @@ use super::{
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
     removed,
+    unread::{self, UNREAD},
 };
 use crate::domains::{
     accounts::users,
-    messaging::{
-        ChatState, ChatSummary, ChoiceRow, FaceRow, LowestReadMarksRow, MessageRow, chats, messages, participants,
-    },
+    messaging::{ChatState, ChatSummary, ChoiceRow, FaceRow, LowestReadMarksRow, MessageRow, chats, participants},
 };
-
-/// Whether a chat has undeleted messages of others after the read mark that the participant has not removed.
-const UNREAD: Fragment<Bool> = Fragment::new(
-    "(chats.last_seq - participants.read_seq - participants.own_after_read > (SELECT count(*) \
-     FROM messages m WHERE m.chat_id = chats.id AND m.seq > participants.read_seq AND m.deleted_at IS NOT NULL \
-     AND m.sender_id <> participants.user_id) + (SELECT count(*) FROM messages m WHERE m.chat_id = chats.id \
-     AND m.type = 'system' AND m.seq > participants.read_seq AND m.deleted_at IS NULL \
-     AND m.sender_id <> participants.user_id) + CASE WHEN participants.removed_count = 0 THEN 0 ELSE (SELECT count(*) \
-     FROM removed_messages r JOIN messages m ON m.chat_id = r.chat_id AND m.seq = r.seq \
-     WHERE r.user_id = participants.user_id AND r.chat_id = chats.id AND r.seq > participants.read_seq \
-     AND m.type <> 'system' AND m.deleted_at IS NULL AND m.sender_id <> participants.user_id) END)",
-);
-/// As constant text, so that the databases use the index of these messages.
-const IS_SYSTEM: Fragment<Bool> = Fragment::new("messages.type = 'system'");
 
 /// The members of a chat that change with messages and read marks.
 #[derive(Queryable, Selectable)]
@@ -319,11 +299,18 @@ fn views(
     mut rows: Vec<Joined>,
 ) -> Result<impl Iterator<Item = Result<Chat>>> {
     let mut summaries = summaries(conn, caches, &rows)?;
-    let deleted = deleted_unread(conn, viewer, &rows)?;
-    let system = system_unread(conn, viewer, &rows)?;
+    let place = |(chat, own, ..): &Joined| unread::Place {
+        chat: chat.id,
+        last_seq: chat.last_seq,
+        read_seq: own.read_seq,
+        own_after_read: own.own_after_read,
+        has_deleted: chat.deleted_count > 0,
+        has_system: chat.system_count > 0,
+        has_removed: own.removed_count > 0,
+    };
+    let unread_counts = unread::counts(conn, viewer, &rows.iter().map(place).collect::<Vec<_>>())?;
     let partly = rows.iter().filter(|(_, own, ..)| own.removed_count > 0).map(|(chat, ..)| chat.id);
     let partly: Vec<ChatId> = partly.collect();
-    let removed = removed::unread(conn, viewer, &partly)?;
     removed::show_last(conn, viewer, &partly, &mut summaries)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
@@ -357,7 +344,6 @@ fn views(
         .into_iter()
         .filter_map(move |joined| summaries.get(&joined.0.id).cloned().map(|summary| (joined, summary)));
     let view = move |((chat, membership, lowest_marks, discreet, _), summary): (Joined, Arc<ChatSummary>)| {
-        let silent: i64 = [&deleted, &system, &removed].iter().filter_map(|counts| counts.get(&chat.id)).sum();
         let my_role = ChatRole::parse_word(&membership.role)?;
         let seat = summary.seat(my_role);
         let last = summary.last.as_ref().filter(|last| last.seq > membership.visible_from);
@@ -369,7 +355,7 @@ fn views(
             let reactions = reacted.to(last.chat_id, last.seq);
             let (entities, mentions) = mentioned.marks(last)?;
             let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
-            named.show(&mut said, last.forwarded_id, &cards, membership.visible_from)?;
+            named.show(&mut said, last.origin(), &cards, membership.visible_from)?;
             polls.show_in(&mut said);
             Ok(Message { hidden: hidden.contains(&last.sender_id), entities, mentions, ..said })
         };
@@ -391,8 +377,7 @@ fn views(
             writable: !chat.closed && may(seat, Action::Post),
             preferences: membership.choice.preferences()?,
             read_seq: membership.read_seq,
-            // Messages may be sent and deleted between the queries.
-            unread_count: (chat.last_seq - membership.read_seq - membership.own_after_read - silent).max(0),
+            unread_count: unread_counts.get(&chat.id).copied().unwrap_or_default(),
             mention_count: mention_counts.get(&chat.id).copied().unwrap_or_default(),
             last_seq: chat.last_seq,
             last_message: last.map(said).transpose()?,
@@ -433,49 +418,4 @@ fn summaries(conn: &mut Conn, caches: Option<&Caches>, rows: &[Joined]) -> Resul
         found.insert(chat, summary);
     }
     Ok(found)
-}
-
-/// How many messages of others after the read mark are deleted: they do not count as unread.
-fn deleted_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
-    let maybe =
-        rows.iter().filter(|(chat, membership, ..)| chat.deleted_count > 0 && chat.last_seq > membership.read_seq);
-    let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let unread = messages::chat_id
-        .eq(participants::chat_id)
-        .and(messages::seq.gt(participants::read_seq))
-        .and(messages::sender_id.ne(participants::user_id))
-        .and(messages::deleted_at.is_not_null());
-    let rows: Vec<(ChatId, i64)> = participants::table
-        .inner_join(messages::table.on(unread))
-        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
-        .group_by(participants::chat_id)
-        .select((participants::chat_id, count_star()))
-        .load(conn)?;
-    Ok(rows.into_iter().collect())
-}
-
-/// How many messages of others after the read mark the system wrote, deleted ones excepted: they do not count either.
-fn system_unread(conn: &mut Conn, viewer: UserId, rows: &[Joined]) -> Result<HashMap<ChatId, i64>> {
-    let maybe =
-        rows.iter().filter(|(chat, membership, ..)| chat.system_count > 0 && chat.last_seq > membership.read_seq);
-    let ids: Vec<_> = maybe.map(|(chat, ..)| chat.id).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let unread = messages::chat_id
-        .eq(participants::chat_id)
-        .and(messages::seq.gt(participants::read_seq))
-        .and(messages::sender_id.ne(participants::user_id))
-        .and(messages::deleted_at.is_null());
-    let rows: Vec<(ChatId, i64)> = participants::table
-        .inner_join(messages::table.on(unread))
-        .filter(participants::user_id.eq(viewer).and(participants::chat_id.among(&ids)))
-        .filter(IS_SYSTEM)
-        .group_by(participants::chat_id)
-        .select((participants::chat_id, count_star()))
-        .load(conn)?;
-    Ok(rows.into_iter().collect())
 }

@@ -21,10 +21,11 @@ use serde_json::json;
 
 use super::{
     super::{
-        audit,
+        audit, chat_exports,
         chats::hold::is_alive,
         db::Tx,
         dialect, journal,
+        keeping::saved,
         moderation::{
             reviews, sanctions,
             screening::{self, Look, Reading},
@@ -281,16 +282,12 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
 }
 
 /// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions, votes and pins go,
-/// no search finds them, nobody has to decide about them any more, the chats count them, and the journal shows them without
+/// and what people have noted of them, no file that is being written has them, no search finds them, nobody has to decide about them any more, the chats count them, and the journal shows them without
 /// their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
-    let mut counts = BTreeMap::<ChatId, i64>::new();
-    for message in &gone {
-        *counts.entry(message.chat_id).or_default() += 1;
-    }
     let mut chats_by_count = BTreeMap::<i64, Vec<ChatId>>::new();
-    for (chat, count) in counts {
-        chats_by_count.entry(count).or_default().push(chat);
+    for (chat, gone) in by_chat(&gone) {
+        chats_by_count.entry(gone.len() as i64).or_default().push(chat);
     }
     for (count, ids) in chats_by_count {
         diesel::update(chats::table.filter(chats::id.eq_any(ids)))
@@ -308,12 +305,27 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
     for message in gone.iter().filter(|message| message.pinned) {
         diesel::delete(message_pins::table.find((message.chat_id, message.seq))).execute(tx.conn)?;
     }
+    for (chat, gone) in by_chat(&gone) {
+        let ids: Vec<MessageId> = gone.iter().map(|message| message.id).collect();
+        saved::drop_from(tx, chat, &ids)?;
+        // Exports have nothing of messages that disappear.
+        let exported = gone.iter().filter(|message| message.lifetime.is_none());
+        chat_exports::begin_again(tx, chat, &exported.map(|message| message.seq).collect::<Vec<_>>())?;
+    }
     threads::lose(tx.conn, &gone)?;
     indexing::forget(tx, &gone)?;
     // A resuming client must get the messages without their texts.
     let shown = gone.into_iter().map(|message| Message { pinned: false, ..message.for_everybody() });
     let shown: Vec<_> = shown.map(|message| Change::MessageUpdated(Box::new(message))).collect();
     journal::rewrite_all(tx, SHOW_THE_MESSAGE, &shown)
+}
+
+fn by_chat(messages: &[Message]) -> BTreeMap<ChatId, Vec<&Message>> {
+    let mut by_chat = BTreeMap::<_, Vec<_>>::new();
+    for message in messages {
+        by_chat.entry(message.chat_id).or_default().push(message);
+    }
+    by_chat
 }
 
 /// The message, locked until the commit through its chat.

@@ -150,7 +150,7 @@ impl Membership {
         let status = status(facts, self.lowest_marks, row.sender_id, row.seq);
         let reactions = seen.reacted.to(row.chat_id, row.seq);
         let (entities, mentions) = seen.mentioned.marks(&row)?;
-        let (sender, forwarded) = (cards.card(row.sender_id)?, row.forwarded_id);
+        let (sender, forwarded) = (cards.card(row.sender_id)?, row.origin());
         let mut message = Message { entities, mentions, ..row.message(sender, status, reactions)? };
         seen.named.show(&mut message, forwarded, cards, self.visible_from)?;
         seen.polls.show_in(&mut message);

@@ -20,6 +20,7 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::{self, Backend, Conn},
+        keeping::saved,
     },
     messages,
 };
@@ -224,7 +225,7 @@ pub fn clear(conn: &mut Conn, chat: ChatId, most: i64) -> Result<u64> {
     Ok(counts.bind::<Uid, _>(chat).bind::<BigInt, _>(most).execute(conn)? as u64)
 }
 
-/// Deletes the reactions that deleted messages still have.
+/// Deletes the reactions that deleted messages still have, and that people have saved these.
 pub async fn forget(repo: &Repo, _: &Ctx) -> Result<usize> {
     let mut gone = 0;
     loop {
@@ -235,11 +236,12 @@ pub async fn forget(repo: &Repo, _: &Ctx) -> Result<usize> {
 
 fn forget_some(tx: &mut Tx<'_>) -> Result<Option<usize>> {
     let left = said::table.filter(said::reactions_left).order((said::chat_id, said::seq));
-    let left: Option<(ChatId, i64)> = left.select((said::chat_id, said::seq)).first(tx.conn).optional()?;
-    let Some((chat, seq)) = left else { return Ok(None) };
+    let left: Option<(ChatId, i64, MessageId)> =
+        left.select((said::chat_id, said::seq, said::id)).first(tx.conn).optional()?;
+    let Some((chat, seq, id)) = left else { return Ok(None) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
-    let rows = drop_some(tx.conn, chat, seq)?;
-    if rows < AT_ONCE {
+    let rows = drop_some(tx.conn, chat, seq)? + saved::drop_some(tx, chat, &[id])?;
+    if rows == 0 {
         diesel::update(said::table.find((chat, seq))).set(said::reactions_left.eq(false)).execute(tx.conn)?;
     }
     Ok(Some(usize::try_from(rows).unwrap_or(0)))

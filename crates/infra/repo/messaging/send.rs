@@ -36,7 +36,7 @@ use super::{
     messages,
 };
 use crate::{
-    domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow, SeatRow},
+    domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow, Origin, SeatRow},
     keys::Keys,
 };
 
@@ -47,7 +47,7 @@ pub struct PendingSend {
     chat: ChatId,
     new: NewMessage,
     /// The message that it is forwarded from.
-    forwarded: Option<MessageId>,
+    forwarded: Option<Origin>,
     /// Whether its sender is not there to correct it.
     lenient: bool,
     fingerprint: Fingerprint,
@@ -110,7 +110,7 @@ impl PendingSend {
     }
 
     /// Says that it is forwarded from this message.
-    pub fn forwarded(mut self, from: MessageId) -> Self {
+    pub fn forwarded(mut self, from: Origin) -> Self {
         self.forwarded = Some(from);
         self
     }
@@ -216,7 +216,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     facts.advance_chats(tx, &accepted)?;
     let mut rows = Vec::with_capacity(accepted.len());
     for (index, message) in &accepted {
-        rows.push(NewMessageRow { forwarded_id: sends[*index].forwarded, ..NewMessageRow::new(message)? });
+        rows.push(NewMessageRow::new(message)?.forwarded(sends[*index].forwarded));
     }
     let client_ids = accepted.iter().filter_map(|(index, message)| {
         let (client_id, fingerprint) = (message.client_id.clone()?, sends[*index].fingerprint.to_vec());

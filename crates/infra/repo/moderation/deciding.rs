@@ -45,7 +45,7 @@ use super::{
 };
 use crate::{
     domains::messaging::{
-        ClientIdRow, FaceRow, MessageRow, NewMessageRow, ReviewRow, chats, message_client_ids,
+        ClientIdRow, FaceRow, MessageRow, NewMessageRow, Origin, ReviewRow, chats, message_client_ids,
         message_reviews as table, messages as said, participants,
     },
     keys::Keys,
@@ -126,8 +126,10 @@ pub fn decide(
         ReviewVerb::Approve => Entry::new("message_review.approved"),
         ReviewVerb::Reject => Entry::new("message_review.rejected"),
     };
-    let entry = entry.on(Target::of("message_review", id)).about(sender);
-    audit::record(tx, ctx, &entry.after(json!({"chat_id": row.chat_id, "reason": new.reason.as_str()})))?;
+    // What a chat decides is about the chat, whose staff may read it.
+    let target = chat.map_or(Target::of("message_review", id), |chat| Target::of("chat", chat));
+    let after = json!({"chat_id": row.chat_id, "review_id": id, "reason": new.reason.as_str()});
+    audit::record(tx, ctx, &entry.on(target).about(sender).after(after))?;
     let author = ctx.by(Actor::User { id: sender, via: Via::Session(Id::from_uuid(Uuid::nil())), role: Role::User });
     match outcome {
         Outcome::Keep => {}
@@ -256,7 +258,8 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         system: None,
         poll: ballot.map(|ballot| Box::new(ballot.into())),
     };
-    let new = NewMessageRow { forwarded_id: row.forwarded_id, ..NewMessageRow::new(&message)? };
+    let origin = Origin::of(row.forwarded_id, row.forwarded_public);
+    let new = NewMessageRow::new(&message)?.forwarded(origin);
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;
     mentioned::write(tx.conn, wanted.iter().map(|wanted| (&message, wanted.given())))?;
     polls::open(tx.conn, std::iter::once(&message))?;

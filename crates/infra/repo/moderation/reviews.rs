@@ -37,7 +37,7 @@ use super::super::{
 };
 use crate::domains::{
     accounts::users,
-    messaging::{ReviewRow, message_reviews as table, messages as said, participants, said as all_said},
+    messaging::{Origin, ReviewRow, message_reviews as table, messages as said, participants, said as all_said},
 };
 
 /// The conditions of the indexes, as constant text, so that the databases use them: what a chat and what the server
@@ -69,7 +69,7 @@ pub struct Held<'s> {
     pub mentions: &'s [UserId],
     pub reply_to: Option<MessageId>,
     pub thread_of: Option<MessageId>,
-    pub forwarded: Option<MessageId>,
+    pub forwarded: Option<Origin>,
     pub poll: Option<&'s NewPoll>,
     pub fingerprint: Fingerprint,
     pub caught: Caught,
@@ -115,7 +115,8 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<(Refusal
         mentions,
         reply_id: held.reply_to,
         thread_id: held.thread_of,
-        forwarded_id: held.forwarded,
+        forwarded_id: held.forwarded.map(|from| from.id),
+        forwarded_public: held.forwarded.is_some_and(|from| from.public),
         poll,
     };
     let told = told(tx.conn, &row)?;
@@ -208,6 +209,7 @@ fn flagged_row(message: &Message, caught: Caught) -> ReviewRow {
         reply_id: None,
         thread_id: None,
         forwarded_id: None,
+        forwarded_public: false,
         poll: None,
     }
 }

@@ -3,7 +3,6 @@
 use clowder_core::{ChatId, Ctx, MessageId, Result};
 use clowder_messaging::{
     Change,
-    edit::EditFacts,
     lifetimes::conceal,
     polls::{Closed, decide_close},
     refusals::MESSAGE_UNKNOWN,
@@ -17,9 +16,10 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Closed> {
     let chat = said::table.filter(said::id.eq(id)).select(said::chat_id).first::<ChatId>(tx.conn).optional()?;
     // Whoever votes holds it, too.
     dialect::messaging::lock_chat(tx.conn, chat.ok_or(MESSAGE_UNKNOWN)?)?;
-    let EditFacts { mut message, seat, .. } = messages::facts(tx.conn, None, ctx.user()?, id)?;
-    conceal(&mut message, ctx.now);
-    let ended = decide_close(ctx, seat, &message)?;
+    let mut facts = messages::facts(tx.conn, None, ctx.user()?, id)?;
+    conceal(&mut facts.message, ctx.now);
+    let ended = decide_close(ctx, &facts)?;
+    let message = facts.message;
     let (chat_id, seq, closed_at) = (message.chat_id, message.seq, ended.unwrap_or(ctx.now));
     let closed = Closed { chat_id, message_id: id, seq, closed_at };
     if ended.is_none() {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Cause, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, error::Limit};
+use clowder_core::{Cause, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, Word, error::Limit};
 use clowder_messaging::{
-    Message,
+    ChatVisibility, Message,
     lifetimes::conceal,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
     relations::{Forward, Forwards, forwarded, may_forward},
@@ -17,7 +17,7 @@ use super::super::{
     among::AmongIds,
     chats::hold::is_alive,
     db::Tx,
-    dialect,
+    dialect::{self, Conn},
     group_commit::{LOCK_WAIT, Outcome},
     idempotency::Stub,
     journal,
@@ -27,7 +27,7 @@ use super::super::{
     },
     moderation::screening::Reading,
 };
-use crate::domains::messaging::{messages as said, participants, said as all_said};
+use crate::domains::messaging::{Origin, chats, messages as said, participants, said as all_said};
 
 /// What is stored to answer a call again: the message in each chat, or why there is none.
 #[derive(Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub struct Into {
     pub paced: Option<Timestamp>,
 }
 
-pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Result<(Forwards, Stored)> {
+pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, targets: &[Into]) -> Result<(Forwards, Stored)> {
     let user = ctx.user()?;
     // What moderation notes of it belongs to the sender.
     dialect::accounts::keep_users(tx.conn, &[user])?;
@@ -76,11 +76,11 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     let text: Option<(String, Option<String>, Option<String>)> = text.first(tx.conn).optional()?;
     let text = text.map(|(kind, content, data)| all_said(&kind, content, data.as_deref())).transpose()?.flatten();
     let read = Arc::new(Reading::new(&text.unwrap_or_default()));
-    chats.iter().for_each(|into| read.look_here(&tx.services.screens, into.chat));
+    targets.iter().for_each(|into| read.look_here(&tx.services.screens, into.chat));
     // Only chats that the caller is in, and none for long, because each keeps those before it waiting.
     dialect::wait_at_most(tx.conn, LOCK_WAIT)?;
     let own = participants::table.filter(participants::user_id.eq(user));
-    let own = own.filter(participants::chat_id.among(chats.iter().map(|into| &into.chat)));
+    let own = own.filter(participants::chat_id.among(targets.iter().map(|into| &into.chat)));
     let ids: Vec<ChatId> = own.order(participants::chat_id).select(participants::chat_id).load(tx.conn)?;
     for chat in &ids {
         dialect::messaging::lock_chat(tx.conn, *chat)?;
@@ -91,8 +91,7 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     let mut source = messages::one(tx.conn, None, user, id)?;
     conceal(&mut source, ctx.now);
     may_forward(&source, ctx.now)?;
-    let origin: Option<MessageId> = said::table.filter(said::id.eq(id)).select(said::forwarded_id).first(tx.conn)?;
-    let origin = origin.unwrap_or(id);
+    let origin = origin(tx.conn, id)?;
     // It may have been edited meanwhile.
     let new = forwarded(&source)?;
     let text = new.said();
@@ -100,7 +99,7 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     // The key belongs to the whole call.
     let author = Ctx { idempotency_key: None, ..ctx.clone() };
     let mut sends = Vec::new();
-    for into in chats.iter().filter(|into| into.paced.is_none()) {
+    for into in targets.iter().filter(|into| into.paced.is_none()) {
         let new = forwarded(&source)?;
         let send = PendingSend::new(&author, into.chat, new, &tx.services.keys)?;
         sends.push(send.forwarded(origin).in_place(Arc::clone(&read)));
@@ -109,8 +108,8 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
         if sends.is_empty() { Default::default() } else { send::write_batch(tx, &sends.iter().collect::<Vec<_>>())? };
     journal::append_all(tx, &changes.iter().map(|(author, change)| (*author, change)).collect::<Vec<_>>())?;
     let mut outcomes = outcomes.into_iter();
-    let mut stored = Vec::with_capacity(chats.len());
-    for into in chats {
+    let mut stored = Vec::with_capacity(targets.len());
+    for into in targets {
         let sent = if into.paced.is_some() { None } else { outcomes.next() };
         stored.push((
             into.chat,
@@ -125,6 +124,18 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, chats: &[Into]) -> Res
     }
     let stored = Stored(stored);
     Ok((again(tx, ctx, &stored)?, stored))
+}
+
+/// What a message is forwarded from: itself, or what it was forwarded from. Who may learn of that is decided now, and a copy of a
+/// copy shows no more than the first one.
+fn origin(conn: &mut Conn, id: MessageId) -> Result<Origin> {
+    let one = said::table.inner_join(chats::table).filter(said::id.eq(id));
+    let one = one.select((said::forwarded_id, said::forwarded_public, chats::visibility));
+    let (first, public, visibility): (Option<MessageId>, bool, String) = one.first(conn)?;
+    match Origin::of(first, public) {
+        Some(origin) => Ok(origin),
+        None => Ok(Origin { id, public: ChatVisibility::parse_word(&visibility)? == ChatVisibility::Public }),
+    }
 }
 
 /// The code of the refusal of a caller who sends too much.

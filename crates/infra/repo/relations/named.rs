@@ -20,7 +20,7 @@ use super::super::{
     messaging::{messages, removed},
 };
 use crate::domains::messaging::{
-    MessageRow, NamedMessageRow, chats, messages as said, participants, thread_marks as marks,
+    MessageRow, NamedMessageRow, Origin, chats, messages as said, participants, thread_marks as marks,
 };
 
 /// More than is quoted, so that it is known where its last whole character ends.
@@ -125,7 +125,7 @@ impl Named {
     pub fn show(
         &self,
         message: &mut Message,
-        forwarded: Option<MessageId>,
+        forwarded: Option<Origin>,
         cards: &Cards,
         visible_from: i64,
     ) -> Result<()> {
@@ -142,10 +142,11 @@ impl Named {
             (quote.deleted, quote.expires_at) = (row.deleted, row.expires_at);
             quote.hidden = self.hidden.contains(&row.sender_id);
         }
-        let origin = forwarded.and_then(|id| self.named.get(&id));
-        if let (Some(from), Some(row)) = (&mut message.forwarded_from, origin)
+        let origin = forwarded.and_then(|origin| Some((origin, self.named.get(&origin.id)?)));
+        if let (Some(from), Some((origin, row))) = (&mut message.forwarded_from, origin)
             && let Some((public, seen_from)) = self.chats.get(&row.chat_id)
-            && (*public || seen_from.is_some_and(|seen_from| row.seq > seen_from))
+            // A chat that has become public since reveals nothing of what was forwarded before.
+            && (origin.public && *public || seen_from.is_some_and(|seen_from| row.seq > seen_from))
             && !self.removed.contains(&(row.chat_id, row.seq))
         {
             **from = ForwardedFrom { chat_id: Some(row.chat_id), sender: Some(cards.card(row.sender_id)?) };

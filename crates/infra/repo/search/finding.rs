@@ -22,7 +22,7 @@ use clowder_messaging::{
         marks::{EVERYBODY, HASHTAG, LINK, MENTION, at, by, of_type},
         query::Sought,
         rank::score,
-        tokens::{VERSION, tokens},
+        tokens::{VERSION, beginning, tokens},
         volumes::{self, MOST, SIZE, Volume, is_enough, volume_of},
     },
 };
@@ -40,24 +40,18 @@ use super::{
     },
     behind::Behind,
     indexing,
+    looking::{Looked, READ_AT_MOST, look, texts},
 };
 use crate::{
-    domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, said, search_chats},
-    statement::{Statement, statement},
+    domains::messaging::{Asked, Filter, Match, MessageRow, Place, chats, messages, participants, search_chats},
+    statement::Statement,
     store::Memory,
 };
 
 /// How many messages the volumes have that are looked through at once: few at first, because these often have enough.
 const FIRST_PIECE: i64 = SIZE;
-/// How many messages the volumes have, at most, that a search looks through that asks for what the index does not know: each
-/// message that has the words is looked at.
-const LOOKED_THROUGH: i64 = 4 * SIZE;
-/// How many pinned messages a search looks at, at most.
-const MOST_PINS: i64 = 2_000;
-/// How many messages are read at once to look for what the index does not know.
+/// How many messages with hashtags are read at once.
 const READ_AT_ONCE: usize = 200;
-/// How much of such texts is looked at, in octets: about a tenth of a second's work.
-const READ_AT_MOST: usize = 4 << 20;
 /// Among how many messages hashtags are suggested, at most.
 const TAGGED: usize = 2_000;
 
@@ -105,23 +99,26 @@ pub fn page(
         oldest_first: search.order == Order::Oldest,
     };
     let wanted = if is_ranked { RANKED } else { page.limit as usize + 1 };
-    let mut found = if search.has == Some(Has::Pin) {
-        pinned(conn, search, &filter, author, wanted)?
+    let is_pin = search.has == Some(Has::Pin);
+    let mut volumes = if is_pin { Vec::new() } else { seen(conn, viewer, search.chat, search.order)? };
+    volumes.retain(|volume| filter.may_have(volume));
+    let (mut found, looked_until) = if matches!(search.has, Some(Has::Pin | Has::Reaction)) {
+        let Looked { fitting, until } = look(conn, &volumes, search, &filter, author, wanted)?;
+        (fitting, until)
     } else {
         let asked = Asked { sought: search.sought.clone(), marks: marks(conn, search, author, mentioned)? };
-        let mut volumes = seen(conn, viewer, search.chat, search.order)?;
-        volumes.retain(|volume| filter.may_have(volume));
-        find(conn, &volumes, &asked, &filter, search.order, wanted)?
+        (indexed(conn, &volumes, &asked, &filter, search.order, wanted)?, None)
     };
     // The clock of another node may be ahead.
     let newest = found.iter().map(|found| found.place.at).max();
     let until = until.unwrap_or(now.max(newest.unwrap_or(now)));
-    let mut oldest = None;
+    // Behind what was looked at there may be more, however little of it fits.
+    let mut oldest = looked_until;
     let ranked = if is_ranked {
         // The first page decides what is ranked: what goes meanwhile does not move older messages among it.
         oldest = match behind {
             Some(behind) => behind.oldest,
-            None => found.last().filter(|_| found.len() == wanted).map(|last| last.place),
+            None => oldest.or(found.last().filter(|_| found.len() == wanted).map(|last| last.place)),
         };
         found.retain(|found| oldest.is_none_or(|oldest| found.place >= oldest));
         ranked(conn, search, &found, until, behind)?
@@ -158,50 +155,6 @@ fn marks(conn: &mut Conn, search: &Search, author: Option<UserId>, mentioned: Op
     Ok(marks)
 }
 
-/// What is pinned in the viewer's chats and fits. There are few of them, so they are not looked for in the index.
-fn pinned(
-    conn: &mut Conn,
-    search: &Search,
-    filter: &Filter,
-    author: Option<UserId>,
-    wanted: usize,
-) -> Result<Vec<Match>> {
-    let way = if filter.oldest_first { "" } else { " DESC" };
-    let chat = if search.chat.is_some() { " AND p.chat_id = ?" } else { "" };
-    let whose = if author.is_some() { " AND m.sender_id = ?" } else { "" };
-    let sql = format!(
-        "SELECT m.chat_id, m.seq, m.created_at, m.id FROM participants p CROSS JOIN chats c CROSS JOIN message_pins n \
-         CROSS JOIN messages m WHERE p.user_id = ?{chat} AND c.id = p.chat_id AND c.deleted_at IS NULL \
-         AND n.chat_id = p.chat_id AND n.seq > p.visible_from AND m.chat_id = n.chat_id AND m.seq = n.seq \
-         AND m.type <> 'system' AND {}{whose} ORDER BY m.created_at{way}, m.chat_id{way}, m.seq{way} LIMIT ?",
-        filter.conditions(),
-    );
-    let mut pins = statement::<FoundColumns, Backend>(sql).bind::<Uid, _>(filter.viewer);
-    if let Some(chat) = search.chat {
-        pins = pins.bind::<Uid, _>(chat);
-    }
-    pins = values(filter, pins);
-    if let Some(author) = author {
-        pins = pins.bind::<Uid, _>(author);
-    }
-    let pins: Vec<(ChatId, i64, Timestamp, MessageId)> = pins.bind::<BigInt, _>(MOST_PINS).load(conn)?;
-    let (mut fitting, mut read) = (Vec::new(), 0);
-    for some in pins.chunks(READ_AT_ONCE) {
-        if fitting.len() == wanted || read >= READ_AT_MOST {
-            break;
-        }
-        let texts = texts(conn, &some.iter().map(|(.., id)| *id).collect::<Vec<_>>())?;
-        for (chat, seq, at, id) in some {
-            let Some(said) = texts.get(id).and_then(Option::as_deref) else { continue };
-            read += said.len();
-            if fitting.len() < wanted && search.sought.fits(&tokens(said)) {
-                fitting.push(Match { place: Place { at: *at, chat: *chat, seq: *seq }, id: *id });
-            }
-        }
-    }
-    Ok(fitting)
-}
-
 /// Hashtags that begin like what is typed, in the newest messages with such hashtags that somebody sees: the most used first.
 pub fn tags(conn: &mut Conn, viewer: UserId, now: Timestamp, typed: &str, most: usize) -> Result<Vec<String>> {
     let beginning = tag_of(typed);
@@ -213,7 +166,7 @@ pub fn tags(conn: &mut Conn, viewer: UserId, now: Timestamp, typed: &str, most: 
     // Those with such a word and another hashtag are found, too.
     let (mut counts, mut looked_at, mut read) = (HashMap::<String, (usize, usize)>::new(), 0, 0);
     while looked_at < TAGGED && read < READ_AT_MOST {
-        let found = find(conn, &volumes, &asked, &filter, Order::Newest, READ_AT_ONCE)?;
+        let found = indexed(conn, &volumes, &asked, &filter, Order::Newest, READ_AT_ONCE)?;
         let texts = texts(conn, &found.iter().map(|found| found.id).collect::<Vec<_>>())?;
         for said in found.iter().filter_map(|found| texts.get(&found.id)?.as_deref()) {
             read += said.len();
@@ -235,17 +188,6 @@ pub fn tags(conn: &mut Conn, viewer: UserId, now: Timestamp, typed: &str, most: 
     Ok(counts.into_iter().take(most).map(|(tag, _)| format!("#{tag}")).collect())
 }
 
-/// What is said in these messages.
-fn texts(conn: &mut Conn, ids: &[MessageId]) -> Result<HashMap<MessageId, Option<String>>> {
-    let rows = messages::table.filter(messages::id.among(ids));
-    let rows = rows.select((messages::id, messages::kind, messages::content, messages::data));
-    let mut texts = HashMap::with_capacity(ids.len());
-    for (id, kind, content, data) in rows.load::<(MessageId, String, Option<String>, Option<String>)>(conn)? {
-        texts.insert(id, said(&kind, content, data.as_deref())?);
-    }
-    Ok(texts)
-}
-
 /// Who looks at what is found, and when.
 struct Viewing<'m> {
     memory: Option<&'m Memory>,
@@ -253,7 +195,7 @@ struct Viewing<'m> {
     now: Timestamp,
     /// When the first page was read.
     until: Timestamp,
-    /// The oldest of those that are ranked, if there may be more behind it.
+    /// The oldest of those that are ranked, or the last that was looked at, if there may be more behind it.
     oldest: Option<Place>,
 }
 
@@ -318,7 +260,7 @@ fn ranked(
     let ids: Vec<MessageId> = found.iter().map(|found| found.id).collect();
     let texts = texts(conn, &ids)?;
     let scored = |found: &Match| {
-        let tokens = tokens(texts.get(&found.id)?.as_deref()?);
+        let tokens = beginning(texts.get(&found.id)?.as_deref()?);
         let hits = search.sought.hits(&tokens);
         let score = score(&tokens, &hits, search.sought.terms.len(), age(until, found.place.at));
         Some((*found, Behind { until, score: Some(score), place: found.place, oldest: None }))
@@ -332,7 +274,7 @@ fn ranked(
 }
 
 /// What the index has that comes first, so many.
-fn find(
+fn indexed(
     conn: &mut Conn,
     volumes: &[Volume],
     asked: &Asked,
@@ -340,19 +282,30 @@ fn find(
     order: Order,
     wanted: usize,
 ) -> Result<Vec<Match>> {
-    let (mut found, mut rest, mut room) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
-    let mut left = if filter.has == Some(Has::Reaction) { LOOKED_THROUGH } else { i64::MAX };
-    while !rest.is_empty() && left > 0 {
-        let (now, later) = rest.split_at(volumes::piece(rest, room.min(left)));
-        left -= now.iter().map(|volume| volume.to - volume.from).sum::<i64>();
-        // What is earlier than so many others cannot be among them.
-        let since = found.last().filter(|_| found.len() == wanted && !filter.oldest_first).map(|last| last.place.at);
+    find(conn, volumes, order, (wanted, i64::MAX), |conn, volumes, since| {
         let most = wanted as i64;
-        let some =
-            dialect::search::find(conn, now, asked, (filter, since), most, |statement| values(filter, statement))?;
-        found.extend(some);
+        dialect::search::find(conn, volumes, asked, (filter, since), most, |statement| values(filter, statement))
+    })
+}
+
+/// So many of what `some` finds in a few volumes, none of it sent before a time, that comes first; at once, it is asked for
+/// volumes of at most so many messages.
+pub fn find(
+    conn: &mut Conn,
+    volumes: &[Volume],
+    order: Order,
+    (wanted, at_once): (usize, i64),
+    some: impl Fn(&mut Conn, &[Volume], Option<Timestamp>) -> Result<Vec<Match>>,
+) -> Result<Vec<Match>> {
+    let (mut found, mut rest, mut room) = (Vec::<Match>::new(), volumes, FIRST_PIECE);
+    let oldest_first = order == Order::Oldest;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(volumes::piece(rest, room.min(at_once)));
+        // What is earlier than so many others cannot be among them.
+        let since = found.last().filter(|_| found.len() == wanted && !oldest_first).map(|last| last.place.at);
+        found.extend(some(conn, now, since)?);
         found.sort_by_key(|found| found.place);
-        if !filter.oldest_first {
+        if !oldest_first {
             found.reverse();
         }
         found.truncate(wanted);
@@ -366,7 +319,7 @@ fn find(
 }
 
 /// The values of a filter's conditions.
-fn values(filter: &Filter, statement: Statement<FoundColumns, Backend>) -> Statement<FoundColumns, Backend> {
+pub fn values(filter: &Filter, statement: Statement<FoundColumns, Backend>) -> Statement<FoundColumns, Backend> {
     let mut statement = statement.bind::<Ts, _>(filter.now).bind::<Uid, _>(filter.viewer).bind::<Uid, _>(filter.viewer);
     if let Some(kind) = filter.kind {
         statement = statement.bind::<Text, _>(kind);

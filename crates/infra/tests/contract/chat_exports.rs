@@ -241,12 +241,12 @@ on_both! {
         assert!(!work_is_left(&world).await);
     }
 
-    async fn deletions_and_edits_count_until_their_page_is_read(world: World) {
+    async fn a_deletion_takes_what_is_written_until_the_file_is_finished(world: World) {
         let [ada] = world.people(["ada"]).await;
         let chat = world.group(&ada, &[]).await.id;
-        fill(&world, &ada, chat, 900, 1_500).await;
+        fill(&world, &ada, chat, 2_000, 1_500).await;
         let page = world.store.messaging.messages(&world.ctx(&ada), chat, Window::After(0), 5).await.unwrap().items;
-        let last = world.store.messaging.messages(&world.ctx(&ada), chat, Window::Before(901), 5).await.unwrap().items;
+        let last = world.store.messaging.messages(&world.ctx(&ada), chat, Window::Before(2_001), 5).await.unwrap().items;
         let asked = ask(&world, &ada, chat, "json").await;
         let before = page[0].id;
         world.store.messaging.delete(&world.ctx(&ada), before, None).await.unwrap();
@@ -255,19 +255,23 @@ on_both! {
             work_for(&world, patience).await;
             patience += Duration::from_millis(5);
         }
-        let reached = now(&world, &ada, &asked).await;
-        for late in [page[1].id, last[0].id] {
-            world.store.messaging.delete(&world.ctx(&ada), late, None).await.unwrap();
-        }
+        assert_eq!(now(&world, &ada, &asked).await.status, ExportStatus::Running, "the job stopped between two pieces");
+        world.store.messaging.delete(&world.ctx(&ada), page[1].id, None).await.unwrap();
+        let anew = now(&world, &ada, &asked).await;
+        assert_eq!((anew.status, anew.messages), (ExportStatus::Running, 0));
+        assert_eq!(world.meddle("DELETE FROM chat_export_pieces").unwrap(), 0, "it goes with the deletion");
+        // Nothing of this one is written yet.
+        world.store.messaging.delete(&world.ctx(&ada), last[0].id, None).await.unwrap();
         work(&world, &world.store).await;
         let ready = now(&world, &ada, &asked).await;
-        let file: Value = serde_json::from_str(&fetch(&world, &ada, &ready).await).unwrap();
-        let text = |seq: usize| file["messages"][seq - 1]["content"].clone();
-        assert_eq!(text(1), json!(null), "deleted before its page was read");
-        assert!(text(2).is_string(), "deleted afterwards");
-        if reached.status != ExportStatus::Ready {
-            assert_eq!(text(900), json!(null), "its page came later");
+        let read = async || -> Value { serde_json::from_str(&fetch(&world, &ada, &ready).await).unwrap() };
+        let file = read().await;
+        for (seq, said) in [(1, false), (2, false), (3, true), (2_000, false)] {
+            assert_eq!(file["messages"][seq - 1]["content"].is_string(), said, "{seq}");
         }
+        assert_eq!(file["messages"].as_array().unwrap().len(), 2_000, "each once");
+        world.store.messaging.delete(&world.ctx(&ada), page[2].id, None).await.unwrap();
+        assert_eq!(read().await, file, "a finished file stays as it is for its time");
     }
 
     async fn what_happens_between_two_pieces_shows_in_those_that_follow(world: World) {

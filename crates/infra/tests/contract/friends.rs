@@ -280,8 +280,9 @@ on_both! {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let new = NewFriendRequest::from_json(json!({"user_id": bob.id, "message": "a peculiar wish"})).unwrap();
         let request = world.store.friends.request(&world.ctx(&ada), new).await.unwrap().into_inner();
-        world.store.friends.decide(&world.ctx(&bob), request.id, to("reject")).await.unwrap();
+        world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await.unwrap();
         world.wait(policy::KEPT_FOR - Duration::from_secs(1));
+        assert!(world.holds(b"a peculiar wish"), "they have become friends with it");
         world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
         let still = world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await;
         assert_eq!(code(still), "friend_request.decided");
@@ -290,6 +291,45 @@ on_both! {
         world.gone(b"a peculiar wish").await;
         let again = world.store.friends.decide(&world.ctx(&bob), request.id, to("accept")).await;
         assert_eq!(code(again), "friend_request.unknown");
+    }
+
+    async fn what_was_written_with_a_request_that_comes_to_nothing_is_forgotten_at_once(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let write = async || {
+            let new = NewFriendRequest::from_json(json!({"user_id": bob.id, "message": "a peculiar wish"})).unwrap();
+            world.wait(policy::AGAIN_AFTER);
+            let request = world.store.friends.request(&world.ctx(&ada), new).await.unwrap().into_inner();
+            assert!(world.holds(b"a peculiar wish"));
+            world.changes().await;
+            request.id
+        };
+        let (friends, blocks) = (&world.store.friends, &world.store.blocks);
+        let rejected = friends.decide(&world.ctx(&bob), write().await, to("reject")).await.unwrap();
+        assert_eq!((rejected.status, rejected.message), (RequestStatus::Rejected, None));
+        let is_silent = async |status: &str| {
+            let told = told(&world.changes().await, "status");
+            assert!(told.iter().filter(|(_, name, _)| name == "friend_request").all(|(.., told)| told == status), "{told:?}");
+            world.gone(b"a peculiar wish").await;
+        };
+        is_silent("rejected").await;
+        friends.decide(&world.ctx(&ada), write().await, to("cancel")).await.unwrap();
+        is_silent("cancelled").await;
+        write().await;
+        world.wait(policy::OPEN_FOR);
+        world.store.upkeep.sweep(&system(&world), WEEK).await.unwrap();
+        is_silent("expired").await;
+        for (who, other, status) in [(&bob, &ada, "rejected"), (&ada, &bob, "cancelled")] {
+            write().await;
+            blocks.block(&world.ctx(who), other.id, NewBlock::default()).await.unwrap();
+            is_silent(status).await;
+            blocks.unblock(&world.ctx(who), other.id).await.unwrap();
+        }
+        // What is told again is what was told then, without the text.
+        let everything = world.everything().await;
+        let asked = everything.iter().filter(|change| &*change.name == "friend_request");
+        let told: Vec<Value> = asked.map(|change| serde_json::from_str(change.data.get()).unwrap()).collect();
+        assert!(told.iter().filter(|told| told["status"] == "pending").count() >= 2, "{told:?}");
+        assert!(told.iter().all(|told| told["message"].is_null()), "{told:?}");
     }
 
     async fn the_number_of_friends_is_bounded_also_in_parallel(world: World) {

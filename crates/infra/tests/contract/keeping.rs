@@ -4,6 +4,8 @@ mod clearing;
 pub mod domain;
 mod removing;
 
+use std::time::Duration;
+
 use clowder_core::{ChatId, Error, MessageId, PageRequest, Topic};
 use clowder_messaging::{
     Emoji, NewMessage, Pin, Saved,
@@ -46,6 +48,24 @@ fn codes(outcomes: &[Outcome]) -> Vec<&str> {
     let code = |outcome: &'_ Outcome| assert_eq!(outcome.deleted_at.is_some(), outcome.problem.is_none());
     outcomes.iter().for_each(code);
     outcomes.iter().map(|outcome| outcome.problem.as_ref().map_or("", |problem| &problem.code)).collect()
+}
+
+/// So many more people have noted the same of each message that eve has saved.
+fn more_save(world: &World, count: i64) {
+    let (id, series) = if world.is_postgres() {
+        ("gen_random_uuid()", format!("generate_series(1, {count}) AS s(n)"))
+    } else {
+        let series = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n <";
+        ("randomblob(16)", format!("({series} {count}) SELECT n FROM t) s"))
+    };
+    world.batch(&format!(
+        "INSERT INTO users (id, username, username_key, email, email_key, password, display_name, visibility, role, \
+         created_at, version) SELECT {id}, 'reader' || s.n, 'reader' || s.n, 'x', 'reader' || s.n, 'x', 'x', 'public', \
+         'user', u.created_at, 1 FROM users u, {series} WHERE u.username = 'eve'; \
+         INSERT INTO saved_messages (user_id, message_id, chat_id, saved_at, note) \
+         SELECT r.id, s.message_id, s.chat_id, s.saved_at, s.note FROM saved_messages s, users e, users r \
+         WHERE e.username = 'eve' AND s.user_id = e.id AND r.username LIKE 'reader%';"
+    ));
 }
 
 on_both! {
@@ -275,6 +295,45 @@ on_both! {
         work(&world, &world.store).await;
         assert_eq!(world.meddle("DELETE FROM saved_messages").unwrap(), 0);
         world.gone(b"to be erased").await;
+    }
+
+    async fn a_note_goes_with_its_message(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let noted = async |what: &str| {
+            let said = world.say(&ada, chat, what).await.id;
+            for who in [&bob, &eve] {
+                save(&world, who, said, Some("a peculiar note")).await;
+            }
+            said
+        };
+        let is_gone = async || {
+            assert_eq!(world.meddle("DELETE FROM saved_messages").unwrap(), 0);
+            world.gone(b"a peculiar note").await;
+        };
+        let one = noted("deleted by its author").await;
+        world.store.messaging.delete(&world.ctx(&ada), one, None).await.unwrap();
+        is_gone().await;
+        let (one, two) = (noted("one of many").await, noted("another").await);
+        delete_all(&world, &ada, chat, &[one, two]).await;
+        is_gone().await;
+        let brief = of::<NewMessage>(json!({"content": "brief", "lifetime": {"seconds": 60}}));
+        let brief = world.store.messaging.send(&world.ctx(&ada), chat, brief).await.unwrap().into_inner().id;
+        save(&world, &bob, brief, Some("a peculiar note")).await;
+        world.wait(Duration::from_secs(61));
+        world.store.lifetimes.expire(&world.ctx(&ada)).await.unwrap();
+        is_gone().await;
+        // Of many people, at first only some, and the rest when it is swept.
+        let one = noted("popular").await;
+        more_save(&world, 1_200);
+        world.store.messaging.delete(&world.ctx(&ada), one, None).await.unwrap();
+        assert!(saved(&world, &bob).await.is_empty());
+        world.store.upkeep.sweep(&system(&world), Duration::from_secs(3600)).await.unwrap();
+        is_gone().await;
+        noted("with its chat").await;
+        world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+        work(&world, &world.store).await;
+        is_gone().await;
     }
 
     async fn moderators_delete_many_at_once(world: World) {

@@ -4,6 +4,7 @@ pub mod domain;
 mod mentions;
 mod reactions;
 mod receipts;
+mod unread;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::MessageType;
 use crate::{
     ChatRole, ChatType, ChatVisibility, History, NewMessage, Rights, Status,
-    refusals::{CHAT_FORBIDDEN, CHAT_PRIVATE},
+    refusals::{CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_PRIVATE},
 };
 
 const fn sent(seconds: i64) -> Lifetime {

@@ -4,10 +4,13 @@
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use any_ascii::any_ascii_char;
 use clowder_core::{
     Error, Result, name,
     text::{self, Flaw},
 };
+use unicode_normalization::UnicodeNormalization;
+use unicode_script::{Script, UnicodeScript};
 use unicode_security::skeleton;
 
 use super::{Filter, FilterAction};
@@ -138,10 +141,57 @@ fn look(text: &str) -> String {
     words.join(" ")
 }
 
+/// The letters of a text that are only drawn in another way, as plain ones: raised letters, small capitals, letters with hooks,
+/// and those in circles and squares. What is drawn around letters goes.
+fn plain(text: &str) -> String {
+    let shown: Vec<char> = text.chars().filter(|&c| !name::is_invisible(c) && !name::is_enclosing(c)).collect();
+    let mut plain = String::with_capacity(text.len());
+    for alike in shown.chunk_by(|&one, &next| is_regional(one) == is_regional(next)) {
+        match alike {
+            // A flag.
+            [first, _] if is_regional(*first) => plain.extend(alike),
+            _ => alike.iter().for_each(|&c| plain.push_str(&letter(c).unwrap_or_else(|| c.to_string()))),
+        }
+    }
+    plain
+}
+
+/// What a letter is that is drawn in another way, if it is one: Unicode decomposes raised letters and those in circles, UTS 39
+/// knows which look like plain ones, and of what is left, the name says which letter it is.
+fn letter(c: char) -> Option<String> {
+    if c.is_ascii() || c.script() != Script::Latin && !is_enclosed(c) {
+        return None;
+    }
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_alphanumeric());
+    let decomposed: String = std::iter::once(c).nfkd().filter(|&c| !name::is_mark(c)).collect();
+    if is_plain(&decomposed) {
+        return Some(decomposed);
+    }
+    let alike: String = skeleton(c.encode_utf8(&mut [0; 4])).collect();
+    if text::folded(&alike).is_ascii() {
+        return None;
+    }
+    // Some are signs for whole words.
+    Some(any_ascii_char(c)).filter(|named| named.len() <= LONGEST_LETTER && is_plain(named)).map(str::to_owned)
+}
+
+/// How many plain letters one is, at most, that is drawn in another way.
+const LONGEST_LETTER: usize = 4;
+
+/// Letters and digits in circles, squares and brackets.
+const fn is_enclosed(c: char) -> bool {
+    matches!(c, '\u{2460}'..='\u{24ff}' | '\u{2776}'..='\u{2793}' | '\u{1f100}'..='\u{1f1ff}')
+}
+
+/// Letters of which two make a flag.
+const fn is_regional(c: char) -> bool {
+    matches!(c, '\u{1f1e6}'..='\u{1f1ff}')
+}
+
 /// The folding of every search, but the skeleton of Unicode UTS 39 comes first, because folding takes away signs that look
 /// like letters.
 fn look_of(text: &str) -> String {
-    let mut text: String = text.chars().filter(|&c| !name::is_invisible(c)).collect();
+    let mut text = plain(text);
     for _ in 0..ROUNDS {
         let looks: String = skeleton(&text).flat_map(char::to_lowercase).collect();
         let next = text::folded(&looks);
@@ -236,6 +286,30 @@ mod tests {
             ("casino", "cásïnö", true),
             ("casino", "ｃａｓｉｎｏ", true),
             ("casino", "𝓬𝓪𝓼𝓲𝓷𝓸", true),
+            ("casino", "caˢino", true),
+            ("casino", "casinᵒ", true),
+            ("casino", "ᶜᵃˢⁱⁿᵒ", true),
+            ("jackpot", "ʲᵃᶜᵏᵖᵒᵗ", true),
+            ("casino", "cₐₛᵢₙₒ", true),
+            ("casino", "c\u{489}a\u{20dd}s\u{20de}i\u{20e0}n\u{488}o", true),
+            ("casino", "ᴄᴀꜱɪɴᴏ", true),
+            ("jackpot", "ᴊᴀᴄᴋᴘᴏᴛ", true),
+            ("big blow", "ʙɪɢ ʙʟᴏᴡ", true),
+            ("hummer", "ʜᴜᴍᴍᴇʀ", true),
+            ("casino", "ƈąʂįŋơ", true),
+            ("casino", "ƈɑʂɨɲɵ", true),
+            ("casino", "ⓒⓐⓢⓘⓝⓞ", true),
+            ("casino", "🄒🄐🄢🄘🄝🄞", true),
+            ("casino", "🅲🅰🆂🅸🅽🅾", true),
+            ("casino", "🅒🅐🅢🅘🅝🅞", true),
+            ("casino", "🄲🄰🅂🄸🄽🄾", true),
+            ("casino", "🇨🇦🇸🇮🇳🇴", true),
+            ("casino", "🇨 🇦 🇸 🇮 🇳 🇴", true),
+            ("us", "🇺🇸", false),
+            ("🇺🇸", "go 🇺🇸!", true),
+            ("win 100", "win ①⓪⓪", true),
+            ("win 100", "win ➊⓿⓿", true),
+            ("spam", "спам", false),
             ("casino", "c.a.s.i.n.o", true),
             ("casino", "a c a s i n o", false),
             ("cásino", "casino", true),

@@ -5,7 +5,7 @@ use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, UserId, Ve
 
 use super::{
     Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
-    Reason, Review, ReviewId, Rules, Sanction, SanctionType,
+    Reason, Review, ReviewId, Rules, Sanction, SanctionType, log::LogEntry,
 };
 use crate::change::Deleted;
 
@@ -82,6 +82,9 @@ pub trait Moderation: Send + Sync {
 
     /// How far that has come; known for a week after its end.
     async fn purge_progress(&self, ctx: &Ctx, chat: ChatId, purge: PurgeId) -> Result<Purge>;
+
+    /// What owners and admins did to moderate a chat, for those who are so now, the last first: as long as the audit log keeps it.
+    async fn log(&self, ctx: &Ctx, chat: ChatId, page: PageRequest) -> Result<Page<LogEntry>>;
 
     /// What the server catches, in all chats.
     async fn server_filter(&self, ctx: &Ctx) -> Result<Filter>;

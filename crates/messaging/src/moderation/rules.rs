@@ -7,9 +7,9 @@ use clowder_core::{Error, Result, Timestamp, Versions, versions};
 use super::{Brake, FilterAction, MOST_SANCTIONS, Review, ReviewVerb, SanctionType};
 use crate::{
     ChatRole,
-    policy::{Action, Seat, allow, may},
+    policy::{Action, Seat, allow, is_open, may},
     refusals::{
-        CHAT_BANNED, CHAT_CLOSED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_STALE, MESSAGE_UNSENDABLE,
+        CHAT_BANNED, CHAT_FORBIDDEN, CHAT_MUTED, CHAT_SANCTIONS, MESSAGE_STALE, MESSAGE_UNSENDABLE,
         PARTICIPANT_UNKNOWN, REVIEW_UNKNOWN,
     },
 };
@@ -80,10 +80,7 @@ pub fn may_speak(silent_until: Option<Timestamp>, now: Timestamp) -> Result<()> 
 /// Whether others see that somebody types: whoever could write now. What they see of somebody who is muted would be a way
 /// to make noise.
 pub fn may_type(seat: Seat, closed: bool, silent_until: Option<Timestamp>, now: Timestamp) -> Result<()> {
-    if closed {
-        // Only private chats are closed.
-        return Err(CHAT_CLOSED.into());
-    }
+    is_open(closed)?;
     if !may(seat, Action::Post) {
         return Err(CHAT_FORBIDDEN.into());
     }

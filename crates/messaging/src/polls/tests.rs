@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    NewMessage, Rights, Status,
+    Message, NewMessage, Rights, Status,
+    mentions::Marks,
+    policy::Seat,
     relations::{forwarded, may_forward},
 };
 
@@ -222,6 +224,7 @@ fn who_closes() {
     let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(AT)), role: Role::User }, AT, "test");
     let seat = |kind, role| Some(Seat { kind, role, rights: Rights::of(kind), of_group: false });
     let message = |kind, poll| message(ada, kind, poll);
+    let facts = |seat, message, closed| EditFacts { message, seat, closed, marks: Marks::default() };
     let (group, channel) = (ChatType::Group, ChatType::Channel);
     let asked = || Some(poll(false, None, None).unwrap());
     let over = || {
@@ -241,10 +244,15 @@ fn who_closes() {
         (ada, seat(group, ChatRole::Member), MessageType::Text, None, "poll.unknown"),
         (ada, seat(group, ChatRole::Member), poll, None, "message.deleted"),
     ] {
-        assert_eq!(code(decide_close(&ctx(caller), seat, &message(kind, shown))), expected);
+        assert_eq!(code(decide_close(&ctx(caller), &facts(seat, message(kind, shown), false))), expected);
     }
-    let closed = decide_close(&ctx(ada), seat(group, ChatRole::Member), &message(poll, over()));
-    assert_eq!(closed.unwrap(), Some(AT), "twice is fine");
+    let own = seat(group, ChatRole::Member);
+    let again = decide_close(&ctx(ada), &facts(own, message(poll, over()), false));
+    assert_eq!(again.unwrap(), Some(AT), "twice is fine");
+    let private = seat(ChatType::Private, ChatRole::Member);
+    let blocked = |poll| facts(private, message(MessageType::Poll, poll), true);
+    assert_eq!(code(decide_close(&ctx(ada), &blocked(asked()))), "chat.closed");
+    assert_eq!(decide_close(&ctx(ada), &blocked(over())).unwrap(), Some(AT));
 }
 
 #[test]

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{ChatType, MessageType, refusals::CHAT_MUTED, relations::Target};
+use crate::{
+    ChatType, MessageType,
+    refusals::{CHAT_CLOSED, CHAT_MUTED},
+    relations::Target,
+};
 
 const NOW: &str = "2026-11-28T09:00:00Z";
 

@@ -21,6 +21,10 @@ pub const LONGEST: usize = 64;
 pub const MOST: usize = 4_000;
 /// How many words of a text are looked at: more than it has characters, unless single characters stand for many words.
 const MOST_CUT: usize = 10_000;
+/// How much of a text counts for its place among others that are found, in octets and in words: all of a usual one. So many texts
+/// are ranked at once that whoever writes the longest ones must not decide how long it takes.
+const RANKED_OCTETS: usize = 8 << 10;
+const RANKED_WORDS: usize = 1_500;
 /// From how many parts a word is joined, at most.
 const MOST_PARTS: usize = 8;
 
@@ -72,17 +76,30 @@ impl Tokens {
 }
 
 pub fn tokens(text: &str) -> Tokens {
+    cut(text, MOST_CUT)
+}
+
+/// Of a long text those of its beginning.
+pub fn beginning(text: &str) -> Tokens {
+    cut(text.get(..text.floor_char_boundary(RANKED_OCTETS)).unwrap_or(text), RANKED_WORDS)
+}
+
+/// Those of the first so many words.
+fn cut(text: &str, most: usize) -> Tokens {
     let mut cutter = Cutter { text, found: Tokens::default(), word: None, units: Vec::new(), parts: Vec::new() };
-    for (at, cluster) in text.grapheme_indices(true) {
-        if cutter.found.words.len() + cutter.units.len() >= MOST_CUT {
-            break;
-        }
+    'text: for (at, cluster) in text.grapheme_indices(true) {
         if cluster.len() == 1 || !is_emoji(cluster) {
             for (offset, c) in cluster.char_indices() {
+                // A cluster may go on without end.
+                if cutter.found.words.len() + cutter.units.len() >= most {
+                    break 'text;
+                }
                 cutter.character(at + offset, c);
             }
-        } else {
+        } else if cutter.found.words.len() + cutter.units.len() < most {
             cutter.emoji(at, cluster);
+        } else {
+            break;
         }
     }
     cutter.end_run();

@@ -160,3 +160,19 @@ pub fn refused(scene: &Scene) -> String {
         series = scene.series(MANY),
     )
 }
+
+/// What was done to moderate a chat, as the audit log has it.
+pub fn moderated(scene: &Scene) -> String {
+    format!(
+        "INSERT INTO audit (position, id, at, actor_type, actor_id, subject_id, action, target_type, target_id,
+           request_id, previous, hash)
+           SELECT 100000 + s.n, {id}, {now}, 'user', {me}, {me}, 'chat.slowed', 'chat', {chat}, 'x', {octets}, {octets}
+           FROM {series};",
+        id = scene.new_id(),
+        me = scene.me(),
+        chat = scene.id_of("chat_id"),
+        octets = scene.octets_of_n(),
+        now = scene.at("0"),
+        series = scene.series(MANY),
+    )
+}

@@ -72,6 +72,10 @@ pub fn of(name: &str) -> Option<Value> {
             "id": THING, "chat_id": CHAT, "type": "mute", "user": card(BOB, "bob", "Bob"), "reason": "Advertising",
             "message_count": null, "by": ADA, "since": AT, "until": null, "lifted_at": null, "lift_reason": null
         }),
+        "ChatModerationEntry" => json!({
+            "id": THING, "at": AT, "type": "mute", "by": card(ADA, "ada", "Ada"), "user": card(BOB, "bob", "Bob"),
+            "reason": "Advertising", "until": null, "message_count": null
+        }),
         "ChatModeration" => json!({
             "chat_id": CHAT, "slow_seconds": 30, "filter": filter(), "reviews": 2,
             "brake": { "joins": 20, "seconds": 60, "hold_seconds": 3600, "held_until": null }

@@ -6,7 +6,7 @@ use clowder_messaging::{
     Moderation,
     moderation::{
         Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, PurgeId,
-        Review, ReviewId, Rules, Sanction, SanctionType,
+        Review, ReviewId, Rules, Sanction, SanctionType, log::LogEntry,
     },
 };
 
@@ -82,6 +82,18 @@ pub async fn banned(
     let page = query.page();
     query.check()?;
     Ok(Listed(port.sanctions(&ctx, chat, SanctionType::Ban, page).await?))
+}
+
+/// What was done to moderate a chat.
+pub async fn log(
+    port: Port,
+    Caller(ctx): Caller,
+    Path(chat): Path<ChatId>,
+    mut query: Query,
+) -> Answer<Listed<LogEntry>> {
+    let page = query.page();
+    query.check()?;
+    Ok(Listed(port.log(&ctx, chat, page).await?))
 }
 
 /// What was done to the caller.

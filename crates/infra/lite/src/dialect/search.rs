@@ -1,7 +1,7 @@
 //! The index of what messages are found by: a table of FTS5, which is given tokens that it has only to part at spaces.
 
 use clowder_core::{
-    ChatId, MessageId, Result, Timestamp,
+    ChatId, MessageId, Result, Timestamp, UserId,
     sql::{Ts, Uid},
 };
 use clowder_messaging::search::volumes::Volume;
@@ -93,6 +93,35 @@ fn before(conn: &mut Conn, volume: &Volume, time: Timestamp) -> Result<i64> {
     .bind::<Uid, _>(volume.chat)
     .get_result(conn)?;
     Ok(found.0)
+}
+
+/// Of these volumes the messages with a reaction that come first. `values` binds the values of the conditions.
+pub fn reacted(
+    conn: &mut Conn,
+    volumes: &[Volume],
+    filter: &Filter,
+    author: Option<UserId>,
+    most: i64,
+    values: impl Fn(Statement<Found, Sqlite>) -> Statement<Found, Sqlite>,
+) -> Result<Vec<Match>> {
+    let way = if filter.oldest_first { "" } else { " DESC" };
+    let whose = if author.is_some() { " AND m.sender_id = ?" } else { "" };
+    let sql = format!(
+        "SELECT m.chat_id, m.seq, m.created_at, m.id FROM messages m INDEXED BY messages_reacted \
+         WHERE m.chat_id = ? AND m.seq > ? AND m.seq <= ? AND m.type <> 'system' AND {}{whose} ORDER BY m.seq{way} LIMIT ?",
+        filter.conditions(),
+    );
+    let mut found = Vec::new();
+    for volume in volumes {
+        let some = statement::<Found, Sqlite>(sql.clone()).bind::<Uid, _>(volume.chat);
+        let mut some = values(some.bind::<BigInt, _>(volume.from).bind::<BigInt, _>(volume.to));
+        if let Some(author) = author {
+            some = some.bind::<Uid, _>(author);
+        }
+        let rows: Vec<(ChatId, i64, Timestamp, MessageId)> = some.bind::<BigInt, _>(most).load(conn)?;
+        found.extend(rows.into_iter().map(|(chat, seq, at, id)| Match { place: Place { at, chat, seq }, id }));
+    }
+    Ok(found)
 }
 
 /// What comes first of these volumes, and not what was sent before a time. `values` binds the values of the conditions.

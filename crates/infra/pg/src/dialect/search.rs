@@ -1,7 +1,7 @@
 //! The index of what messages are found by: a `tsvector` of tokens for each message.
 
 use clowder_core::{
-    ChatId, MessageId, Result, Timestamp,
+    ChatId, MessageId, Result, Timestamp, UserId,
     sql::{Ts, Uid},
 };
 use clowder_messaging::search::volumes::Volume;
@@ -130,6 +130,37 @@ const FOUND_OF_FEW: &str = "SELECT i.seq FROM (SELECT s.seq FROM message_search 
     AND s.tokens @@ v.query OFFSET 0) i WHERE i.seq > v.from_seq UNION ALL \
     SELECT i.seq FROM (SELECT s.seq, s.tokens FROM message_search s WHERE v.to_seq - v.from_seq <= 128 \
     AND s.chat_id = v.chat_id AND s.seq > v.from_seq AND s.seq <= v.to_seq OFFSET 0) i WHERE i.tokens @@ v.query";
+
+/// Of these volumes the messages with a reaction that come first. `values` binds the values of the conditions.
+pub fn reacted(
+    conn: &mut Conn,
+    volumes: &[Volume],
+    filter: &Filter,
+    author: Option<UserId>,
+    most: i64,
+    values: impl Fn(Statement<Found, Pg>) -> Statement<Found, Pg>,
+) -> Result<Vec<Match>> {
+    let way = if filter.oldest_first { "" } else { " DESC" };
+    let whose = if author.is_some() { " AND m.sender_id = ?" } else { "" };
+    let sql = format!(
+        "SELECT f.chat_id, f.seq, f.created_at, f.id FROM unnest(?, ?, ?) AS v(chat_id, from_seq, to_seq) \
+         CROSS JOIN LATERAL (SELECT m.chat_id, m.seq, m.created_at, m.id FROM messages m WHERE m.chat_id = v.chat_id \
+         AND m.seq > v.from_seq AND m.seq <= v.to_seq AND m.type <> 'system' AND {}{whose} ORDER BY m.seq{way} LIMIT ?) f \
+         ORDER BY f.created_at{way}, f.chat_id{way}, f.seq{way} LIMIT ?",
+        filter.conditions(),
+    );
+    let found = statement::<Found, Pg>(sql)
+        .bind::<Array<Uid>, _>(volumes.iter().map(|volume| volume.chat).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.from).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(volumes.iter().map(|volume| volume.to).collect::<Vec<_>>());
+    let mut found = values(found);
+    if let Some(author) = author {
+        found = found.bind::<Uid, _>(author);
+    }
+    let rows: Vec<(ChatId, i64, Timestamp, MessageId)> =
+        found.bind::<BigInt, _>(most).bind::<BigInt, _>(most).load(conn)?;
+    Ok(rows.into_iter().map(|(chat, seq, at, id)| Match { place: Place { at, chat, seq }, id }).collect())
+}
 
 /// What comes first of these volumes, and not what was sent before a time. `values` binds the values of the conditions.
 pub fn find(

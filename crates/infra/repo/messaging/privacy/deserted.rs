@@ -10,7 +10,9 @@ use super::super::{
         chat_analytics, chat_imports,
         db::Tx,
         dialect::{self, Conn},
-        journal, moderation, polls,
+        journal,
+        keeping::saved,
+        moderation, polls,
         privacy::{Erasing, parts::EraseStep},
         relations::threads,
     },
@@ -124,6 +126,10 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let removed = removed::clear(tx.conn, chat, ROWS)?;
     if removed > 0 {
         return Ok(removed);
+    }
+    let saves = saved::clear(tx, chat, ROWS)?;
+    if saves > 0 {
+        return Ok(saves);
     }
     let votes = polls::clear(tx.conn, chat, ROWS)?;
     if votes > 0 {

@@ -37,6 +37,7 @@ pub const DOMAIN: Domain = Domain {
         "Moderation::own_sanctions",
         "Moderation::reviews",
         "Moderation::held_messages",
+        "Moderation::log",
         "Moderation::purge_progress",
         "Moderation::server_filter",
     ],

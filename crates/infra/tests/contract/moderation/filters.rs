@@ -115,7 +115,10 @@ on_both! {
         world.names().await;
         set(&world, &ada, chat, &["casino", "cheap lunch"], "block").await;
         assert!(world.names().await.is_empty());
-        for text in ["The CASINO!", "c\u{200b}asіno", "c a s i n o", "cheap  lunch"] {
+        for text in [
+            "The CASINO!", "c\u{200b}asіno", "c a s i n o", "cheap  lunch", "caˢino", "casinᵒ", "c\u{489}asi\u{20dd}no", "ᴄᴀꜱɪɴᴏ",
+            "ƈasįŋo", "ⓒⓐⓢⓘⓝⓞ", "🅲🅰🆂🅸🅽🅾", "🇨🇦🇸🇮🇳🇴",
+        ] {
             assert_eq!(code(world.try_say(&bob, chat, text, Some("1")).await), "message.filtered", "{text}");
         }
         let patch = of(json!({"content": "casino?"}));

@@ -3,11 +3,15 @@
 use clowder_core::{Error, FieldError, MessageId, PageRequest, Topic};
 use clowder_messaging::{
     keeping::NewDeletion,
-    moderation::{NewNotice, Reason, Sanction, SanctionType},
+    moderation::{
+        NewNotice, Reason, Sanction, SanctionType,
+        log::{LogEntry, LogType},
+    },
 };
 use serde_json::json;
 
 use crate::{
+    privacy::{system, work},
     stress::of,
     world::{Person, World, code, on_both},
 };
@@ -73,6 +77,80 @@ on_both! {
         keeping.delete_messages(&world.ctx(&ada), chat, deletion(&[own], None)).await.unwrap();
         assert_eq!(world.names().await, ["message.deleted"]);
         assert_eq!(done_to(&world, &bob).await.len(), 2);
+    }
+
+    async fn owners_and_admins_read_what_was_done(world: World) {
+        let [ada, bob, eve, kim] = world.people(["ada", "bob", "eve", "kim"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let other = world.group(&ada, &[&eve]).await.id;
+        world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, of(json!({"role": "admin"}))).await.unwrap();
+        let moderation = &world.store.moderation;
+        let said = [world.say(&eve, chat, "one").await.id, world.say(&eve, chat, "two").await.id];
+        let until = world.now().plus(std::time::Duration::from_secs(3600));
+        let mute = of(json!({"user_id": eve.id, "reason": "zqloud", "until": until}));
+        moderation.sanction(&world.ctx(&bob), chat, SanctionType::Mute, mute).await.unwrap();
+        let lift = of(json!({"user_id": eve.id, "reason": "zqcalm"}));
+        moderation.lift(&world.ctx(&ada), chat, SanctionType::Mute, lift).await.unwrap();
+        let words = of(json!({"words": ["zqbad"], "action": "hold", "reason": "zqwords"}));
+        moderation.set_filter(&world.ctx(&bob), chat, words).await.unwrap();
+        assert_eq!(code(world.try_say(&eve, chat, "a zqbad word", None).await), "message.held");
+        let review = moderation.reviews(&world.ctx(&bob), Some(chat), PageRequest::default()).await.unwrap().items.remove(0);
+        let reject = of(json!({"action": "reject", "reason": "zqno"}));
+        moderation.decide_review(&world.ctx(&bob), Some(chat), review.id, None, reject).await.unwrap();
+        moderation.slow_down(&world.ctx(&bob), chat, of(json!({"seconds": 5, "reason": "zqslow"}))).await.unwrap();
+        let keeping = &world.store.keeping;
+        keeping.delete_messages(&world.ctx(&bob), chat, deletion(&said, Some("zqspam"))).await.unwrap();
+        let purge = of(json!({"user_id": eve.id, "reason": "zqall", "until": world.now()}));
+        moderation.purge(&world.ctx(&bob), chat, purge).await.unwrap();
+        moderation.take_out(&world.ctx(&ada), chat, eve.id, because("zqout")).await.unwrap();
+        let ban = of(json!({"user_id": kim.id, "reason": "zqnever"}));
+        moderation.sanction(&world.ctx(&ada), chat, SanctionType::Ban, ban).await.unwrap();
+        // Elsewhere, and nothing of moderation.
+        moderation.slow_down(&world.ctx(&ada), other, of(json!({"seconds": 5, "reason": "zqother"}))).await.unwrap();
+        world.store.chat_exports.export_chat(&world.ctx(&ada), chat, of(json!({}))).await.unwrap();
+
+        let ctx = world.ctx(&bob);
+        let log = moderation.log(&ctx, chat, PageRequest::default()).await.unwrap();
+        let shown = |entry: &LogEntry| (entry.kind, entry.by.as_ref().unwrap().id, entry.user.as_ref().map(|user| user.id));
+        let done = [
+            (LogType::Ban, ada.id, Some(kim.id)),
+            (LogType::Removal, ada.id, Some(eve.id)),
+            (LogType::Purge, bob.id, Some(eve.id)),
+            (LogType::Deletion, bob.id, None),
+            (LogType::SlowMode, bob.id, None),
+            (LogType::Rejection, bob.id, Some(eve.id)),
+            (LogType::Filter, bob.id, None),
+            (LogType::Unmute, ada.id, Some(eve.id)),
+            (LogType::Mute, bob.id, Some(eve.id)),
+        ];
+        assert_eq!(log.items.iter().map(shown).collect::<Vec<_>>(), done);
+        let reasons: Vec<_> = log.items.iter().map(|entry| entry.reason.as_deref().unwrap()).collect();
+        assert_eq!(reasons, ["zqnever", "zqout", "zqall", "zqspam", "zqslow", "zqno", "zqwords", "zqcalm", "zqloud"]);
+        let counts: Vec<_> = log.items.iter().filter_map(|entry| entry.message_count).collect();
+        let ends: Vec<_> = log.items.iter().filter_map(|entry| entry.until).collect();
+        assert_eq!((counts, ends), (vec![2], vec![until]));
+        let (mut cursor, mut pages) = (None, Vec::new());
+        loop {
+            let page = moderation.log(&ctx, chat, PageRequest { limit: 4, cursor }).await.unwrap();
+            pages.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, log.items);
+        // Members, strangers, and whoever is no admin any more.
+        world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, of(json!({"role": "member"}))).await.unwrap();
+        for (who, refusal) in [(&bob, "chat.forbidden"), (&eve, "chat.unknown"), (&kim, "chat.unknown")] {
+            assert_eq!(code(moderation.log(&world.ctx(who), chat, PageRequest::default()).await), refusal);
+        }
+        // What was said of somebody who is erased is not said any more.
+        world.store.privacy.erase_user(&system(&world), eve.id, None).await.unwrap();
+        work(&world, &world.store).await;
+        let log = moderation.log(&world.ctx(&ada), chat, PageRequest::default()).await.unwrap();
+        let of_eve: Vec<_> = log.items.iter().filter(|entry| entry.user.as_ref().is_some_and(|user| user.id == eve.id)).collect();
+        assert!(of_eve.len() == 5 && of_eve.iter().all(|entry| entry.reason.is_none()), "{of_eve:?}");
+        assert!(of_eve.iter().all(|entry| entry.user.as_ref().unwrap().username != "eve"));
     }
 
     async fn whoever_is_taken_out_learns_why(world: World) {

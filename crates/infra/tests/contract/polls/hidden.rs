@@ -1,7 +1,7 @@
 //! Who may vote, and who learns of it.
 
 use clowder_core::{PageRequest, Topic};
-use clowder_messaging::{CHAT, NewChat, participants::NewParticipants};
+use clowder_messaging::{CHAT, NewChat, NewMessage, participants::NewParticipants};
 use clowder_social::NewBlock;
 use serde_json::{Value, json};
 
@@ -134,6 +134,46 @@ on_both! {
         assert_eq!(code(vote(&world, &ada, his, &[1]).await), "chat.closed");
         assert_eq!(code(vote(&world, &dan, hers, &[1]).await), "chat.closed");
         assert_eq!(votes(&world, &ada, his, &[]).await.1, 0);
+        world.changes().await;
+        for (who, own) in [(&dan, his), (&ada, hers)] {
+            assert_eq!(code(polls.close(&world.ctx(who), own).await), "chat.closed", "the other one would notice");
+        }
+        assert_eq!(world.changes().await.len(), 0);
+        world.store.blocks.unblock(&world.ctx(&ada), dan.id).await.unwrap();
         polls.close(&world.ctx(&dan), his).await.unwrap();
+        world.store.blocks.block(&world.ctx(&ada), dan.id, block()).await.unwrap();
+        polls.close(&world.ctx(&dan), his).await.unwrap();
+    }
+
+    /// Whatever writes in a private chat is refused alike to both, once a block has closed it, and tells nobody anything.
+    async fn what_a_closed_chat_refuses(world: World) {
+        let [ada, dan] = world.people(["ada", "dan"]).await;
+        let new = json!({"type": "private", "participant_ids": [dan.id]});
+        let private = world.store.messaging.create_chat(&world.ctx(&ada), of::<NewChat>(new)).await.unwrap().into_inner().id;
+        let said = world.say(&dan, private, "lunch").await.id;
+        let asked = ask(&world, &dan, private, meals()).await.id;
+        world.store.keeping.pin(&world.ctx(&dan), asked).await.unwrap();
+        world.store.blocks.block(&world.ctx(&ada), dan.id, of::<NewBlock>(json!({}))).await.unwrap();
+        world.changes().await;
+        let (store, ctx) = (&world.store, world.ctx(&dan));
+        let new = |body| of::<NewMessage>(body);
+        let later = world.now().plus(std::time::Duration::from_secs(600));
+        let answers = [
+            ("send", code(store.messaging.send(&ctx, private, new(json!({"content": "hey"}))).await)),
+            ("schedule", code(store.scheduled.schedule(&ctx, private, new(json!({"content": "hey", "send_at": later}))).await)),
+            ("edit", code(store.messaging.edit(&ctx, said, None, of(json!({"content": "dinner"}))).await)),
+            ("react", code(store.messaging.react(&ctx, said, clowder_messaging::Emoji::from_text("🍕").unwrap()).await)),
+            ("vote", code(vote(&world, &dan, asked, &[0]).await)),
+            ("close", code(store.polls.close(&ctx, asked).await)),
+            ("pin", code(store.keeping.pin(&ctx, said).await)),
+            ("unpin", code(store.keeping.unpin(&ctx, asked).await)),
+            ("order", code(store.keeping.order_pins(&ctx, private, of(json!({"message_ids": [asked]}))).await)),
+            ("lifetime", code(store.lifetimes.set_lifetime(&ctx, private, None, of(json!({"lifetime": {"seconds": 3600}}))).await)),
+            ("type", code(store.messaging.may_type(&ctx, private).await)),
+        ];
+        for (what, answer) in answers {
+            assert_eq!(answer, "chat.closed", "{what}");
+        }
+        assert_eq!(world.changes().await.len(), 0);
     }
 }

@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Made, MessageId, Result};
+use clowder_core::{ChatId, Made, MessageId, PageRequest, Result};
 use clowder_messaging::{
     NewChat, NewMessage, Window,
+    chats::ChatPatch,
     participants::NewParticipants,
     relations::{ForwardedFrom, Forwards, NewForward},
 };
@@ -101,6 +102,33 @@ on_both! {
         let from = seen(&world, &eve, twice).await.forwarded_from;
         assert!(from.is_some_and(|from| from.sender.is_none_or(|sender| sender.username != "ada")));
         world.gone(b"ada@example.org").await;
+    }
+
+    async fn a_chat_that_becomes_public_reveals_nothing_that_was_forwarded_before(world: World) {
+        let [ada, bob, eve, kim] = world.people(["ada", "bob", "eve", "kim"]).await;
+        let source = world.group(&ada, &[&bob]).await.id;
+        let said = world.say(&ada, source, "between us").await.id;
+        let (first, last) = (world.group(&bob, &[&eve]).await.id, world.group(&eve, &[&kim]).await.id);
+        let once = forward(&world, &bob, said, first).await.id;
+        world.store.blocks.block(&world.ctx(&ada), eve.id, NewBlock::default()).await.unwrap();
+        let visible = async |word: &str| {
+            let patch = of::<ChatPatch>(json!({ "visibility": word }));
+            world.store.chats.edit_chat(&world.ctx(&ada), source, None, patch).await.unwrap();
+        };
+        visible("public").await;
+        let twice = forward(&world, &eve, once, last).await.id;
+        for (who, message) in [(&eve, once), (&eve, twice), (&kim, twice)] {
+            assert!(of_nowhere(seen(&world, who, message).await.forwarded_from), "it was private when it was forwarded");
+        }
+        let chats = world.store.messaging.chats(&world.ctx(&kim), Default::default(), PageRequest::default()).await.unwrap();
+        assert!(of_nowhere(chats.items[0].last_message.clone().unwrap().forwarded_from));
+        let from = seen(&world, &bob, once).await.forwarded_from.unwrap();
+        assert_eq!(from.chat_id, Some(source), "whoever is there still sees it");
+        let now = forward(&world, &bob, said, first).await.id;
+        let from = seen(&world, &eve, now).await.forwarded_from.unwrap();
+        assert_eq!(from.chat_id, Some(source), "this one was public when it was forwarded");
+        visible("private").await;
+        assert!(of_nowhere(seen(&world, &eve, now).await.forwarded_from), "and is not any more");
     }
 
     async fn whoever_came_later_to_the_origin_is_not_told_of_it(world: World) {

@@ -172,3 +172,20 @@ fn what_is_found_is_only_letters_digits_marks_and_emoji() {
         }
     }
 }
+
+/// What is looked at to rank texts, of which there may be hundreds, does not grow with what their authors write.
+#[test]
+fn ranking_looks_at_the_beginning_of_a_text() {
+    for (sign, all) in [("\u{fdfa}", MOST_CUT), ("\u{1100}", 8_000), ("a ", 4_000), ("東", 8_000), ("x", 1)] {
+        let text = sign.repeat(8_000 / sign.chars().count());
+        let (whole, first) = (tokens(&text), beginning(&text));
+        assert!((all..all + 8).contains(&whole.words.len()), "{sign} {}", whole.words.len());
+        assert!(first.words.len() <= RANKED_WORDS + 8, "{sign} {}", first.words.len());
+        assert!(first.words.iter().all(|token| token.end <= RANKED_OCTETS), "{sign}");
+        let same =
+            first.words.iter().zip(&whole.words).take(RANKED_WORDS - 8).all(|(one, other)| one.start == other.start);
+        assert!(same, "{sign}");
+    }
+    let usual = "Wir treffen uns im Café, don't be late. ".repeat(100);
+    assert_eq!(beginning(&usual), tokens(&usual));
+}

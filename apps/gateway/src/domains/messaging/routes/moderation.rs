@@ -5,7 +5,7 @@ use clowder_core::idempotency;
 use clowder_messaging::{
     moderation::{
         Filter, NewBrake, NewFilter, NewLifting, NewPurge, NewReviewVerdict, NewSanction, NewSlowMode, Purge, Review,
-        Rules, Sanction,
+        Rules, Sanction, log::LogEntry,
     },
     permissions::{FILTER_MESSAGES, REVIEW_MESSAGES},
     refusals::*,
@@ -102,6 +102,13 @@ fn of_chats() -> Vec<Endpoint> {
             .notes("For owners and admins.")
             .scope(CHATS_READ)
             .gives::<Rules>(200, "As it is now")
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE]),
+        get("/api/chats/{chat_id}/moderation/log", moderation::log)
+            .says("List what was done to moderate a chat, the last first")
+            .called("listChatModerationLog")
+            .notes("For owners and admins: who muted, banned, removed whom, deleted messages of others, decided about what the filter caught, or changed slow mode, the filter or the brake, and why. It comes from the audit log of the server, and goes back as far as that does (400 days, unless the operator keeps it longer or shorter). What moderators of the server decide is not in it.")
+            .scope(CHATS_READ)
+            .lists::<LogEntry>()
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE]),
         post("/api/chats/{chat_id}/moderation/slow-mode", moderation::slow_down)
             .says("Make members wait between two messages")

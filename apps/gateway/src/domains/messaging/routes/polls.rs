@@ -38,9 +38,9 @@ pub fn all() -> Vec<Endpoint> {
         post("/api/messages/{poll_id}/poll/close", polls::close)
             .says("Close a poll")
             .called("closePoll")
-            .notes("Its author can close a poll, and so can the owners and admins of the chat. From then on nobody votes any more, and it cannot be opened again. Closing it again changes nothing. All participants receive `poll.closed`.")
+            .notes("Its author can close a poll, and so can the owners and admins of the chat. From then on nobody votes any more, and it cannot be opened again. Closing it again changes nothing. In a private chat that a block has closed, nobody can. All participants receive `poll.closed`.")
             .scope(MESSAGES_WRITE)
             .gives::<Closed>(200, "Since when it is closed")
-            .refuses(&[MESSAGE_UNKNOWN, POLL_UNKNOWN, POLL_FORBIDDEN, MESSAGE_GONE]),
+            .refuses(&[MESSAGE_UNKNOWN, POLL_UNKNOWN, POLL_FORBIDDEN, MESSAGE_GONE, CHAT_CLOSED]),
     ]
 }

@@ -46,7 +46,7 @@ fn messages<Args>(path: &'static str, verb: impl crate::routes::Verb<Args>) -> E
         .needed()
         .asks::<String>("from", "Only messages of this person: an id, a username, or `me`")
         .asks::<String>("mentions", "Only messages that mention this person by name or by id: an id, a username, `me`, or `all` for those that mention everybody")
-        .asks::<Has>("has", "Only messages with a link, with mentions, with reactions, or that are pinned")
+        .asks::<Has>("has", "Only messages with a link, with mentions, with reactions, or that are pinned; of the last two, a page may be short or empty while there are more")
         .asks::<MessageType>("type", "Only messages of this type")
         .asks::<clowder_core::Timestamp>("before", "Only messages that were sent before this time")
         .asks::<clowder_core::Timestamp>("after", "Only messages that were sent at this time or later")

@@ -27,6 +27,7 @@ diesel::table! {
         pieces -> Integer,
         messages -> BigInt,
         size -> BigInt,
+        restarts -> BigInt,
         created_at -> Ts,
         expires_at -> Nullable<Ts>,
     }
@@ -63,6 +64,8 @@ pub struct ChatExportRow {
     pub pieces: i32,
     pub messages: i64,
     pub size: i64,
+    /// How often it has begun again.
+    pub restarts: i64,
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
 }

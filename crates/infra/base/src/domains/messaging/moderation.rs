@@ -68,6 +68,7 @@ diesel::table! {
         reply_id -> Nullable<Uid>,
         thread_id -> Nullable<Uid>,
         forwarded_id -> Nullable<Uid>,
+        forwarded_public -> Bool,
         poll -> Nullable<Text>,
     }
 }
@@ -165,6 +166,7 @@ pub struct ReviewRow {
     pub reply_id: Option<MessageId>,
     pub thread_id: Option<MessageId>,
     pub forwarded_id: Option<MessageId>,
+    pub forwarded_public: bool,
     /// What a poll asks beside its question.
     pub poll: Option<String>,
 }

@@ -5,6 +5,7 @@ use clowder_messaging::{MessageType, relations::Target};
 use diesel::prelude::*;
 
 use super::super::accounts::CardRow;
+use super::rows::{MessageRow, NewMessageRow};
 
 macro_rules! message_stays {
     () => {
@@ -54,6 +55,34 @@ impl TargetRow {
             hidden: self.hidden,
             content: self.content,
         })
+    }
+}
+
+/// What a message is forwarded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    pub id: MessageId,
+    /// Whether it was in a public chat when it was forwarded first.
+    pub public: bool,
+}
+
+impl Origin {
+    pub fn of(id: Option<MessageId>, public: bool) -> Option<Self> {
+        id.map(|id| Self { id, public })
+    }
+}
+
+impl MessageRow {
+    pub fn origin(&self) -> Option<Origin> {
+        Origin::of(self.forwarded_id, self.forwarded_public)
+    }
+}
+
+impl NewMessageRow<'_> {
+    /// What it is forwarded from, which the message itself does not say.
+    pub fn forwarded(self, from: Option<Origin>) -> Self {
+        let forwarded_public = from.is_some_and(|from| from.public);
+        Self { forwarded_id: from.map(|from| from.id), forwarded_public, ..self }
     }
 }
 

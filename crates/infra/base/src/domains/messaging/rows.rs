@@ -72,6 +72,7 @@ pub struct MessageRow {
     pub reply_seq: Option<i64>,
     pub thread_id: Option<MessageId>,
     pub forwarded_id: Option<MessageId>,
+    pub forwarded_public: bool,
     pub replies: Option<i64>,
     pub last_reply_at: Option<Timestamp>,
 }
@@ -161,8 +162,8 @@ pub struct NewMessageRow<'m> {
     pub reply_id: Option<MessageId>,
     pub reply_seq: Option<i64>,
     pub thread_id: Option<MessageId>,
-    /// Not of the message itself, which does not say it.
     pub forwarded_id: Option<MessageId>,
+    pub forwarded_public: bool,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -184,6 +185,7 @@ impl<'m> NewMessageRow<'m> {
             reply_seq: message.reply_to.as_ref().map(|quoted| quoted.seq),
             thread_id: message.thread_of,
             forwarded_id: None,
+            forwarded_public: false,
         })
     }
 }

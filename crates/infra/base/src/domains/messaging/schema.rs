@@ -90,6 +90,7 @@ diesel::table! {
         reply_seq -> Nullable<BigInt>,
         thread_id -> Nullable<Uid>,
         forwarded_id -> Nullable<Uid>,
+        forwarded_public -> Bool,
         replies -> Nullable<BigInt>,
         last_reply_at -> Nullable<Ts>,
     }

@@ -86,7 +86,8 @@ pub fn mentioned_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Men
 }
 
 /// How many messages after these places mention the viewer and [count](MENTION_IS_SHOWN); whether they have removed none in the
-/// chat is given. Of each kind, 1,000 are counted at most.
+/// chat is given. Of each kind, 1,000 are counted at most,
+/// among the newest 10,000 of the chat.
 pub fn unread_mentions(
     conn: &mut Conn,
     viewer: UserId,
@@ -94,13 +95,14 @@ pub fn unread_mentions(
     wanted: &[(ChatId, i64, bool)],
 ) -> Result<Vec<(ChatId, i64)>> {
     Ok(statement::<(Uid, BigInt), Pg>(format!(
-        "SELECT w.chat_id, (SELECT count(*) FROM (SELECT 1 FROM message_mentions n \
-         JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE n.user_id = p.user_id AND n.chat_id = w.chat_id AND n.seq > w.seq AND n.counted AND {MENTION_IS_SHOWN} \
+        "SELECT w.chat_id, (SELECT count(*) FROM (SELECT 1 FROM (SELECT i.chat_id, i.seq, i.counted FROM message_mentions i \
+         WHERE i.user_id = p.user_id AND i.chat_id = w.chat_id AND i.seq > w.seq ORDER BY i.seq DESC LIMIT 10000) n \
+         JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq WHERE n.counted AND {MENTION_IS_SHOWN} \
          AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
          AND r.user_id = p.user_id)) LIMIT 1000) c) \
-         + (SELECT count(*) FROM (SELECT 1 FROM message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq \
-         WHERE n.chat_id = w.chat_id AND n.seq > w.seq AND m.sender_id <> p.user_id AND {MENTION_IS_SHOWN} \
+         + (SELECT count(*) FROM (SELECT 1 FROM (SELECT i.chat_id, i.seq FROM message_mentions_all i \
+         WHERE i.chat_id = w.chat_id AND i.seq > w.seq ORDER BY i.seq DESC LIMIT 10000) n \
+         JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq WHERE m.sender_id <> p.user_id AND {MENTION_IS_SHOWN} \
          AND (w.whole OR NOT EXISTS (SELECT 1 FROM removed_messages r WHERE r.chat_id = n.chat_id AND r.seq = n.seq \
          AND r.user_id = p.user_id)) LIMIT 1000) c) \
          FROM unnest(?, ?, ?) AS w(chat_id, seq, whole) CROSS JOIN (SELECT ? AS user_id) p"

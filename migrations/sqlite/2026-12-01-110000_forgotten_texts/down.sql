@@ -1,0 +1,3 @@
+DROP INDEX chat_exports_running;
+ALTER TABLE chat_exports DROP COLUMN restarts;
+DROP INDEX saved_messages_chat;
