@@ -216,11 +216,16 @@ fn piece(conn: &mut Conn, ring: &KeyRing, ctx: &Ctx, file: ExportFile, number: i
     expand(&key.open(Place::new(PIECE, id), &sealed)?).map(Some)
 }
 
+/// How often a file begins again. Whoever deletes a message now and then could keep it from ever being finished.
+const MOST_RESTARTS: i64 = 20;
+
 /// Lets the exports of a locked chat that are being written begin again, because these messages are deleted, and may be in what
-/// is written or has just been read. A file that is finished stays as it is for its time.
+/// is written or has just been read. A file that is finished stays as it is for its time, and so does one that has begun too
+/// often.
 pub fn begin_again(tx: &mut Tx<'_>, chat: ChatId, gone: &[i64]) -> Result<()> {
     let (Some(first), Some(last)) = (gone.iter().min(), gone.iter().max()) else { return Ok(()) };
-    let running = table::chat_id.eq(chat).and(IS_RUNNING).and(table::from_seq.lt(last)).and(table::last_seq.ge(first));
+    let running = table::chat_id.eq(chat).and(IS_RUNNING).and(table::restarts.lt(MOST_RESTARTS));
+    let running = running.and(table::from_seq.lt(last)).and(table::last_seq.ge(first));
     let ids: Vec<ChatExportId> = table::table.filter(running).order(table::id).select(table::id).load(tx.conn)?;
     for id in ids {
         let begun: Option<(i64, i64)> = diesel::update(table::table.find(id).filter(IS_RUNNING))

@@ -260,13 +260,26 @@ on_both! {
         let anew = now(&world, &ada, &asked).await;
         assert_eq!((anew.status, anew.messages), (ExportStatus::Running, 0));
         assert_eq!(world.meddle("DELETE FROM chat_export_pieces").unwrap(), 0, "it goes with the deletion");
+        // A file that has begun often enough is finished, whoever deletes something.
+        let mut patience = Duration::from_millis(5);
+        while now(&world, &ada, &asked).await.messages == 0 {
+            work_for(&world, patience).await;
+            patience += Duration::from_millis(5);
+        }
+        let written = now(&world, &ada, &asked).await.messages;
+        world.meddle("UPDATE chat_exports SET restarts = 20").unwrap();
+        world.store.messaging.delete(&world.ctx(&ada), page[3].id, None).await.unwrap();
+        assert_eq!(now(&world, &ada, &asked).await.messages, written);
+        world.meddle("UPDATE chat_exports SET restarts = 1").unwrap();
+        world.store.messaging.delete(&world.ctx(&ada), page[4].id, None).await.unwrap();
+        assert_eq!(now(&world, &ada, &asked).await.messages, 0);
         // Nothing of this one is written yet.
         world.store.messaging.delete(&world.ctx(&ada), last[0].id, None).await.unwrap();
         work(&world, &world.store).await;
         let ready = now(&world, &ada, &asked).await;
         let read = async || -> Value { serde_json::from_str(&fetch(&world, &ada, &ready).await).unwrap() };
         let file = read().await;
-        for (seq, said) in [(1, false), (2, false), (3, true), (2_000, false)] {
+        for (seq, said) in [(1, false), (2, false), (3, true), (4, false), (5, false), (2_000, false)] {
             assert_eq!(file["messages"][seq - 1]["content"].is_string(), said, "{seq}");
         }
         assert_eq!(file["messages"].as_array().unwrap().len(), 2_000, "each once");
