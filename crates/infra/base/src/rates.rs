@@ -175,7 +175,7 @@ impl Node {
 
     /// Answers until the connection fails, or the owner is gone.
     fn work(&self, queue: &Receiver<Question>, backoff: &mut Backoff) -> RedisResult<()> {
-        let mut conn = self.client.get_connection_with_timeout(CONNECTING)?;
+        let conn = self.client.get_connection_with_timeout(CONNECTING)?;
         conn.set_read_timeout(Some(self.patience))?;
         conn.set_write_timeout(Some(self.patience))?;
         let mut script = Script::load(conn)?;

@@ -136,9 +136,10 @@ impl Limits for LocalLimits {
 
     async fn owe(&self, policy: Policy, key: Key, units: u32) -> Left {
         let Budget { taking, used, rate, .. } = self.budget(policy);
+        let units = units.max(1);
         // Taking a unit brings the stored state up to the present.
         let owed = match taking.check_key(&key) {
-            Ok(_) => units.saturating_sub(1),
+            Ok(_) => units - 1,
             Err(not_yet) if not_yet.wait_time_from(self.clock.now()) < MINUTE => units,
             Err(_) => 0,
         };
