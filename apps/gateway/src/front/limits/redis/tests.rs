@@ -71,6 +71,19 @@ async fn what_is_full_again_leaves_no_trace() {
 }
 
 #[actix_web::test]
+async fn a_clock_that_goes_back_refuses_nobody_for_ever() {
+    let redis = Redis::start().await;
+    let node = node(&redis.url(), &unique(), FACTOR).await;
+    let key_of = format!("{}{{default:address:192.0.2.1}}", node.shared.prefix());
+    // All was used in the year 2286.
+    assert_eq!(redis.order(&format!("SET {key_of} \"20000000000 9999999999 0\"")).await, "+OK");
+    assert_eq!(node.take(Policy::Default, key(1), 1).await.retry_after, Some(2), "nothing has come back yet");
+    let expires: i64 = redis.order(&format!("PTTL {key_of}")).await.trim_start_matches(':').parse().unwrap();
+    assert!((1..=20_000).contains(&expires), "{expires}");
+    until("a unit has come back", async || node.look(Policy::Default, key(1)).await.remaining == 1).await;
+}
+
+#[actix_web::test]
 async fn what_redis_forgets_makes_no_call_fail() {
     let redis = Redis::start().await;
     let secret = unique();
