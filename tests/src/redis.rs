@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
@@ -67,11 +67,16 @@ impl Redis {
 
     /// It forgets everything.
     pub async fn flush(&self) {
+        assert_eq!(self.order("FLUSHALL").await, "+OK");
+    }
+
+    /// Carries out a command; returns the first line of the answer.
+    pub async fn order(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        stream.write_all(b"FLUSHALL\r\n").await.unwrap();
-        let mut answer = [0; 5];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"+OK\r\n");
+        stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).await.unwrap();
+        line.trim_end().to_owned()
     }
 
     pub fn url(&self) -> String {

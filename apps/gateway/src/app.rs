@@ -30,14 +30,14 @@ use tokio::task::JoinHandle;
 
 use crate::{
     clock::{self, Finding, Notebook, Watch},
-    config::{Config, Secret},
+    config::Config,
     docs,
     domains::{
         api_keys::handlers::Scopes,
         messaging::{search, timers},
         operation::{docs::Documents, metrics},
     },
-    front::{Front, Limits, LocalLimits, Meter},
+    front::{Front, Limits, Meter, limits_of},
     public_url::PublicUrl,
     readers,
     routes::{self, Router},
@@ -191,7 +191,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let recorder = telemetry::recorder()?;
     let store = open(&config).await?;
     store.sealing.try_keys().await?;
-    let limits: Arc<dyn Limits> = Arc::new(LocalLimits::new(config.server.rate_limit_factor));
+    let limits = limits_of(&config, &store)?;
     let (stopper, stop) = stop::channel();
 
     let table = routes::table(config.server.metrics_bind.is_none());
@@ -211,7 +211,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
     let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
-    store.join(config.redis.url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())).await?;
+    store.join(config.redis.address()).await?;
     let arrived = Arc::<ws::arrivals::Notes>::default();
     let state = AppState {
         store: store.clone(),

@@ -9,7 +9,7 @@ mod ports;
 
 pub use clowder_infra_base::{
     Check, DatabaseOptions, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Readers, Upkeep, api_keys,
-    bus, emails, feed, hasher, job_runner, keys, mail, private, readers, receipts, tokens, totp, turns, url,
+    bus, emails, feed, hasher, job_runner, keys, mail, private, rates, readers, receipts, tokens, totp, turns, url,
     worker_pool,
 };
 pub use ports::{EachPort, Store};

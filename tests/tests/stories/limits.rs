@@ -1,7 +1,8 @@
 //! Clients that send too many requests are told to wait, and how long.
 
-use clowder_tests::{Answer, Database, World, on_both, world::PASSWORD};
+use clowder_tests::{Answer, Database, Redis, Server, World, on_both, until, world::PASSWORD};
 use serde_json::json;
+use tokio::time::Instant;
 
 on_both!(with [("RATE_LIMIT_FACTOR", "0.1")]; large_calls_cost_more);
 
@@ -36,6 +37,55 @@ async fn large_calls_cost_more(world: World) {
     assert!(detail.contains(&format!("Try again in {wait} second")), "{detail}");
     // Small calls still succeed.
     while ada.get("/api/auth/me").await.status != 200 {}
+}
+
+/// A group of 500 costs 20 of the 100 units that are available at once; 5 are refilled per second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_used_at_one_node_is_gone_at_the_other() {
+    let mut redis = Redis::start().await;
+    let url = redis.url();
+    let settings = [("REDIS_URL", &*url), ("RATE_LIMIT_FACTOR", "0.1")];
+    let world = World::with(Database::postgres(), &settings).await;
+    let other = Server::start(&world.database, &settings).await;
+    let nodes = [world.nobody().clone(), world.nobody().at(&other.address)];
+    let shared = async |value: &str| {
+        let line = format!("clowder_limits_shared {value}");
+        until("both nodes say who counts", async || {
+            nodes[0].get("/metrics").await.text.contains(&line) && nodes[1].get("/metrics").await.text.contains(&line)
+        })
+        .await;
+    };
+    let ada = world.user("ada").await;
+    let there = ada.at(&other);
+    shared("1").await;
+    let group = json!({"type": "group", "title": "x", "participant_ids": vec![&ada.id; 500]});
+    let spend = async || {
+        for _ in 0..3 {
+            assert_eq!(ada.post("/api/chats", group.clone()).await.status, 201);
+        }
+        (remaining(&ada.get("/api/auth/me").await), Instant::now())
+    };
+    let is_gone = |(left, since): (i64, Instant), there: i64| {
+        let refilled = 1 + (since.elapsed().as_secs_f64() * 5.0) as i64;
+        assert!(there <= left + refilled, "{there} of {left} and {refilled}");
+    };
+    let spent = spend().await;
+    assert!(spent.0 < 80, "{spent:?}");
+    is_gone(spent, remaining(&there.get("/api/auth/me").await));
+    // Without Redis, each counts for itself.
+    redis.kill();
+    shared("0").await;
+    spend().await;
+    let alone = remaining(&there.get("/api/auth/me").await);
+    assert!(alone > 90, "{alone}");
+    redis.start_again().await;
+    shared("1").await;
+    let spent = spend().await;
+    is_gone(spent, remaining(&there.get("/api/auth/me").await));
+    for log in [world.server.log(), other.log()] {
+        assert_eq!(log.matches("this node counts for itself").count(), 1, "it is said once");
+        assert!(!log.contains("redis://"), "{log}");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `[redis]`: the bus between the nodes over one PostgreSQL database.
+//! `[redis]`: the bus between the nodes over one PostgreSQL database, and the rate limits that they count together.
 
 use super::{
     Secret,
@@ -8,14 +8,21 @@ use super::{
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Redis {
-    /// Notifies the nodes of a cluster of each other's changes sooner.
+    /// Notifies the nodes of a cluster of each other's changes sooner, and counts their rate limits together.
     pub url: Option<Secret>,
+}
+
+impl Redis {
+    /// If there is one.
+    pub fn address(&self) -> Option<&str> {
+        self.url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
+    }
 }
 
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
     checked(redis_url, secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
-        "`redis://…` or `rediss://…`: tells the nodes over a PostgreSQL database of each other at once. Without it, PostgreSQL does."))),
+        "`redis://…` or `rediss://…`: tells the nodes over a PostgreSQL database of each other at once, and counts their rate limits together. Without it, PostgreSQL tells them, and each node counts for itself."))),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.

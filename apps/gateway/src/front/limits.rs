@@ -1,8 +1,10 @@
 //! Rate limits, and the headers that report them (draft-ietf-httpapi-ratelimit-headers-10, and the older
 //! `X-RateLimit-*`).
 
+mod local;
+mod redis;
+
 use std::{
-    convert::Infallible,
     fmt,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
@@ -12,20 +14,17 @@ use std::{
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use async_trait::async_trait;
-use clowder_core::{Actor, ApiKeyId, UserId, Via, ctx::place};
-use clowder_infra::worker_pool::fair::Caller;
-use governor::{
-    InsufficientCapacity, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
-    nanos::Nanos,
-    state::{
-        StateStore,
-        keyed::{DashMapStateStore, ShrinkableKeyedStateStore},
-    },
+use clowder_core::{Actor, ApiKeyId, Result, UserId, Via, ctx::place};
+use clowder_infra::{
+    DatabaseUrl, Store,
+    rates::{Rate, SharedRates},
+    worker_pool::fair::Caller,
 };
 
+pub use self::{local::LocalLimits, redis::RedisLimits};
+
 use crate::{
+    config::Config,
     problem::{Answer, Problem},
     refusals,
 };
@@ -83,6 +82,12 @@ impl Policy {
             Self::ApiKey => 1_200.0,
         }
     }
+
+    /// A larger `factor` allows more.
+    fn rate(self, factor: f64) -> Rate {
+        let amount = (self.per_minute() * factor).clamp(1.0, 1_000_000_000.0) as u32;
+        Rate { period: MINUTE / amount, burst: NonZeroU32::new(amount / BURST).unwrap_or(NonZeroU32::MIN) }
+    }
 }
 
 /// Who is counted.
@@ -132,8 +137,7 @@ pub struct Left {
     pub retry_after: Option<u64>,
 }
 
-/// Counts calls over HTTP and sockets together. A single server counts in its own process; a cluster would count in one
-/// place.
+/// Counts calls over HTTP and sockets together. A single server counts in its own process, a cluster in its Redis.
 #[async_trait]
 pub trait Limits: Send + Sync {
     /// Takes all of these units, or none if there are not enough. A cost above the whole limit takes all of it.
@@ -150,177 +154,31 @@ pub trait Limits: Send + Sync {
     async fn sweep(&self);
 }
 
-/// The usage of all callers, spread over shards with a lock each.
-#[derive(Clone, Default)]
-struct Used(Arc<DashMapStateStore<Key>>);
-
-impl StateStore for Used {
-    type Key = Key;
-
-    fn measure_and_replace<T, F, E>(&self, key: &Key, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        self.0.measure_and_replace(key, measure)
-    }
-}
-
-impl ShrinkableKeyedStateStore<Key> for Used {
-    fn retain_recent(&self, drop_below: Nanos) {
-        self.0.retain_recent(drop_below);
-    }
-
-    fn shrink_to_fit(&self) {
-        self.0.shrink_to_fit();
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// A read-only view: measures usage without changing it.
-struct Seen(Used);
-
-impl StateStore for Seen {
-    type Key = Key;
-
-    fn measure_and_replace<T, F, E>(&self, key: &Key, measure: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        // Without usage there is no entry.
-        if !self.0.0.contains_key(key) {
-            return measure(None).map(|(value, _)| value);
+/// Nodes over one database count together if they have a Redis. An embedded database has no other nodes.
+pub fn limits_of(config: &Config, store: &Store) -> Result<Arc<dyn Limits>> {
+    let factor = config.server.rate_limit_factor;
+    match config.redis.address() {
+        Some(url) if !DatabaseUrl::parse(&config.database_url())?.is_embedded() => {
+            let shared = SharedRates::start(url, &store.keys, RedisLimits::PATIENCE)?;
+            Ok(Arc::new(RedisLimits::new(shared, factor)))
         }
-        let measured = self.0.measure_and_replace(key, |used| Err::<(Infallible, _), _>(measure(used)));
-        match measured {
-            Ok(never) => match never {},
-            Err(measured) => measured.map(|(value, _)| value),
-        }
+        _ => Ok(Arc::new(LocalLimits::new(factor))),
     }
 }
 
-type Limiter<S> = RateLimiter<Key, S, DefaultClock, StateInformationMiddleware>;
-
-/// One policy.
-struct Budget {
-    taking: Limiter<Used>,
-    looking: Limiter<Seen>,
-    used: Used,
-    /// The time in which one unit is refilled.
-    period: Duration,
+/// What the caller learns if this many units are available.
+fn left(policy: Policy, key: Key, rate: Rate, remaining: u32, retry_after: Option<u64>) -> Left {
+    let limit = rate.burst.get();
+    let reset = seconds(rate.period * (limit - remaining.min(limit)));
+    Left { policy, key, limit, window: seconds(rate.period * limit), remaining, reset, retry_after }
 }
 
-impl Budget {
-    fn new(policy: Policy, factor: f64, clock: &DefaultClock) -> Self {
-        let amount = (policy.per_minute() * factor).clamp(1.0, 1_000_000_000.0) as u32;
-        let amount = NonZeroU32::new(amount).unwrap_or(NonZeroU32::MIN);
-        let burst = NonZeroU32::new(amount.get() / BURST).unwrap_or(NonZeroU32::MIN);
-        let period = MINUTE / amount.get();
-        let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(amount)).allow_burst(burst);
-        let used = Used::default();
-        Self {
-            looking: RateLimiter::new(quota, Seen(used.clone()), clock.clone()),
-            taking: RateLimiter::new(quota, used.clone(), clock.clone()),
-            used,
-            period,
-        }
-    }
-}
-
-/// The generic cell rate algorithm (ITU-T I.371), in the memory of this process.
-pub struct LocalLimits {
-    default: Budget,
-    auth: Budget,
-    api_key: Budget,
-    clock: DefaultClock,
-}
-
-impl LocalLimits {
-    /// A larger `factor` allows more.
-    pub fn new(factor: f64) -> Self {
-        let clock = DefaultClock::default();
-        let budget = |policy| Budget::new(policy, factor, &clock);
-        Self { default: budget(Policy::Default), auth: budget(Policy::Auth), api_key: budget(Policy::ApiKey), clock }
-    }
-
-    fn budget(&self, policy: Policy) -> &Budget {
-        match policy {
-            Policy::Default => &self.default,
-            Policy::Auth => &self.auth,
-            Policy::ApiKey => &self.api_key,
-        }
-    }
-}
-
-#[async_trait]
-impl Limits for LocalLimits {
-    async fn take(&self, policy: Policy, key: Key, units: u32) -> Left {
-        let limiter = &self.budget(policy).taking;
-        let units = NonZeroU32::new(units).unwrap_or(NonZeroU32::MIN);
-        let (units, taken) = match limiter.check_key_n(&key, units) {
-            Ok(taken) => (units, taken),
-            // A cost above the burst is allowed if nothing else was used.
-            Err(InsufficientCapacity(burst)) => {
-                let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-                (burst, limiter.check_key_n(&key, burst).unwrap_or_else(|_| limiter.check_key(&key)))
-            }
-        };
-        let (quota, remaining, retry_after) = match taken {
-            Ok(state) => (state.quota(), state.remaining_burst_capacity(), None),
-            Err(not_yet) => {
-                let (wait, quota) = (not_yet.wait_time_from(self.clock.now()), not_yet.quota());
-                // The units that come back in that time; the rest is available.
-                let missing = wait.as_nanos().div_ceil(quota.replenish_interval().as_nanos().max(1));
-                let there = u128::from(units.get()).saturating_sub(missing) as u32;
-                (quota, there, Some(seconds(wait).max(1)))
-            }
-        };
-        left(policy, key, quota, remaining, retry_after)
-    }
-
-    async fn owe(&self, policy: Policy, key: Key, units: u32) -> Left {
-        let Budget { taking, used, period, .. } = self.budget(policy);
-        // Taking a unit brings the stored state up to the present.
-        let owed = match taking.check_key(&key) {
-            Ok(_) => units.saturating_sub(1),
-            Err(not_yet) if not_yet.wait_time_from(self.clock.now()) < MINUTE => units,
-            Err(_) => 0,
-        };
-        let more = Nanos::from(*period) * u64::from(owed);
-        let add = |until: Option<Nanos>| Ok::<_, Infallible>(((), until.unwrap_or_else(|| Nanos::new(0)) + more));
-        match used.measure_and_replace(&key, add) {
-            Ok(()) => self.look(policy, key).await,
-            Err(never) => match never {},
-        }
-    }
-
-    async fn look(&self, policy: Policy, key: Key) -> Left {
-        match self.budget(policy).looking.check_key(&key) {
-            // This reports what would be left after taking one unit.
-            Ok(state) => left(policy, key, state.quota(), state.remaining_burst_capacity() + 1, None),
-            Err(not_yet) => left(policy, key, not_yet.quota(), 0, None),
-        }
-    }
-
-    async fn sweep(&self) {
-        for budget in [&self.default, &self.auth, &self.api_key] {
-            budget.taking.retain_recent();
-            budget.taking.shrink_to_fit();
-        }
-    }
-}
-
-fn left(policy: Policy, key: Key, quota: Quota, remaining: u32, retry_after: Option<u64>) -> Left {
-    let limit = quota.burst_size().get();
-    let reset = seconds(quota.replenish_interval() * (limit - remaining.min(limit)));
-    let window = seconds(quota.replenish_interval() * limit);
-    Left { policy, key, limit, window, remaining, reset, retry_after }
+/// The same if `units` are available only after this time.
+fn refused(policy: Policy, key: Key, rate: Rate, units: u32, wait: Duration) -> Left {
+    // The units that come back in that time; the rest is available.
+    let missing = wait.as_nanos().div_ceil(rate.period.as_nanos().max(1));
+    let there = u128::from(units).saturating_sub(missing) as u32;
+    left(policy, key, rate, there, Some(seconds(wait).max(1)))
 }
 
 /// Rounded up, so that waiting this long is always enough.
@@ -369,132 +227,4 @@ impl fmt::Display for Left {
 }
 
 #[cfg(test)]
-mod tests {
-    use clowder_core::{Id, Role, Timestamp};
-
-    use super::*;
-
-    fn key(last: u8) -> Key {
-        Key::new(Policy::Auth, Actor::Nobody, Some(IpAddr::from([192, 0, 2, last])))
-    }
-
-    #[actix_web::test]
-    async fn a_third_of_a_minute_is_there_at_once_and_no_more() {
-        let limits = LocalLimits::new(0.3);
-        for left in [2, 1, 0] {
-            let state = limits.take(Policy::Auth, key(1), 1).await;
-            assert_eq!((state.limit, state.window, state.remaining, state.retry_after), (3, 20, left, None));
-        }
-        let refused = limits.take(Policy::Auth, key(1), 1).await;
-        assert_eq!((refused.remaining, refused.retry_after, refused.reset), (0, Some(7), 20));
-        assert_eq!(limits.take(Policy::Auth, key(2), 1).await.remaining, 2, "another address has its own");
-        assert_eq!(limits.take(Policy::Default, key(1), 1).await.remaining, 299, "another policy counts apart");
-    }
-
-    #[actix_web::test]
-    async fn what_costs_more_takes_more_or_nothing() {
-        let limits = LocalLimits::new(0.1);
-        assert_eq!(limits.take(Policy::Default, key(1), 60).await.remaining, 40);
-        let refused = limits.take(Policy::Default, key(1), 60).await;
-        assert!(refused.retry_after.is_some_and(|seconds| (3..=4).contains(&seconds)), "{refused:?}");
-        assert_eq!(refused.remaining, 40, "who was refused still has what was left");
-        assert_eq!(limits.take(Policy::Default, key(1), 40).await.remaining, 0, "who was refused paid nothing");
-        let all = limits.take(Policy::Default, key(2), 5_000).await;
-        assert_eq!((all.remaining, all.retry_after), (0, None), "more than can ever be there is all that there is");
-    }
-
-    #[actix_web::test]
-    async fn what_was_done_is_paid_even_if_too_little_is_left() {
-        let limits = LocalLimits::new(0.1);
-        assert_eq!(limits.take(Policy::Default, key(1), 95).await.remaining, 5);
-        assert_eq!(limits.owe(Policy::Default, key(1), 3).await.remaining, 2);
-        assert_eq!(limits.owe(Policy::Default, key(1), 27).await.remaining, 0);
-        let wait = limits.take(Policy::Default, key(1), 1).await.retry_after;
-        assert!(wait.is_some_and(|seconds| (5..=6).contains(&seconds)), "25 units are owed: {wait:?}");
-        for _ in 0..100 {
-            limits.owe(Policy::Default, key(1), 50).await;
-        }
-        let wait = limits.take(Policy::Default, key(1), 1).await.retry_after;
-        assert!(wait.is_some_and(|seconds| (60..=71).contains(&seconds)), "{wait:?}");
-    }
-
-    #[actix_web::test]
-    async fn looking_takes_nothing() {
-        let limits = LocalLimits::new(0.3);
-        let looked = |left: Left| (left.limit, left.remaining, left.reset, left.retry_after);
-        assert_eq!(looked(limits.look(Policy::Auth, key(1)).await), (3, 3, 0, None));
-        assert_eq!(limits.auth.taking.len(), 0, "looking leaves no trace");
-        for there in [3, 2, 1, 0] {
-            for _ in 0..2 {
-                assert_eq!(limits.look(Policy::Auth, key(1)).await.remaining, there);
-            }
-            limits.take(Policy::Auth, key(1), 1).await;
-        }
-    }
-
-    #[actix_web::test]
-    async fn a_refusal_names_the_limit() {
-        let now = Timestamp::from_micros(1);
-        let user = |via| Actor::User { id: Id::new(now), via, role: Role::User };
-        let (person, program) = (user(Via::Session(Id::new(now))), user(Via::Key(Id::new(now))));
-        let limits = LocalLimits::new(1e-9);
-        for (policy, actor, whose) in [
-            (Policy::Default, person, "of this account was"),
-            (Policy::Default, program, "of this API key was"),
-            (Policy::Default, Actor::Nobody, "of this address for clients that are not signed in was"),
-            (Policy::Auth, person, "of this address for signing up, signing in and managing credentials was"),
-        ] {
-            let policy = policy.of(actor);
-            let key = Key::new(policy, actor, Some(IpAddr::from([192, 0, 2, 1])));
-            limits.take(policy, key, 1).await.allowed().unwrap();
-            let problem = limits.take(policy, key, 1).await.allowed().unwrap_err();
-            let detail = problem.detail.as_deref().unwrap();
-            assert!(detail.contains(whose) && detail.contains("1 units at once"), "{detail}");
-            assert!(detail.ends_with("Try again in 60 seconds."), "{detail}");
-        }
-    }
-
-    #[test]
-    fn units_table() {
-        for (rows, cost) in [(0, 1), (1, 1), (25, 1), (26, 2), (500, 20), (usize::MAX, u32::MAX)] {
-            assert_eq!(units(rows), cost, "{rows}");
-        }
-    }
-
-    #[actix_web::test]
-    async fn the_headers_say_what_holds() {
-        for (policy, said) in [
-            (Policy::Default, "\"default\";q=1000;w=20"),
-            (Policy::Auth, "\"auth\";q=10;w=20"),
-            (Policy::ApiKey, "\"api_key\";q=400;w=20"),
-        ] {
-            let mut headers = HeaderMap::new();
-            LocalLimits::new(1.0).take(policy, key(1), 1).await.mark(&mut headers);
-            assert_eq!(headers.get(RATE_LIMIT_POLICY).unwrap(), said);
-            assert_eq!(headers.get(X_RESET).unwrap(), if policy == Policy::Auth { "2" } else { "1" });
-        }
-    }
-
-    #[actix_web::test]
-    async fn the_factor_may_be_huge_or_tiny() {
-        let state = LocalLimits::new(1e12).take(Policy::Default, key(1), 1).await;
-        assert!(state.limit >= 100_000_000 && state.remaining >= state.limit - 1, "{state:?}");
-        let state = LocalLimits::new(1e-9).take(Policy::Default, key(1), 1).await;
-        assert_eq!((state.limit, state.window, state.remaining), (1, 60, 0));
-    }
-
-    #[actix_web::test]
-    async fn a_sweep_keeps_only_who_is_still_counted() {
-        let limits = LocalLimits::new(1.0);
-        limits.take(Policy::Auth, key(1), 1).await;
-        limits.sweep().await;
-        assert_eq!(limits.auth.taking.len(), 1);
-    }
-
-    #[test]
-    fn neighbours_in_one_network_are_one_client() {
-        let key = |address: &str| Key::new(Policy::Default, Actor::Nobody, Some(address.parse().unwrap()));
-        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:2"));
-        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
-    }
-}
+mod tests;

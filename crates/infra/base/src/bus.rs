@@ -167,7 +167,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let started = thread::Builder::new().name(name.to_owned()).spawn(work);
     started.map(drop).map_err(|error| Error::internal(format!("cannot start a thread: {error}")))
 }
@@ -236,13 +236,13 @@ fn drop_one() {
 }
 
 /// When to try again after failures: later each time, and not all nodes at once.
-struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
     again: Instant,
 }
 
 impl Backoff {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { failures: 0, again: Instant::now() }
     }
 
@@ -250,12 +250,12 @@ impl Backoff {
         Instant::now() >= self.again
     }
 
-    fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
     }
 
     /// Returns how long to wait: 50 ms at first, two seconds at most, and of that a random part.
-    fn failed(&mut self) -> Duration {
+    pub(crate) fn failed(&mut self) -> Duration {
         let most = Duration::from_millis(50).saturating_mul(1 << self.failures.min(6)).min(Duration::from_secs(2));
         self.failures += 1;
         let mut random = [0];

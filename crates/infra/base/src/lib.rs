@@ -1,5 +1,5 @@
-//! What both databases share, compiled once: hashing, keys, sealing, tokens, emails, the feed, workers, and of each
-//! domain its tables and rows. It is reached through `clowder-infra` alone.
+//! What both databases share, compiled once: hashing, keys, sealing, tokens, emails, the feed, rates, workers, and of
+//! each domain its tables and rows. It is reached through `clowder-infra` alone.
 
 pub mod api_keys;
 pub mod bus;
@@ -18,6 +18,7 @@ pub mod merge;
 pub mod privacy;
 pub mod private;
 pub mod profiles;
+pub mod rates;
 pub mod readers;
 pub mod receipts;
 pub mod seal;
