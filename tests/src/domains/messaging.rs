@@ -257,7 +257,6 @@ const LISTS: &[List] = &[
         rows: Some(|scene| reviews(scene, scene.no())),
     },
     List { path: "/api/chats/{chat_id}/moderation/log", at_least: MANY, rows: Some(moderated) },
-    // Those that the lists of the chat and of the server show are all of the caller.
     List { path: "/api/held-messages", at_least: 1_000, rows: None },
     List { path: "/api/chat-templates", at_least: 200, rows: Some(templates) },
     List { path: "/api/chat-exports", at_least: MANY, rows: Some(exports) },

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{contradictions, count, invite, make, names, note, reply};
 use crate::{
+    friends::befriend,
     privacy::work,
     stress::of,
     world::{World, code, on_both},
@@ -25,6 +26,8 @@ on_both! {
         assert_eq!(code(pets.create(&world.ctx(&ada), more).await), "pet.limit");
         let mine = PetFilter { mine: true, ..PetFilter::default() };
         let own = pets.pets(&world.ctx(&ada), mine, PageRequest { limit: 200, cursor: None }).await.unwrap().items;
+        // Others who are not friends use half of the room at most.
+        befriend(&world, &ada, &bob).await;
         for pet in &own {
             invite(&world, &ada, pet.id, &bob, "caretaker").await;
         }
