@@ -31,6 +31,7 @@ on_both! {
              CASE WHEN n % 2 = 0 THEN {ada_id} END FROM n"
         )).unwrap();
         world.meddle(&format!("UPDATE chats SET last_seq = {many}, deleted_count = {many} / 2 WHERE id = {chat_id}")).unwrap();
+        world.meddle(&format!("UPDATE participants SET own_after_read = {many} WHERE user_id = {ada_id}")).unwrap();
         let unread = async |who| world.store.messaging.chat(&world.ctx(who), chat).await.unwrap().unread_count;
         let listed = async |unread: bool| {
             let filter = ChatFilter { unread: Some(unread), ..ChatFilter::default() };
