@@ -73,7 +73,7 @@ on_both! {
         let node = world.node_with(|options| {
             (options.messaging.strangers_a_day, options.messaging.same_stranger_a_day) = (5, 2);
         }).await;
-        let make = async |new: NewChat| node.messaging.create_chat(&world.ctx(&ada), new).await.map(|made| made.into_inner());
+        let make = async |new: NewChat| node.messaging.create_chat(&world.ctx(&ada), new).await.map(clowder_core::Made::into_inner);
         let group = |with: &[&Person]| {
             let ids: Vec<_> = with.iter().map(|person| person.id).collect();
             of::<NewChat>(json!({"type": "group", "title": "Lunch", "participant_ids": ids}))
