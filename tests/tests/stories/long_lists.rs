@@ -68,7 +68,8 @@ async fn every_list_is_read_in_pages(world: World) {
     let scene = Scene { is_sqlite: world.database.is_sqlite(), owner: &root.id, things: &things };
     let rows: String = known.values().filter_map(|list| list.rows).map(|rows| rows(&scene)).collect();
     world.database.run(&rows);
-    assert!(world.command(&["search", "rebuild"], &[]).well);
+    let rebuilt = world.command(&["search", "rebuild"], &[]);
+    assert!(rebuilt.well, "{}", rebuilt.text);
     let later = new_year_after(&root.get("/api/auth/me").await.expect(200));
     let path = format!("/api/chats/{}/messages", root.private_chat(&friend).await);
     for content in ["one", "two", "three"] {

@@ -8,7 +8,12 @@ use clowder_messaging::{
     change::{MESSAGE_DELETED, MESSAGE_SENT, MESSAGE_UPDATED},
     search::{Progress, port::STEP, tokens::VERSION},
 };
-use diesel::{dsl::count_star, prelude::*};
+use diesel::{
+    dsl::{count_star, sql},
+    expression::SqlLiteral,
+    prelude::*,
+    sql_types::BigInt,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -233,15 +238,18 @@ pub fn step(tx: &mut Tx<'_>) -> Result<Progress> {
         let left = STEP - next.len() as i64;
         next.extend(behind(tx.conn, state.chat_id, left)?);
     }
-    let ids: Vec<MessageId> = next.iter().map(|(_, _, id)| *id).collect();
+    let fit = fitting(&next);
+    let is_end = fit == next.len() && (fit as i64) < STEP;
+    next.truncate(fit);
+    let ids: Vec<MessageId> = next.iter().map(|(_, _, id, _)| *id).collect();
     index(tx, &ids)?;
     let silent = messages::table.filter(messages::id.among(&ids)).filter(messages::content.is_null());
     let mut silent: Vec<(ChatId, i64)> = silent.select((messages::chat_id, messages::seq)).load(tx.conn)?;
     silent.sort_unstable();
     dialect::search::clean(tx.conn, &silent)?;
     state.done += next.len() as i64;
-    match next.last().filter(|_| next.len() as i64 == STEP) {
-        Some((chat, seq, _)) => (state.chat_id, state.seq) = (*chat, *seq),
+    match next.last().filter(|_| !is_end) {
+        Some((chat, seq, ..)) => (state.chat_id, state.seq) = (*chat, *seq),
         None => {
             state =
                 SearchIndexRow { rules: state.rules.max(VERSION), running: false, chat_id: nobody(), seq: 0, ..state }
@@ -251,19 +259,39 @@ pub fn step(tx: &mut Tx<'_>) -> Result<Progress> {
     save(tx, state)
 }
 
-type Next = (ChatId, i64, MessageId);
+/// A message of a step, and the octets of its text.
+type Next = (ChatId, i64, MessageId, i64);
+
+/// How many octets of text a step indexes: with more, a slow machine would hold the index, and a transaction of the database,
+/// for seconds.
+const STEP_OCTETS: i64 = 128 << 10;
+
+/// How many of these messages a step takes, at least one.
+fn fitting(next: &[Next]) -> usize {
+    let mut left = STEP_OCTETS;
+    let fit = next.iter().take_while(|(.., octets)| {
+        let fits = left > 0;
+        left -= octets;
+        fits
+    });
+    fit.count()
+}
+
+fn octets() -> SqlLiteral<BigInt> {
+    sql("CAST(COALESCE(octet_length(messages.content), 0) + COALESCE(octet_length(messages.data), 0) AS BIGINT)")
+}
 
 /// The next messages of a chat.
 fn after(conn: &mut Conn, chat: ChatId, seq: i64, most: i64) -> Result<Vec<Next>> {
     let next = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.gt(seq)));
     let next = next.order(messages::seq).limit(most);
-    Ok(next.select((messages::chat_id, messages::seq, messages::id)).load(conn)?)
+    Ok(next.select((messages::chat_id, messages::seq, messages::id, octets())).load(conn)?)
 }
 
 /// The first messages of the chats behind one.
 fn behind(conn: &mut Conn, chat: ChatId, most: i64) -> Result<Vec<Next>> {
     let next = messages::table.filter(messages::chat_id.gt(chat)).order((messages::chat_id, messages::seq)).limit(most);
-    Ok(next.select((messages::chat_id, messages::seq, messages::id)).load(conn)?)
+    Ok(next.select((messages::chat_id, messages::seq, messages::id, octets())).load(conn)?)
 }
 
 fn save(tx: &mut Tx<'_>, state: SearchIndexRow) -> Result<Progress> {

@@ -22,8 +22,8 @@ pub trait MessageSearch: Send + Sync {
     /// then public ones that they could join.
     async fn search_chats(&self, ctx: &Ctx, text: String, page: PageRequest) -> Result<Page<FoundChat>>;
 
-    /// Indexes the next [`STEP`] messages, if the index is being rebuilt or was made by other rules than those of this version;
-    /// then it is rebuilt. Any number of nodes may call it at once.
+    /// Indexes the next [`STEP`] messages, or fewer if they are long, if the index is being rebuilt or was made by other rules
+    /// than those of this version; then it is rebuilt. Any number of nodes may call it at once.
     async fn index_some(&self, ctx: &Ctx) -> Result<Progress>;
 
     /// Begins to rebuild the index. Until that is done, what was found before is still found.

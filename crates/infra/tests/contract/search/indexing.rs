@@ -154,6 +154,24 @@ on_both! {
         assert_eq!(world.number("SELECT rules FROM search_index"), 1_000);
     }
 
+    async fn a_step_takes_little_text(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        // As long as messages may be, so that four of them are almost as much as a step takes.
+        let text = format!("last {}", "𝒢".repeat(7_995));
+        for _ in 0..12 {
+            world.say(&ada, chat, &text).await;
+        }
+        world.store.search.rebuild_index(&ctx(&world)).await.unwrap();
+        let (mut done, mut running) = (0, true);
+        while running {
+            let progress = world.store.search.index_some(&ctx(&world)).await.unwrap();
+            assert!(progress.done - done <= 5, "{} of {progress:?} in one step", progress.done - done);
+            (done, running) = (progress.done, progress.running);
+        }
+        assert_eq!(found(&world, &ada, "last").await.len(), 12);
+    }
+
     async fn nothing_of_the_erased_is_found_that_they_took_back(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let (chat, alone) = (world.group(&ada, &[&bob]).await.id, world.group(&bob, &[]).await.id);
