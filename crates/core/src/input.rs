@@ -1,5 +1,6 @@
 //! Reads an input from JSON and collects everything that is wrong with it, so that a client gets all errors at once.
 
+mod meant;
 mod values;
 
 use serde_json::{Map, Value};
@@ -22,7 +23,7 @@ pub trait Input: Sized {
         1
     }
 
-    /// Reads an input from a parsed body. Unknown members are ignored.
+    /// Reads an input from a parsed body. Unknown members are ignored, unless their names look like slips.
     fn from_json(body: Value) -> Result<Self> {
         from_object(body, None)
     }
@@ -37,8 +38,10 @@ fn from_object<T: Input>(body: Value, now: Option<Timestamp>) -> Result<T> {
     let Value::Object(members) = body else {
         return Err(Error::field("", "type", "must be a JSON object"));
     };
-    let mut fields = Fields { members, errors: Vec::new(), now };
-    match T::read(&mut fields) {
+    let mut fields = Fields { members, absent: Vec::new(), errors: Vec::new(), now };
+    let read = T::read(&mut fields);
+    fields.expect_no_slips();
+    match read {
         Some(input) if fields.errors.is_empty() => Ok(input),
         _ => Err(Error::Invalid(fields.errors)),
     }
@@ -58,6 +61,8 @@ impl<T: Field> Field for Nullable<T> {
 #[derive(Debug, Default)]
 pub struct Fields {
     members: Map<String, Value>,
+    /// The names of those that were looked for in vain.
+    absent: Vec<&'static str>,
     errors: Vec<FieldError>,
     /// When the input arrived, if that matters to its reader.
     now: Option<Timestamp>,
@@ -77,7 +82,7 @@ pub fn no_files() -> Flaw {
 const FILES: [&str; 4] = ["attachments", "avatar", "cover", "photos"];
 
 impl Fields {
-    pub fn required<T: Field>(&mut self, name: &str) -> Option<T> {
+    pub fn required<T: Field>(&mut self, name: &'static str) -> Option<T> {
         match self.take(name) {
             Some(value) => self.value(name, value),
             None => {
@@ -88,7 +93,7 @@ impl Fields {
     }
 
     /// Absent and `null` both mean nothing. The outer `None` means that the value was invalid.
-    pub fn optional<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
+    pub fn optional<T: Field>(&mut self, name: &'static str) -> Option<Option<T>> {
         match self.take(name) {
             Some(value) => self.value(name, value).map(Some),
             None => Some(None),
@@ -96,15 +101,15 @@ impl Fields {
     }
 
     /// Absent means "unchanged"; `null` is a value like any other and reaches the type.
-    pub fn patch<T: Field>(&mut self, name: &str) -> Option<Option<T>> {
-        match self.members.remove(name) {
+    pub fn patch<T: Field>(&mut self, name: &'static str) -> Option<Option<T>> {
+        match self.find(name) {
             Some(value) => self.value(name, value).map(Some),
             None => Some(None),
         }
     }
 
     /// Two names for the same member, which may not have two different values.
-    pub fn either<T: Field>(&mut self, [one, other]: [&str; 2]) -> Option<Option<T>> {
+    pub fn either<T: Field>(&mut self, [one, other]: [&'static str; 2]) -> Option<Option<T>> {
         let value = match [self.take(one), self.take(other)] {
             [Some(first), Some(second)] if first != second => {
                 self.flaw(other, Flaw::new("unwanted", format!("only one of {one} and {other} can be given")));
@@ -117,7 +122,7 @@ impl Fields {
     }
 
     /// An array of at most `most` items, counted before any of them is read.
-    pub fn required_list<T: Field>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
+    pub fn required_list<T: Field>(&mut self, name: &'static str, most: usize) -> Option<Vec<T>> {
         match self.take(name) {
             Some(value) => self.items(name, value, most),
             None => {
@@ -128,16 +133,16 @@ impl Fields {
     }
 
     /// The same; absent means an empty array. `null` is not an array.
-    pub fn optional_list<T: Field>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
-        match self.members.remove(name) {
+    pub fn optional_list<T: Field>(&mut self, name: &'static str, most: usize) -> Option<Vec<T>> {
+        match self.find(name) {
             Some(value) => self.items(name, value, most),
             None => Some(Vec::new()),
         }
     }
 
     /// The same; absent means "unchanged", and `null` an empty array.
-    pub fn list_patch<T: Field>(&mut self, name: &str, most: usize) -> Option<Option<Vec<T>>> {
-        match self.members.remove(name) {
+    pub fn list_patch<T: Field>(&mut self, name: &'static str, most: usize) -> Option<Option<Vec<T>>> {
+        match self.find(name) {
             Some(Value::Null) => Some(Some(Vec::new())),
             Some(value) => self.items(name, value, most).map(Some),
             None => Some(None),
@@ -205,8 +210,27 @@ impl Fields {
         self.errors.push(flaw.at(format!("/{name}")));
     }
 
-    fn take(&mut self, name: &str) -> Option<Value> {
-        self.members.remove(name).filter(|value| !value.is_null())
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.find(name).filter(|value| !value.is_null())
+    }
+
+    fn find(&mut self, name: &'static str) -> Option<Value> {
+        let found = self.members.remove(name);
+        // Only another member could be meant by its name.
+        if found.is_none() && !self.members.is_empty() {
+            self.absent.push(name);
+        }
+        found
+    }
+
+    /// Refuses members that are not known, but are almost named like one that is absent: they would do nothing, and nobody
+    /// would notice.
+    fn expect_no_slips(&mut self) {
+        for name in std::mem::take(&mut self.members).keys() {
+            if let Some(meant) = meant::meant(name, &self.absent) {
+                self.flaw(name, Flaw::new("unknown", format!("is not a known member; did you mean {meant}?")));
+            }
+        }
     }
 
     fn value<T: Field>(&mut self, name: &str, value: Value) -> Option<T> {

@@ -132,8 +132,8 @@ impl Moderation for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn own_sanctions(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<Sanction>> {
-        let viewer = ctx.user()?;
-        self.db.read(move |conn| sanctions::own(conn, viewer, &page)).await
+        let (viewer, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| sanctions::own(conn, now, viewer, &page)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ChatRole, ChatType,
-    participants::{MOST_ADDED, grants, no_owner},
+    participants::{MOST_ADDED, grants, no_owner, not_wanted},
     policy::{Action, Seat, allow},
     refusals::{
         CHAT_INVITES, CHAT_INVITES_TODAY, CHAT_REQUESTS, CHAT_REQUESTS_OPEN, CHAT_REQUESTS_TODAY, CHAT_TOO_SOON,
@@ -245,6 +245,8 @@ pub struct InviteFacts {
     pub inviter: UserId,
     /// Those of the named people whom the inviter may see.
     pub people: Vec<(UserId, Known)>,
+    /// Those of them who want no chats with anybody.
+    pub unwilling: Vec<UserId>,
     /// Those of them who are in the chat already.
     pub present: Vec<UserId>,
     /// How many are invited to the chat.
@@ -287,6 +289,12 @@ pub fn invite(seat: Seat, new: &NewInvite, facts: &InviteFacts) -> Result<(Vec<U
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
+    // Whoever has asked to come wants it.
+    let asked =
+        |user: &UserId| facts.people.iter().any(|(id, known)| id == user && known.standing == Some(Standing::Pending));
+    let unwilling = facts.unwilling.iter().filter(|id| invited.contains(id) && !asked(id));
+    let unwilling: Vec<UserId> = unwilling.copied().collect();
+    not_wanted("/user_ids", new.people(), &unwilling)?;
     let more = invited.len() as i64;
     if facts.invited + more > MOST_INVITED {
         return Err(CHAT_INVITES.into());
@@ -301,6 +309,21 @@ fn may_invite(seat: Seat, new: &NewInvite) -> Result<ChatRole> {
     grants(seat, role)?;
     no_owner(role)?;
     Ok(role)
+}
+
+/// Which links and invitations of a chat somebody lists and takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    All,
+    /// Those that they have made.
+    Own,
+}
+
+pub fn reach(seat: Seat) -> Result<Reach> {
+    match allow(seat, Action::Admit) {
+        Err(_) if allow(seat, Action::Invite).is_ok() => Ok(Reach::Own),
+        all => all.map(|()| Reach::All),
+    }
 }
 
 /// The role that a new link gives. One that ends must end later than now.

@@ -151,12 +151,12 @@ pub fn is_staff(role: ChatRole) -> bool {
 }
 
 /// A role that there is in this type of chat, and that the seat may give: none above its own, and owners are made one by
-/// one.
+/// one. In a channel, members may post, so making one is a promotion.
 pub fn grants(seat: Seat, role: ChatRole) -> Result<()> {
     if role == ChatRole::Subscriber && seat.kind != ChatType::Channel {
         return Err(Error::field("/role", "unwanted", "only channels have subscribers"));
     }
-    if is_staff(role) {
+    if is_staff(role) || (role == ChatRole::Member && seat.kind == ChatType::Channel) {
         allow(seat, Action::Promote)?;
     }
     if role == ChatRole::Owner && seat.role != ChatRole::Owner {

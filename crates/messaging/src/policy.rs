@@ -159,7 +159,8 @@ pub fn allow(seat: Seat, action: Action) -> Result<()> {
         return Err(forbidden(who_may(action)));
     }
     if matches!(action, Action::Leave | Action::Delete) {
-        let detail = "A private chat can be neither left nor deleted: archive it with `PUT …/preferences`.";
+        let detail = "A private chat can be neither left nor deleted: archive it with `PUT …/preferences`, and remove its messages for \
+                      yourself with `POST …/clear`.";
         return Err(Error::Explained { refusal: CHAT_PRIVATE, detail });
     }
     Err(CHAT_PRIVATE.into())

@@ -7,8 +7,11 @@ pub const CHAT_LIMIT: Refusal =
     Refusal::new(Conflict, "chat.limit", "You have created as many chats as this server allows one person");
 pub const CHAT_CLOSED: Refusal =
     Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
-pub const CHAT_NOT_WANTED: Refusal =
-    Refusal::new(Forbidden, "chat.not_wanted", "You cannot start a chat with this person, or add them to one");
+pub const CHAT_NOT_WANTED: Refusal = Refusal::new(
+    Forbidden,
+    "chat.not_wanted",
+    "You cannot start a chat with this person, or add or invite them to one",
+);
 pub const CHAT_STALE: Refusal = Refusal::new(
     Stale,
     "chat.stale",

@@ -275,6 +275,20 @@ async fn the_frames_of_the_chat_screen_are_as_they_are_on_the_wire() {
         }
         names.push(name.to_owned());
     }
-    let expected = ["hello", "message.sent", "message.send", "ack", "error", "message.read", "message.read", "resumed"];
+    let expected = [
+        "hello",
+        "message.sent",
+        "message.send",
+        "ack",
+        "error",
+        "message.read",
+        "message.read",
+        "reaction.added",
+        "poll.voted",
+        "message.deleted",
+        "typing.start",
+        "typing.start",
+        "resumed",
+    ];
     assert_eq!(names, expected);
 }

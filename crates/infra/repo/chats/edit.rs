@@ -1,6 +1,10 @@
 //! Editing, handing over and deleting chats.
 
-use clowder_core::{ChatId, Ctx, Result, UserId, Versions, Word, deletion::DeletionStatus};
+use clowder_core::{
+    ChatId, Ctx, Result, UserId, Versions, Word,
+    audit::{Entry, Target},
+    deletion::DeletionStatus,
+};
 use clowder_messaging::{
     Change, Chat, ChatRole, Lifetime, SystemAction, SystemNote,
     change::{CHAT_UPDATED, Told},
@@ -8,9 +12,11 @@ use clowder_messaging::{
     moderation::{pace::may_write, rules::may_speak},
 };
 use diesel::prelude::*;
+use serde_json::json;
 
 use super::{
     super::{
+        audit,
         db::Tx,
         invitations::links,
         journal,
@@ -52,6 +58,10 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
+    if after.rights != before.rights {
+        let entry = Entry::new("chat.rights_changed").on(Target::of("chat", chat));
+        audit::record(tx, ctx, &entry.before(json!(before.rights)).after(json!(after.rights)))?;
+    }
     let mut changes = Vec::new();
     tx.deleted_text |= after.description != before.description;
     if before.rights.invite && !after.rights.invite {
@@ -88,6 +98,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Version
         return Ok(Gone::Whole);
     }
     let (caller, people) = (held.caller, held.row.participant_count);
+    audit::record(tx, ctx, &Entry::new("chat.deleted").on(Target::of("chat", chat)))?;
     let mut changes = close(tx, ctx, chat, caller)?;
     if clearing::at_once(tx, chat, people, &mut changes)? {
         tell(tx, ctx, &changes)?;
@@ -118,6 +129,8 @@ pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Resul
         return notes::whole(tx, ctx, chat);
     }
     change(tx, ctx, chat)?;
+    let entry = Entry::new("chat.transferred").on(Target::of("chat", chat)).about(user);
+    audit::record(tx, ctx, &entry.after(json!({"role": ChatRole::Owner})))?;
     let mut changes = Vec::new();
     for (user, role) in [(caller, ChatRole::Admin), (user, ChatRole::Owner)] {
         put_role(tx.conn, chat, user, role)?;

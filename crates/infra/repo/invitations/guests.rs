@@ -6,7 +6,7 @@ use clowder_messaging::{
     change::{Decided, Decision, Invited, Requested, Uninvited, Unwanted},
     invitations::{
         self as rules, AnswerVerb, Guest, Invitation, InviteFacts, Invites, Known, LinkId, MOST_TOLD, NewInvite,
-        OPEN_FOR, Standing, VerdictVerb, is_over,
+        OPEN_FOR, Reach, Standing, VerdictVerb, is_over,
     },
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, INVITATION_UNKNOWN, REQUEST_UNKNOWN},
@@ -27,7 +27,7 @@ use super::{
         },
         db::Tx,
         dialect::Conn,
-        messaging::messages::Membership,
+        messaging::{messages::Membership, wanted},
         moderation::sanctions,
         participants::writes::{come_in, enter, fits, participants_of},
         people::{Tie, Viewer, visible_to},
@@ -189,6 +189,7 @@ pub fn invite(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, new: &NewInvite) -> Resu
         present: present.into_iter().map(|participant| participant.user.id).collect(),
         invited: count(tx.conn, ctx.now, chat, Standing::Invited)?,
         today: attempts::invited_today(tx.conn, ctx, caller)?,
+        unwilling: wanted::want_nobody(tx.conn, Viewer::of(ctx)?, &seen)?,
     };
     let (user_ids, role) = rules::invite(seat, new, &facts)?;
     attempts::note(tx.conn, ctx, Kind::Invitation, chat, &user_ids, caller)?;
@@ -224,7 +225,12 @@ pub fn list(
     page: &PageRequest,
 ) -> Result<Page<Guest>> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
-    allow(membership.seat, Action::Admit)?;
+    let reach = if standing == Standing::Invited {
+        rules::reach(membership.seat)?
+    } else {
+        allow(membership.seat, Action::Admit)?;
+        Reach::All
+    };
     let mut query = table::table
         .filter(table::chat_id.eq(chat).and(table::status.eq(standing.as_str())))
         .filter(table::since.gt(now.minus(OPEN_FOR)))
@@ -232,6 +238,9 @@ pub fn list(
         .limit(page.fetch())
         .select(GuestRow::as_select())
         .into_boxed();
+    if reach == Reach::Own {
+        query = query.filter(table::invited_by.eq(viewer));
+    }
     if let Some((at, id)) = page.moment()? {
         let id: UserId = id;
         query = query.filter(table::since.gt(at).or(table::since.eq(at).and(table::user_id.gt(id))));
@@ -264,8 +273,14 @@ pub fn met_by(viewer: Viewer) -> Tie {
 
 pub fn withdraw(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId) -> Result<()> {
     let held = hold(tx, ctx, chat, &[user])?;
-    allow(held.seat, Action::Admit)?;
     let invited = table::table.find((chat, user)).filter(table::status.eq(Standing::Invited.as_str()));
+    if rules::reach(held.seat)? == Reach::Own {
+        // What others have made is refused like what there is not.
+        let own = exists(invited.filter(table::invited_by.eq(held.caller)));
+        if !diesel::select(own).get_result::<bool>(tx.conn)? {
+            allow(held.seat, Action::Admit)?;
+        }
+    }
     if diesel::delete(invited).execute(tx.conn)? == 0 {
         return Ok(());
     }

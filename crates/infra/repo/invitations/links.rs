@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_core::{ChatId, Ctx, Page, PageRequest, Result, Timestamp, UserId, Word, link::Code};
 use clowder_messaging::{
     Change, ChatRole, ChatType,
-    invitations::{self as rules, Invites, Link, LinkId, NewInvite, Preview, Standing, Way, port::Came},
+    invitations::{self as rules, Invites, Link, LinkId, NewInvite, Preview, Reach, Standing, Way, port::Came},
     policy::{Action, allow},
     refusals::{CHAT_UNKNOWN, LINK_GONE, LINK_UNKNOWN},
 };
@@ -191,13 +191,16 @@ fn forget_old(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId) -> Result<()> {
 
 pub fn list(conn: &mut Conn, viewer: UserId, chat: ChatId, page: &PageRequest) -> Result<Page<Link>> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
-    allow(membership.seat, Action::Admit)?;
+    let reach = rules::reach(membership.seat)?;
     let mut found = table::table
         .filter(table::chat_id.eq(chat))
         .order(table::id.desc())
         .limit(page.fetch())
         .select(ChatLinkRow::as_select())
         .into_boxed();
+    if reach == Reach::Own {
+        found = found.filter(table::created_by.eq(viewer));
+    }
     if let Some(last) = page.id()? {
         let last: LinkId = last;
         found = found.filter(table::id.lt(last));
@@ -208,8 +211,13 @@ pub fn list(conn: &mut Conn, viewer: UserId, chat: ChatId, page: &PageRequest) -
 
 pub fn revoke(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, link: LinkId) -> Result<()> {
     let held = hold(tx, ctx, chat, &[])?;
-    allow(held.seat, Action::Admit)?;
-    let link = load(tx.conn, link)?.filter(|link| link.chat_id == chat).ok_or(LINK_UNKNOWN)?;
+    let reach = rules::reach(held.seat)?;
+    let link = load(tx.conn, link)?.filter(|link| link.chat_id == chat);
+    if reach == Reach::Own && link.as_ref().is_none_or(|link| link.created_by != held.caller) {
+        // What others have made is refused like what there is not.
+        allow(held.seat, Action::Admit)?;
+    }
+    let link = link.ok_or(LINK_UNKNOWN)?;
     if link.revoked_at.is_none() { end(tx, ctx, chat, vec![link.id]) } else { Ok(()) }
 }
 

@@ -46,6 +46,18 @@ pub fn unwilling(conn: &mut Conn, by: Viewer, people: &[UserId]) -> Result<Vec<U
     Ok(chosen.into_iter().filter(is_unwilling).map(|(user, _)| user).collect())
 }
 
+/// Those of these people who want no chats with anybody. Others, who only do not want them with the caller, can be invited, and
+/// decide.
+pub fn want_nobody(conn: &mut Conn, by: Viewer, people: &[UserId]) -> Result<Vec<UserId>> {
+    if by.staff {
+        return Ok(Vec::new());
+    }
+    let chosen = preferences::table
+        .filter(preferences::user_id.eq_any(people).and(preferences::user_id.ne(by.id)))
+        .filter(preferences::messages_from.eq(FirstWriters::Nobody.as_str()));
+    Ok(chosen.select(preferences::user_id).load(conn)?)
+}
+
 /// Those of these people with whom the caller has friends in common, as their number says it: who hides their friends from
 /// the caller has none, and friends whom the caller does not see do not count.
 fn with_a_friend_in_common(conn: &mut Conn, caller: Viewer, others: &[UserId]) -> Result<HashSet<UserId>> {

@@ -3,6 +3,7 @@
 use clowder_accounts::AuditRecord;
 use clowder_core::{ChatId, Id, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_messaging::{
+    ChatRole,
     moderation::log::{LogEntry, LogType},
     policy::{Action, allow},
     refusals::CHAT_UNKNOWN,
@@ -19,6 +20,8 @@ struct Detail {
     reason: Option<String>,
     #[serde(default)]
     until: Option<Timestamp>,
+    #[serde(default)]
+    role: Option<ChatRole>,
     #[serde(default)]
     message_ids: Vec<Id<()>>,
 }
@@ -43,7 +46,7 @@ pub fn list(
         let user = record.subject_id.filter(|_| kind.has_person()).map(|user| cards.card(user)).transpose()?;
         // What cannot be read any more is not said.
         let detail = record.after.and_then(|after| serde_json::from_value::<Detail>(after).ok()).unwrap_or_default();
-        let Detail { reason, until, message_ids } = detail;
+        let Detail { reason, until, role, message_ids } = detail;
         // A purge has an `until` of its own, which says what was deleted.
         let until = until.filter(|_| matches!(kind, LogType::Mute | LogType::Ban));
         let message_count = (!message_ids.is_empty()).then_some(message_ids.len() as i64);
@@ -55,6 +58,7 @@ pub fn list(
             user,
             reason,
             until,
+            role,
             message_count,
         })
     };

@@ -340,8 +340,18 @@ pub fn list(
     shown(conn, query, page, true)
 }
 
-pub fn own(conn: &mut Conn, viewer: UserId, page: &PageRequest) -> Result<Page<Sanction>> {
-    shown(conn, table::table.filter(table::user_id.eq(viewer)).filter(table::told).into_boxed(), page, false)
+/// What the viewer was told, and the mutes that last in chats that they are in: whoever may not write finds out why, however
+/// often they were muted.
+pub fn own(conn: &mut Conn, now: Timestamp, viewer: UserId, page: &PageRequest) -> Result<Page<Sanction>> {
+    let silent =
+        participants::table.filter(participants::user_id.eq(viewer)).filter(participants::silent_until.gt(now));
+    let silent: Vec<ChatId> = silent.select(participants::chat_id).load(conn)?;
+    let mut own = table::table.filter(table::user_id.eq(viewer)).filter(table::told).into_boxed();
+    if !silent.is_empty() {
+        let muted = table::user_id.eq(viewer).and(table::kind.eq(SanctionType::Mute.as_str())).and(IS_LASTING);
+        own = own.or_filter(muted.and(table::chat_id.eq_any(silent)));
+    }
+    shown(conn, own, page, false)
 }
 
 /// The last ones first.

@@ -298,6 +298,8 @@ pub fn set_role(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, user: UserId, role: Ch
         return participant(tx.conn, chat, user);
     }
     change(tx, ctx, chat)?;
+    let entry = Entry::new("participant.role_changed").on(Target::of("chat", chat)).about(user);
+    audit::record(tx, ctx, &entry.before(json!({"role": held})).after(json!({"role": role})))?;
     put_role(tx.conn, chat, user, role)?;
     let participant = participant(tx.conn, chat, user)?;
     let mut changes = updated(tx.conn, &row, participant.clone())?;

@@ -4,6 +4,7 @@ pub mod domain;
 
 use std::{sync::Arc, time::Duration};
 
+use clowder_accounts::model::SettingsPatch;
 use clowder_core::{ChatId, Ctx, IdempotencyKey, PageRequest, Topic, UserId, link::Code};
 use clowder_messaging::{
     ChatRole, NewChat,
@@ -133,6 +134,55 @@ on_both! {
         let unknown = world.store.invitations.come(&world.ctx(&ada), Code::new("nonsense".to_owned())).await;
         assert_eq!(code(unknown), "chat.link_unknown");
         world.changes().await;
+    }
+
+    async fn members_take_back_what_they_have_made_and_nothing_else(world: World) {
+        let [ada, bob, eve, cem, dan] = world.people(["ada", "bob", "eve", "cem", "dan"]).await;
+        let chat = world.group(&ada, &[&bob, &eve]).await.id;
+        let may = of(json!({"rights": {"invite": true}}));
+        world.store.chats.edit_chat(&world.ctx(&ada), chat, None, may).await.unwrap();
+        let invitations = &world.store.invitations;
+        for (by, whom) in [(&bob, &cem), (&ada, &dan)] {
+            invitations.invite(&world.ctx(by), chat, inviting(&[whom])).await.unwrap();
+            link(&world, by, chat, json!({})).await;
+        }
+        let links = async |who: &Person| {
+            invitations.links(&world.ctx(who), chat, PageRequest::default()).await.unwrap().items
+        };
+        assert_eq!((guests(&world, &bob, chat, Standing::Invited).await, links(&bob).await.len()), (vec![cem.id], 1));
+        assert_eq!((guests(&world, &eve, chat, Standing::Invited).await, links(&eve).await), (vec![], vec![]));
+        assert_eq!((guests(&world, &ada, chat, Standing::Invited).await.len(), links(&ada).await.len()), (2, 2));
+        let [of_ada, of_bob] = [links(&ada).await.into_iter().find(|link| link.created_by == ada.id).unwrap().id, links(&bob).await[0].id];
+        for who in [&bob, &eve] {
+            assert_eq!(code(invitations.withdraw(&world.ctx(who), chat, dan.id).await), "chat.forbidden");
+            assert_eq!(code(invitations.withdraw(&world.ctx(who), chat, eve.id).await), "chat.forbidden", "like nothing");
+            assert_eq!(code(invitations.revoke(&world.ctx(who), chat, of_ada).await), "chat.forbidden");
+        }
+        assert_eq!(code(invitations.revoke(&world.ctx(&eve), chat, of_bob).await), "chat.forbidden");
+        let waiting = invitations.guests(&world.ctx(&bob), chat, Standing::Pending, PageRequest::default()).await;
+        assert_eq!(code(waiting), "chat.forbidden", "who may come is decided by others");
+        invitations.revoke(&world.ctx(&bob), chat, of_bob).await.unwrap();
+        invitations.withdraw(&world.ctx(&bob), chat, cem.id).await.unwrap();
+        assert_eq!(guests(&world, &ada, chat, Standing::Invited).await, [dan.id]);
+        assert!(links(&ada).await.iter().all(|link| link.revoked_at.is_some() == (link.id == of_bob)));
+    }
+
+    async fn who_wants_chats_with_nobody_is_not_invited(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let chat = world.group(&ada, &[]).await.id;
+        let invitations = &world.store.invitations;
+        for (person, who) in [(&bob, "friends"), (&cem, "nobody")] {
+            let shy = of::<SettingsPatch>(json!({"privacy": {"messages_from": who}}));
+            world.store.preferences.edit_settings(&world.ctx(person), None, shy).await.unwrap();
+        }
+        assert_eq!(code(invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob, &cem])).await), "chat.not_wanted");
+        assert!(guests(&world, &ada, chat, Standing::Invited).await.is_empty(), "nobody was");
+        invitations.invite(&world.ctx(&ada), chat, inviting(&[&bob])).await.unwrap();
+        // Who has asked to come wants this.
+        let asking = link(&world, &ada, chat, json!({"approval": true})).await;
+        assert!(matches!(invitations.come(&world.ctx(&cem), asking).await.unwrap(), Came::Asked(_)));
+        let made = invitations.invite(&world.ctx(&ada), chat, inviting(&[&cem])).await.unwrap();
+        assert_eq!(made.user_ids, [cem.id]);
     }
 
     async fn nobody_is_flooded_with_invitations(world: World) {

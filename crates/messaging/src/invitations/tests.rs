@@ -31,6 +31,22 @@ fn new(value: serde_json::Value) -> NewInvite {
 }
 
 #[test]
+fn members_reach_what_they_have_made() {
+    let may = Rights { invite: true, ..Rights::of(ChatType::Group) };
+    let may_not = Rights { invite: false, ..may };
+    for (role, rights, expected) in [
+        (ChatRole::Owner, may_not, Ok(Reach::All)),
+        (ChatRole::Admin, may_not, Ok(Reach::All)),
+        (ChatRole::Member, may, Ok(Reach::Own)),
+        (ChatRole::Member, may_not, Err("chat.forbidden")),
+    ] {
+        let found = reach(Seat { rights, ..seat(ChatType::Group, role) });
+        let found = found.map_err(|error| code(Err::<(), _>(error)));
+        assert_eq!(found, expected, "{role:?} {rights:?}");
+    }
+}
+
+#[test]
 fn invite_table() {
     let now = Timestamp::from_micros(0).plus(AGAIN_AFTER);
     let [me, ann, bob, cem, dan]: [UserId; 5] = std::array::from_fn(|_| Id::new(now));
@@ -42,12 +58,18 @@ fn invite_table() {
         (cem, standing(Standing::Pending)),
         (dan, Known::default()),
     ];
-    let facts = InviteFacts { now, inviter: me, people, present: vec![dan], invited: 0, today: 0 };
+    let facts = InviteFacts { now, inviter: me, people, present: vec![dan], unwilling: vec![], invited: 0, today: 0 };
     let owner = seat(ChatType::Group, ChatRole::Owner);
     let named = |ids: &[UserId]| new(json!({"user_ids": ids}));
     assert_eq!(invite(owner, &named(&[dan, ann, bob, cem, ann]), &facts).unwrap().0, [ann, cem]);
     assert_eq!(code(invite(owner, &named(&[Id::new(now)]), &facts)), "user.unknown");
     assert_eq!(code(invite(owner, &named(&[me]), &facts)), "self");
+    let alone = InviteFacts { unwilling: vec![ann, cem, dan], ..facts.clone() };
+    assert!(matches!(
+        invite(owner, &named(&[ann]), &alone),
+        Err(Error::Pointed { refusal: crate::refusals::CHAT_NOT_WANTED, .. })
+    ));
+    assert_eq!(invite(owner, &named(&[dan, cem]), &alone).unwrap().0, [cem], "who has asked to come wants it");
     for (declined, today, expected) in [(Some(1), 0, "too_soon"), (Some(0), 0, "fine"), (None, 5, "too_soon")] {
         let known = Known { declined_at: declined.map(Timestamp::from_micros), today, ..Known::default() };
         let facts = InviteFacts { people: vec![(ann, known)], ..facts.clone() };

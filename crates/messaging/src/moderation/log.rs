@@ -3,6 +3,8 @@
 use clowder_core::{Card, Id, Timestamp, Word};
 use serde::Serialize;
 
+use crate::ChatRole;
+
 pub enum LogKind {}
 pub type LogId = Id<LogKind>;
 
@@ -30,11 +32,15 @@ pub enum LogType {
     Filter,
     /// The brake on joins was set.
     Brake,
+    /// Somebody got another role, or the chat another owner.
+    Role,
+    /// The rights of members were changed.
+    Rights,
 }
 
 impl LogType {
     /// What the audit log calls it.
-    const ACTIONS: [(&'static str, Self); 12] = [
+    const ACTIONS: [(&'static str, Self); 15] = [
         ("participant.muted", Self::Mute),
         ("participant.unmuted", Self::Unmute),
         ("participant.banned", Self::Ban),
@@ -47,6 +53,9 @@ impl LogType {
         ("chat.slowed", Self::SlowMode),
         ("chat_filter.set", Self::Filter),
         ("chat_brake.set", Self::Brake),
+        ("participant.role_changed", Self::Role),
+        ("chat.transferred", Self::Role),
+        ("chat.rights_changed", Self::Rights),
     ];
 
     pub fn actions() -> impl Iterator<Item = &'static str> {
@@ -59,7 +68,7 @@ impl LogType {
 
     /// Whether it was done to one person, whom the entry is about.
     pub const fn has_person(self) -> bool {
-        !matches!(self, Self::Deletion | Self::SlowMode | Self::Filter | Self::Brake)
+        !matches!(self, Self::Deletion | Self::SlowMode | Self::Filter | Self::Brake | Self::Rights)
     }
 }
 
@@ -78,6 +87,8 @@ impl Word for LogType {
         ("slow_mode", Self::SlowMode),
         ("filter", Self::Filter),
         ("brake", Self::Brake),
+        ("role", Self::Role),
+        ("rights", Self::Rights),
     ];
 }
 
@@ -98,6 +109,8 @@ pub struct LogEntry {
     pub reason: Option<String>,
     /// Until when somebody was muted or banned, if there was an end.
     pub until: Option<Timestamp>,
+    /// The role that `user` had from then on; `null` but for a `role`.
+    pub role: Option<ChatRole>,
     /// How many messages a `deletion` took.
     #[schema(minimum = 1)]
     pub message_count: Option<i64>,
@@ -114,7 +127,9 @@ mod tests {
             assert_eq!(LogType::of(action), Some(*kind), "{word}");
             assert_eq!(serde_json::to_value(kind).unwrap(), *word);
         }
-        assert_eq!(LogType::actions().count(), LogType::WORDS.len());
+        for action in LogType::actions() {
+            assert!(LogType::of(action).is_some_and(|kind| LogType::WORDS.iter().any(|(_, known)| *known == kind)));
+        }
         assert_eq!(LogType::of("chat.export_requested"), None);
     }
 }

@@ -56,11 +56,17 @@ fn add_table() {
         (Group, Owner, Some("owner"), "invalid"),
         (Group, Owner, Some("subscriber"), "invalid"),
         (Channel, Owner, Some("subscriber"), "fine"),
+        (Channel, Admin, Some("member"), "fine"),
         (Channel, Member, None, "chat.forbidden"),
         (Channel, Subscriber, None, "chat.forbidden"),
         (Private, Member, None, "chat.private"),
     ] {
         assert_eq!(code(add(seat(kind, own), &new(&[bob], role), &facts)), expected, "{kind:?} {own:?} {role:?}");
+    }
+    let rights = Rights { add: true, invite: true, ..Rights::of(Channel) };
+    let writer = Seat { rights, ..seat(Channel, Member) };
+    for (role, expected) in [(None, "fine"), (Some("subscriber"), "fine"), (Some("member"), "chat.forbidden")] {
+        assert_eq!(code(add(writer, &new(&[bob], role), &facts)), expected, "a member of a channel adds readers only");
     }
     let owner = seat(Group, Owner);
     let added = |ids: &[UserId], facts: &AddFacts| add(owner, &new(ids, None), facts).map(|(added, _)| added);

@@ -74,7 +74,7 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "ChatModerationEntry" => json!({
             "id": THING, "at": AT, "type": "mute", "by": card(ADA, "ada", "Ada"), "user": card(BOB, "bob", "Bob"),
-            "reason": "Advertising", "until": null, "message_count": null
+            "reason": "Advertising", "until": null, "role": null, "message_count": null
         }),
         "ChatModeration" => json!({
             "chat_id": CHAT, "slow_seconds": 30, "filter": filter(), "reviews": 2,

@@ -38,7 +38,8 @@ on_both! {
         let told = world.changes().await.into_iter().filter(|change| change.topic == Topic::user(bob.id)).count();
         assert_eq!(told, 10, "five times of a mute, and of its end");
         let own = moderation.own_sanctions(&world.ctx(&bob), PageRequest::default()).await.unwrap();
-        assert_eq!(own.items.len(), 5);
+        assert_eq!(own.items.len(), 6, "five that he was told of, and the one that lasts");
+        assert!(own.items[0].lifted_at.is_none() && own.items[1..].iter().all(|one| one.lifted_at.is_some()));
         assert_eq!(code(world.try_say(&bob, chat, "but", None).await), "chat.muted", "it holds all the same");
         world.wait(Duration::from_secs(24 * 3600));
         mute().await;

@@ -2,6 +2,7 @@
 
 use clowder_core::{Error, FieldError, MessageId, PageRequest, Topic};
 use clowder_messaging::{
+    ChatRole,
     keeping::NewDeletion,
     moderation::{
         NewNotice, Reason, Sanction, SanctionType,
@@ -84,6 +85,8 @@ on_both! {
         let chat = world.group(&ada, &[&bob, &eve]).await.id;
         let other = world.group(&ada, &[&eve]).await.id;
         world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, of(json!({"role": "admin"}))).await.unwrap();
+        let rights = of(json!({"rights": {"pin": true}}));
+        world.store.chats.edit_chat(&world.ctx(&ada), chat, None, rights).await.unwrap();
         let moderation = &world.store.moderation;
         let said = [world.say(&eve, chat, "one").await.id, world.say(&eve, chat, "two").await.id];
         let until = world.now().plus(std::time::Duration::from_secs(3600));
@@ -122,9 +125,12 @@ on_both! {
             (LogType::Filter, bob.id, None),
             (LogType::Unmute, ada.id, Some(eve.id)),
             (LogType::Mute, bob.id, Some(eve.id)),
+            (LogType::Rights, ada.id, None),
+            (LogType::Role, ada.id, Some(bob.id)),
         ];
         assert_eq!(log.items.iter().map(shown).collect::<Vec<_>>(), done);
-        let reasons: Vec<_> = log.items.iter().map(|entry| entry.reason.as_deref().unwrap()).collect();
+        let reasons: Vec<_> = log.items.iter().filter_map(|entry| entry.reason.as_deref()).collect();
+        assert_eq!(log.items.iter().filter_map(|entry| entry.role).collect::<Vec<_>>(), [ChatRole::Admin]);
         assert_eq!(reasons, ["zqnever", "zqout", "zqall", "zqspam", "zqslow", "zqno", "zqwords", "zqcalm", "zqloud"]);
         let counts: Vec<_> = log.items.iter().filter_map(|entry| entry.message_count).collect();
         let ends: Vec<_> = log.items.iter().filter_map(|entry| entry.until).collect();
@@ -139,6 +145,12 @@ on_both! {
             }
         }
         assert_eq!(pages, log.items);
+        // Whoever has a chat handed over to them has another role, too.
+        let handed = world.store.chats.transfer(&world.ctx(&ada), other, of(json!({"user_id": eve.id}))).await;
+        assert_eq!(handed.unwrap().my_role, ChatRole::Admin);
+        let log_of_other = moderation.log(&world.ctx(&ada), other, PageRequest::default()).await.unwrap();
+        let last = &log_of_other.items[0];
+        assert_eq!((last.kind, last.role, last.user.as_ref().unwrap().id), (LogType::Role, Some(ChatRole::Owner), eve.id));
         // Members, strangers, and whoever is no admin any more.
         world.store.participants.set_role(&world.ctx(&ada), chat, bob.id, of(json!({"role": "member"}))).await.unwrap();
         for (who, refusal) in [(&bob, "chat.forbidden"), (&eve, "chat.unknown"), (&kim, "chat.unknown")] {

@@ -64,7 +64,7 @@ fn of_chats() -> Vec<Endpoint> {
             .creates()
             .takes_if_any::<NewInvite>()
             .gives::<Invites>(201, "Who is invited, or the link with its code, which is shown only here")
-            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_INVITES, CHAT_INVITES_TODAY, idempotency::MISMATCH, idempotency::RUNNING])
+            .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_NOT_WANTED, CHAT_INVITES, CHAT_INVITES_TODAY, idempotency::MISMATCH, idempotency::RUNNING])
             .refuses_again(&[LINK_UNKNOWN]),
         get("/api/chats/{chat_id}/invites", invitations::links)
             .says("List the links of a chat, the newest first")
