@@ -18,7 +18,8 @@ test: ## Run every test; starts (and if need be installs) its own PostgreSQL and
 graphs: ## Compare what people see with the rule in 10,000 random graphs on each database; at most three hours.
 	TEST_GRAPHS=10000 scripts/with-services timeout 3h cargo test --workspace --test contract people::listed_is
 
-chaos: ## Let nodes, Redis and PostgreSQL fail for 15 minutes each, with and without Redis; prints what was lost.
+chaos: ## Upgrade nodes, then let them, Redis and PostgreSQL fail for 15 minutes each, with and without Redis; prints what was lost.
+	export CHAOS_OTHER_BIN=$${CHAOS_OTHER_BIN:-$$(scripts/earlier)} && [ -n "$$CHAOS_OTHER_BIN" ] && \
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-900} scripts/with-services cargo run --package clowder-tests --example chaos
 
 check: ## Check formatting, lints, licences, documentation and the laws of the architecture.

@@ -1,5 +1,5 @@
 //! Faults of every kind under random traffic, checked against an independent record: nothing durable is lost, nothing
-//! comes twice, the order is kept, and whoever has left hears nothing more.
+//! comes twice, the order is kept, and whoever has left hears nothing more. It begins with a rolling upgrade.
 //!
 //! `make chaos` runs it for a long time, and a test for a short one.
 
@@ -8,7 +8,13 @@ mod follower;
 mod record;
 mod writer;
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
@@ -33,7 +39,8 @@ pub struct Plan {
     pub time: Duration,
     /// The same seed draws the same faults and choices.
     pub seed: u64,
-    /// Another version of the server, which half of the nodes run: which of the two is drawn at each start of a node.
+    /// An earlier version of the server, from which the cluster is upgraded while people talk. Afterwards each start of a
+    /// node draws one of the two.
     pub other_binary: Option<PathBuf>,
 }
 
@@ -65,6 +72,8 @@ pub async fn run(plan: Plan) -> Scorecard {
         let writer = Writer::new(person, cluster.addresses(), Arc::clone(&record), Dice::new(dice.roll()));
         writers.spawn(writer.run(stopped.clone()));
     }
+    let chats: BTreeSet<_> = people.iter().flat_map(|person| person.chats.keys()).collect();
+    cluster.upgrade(&chats.into_iter().collect::<Vec<_>>()).await;
     let enough = Instant::now() + plan.time;
     let mut suffered = BTreeMap::new();
     while Instant::now() < enough {
@@ -105,7 +114,10 @@ impl fmt::Display for Scorecard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Plan { nodes, with_redis, people, time, seed, other_binary } = &self.plan;
         let redis = if *with_redis { "with Redis" } else { "without Redis" };
-        let versions = if other_binary.is_some() { ", of two versions" } else { "" };
+        let versions = match other_binary {
+            Some(_) => ", upgraded from an earlier version, and then of both",
+            None => ", upgraded to the schema and events of a version that does not exist",
+        };
         writeln!(f, "{nodes} nodes {redis}{versions}, {people} people, {} s, CHAOS_SEED={seed}", time.as_secs())?;
         let faults: Vec<_> = self.suffered.iter().map(|(fault, times)| format!("{fault:?} {times}")).collect();
         writeln!(f, "faults: {} ({})", self.suffered.values().sum::<usize>(), faults.join(", "))?;

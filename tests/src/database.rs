@@ -153,9 +153,18 @@ impl Database {
 
     /// A separate empty database, migrated now.
     pub fn at(url: String) -> Self {
-        let database = Self { url, folder: Folder::new(), name: None };
-        server::migrate(&database.url);
-        database
+        Self::of_version(server::binary(), url)
+    }
+
+    /// The same, migrated by this version of the server.
+    pub fn of_version(binary: &Path, url: String) -> Self {
+        server::migrate_by(binary, &url);
+        Self::of_another(url)
+    }
+
+    /// One that somebody else migrates and drops.
+    pub fn of_another(url: String) -> Self {
+        Self { url, folder: Folder::new(), name: None }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
 };
 
@@ -17,19 +17,50 @@ pub struct Redis {
     port: u16,
     folder: TempDir,
     child: Option<Child>,
+    /// What it is told besides.
+    more: Vec<String>,
+}
+
+/// A port that nobody uses now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Redis {
     pub async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut redis = Self { port, folder: tempfile::tempdir().unwrap(), child: None };
+        Self::start_with(&[]).await
+    }
+
+    /// The same with these arguments.
+    pub async fn start_with(more: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), more).await
+    }
+
+    async fn start_in(folder: TempDir, more: &[&str]) -> Self {
+        let more = more.iter().map(|&argument| argument.to_owned()).collect();
+        let mut redis = Self { port: free_port(), folder, child: None, more };
         redis.start_again().await;
         redis
+    }
+
+    /// A Sentinel that watches the primary at a port, `main`, with two others.
+    pub(crate) async fn start_sentinel(primary: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // It writes into this file what it learns.
+        let file = folder.path().join("sentinel.conf");
+        let watched = format!(
+            "sentinel monitor main 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds main 1000\n\
+             sentinel failover-timeout main 3000\n"
+        );
+        std::fs::write(&file, watched).unwrap();
+        let file = file.display().to_string();
+        Self::start_in(folder, &[&file, "--sentinel"]).await
     }
 
     /// On the same port.
     pub async fn start_again(&mut self) {
         let child = Command::new("redis-server")
+            .args(&self.more)
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(self.folder.path())
@@ -77,6 +108,19 @@ impl Redis {
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).await.unwrap();
         line.trim_end().to_owned()
+    }
+
+    /// Carries out a command; returns the whole of its answer, which is one text.
+    pub async fn all(&self, command: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url(&self) -> String {

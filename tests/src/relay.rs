@@ -133,7 +133,7 @@ impl Drop for Relay {
 }
 
 /// `host:port` of a URL that names both.
-fn host_of(url: &str) -> &str {
+pub(crate) fn host_of(url: &str) -> &str {
     let (_, rest) = url.split_once("://").unwrap();
     let (authority, _) = rest.split_once('/').unwrap();
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)

@@ -227,8 +227,13 @@ pub(crate) fn address_in(line: &str) -> Option<String> {
 
 /// Migrates a database, as an operator would.
 pub fn migrate(url: &str) {
+    migrate_by(binary(), url);
+}
+
+/// The same by another version.
+pub fn migrate_by(binary: &Path, url: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let out = Blocking::new(binary())
+    let out = Blocking::new(binary)
         .arg("migrate")
         .current_dir(folder.path())
         .env_clear()

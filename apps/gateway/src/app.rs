@@ -211,7 +211,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
     let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
-    store.join(config.redis.address()).await?;
+    store.join(&DatabaseUrl::parse(&config.direct_url())?, config.redis.address()).await?;
     let arrived = Arc::<ws::arrivals::Notes>::default();
     let state = AppState {
         store: store.clone(),

@@ -132,6 +132,12 @@ impl Config {
         }
     }
 
+    /// The URL of the database for what needs a connection of its own.
+    pub fn direct_url(&self) -> String {
+        let direct = self.database.direct_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty());
+        direct.filter(|_| !self.is_embedded()).map_or_else(|| self.database_url(), str::to_owned)
+    }
+
     /// The folder for uploaded files.
     pub fn media_root(&self) -> PathBuf {
         self.media_root.clone().unwrap_or_else(|| self.data_dir.join("media"))

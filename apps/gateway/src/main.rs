@@ -159,7 +159,7 @@ fn show(config: &Config, json: bool, out: &mut Output) -> Outcome {
 }
 
 fn migrate(config: &Config, json: bool, out: &mut Output) -> Result<Outcome> {
-    let url = DatabaseUrl::parse(&config.database_url())?;
+    let url = DatabaseUrl::parse(&config.direct_url())?;
     let ran = Store::migrate(&url)?;
     if json {
         out.json(&json!({"ran": ran}));

@@ -38,7 +38,7 @@ pub async fn run(config: &Config, command: SearchCommand, out: &mut Output) -> R
     match command {
         SearchCommand::Rebuild { restart, form } => {
             let progress = rebuild(&store, restart).await?;
-            Store::renew_search(&DatabaseUrl::parse(&config.database_url())?)?;
+            Store::renew_search(&DatabaseUrl::parse(&config.direct_url())?)?;
             out.say(form, format_args!("{} messages and titles are indexed", progress.done), &shown(progress));
         }
         SearchCommand::Status { form } => {

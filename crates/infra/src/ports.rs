@@ -160,9 +160,10 @@ impl Store {
     }
 
     /// Joins the other processes over this database, which then learn of each other's changes sooner than by polling:
-    /// through Redis if there is one, or else through PostgreSQL. An embedded database has no others.
-    pub async fn join(&self, redis: Option<&str>) -> Result<()> {
-        let bus: Arc<dyn Bus> = match (&self.options.url, redis) {
+    /// through Redis if there is one, or else through PostgreSQL at this address, which no pooler must be in front of.
+    /// An embedded database has no others.
+    pub async fn join(&self, direct: &DatabaseUrl, redis: Option<&str>) -> Result<()> {
+        let bus: Arc<dyn Bus> = match (direct, redis) {
             (DatabaseUrl::Sqlite(_), _) => Arc::new(InProcess::default()),
             (DatabaseUrl::Postgres(_), Some(url)) => Arc::new(RedisBus::start(url)?),
             (DatabaseUrl::Postgres(url), None) => Arc::new(PostgresBus::start(url, self.options.database.deadlines)?),

@@ -6,10 +6,14 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::Dice;
-use crate::{Database, Postgres, Redis, Relay, Server, server::binary};
+use crate::{
+    Database, Postgres, Redis, Relay, Server,
+    server::{binary, migrate},
+};
 
 /// Where the nodes that are up listen.
 pub type Addresses = Arc<Mutex<Vec<Option<String>>>>;
@@ -20,7 +24,7 @@ pub struct Cluster {
     database: Database,
     postgres: Postgres,
     redis: Option<Redis>,
-    /// The versions of the server. Each start of a node draws one.
+    /// The present version of the server, and perhaps an earlier one. Each start of a node draws one.
     binaries: Vec<PathBuf>,
 }
 
@@ -32,6 +36,14 @@ struct Node {
     redis_relay: Option<Relay>,
     settings: Vec<(&'static str, String)>,
 }
+
+/// A migration that this version does not know.
+const OF_A_LATER_VERSION: [&str; 4] = [
+    "CREATE TABLE of_a_later_version (id uuid PRIMARY KEY, chat_id uuid REFERENCES chats (id))",
+    "ALTER TABLE messages ADD COLUMN of_a_later_version text",
+    "ALTER TABLE users ADD COLUMN of_a_later_version bigint NOT NULL DEFAULT 7",
+    "INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -82,9 +94,11 @@ impl Fault {
 impl Cluster {
     pub async fn start(nodes: usize, with_redis: bool, other_binary: Option<PathBuf>) -> Self {
         let postgres = Postgres::new();
-        let database = Database::at(postgres.run("start"));
         let redis = if with_redis { Some(Redis::start().await) } else { None };
-        let binaries = [binary().clone()].into_iter().chain(other_binary).collect();
+        let binaries: Vec<_> = [binary().clone()].into_iter().chain(other_binary).collect();
+        // Everything begins with the earlier version.
+        let first = binaries.len() - 1;
+        let database = Database::of_version(&binaries[first], postgres.run("start"));
         let mut cluster =
             Self { nodes: Vec::new(), addresses: Addresses::default(), database, postgres, redis, binaries };
         for number in 0..nodes {
@@ -105,10 +119,29 @@ impl Cluster {
             settings.extend([("DEBUG", "true".to_owned()), ("TEST_CLOCK_FILE", clock.display().to_string())]);
             cluster.nodes.push(Node { server: None, relay, redis_relay, settings });
             cluster.addresses.lock().unwrap().push(None);
-            // The first start migrates, so it is that of the version that is being tested.
-            cluster.start_node(number, 0).await;
+            cluster.start_node(number, first as u64).await;
         }
         cluster
+    }
+
+    /// A rolling upgrade to the present version: the schema first, then one node after the other. If there is no earlier
+    /// version, it is one to a later version that does not exist: what that would change in the schema and write about
+    /// these chats appears, and the nodes are started again as they are.
+    pub async fn upgrade(&mut self, chats: &[&String]) {
+        let is_known = self.binaries.len() > 1;
+        if is_known {
+            migrate(&self.database.url);
+        } else {
+            OF_A_LATER_VERSION.iter().for_each(|statement| self.database.psql(statement));
+        }
+        for number in 0..self.nodes.len() {
+            for chat in chats.iter().filter(|_| !is_known) {
+                let later = json!({"of_a_later_version": true});
+                self.database.scribe().unreadable(chat, 3).tells(("chat", chat), &later).commit();
+            }
+            assert!(self.take(number).stop().await.success(), "a node that stops has failed");
+            self.start_node(number, 0).await;
+        }
     }
 
     pub fn addresses(&self) -> Addresses {

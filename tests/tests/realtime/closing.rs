@@ -1,5 +1,7 @@
 //! Why a socket is closed, and what its code tells the client to do.
 
+use std::time::{Duration, Instant};
+
 use clowder_tests::{Auth, Database, Heard, PATIENCE, Socket, World, on_both};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -35,6 +37,28 @@ async fn restart(world: World) {
     assert_eq!(world.server.ended().await.code(), Some(0));
 }
 
+/// The other nodes get them one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_sockets_are_sent_away_in_waves() {
+    let world = World::with(Database::sqlite(), &[]).await;
+    let mut sockets = Vec::new();
+    for name in ["ada", "bob", "cem"] {
+        let user = world.user(name).await;
+        for _ in 0..40 {
+            sockets.push(user.socket().await);
+        }
+    }
+    world.server.ask_to_stop();
+    // Of 120, the first 50 go at once, and 20 go after 0.2 seconds.
+    let closed =
+        join_all(sockets.iter_mut().map(|socket| async move { (socket.closed().await, Instant::now()) })).await;
+    assert!(closed.iter().all(|(code, _)| *code == 1012), "{closed:?}");
+    let mut at: Vec<_> = closed.iter().map(|(_, at)| *at).collect();
+    at.sort();
+    assert!(at[119] - at[0] > Duration::from_millis(150), "{:?}", at[119] - at[0]);
+    assert_eq!(world.server.ended().await.code(), Some(0));
+}
+
 #[tokio::test]
 async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
     let world = World::shared_on_sqlite(&[("ACCESS_TOKEN_SECONDS", "3")]).await;
@@ -43,7 +67,7 @@ async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
     // The server's clock advances while Ada's socket is open; then Bob's first token is as old as hers.
     let renew = async {
         let mut refresh = json!(bob.refresh);
-        let mut tick = tokio::time::interval(std::time::Duration::from_secs(1));
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
         loop {
             tick.tick().await;
             let pair = world.nobody().post("/api/auth/refresh", json!({"refresh": refresh})).await.expect(200);
@@ -63,7 +87,7 @@ async fn an_expired_token_ends_it_and_a_renewed_one_does_not() {
 async fn a_socket_by_ticket_ends_with_the_token_it_was_asked_with() {
     let world = World::with(Database::sqlite(), &[("ACCESS_TOKEN_SECONDS", "4")]).await;
     let ada = world.user("ada").await;
-    let mut tick = tokio::time::interval(std::time::Duration::from_secs(2));
+    let mut tick = tokio::time::interval(Duration::from_secs(2));
     tick.tick().await;
     tick.tick().await;
     let later = world.login("ada").await;

@@ -3,6 +3,7 @@
 mod chaos;
 mod closing;
 mod events;
+mod failover;
 mod finding;
 mod following;
 mod frames;
@@ -12,6 +13,7 @@ mod nodes;
 mod opening;
 mod order;
 mod polls;
+mod pooler;
 mod presence;
 mod property;
 mod replica;

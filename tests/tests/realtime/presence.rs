@@ -21,7 +21,7 @@ async fn presence(viewer: &User, of: &User) -> Value {
     profile(viewer, of).await["presence"].clone()
 }
 
-async fn until_is(viewer: &User, of: &User, expected: &str) {
+pub async fn until_is(viewer: &User, of: &User, expected: &str) {
     let most = Duration::from_secs(40);
     within(most, &format!("{} is {expected}", of.id), async || presence(viewer, of).await == expected).await;
 }

@@ -14,6 +14,8 @@ use super::{
 pub struct Database {
     /// `postgres://…` or `sqlite:…`; empty: a SQLite file in the data directory.
     pub url: Option<Secret>,
+    /// PostgreSQL itself, if there is a pooler in between.
+    pub direct_url: Option<Secret>,
     /// Connections for reading; 0: the default of the database.
     pub read_connections: usize,
     /// Connections for writing to PostgreSQL; SQLite has one.
@@ -32,6 +34,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: None,
+            direct_url: None,
             read_connections: 0,
             write_connections: 12,
             wait_seconds: 5,
@@ -66,6 +69,8 @@ impl Database {
 pub const SETTINGS: &[Setting] = &[
     checked(database_url, secret(setting("database", "url", "DATABASE_URL", |c| &mut c.database.url,
         "`postgres://…` or `sqlite:…`. Empty: the file clowder.db in `data_dir`."))),
+    checked(direct_url, secret(setting("database", "direct_url", "DATABASE_DIRECT_URL", |c| &mut c.database.direct_url,
+        "`postgres://…` of PostgreSQL itself, if `url` leads through a pooler in transaction mode: for what needs a connection of its own, which is migrating and, without Redis, hearing of other nodes. Empty: the same as `url`."))),
     within(0, 256, setting("database", "read_connections", "DATABASE_READ_CONNECTIONS", |c| &mut c.database.read_connections,
         "Number of connections for reading. 0: 4 for SQLite, 8 for PostgreSQL.")),
     within(2, 1_000, setting("database", "write_connections", "DATABASE_WRITE_CONNECTIONS", |c| &mut c.database.write_connections,
@@ -88,6 +93,7 @@ pub const SETTINGS: &[Setting] = &[
 #[cfg(test)]
 pub const WRONG: &[(&str, &[&str])] = &[
     ("database.url", &["mysql://db/clowder", "postgress://db/clowder", "sqlite:", "clowder.db"]),
+    ("database.direct_url", &["mysql://db/clowder", "sqlite:clowder.db", "clowder.db"]),
     ("database.read_connections", &["257", "-4"]),
     ("database.write_connections", &["0", "1", "1001", "x"]),
     ("database.wait_seconds", &["0", "61", "x"]),
@@ -97,6 +103,15 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("database.queue", &["0", "100001", "x"]),
     ("database.batch", &["0", "1001", "x"]),
 ];
+
+fn direct_url(text: &str) -> Checked {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let right = "must begin with `postgres://`, such as postgres://user:password@host:5432/clowder";
+    let text = expect_scheme(text, &["postgres://", "postgresql://"], right)?;
+    authority(text.split_once("://").map_or("", |(_, rest)| rest), true)
+}
 
 fn database_url(text: &str) -> Checked {
     if text.is_empty() {

@@ -22,18 +22,28 @@ impl Redis {
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
     checked(redis_url, secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
-        "`redis://…` or `rediss://…`: tells the nodes over a PostgreSQL database of each other at once, and counts their rate limits together. Without it, PostgreSQL tells them, and each node counts for itself."))),
+        "`redis://…` or `rediss://…` (TLS), with several hosts if they are nodes of a Cluster, or `redis+sentinel://host,host/name`: tells the nodes over a PostgreSQL database of each other at once, and counts their rate limits together. Without it, PostgreSQL tells them, and each node counts for itself."))),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] = &[("redis.url", &["localhost:6379", "http://redis"])];
+pub const WRONG: &[(&str, &[&str])] =
+    &[("redis.url", &["localhost:6379", "http://redis", "redis+sentinel://host", "redis+sentinel://host/"])];
 
 fn redis_url(text: &str) -> Checked {
     if text.is_empty() {
         return Ok(());
     }
-    let right = "must begin with `redis://` or `rediss://` (TLS), such as redis://host:6379";
-    let text = expect_scheme(text, &["redis://", "rediss://"], right)?;
-    authority(text.split_once("://").map_or("", |(_, rest)| rest), false)
+    let right = "must begin with `redis://` or `rediss://` (TLS), such as redis://host:6379, or with `redis+sentinel://` \
+                 or `rediss+sentinel://`";
+    let text = expect_scheme(text, &["redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://"], right)?;
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    authority(rest, false)?;
+    let name = rest.split_once('/').map_or("", |(_, path)| path.split(['/', '?']).next().unwrap_or_default());
+    if scheme.ends_with("+sentinel") && name.is_empty() {
+        return Err(
+            "must name the primary after the Sentinels, such as redis+sentinel://host:26379/mymaster".to_owned()
+        );
+    }
+    Ok(())
 }

@@ -38,6 +38,7 @@ use self::{
     signals::{Signals, Telling},
 };
 use super::{
+    close::Close,
     cursor::{Place, Sealer},
     frame::Durable,
     send_queue::SendQueue,
@@ -47,6 +48,11 @@ pub use signals::Signal;
 
 /// How long a socket waits for its turn to read: if the database does not respond, others hold all turns.
 pub const TURN_WITHIN: Duration = Duration::from_secs(30);
+/// A node that stops closes its sockets in at most so many waves, with at least so many sockets in each.
+const WAVES: usize = 100;
+const WAVE: usize = 50;
+/// The time from one wave to the next.
+const BETWEEN_WAVES: Duration = Duration::from_millis(100);
 /// How often signals are checked.
 const SIGNAL_TICK: Duration = Duration::from_millis(500);
 
@@ -109,8 +115,8 @@ impl Hub {
         }
     }
 
-    /// Follows the journal until the process stops, and then asks every socket to reconnect elsewhere. The shards run
-    /// on the runtime that calls this.
+    /// Follows the journal until the process stops and every socket has been asked to reconnect elsewhere. The shards
+    /// run on the runtime that calls this.
     pub async fn run(self: Arc<Self>, mut follower: Follower, mut stop: Stop) {
         let dispatch = self.shards.start();
         let mut place = Place::new(follower.epoch(), follower.known().clone());
@@ -130,12 +136,22 @@ impl Hub {
         };
         // Neither branch may cancel the other: following reads the journal in between.
         tokio::select! {
-            () = stop.wait() => {}
+            () = async { stop.wait().await; self.send_away().await } => {}
             () = follow => {}
             () = self.tell_signals(&dispatch) => {}
         }
+    }
+
+    /// Accepts no more sockets, and asks all to reconnect elsewhere: not all at once, or the other nodes would get all
+    /// of them at the same moment. Those that are still here get events meanwhile.
+    async fn send_away(&self) {
         self.stopping.store(true, Ordering::Release);
-        self.shards.all().for_each(|shard| shard.stop());
+        let queues: Vec<_> = self.shards.all().flat_map(|shard| shard.stop()).collect();
+        let mut tick = tokio::time::interval(BETWEEN_WAVES);
+        for wave in queues.chunks(queues.len().div_ceil(WAVES).max(WAVE)) {
+            tick.tick().await;
+            wave.iter().for_each(|queue| queue.close(Close::Restart));
+        }
     }
 
     /// Friends of people who are here may see something else of them now.

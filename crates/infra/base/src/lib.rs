@@ -21,6 +21,7 @@ pub mod profiles;
 pub mod rates;
 pub mod readers;
 pub mod receipts;
+pub mod redis_way;
 pub mod seal;
 pub mod segments;
 pub mod skew;

@@ -15,19 +15,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{Error, Result};
+use clowder_core::Result;
 use data_encoding::HEXLOWER;
-use redis::{Client, Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd};
+use redis::{Connection, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     bus::{Backoff, start},
     keys::Keys,
+    redis_way::RedisWay,
 };
 
 /// Counts one question; see the file for its keys, arguments and answer.
 const SCRIPT: &str = include_str!("rates/count.lua");
-/// How long connecting may take.
+/// How long each step of connecting may take.
 const CONNECTING: Duration = Duration::from_secs(2);
 /// After so long without a question, one of its own proves that Redis still counts.
 const BEAT: Duration = Duration::from_secs(1);
@@ -81,24 +82,23 @@ struct Question {
 impl SharedRates {
     /// Connects in the background, and again whenever the connection is lost. A caller waits no longer than `patience`.
     pub fn start(url: &str, keys: &Keys, patience: Duration) -> Result<Self> {
-        // What the crate says of a wrong address may contain the password.
-        let client = Client::open(url).map_err(|_| Error::internal("REDIS_URL is no address of a Redis server"))?;
-        // Several databases may share one Redis.
-        let prefix = format!("clowder:rates:{}:", HEXLOWER.encode(&keys.fingerprint(&[b"rates"])[..8]));
+        let way = RedisWay::parse(url)?;
+        // Several databases may share one Redis. Braces name the slot in a Cluster: there, one node has all of them.
+        let prefix = format!("{{clowder:rates:{}}}:", HEXLOWER.encode(&keys.fingerprint(&[b"rates"])[..8]));
         let state = State::new();
         let (queue, queued) = sync_channel(WAITING);
-        let node = Node { state: Arc::clone(&state), client, probe: format!("{prefix}{{probe}}"), patience };
+        let node = Node { state: Arc::clone(&state), way, probe: format!("{prefix}probe"), patience };
         start("redis-rates", move || node.run(&queued))?;
         Ok(Self { state, queue, prefix, patience })
     }
 
-    /// `None` if Redis does not answer. `who` contains no braces: in a cluster it names the slot.
+    /// `None` if Redis does not answer.
     pub async fn count(&self, ask: Ask, who: &str, rate: Rate, units: u32) -> Option<Counted> {
         if !self.works() {
             return None;
         }
         let (answer, answered) = oneshot::channel();
-        let key = format!("{}{{{who}}}", self.prefix);
+        let key = format!("{}{who}", self.prefix);
         self.queue.try_send(Question { key, ask, rate, units, answer }).ok()?;
         let Ok(answered) = timeout(self.patience, answered).await else {
             self.state.failed(&format_args!("no answer within {} ms", self.patience.as_millis()));
@@ -150,7 +150,7 @@ impl State {
 /// What the thread needs.
 struct Node {
     state: Arc<State>,
-    client: Client,
+    way: RedisWay,
     probe: String,
     patience: Duration,
 }
@@ -175,7 +175,7 @@ impl Node {
 
     /// Answers until the connection fails, or the owner is gone.
     fn work(&self, queue: &Receiver<Question>, backoff: &mut Backoff) -> RedisResult<()> {
-        let conn = self.client.get_connection_with_timeout(CONNECTING)?;
+        let conn = self.way.connect_to(&self.probe, CONNECTING)?;
         conn.set_read_timeout(Some(self.patience))?;
         conn.set_write_timeout(Some(self.patience))?;
         let mut script = Script::load(conn)?;

@@ -303,8 +303,9 @@ fn what_was_swept_and_the_end_send_everybody_elsewhere() {
     assert!(attached.is_none(), "what it knew is forgotten");
     let again = self::attach(&shard, ada, &[chat]);
     assert_eq!(again.live_from, at(7));
-    shard.stop();
-    assert_eq!(again.queue.closing(), Some(Close::Restart));
+    let left = shard.stop();
+    assert!(left.len() == 1 && Arc::ptr_eq(&left[0], &again.queue));
+    assert_eq!(again.queue.closing(), None, "it gets events until it is closed");
     let arrival = shard.arrive(ada);
     assert!(arrival.attach(Via::Session(session), None, Some(Loaded::default())).is_err(), "no more are taken");
 }

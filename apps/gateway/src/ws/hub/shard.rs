@@ -101,7 +101,7 @@ struct State {
     stopping: bool,
 }
 
-type Queues = Vec<Arc<SendQueue>>;
+pub type Queues = Vec<Arc<SendQueue>>;
 
 impl Shard {
     pub fn new(place: Place) -> Self {
@@ -140,14 +140,11 @@ impl Shard {
         self.lock().audience.get(&topic).map_or(0, HashMap::len)
     }
 
-    /// Asks every socket to reconnect elsewhere, and accepts no more.
-    pub fn stop(&self) {
-        let queues = {
-            let mut state = self.lock();
-            state.stopping = true;
-            state.queues()
-        };
-        queues.iter().for_each(|queue| queue.close(Close::Restart));
+    /// Accepts no more sockets; returns those that are here, which get events until they are closed.
+    pub fn stop(&self) -> Queues {
+        let mut state = self.lock();
+        state.stopping = true;
+        state.queues()
     }
 
     pub fn take(&self, step: &Step) {

@@ -69,7 +69,7 @@ impl Bus for PostgresBus {
 /// Publishes and hears until the connection fails, or the owner is gone.
 fn work(shared: &Shared, way: &Arc<Way>, queue: &Receiver<String>, backoff: &mut Backoff) -> Result<()> {
     let mut conn = PooledConn::connect(way)?;
-    conn.batch_execute(&format!("SET synchronous_commit = off; LISTEN {CHANNEL}"))?;
+    conn.batch_execute(&format!("LISTEN {CHANNEL}"))?;
     // Its own first message proves that others would arrive, too: through some poolers none does.
     let (mut heard_at, mut said_at) = (Instant::now(), None::<Instant>);
     loop {
@@ -82,7 +82,8 @@ fn work(shared: &Shared, way: &Arc<Way>, queue: &Receiver<String>, backoff: &mut
         };
         if let Some(message) = message {
             said_at = Some(Instant::now());
-            sql_query("SELECT pg_notify($1, $2)")
+            // Only for this transaction: if there is a pooler in between, others use the connection, too.
+            sql_query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
                 .bind::<Text, _>(CHANNEL)
                 .bind::<Text, _>(message)
                 .execute(&mut *conn)?;

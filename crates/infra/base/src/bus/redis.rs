@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_core::{Bus, Error, Result, bus::Hear};
-use redis::{Client, Connection, RedisError, RedisResult};
+use clowder_core::{Bus, Result, bus::Hear};
+use redis::{Connection, RedisError, RedisResult};
 
 use super::{BEAT, Backoff, CHANNEL, SILENT, Shared, WAITING, drop_one, offer, start};
+use crate::redis_way::RedisWay;
 
 /// How long connecting, writing, or an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -30,15 +31,14 @@ pub struct RedisBus {
 impl RedisBus {
     /// Connects in the background, and again whenever a connection is lost.
     pub fn start(url: &str) -> Result<Self> {
-        // What the crate says of a wrong address may contain the password.
-        let client = Client::open(url).map_err(|_| Error::internal("REDIS_URL is no address of a Redis server"))?;
+        let way = Arc::new(RedisWay::parse(url)?);
         let shared = Shared::new("redis");
         let (queue, queued) = sync_channel(WAITING);
         let (listening, ended) = sync_channel(1);
-        let (publishing, publisher) = (Arc::clone(&shared), client.clone());
+        let (publishing, publisher) = (Arc::clone(&shared), Arc::clone(&way));
         start("redis-publish", move || publish(&publishing, &publisher, &queued))?;
         let subscribed = Arc::clone(&shared);
-        start("redis-listen", move || listen(&subscribed, &client, &ended))?;
+        start("redis-listen", move || listen(&subscribed, &way, &ended))?;
         Ok(Self { shared, queue, _listening: listening })
     }
 }
@@ -61,15 +61,8 @@ impl Bus for RedisBus {
     }
 }
 
-fn connect(client: &Client) -> RedisResult<Connection> {
-    let conn = client.get_connection_with_timeout(PATIENCE)?;
-    conn.set_read_timeout(Some(PATIENCE))?;
-    conn.set_write_timeout(Some(PATIENCE))?;
-    Ok(conn)
-}
-
 /// Publishes until the owner is gone. While there is no connection, messages are dropped: they would arrive too late.
-fn publish(shared: &Shared, client: &Client, queue: &Receiver<String>) {
+fn publish(shared: &Shared, way: &RedisWay, queue: &Receiver<String>) {
     let (mut conn, mut backoff) = (None, Backoff::new());
     loop {
         let message = match queue.recv_timeout(BEAT) {
@@ -79,9 +72,9 @@ fn publish(shared: &Shared, client: &Client, queue: &Receiver<String>) {
         };
         // A connection that was closed while it was idle is replaced at once.
         let had_one = conn.is_some();
-        let mut sent = send(client, &mut conn, &backoff, &message);
+        let mut sent = send(way, &mut conn, &backoff, &message);
         if had_one && sent.is_err() {
-            sent = send(client, &mut conn, &backoff, &message);
+            sent = send(way, &mut conn, &backoff, &message);
         }
         match sent {
             Ok(true) => backoff.succeeded(),
@@ -96,10 +89,10 @@ fn publish(shared: &Shared, client: &Client, queue: &Receiver<String>) {
 }
 
 /// Returns false if it is too early to connect again.
-fn send(client: &Client, conn: &mut Option<Connection>, backoff: &Backoff, message: &str) -> RedisResult<bool> {
+fn send(way: &RedisWay, conn: &mut Option<Connection>, backoff: &Backoff, message: &str) -> RedisResult<bool> {
     let mut open = match conn.take() {
         Some(open) => open,
-        None if backoff.is_over() => connect(client)?,
+        None if backoff.is_over() => way.connect(PATIENCE)?,
         None => return Ok(false),
     };
     redis::cmd("PUBLISH").arg(CHANNEL).arg(message).exec(&mut open)?;
@@ -108,10 +101,10 @@ fn send(client: &Client, conn: &mut Option<Connection>, backoff: &Backoff, messa
 }
 
 /// Listens until the owner is gone.
-fn listen(shared: &Shared, client: &Client, ended: &Receiver<()>) {
+fn listen(shared: &Shared, way: &RedisWay, ended: &Receiver<()>) {
     let mut backoff = Backoff::new();
     loop {
-        let Err(error) = subscribed(shared, client, ended, &mut backoff) else { return };
+        let Err(error) = subscribed(shared, way, ended, &mut backoff) else { return };
         shared.failed(&error);
         if !matches!(ended.recv_timeout(backoff.failed()), Err(RecvTimeoutError::Timeout)) {
             return;
@@ -120,8 +113,8 @@ fn listen(shared: &Shared, client: &Client, ended: &Receiver<()>) {
 }
 
 /// Hears messages until the connection fails.
-fn subscribed(shared: &Shared, client: &Client, ended: &Receiver<()>, backoff: &mut Backoff) -> RedisResult<()> {
-    let mut conn = connect(client)?;
+fn subscribed(shared: &Shared, way: &RedisWay, ended: &Receiver<()>, backoff: &mut Backoff) -> RedisResult<()> {
+    let mut conn = way.connect(PATIENCE)?;
     let mut messages = conn.as_pubsub();
     messages.subscribe(CHANNEL)?;
     messages.set_read_timeout(Some(LOOK))?;
