@@ -39,7 +39,7 @@ async fn a_node_from_which_nothing_arrives_is_not_ready() {
     let refused = answer("it is not ready", async || Some(ready(&world).await).filter(|answer| answer.status == 503));
     let refused = refused.await.refused(503, "not_ready");
     let errors = refused["errors"].as_array().unwrap();
-    let late = errors.iter().find(|error| error["pointer"] == "/delivery").unwrap_or_else(|| panic!("{refused}"));
+    let late = errors.iter().find(|error| error["pointer"] == "delivery").unwrap_or_else(|| panic!("{refused}"));
     let says = late["message"].as_str().unwrap();
     assert!(
         says.starts_with("no canary has arrived for ") && says.ends_with("the database does not take it"),
