@@ -29,11 +29,11 @@ impl Journal {
 pub const SETTINGS: &[Setting] = &[
     within(1, 365, setting("journal", "retention_days", "", |c| &mut c.journal.retention_days,
         "How long clients can be away and still resume, in days.")),
-    within(1, 1_000_000, setting("journal", "resume_events", "", |c| &mut c.journal.resume_events,
+    within(1, 100_000, setting("journal", "resume_events", "", |c| &mut c.journal.resume_events,
         "How many missed events a socket or stream is sent. If it has missed more, it gets `reset` with the reason `too_many`, and the client loads its state anew.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
 pub const WRONG: &[(&str, &[&str])] =
-    &[("journal.retention_days", &["0", "366", "a week"]), ("journal.resume_events", &["0", "1000001", "all"])];
+    &[("journal.retention_days", &["0", "366", "a week"]), ("journal.resume_events", &["0", "100001", "all"])];
