@@ -1,5 +1,7 @@
 //! Assembles the application state and starts the server; nothing else does.
 
+mod chores;
+
 use std::{
     collections::HashMap,
     fs,
@@ -17,7 +19,7 @@ use actix_web::{
     dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
     web::{self, Data, ServiceConfig},
 };
-use clowder_accounts::{AuditLog, policy::EMAILS_CAUSED};
+use clowder_accounts::policy::EMAILS_CAUSED;
 use clowder_core::{
     Error, Mail, Result,
     job::{Queue, Work},
@@ -37,14 +39,14 @@ use crate::{
         messaging::{search, timers},
         operation::{docs::Documents, metrics},
     },
-    front::{Front, Limits, Meter, limits_of},
+    front::{Front, Limits, Meter, counting_of, limits_of},
     public_url::PublicUrl,
     readers,
     routes::{self, Router},
     stop::{self, Stop, Stopper},
     telemetry,
     threads::Threads,
-    ws::{self, Hub, Place, Sealer, Sockets},
+    ws::{self, Canary, Hub, Place, Sealer, Sockets},
 };
 
 /// How long requests may take to finish after a shutdown has begun.
@@ -191,7 +193,9 @@ pub async fn start(config: Config) -> Result<Running> {
     let recorder = telemetry::recorder()?;
     let store = open(&config).await?;
     store.sealing.try_keys().await?;
-    let limits = limits_of(&config, &store)?;
+    let counting = counting_of(&config, &store)?;
+    let limits = limits_of(&config, counting.as_ref());
+    let sockets = Sockets::new(counting)?;
     let (stopper, stop) = stop::channel();
 
     let table = routes::table(config.server.metrics_bind.is_none());
@@ -212,15 +216,18 @@ pub async fn start(config: Config) -> Result<Running> {
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
     let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
     store.join(&DatabaseUrl::parse(&config.direct_url())?, config.redis.address()).await?;
+    let canary = Canary::new(Arc::clone(&hub), Arc::clone(&store.upkeep));
     let arrived = Arc::<ws::arrivals::Notes>::default();
     let state = AppState {
         store: store.clone(),
         hub,
+        canary,
         limits: limits.clone(),
-        sockets: Sockets::default(),
+        sockets: sockets.clone(),
         arrived: Arc::clone(&arrived),
         public_url: Arc::new(config.server.public_url.clone()),
         heartbeat: Duration::from_secs(config.server.heartbeat_seconds),
+        resume_events: config.journal.resume_events,
         recorder: recorder.clone(),
         documents,
         scopes,
@@ -235,9 +242,11 @@ pub async fn start(config: Config) -> Result<Running> {
         servers.push(spawn(metrics_server(listener, recorder.clone())?));
     }
 
-    let mut chores =
-        vec![following, job_threads.spawn(self::chores(limits, recorder, Arc::clone(&store.upkeep), stop.clone()))];
-    chores.push(job_threads.spawn(chain_audit(Arc::clone(&store.audit), stop.clone())));
+    let mut chores = vec![
+        following,
+        job_threads.spawn(chores::maintain(limits, sockets, recorder, Arc::clone(&store.upkeep), stop.clone())),
+    ];
+    chores.push(job_threads.spawn(chores::chain_audit(Arc::clone(&store.audit), stop.clone())));
     chores.push(job_threads.spawn(readers::run(Arc::clone(&store.readers), stop.clone())));
     let (scheduled, lifetimes) = (Arc::clone(&store.scheduled), Arc::clone(&store.lifetimes));
     chores.push(job_threads.spawn(timers::send(scheduled, Arc::clone(&store.upkeep), stop.clone())));
@@ -282,11 +291,13 @@ async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, 
 struct AppState {
     store: Store,
     hub: Arc<Hub>,
+    canary: Arc<Canary>,
     limits: Arc<dyn Limits>,
     sockets: Sockets,
     arrived: Arc<ws::arrivals::Notes>,
     public_url: Arc<PublicUrl>,
     heartbeat: Duration,
+    resume_events: usize,
     recorder: PrometheusHandle,
     documents: Data<Documents>,
     scopes: Data<Scopes>,
@@ -313,10 +324,12 @@ impl AppState {
             arrived: Arc::clone(&self.arrived),
             public_url: Arc::clone(&self.public_url),
             heartbeat: self.heartbeat,
+            resume_events: self.resume_events,
         };
         app.app_data(Data::new(ports))
             .app_data(Data::new(self.recorder))
             .app_data(Data::new(self.stop))
+            .app_data(Data::from(self.canary))
             .app_data(Data::from(self.public_url))
             .app_data(Data::from(self.arrived))
             .app_data(self.scopes)
@@ -435,53 +448,6 @@ async fn watch_clock(upkeep: Arc<dyn Upkeep>, data_dir: PathBuf, mut stop: Stop)
                 to_do = None;
             }
             Err(error) => tracing::warn!(%error, "cannot correct the times of a clock that was ahead right now"),
-        }
-    }
-}
-
-/// How often a node checks whether the audit log has entries to chain.
-const CHAIN_EVERY: Duration = Duration::from_millis(500);
-
-/// Chains entries of the audit log. Every node tries; the one that holds the lock on the head does it. If that node
-/// dies, its transaction and lock end with it.
-async fn chain_audit(audit: Arc<dyn AuditLog>, mut stop: Stop) {
-    let mut often = tokio::time::interval(CHAIN_EVERY);
-    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failing = false;
-    loop {
-        tokio::select! {
-            () = stop.wait() => return,
-            _ = often.tick() => {}
-        }
-        // Chains one batch after the other until none is left.
-        let failed = loop {
-            match audit.append_pending().await {
-                Ok(0) => break None,
-                Ok(_) => {}
-                Err(error) => break Some(error),
-            }
-        };
-        if let Some(error) = failed.as_ref().filter(|_| !failing) {
-            tracing::warn!(%error, "cannot chain the audit log right now");
-        }
-        failing = failed.is_some();
-    }
-}
-
-/// Periodic maintenance of each process.
-async fn chores(limits: Arc<dyn Limits>, recorder: PrometheusHandle, upkeep: Arc<dyn Upkeep>, mut stop: Stop) {
-    let mut often = tokio::time::interval(Duration::from_secs(10));
-    loop {
-        tokio::select! {
-            () = stop.wait() => return,
-            _ = often.tick() => {
-                limits.sweep().await;
-                recorder.run_upkeep();
-                // Errors are reported elsewhere.
-                if let Ok(Some(skew)) = upkeep.skew(clock::now).await && skew.is_too_much() {
-                    tracing::warn!("not ready: {}", skew.describe());
-                }
-            }
         }
     }
 }

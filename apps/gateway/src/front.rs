@@ -38,7 +38,7 @@ pub use client::Network;
 pub use cors::WebOrigin;
 pub use host::HostName;
 pub use idempotency::IDEMPOTENCY_KEY;
-pub use limits::{Key, Left, Limits, LocalLimits, Policy, RedisLimits, limits_of, units};
+pub use limits::{Key, Left, Limits, LocalLimits, Policy, RedisLimits, counting_of, limits_of, units};
 pub use meter::Meter;
 
 use crate::{

@@ -35,7 +35,7 @@ pub use close::Close;
 pub use commands::{Command, Reply, all as commands};
 pub use cursor::{Place, Sealer};
 pub use events::{Event, Kind, all as events};
-pub use hub::{Hub, Signal};
+pub use hub::{Canary, Hub, Signal};
 pub use request::Request;
 pub use sockets::Sockets;
 
@@ -76,6 +76,8 @@ pub struct Ports {
     /// The longest time between two signs of life from the server; a client that is silent for twice as long is
     /// disconnected.
     pub heartbeat: Duration,
+    /// A socket or stream that has missed more events than this is to load its state anew.
+    pub resume_events: usize,
 }
 
 impl Ports {
@@ -115,11 +117,11 @@ pub async fn connect(
     }
     let (ctx, presented) = Call::of(&request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
     let (held, opening) = match presented? {
-        Some(identity) => (admission::enter(&ports, &identity, &ctx)?, Opening::Known(identity)),
+        Some(identity) => (admission::enter(&ports, &identity, &ctx).await?, Opening::Known(identity)),
         None => {
             // Checked before a ticket is spent on a socket for which there is no room.
             let holder = opening::holder(&request, ctx.now, &*ports.store.accounts);
-            let held = admission::hold(&ports, holder, &ctx.origin)?;
+            let held = admission::hold(&ports, holder, &ctx.origin).await?;
             (held, opening::without_header(&request, &ctx, &*ports.store.accounts, &*ports.store.staff).await)
         }
     };

@@ -36,6 +36,12 @@ impl Positions {
         other.0.iter().enumerate().all(|(stream, position)| self.cover(stream, *position))
     }
 
+    /// How many changes there are after `from` up to these positions, of all topics.
+    pub fn since(&self, from: &Self) -> u64 {
+        let streams = self.0.iter().enumerate();
+        streams.map(|(stream, position)| u64::try_from(position - from.get(stream)).unwrap_or(0)).sum()
+    }
+
     /// Whether the change at `position` of `stream` is included.
     pub fn cover(&self, stream: usize, position: i64) -> bool {
         position <= self.get(stream)
@@ -140,6 +146,17 @@ pub trait Journal: Send + Sync {
         to: Positions,
     ) -> Result<Box<dyn Replay>>;
 
+    /// Whether this may be more than `most` changes, without reading them. Some of those that are counted may not be
+    /// replayed: they concern only who came earlier, or were superseded.
+    async fn exceeds(
+        &self,
+        user: UserId,
+        followed: Arc<[Following]>,
+        from: Positions,
+        to: Positions,
+        most: usize,
+    ) -> Result<bool>;
+
     /// Forgets what it has held for longer than `keep`, a bounded number of rows per call; answers how many went. The age
     /// of a change is the time measured from one call to the next since it was first there at such a call, and at most
     /// 20 minutes of each: no clock that is wrong, of a writer or of the caller, makes anything older. Where
@@ -173,5 +190,6 @@ mod tests {
         assert!(at(&[3, 4]).reach(&at(&[3, 4])) && at(&[3, 4]).reach(&at(&[0, 4])));
         assert!(!at(&[3, 4]).reach(&at(&[2, 5])));
         assert!(!at(&[3]).reach(&at(&[3, 1])));
+        assert_eq!((at(&[3, 4]).since(&at(&[1, 4])), at(&[3, 4]).since(&at(&[0, 5]))), (2, 3));
     }
 }

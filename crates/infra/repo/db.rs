@@ -81,6 +81,8 @@ pub struct Tx<'c> {
     pub withheld: Vec<Withheld>,
     /// Whether this is a step of an erasure, of which a later one rewrites the journal.
     pub erases: bool,
+    /// Whether nobody in this process is told of its changes: they show once the journal is read.
+    pub silent: bool,
 }
 
 impl Db {
@@ -199,15 +201,16 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
             deleted_text: false,
             withheld: Vec::new(),
             erases: false,
+            silent: false,
         };
         let value = f(&mut tx)?;
         audit::write(&mut tx)?;
         #[cfg(debug_assertions)]
         super::texts::check(&mut tx)?;
-        Ok((value, (tx.recorded, tx.ordered, tx.deleted_text, tx.withheld)))
+        Ok((value, (tx.recorded, tx.ordered, tx.deleted_text, tx.withheld, tx.silent)))
     });
     let (value, told) = done.inspect_err(|error| services.condition.failed(error))?;
-    let (recorded, ordered, deleted_text, withheld) = told;
+    let (recorded, ordered, deleted_text, withheld, silent) = told;
     withheld.into_iter().for_each(Withheld::count);
     // A transaction that recorded nothing may not have written anything.
     if !recorded.is_empty() {
@@ -215,7 +218,9 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
     }
     // Before anybody learns of the changes.
     services.high_water.passed(&recorded);
-    services.feed.hand(recorded, turn);
+    if !silent {
+        services.feed.hand(recorded, turn);
+    }
     if ordered {
         services.ordered.notify_one();
     }

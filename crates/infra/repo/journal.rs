@@ -187,6 +187,18 @@ impl Journal for Repo {
         Ok(Box::new(replay::Reader::open(&self.db, &self.segments, viewer, followed, from, to).await?))
     }
 
+    async fn exceeds(
+        &self,
+        user: UserId,
+        followed: Arc<[Following]>,
+        from: Positions,
+        to: Positions,
+        most: usize,
+    ) -> Result<bool> {
+        let viewer = Viewer { id: user, staff: false, now: self.now() };
+        replay::exceeds(&self.db, &self.segments, viewer, followed, (from, to), most).await
+    }
+
     async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize> {
         let now = ctx.now;
         let Mark { measured, old } = self.db.write(move |tx| sweep::mark(tx, now, keep)).await?;

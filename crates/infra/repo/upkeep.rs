@@ -4,13 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Result, Timestamp,
+    Change, Ctx, Error, Id, Result, Timestamp, Topic, TopicKind,
     job::{Cron, Queue, Taken, Worker},
 };
 
+use serde_json::value::RawValue;
+
 use super::{
     Repo, check, clock,
+    db::Tx,
     domains::{DOMAINS, Domain},
+    journal,
 };
 use crate::{
     clock::Evidence,
@@ -49,6 +53,17 @@ impl Upkeep for Repo {
         check::all(self, now).await
     }
 
+    async fn write_canary(&self, ctx: &Ctx) -> Result<(usize, i64)> {
+        let (canary, ctx) = (Canary(Id::new(ctx.now)), ctx.clone());
+        let write = move |tx: &mut Tx<'_>| {
+            tx.silent = true;
+            journal::append(tx, &ctx, &canary)?;
+            let written = tx.recorded.last().map(|recorded| (recorded.stream, recorded.position));
+            written.ok_or_else(|| Error::internal("a canary was not written"))
+        };
+        self.db.write(write).await
+    }
+
     async fn was_ahead(&self, now: Timestamp) -> Result<bool> {
         self.db.read(move |conn| clock::was_ahead(conn, now)).await
     }
@@ -68,6 +83,23 @@ impl Upkeep for Repo {
             gone += sweep.run(self, ctx, journal_for).await?;
         }
         Ok(gone)
+    }
+}
+
+/// A change on a topic of its own, in any of the streams.
+struct Canary(Id<()>);
+
+impl Change for Canary {
+    fn name(&self) -> &'static str {
+        "canary.written"
+    }
+
+    fn topic(&self) -> Topic {
+        Topic::new(TopicKind::new("canary"), self.0)
+    }
+
+    fn data(&self) -> serde_json::Result<Box<RawValue>> {
+        RawValue::from_string("{}".to_owned())
     }
 }
 

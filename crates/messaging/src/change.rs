@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use self::moderation::{Braked, ReviewWaiting, Sanctioned};
 use crate::{
-    Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant,
+    Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant, TypingKind,
     keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
     polls::{Closed, Voted},
     relations::ThreadState,
@@ -274,6 +274,7 @@ pub struct ChatDeleted {
 pub struct Typing {
     pub chat_id: ChatId,
     pub user_id: UserId,
+    pub kind: TypingKind,
 }
 
 impl Reaction {

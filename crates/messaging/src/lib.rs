@@ -57,7 +57,7 @@ pub use lifetimes::{Lifetime, port::Lifetimes};
 pub use model::{
     Chat, ChatEntry, ChatFace, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, Content, Edit, Emoji,
     History, Message, MessagePatch, MessageType, NewChat, NewMessage, NewRead, Notify, Participant, Reacted, Reactor,
-    Rights, Status, SystemAction, SystemNote, Window,
+    Rights, Status, SystemAction, SystemNote, TypingKind, Window,
 };
 pub use moderation::port::Moderation;
 pub use participants::port::Participants;

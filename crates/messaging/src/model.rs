@@ -10,7 +10,7 @@ pub use input::{ChatFilter, MAX_INVITED, MessagePatch, NewChat, NewMessage, NewR
 pub use rights::{Rights, RightsPatch};
 pub use values::{
     ChatRole, ChatType, ChatVisibility, ClientId, Content, History, MessageType, Notify, Optional, OptionalText,
-    OptionalTime, Status, Title,
+    OptionalTime, Status, Title, TypingKind,
 };
 
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId, Word};

@@ -102,9 +102,20 @@ async fn typing(world: World) {
     for kind in ["typing.start", "typing.stop"] {
         a.command(kind, json!({"chat_id": chat})).await.unwrap();
         let heard = b.until(kind).await;
-        assert_eq!(heard["data"], json!({"chat_id": chat, "user_id": ada.id}));
+        assert_eq!(heard["data"], json!({"chat_id": chat, "user_id": ada.id, "kind": "typing"}));
         assert!(heard["cursor"].is_null(), "a passing event has no cursor");
     }
+    // Another kind follows without a stop in between, and ends by the same command.
+    for kind in ["recording", "uploading"] {
+        a.command("typing.start", json!({"chat_id": chat, "kind": kind})).await.unwrap();
+        let heard = b.frame().await;
+        assert_eq!((&heard["type"], &heard["data"]["kind"]), (&json!("typing.start"), &json!(kind)));
+    }
+    a.command("typing.stop", json!({"chat_id": chat})).await.unwrap();
+    assert_eq!(b.until("typing.stop").await["data"]["kind"], "uploading");
+    let problem = a.command("typing.start", json!({"chat_id": chat, "kind": "dancing"})).await.unwrap_err();
+    assert_eq!((&problem["status"], &problem["code"]), (&json!(422), &json!("input.invalid")));
+    assert_eq!(problem["errors"][0]["code"], "choice");
     assert!(a.drain().await.iter().all(|frame| frame["type"] != "typing.start"), "not to oneself");
 }
 

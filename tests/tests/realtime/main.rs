@@ -1,5 +1,6 @@
 //! The live channel: who may open it, what it sends in which order, and that a drop loses nothing.
 
+mod canary;
 mod chaos;
 mod closing;
 mod events;

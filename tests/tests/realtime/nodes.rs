@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_tests::{Database, Redis, Server, User, World, until, world::each};
+use clowder_tests::{Auth, Database, Redis, Server, Socket, User, World, until, world::each};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -93,6 +93,36 @@ async fn a_redis_that_dies_and_returns_loses_repeats_and_reorders_nothing() {
     }
 }
 
+/// With Redis, somebody has so many sockets at all nodes together, and otherwise at each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_at_all_nodes_count_together() {
+    let redis = Redis::start().await;
+    let url = redis.url();
+    for (settings, together) in [(&[("REDIS_URL", &*url)][..], true), (&[], false)] {
+        let (world, other, ada, _, _) = two_nodes(settings).await;
+        let counted = async || ada.get("/metrics").await.text.contains("\nclowder_limits_shared 1\n");
+        let there = ada.at(&other);
+        let counted_there = async || there.get("/metrics").await.text.contains("\nclowder_limits_shared 1\n");
+        if together {
+            until("both count in Redis", async || counted().await && counted_there().await).await;
+        }
+        let mut sockets = Vec::new();
+        for n in 0..50 {
+            sockets.push(if n % 2 == 0 { &ada } else { &there }.socket().await);
+        }
+        let access = ada.token();
+        for node in [&world.server.address, &other.address] {
+            let opened = Socket::open(node, Auth::Header(access), None).await;
+            let refused = opened.err().map(|(status, problem)| (status, problem["code"].clone()));
+            assert_eq!(refused, together.then(|| (429, json!("sockets.too_many"))));
+        }
+        // One that is closed at one node makes room at the other.
+        sockets.pop();
+        until("there is room", async || Socket::open(&world.server.address, Auth::Header(access), None).await.is_ok())
+            .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn typing_is_seen_at_the_other_node_and_ends_if_that_dies() {
     let redis = Redis::start().await;
@@ -107,9 +137,9 @@ async fn typing_is_seen_at_the_other_node_and_ends_if_that_dies() {
         bob.put(&format!("/api/users/{}/block", cem.id), json!({})).await.expect(200);
         let (mut a, mut b, mut c) = (ada.socket().await, bob.socket().await, cem.socket().await);
         let in_chat = json!({"chat_id": chat});
-        b.command("typing.start", in_chat.clone()).await.unwrap();
+        b.command("typing.start", json!({"chat_id": chat, "kind": "recording"})).await.unwrap();
         let heard = a.until("typing.start").await;
-        assert_eq!((&heard["data"]["user_id"], &heard["data"]["chat_id"]), (&json!(bob.id), &json!(chat)));
+        assert_eq!(heard["data"], json!({"user_id": bob.id, "chat_id": chat, "kind": "recording"}));
         b.command("typing.stop", in_chat.clone()).await.unwrap();
         assert_eq!(a.until("typing.stop").await["data"]["user_id"], json!(bob.id));
         b.command("typing.start", in_chat).await.unwrap();

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use clowder_core::{Actor, Ctx, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
-use clowder_tests::{Database, Server, World, on_both, world::each};
+use clowder_tests::{Database, Server, Stream, World, on_both, world::each};
 use serde_json::json;
 
 on_both!(shared; nothing_missed, in_the_first_frame, useless_cursors, deleted_text_is_not_replayed, what_is_hidden);
 on_both!(across_a_restart, away_for_too_long);
+on_both!(shared with [("CLOWDER__JOURNAL__RESUME_EVENTS", "30")]; too_many);
 
 async fn nothing_missed(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -176,6 +177,59 @@ async fn away_for_too_long(world: World) {
     assert_eq!(socket.hello().await["resumed"], true);
     assert_eq!(socket.frame().await["data"]["content"], "missed again");
     assert_eq!(socket.frame().await["data"]["count"], 1);
+}
+
+/// Whoever has missed too much loads it anew instead; a program that wants every event reads it page by page.
+async fn too_many(world: World) {
+    let (ada, bob, cem) = (world.user("ada").await, world.user("bob").await, world.user("cem").await);
+    let (chat, other) = (ada.private_chat(&bob).await, bob.private_chat(&cem).await);
+    let mut socket = ada.socket().await;
+    bob.says(&chat, "heard").await;
+    let cursor = socket.until("message.sent").await["cursor"].as_str().unwrap().to_owned();
+    drop(socket);
+    for i in 0..40 {
+        bob.says(&other, &format!("not for Ada {i}")).await;
+    }
+    for i in 0..30 {
+        bob.says(&chat, &format!("missed {i}")).await;
+    }
+    let mut socket = ada.knock(Some(&cursor)).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    assert_eq!(socket.until("resumed").await["data"]["count"], 30, "what others missed does not count");
+    bob.says(&chat, "one more").await;
+    socket.until("message.sent").await;
+
+    let mut socket = ada.knock(Some(&cursor)).await;
+    let hello = socket.hello().await;
+    assert_eq!(hello["resumed"], false);
+    let reset = socket.frame().await;
+    assert_eq!((&reset["type"], &reset["data"]["reason"]), (&json!("reset"), &json!("too_many")));
+    assert_eq!(ada.messages(&chat).await.len(), 32, "what it was");
+    let mut stream = Stream::open(&ada, "", &cursor).await.unwrap();
+    let first = stream.frame().await;
+    assert_eq!((&first["type"], &first["data"]["resumed"]), (&json!("hello"), &json!(false)));
+    let reset = stream.frame().await;
+    assert_eq!((&reset["type"], &reset["data"]["reason"]), (&json!("reset"), &json!("too_many")));
+    bob.says(&chat, "live").await;
+    let live = socket.frame().await;
+    assert_eq!((&live["type"], &live["data"]["content"]), (&json!("message.sent"), &json!("live")));
+    assert_eq!(stream.frame().await["data"], live["data"]);
+    // It goes on from the cursor that `hello` brought.
+    let mut socket = ada.knock(hello["cursor"].as_str()).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    assert_eq!(socket.frame().await["data"], live["data"]);
+
+    let (mut here, mut heard) = (cursor, Vec::new());
+    loop {
+        let page = ada.get(&format!("/api/journal?cursor={here}&limit=10")).await.expect(200);
+        assert_eq!(page["reset"], json!(null));
+        heard.extend(page["events"].as_array().unwrap().iter().map(|event| event["data"].clone()));
+        here = page["cursor"].as_str().unwrap().to_owned();
+        if page["more"] == false {
+            break;
+        }
+    }
+    assert_eq!(each(&heard, "seq"), (2..=33).map(|seq| json!(seq)).collect::<Vec<_>>(), "all of them, in order, once");
 }
 
 /// Makes the journal delete everything, as the server's own sweep does after some days.

@@ -29,7 +29,7 @@ async fn as_over_a_socket(world: World) {
     bob.socket().await.command("typing.start", json!({"chat_id": chat})).await.unwrap();
     let before = stream.last.clone();
     let typing = stream.until("typing.start").await;
-    assert_eq!(typing["data"], json!({"chat_id": chat, "user_id": bob.id}));
+    assert_eq!(typing["data"], json!({"chat_id": chat, "user_id": bob.id, "kind": "typing"}));
     assert_eq!(stream.last, before);
     // Line breaks, and what looks like the end of a frame, are within the text.
     let text = "one\ntwo\r\n\r\ndata: three\",\"cursor\":\"AQ\"}";

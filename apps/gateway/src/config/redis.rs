@@ -1,4 +1,4 @@
-//! `[redis]`: the bus between the nodes over one PostgreSQL database, and the rate limits that they count together.
+//! `[redis]`: the bus between the nodes over one PostgreSQL database, and what they count together: rate limits and sockets.
 
 use super::{
     Secret,
@@ -8,7 +8,7 @@ use super::{
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Redis {
-    /// Notifies the nodes of a cluster of each other's changes sooner, and counts their rate limits together.
+    /// Notifies the nodes of a cluster of each other's changes sooner, and counts their rate limits and sockets together.
     pub url: Option<Secret>,
 }
 
@@ -22,7 +22,7 @@ impl Redis {
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
     checked(redis_url, secret(setting("redis", "url", "REDIS_URL", |c| &mut c.redis.url,
-        "`redis://…` or `rediss://…` (TLS), with several hosts if they are nodes of a Cluster, or `redis+sentinel://host,host/name`: tells the nodes over a PostgreSQL database of each other at once, and counts their rate limits together. Without it, PostgreSQL tells them, and each node counts for itself."))),
+        "`redis://…` or `rediss://…` (TLS), with several hosts if they are nodes of a Cluster, or `redis+sentinel://host,host/name`: tells the nodes over a PostgreSQL database of each other at once, and counts their rate limits and sockets together. Without it, PostgreSQL tells them, and each node counts for itself."))),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.

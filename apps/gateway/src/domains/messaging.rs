@@ -35,7 +35,7 @@ pub const DOMAIN: Domain = Domain {
     events: events::EVENTS,
     messages: &["message.sent", "message.updated"],
     commands: commands::COMMANDS,
-    signals: &[&commands::TYPING],
+    signals: commands::SIGNALS,
     arrivals: Some(&arrivals::ARRIVALS),
     scopes: scopes::ALL,
     permissions: permissions::ALL,

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use clowder_core::{Actor, ApiKeyId, Result, UserId, Via, ctx::place};
 use clowder_infra::{
     DatabaseUrl, Store,
+    counting::Counting,
     rates::{Rate, SharedRates},
     worker_pool::fair::Caller,
 };
@@ -155,14 +156,21 @@ pub trait Limits: Send + Sync {
 }
 
 /// Nodes over one database count together if they have a Redis. An embedded database has no other nodes.
-pub fn limits_of(config: &Config, store: &Store) -> Result<Arc<dyn Limits>> {
-    let factor = config.server.rate_limit_factor;
+pub fn counting_of(config: &Config, store: &Store) -> Result<Option<Arc<Counting>>> {
     match config.redis.address() {
         Some(url) if !DatabaseUrl::parse(&config.database_url())?.is_embedded() => {
-            let shared = SharedRates::start(url, &store.keys, RedisLimits::PATIENCE)?;
-            Ok(Arc::new(RedisLimits::new(shared, factor)))
+            Ok(Some(Arc::new(Counting::start(url, &store.keys, RedisLimits::PATIENCE)?)))
         }
-        _ => Ok(Arc::new(LocalLimits::new(factor))),
+        _ => Ok(None),
+    }
+}
+
+/// Of one node alone, or of all that count together.
+pub fn limits_of(config: &Config, counting: Option<&Arc<Counting>>) -> Arc<dyn Limits> {
+    let factor = config.server.rate_limit_factor;
+    match counting {
+        Some(counting) => Arc::new(RedisLimits::new(SharedRates::new(Arc::clone(counting)), factor)),
+        None => Arc::new(LocalLimits::new(factor)),
     }
 }
 

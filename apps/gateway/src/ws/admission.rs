@@ -22,26 +22,29 @@ const LATER: u64 = 10;
 pub async fn admit(request: &HttpRequest, ports: &Ports) -> Answer<(Identity, Held)> {
     let (ctx, presented) = Call::of(request, |call| Ok((call.ctx.clone(), call.identity.clone())))?;
     if let Some(identity) = presented? {
-        return Ok((identity.clone(), enter(ports, &identity, &ctx)?));
+        let held = enter(ports, &identity, &ctx).await?;
+        return Ok((identity, held));
     }
     let Some(ticket) = opening::ticket(request) else { return Err(TOKEN_MISSING.into()) };
     // Checked before a ticket is spent on a stream for which there is no room.
-    let held = hold(ports, opening::holder(request, ctx.now, &*ports.store.accounts), &ctx.origin)?;
+    let holder = opening::holder(request, ctx.now, &*ports.store.accounts);
+    let held = hold(ports, holder, &ctx.origin).await?;
     let identity = ports.store.accounts.redeem(&ctx, &ticket).await?;
     not_suspended(ports, &identity, ctx.now)?;
     Ok((identity, held))
 }
 
 /// Counts somebody who is known.
-pub fn enter(ports: &Ports, identity: &Identity, ctx: &Ctx) -> Answer<Held> {
+pub async fn enter(ports: &Ports, identity: &Identity, ctx: &Ctx) -> Answer<Held> {
     not_suspended(ports, identity, ctx.now)?;
-    hold(ports, identity.actor, &ctx.origin)
+    hold(ports, identity.actor, &ctx.origin).await
 }
 
 /// Counts a socket, if there is room for it.
-pub fn hold(ports: &Ports, actor: Actor, origin: &Origin) -> Answer<Held> {
+pub async fn hold(ports: &Ports, actor: Actor, origin: &Origin) -> Answer<Held> {
     let (_, key) = payer(actor, origin);
-    ports.sockets.open(key).ok_or_else(|| Problem::too_many(refusals::SOCKETS, Sockets::limit(key), LATER))
+    let held = ports.sockets.open(key).await;
+    held.ok_or_else(|| Problem::too_many(refusals::SOCKETS, Sockets::limit(key), LATER))
 }
 
 fn not_suspended(ports: &Ports, identity: &Identity, now: Timestamp) -> Answer<()> {

@@ -126,7 +126,7 @@ impl Connection {
                 let (identity, own) = authenticated.await.unwrap_or(Err(Close::NoAuthInTime))?;
                 // From now on the socket counts for this identity instead of its address.
                 let (_, key) = payer(identity.actor, &self.context.origin);
-                self.context.held = self.context.sockets.open(key).ok_or(Close::TooManySockets)?;
+                self.context.held = self.context.sockets.open(key).await.ok_or(Close::TooManySockets)?;
                 (identity, own.or(cursor))
             }
         };
@@ -258,8 +258,9 @@ impl Connection {
 
     /// `hello`, what was missed, and from then on what is in the queue.
     async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
-        let subscription = Subscription::open(&self.context, &identity, cursor.as_deref()).await?;
-        subscription.greet(self.context.heartbeat, self).await?;
+        let ports = Arc::clone(&self.context.ports);
+        let mut subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await?;
+        subscription.greet(&ports, self).await?;
         Ok(Bound::new(subscription.left, identity))
     }
 

@@ -50,7 +50,7 @@ pub struct Resumed {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Reset {
     /// `expired`: older than the journal remembers. `unknown`: not a cursor of this user and this server, or a
-    /// backup was restored since.
+    /// backup was restored since. `too_many`: more was missed than a socket or stream is sent.
     #[schema(example = "expired")]
     pub reason: &'static str,
 }

@@ -8,6 +8,7 @@
 //! leave a topic says so. So nobody receives events from before they entered or after they left, however far the hub is
 //! behind the database.
 
+mod canary;
 mod follows;
 mod shard;
 mod shards;
@@ -44,6 +45,7 @@ use super::{
     send_queue::SendQueue,
 };
 use crate::{clock, stop::Stop};
+pub use canary::Canary;
 pub use signals::Signal;
 
 /// How long a socket waits for its turn to read: if the database does not respond, others hold all turns.
@@ -206,6 +208,12 @@ impl Hub {
 
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Whether what is at this position of a stream has been handed out to all sockets, and whether to some.
+    fn handed_out(&self, stream: usize, position: i64) -> (bool, bool) {
+        let covers = |shard: &Arc<Shard>| shard.covers(stream, position);
+        (self.shards.all().all(covers), self.shards.all().any(covers))
     }
 
     /// Whether a connected user follows a topic. Before the answer is no, this node catches up with the journal: the

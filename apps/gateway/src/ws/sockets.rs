@@ -1,10 +1,14 @@
 //! Counts open sockets per account, API key and address. The limit is independent of the number of devices, tokens or
-//! connections.
+//! connections. With Redis, all nodes over one database count together; while it does not answer, each counts its own.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
+
+use clowder_core::Result;
+use clowder_infra::{counting::Counting, shared_sockets::SharedSockets};
 
 use crate::front::Key;
 
@@ -12,10 +16,21 @@ use crate::front::Key;
 const MOST_OF_ONE: usize = 50;
 /// The maximum number of unauthenticated sockets of one address.
 const MOST_OF_NOBODY: usize = 500;
+/// The sockets of a node that has died count for so long.
+const LEASE: Duration = Duration::from_secs(30);
+/// How many are renewed at once, so that nobody who opens a socket meanwhile waits for long.
+const TOGETHER: usize = 64;
 
 /// The open sockets of this process.
 #[derive(Clone, Default)]
-pub struct Sockets(Arc<Mutex<HashMap<Key, usize>>>);
+pub struct Sockets(Arc<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    open: Mutex<HashMap<Key, usize>>,
+    /// Where all nodes count.
+    shared: Option<SharedSockets>,
+}
 
 /// One open socket, counted until it is dropped.
 pub struct Held {
@@ -24,6 +39,17 @@ pub struct Held {
 }
 
 impl Sockets {
+    /// How often the other nodes have to hear of them again.
+    pub const RENEWED: Duration = Duration::from_secs(10);
+
+    pub fn new(counting: Option<Arc<Counting>>) -> Result<Self> {
+        Ok(Self::over(counting.map(|counting| SharedSockets::new(counting, LEASE)).transpose()?))
+    }
+
+    fn over(shared: Option<SharedSockets>) -> Self {
+        Self(Arc::new(Counted { open: Mutex::default(), shared }))
+    }
+
     /// The maximum that may be open at once, for the message when it is reached.
     pub fn limit(key: Key) -> String {
         let whose = match key {
@@ -35,21 +61,50 @@ impl Sockets {
     }
 
     /// `None` if the maximum is already reached.
-    pub fn open(&self, key: Key) -> Option<Held> {
-        let most = most(key);
-        let mut open = self.lock();
-        let count = open.entry(key).or_default();
-        if *count >= most {
+    pub async fn open(&self, key: Key) -> Option<Held> {
+        let opened = self.try_to_open(key).await;
+        if opened.is_none() {
             metrics::counter!("clowder_sockets_refused_total").increment(1);
-            return None;
         }
-        *count += 1;
-        drop(open);
-        Some(Held { sockets: self.clone(), key })
+        opened
+    }
+
+    async fn try_to_open(&self, key: Key) -> Option<Held> {
+        let (held, asked) = {
+            let mut open = self.lock();
+            let count = open.entry(key).or_default();
+            if *count >= most(key) {
+                return None;
+            }
+            *count += 1;
+            let held = Held { sockets: self.clone(), key };
+            (held, self.0.shared.as_ref().map(|shared| shared.open(&who(key), *count, most(key))))
+        };
+        let refused = match asked {
+            Some(asked) => asked.await == Some(false),
+            None => false,
+        };
+        (!refused).then_some(held)
+    }
+
+    /// Tells the other nodes again what is open here, as is due before the lease ends, and after Redis has forgotten it.
+    pub async fn renew(&self) {
+        let Some(shared) = &self.0.shared else { return };
+        let keys: Vec<Key> = self.lock().keys().copied().collect();
+        for some in keys.chunks(TOGETHER) {
+            let told: Vec<_> = {
+                let open = self.lock();
+                let counts = some.iter().filter_map(|key| Some((key, open.get(key)?)));
+                counts.map(|(key, count)| shared.hold(&who(*key), *count)).collect()
+            };
+            for known in told {
+                known.await;
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -60,44 +115,30 @@ const fn most(key: Key) -> usize {
     }
 }
 
+/// Names whose they are.
+fn who(key: Key) -> String {
+    match key {
+        Key::User(id) => format!("user:{id}"),
+        Key::Program(id) => format!("key:{id}"),
+        Key::Address(address) => format!("address:{address}"),
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         let mut open = self.sockets.lock();
-        if let Some(count) = open.get_mut(&self.key) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.key);
-            }
+        let Some(count) = open.get_mut(&self.key) else { return };
+        *count -= 1;
+        let left = *count;
+        if left == 0 {
+            open.remove(&self.key);
+        }
+        // Under the lock, so that what is told last is true.
+        if let Some(shared) = &self.sockets.0.shared {
+            drop(shared.hold(&who(self.key), left));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-
-    use clowder_core::{Id, Timestamp};
-
-    use super::*;
-
-    #[test]
-    fn everybody_has_so_many_and_leaves_no_trace() {
-        let now = Timestamp::from_micros(1);
-        let sockets = Sockets::default();
-        for (key, most) in [
-            (Key::User(Id::new(now)), 50),
-            (Key::User(Id::new(now)), 50),
-            (Key::Program(Id::new(now)), 50),
-            (Key::Address(IpAddr::from([192, 0, 2, 1])), 500),
-            (Key::Address(IpAddr::from([192, 0, 2, 2])), 500),
-        ] {
-            let mut held: Vec<_> = (0..most).map(|_| sockets.open(key).unwrap()).collect();
-            assert!(sockets.open(key).is_none(), "{key:?}");
-            assert!(Sockets::limit(key).starts_with(&format!("At most {most} sockets")), "{key:?}");
-            held.pop();
-            held.push(sockets.open(key).unwrap());
-            assert!(sockets.open(key).is_none(), "{key:?}");
-        }
-        assert!(sockets.lock().is_empty());
-    }
-}
+mod tests;

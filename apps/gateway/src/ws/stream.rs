@@ -96,12 +96,12 @@ async fn serve(ports: Data<Ports>, identity: Identity, _held: Held, subscription
 async fn follow(
     ports: &Ports,
     identity: &Identity,
-    subscription: Subscription,
+    mut subscription: Subscription,
     writer: &mut Writer,
 ) -> Result<Infallible, Close> {
     let expires = expires(identity);
     writer.retry().await?;
-    subscription.greet(ports.heartbeat, writer).await?;
+    subscription.greet(ports, writer).await?;
     // What was needed for the beginning is released.
     let left = subscription.left;
     let queue = &*left.queue;

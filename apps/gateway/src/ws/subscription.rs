@@ -1,7 +1,7 @@
 //! What one caller receives from the hub: `hello`, what they missed, then live events. A socket, a stream and a poll each
 //! open one and write its frames in their own way.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytestring::ByteString;
 use clowder_accounts::Identity;
@@ -86,8 +86,12 @@ impl Subscription {
         Ok(Self { left, attached, since, via, expires: expires(identity) })
     }
 
-    /// Writes `hello`, what was missed, and how that ended. Live events follow in the queue.
-    pub async fn greet(&self, heartbeat: Duration, wire: &mut impl Wire) -> Result<(), Close> {
+    /// Writes `hello`, what was missed, and how that ended. Live events follow in the queue. Whoever has missed too much
+    /// loads it anew, which costs less than to send it.
+    pub async fn greet(&mut self, ports: &Ports, wire: &mut impl Wire) -> Result<(), Close> {
+        if self.missed_more_than(ports.resume_events).await? {
+            self.since = Some(Err("too_many"));
+        }
         let (hub, queue) = (&self.left.hub, &*self.left.queue);
         let from = self.since.as_ref().and_then(|judged| judged.as_ref().ok());
         let hello = Hello {
@@ -96,7 +100,7 @@ impl Subscription {
                 Via::Key(_) => None,
             },
             user_id: queue.user,
-            heartbeat_ms: heartbeat.as_millis() as u64,
+            heartbeat_ms: ports.heartbeat.as_millis() as u64,
             cursor: hub.sealer.seal(queue.user, &from.unwrap_or(&self.attached.live_from).pack()),
             resumed: from.is_some(),
         };
@@ -110,6 +114,18 @@ impl Subscription {
             Some(reason) => frame::said("reset", clock::now(), Reset { reason }),
         };
         wire.write(queue, end, None).await
+    }
+
+    async fn missed_more_than(&self, most: usize) -> Result<bool, Close> {
+        let (hub, Attached { queue, live_from, followed, .. }) = (&self.left.hub, &self.attached);
+        let Some(Ok(from)) = &self.since else { return Ok(false) };
+        // So few have happened, to anybody.
+        if live_from.positions.since(&from.positions) <= most as u64 {
+            return Ok(false);
+        }
+        let _turns = turns(hub, queue.user).await?;
+        let (from, to) = (from.positions.clone(), live_from.positions.clone());
+        hub.journal.exceeds(queue.user, followed.clone(), from, to, most).await.map_err(|_| Close::Fault)
     }
 
     /// Writes what was missed since the client's cursor, up to where live events begin, or until the wire is full.

@@ -36,6 +36,9 @@ const COLLECTED: Duration = Duration::from_millis(5);
 /// The subject of hints: `stream:position,…`.
 const JOURNAL: &str = "journal";
 
+/// The subject of canaries, which their sender alone hears: `stream:position`.
+const CANARY: &str = "canary";
+
 /// The highest known position of some streams.
 pub type Reached = BTreeMap<usize, i64>;
 
@@ -44,11 +47,16 @@ pub type Reached = BTreeMap<usize, i64>;
 pub struct Exchange {
     joined: OnceLock<Joined>,
     heard: RwLock<Vec<(&'static str, HearNode)>>,
+    /// What hears this process's own canaries.
+    canaries: RwLock<Vec<HearCanary>>,
     /// Which journal this process works with.
     epoch: Mutex<Uuid>,
     /// What is committed here and not published yet.
     reached: Mutex<Reached>,
 }
+
+/// Is called with where in the journal a canary is.
+pub type HearCanary = Box<dyn Fn(&Reached) + Send + Sync>;
 
 /// Is called with the name of a node and what it says.
 pub type HearNode = Box<dyn Fn(Uuid, &str) + Send + Sync>;
@@ -115,6 +123,17 @@ impl Exchange {
         self.subscribe(JOURNAL, Box::new(move |body| hear(read_hints(body))));
     }
 
+    /// Sends a canary that is at this position of a stream around, so that this process hears of it as of a change of
+    /// another one.
+    pub fn send_canary(&self, stream: usize, position: i64) {
+        self.publish(CANARY, &write_hints(&Reached::from([(stream, position)])));
+    }
+
+    /// Calls `hear` with each canary of this process that comes back.
+    pub fn hear_canaries(&self, hear: HearCanary) {
+        self.canaries.write().unwrap_or_else(PoisonError::into_inner).push(hear);
+    }
+
     /// These positions are committed here. Soon the others are told, with all that follow until then.
     pub fn hint(&self, positions: impl IntoIterator<Item = (usize, i64)>) {
         let Some(joined) = self.joined.get() else { return };
@@ -144,7 +163,15 @@ impl Exchange {
         let mut next = || parts.next();
         let (Some(node), Some(epoch), Some(subject), Some(body)) = (next(), next(), next(), next()) else { return };
         let (Ok(node), epoch) = (node.parse::<Uuid>(), epoch.parse::<Uuid>().ok()) else { return };
-        if node == joined.node || epoch != Some(*lock(&self.epoch)) {
+        if epoch != Some(*lock(&self.epoch)) {
+            return;
+        }
+        if node == joined.node {
+            if subject == CANARY {
+                let reached = read_hints(body);
+                let heard = self.canaries.read().unwrap_or_else(PoisonError::into_inner);
+                heard.iter().for_each(|hear| hear(&reached));
+            }
             return;
         }
         metrics::counter!("clowder_bus_heard_total").increment(1);
@@ -310,6 +337,13 @@ mod tests {
         here.renew(Uuid::from_u128(2));
         here.publish("words", "");
         assert_eq!((lock(&own).len(), lock(&others).as_slice()), (0, &["one two".to_owned(), String::new()][..]));
+        let canaries = Arc::<Mutex<Vec<Reached>>>::default();
+        for exchange in [&here, &there] {
+            let heard = Arc::clone(&canaries);
+            exchange.hear_canaries(Box::new(move |reached| lock(&heard).push(reached.clone())));
+        }
+        here.send_canary(3, 7);
+        assert_eq!(lock(&canaries).as_slice(), [Reached::from([(3, 7)])], "its own canary comes back to it alone");
         for wrong in ["", "a", "a b c d", "   ", "\0"] {
             there.hear(wrong);
         }

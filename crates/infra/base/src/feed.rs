@@ -76,12 +76,14 @@ impl Feed {
     /// Exchanges hints with the other processes over the same journal, from now on.
     pub fn join(&self, bus: Arc<dyn Bus>, epoch: Uuid) -> Result<()> {
         let followers = Arc::downgrade(&self.followers);
-        self.exchange.hear_hints(move |reached| {
+        let hear = move |reached: &Reached| {
             if let Some(followers) = followers.upgrade() {
                 let followers = followers.lock().unwrap_or_else(PoisonError::into_inner);
-                followers.inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.hear(&reached));
+                followers.inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.hear(reached));
             }
-        });
+        };
+        self.exchange.hear_canaries(Box::new(hear.clone()));
+        self.exchange.hear_hints(move |reached| hear(&reached));
         self.exchange.join(bus, epoch)
     }
 

@@ -125,6 +125,10 @@ pub trait Upkeep: Send + Sync {
     /// it. `now` is this node's clock, whose skew from the database's is checked.
     async fn check(&self, now: fn() -> Timestamp) -> Vec<Check>;
 
+    /// Writes a change that nobody receives, and passes it on to nobody in this process: like those of another process,
+    /// it shows only once the journal is read. Returns its stream and position.
+    async fn write_canary(&self, ctx: &Ctx) -> Result<(usize, i64)>;
+
     /// Whether a clock ahead of this one has written something recently.
     async fn was_ahead(&self, now: Timestamp) -> Result<bool>;
 

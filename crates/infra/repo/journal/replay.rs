@@ -75,17 +75,22 @@ impl Reader {
         to: Positions,
     ) -> Result<Self> {
         let known = Arc::clone(known);
-        let missed = db.read(move |conn| {
-            let mut segments = known.get();
-            // This node's own writes are followed before anybody looks where they are.
-            if !segments.cover(&to) {
-                segments = look(conn, &known)?.1;
-            }
-            let steps = steps(conn, &segments, viewer.id, &from, Some(&to))?;
-            Ok(Missed::new(segments, viewer, &followed, from.clone(), to.clone(), steps))
-        });
+        let missed = db.read(move |conn| Missed::find(conn, &known, viewer, &followed, &from, &to));
         Ok(Self { missed: Some(missed.await?), db: db.clone() })
     }
+}
+
+/// Whether somebody may have missed more than `most` changes between these positions.
+pub async fn exceeds(
+    db: &Db,
+    known: &Arc<KnownSegments>,
+    viewer: Viewer,
+    followed: Arc<[Following]>,
+    (from, to): (Positions, Positions),
+    most: usize,
+) -> Result<bool> {
+    let known = Arc::clone(known);
+    db.read(move |conn| Missed::find(conn, &known, viewer, &followed, &from, &to)?.exceeds(conn, most)).await
 }
 
 #[async_trait]
@@ -166,6 +171,46 @@ impl Missed {
             missed.followed.entry(stream_of(*topic)).or_default().push(*topic);
         }
         missed
+    }
+
+    fn find(
+        conn: &mut Conn,
+        known: &KnownSegments,
+        viewer: Viewer,
+        followed: &[Following],
+        from: &Positions,
+        to: &Positions,
+    ) -> Result<Self> {
+        let mut segments = known.get();
+        // This node's own writes are followed before anybody looks where they are.
+        if !segments.cover(to) {
+            segments = look(conn, known)?.1;
+        }
+        let steps = steps(conn, &segments, viewer.id, from, Some(to))?;
+        Ok(Self::new(segments, viewer, followed, from.clone(), to.clone(), steps))
+    }
+
+    /// Whether there are more than `most` of them, as far as their places show it.
+    fn exceeds(&self, conn: &mut Conn, most: usize) -> Result<bool> {
+        let mut count = 0;
+        for index in 0..STREAMS {
+            let (mut reached, to, stream) = (self.reached.get(index), self.to.get(index), number(index)?);
+            while reached < to {
+                let span = self.segments.next(index, reached).up_to(to);
+                let mut merge = self.merge(stream, reached, span.until);
+                while let Some((position, _)) =
+                    merge.peek(|windows| batch::journal::places(conn, stream, span, windows))?
+                {
+                    merge.take();
+                    count += usize::from(!self.hidden.contains(&(stream, position)));
+                    if count > most {
+                        return Ok(true);
+                    }
+                }
+                reached = span.until;
+            }
+        }
+        Ok(false)
     }
 
     /// The next piece. A stream is read one segment after the other, for each is a partition with an index of its own.

@@ -42,6 +42,14 @@ on_both! {
         assert!(replay(&ada, vec![one, two], 13).await.reached.reach(&heads));
         let mut none = world.store.journal.replay(ada.id, [].into(), heads.clone(), heads.clone()).await.unwrap();
         assert!(none.next(Chunk::rows(9)).await.unwrap().is_none());
+        let exceeds = async |who: &Person, chats: Vec<ChatId>, most| {
+            let followed = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
+            let (from, to) = (before.clone(), heads.clone());
+            world.store.journal.exceeds(who.id, followed, from, to, most).await.unwrap()
+        };
+        assert!(exceeds(&bob, vec![one], 5).await && !exceeds(&bob, vec![one], 6).await);
+        assert!(exceeds(&ada, vec![one, two], 11).await && !exceeds(&ada, vec![one, two], 12).await);
+        assert!(!exceeds(&bob, vec![], 0).await, "nor does it count");
     }
 
     async fn two_followers_see_everything_once_and_in_order(world: World) {

@@ -111,6 +111,25 @@ impl Word for MessageType {
         &[("text", Self::Text), ("poll", Self::Poll), ("system", Self::System)];
 }
 
+/// What somebody is doing in a chat right now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TypingKind {
+    /// Writing a text.
+    #[default]
+    Typing,
+    /// Recording a voice message.
+    Recording,
+    /// Uploading a file.
+    Uploading,
+}
+
+impl Word for TypingKind {
+    const WHAT: &'static str = "kind of typing";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("typing", Self::Typing), ("recording", Self::Recording), ("uploading", Self::Uploading)];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

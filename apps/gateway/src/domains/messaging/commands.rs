@@ -4,34 +4,26 @@ mod chats;
 mod keeping;
 mod people;
 mod table;
+mod typing;
 
-use clowder_core::{ChatId, Fields, Id, Input, MessageId, Topic, UserId, text::Flaw};
+use clowder_core::{ChatId, Fields, Input, MessageId, UserId, text::Flaw};
 use clowder_messaging::{
-    CHAT, Emoji, MessagePatch, NewMessage, NewRead, Typing,
+    Emoji, MessagePatch, NewMessage, NewRead,
     chats::NewDraft,
     invitations::LinkId,
     moderation::{NewNotice, ReviewId},
     polls::NewVote,
-    refusals::CHAT_UNKNOWN,
     relations::NewForward,
     scheduled::{ScheduledId, ScheduledPatch},
 };
-use serde_json::{Value, value::to_raw_value};
+use serde_json::Value;
 
 pub use table::COMMANDS;
+pub use typing::SIGNALS;
 
 use crate::{
     problem::Problem,
-    ws::{
-        Signal,
-        commands::{Call, Done, done, nothing},
-    },
-};
-
-pub static TYPING: Signal = Signal {
-    start: "typing.start",
-    stop: "typing.stop",
-    data: |chat, user_id| to_raw_value(&Typing { chat_id: Id::from_uuid(chat.id), user_id }),
+    ws::commands::{Call, Done, done},
 };
 
 const A_CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
@@ -299,21 +291,6 @@ async fn close_poll(call: Call, data: Value) -> Result<Done, Problem> {
 async fn draft(call: Call, data: Value) -> Result<Done, Problem> {
     let Both(InChat { chat_id }, new) = Both::<_, NewDraft>::from_json(data)?;
     done(call.ports.store.chats.set_draft(&call.ctx, chat_id, new).await?)
-}
-
-async fn typing(call: Call, data: Value, on: bool) -> Result<Done, Problem> {
-    let InChat { chat_id } = InChat::from_json(data)?;
-    let chat = Topic::new(CHAT, chat_id);
-    if !call.ports.hub.follows(call.user, chat).await? {
-        return Err(CHAT_UNKNOWN.into());
-    }
-    if !on {
-        call.ports.hub.end_signal(call.user, chat, &TYPING);
-        return nothing();
-    }
-    let apart = call.ports.store.messaging.may_type(&call.ctx, chat_id).await?;
-    call.ports.hub.signal(call.user, chat, &TYPING, apart);
-    nothing()
 }
 
 #[cfg(test)]

@@ -319,7 +319,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "typing.start",
-        about: "Somebody is typing. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
+        about: "Somebody is typing, or does what `kind` says. If no other `typing.start` follows within 6 seconds, the server sends `typing.stop`. At most one typing event per person and chat every 2 seconds",
         scope: Some(CHATS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,
@@ -327,7 +327,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "typing.stop",
-        about: "Somebody has stopped typing; may be up to 2 seconds late",
+        about: "Somebody has stopped what `kind` says; may be up to 2 seconds late",
         scope: Some(CHATS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<Typing>,
@@ -364,7 +364,7 @@ fn participant() -> Value {
 }
 
 fn typing() -> Value {
-    json!({"chat_id": CHAT, "user_id": ADA})
+    json!({"chat_id": CHAT, "user_id": ADA, "kind": "recording"})
 }
 
 #[cfg(test)]

@@ -148,6 +148,10 @@ mod tests {
             Vec::new()
         }
 
+        async fn write_canary(&self, _: &Ctx) -> Result<(usize, i64)> {
+            Ok((0, 0))
+        }
+
         async fn was_ahead(&self, _: Timestamp) -> Result<bool> {
             Ok(false)
         }

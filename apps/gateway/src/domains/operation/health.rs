@@ -11,6 +11,7 @@ use crate::{
     problem::{Answer, Problem},
     refusals,
     stop::Stop,
+    ws::Canary,
 };
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -47,8 +48,8 @@ pub async fn live() -> Answer<HttpResponse> {
 }
 
 /// A load balancer sends no requests while this is 503; `errors` then says which checks fail.
-pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<Health>> {
-    let mut checks = upkeep.check(clock::now).await;
+pub async fn ready(upkeep: Data<dyn Upkeep>, canary: Data<Canary>, stop: Data<Stop>) -> Answer<Shown<Health>> {
+    let mut checks = look(upkeep, canary).await;
     if stop.is_stopping() {
         checks.push(Check { name: "process", ok: false, detail: "is stopping".to_owned() });
     }
@@ -61,6 +62,14 @@ pub async fn ready(upkeep: Data<dyn Upkeep>, stop: Data<Stop>) -> Answer<Shown<H
 }
 
 /// The same for people: always 200, whatever the result.
-pub async fn report(upkeep: Data<dyn Upkeep>) -> Answer<HttpResponse> {
-    Ok(HttpResponse::Ok().json(Health::of(upkeep.check(clock::now).await)))
+pub async fn report(upkeep: Data<dyn Upkeep>, canary: Data<Canary>) -> Answer<HttpResponse> {
+    Ok(HttpResponse::Ok().json(Health::of(look(upkeep, canary).await)))
+}
+
+/// Both at the same time, so that the answer comes within a second.
+async fn look(upkeep: Data<dyn Upkeep>, canary: Data<Canary>) -> Vec<Check> {
+    let canary = canary.into_inner();
+    let (mut checks, delivery) = tokio::join!(upkeep.check(clock::now), canary.check());
+    checks.push(delivery);
+    checks
 }

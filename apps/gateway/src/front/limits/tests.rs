@@ -1,7 +1,7 @@
 //! What every adapter keeps.
 
 use clowder_core::{Id, Role, Timestamp};
-use clowder_infra::{keys::Keys, rates::SharedRates};
+use clowder_infra::{counting::Counting, keys::Keys, rates::SharedRates};
 use clowder_tests::{setting, unique, until};
 
 use super::*;
@@ -14,7 +14,8 @@ async fn each(factor: f64) -> [Box<dyn Limits>; 2] {
 
 /// A node of the database with this secret. It has as much patience as a busy machine needs.
 pub(super) async fn node(url: &str, secret: &str, factor: f64) -> RedisLimits {
-    let shared = SharedRates::start(url, &Keys::new(secret), Duration::from_secs(10)).unwrap();
+    let counting = Counting::start(url, &Keys::new(secret), Duration::from_secs(10)).unwrap();
+    let shared = SharedRates::new(Arc::new(counting));
     until("Redis counts", async || shared.works()).await;
     RedisLimits::new(shared, factor)
 }

@@ -131,6 +131,11 @@ impl Shard {
         self.lock().place.reach(since)
     }
 
+    /// Whether this shard has handed out what is at this position of a stream.
+    pub fn covers(&self, stream: usize, position: i64) -> bool {
+        self.lock().place.positions.cover(stream, position)
+    }
+
     pub fn follows(&self, user: UserId, topic: Topic) -> bool {
         self.lock().here.get(&user).is_some_and(|follows| follows.has(topic))
     }

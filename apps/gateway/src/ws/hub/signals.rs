@@ -13,11 +13,14 @@ pub const LASTS_FOR: Duration = Duration::from_secs(6);
 /// The others are notified at most this often about one signal of one person in one topic.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// A kind of signal, which a domain describes.
+/// A kind of signal, which a domain describes. Kinds with the same events take each other's place: somebody who records
+/// a voice message does not type.
 pub struct Signal {
     /// The events that say that it has started and stopped.
     pub start: &'static str,
     pub stop: &'static str,
+    /// Which of those with the same events it is.
+    pub kind: &'static str,
     /// The payload of both: whose signal it is, and in which topic.
     pub data: fn(Topic, UserId) -> serde_json::Result<Box<RawValue>>,
 }
@@ -30,6 +33,7 @@ pub struct Signals(HashMap<(Topic, UserId, &'static str), Given>);
 /// What is sent to the followers of its topic, except to these; whoever gives the signal is the first of them.
 pub struct Telling {
     pub passing: Passing,
+    pub kind: &'static str,
     pub but: Arc<[UserId]>,
     /// Given at this node, so that the others have to be told.
     pub is_ours: bool,
@@ -37,6 +41,7 @@ pub struct Telling {
 
 /// A signal that somebody has given.
 struct Given {
+    /// The one that was last given.
     signal: &'static Signal,
     /// Who is not notified.
     but: Arc<[UserId]>,
@@ -44,8 +49,8 @@ struct Given {
     is_ours: bool,
     /// Until when it lasts; `None` after it has stopped.
     until: Option<Timestamp>,
-    /// Whether the others believe that it lasts, and since when.
-    told: Option<(bool, Timestamp)>,
+    /// Which one lasts as the others believe, if any, and since when.
+    told: Option<(Option<&'static Signal>, Timestamp)>,
     /// The state has changed, and the others have not been notified yet.
     held_back: bool,
 }
@@ -56,18 +61,21 @@ impl Given {
     }
 
     /// What to send to the others now, if anything and if it is time to.
-    fn tell(&mut self, now: Timestamp) -> Option<&'static str> {
+    fn tell(&mut self, now: Timestamp) -> Option<(&'static str, &'static Signal)> {
         if !self.may_tell(now) {
             self.held_back = true;
             return None;
         }
         self.held_back = false;
-        let (lasts, believed) = (self.until.is_some(), self.told.is_some_and(|(lasts, _)| lasts));
-        if !lasts && !believed {
-            return None;
-        }
+        let (lasts, believed) = (self.until.map(|_| self.signal), self.believed());
+        let started = lasts.map(|signal| (signal.start, signal));
+        let told = started.or_else(|| believed.map(|signal| (signal.stop, signal)))?;
         self.told = Some((lasts, now));
-        Some(if lasts { self.signal.start } else { self.signal.stop })
+        Some(told)
+    }
+
+    fn believed(&self) -> Option<&'static Signal> {
+        self.told.and_then(|(signal, _)| signal)
     }
 
     /// A time in the future was written by a clock that was ahead.
@@ -76,13 +84,15 @@ impl Given {
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
-        self.until.is_none() && !self.told.is_some_and(|(lasts, _)| lasts) && self.may_tell(now)
+        self.until.is_none() && self.believed().is_none() && self.may_tell(now)
     }
 
-    fn event(&self, name: &'static str, topic: Topic, user: UserId, at: Timestamp) -> Option<Telling> {
-        let data = (self.signal.data)(topic, user).ok()?;
-        let passing = Passing { topic, name, at, data: Arc::from(data) };
-        Some(Telling { passing, but: Arc::clone(&self.but), is_ours: self.is_ours })
+    /// What to send to the others now as one event, if anything.
+    fn event(&mut self, topic: Topic, user: UserId, now: Timestamp) -> Option<Telling> {
+        let (name, signal) = self.tell(now)?;
+        let data = (signal.data)(topic, user).ok()?;
+        let passing = Passing { topic, name, at: now, data: Arc::from(data) };
+        Some(Telling { passing, kind: signal.kind, but: Arc::clone(&self.but), is_ours: self.is_ours })
     }
 }
 
@@ -126,13 +136,16 @@ impl Signals {
             None => self.0.get_mut(&key)?,
         };
         given.is_ours = is_ours;
+        // Whoever stops does not say with what.
+        if to_all_but.is_some() {
+            given.signal = signal;
+        }
         given.until = to_all_but.is_some().then(|| now.plus(LASTS_FOR));
         // Who has heard that it started hears that it stopped.
         if let Some(but) = to_all_but {
             given.but = iter::once(user).chain(but).collect();
         }
-        let name = given.tell(now)?;
-        given.event(name, topic, user, now)
+        given.event(topic, user, now)
     }
 
     /// What to send by now: postponed notifications, and stops of those who have not renewed their signals.
@@ -141,10 +154,8 @@ impl Signals {
         self.0.retain(|(topic, user, _), given| {
             let lasts = |until: &Timestamp| *until > now && *until <= now.plus(LASTS_FOR);
             let ended = given.until.take_if(|until| !lasts(until)).is_some();
-            if (ended || given.held_back)
-                && let Some(name) = given.tell(now)
-            {
-                due.extend(given.event(name, *topic, *user, now));
+            if ended || given.held_back {
+                due.extend(given.event(*topic, *user, now));
             }
             !given.is_over(now)
         });
@@ -161,9 +172,13 @@ mod tests {
 
     const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
-    static TYPING: Signal =
-        Signal { start: "typing.start", stop: "typing.stop", data: |topic, user| to_raw_value(&(topic.id, user)) };
-    static DRAWING: Signal = Signal { start: "drawing.start", stop: "drawing.stop", data: |_, _| to_raw_value(&()) };
+    const fn signal(start: &'static str, stop: &'static str, kind: &'static str) -> Signal {
+        Signal { start, stop, kind, data: |topic, user| to_raw_value(&(topic.id, user)) }
+    }
+
+    static TYPING: Signal = signal("typing.start", "typing.stop", "typing");
+    static RECORDING: Signal = signal("typing.start", "typing.stop", "recording");
+    static DRAWING: Signal = signal("drawing.start", "drawing.stop", "drawing");
 
     /// One person in one topic, at milliseconds after the start.
     struct Watched {
@@ -260,6 +275,32 @@ mod tests {
         );
         assert_eq!(ada.set(false, 2_000), Some("typing.stop"));
         assert_eq!(ada.due(6_200), ["drawing.stop"]);
+    }
+
+    #[test]
+    fn another_kind_takes_the_place_of_the_one_before_at_the_same_rate() {
+        let mut ada = Watched::new();
+        let told = |telling: &Telling| (telling.passing.name, telling.kind);
+        let set = |ada: &mut Watched, signal, on: bool, ms| {
+            let told_now = ada.list.set(ada.user, ada.topic, signal, on.then(Vec::new), Watched::at(ms));
+            told_now.as_ref().map(told)
+        };
+        let due = |ada: &mut Watched, ms| ada.list.due(Watched::at(ms)).iter().map(told).collect::<Vec<_>>();
+        assert_eq!(set(&mut ada, &TYPING, true, 0), Some(("typing.start", "typing")));
+        assert_eq!(set(&mut ada, &RECORDING, true, 500), None, "held back");
+        assert_eq!(due(&mut ada, 2_000), [("typing.start", "recording")], "and nothing has stopped in between");
+        // Whoever stops does not say with what.
+        assert_eq!(set(&mut ada, &TYPING, false, 4_000), Some(("typing.stop", "recording")));
+        // A stop is about what the others have heard of.
+        assert_eq!(set(&mut ada, &TYPING, true, 6_000), Some(("typing.start", "typing")));
+        assert_eq!(set(&mut ada, &RECORDING, true, 6_100), None);
+        assert_eq!(set(&mut ada, &RECORDING, false, 6_200), None);
+        assert_eq!(due(&mut ada, 8_000), [("typing.stop", "typing")]);
+        // Each lasts for six seconds.
+        assert_eq!(set(&mut ada, &RECORDING, true, 10_000), Some(("typing.start", "recording")));
+        assert!(due(&mut ada, 15_900).is_empty());
+        assert_eq!(due(&mut ada, 16_000), [("typing.stop", "recording")]);
+        assert!(due(&mut ada, 18_000).is_empty() && ada.list.0.is_empty());
     }
 
     #[test]

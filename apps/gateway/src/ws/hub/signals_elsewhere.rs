@@ -18,14 +18,20 @@ struct Message {
     id: Uuid,
     /// The event: the start or the stop of a signal.
     name: String,
+    /// Which signal it is, of those with this event. A node of an earlier version does not say it.
+    #[serde(default)]
+    signal: String,
     /// Who is not notified; whoever gives the signal is the first of them.
     but: Vec<UserId>,
 }
 
-/// The signal with this event, and whether the event is its start. A newer node may know more.
-fn signal_of(name: &str) -> Option<(&'static Signal, bool)> {
-    let mut signals = DOMAINS.iter().flat_map(|domain| domain.signals);
-    let signal = signals.find(|signal| signal.start == name || signal.stop == name)?;
+/// The signal with this event, and whether the event is its start. A newer node may know more: of the kinds that are
+/// not known here, only the event is.
+fn signal_of(name: &str, kind: &str) -> Option<(&'static Signal, bool)> {
+    let signals = || DOMAINS.iter().flat_map(|domain| domain.signals);
+    let mut with_event = signals().filter(|signal| signal.start == name || signal.stop == name);
+    let first = *with_event.clone().next()?;
+    let signal = *with_event.find(|signal| signal.kind == kind).unwrap_or(&first);
     Some((signal, signal.start == name))
 }
 
@@ -42,8 +48,9 @@ impl Hub {
     }
 
     fn hear_signal(&self, message: Message) {
-        let Message { kind, id, name, but } = message;
-        let (Ok(kind), Some((signal, starts)), Some(user)) = (kind.parse(), signal_of(&name), but.first()) else {
+        let Message { kind, id, name, signal, but } = message;
+        let (Ok(kind), Some((signal, starts)), Some(user)) = (kind.parse(), signal_of(&name, &signal), but.first())
+        else {
             return;
         };
         let (user, topic) = (*user, Topic { kind, id });
@@ -66,7 +73,8 @@ impl Hub {
         }
         let Topic { kind, id } = telling.passing.topic;
         let (kind, name) = (kind.as_str().to_owned(), telling.passing.name.to_owned());
-        if let Ok(body) = serde_json::to_string(&Message { kind, id, name, but: telling.but.to_vec() }) {
+        let message = Message { kind, id, name, signal: telling.kind.to_owned(), but: telling.but.to_vec() };
+        if let Ok(body) = serde_json::to_string(&message) {
             self.exchange.publish(SIGNAL, &body);
         }
     }
@@ -78,9 +86,13 @@ mod tests {
 
     #[test]
     fn events_are_found_by_their_names() {
-        let signal = signal_of("typing.start").map(|(signal, starts)| (signal.stop, starts));
-        assert_eq!(signal, Some(("typing.stop", true)));
-        assert!(signal_of("typing.stop").is_some_and(|(_, starts)| !starts));
-        assert!(signal_of("of.a.newer.node").is_none());
+        let found = |name, kind| signal_of(name, kind).map(|(signal, starts)| (signal.kind, starts));
+        assert_eq!(found("typing.start", "typing"), Some(("typing", true)));
+        assert_eq!(found("typing.start", "recording"), Some(("recording", true)));
+        assert_eq!(found("typing.stop", "uploading"), Some(("uploading", false)));
+        for other in ["", "of a newer node"] {
+            assert_eq!(found("typing.start", other), Some(("typing", true)), "of another version: {other}");
+        }
+        assert!(signal_of("of.a.newer.node", "typing").is_none());
     }
 }

@@ -9,6 +9,7 @@ pub const DOMAIN: Domain = Domain {
     writes: &["Journal::sweep"],
     reads: &[
         "Journal::after",
+        "Journal::exceeds",
         "Journal::extent",
         "Journal::followed",
         "Journal::hidden",

@@ -8,7 +8,7 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Upkeep::put_clock_right", "Upkeep::sweep"],
+    writes: &["Upkeep::put_clock_right", "Upkeep::sweep", "Upkeep::write_canary"],
     reads: &["Upkeep::check", "Upkeep::recall", "Upkeep::skew", "Upkeep::start_anew", "Upkeep::was_ahead"],
     perform,
     ..Domain::NONE
@@ -20,6 +20,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         match write {
             "Upkeep::put_clock_right" => drop(store.upkeep.put_clock_right(ctx.now, Evidence::Returned).await?),
             "Upkeep::sweep" => drop(store.upkeep.sweep(&stage.system(), std::time::Duration::MAX).await?),
+            "Upkeep::write_canary" => drop(store.upkeep.write_canary(&stage.system()).await?),
             other => panic!("nobody performs {other}"),
         }
         Ok(())

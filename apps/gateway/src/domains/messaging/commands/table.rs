@@ -17,9 +17,12 @@ use clowder_messaging::{
 use serde_json::json;
 
 use super::{
-    super::invitations::Asked, A_CHAT, A_MESSAGE, A_USER, AMessage, InChat, OfChat, OfLink, OfMessage, OfParticipant,
-    OfReview, OfScheduled, OfVersion, WayIn, cancel_scheduled, chats, close_poll, delete, delivered, draft, edit,
-    edit_scheduled, follow, forward, keeping, people, react, read, read_thread, send, typing, vote,
+    super::invitations::Asked,
+    A_CHAT, A_MESSAGE, A_USER, AMessage, InChat, OfChat, OfLink, OfMessage, OfParticipant, OfReview, OfScheduled,
+    OfVersion, WayIn, cancel_scheduled, chats, close_poll, delete, delivered, draft, edit, edit_scheduled, follow,
+    forward, keeping, people, react, read, read_thread, send,
+    typing::{START_TYPING, STOP_TYPING},
+    vote,
 };
 use crate::{
     routes::Shape,
@@ -27,7 +30,7 @@ use crate::{
 };
 
 /// Leaves a chat; others that take nothing but a chat have its form.
-const LEAVE: Command = Command {
+pub const LEAVE: Command = Command {
     name: "chat.leave",
     about: "Leaves a chat",
     scope: Some(CHATS_WRITE),
@@ -483,18 +486,6 @@ pub const COMMANDS: &[Command] = &[
         reply: Reply::Ack(Shape::any),
         run: |call, data| Box::pin(chats::review(call, data)),
     },
-    Command {
-        name: "typing.start",
-        about: "Tells the others that you type; repeat it every few seconds",
-        scope: Some(MESSAGES_WRITE),
-        run: |call, data| Box::pin(typing(call, data, true)),
-        ..LEAVE
-    },
-    Command {
-        name: "typing.stop",
-        about: "Tells the others that you have stopped typing",
-        scope: Some(MESSAGES_WRITE),
-        run: |call, data| Box::pin(typing(call, data, false)),
-        ..LEAVE
-    },
+    START_TYPING,
+    STOP_TYPING,
 ];

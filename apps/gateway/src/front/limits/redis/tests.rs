@@ -1,8 +1,8 @@
 //! Nodes count together, whatever happens to Redis.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use clowder_infra::keys::Keys;
+use clowder_infra::{counting::Counting, keys::Keys};
 use clowder_tests::{Redis, unique, until};
 
 use super::{
@@ -19,8 +19,8 @@ async fn take(node: &RedisLimits, who: u8) -> u32 {
 
 /// A node as it is in a server.
 fn impatient(redis: &Redis, secret: &str) -> RedisLimits {
-    let shared = SharedRates::start(&redis.url(), &Keys::new(secret), RedisLimits::PATIENCE).unwrap();
-    RedisLimits::new(shared, FACTOR)
+    let counting = Counting::start(&redis.url(), &Keys::new(secret), RedisLimits::PATIENCE).unwrap();
+    RedisLimits::new(SharedRates::new(Arc::new(counting)), FACTOR)
 }
 
 /// Asks until both count in Redis, where one sees what the other takes.
