@@ -24,7 +24,7 @@ pub const MOST: usize = 200;
 
 /// Reads a list of scopes, with at least one. If `all` is given, only those are known, and they are returned in its
 /// order; otherwise each only needs the form of a scope.
-pub fn read(fields: &mut Fields, name: &str, all: Option<&[Scope]>) -> Option<Scopes> {
+pub fn read(fields: &mut Fields, name: &'static str, all: Option<&[Scope]>) -> Option<Scopes> {
     let words = fields.required_list::<String>(name, MOST)?;
     if words.is_empty() {
         fields.flaw(name, Flaw::new("required", "must name at least one"));

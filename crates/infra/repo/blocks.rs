@@ -24,6 +24,8 @@ use clowder_social::{
 use diesel::{dsl::exists, prelude::*};
 use tracing::instrument;
 
+pub use privacy::known_cards;
+
 use super::{
     Repo,
     among::AmongIds,

@@ -28,6 +28,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::instrument;
 
+pub use requests::asked_with;
+
 use super::{
     Repo,
     among::AmongIds,

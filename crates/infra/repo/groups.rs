@@ -210,6 +210,12 @@ impl Groups for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn member(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<Member> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::one_member(conn, viewer, group, user)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn set_role(&self, ctx: &Ctx, group: GroupId, user: UserId, patch: RolePatch) -> Result<Member> {
         let ctx = ctx.clone();
         self.db.write(move |tx| people::set_role(tx, &ctx, group, user, patch.role)).await

@@ -298,7 +298,7 @@ impl Messaging for Repo {
     async fn messages(&self, ctx: &Ctx, chat: ChatId, window: Window, limit: u32) -> Result<Page<Message>> {
         let (viewer, now) = (ctx.user()?, ctx.now);
         self.look(move |conn, caches| {
-            let mut page = messages::page(conn, Some(&caches.people), viewer, chat, window, limit)?;
+            let mut page = messages::page(conn, Some(&caches.people), (viewer, now), chat, window, limit)?;
             page.items.iter_mut().for_each(|message| conceal(message, now));
             Ok(page)
         })
@@ -309,7 +309,7 @@ impl Messaging for Repo {
     async fn message(&self, ctx: &Ctx, message: MessageId) -> Result<Message> {
         let (viewer, now) = (ctx.user()?, ctx.now);
         self.look(move |conn, caches| {
-            let mut message = messages::one(conn, Some(&caches.people), viewer, message)?;
+            let mut message = messages::one(conn, Some(&caches.people), viewer, now, message)?;
             conceal(&mut message, now);
             Ok(message)
         })

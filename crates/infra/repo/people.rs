@@ -68,10 +68,7 @@ pub fn hiding(conn: &mut Conn, viewer: Viewer, group: FieldGroup, people: &[User
     let reserved =
         users::table.filter(users::id.among(people)).filter(users::visibility.eq(Visibility::Friends.as_str()));
     let to_friends: Vec<UserId> = reserved.select(users::id).load(conn)?;
-    let chosen: Vec<(UserId, String)> = preferences::table
-        .filter(preferences::user_id.among(people).and(audience(group).ne(Audience::Everyone.as_str())))
-        .select((preferences::user_id, audience(group)))
-        .load(conn)?;
+    let chosen = audiences(conn, group, people)?;
     if to_friends.is_empty() && chosen.is_empty() {
         return Ok(HashSet::new());
     }
@@ -79,10 +76,19 @@ pub fn hiding(conn: &mut Conn, viewer: Viewer, group: FieldGroup, people: &[User
         friendships::table.filter(friendships::user_id.eq(viewer.id).and(friendships::friend_id.among(people)));
     let friends: HashSet<UserId> = friends.select(friendships::friend_id).load(conn)?.into_iter().collect();
     let by_choice =
-        chosen.into_iter().filter(|(user, audience)| audience == Audience::Nobody.as_str() || !friends.contains(user));
+        chosen.into_iter().filter(|(user, audience)| *audience == Audience::Nobody || !friends.contains(user));
     let by_choice: Vec<UserId> = by_choice.map(|(user, _)| user).collect();
     let hidden = to_friends.into_iter().filter(|user| !friends.contains(user)).chain(by_choice);
     Ok(hidden.filter(|user| *user != viewer.id).collect())
+}
+
+/// To whom those of these people show a part of their profiles who do not show it to everybody.
+pub fn audiences(conn: &mut Conn, group: FieldGroup, people: &[UserId]) -> Result<Vec<(UserId, Audience)>> {
+    let chosen: Vec<(UserId, String)> = preferences::table
+        .filter(preferences::user_id.among(people).and(audience(group).ne(Audience::Everyone.as_str())))
+        .select((preferences::user_id, audience(group)))
+        .load(conn)?;
+    chosen.into_iter().map(|(user, audience)| Ok((user, Audience::parse_word(&audience)?))).collect()
 }
 
 /// Who may see a part of a profile.

@@ -35,7 +35,7 @@ impl Relations for Repo {
     async fn thread(&self, ctx: &Ctx, root: MessageId, window: Window, limit: u32) -> Result<Page<Message>> {
         let (viewer, now) = (ctx.user()?, ctx.now);
         self.look(move |conn, caches| {
-            let mut page = reading::thread(conn, Some(caches.people()), viewer, root, window, limit)?;
+            let mut page = reading::thread(conn, Some(caches.people()), (viewer, now), root, window, limit)?;
             page.items.iter_mut().for_each(|message| conceal(message, now));
             Ok(page)
         })

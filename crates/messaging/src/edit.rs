@@ -146,6 +146,7 @@ mod tests {
             deleted_at: deleted.then_some(at),
             version: 3,
             hidden: false,
+            muted: false,
             pinned: false,
             attachments: [],
             lifetime: None,

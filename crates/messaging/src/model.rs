@@ -278,6 +278,9 @@ pub struct Message {
     /// message of a chat, and in events.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
+    /// Present, and true, if the viewer has muted the sender: in pages, by itself, and as the last message of a chat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub muted: bool,
     /// Present, and true, if it is pinned in its chat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,

@@ -118,6 +118,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         deleted_at: None,
         version: 1,
         hidden: false,
+        muted: false,
         pinned: false,
         attachments: [],
         lifetime: stay.lifetime,

@@ -86,8 +86,12 @@ async fn muting(world: World) {
         assert_eq!(ada.put(&path, json!({"until": wrong})).await.wrong_fields(), ["/until"], "{wrong}");
     }
     assert_eq!(ada.get("/api/mutes").await.expect(200)["items"].as_array().unwrap().len(), 1);
+    let chat = bob.private_chat(&ada).await;
+    bob.says(&chat, "hello").await;
+    assert_eq!(ada.chat(&chat).await["last_message"]["muted"], true);
     ada.delete(&path).await.expect(204);
     assert_eq!(ada.get("/api/mutes").await.expect(200)["items"], json!([]));
+    assert_eq!(ada.chat(&chat).await["last_message"]["muted"], json!(null));
     assert_eq!(ada.get(&relationships).await.expect(200)["items"][0]["muted"], false);
 }
 
@@ -117,6 +121,11 @@ async fn writing_first(world: World) {
     let refused = cem.post("/api/chats", group).await.refused(403, "chat.not_wanted");
     assert_eq!((&refused["errors"][0]["pointer"], &refused["errors"][1]), (&json!("/participant_ids/1"), &json!(null)));
     bob.post("/api/chats", new).await.expect(201);
+    // A request to be friends is no way around it.
+    let ask = json!({"user_id": ada.id, "message": "hello"});
+    let refused = cem.post("/api/friends/request", ask).await.refused(403, "chat.not_wanted");
+    assert!(refused["detail"].as_str().unwrap().contains("without a message"), "{refused}");
+    cem.post("/api/friends/request", json!({"user_id": ada.id})).await.expect(201);
     // Who asks for nobody still writes to others, who then answer.
     let chat = ada.private_chat(&cem).await;
     cem.says(&chat, "hello").await;

@@ -32,7 +32,11 @@ async fn a_public_group(world: World) {
         each(bob.get(&format!("{path}/members")).await.expect(200)["items"].as_array().unwrap(), "role"),
         ["owner"]
     );
+    let one = |user: &User| format!("{path}/members/{}", user.id);
+    assert_eq!(bob.get(&one(&ada)).await.expect(200)["role"], "owner");
+    bob.get(&one(&bob)).await.refused(404, "group.member_unknown");
     let joined = bob.post(&format!("{path}/join"), json!({})).await.expect(201);
+    assert_eq!(ada.get(&one(&bob)).await.expect(200)["status"], "member");
     bob.post(&format!("{path}/join"), json!({})).await.expect(200);
     let once = || bob.request("POST", &format!("{path}/join")).header("idempotency-key", "join").json(&json!({}));
     for replayed in [false, true] {

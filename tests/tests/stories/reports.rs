@@ -104,6 +104,11 @@ async fn a_suspension_is_appealed_against(world: World) {
     );
     assert!(ids(&newest).is_sorted_by_key(|id| std::cmp::Reverse(id.as_str().unwrap().to_owned())));
     other.get("/api/admin/reports?sort=best").await.refused(422, "input.invalid");
+    for parameter in ["target_id", "reported"] {
+        let about = other.get(&format!("/api/admin/reports?{parameter}={}", bob.id)).await.expect(200);
+        assert_eq!(ids(&about), [report["id"].clone()], "{parameter}");
+        other.get(&format!("/api/admin/reports?{parameter}=bob")).await.refused(422, "input.invalid");
+    }
     let counts = other.get("/api/admin/reports/counts").await.expect(200);
     assert!(counts["open"].as_i64().unwrap() >= 1 && counts["reviewing"].is_i64(), "{counts}");
     ada.get("/api/admin/reports/counts").await.refused(403, "permission.denied");

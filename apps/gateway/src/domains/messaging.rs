@@ -21,8 +21,8 @@ mod scheduled;
 pub mod search;
 pub mod timers;
 
-/// The refusal of a message that is not there, for other domains.
-pub use clowder_messaging::refusals::MESSAGE_UNKNOWN;
+/// The refusals of a message that is not there, and of writing to whom the caller must not write first, for other domains.
+pub use clowder_messaging::refusals::{CHAT_NOT_WANTED, MESSAGE_UNKNOWN};
 use clowder_messaging::{permissions, refusals, scopes};
 use serde_json::{Value, json};
 

@@ -17,7 +17,7 @@ use crate::{dialect::Conn, statement::statement};
 
 /// Of an index (a table's own key has its name): how many rows are in it, and how many of them have the same first
 /// column, the same first two columns and so on, on average.
-const SIZES: [(&str, &str, &str); 20] = [
+const SIZES: [(&str, &str, &str); 22] = [
     ("messages", "messages", "1000000 1000 1"),
     ("messages", "messages_id", "1000000 1"),
     ("messages", "messages_thread", "100000 20 1"),
@@ -36,6 +36,8 @@ const SIZES: [(&str, &str, &str); 20] = [
     ("message_polls", "message_polls_left", "1000 10 1"),
     ("participants", "participants", "1000000 100 1"),
     ("participants", "participants_staff", "10000 2 1 1 1"),
+    ("reports", "reports_about", "100000 2 1"),
+    ("reports", "reports_reported", "100000 5 1"),
     ("group_words", "group_words", "1000000 1000 1"),
     ("group_words", "group_words_listed", "1000000 500000 100 1"),
 ];

@@ -1,6 +1,8 @@
 //! What somebody decided about others, and others about them: exported to who decided it, and erased with either.
 
-use clowder_core::{Ctx, Id, Result, UserId};
+use std::collections::HashMap;
+
+use clowder_core::{Card, Ctx, Id, Result, UserId};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -9,13 +11,14 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::Conn,
+        people::Viewer,
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
         },
         user_keys,
     },
-    notes,
+    known_among, notes,
 };
 use crate::{
     domains::blocks::{BlockRow, MuteRow, NoteRow, blocks, mutes, user_notes},
@@ -60,9 +63,24 @@ fn export_mutes(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
     let own = mutes::table.filter(mutes::user_id.eq(asking.user).and(mutes::muted_id.gt(next)));
     let rows: Vec<MuteRow> = own.order(mutes::muted_id).limit(ROWS).select(MuteRow::as_select()).load(conn)?;
     let last = rows.last().map(|row| row.muted_id);
-    let cards = Cards::of(conn, None, rows.iter().map(|row| row.muted_id))?;
-    let item = |row: MuteRow| Ok(json!({"user": cards.card(row.muted_id)?, "since": row.since, "until": row.until}));
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
+    let known = known_cards(conn, asking, rows.iter().map(|row| row.muted_id))?;
+    let item = |row: MuteRow| {
+        let (id, since, until) = (row.muted_id, row.since, row.until);
+        json!({"user_id": id, "user": known.get(&id), "since": since, "until": until})
+    };
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
+}
+
+/// The cards of those of whom the owner of an export knows. Whoever has hidden since then is in it by their id alone.
+pub fn known_cards(
+    conn: &mut Conn,
+    asking: &Asking,
+    people: impl IntoIterator<Item = UserId>,
+) -> Result<HashMap<UserId, Card>> {
+    let viewer = Viewer { id: asking.user, staff: false, now: asking.now };
+    let known = known_among(conn, viewer, &people.into_iter().collect::<Vec<_>>())?;
+    let cards = Cards::of(conn, None, known.iter().copied())?;
+    known.into_iter().map(|user| Ok((user, cards.card(user)?))).collect()
 }
 
 fn export_notes(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {

@@ -134,7 +134,7 @@ fn read(conn: &mut Conn, caches: &Caches, row: &ChatExportRow, now: Timestamp) -
     let (mut seq, mut count) = (row.seq, row.messages);
     let is_last = loop {
         let window = Window::After(seq);
-        let page = messages::page(conn, Some(caches.people()), row.user_id, row.chat_id, window, PAGE)?;
+        let page = messages::page(conn, Some(caches.people()), (row.user_id, now), row.chat_id, window, PAGE)?;
         // The last message need not be among those that its reader sees.
         let mut ended = page.next_cursor.is_none();
         let people = page.items.iter().flat_map(|message| named(format, message)).copied();

@@ -7,12 +7,11 @@ use serde_json::json;
 
 use super::{
     super::{
-        among::AmongIds,
+        blocks,
         cards::Cards,
         db::Tx,
         dialect::Conn,
         journal,
-        people::{Viewer, visible_to},
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
@@ -21,12 +20,8 @@ use super::{
     part, requests,
 };
 use crate::{
-    domains::{
-        accounts::users,
-        friends::{
-            FriendRequestRow, FriendshipRow, dismissed_suggestions as dismissed, friend_lists, friend_requests,
-            friendships,
-        },
+    domains::friends::{
+        FriendRequestRow, FriendshipRow, dismissed_suggestions as dismissed, friend_lists, friend_requests, friendships,
     },
     privacy::erased,
 };
@@ -79,14 +74,15 @@ fn export_requests(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Resu
     let own = own.order(friend_requests::id).limit(ROWS).select(FriendRequestRow::as_select());
     let rows: Vec<FriendRequestRow> = own.load(conn)?;
     let last = rows.last().map(|row| row.id);
-    let cards = Cards::of(conn, None, rows.iter().flat_map(|row| [row.from_id, row.to_id]))?;
+    let known = blocks::known_cards(conn, asking, rows.iter().flat_map(|row| [row.from_id, row.to_id]))?;
     let item = |row: FriendRequestRow| {
-        Ok(json!({
-            "id": row.id, "from": cards.card(row.from_id)?, "to": cards.card(row.to_id)?, "message": row.message,
-            "status": row.status, "created_at": row.created_at, "decided_at": row.decided_at
-        }))
+        json!({
+            "id": row.id, "from_id": row.from_id, "from": known.get(&row.from_id), "to_id": row.to_id,
+            "to": known.get(&row.to_id), "message": row.message, "status": row.status, "created_at": row.created_at,
+            "decided_at": row.decided_at
+        })
     };
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
 }
 
 fn export_dismissed(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
@@ -95,16 +91,9 @@ fn export_dismissed(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Res
     let own = own.order(dismissed::dismissed_id).limit(ROWS);
     let rows: Vec<(UserId, Timestamp)> = own.select((dismissed::dismissed_id, dismissed::dismissed_at)).load(conn)?;
     let last = rows.last().map(|(user, _)| *user);
-    // Whoever has hidden since then is not shown here either.
-    let (ids, viewer) = (rows.iter().map(|(user, _)| user), Viewer { id: asking.user, staff: false, now: asking.now });
-    let seen = users::table.filter(users::id.among(ids)).filter(visible_to(viewer));
-    let seen: Vec<UserId> = seen.select(users::id).load(conn)?;
-    let cards = Cards::of(conn, None, seen.iter().copied())?;
-    let item = |(user, dismissed_at): (UserId, Timestamp)| {
-        let card = seen.contains(&user).then(|| cards.card(user)).transpose()?;
-        Ok(json!({"user_id": user, "user": card, "dismissed_at": dismissed_at}))
-    };
-    Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))
+    let known = blocks::known_cards(conn, asking, rows.iter().map(|(user, _)| *user))?;
+    let item = |(user, dismissed_at): (UserId, Timestamp)| json!({"user_id": user, "user": known.get(&user), "dismissed_at": dismissed_at});
+    Ok(ExportPage::by_id(rows.into_iter().map(item).collect(), last))
 }
 
 /// A bounded number of rows at a time, of one kind: the texts of requests leave the journal before friendships end.

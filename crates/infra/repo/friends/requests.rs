@@ -23,6 +23,7 @@ use super::{
         dialect::Conn,
         domains::Steps,
         journal,
+        messaging::wanted,
         people::{self, Viewer},
     },
     are_friends, befriend, count, lock_both,
@@ -42,6 +43,10 @@ pub fn request(tx: &mut Tx<'_>, ctx: &Ctx, new: NewFriendRequest) -> Result<Made
     let facts = facts(tx.conn, ctx, user, exists)?;
     match policy::may_ask(ctx.now, caller, user, facts, USER_UNKNOWN)? {
         Asked::Request => {
+            // Otherwise a request would be a way around what the other one has chosen.
+            if new.message.is_some() {
+                wanted::may_write_to(tx.conn, Viewer::of(ctx)?, user)?;
+            }
             let row = FriendRequestRow {
                 id: FriendRequestId::new(ctx.now),
                 from_id: caller,
@@ -206,6 +211,14 @@ pub fn one(conn: &mut Conn, viewer: UserId, id: FriendRequestId) -> Result<Frien
     let own = table::table.find(id).filter(table::from_id.eq(viewer).or(table::to_id.eq(viewer)));
     let row: Option<FriendRequestRow> = own.select(FriendRequestRow::as_select()).first(conn).optional()?;
     view(conn, row.ok_or(FRIEND_REQUEST_UNKNOWN)?)
+}
+
+/// What somebody has written to the viewer with a request that is open.
+pub fn asked_with(conn: &mut Conn, viewer: Viewer, from: UserId) -> Result<Option<String>> {
+    let open = table::status.eq(RequestStatus::Pending.as_str());
+    let open = open.and(table::created_at.gt(viewer.now.minus(OPEN_FOR)));
+    let open = table::table.filter(table::from_id.eq(from).and(table::to_id.eq(viewer.id))).filter(open);
+    Ok(open.select(table::message).first::<Option<String>>(conn).optional()?.flatten())
 }
 
 /// The same for somebody who repeats the call that made it: after a block there is nothing to see, as after an erasure.

@@ -148,6 +148,13 @@ pub fn revoke_of(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, maker: UserId) -> R
     Ok(())
 }
 
+/// Revokes all links of a group, so that nobody comes by one who does not see it.
+pub fn revoke_all(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
+    let open = table::table.filter(table::group_id.eq(group).and(table::revoked_at.is_null()));
+    diesel::update(open).set(table::revoked_at.eq(ctx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Forgets the oldest links of a group that are over, so that making and revoking does not fill the table.
 fn forget_old(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<()> {
     let over = table::table

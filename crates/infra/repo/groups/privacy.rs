@@ -1,6 +1,6 @@
 //! Somebody's groups: exported, and left when they are erased.
 
-use clowder_core::{Ctx, Id, Result, UserId, Word};
+use clowder_core::{Ctx, Id, Result, Timestamp, UserId, Word};
 use clowder_social::groups::{GroupId, GroupVisibility, Invite, InviteId, Role, Standing, policy::may_see};
 use diesel::prelude::*;
 use serde_json::json;
@@ -161,7 +161,7 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, group: GroupId) -> Result<()>
     };
     let mut told = Vec::new();
     if row.owner_id == Some(user) {
-        let Some(heir) = heir(tx.conn, group, user)? else {
+        let Some(heir) = heir(tx.conn, ctx.now, group, user)? else {
             let told = close(tx, ctx, &row, user)?;
             clearing::order(tx, ctx, group)?;
             return tell(tx, ctx, &told);
@@ -176,13 +176,16 @@ fn leave(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, group: GroupId) -> Result<()>
     tell(tx, ctx, &told)
 }
 
-/// Whoever is being erased at the same time hands it on in turn.
-fn heir(conn: &mut Conn, group: GroupId, except: UserId) -> Result<Option<UserId>> {
-    for role in [Role::Admin, Role::Moderator, Role::Member] {
+/// Suspended people come last: they cannot run a group. Whoever is being erased at the same time hands it on in turn.
+fn heir(conn: &mut Conn, now: Timestamp, group: GroupId, except: UserId) -> Result<Option<UserId>> {
+    let roles = [Role::Admin, Role::Moderator, Role::Member];
+    for (suspended, role) in [false, true].into_iter().flat_map(|suspended| roles.map(|role| (suspended, role))) {
+        let lasts = users::suspended_until.is_null().or(users::suspended_until.gt(now));
         let heir: Option<UserId> = group_people::table
             .inner_join(users::table)
             .filter(group_people::group_id.eq(group).and(group_people::role.eq(role.as_str())))
             .filter(users::deleted_at.is_null().and(users::id.ne(except)))
+            .filter(users::suspension_reason.is_not_null().and(lasts).eq(suspended))
             .order((group_people::since, group_people::user_id))
             .select(group_people::user_id)
             .first(conn)

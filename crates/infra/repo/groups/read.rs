@@ -10,7 +10,7 @@ use clowder_core::{
 use clowder_social::groups::{
     GROUP, Group, GroupFilter, GroupId, GroupVisibility, Member, MemberFilter, Mine, Role, Standing,
     policy::{OPEN_FOR, Place, may_list, may_see},
-    refusals::GROUP_UNKNOWN,
+    refusals::{GROUP_UNKNOWN, MEMBER_UNKNOWN},
 };
 use diesel::{
     dsl::{exists, not},
@@ -364,6 +364,24 @@ pub fn members(
     let mut page = Page::fill(members, page, |member| Page::<()>::place(member.since, member.user.id))?;
     page.next_cursor = page.next_cursor.or(more);
     Ok(page)
+}
+
+/// One person of a group, for those to whom the list of people who stand to it like them would show them.
+pub fn one_member(conn: &mut Conn, viewer: Viewer, group: GroupId, user: UserId) -> Result<Member> {
+    let (row, place) = seen(conn, viewer.now, viewer.id, group)?;
+    let visibility = row.visibility()?;
+    may_list(visibility, place, Standing::Member)?;
+    let one = group_people::table.inner_join(users::table).filter(group_people::group_id.eq(group));
+    let one = one.filter(group_people::user_id.eq(user)).select((PersonRow::as_select(), CardRow::as_select()));
+    let found: Option<(PersonRow, CardRow)> = one.first(conn).optional()?;
+    // Asked in any case: whether somebody is in the group must not show in time.
+    let is_shown = place.is_member() || visible(conn, viewer, [&user])?.contains(&user);
+    let (row, card) = found.filter(|_| is_shown).ok_or(MEMBER_UNKNOWN)?;
+    let standing = row.place(viewer.now)?.standing.ok_or(MEMBER_UNKNOWN)?;
+    may_list(visibility, place, standing).map_err(|_| MEMBER_UNKNOWN)?;
+    let inviter = row.invited_by.filter(|_| standing == Standing::Invited);
+    let invited_by = inviter.map(|inviter| Cards::of(conn, None, [inviter])?.card(inviter)).transpose()?;
+    member(viewer.now, &row, card.into(), invited_by)
 }
 
 /// How many people of a group a stranger's page looks at together, and how often at most.

@@ -26,8 +26,9 @@ use super::{
             membership::{self, SystemAction},
         },
         people::Viewer,
+        staff::search::is_suspended,
     },
-    clearing, read,
+    clearing, invites, read,
     told::{Told, about_member, in_chat, tell},
 };
 use crate::domains::{
@@ -292,11 +293,12 @@ fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Op
     Ok(Some((after, updated)))
 }
 
-/// Takes the texts of a group away by the decision of another domain, and hides it from everybody who is not in it. Answers
-/// the change, which the caller appends; nothing if the group is gone.
-pub fn blank_by_decision(tx: &mut Tx<'_>, group: GroupId) -> Result<Option<Change>> {
+/// Takes the texts of a group away by the decision of another domain, hides it from everybody who is not in it, and revokes
+/// its links. Answers the change, which the caller appends; nothing if the group is gone.
+pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Option<Change>> {
     dialect::groups::lock_group(tx.conn, group)?;
     let Some(before) = read::row(tx.conn, group)? else { return Ok(None) };
+    invites::revoke_all(tx, ctx, group)?;
     let after = GroupRow {
         name: NO_NAME.to_owned(),
         description: None,
@@ -347,7 +349,12 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
 
 pub fn transfer(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, user: UserId) -> Result<Group> {
     let held = hold(tx, ctx, group, &[user])?;
-    let target = read::place(tx.conn, ctx.now, group, user)?;
+    // Somebody who is suspended could neither run the group nor hand it on.
+    let suspended = users::table.find(user).filter(is_suspended(ctx.now));
+    let target = match diesel::select(exists(suspended)).get_result(tx.conn)? {
+        true => Place::NONE,
+        false => read::place(tx.conn, ctx.now, group, user)?,
+    };
     let owned = owned(tx.conn, user)?;
     policy::may_transfer(held.place, target, owned, tx.services.options.groups)?;
     if user == held.caller {

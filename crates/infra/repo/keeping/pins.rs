@@ -25,7 +25,7 @@ use super::super::{
     dialect::Conn,
     messaging::{
         change,
-        messages::{self, Membership},
+        messages::{self, Judged, Membership},
         removed::STAYS,
     },
 };
@@ -67,7 +67,7 @@ fn lowest_unseen(conn: &mut Conn, chat: ChatId, viewer: UserId) -> Result<Option
 pub fn pin(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<Pin> {
     let (mut message, facts) = locked(tx, ctx, id)?;
     let (chat, seq, caller) = (message.chat_id, message.seq, ctx.user()?);
-    message.hidden = !messages::hidden(tx.conn, caller, [message.sender.id])?.is_empty();
+    message = Judged::among(tx.conn, caller, ctx.now, [message.sender.id])?.mark(message);
     conceal(&mut message, ctx.now);
     let pinning = decide_pin(facts)?;
     if pinning == Pinning::Stay {
@@ -145,7 +145,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId, page:
     let pins: Vec<_> = pinned.iter().map(|(_, rank, by, at)| (*rank, *by, *at)).collect();
     let rows: Vec<MessageRow> = pinned.into_iter().map(|(row, ..)| row).collect();
     let mut room = clowder_core::page::Room::of(page.limit);
-    let (mut messages, more) = membership.fill(conn, None, &mut room, rows)?;
+    let (mut messages, more) = membership.fill(conn, None, now, &mut room, rows)?;
     messages.iter_mut().for_each(|message| conceal(message, now));
     let last = messages.len().checked_sub(1).and_then(|last| pins.get(last));
     let next_cursor = last.filter(|_| more).map(|(rank, ..)| rank.to_string());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clowder_core::{ChatId, Ctx, MessageId, Page, PageRequest, Result, Timestamp, UserId};
 use clowder_messaging::{
-    Change, Message,
+    Change,
     keeping::{NewSave, Saved, SavedChanged, may_save},
     lifetimes::{conceal, is_over},
     refusals::MESSAGE_UNKNOWN,
@@ -35,8 +35,8 @@ pub fn save(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, new: NewSave) -> Result<S
     let before: Option<(Timestamp, Option<String>)> = before.first(tx.conn).optional()?;
     let count = table::table.filter(table::user_id.eq(caller)).select(count_star()).first(tx.conn)?;
     may_save(found.seat, deleted, before.is_some(), count)?;
-    let hidden = !messages::hidden(tx.conn, caller, [found.message.sender.id])?.is_empty();
-    let mut message = Message { hidden, ..found.message };
+    let judged = messages::Judged::among(tx.conn, caller, ctx.now, [found.message.sender.id])?;
+    let mut message = judged.mark(found.message);
     conceal(&mut message, ctx.now);
     let note = new.note.map(clowder_core::Name::into_string);
     let (saved_at, is_new) = match &before {

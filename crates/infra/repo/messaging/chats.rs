@@ -314,7 +314,7 @@ fn views(
     removed::show_last(conn, viewer, &partly, &mut summaries)?;
     let senders = summaries.values().filter_map(|summary| summary.last.as_ref()).map(|last| last.sender_id);
     let peers = summaries.values().filter_map(|summary| summary.pair).map(|pair| pair.other(viewer));
-    let hidden = read::hidden(conn, viewer, senders.clone())?;
+    let judged = read::Judged::among(conn, viewer, now, senders.clone())?;
     let lasts = summaries.values().filter_map(|summary| summary.last.as_ref());
     let named = Named::by(conn, viewer, true, !partly.is_empty(), lasts)?;
     let people = senders.chain(peers).chain(named.people());
@@ -357,7 +357,7 @@ fn views(
             let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
             named.show(&mut said, last.origin(), &cards, membership.visible_from)?;
             polls.show_in(&mut said);
-            Ok(Message { hidden: hidden.contains(&last.sender_id), entities, mentions, ..said })
+            Ok(judged.mark(Message { entities, mentions, ..said }))
         };
         Ok(Chat {
             id: chat.id,

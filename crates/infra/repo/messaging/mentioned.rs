@@ -256,7 +256,7 @@ pub fn page(
     }
     let some = messages::table.filter(messages::chat_id.eq(chat).and(messages::seq.eq_any(seqs)));
     let rows = some.order(messages::seq.desc()).limit(page.fetch()).select(MessageRow::as_select()).load(conn)?;
-    let (mut items, more) = membership.fill(conn, memory, &mut Room::of(page.limit), rows)?;
+    let (mut items, more) = membership.fill(conn, memory, now, &mut Room::of(page.limit), rows)?;
     items.iter_mut().for_each(|message| conceal(message, now));
     let next_cursor = items.last().filter(|_| more).map(|last: &Message| last.seq.to_string());
     Ok(Page { items, next_cursor })

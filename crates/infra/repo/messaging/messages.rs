@@ -26,14 +26,16 @@ use super::{
     removed,
 };
 use crate::{
-    domains::blocks::blocks,
+    domains::blocks::{blocks, mutes},
     domains::messaging::{FaceRow, LowestReadMarksRow, MessageRow, chats, message_edits, messages, participants},
     store::Memory,
 };
 
-/// Whether a participant hides the messages of anybody. Few do, so pages look at senders only then.
-const HIDES: Fragment<Bool> =
-    Fragment::new("EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = participants.user_id AND b.hide_messages)");
+/// Whether a participant hides the messages of anybody, or has muted anybody. Few do, so pages look at senders only then.
+const JUDGES: Fragment<Bool> = Fragment::new(
+    "(EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = participants.user_id AND b.hide_messages) \
+     OR EXISTS (SELECT 1 FROM mutes m WHERE m.user_id = participants.user_id))",
+);
 
 /// A viewer's membership in a chat, and its lowest read marks.
 pub struct Membership {
@@ -43,8 +45,8 @@ pub struct Membership {
     pub visible_from: i64,
     /// Whether the viewer has removed any messages for themselves.
     pub removed: bool,
-    /// Whether the viewer hides the messages of some people.
-    hides: bool,
+    /// Whether the viewer hides the messages of some people, or has muted some.
+    judges: bool,
     viewer: UserId,
     /// Whether the viewer hides read marks, and sees none.
     pub discreet: bool,
@@ -73,7 +75,7 @@ impl Membership {
                 participants::visible_from,
                 participants::removed_count,
                 FaceRow::as_select(),
-                HIDES,
+                JUDGES,
                 DISCREET,
                 PARTED,
                 LowestReadMarksRow::as_select(),
@@ -81,7 +83,7 @@ impl Membership {
             .load(conn)?;
         let parted = rows.iter().filter(|(_, _, _, _, _, _, parted, _)| *parted).map(|(_, _, _, face, ..)| face.id);
         let mut apart = Apart::of_all(conn, viewer, &parted.collect::<Vec<_>>())?;
-        let membership = |(role, visible_from, removed, face, hides, discreet, _, lowest_marks): Row| {
+        let membership = |(role, visible_from, removed, face, judges, discreet, _, lowest_marks): Row| {
             let (seat, closed, chat) = (seat(&face, &role)?, face.closed, face.id);
             let apart = apart.remove(&chat).unwrap_or_default();
             let (participants, lowest_marks) = (face.participant_count, apart.lowest(lowest_marks.into()));
@@ -93,7 +95,7 @@ impl Membership {
                     closed,
                     visible_from,
                     removed,
-                    hides,
+                    judges,
                     viewer,
                     discreet,
                     participants,
@@ -120,17 +122,15 @@ impl Membership {
         &self,
         conn: &mut Conn,
         memory: Option<&Memory>,
+        now: Timestamp,
         room: &mut Room,
         rows: Vec<MessageRow>,
     ) -> Result<(Vec<Message>, bool)> {
         let seen = self.seen(conn, &rows)?;
         let senders = rows.iter().map(|row| row.sender_id);
         let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;
-        let hidden = if self.hides { hidden(conn, self.viewer, senders)? } else { HashSet::new() };
-        room.fill(rows.into_iter().map(|row| {
-            let hidden = hidden.contains(&row.sender_id);
-            Ok(Message { hidden, ..self.message(row, &cards, &seen)? })
-        }))
+        let judged = if self.judges { Judged::among(conn, self.viewer, now, senders)? } else { Judged::default() };
+        room.fill(rows.into_iter().map(|row| Ok(judged.mark(self.message(row, &cards, &seen)?))))
     }
 
     /// What else these messages of the chat show.
@@ -140,7 +140,7 @@ impl Membership {
         let (reacted, mentioned) =
             (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
         let polls = SeenPolls::among(conn, self.viewer, rows)?;
-        let named = Named::by(conn, self.viewer, self.hides, self.removed, rows.iter())?;
+        let named = Named::by(conn, self.viewer, self.judges, self.removed, rows.iter())?;
         Ok(Seen { reacted, mentioned, polls, delivered, named })
     }
 
@@ -189,10 +189,42 @@ pub fn hidden(conn: &mut Conn, viewer: UserId, senders: impl IntoIterator<Item =
     Ok(hidden.into_iter().collect())
 }
 
+/// Those among some senders whose messages the viewer hides, and whom the viewer has muted.
+#[derive(Default)]
+pub struct Judged {
+    hidden: HashSet<UserId>,
+    muted: HashSet<UserId>,
+}
+
+impl Judged {
+    pub fn among(
+        conn: &mut Conn,
+        viewer: UserId,
+        now: Timestamp,
+        senders: impl IntoIterator<Item = UserId>,
+    ) -> Result<Self> {
+        let senders: HashSet<_> = senders.into_iter().filter(|sender| *sender != viewer).collect();
+        if senders.is_empty() {
+            return Ok(Self::default());
+        }
+        let muted = mutes::table.filter(mutes::user_id.eq(viewer).and(mutes::muted_id.among(&senders)));
+        let muted = muted.filter(mutes::until.is_null().or(mutes::until.gt(now))).select(mutes::muted_id);
+        let muted = muted.load::<UserId>(conn)?.into_iter().collect();
+        Ok(Self { hidden: hidden(conn, viewer, senders)?, muted })
+    }
+
+    /// Says of a message what the viewer has decided about its sender. What goes into the journal says nothing of it, because
+    /// everybody reads that.
+    pub fn mark(&self, message: Message) -> Message {
+        let sender = message.sender.id;
+        Message { hidden: self.hidden.contains(&sender), muted: self.muted.contains(&sender), ..message }
+    }
+}
+
 pub fn page(
     conn: &mut Conn,
     memory: Option<&Memory>,
-    viewer: UserId,
+    (viewer, now): (UserId, Timestamp),
     chat: ChatId,
     window: Window,
     limit: u32,
@@ -203,22 +235,22 @@ pub fn page(
     let (items, more) = match window {
         Window::Before(seq) => {
             let rows = older(conn, (chat, remover), from, seq, room.items)?;
-            membership.fill(conn, memory, &mut room, rows)?
+            membership.fill(conn, memory, now, &mut room, rows)?
         }
         Window::After(seq) => {
             let rows = newer(conn, (chat, remover), from.max(seq), room.items)?;
-            membership.fill(conn, memory, &mut room, rows)?
+            membership.fill(conn, memory, now, &mut room, rows)?
         }
         Window::Around(seq) => {
             // Those nearest to the middle, at most half of the page.
             let half = Room { items: room.items / 2, octets: room.octets / 2 };
             let (mut left, rows) = (half, older(conn, (chat, remover), from, seq, half.items)?);
-            let (mut items, _) = membership.fill(conn, memory, &mut left, rows)?;
+            let (mut items, _) = membership.fill(conn, memory, now, &mut left, rows)?;
             items.reverse();
             room.items -= items.len();
             room.octets -= half.octets - left.octets;
             let rows = newer(conn, (chat, remover), from.max(seq - 1), room.items)?;
-            let (newer, more) = membership.fill(conn, memory, &mut room, rows)?;
+            let (newer, more) = membership.fill(conn, memory, now, &mut room, rows)?;
             items.extend(newer);
             (items, more)
         }
@@ -272,7 +304,7 @@ pub fn across(
     let ids: HashSet<ChatId> = rows.iter().map(|row| row.chat_id).collect();
     let ids: Vec<ChatId> = ids.into_iter().collect();
     let memberships: HashMap<_, _> = Membership::of_all(conn, &ids, viewer)?.into_iter().collect();
-    let hides = memberships.values().any(|membership| membership.hides);
+    let judges = memberships.values().any(|membership| membership.judges);
     let depends = |row: &&MessageRow| {
         memberships.get(&row.chat_id).is_some_and(|membership| depends(viewer, row, membership.lowest_marks))
     };
@@ -280,21 +312,20 @@ pub fn across(
     let reacted = AllReacted::at(conn, viewer, rows.iter())?;
     let removes = |row: &&MessageRow| memberships.get(&row.chat_id).is_some_and(|membership| membership.removed);
     let removed = removed::among(conn, viewer, rows.iter().filter(removes).map(|row| (row.chat_id, row.seq)))?;
-    let named = Named::by(conn, viewer, hides, rows.iter().any(|row| removes(&row)), rows.iter())?;
+    let named = Named::by(conn, viewer, judges, rows.iter().any(|row| removes(&row)), rows.iter())?;
     let mentioned = AllMentioned::of(conn, rows.iter())?;
     let polls = SeenPolls::among(conn, viewer, &rows)?;
     let mut seen = Seen { reacted, mentioned, polls, delivered: None, named };
     let delivered = least_delivered(conn, viewer, &asked)?;
     let senders = rows.iter().map(|row| row.sender_id);
     let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;
-    let hidden = if hides { hidden(conn, viewer, senders)? } else { HashSet::new() };
+    let judged = if judges { Judged::among(conn, viewer, now, senders)? } else { Judged::default() };
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(membership) = memberships.get(&row.chat_id) else { continue };
         if row.seq > membership.visible_from && !removed.contains(&(row.chat_id, row.seq)) {
-            let hidden = hidden.contains(&row.sender_id);
             seen.delivered = delivered.get(&row.chat_id).copied();
-            let mut message = Message { hidden, ..membership.message(row, &cards, &seen)? };
+            let mut message = judged.mark(membership.message(row, &cards, &seen)?);
             conceal(&mut message, now);
             shown.push(message);
         }
@@ -330,12 +361,10 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
     })
 }
 
-pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<Message> {
+pub fn one(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, now: Timestamp, id: MessageId) -> Result<Message> {
     let facts = facts(conn, memory, viewer, id)?;
     facts.seat.ok_or(MESSAGE_UNKNOWN)?;
-    // Only here: what is edited or deleted goes into the journal, which everybody reads.
-    let hidden = !hidden(conn, viewer, [facts.message.sender.id])?.is_empty();
-    Ok(Message { hidden, ..facts.message })
+    Ok(Judged::among(conn, viewer, now, [facts.message.sender.id])?.mark(facts.message))
 }
 
 pub fn history(
@@ -346,7 +375,7 @@ pub fn history(
     id: MessageId,
     page: &PageRequest,
 ) -> Result<Page<Edit>> {
-    let mut message = one(conn, memory, viewer, id)?;
+    let mut message = one(conn, memory, viewer, now, id)?;
     conceal(&mut message, now);
     let after = page.number()?;
     let Some(content) = message.content else { return Ok(Page { items: Vec::new(), next_cursor: None }) };

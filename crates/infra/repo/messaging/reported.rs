@@ -22,7 +22,7 @@ pub struct Said {
 
 /// The message after at most so many others, or `message.unknown`. Those whose time is over have no text.
 pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, before: i64) -> Result<Vec<Said>> {
-    let message = messages::one(conn, None, viewer, id)?;
+    let message = messages::one(conn, None, viewer, now, id)?;
     let own = participants::chat_id.eq(table::chat_id).and(participants::user_id.eq(viewer));
     let rows = table::table
         .inner_join(participants::table.on(own))

@@ -25,6 +25,7 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         deleted_at: None,
         version: 1,
         hidden: false,
+        muted: false,
         pinned: false,
         attachments: [],
         lifetime: None,

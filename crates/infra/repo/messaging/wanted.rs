@@ -6,7 +6,8 @@ use clowder_accounts::{
     model::FirstWriters,
     policy::{may_write_first, sight::FieldGroup},
 };
-use clowder_core::{Result, UserId, Word};
+use clowder_core::{Error, Result, UserId, Word};
+use clowder_messaging::refusals::CHAT_NOT_WANTED;
 use diesel::{dsl::exists, prelude::*};
 
 use super::super::{
@@ -56,6 +57,15 @@ pub fn want_nobody(conn: &mut Conn, by: Viewer, people: &[UserId]) -> Result<Vec
         .filter(preferences::user_id.eq_any(people).and(preferences::user_id.ne(by.id)))
         .filter(preferences::messages_from.eq(FirstWriters::Nobody.as_str()));
     Ok(chosen.select(preferences::user_id).load(conn)?)
+}
+
+/// Refuses to write to somebody with whom the caller must not start a chat.
+pub fn may_write_to(conn: &mut Conn, by: Viewer, user: UserId) -> Result<()> {
+    if unwilling(conn, by, &[user])?.is_empty() {
+        return Ok(());
+    }
+    let detail = "You cannot write to this person first: ask without a message.";
+    Err(Error::Explained { refusal: CHAT_NOT_WANTED, detail })
 }
 
 /// Those of these people with whom the caller has friends in common, as their number says it: who hides their friends from

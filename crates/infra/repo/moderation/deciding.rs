@@ -244,6 +244,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         deleted_at: None,
         version: 1,
         hidden: false,
+        muted: false,
         pinned: false,
         attachments: [],
         reactions: Vec::new(),

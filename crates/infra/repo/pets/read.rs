@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use clowder_accounts::{model::Audience, policy::sight::FieldGroup};
 use clowder_core::{Result, SeenAs, UserId, Visibility, Word};
 use clowder_social::{
     pets::{
@@ -92,6 +93,8 @@ struct Around {
     /// Those of them whose profiles are for friends only.
     reserved: HashSet<UserId>,
     friends: HashSet<UserId>,
+    /// To whom those of them show their pets who do not show them to everybody.
+    audiences: HashMap<UserId, Audience>,
 }
 
 /// For how many ids a query asks, because databases limit that: a page of people can have many pets, each with others.
@@ -111,6 +114,7 @@ fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
     let people: HashSet<UserId> = found.iter().map(|keeper| keeper.user_id).collect();
     let people: Vec<UserId> = people.into_iter().collect();
     let (mut visible, mut reserved, mut friends) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let mut audiences = HashMap::new();
     // That nobody is to be asked about costs a query, too: it must not show in time whether there is a pet.
     let pieces = people.is_empty().then_some(&people[..]).into_iter().chain(people.chunks(ASKED));
     for people in pieces {
@@ -124,17 +128,25 @@ fn around(conn: &mut Conn, viewer: Viewer, ids: &[PetId]) -> Result<Around> {
         let some = friendships::table.filter(friendships::user_id.eq(viewer.id));
         let some = some.filter(friendships::friend_id.eq_any(people)).select(friendships::friend_id);
         friends.extend(some.load::<UserId>(conn)?);
+        audiences.extend(people::audiences(conn, FieldGroup::Pets, people)?);
     }
     let mut keepers = HashMap::<PetId, Vec<KeeperRow>>::new();
     for keeper in found {
         keepers.entry(keeper.pet_id).or_default().push(keeper);
     }
-    Ok(Around { keepers, visible, reserved, friends })
+    Ok(Around { keepers, visible, reserved, friends, audiences })
 }
 
 impl Around {
     fn of(&self, pet: PetId) -> &[KeeperRow] {
         self.keepers.get(&pet).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the owner hides their pets from the viewer, as in the list of their profile.
+    fn hides(&self, viewer: Viewer, owner: UserId) -> bool {
+        let Some(audience) = self.audiences.get(&owner) else { return false };
+        let is_shown = viewer.staff || *audience == Audience::Friends && self.friends.contains(&owner);
+        !is_shown
     }
 
     /// What the viewer sees of this pet, and what they are to it.
@@ -143,6 +155,8 @@ impl Around {
         let own = keepers.iter().find(|keeper| keeper.user_id == viewer.id);
         let role = own.filter(|own| own.accepted).map(KeeperRow::role).transpose()?;
         let visibility = match Visibility::parse_word(&row.visibility)? {
+            // Everybody may help to find one that is lost.
+            _ if row.lost_since.is_none() && self.hides(viewer, row.owner_id) => Visibility::Private,
             // Of whose profile the viewer sees only the card, they see no more pets than that.
             Visibility::Public if self.reserved.contains(&row.owner_id) => Visibility::Friends,
             visibility => visibility,

@@ -88,7 +88,7 @@ pub fn forward(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, targets: &[Into]) -> R
     for chat in &ids {
         dialect::messaging::lock_participant(tx.conn, *chat, user)?;
     }
-    let mut source = messages::one(tx.conn, None, user, id)?;
+    let mut source = messages::one(tx.conn, None, user, ctx.now, id)?;
     conceal(&mut source, ctx.now);
     may_forward(&source, ctx.now)?;
     let origin = origin(tx.conn, id)?;
@@ -155,7 +155,7 @@ pub fn again(tx: &mut Tx<'_>, ctx: &Ctx, stored: &Stored) -> Result<Forwards> {
     let mut items = Vec::with_capacity(stored.0.len());
     for (chat_id, sent) in &stored.0 {
         let sent = match sent {
-            Ok(id) => match messages::one(tx.conn, None, ctx.user()?, *id) {
+            Ok(id) => match messages::one(tx.conn, None, ctx.user()?, ctx.now, *id) {
                 Ok(mut message) => {
                     conceal(&mut message, ctx.now);
                     Ok(message)

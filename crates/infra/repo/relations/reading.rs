@@ -29,7 +29,7 @@ use clowder_core::sql::{Ts, Uid};
 pub fn thread(
     conn: &mut Conn,
     memory: Option<&Memory>,
-    viewer: UserId,
+    (viewer, now): (UserId, Timestamp),
     id: MessageId,
     window: Window,
     limit: u32,
@@ -57,7 +57,7 @@ pub fn thread(
             ("after", rows)
         }
     };
-    let (items, more) = membership.fill(conn, memory, &mut room, rows)?;
+    let (items, more) = membership.fill(conn, memory, now, &mut room, rows)?;
     let next_cursor = items.last().filter(|_| more).map(|last| format!("{way}.{}", last.seq));
     Ok(Page { items, next_cursor })
 }

@@ -260,7 +260,7 @@ fn remove(
             announced.extend(change.map(|change| Box::new(change) as Box<dyn Announced>));
         }
         ReportTargetType::Group => {
-            let change = groups::blank_by_decision(tx, Id::from_uuid(id))?;
+            let change = groups::blank_by_decision(tx, ctx, Id::from_uuid(id))?;
             announced.extend(change.map(|change| Box::new(change) as Box<dyn Announced>));
         }
         ReportTargetType::Pet => {

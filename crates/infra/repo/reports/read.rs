@@ -115,6 +115,12 @@ pub fn list(
     if let Some(kind) = filter.target_type {
         query = query.filter(table::target_type.eq(kind.as_str()));
     }
+    if let Some(target) = filter.target_id {
+        query = query.filter(table::target_id.eq(target));
+    }
+    if let Some(user) = filter.reported {
+        query = query.filter(table::reported_id.eq(user));
+    }
     match filter.assigned {
         Some(Assigned::Me) => query = query.filter(table::assigned_id.eq(viewer)),
         Some(Assigned::None) => query = query.filter(table::assigned_id.is_null()),

@@ -11,7 +11,7 @@ use super::super::{
     blocks,
     cards::Cards,
     dialect::Conn,
-    groups,
+    friends, groups,
     messaging::reported,
     people::{self, Viewer},
     pets, profiles,
@@ -59,6 +59,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
     if !lives || !known {
         return Err(USER_UNKNOWN.into());
     }
+    let friend_request = friends::asked_with(conn, viewer, id)?;
     let visible = users::table.find(id).filter(people::visible_to(viewer));
     let user = if diesel::select(exists(visible)).get_result(conn)? {
         let seen = profiles::seen(conn, viewer, id)?;
@@ -71,6 +72,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
             pronouns: seen.pronouns,
             location: seen.location,
             links: seen.links.map(|links| links.into_iter().map(|link| link.url).collect()),
+            friend_request,
         }
     } else {
         // Something connects the two, so the viewer sees the card.
@@ -84,6 +86,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
             pronouns: None,
             location: None,
             links: None,
+            friend_request,
         }
     };
     Ok(Seen::of(id, Evidence { user: Some(user), ..Evidence::default() }))

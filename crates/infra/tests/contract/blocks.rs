@@ -250,6 +250,38 @@ on_both! {
         assert_eq!(hidden(&ada).await, [false; 4]);
     }
 
+    async fn messages_of_the_muted_say_so_until_the_mute_is_over(world: World) {
+        let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
+        let chat = world.group(&eve, &[&ada, &bob]).await.id;
+        let (messaging, blocks) = (&world.store.messaging, &world.store.blocks);
+        world.say(&eve, chat, "one").await;
+        let last = world.say(&bob, chat, "two").await.id;
+        // Wherever a message is shown.
+        let shown = async |viewer: &Person| {
+            let ctx = world.ctx(viewer);
+            let page = messaging.messages(&ctx, chat, Window::After(0), 10).await.unwrap();
+            let listed = messaging.chats(&ctx, Default::default(), Default::default()).await.unwrap().items.remove(0);
+            let mut shown: Vec<_> = page.items.iter().map(|message| message.muted).collect();
+            shown.push(messaging.message(&ctx, last).await.unwrap().muted);
+            shown.push(listed.last_message.unwrap().muted);
+            shown.push(messaging.chat(&ctx, chat).await.unwrap().last_message.unwrap().muted);
+            shown
+        };
+        assert_eq!(shown(&ada).await, [false; 5]);
+        let until = world.now().plus(Duration::from_secs(3600));
+        let new = NewMute::from_json(json!({"until": until})).unwrap();
+        blocks.mute(&world.ctx(&ada), bob.id, new).await.unwrap();
+        assert_eq!(shown(&ada).await, [false, true, true, true, true]);
+        for other in [&bob, &eve] {
+            assert_eq!(shown(other).await, [false; 5]);
+        }
+        // What is written about it tells nobody else.
+        messaging.delete(&world.ctx(&eve), last, None).await.unwrap();
+        assert!(world.everything().await.iter().all(|change| !change.data.get().contains("\"muted\":true")));
+        world.wait(Duration::from_secs(3601));
+        assert_eq!(shown(&ada).await, [false; 5]);
+    }
+
     async fn blocks_and_mutes_are_listed_the_latest_first(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let (blocks, ctx) = (&world.store.blocks, || world.ctx(&ada));

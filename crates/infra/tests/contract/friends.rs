@@ -163,6 +163,23 @@ on_both! {
     }
 
     /// Whoever has become private since is still in the lists of those whom they know.
+    /// A request without a text is no way to write to somebody, so everybody can send one.
+    async fn a_text_goes_only_to_whom_one_may_write_first(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let friends = &world.store.friends;
+        let wish = clowder_accounts::model::SettingsPatch::from_json(json!({"privacy": {"messages_from": "nobody"}}));
+        world.store.preferences.edit_settings(&world.ctx(&ada), None, wish.unwrap()).await.unwrap();
+        world.changes().await;
+        let new = |to: &Person| NewFriendRequest::from_json(json!({"user_id": to.id, "message": "zqhello"})).unwrap();
+        assert_eq!(code(friends.request(&world.ctx(&bob), new(&ada)).await), "chat.not_wanted");
+        assert!(world.changes().await.is_empty() && !world.holds(b"zqhello"));
+        assert_eq!(asks(&world, &bob, &ada).await.message, None);
+        // She asks him herself, or has asked: then his text is dropped, and they are friends.
+        friends.request(&world.ctx(&ada), new(&cem)).await.unwrap();
+        assert!(matches!(friends.request(&world.ctx(&cem), new(&ada)).await.unwrap(), Made::Found(_)));
+        assert_eq!(friends_of(&world, &ada).await, [cem.id]);
+    }
+
     async fn whoever_is_in_ones_lists_is_known(world: World) {
         let [ada, bob, cem, dan] = world.people(["ada", "bob", "cem", "dan"]).await;
         befriend(&world, &ada, &bob).await;

@@ -283,8 +283,16 @@ on_both! {
                 } else {
                     assert_eq!(code(list), "pets.hidden");
                 }
-                // The pet itself has its own visibility.
-                assert!(sees(&world, viewer, pet.id).await);
+                // To anybody else, the pet is private, too, unless it is lost.
+                let everywhere = async || {
+                    let search = PetFilter { search: Some("minka".to_owned()), ..PetFilter::default() };
+                    let [listed, found] = [PetFilter::default(), search].map(|filter| names(&world, viewer, filter));
+                    (sees(&world, viewer, pet.id).await, listed.await.len(), found.await.len())
+                };
+                assert_eq!(everywhere().await, (shown, usize::from(shown), usize::from(shown)), "{audience}");
+                world.store.pets.lose(&world.ctx(&ada), pet.id, None, lost("shy")).await.unwrap();
+                assert_eq!(everywhere().await, (true, 1, 1), "{audience}");
+                world.store.pets.find(&world.ctx(&ada), pet.id, None).await.unwrap();
             }
         }
     }

@@ -91,6 +91,50 @@ on_both! {
         assert_eq!(audited(&world, "report.read").await, 1);
     }
 
+    /// What somebody wrote to the reporter with a request is part of what is reported, for as long as it was not answered.
+    async fn what_was_written_with_a_request_is_kept(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let judge = moderator(&world, "judge").await;
+        let friends = &world.store.friends;
+        let new = of(json!({"user_id": ada.id, "message": "something zqrude"}));
+        let asked = friends.request(&world.ctx(&bob), new).await.unwrap().into_inner();
+        let first = report(&world, &ada, "user", json!(bob.id)).await.unwrap();
+        let others = report(&world, &cem, "user", json!(bob.id)).await.unwrap();
+        friends.decide(&world.ctx(&ada), asked.id, of(json!({"action": "reject"}))).await.unwrap();
+        let kept = async |report: ReportId| evidence(&world, &judge, report).await.user.unwrap().friend_request;
+        assert_eq!(kept(first.id).await.as_deref(), Some("something zqrude"));
+        assert_eq!(kept(others.id).await, None, "it was not written to them");
+        world.gone(b"zqrude").await;
+        handle(&world, &judge, first.id, json!({"status": "dismissed", "reason": "x"})).await.unwrap();
+        let later = report(&world, &ada, "user", json!(bob.id)).await.unwrap();
+        assert_eq!(kept(later.id).await, None);
+    }
+
+    /// By the thing and by the person who answers for it.
+    async fn moderators_find_what_was_reported_before(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let judge = moderator(&world, "judge").await;
+        let chat = world.group(&ada, &[&bob]).await;
+        let rude = world.say(&bob, chat.id, "rude").await;
+        let about_message = report(&world, &ada, "message", json!(rude.id)).await.unwrap();
+        let about_bob = report(&world, &ada, "user", json!(bob.id)).await.unwrap();
+        let by_cem = report(&world, &cem, "user", json!(bob.id)).await.unwrap();
+        report(&world, &ada, "user", json!(cem.id)).await.unwrap();
+        let about_judge = report(&world, &ada, "user", json!(judge.id)).await.unwrap();
+        let found = async |filter: ReportFilter| -> Vec<ReportId> {
+            let page = world.store.reports.moderated(&world.ctx(&judge), filter, PageRequest::default()).await.unwrap();
+            page.items.into_iter().map(|report| report.id).collect()
+        };
+        let target = |report: &Report| ReportFilter { target_id: Some(report.target.id), ..ReportFilter::default() };
+        assert_eq!(found(target(&about_bob)).await, [by_cem.id, about_bob.id]);
+        assert_eq!(found(target(&about_message)).await, [about_message.id]);
+        let reported = ReportFilter { reported: Some(bob.id), ..ReportFilter::default() };
+        assert_eq!(found(reported).await, [by_cem.id, about_bob.id, about_message.id]);
+        assert_eq!(found(ReportFilter { target_type: Some(about_bob.target.kind), ..reported }).await, [by_cem.id, about_bob.id]);
+        assert!(found(target(&about_judge)).await.is_empty(), "about themselves");
+        assert!(found(ReportFilter { reported: Some(judge.id), ..ReportFilter::default() }).await.is_empty());
+    }
+
     async fn only_what_is_seen_can_be_reported(world: World) {
         let [ada, bob, eve] = world.people(["ada", "bob", "eve"]).await;
         let chat = world.group(&bob, &[]).await;

@@ -136,6 +136,7 @@ fn message(content: &str) -> Message {
         deleted_at: None,
         version: 1,
         hidden: false,
+        muted: false,
         pinned: false,
         attachments: [],
         lifetime: None,

@@ -167,6 +167,7 @@ fn what_is_over_has_no_text() {
         deleted_at,
         version: 2,
         hidden: false,
+        muted: false,
         pinned: false,
         attachments: [],
         lifetime: Some(sent(5)),

@@ -209,6 +209,7 @@ fn message(sender: UserId, kind: MessageType, poll: Option<Box<Poll>>) -> Messag
         deleted_at: None,
         version: 1,
         hidden: false,
+        muted: false,
         pinned: false,
         attachments: [],
         lifetime: None,

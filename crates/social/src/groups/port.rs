@@ -53,6 +53,9 @@ pub trait Groups: Send + Sync {
     async fn members(&self, ctx: &Ctx, group: GroupId, filter: MemberFilter, page: PageRequest)
     -> Result<Page<Member>>;
 
+    /// One person of a group: `group.member_unknown` unless the list of those who stand to it like them shows them.
+    async fn member(&self, ctx: &Ctx, group: GroupId, user: UserId) -> Result<Member>;
+
     async fn set_role(&self, ctx: &Ctx, group: GroupId, user: UserId, patch: RolePatch) -> Result<Member>;
 
     /// Removes a member, or withdraws an invitation.

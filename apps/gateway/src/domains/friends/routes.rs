@@ -12,14 +12,17 @@ use clowder_social::{
 };
 
 use super::handlers;
-use crate::routes::{Endpoint, delete, get, post, put};
+use crate::{
+    domains::messaging::CHAT_NOT_WANTED,
+    routes::{Endpoint, delete, get, post, put},
+};
 
 pub fn all() -> Vec<Endpoint> {
     vec![
         post("/api/friends/request", handlers::request)
             .says("Ask somebody to be friends")
             .called("requestFriendship")
-            .notes("If that person has asked you, you become friends at once, and the response is 200 with their request, accepted. A request expires after 30 days. After a rejection you can ask again 7 days later. You can have 50 open requests and send 100 a day; both people can have 5,000 friends.")
+            .notes("If that person has asked you, you become friends at once, and the response is 200 with their request, accepted. A request expires after 30 days. After a rejection you can ask again 7 days later. You can have 50 open requests and send 100 a day; both people can have 5,000 friends. With a `message`, the request is refused (403 `chat.not_wanted`) if you could not start a chat with that person; without, it is sent.")
             .scope(FRIENDS_WRITE)
             .reaches_others()
             .creates()
@@ -28,6 +31,7 @@ pub fn all() -> Vec<Endpoint> {
             .gives::<FriendRequest>(200, "The other person had asked, too: you are friends now")
             .refuses(&[
                 USER_UNKNOWN,
+                CHAT_NOT_WANTED,
                 FRIEND_ALREADY,
                 FRIEND_PENDING,
                 FRIEND_TOO_SOON,

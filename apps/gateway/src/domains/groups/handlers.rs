@@ -127,6 +127,14 @@ pub async fn members(
     Ok(Listed(port.members(&ctx, group, filter, page).await?))
 }
 
+pub async fn member(
+    port: Port,
+    Caller(ctx): Caller,
+    Path((group, user)): Path<(GroupId, UserId)>,
+) -> Answer<Shown<Member>> {
+    Ok(Shown(port.member(&ctx, group, user).await?))
+}
+
 /// Everybody who stands to a group in this way.
 async fn people(port: Port, ctx: Ctx, group: GroupId, status: Standing, mut query: Query) -> Answer<Listed<Member>> {
     let page = query.page();

@@ -120,6 +120,13 @@ fn members() -> Vec<Endpoint> {
             .asks::<Standing>("status", "Those who stand to the group like this; `member` if absent")
             .lists::<Member>()
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN]),
+        get("/api/groups/{group_id}/members/{member_id}", handlers::member)
+            .says("Read how one person stands to a group")
+            .called("getGroupMember")
+            .notes("Whoever finds the person in the list of members. The staff also reads about people who are pending, invited or banned. Anybody else is 404.")
+            .scope(GROUPS_READ)
+            .gives::<Member>(200, "The person")
+            .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, MEMBER_UNKNOWN]),
         put("/api/groups/{group_id}/members/{member_id}", handlers::set_role)
             .says("Change the role of a member")
             .called("setGroupRole")

@@ -1,6 +1,7 @@
 //! Reports and moderation over HTTP.
 
 use actix_web::web::Data;
+use clowder_core::text::Flaw;
 use clowder_social::{
     Reports,
     reports::{
@@ -40,6 +41,8 @@ pub async fn moderated(reports: Port, Caller(ctx): Caller, mut query: Query) -> 
         status: query.word("status"),
         category: query.word("category"),
         target_type: query.word("target_type"),
+        target_id: query.value("target_id", Flaw::new("uuid", "must be the id of a thing"), |text| text.parse().ok()),
+        reported: query.value("reported", Flaw::new("uuid", "must be the id of a person"), |text| text.parse().ok()),
         assigned: query.word("assigned"),
         appeal: query.flag("appeal"),
     };

@@ -4,13 +4,13 @@ use clowder_accounts::{
     refusals::{LAST_ADMIN, OUTRANKED, USER_UNKNOWN},
     scopes::ADMIN_READ,
 };
-use clowder_core::idempotency;
+use clowder_core::{UserId, idempotency};
 use clowder_social::{
     groups::refusals::GROUP_UNKNOWN,
     pets::refusals::PET_UNKNOWN,
     reports::{
         Assigned, ModeratedReport, NewAppeal, NewReport, Report, ReportCategory, ReportCounts, ReportPatch, ReportSort,
-        ReportStatus, ReportTargetType, Statement,
+        ReportStatus, ReportTargetType, Statement, TargetId,
         permissions::MANAGE_REPORTS,
         refusals::*,
         scopes::{REPORTS_READ, REPORTS_WRITE},
@@ -94,6 +94,8 @@ fn of_moderators() -> Vec<Endpoint> {
             .asks::<ReportStatus>("status", "Only reports with this status")
             .asks::<ReportCategory>("category", "Only reports of this category")
             .asks::<ReportTargetType>("target_type", "Only reports about things of this kind")
+            .asks::<TargetId>("target_id", "Only reports about the thing with this id")
+            .asks::<UserId>("reported", "Only reports about things for which this person answers")
             .asks::<Assigned>("assigned", "Only reports that you took, or that nobody took")
             .asks::<bool>("appeal", "Only reports whose decision is appealed against and not decided again, or only others")
             .asks::<ReportSort>("sort", "`newest` (first) when absent, or `oldest`")

@@ -74,7 +74,7 @@ async fn nodes_of_one_database_count_together_and_others_do_not() {
     let last = until_there_is_room(&there, key).await;
     assert!(here.open(key).await.is_none(), "what was refused before takes no room, nor makes any");
     drop((first, second, last, elsewhere));
-    until("Redis has forgotten them", async || redis.order("KEYS clowder:sockets:*").await == "*0").await;
+    until("Redis has forgotten them", async || redis.order("KEYS {clowder:*}:sockets:*").await == "*0").await;
 }
 
 #[actix_web::test]

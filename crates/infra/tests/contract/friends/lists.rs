@@ -159,6 +159,13 @@ on_both! {
         assert_eq!(exported().await, (0, true, json!("near")));
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'near'").unwrap();
         assert_eq!(exported().await, (0, true, Value::Null), "whoever has hidden since");
+        // To moderate somebody is no reason to know them.
+        let mut moderator = world.ctx(&ada);
+        if let clowder_core::Actor::User { role, .. } = &mut moderator.actor {
+            *role = clowder_core::Role::Moderator;
+        }
+        let page = world.store.friends.suggestions(&moderator, PageRequest::default()).await.unwrap();
+        assert_eq!(page.items.iter().map(|found| found.user.id).collect::<Vec<_>>(), [far.id]);
         // Whose friends cannot be seen, because of that nobody is suggested.
         world.meddle("UPDATE users SET visibility = 'private' WHERE username = 'bob'").unwrap();
         assert_eq!(suggested().await, []);

@@ -36,6 +36,7 @@ pub const DOMAIN: Domain = Domain {
         "Groups::groups",
         "Groups::invitations",
         "Groups::invites",
+        "Groups::member",
         "Groups::members",
         "Groups::preview",
     ],

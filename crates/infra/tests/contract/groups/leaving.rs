@@ -1,13 +1,14 @@
-//! What becomes of messages around joining and leaving a group.
+//! What becomes of a group and of messages in it when people join and leave.
 
 use clowder_accounts::model::Fate;
+use clowder_core::UserId;
 use clowder_messaging::Window;
 
-use super::make;
+use super::{contradictions, make, owner, role};
 use crate::{
     exports::fetch,
     privacy::{export, system, work},
-    world::{World, on_both},
+    world::{Person, World, code, on_both},
 };
 
 on_both! {
@@ -43,5 +44,30 @@ on_both! {
         let said: Vec<_> = page.items.iter().map(|message| message.content.as_deref()).collect();
         // What they wrote, and what the system said of their coming and going, twice.
         assert_eq!(said, [None, None, None, None, None, Some("what others said")]);
+    }
+
+    /// Somebody who is suspended could neither run it nor hand it on.
+    async fn a_suspended_person_becomes_the_owner_only_if_there_is_nobody_else(world: World) {
+        let [ada, bob, cem] = world.people(["ada", "bob", "cem"]).await;
+        let groups = &world.store.groups;
+        let group = make(&world, &ada, "public").await.id;
+        for person in [&bob, &cem] {
+            groups.join(&world.ctx(person), group).await.unwrap();
+        }
+        groups.set_role(&world.ctx(&ada), group, bob.id, role("admin")).await.unwrap();
+        world.meddle("UPDATE users SET suspension_reason = 'spam' WHERE username = 'bob'").unwrap();
+        assert_eq!(code(groups.transfer(&world.ctx(&ada), group, owner(bob.id)).await), "group.member_unknown");
+        let nobody = UserId::new(world.now());
+        assert_eq!(code(groups.transfer(&world.ctx(&ada), group, owner(nobody)).await), "group.member_unknown");
+        let erase = async |person: &Person| {
+            world.store.privacy.erase_user(&system(&world), person.id, None).await.unwrap();
+            work(&world, &world.store).await;
+        };
+        erase(&ada).await;
+        assert_eq!(groups.group(&world.ctx(&cem), group).await.unwrap().owner_id, Some(cem.id), "before the admin");
+        erase(&cem).await;
+        world.meddle("UPDATE users SET suspension_reason = NULL WHERE username = 'bob'").unwrap();
+        assert_eq!(groups.group(&world.ctx(&bob), group).await.unwrap().owner_id, Some(bob.id));
+        assert_eq!(contradictions(&world), Vec::<&str>::new());
     }
 }

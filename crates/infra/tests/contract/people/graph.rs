@@ -8,7 +8,7 @@ use clowder_accounts::{
     presence::PresenceStatus,
     profiles::SeenAs,
 };
-use clowder_core::{Role, Visibility, Word};
+use clowder_core::{Id, Role, Visibility, Word};
 use clowder_social::pets::{Role as Keeping, policy as pets};
 
 use crate::{
@@ -83,6 +83,9 @@ pub struct Links {
     pub refused: Vec<(usize, usize)>,
     /// Whose pet somebody else owns, too.
     pub co_owners: Vec<(usize, usize)>,
+    /// Who has muted whom, and who has rejected whose request to be friends.
+    pub mutes: Vec<(usize, usize)>,
+    pub rejected: Vec<(usize, usize)>,
 }
 
 impl Links {
@@ -92,8 +95,10 @@ impl Links {
         let friends: Vec<(usize, usize)> = pairs.filter(|_| dice.below(3) == 0).collect();
         let pairs = || (0..people).flat_map(|a| (0..people).map(move |b| (a, b))).filter(|(a, b)| a != b);
         let blocks: Vec<(usize, usize)> = pairs().filter(|_| dice.below(8) == 0).collect();
-        let co_owners = pairs().filter(|_| dice.below(8) == 0).collect();
-        let mut links = Self { graph, friends, blocks, parted: Vec::new(), refused: Vec::new(), co_owners };
+        let mut some = || pairs().filter(|_| dice.below(8) == 0).collect();
+        let (co_owners, mutes, rejected) = (some(), some(), some());
+        let (parted, refused) = (Vec::new(), Vec::new());
+        let mut links = Self { graph, friends, blocks, parted, refused, co_owners, mutes, rejected };
         links.settle(dice, drawn);
         links
     }
@@ -154,6 +159,17 @@ impl Links {
         SightFacts { own: other == viewer, staff, friends, blocked, visibility, suspended, erased }
     }
 
+    /// The same to somebody who moderates nothing.
+    pub fn plain_facts(&self, drawn: &[Drawn], viewer: usize, other: usize) -> SightFacts {
+        SightFacts { staff: false, ..self.facts(drawn, viewer, other) }
+    }
+
+    /// Whether somebody has decided something about another that connects the two no more.
+    pub fn decided(&self, one: usize, other: usize) -> bool {
+        let was_rejected = self.rejected.contains(&(one, other)) || self.rejected.contains(&(other, one));
+        self.mutes.contains(&(one, other)) || was_rejected
+    }
+
     /// Whether the viewer sees the pet of the owner.
     pub fn pet_is_seen(&self, drawn: &[Drawn], viewer: usize, owner: usize) -> bool {
         let facts = self.facts(drawn, viewer, owner);
@@ -172,6 +188,7 @@ impl Links {
         // A pet is not shown to more people than the profile of its owner.
         let is_reserved = drawn[owner].visibility == Visibility::Friends && !facts.staff && !facts.own;
         let visibility = match drawn[owner].pet {
+            _ if !is_shown(FieldGroup::Pets, Standpoint::of(facts), &drawn[owner].privacy) => Visibility::Private,
             Visibility::Public if is_reserved => Visibility::Friends,
             visibility => visibility,
         };
@@ -183,19 +200,20 @@ impl Links {
 
 /// Writes a graph of people past the store. Everybody has a pet already.
 pub fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
-    let id = |person: &Person| {
-        let id = person.id.uuid().simple();
+    let uuid = |id: uuid::Uuid| {
+        let id = id.simple();
         if world.is_postgres() { format!("CAST('{id}' AS uuid)") } else { format!("x'{id}'") }
     };
+    let id = |person: &Person| uuid(person.id.uuid());
     let (now, yes, no) = match world.is_postgres() {
         true => ("now()", "true", "false"),
         false => ("1790000000000000", "1", "0"),
     };
-    let Links { graph, blocks, parted, co_owners, .. } = links;
+    let Links { graph, blocks, parted, co_owners, mutes, rejected, .. } = links;
     let friends = links.friends_first();
     // Between two graphs, the store changes lists itself.
     let version = graph * 1_000;
-    let tables = ["friendships", "friend_lists", "blocks", "mutes", "reports"];
+    let tables = ["friendships", "friend_lists", "friend_requests", "blocks", "mutes", "reports"];
     let mut statements: Vec<_> = tables.iter().map(|table| format!("DELETE FROM {table}")).collect();
     statements.push("DELETE FROM pet_keepers WHERE role <> 'owner'".to_owned());
     // Whoever has met before has not met in this graph.
@@ -239,6 +257,17 @@ pub fn draw(world: &World, people: &[Person], drawn: &[Drawn], links: &Links) {
         let (one, other) = (id(&people[*one]), id(&people[*other]));
         statements.push(format!(
             "INSERT INTO blocks (user_id, blocked_id, hide_messages, since) VALUES ({one}, {other}, {no}, {now})"
+        ));
+    }
+    for (one, other) in mutes {
+        let (one, other) = (id(&people[*one]), id(&people[*other]));
+        statements.push(format!("INSERT INTO mutes (user_id, muted_id, since) VALUES ({one}, {other}, {now})"));
+    }
+    for (by, from) in rejected {
+        let (request, from, to) = (uuid(Id::<()>::new(world.now()).uuid()), id(&people[*from]), id(&people[*by]));
+        statements.push(format!(
+            "INSERT INTO friend_requests (id, from_id, to_id, status, created_at, decided_at) \
+             VALUES ({request}, {from}, {to}, 'rejected', {now}, {now})"
         ));
     }
     for (owner, user) in co_owners {

@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use clowder_accounts::ProfilePatch;
+use clowder_accounts::{
+    ProfilePatch,
+    policy::sight::{Sight, sight},
+};
 use clowder_core::{Input, PageRequest, Positions, UserId, journal::Chunk};
 use clowder_social::{FriendFilter, pets::PetId};
 use serde_json::{Value, json};
@@ -39,6 +42,27 @@ impl Looking<'_> {
         let own: BTreeSet<UserId> = own.await.unwrap().items.into_iter().map(|friend| friend.user.id).collect();
         assert_eq!((&ids("friends.json"), &own), (&friends, &friends), "{}", self.graph);
         assert_eq!(ids("blocks.json"), self.ids(|one| links.blocks.contains(&(viewer, one))), "{}", self.graph);
+        // Of those whom the person has muted or who were rejected, whoever has hidden since then is there by the id alone.
+        let sees = |one: usize| sight(&links.plain_facts(self.drawn, viewer, one)) > Sight::Nothing;
+        let index = |id: &Value| {
+            let id: UserId = serde_json::from_value(id.clone()).unwrap();
+            self.people.iter().position(|person| person.id == id).unwrap()
+        };
+        let mut muted = BTreeSet::new();
+        for mute in parsed("mutes.json") {
+            let one = index(&mute["user_id"]);
+            assert!(muted.insert(one) && (!sees(one) || mute["user"]["username"] == self.names[one]), "{}", self.graph);
+        }
+        assert_eq!(
+            muted,
+            self.indexes().filter(|one| links.mutes.contains(&(viewer, *one))).collect(),
+            "{}",
+            self.graph
+        );
+        let rejected: BTreeSet<(usize, usize)> =
+            parsed("friend_requests.json").iter().map(|ask| (index(&ask["to_id"]), index(&ask["from_id"]))).collect();
+        let own = links.rejected.iter().copied().filter(|(by, from)| *by == viewer || *from == viewer);
+        assert_eq!(rejected, own.collect(), "{}", self.graph);
         let pets: BTreeSet<PetId> =
             parsed("pets.json").iter().map(|pet| serde_json::from_value(pet["id"].clone()).unwrap()).collect();
         let kept = self.indexes().filter(|owner| links.keeping(*owner, viewer).is_some());
@@ -58,7 +82,13 @@ impl Looking<'_> {
             let is_listed = links.are_friends(viewer, other) || links.blocks.contains(&(viewer, other));
             let name = self.names[other];
             let is_tied = is_member || met.contains(&(viewer, other));
-            assert!(is_tied || is_listed || !exported.contains(name), "export names {other}: {}", self.graph);
+            let is_known =
+                links.decided(viewer, other) && (sees(other) || links.keep_together(self.people.len(), viewer, other));
+            assert!(
+                is_tied || is_listed || is_known || !exported.contains(name),
+                "export names {other}: {}",
+                self.graph
+            );
             let is_tied = is_member || ever.contains(&(viewer, other));
             assert!(is_tied || !replayed.contains(name), "replay names {other}: {}", self.graph);
         }

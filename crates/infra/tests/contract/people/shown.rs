@@ -162,7 +162,14 @@ impl Looking<'_> {
                 assert_eq!(user.friends_count, Some(theirs.len() as i64), "of {other}: {}", self.graph);
             }
         }
-        let tells = |f: usize| sight_of(f) == Sight::Profile && self.shows(FieldGroup::FriendsList, f);
+        // Staff are suggested whom anybody else would be.
+        let plain = |one: usize| links.plain_facts(self.drawn, viewer, one);
+        let sees = |one: usize| sight(&plain(one)) > Sight::Nothing && !links.mutes.contains(&(viewer, one));
+        let tells = |f: usize| {
+            let facts = plain(f);
+            let shows = is_shown(FieldGroup::FriendsList, Standpoint::of(&facts), &self.drawn[f].privacy);
+            sight(&facts) == Sight::Profile && shows
+        };
         let near = |one: usize| {
             self.indexes().any(|f| f != viewer && links.are_friends(viewer, f) && tells(f) && links.are_friends(f, one))
         };

@@ -7,7 +7,9 @@ use clowder_infra::DatabaseUrl;
 use clowder_social::{
     groups::NewGroup,
     pets::NewPet,
-    reports::{Assigned, ModerationAction, ReportCategory, ReportFilter, ReportSort, ReportStatus, ReportTargetType},
+    reports::{
+        Assigned, ModerationAction, ReportCategory, ReportFilter, ReportSort, ReportStatus, ReportTargetType, TargetId,
+    },
 };
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use serde_json::json;
@@ -75,6 +77,7 @@ on_both! {
         let new = json!({"name": "Rude people", "description": "zqbad", "rules": "zqworse", "visibility": "public"});
         let group = world.store.groups.create(&world.ctx(&bob), of::<NewGroup>(new)).await.unwrap();
         world.store.groups.join(&world.ctx(&ada), group.id).await.unwrap();
+        let link = world.store.groups.invite(&world.ctx(&bob), group.id, of(json!({}))).await.unwrap();
         let new = json!({"name": "Zqname", "species": "dog", "breed": "zqbreed", "bio": "zqbites"});
         let pet = world.store.pets.create(&world.ctx(&bob), of::<NewPet>(new)).await.unwrap();
         let lost = of(json!({"text": "zqlost", "place": {"text": "zqhere"}}));
@@ -103,6 +106,8 @@ on_both! {
         assert_eq!((seen.name.as_str(), seen.description, seen.rules), ("Group", None, None));
         let eve = world.person("eve").await;
         assert_eq!(code(world.store.groups.group(&world.ctx(&eve), group.id).await), "group.unknown", "it is hidden");
+        let link = clowder_social::groups::model::Code::new(link.code.unwrap());
+        assert_eq!(code(world.store.groups.join_by_code(&world.ctx(&eve), link).await), "group.invite_gone");
         let seen = world.store.pets.pet(&world.ctx(&bob), pet.id).await.unwrap();
         assert_eq!((seen.name.as_str(), seen.breed, seen.bio, seen.lost), ("Pet", None, None, None));
         assert_eq!(code(world.store.pets.pet(&world.ctx(&eve), pet.id).await), "pet.unknown");
@@ -209,6 +214,11 @@ on_both! {
                 for sort in [ReportSort::Newest, ReportSort::Oldest] {
                     plan(&world, &judge, ReportFilter { sort, ..filter }, &wanted).await;
                 }
+                // There are few about one thing or one person, whatever else is asked for.
+                let target_id = Some(TargetId::new(world.now()));
+                plan(&world, &judge, ReportFilter { target_id, ..filter }, &["target_id"]).await;
+                let reported = Some(judge.id);
+                plan(&world, &judge, ReportFilter { reported, ..filter }, &["reported_id"]).await;
             }
         }
     }

@@ -34,6 +34,9 @@ pub struct ReportedUser {
     /// The addresses of the links.
     #[schema(max_items = 5)]
     pub links: Option<Vec<String>>,
+    /// What they wrote with the request to be friends that the reporter had not answered.
+    #[schema(max_length = 300, example = "We met in Turin")]
+    pub friend_request: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

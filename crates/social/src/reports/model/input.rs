@@ -1,9 +1,11 @@
 //! Inputs of reports: making one, deciding about it, and appealing.
 
-use clowder_core::{Fields, Input, Timestamp, Word, input::Nested, text::Flaw};
+use clowder_core::{Fields, Input, Timestamp, UserId, Word, input::Nested, text::Flaw};
 use serde::{Deserialize, Serialize};
 
-use super::{Assigned, ModerationAction, ReportCategory, ReportSort, ReportStatus, ReportTarget, ReportTargetType};
+use super::{
+    Assigned, ModerationAction, ReportCategory, ReportSort, ReportStatus, ReportTarget, ReportTargetType, TargetId,
+};
 use crate::Prose;
 
 /// `{target, category, comment?}`
@@ -114,6 +116,9 @@ pub struct ReportFilter {
     pub status: Option<ReportStatus>,
     pub category: Option<ReportCategory>,
     pub target_type: Option<ReportTargetType>,
+    pub target_id: Option<TargetId>,
+    /// Who answers for the target.
+    pub reported: Option<UserId>,
     pub assigned: Option<Assigned>,
     /// Whether there is an undecided appeal.
     pub appeal: Option<bool>,

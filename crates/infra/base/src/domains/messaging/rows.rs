@@ -108,6 +108,7 @@ impl MessageRow {
             deleted_at: self.deleted_at,
             version: self.version,
             hidden: false,
+            muted: false,
             pinned: self.pinned,
             lifetime: self.lifetime.map(Lifetime::from_number),
             expires_at: self.expires_at,
