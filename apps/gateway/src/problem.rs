@@ -292,7 +292,7 @@ impl From<Error> for Problem {
             Error::Pointed { refusal, errors } => Self::from(refusal).errors(errors),
             Error::Stale { refusal, current } => Self::from(refusal)
                 .because(format!(
-                    "{}; the current version is {current}. Read it again, then repeat the change with its `ETag`.",
+                    "{}; the current version is {current}. Read it again, then repeat the change with the version that you have read.",
                     refusal.title
                 ))
                 .header(header::ETAG, etag::of(current)),

@@ -68,23 +68,20 @@ impl Relations for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn forward(&self, ctx: &Ctx, message: MessageId, new: NewForward) -> Result<Made<Forwards>> {
-        let mut ctx = ctx.clone();
-        let by_client_id = ctx.idempotency_key.is_none();
-        if let (None, Some(client_id)) = (&ctx.idempotency_key, &new.client_id) {
+        let ctx = ctx.clone();
+        let by_client_id = new.client_id.as_ref().map(|client_id| {
             let ids: Vec<_> = new.chat_ids.iter().map(Id::uuid).collect();
             let mut parts = vec![message.uuid().as_bytes().to_vec()];
             parts.extend(ids.iter().map(|chat| chat.as_bytes().to_vec()));
             let print = self.deps.keys.fingerprint(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            ctx.idempotency_key = Some(IdempotencyKey::new(format!("forward {}", client_id.as_str()), print));
-        }
+            IdempotencyKey::new(format!("forward {}", client_id.as_str()), print)
+        });
         // A repeated call sends nothing.
-        let is_repeated = match &ctx.idempotency_key {
-            Some(key) => {
-                let (id, now) = (idempotency::id_of(&self.deps.keys, &ctx, key), ctx.now);
-                self.db.read(move |conn| idempotency::is_known(conn, id, now)).await?
-            }
-            None => false,
-        };
+        let mut is_repeated = false;
+        for key in [&ctx.idempotency_key, &by_client_id].into_iter().flatten() {
+            let (id, now) = (idempotency::id_of(&self.deps.keys, &ctx, key), ctx.now);
+            is_repeated |= self.db.read(move |conn| idempotency::is_known(conn, id, now)).await?;
+        }
         let mut chats = Vec::with_capacity(new.chat_ids.len());
         for chat in &new.chat_ids {
             let paced = if is_repeated { Ok(()) } else { self.messaging.pace(&ctx, *chat) };
@@ -96,8 +93,17 @@ impl Relations for Repo {
             chats.push(forward::Into { chat: *chat, paced });
         }
         let taken: Vec<_> = chats.iter().map(|into| (into.chat, into.paced.is_none() && !is_repeated)).collect();
-        let (caller, again_by) = (ctx.clone(), ctx.clone());
-        let first = move |tx: &mut Tx<'_>| forward::forward(tx, &caller, message, &chats);
+        let (caller, again_by, key) = (ctx.clone(), ctx.clone(), by_client_id.clone());
+        let first = move |tx: &mut Tx<'_>| {
+            let Some(key) = &key else { return forward::forward(tx, &caller, message, &chats) };
+            // Under both keys, the answer is the same.
+            let first = |tx: &mut Tx<'_>| {
+                let (forwards, stored) = forward::forward(tx, &caller, message, &chats)?;
+                Ok(((forwards, stored.clone()), stored))
+            };
+            let again = |tx: &mut Tx<'_>, stored: forward::Stored| Ok((forward::again(tx, &caller, &stored)?, stored));
+            idempotency::guard(tx, &caller, key, first, again)
+        };
         let again = move |tx: &mut Tx<'_>, stored: forward::Stored| forward::again(tx, &again_by, &stored);
         // One attempt waits briefly for each chat, because it keeps those before it waiting.
         let began = Instant::now();
@@ -108,7 +114,8 @@ impl Relations for Repo {
             }
         };
         // Only what is sent counts.
-        let is_replayed = ctx.idempotency_key.as_ref().is_some_and(IdempotencyKey::was_replayed);
+        let is_found = by_client_id.is_some_and(|key| key.was_replayed());
+        let is_replayed = is_found || ctx.idempotency_key.as_ref().is_some_and(IdempotencyKey::was_replayed);
         let sent = forwards.as_ref().ok().filter(|_| !is_replayed);
         for (index, (chat, _)) in taken.into_iter().enumerate().filter(|(_, (_, is_taken))| *is_taken) {
             if sent.and_then(|sent| sent.items.get(index)).is_none_or(|item| item.message.is_none()) {
@@ -117,7 +124,6 @@ impl Relations for Repo {
         }
         let forwards = forwards?;
         // With a key of its own, the whole answer is the first one.
-        let is_found = by_client_id && ctx.idempotency_key.is_some_and(|key| key.was_replayed());
         Ok(if is_found { Made::Found(forwards) } else { Made::New(forwards) })
     }
 }

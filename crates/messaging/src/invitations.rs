@@ -280,6 +280,8 @@ pub fn invite(seat: Seat, new: &NewInvite, facts: &InviteFacts) -> Result<(Vec<U
             Some(_) if facts.present.contains(id) || invited.contains(id) => {}
             Some(Known { banned: true, .. }) => errors.push(at(Flaw::new("banned", "is banned from the chat"))),
             Some(Known { standing: Some(Standing::Invited), .. }) => {}
+            // Only those who decide requests let them in; to others, an invitation must not take its place.
+            Some(Known { standing: Some(Standing::Pending), .. }) if allow(seat, Action::Admit).is_err() => {}
             Some(known) => match may_be_invited(facts.now, known.declined_at, known.today) {
                 Ok(()) => invited.push(*id),
                 Err(flaw) => errors.push(at(flaw)),

@@ -6,7 +6,7 @@ pub const CHAT_UNKNOWN: Refusal = Refusal::new(Unknown, "chat.unknown", "There i
 pub const CHAT_LIMIT: Refusal =
     Refusal::new(Conflict, "chat.limit", "You have created as many chats as this server allows one person");
 pub const CHAT_CLOSED: Refusal =
-    Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat any more; what was written stays");
+    Refusal::new(Forbidden, "chat.closed", "Nobody can write in this chat at present; what was written stays");
 pub const CHAT_NOT_WANTED: Refusal = Refusal::new(
     Forbidden,
     "chat.not_wanted",

@@ -337,24 +337,29 @@ pub fn across(
 pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: MessageId) -> Result<EditFacts> {
     let found = messages::table.filter(messages::id.eq(id)).select(MessageRow::as_select()).first(conn).optional()?;
     let row = found.ok_or(MESSAGE_UNKNOWN)?;
-    Ok(match Membership::of(conn, row.chat_id, viewer)? {
+    let membership = Membership::of(conn, row.chat_id, viewer)?;
+    let sees = match &membership {
+        Some(membership) => membership.sees(conn, row.chat_id, row.seq)?,
+        None => false,
+    };
+    Ok(match membership.filter(|_| sees) {
         Some(membership) => {
             let seen = membership.seen(conn, std::slice::from_ref(&row))?;
             let cards = Cards::of(conn, memory, seen.named.people().chain([row.sender_id]))?;
-            let sees = membership.sees(conn, row.chat_id, row.seq)?;
             EditFacts {
-                seat: Some(membership.seat).filter(|_| sees),
+                seat: Some(membership.seat),
                 closed: membership.closed,
                 message: membership.message(row, &cards, &seen)?,
                 marks: Marks::default(),
             }
         }
+        // Nothing of what others have done to it.
         None => EditFacts {
             seat: None,
             closed: false,
             message: {
                 let card = Cards::of(conn, memory, [row.sender_id])?.card(row.sender_id)?;
-                row.message(card, Status::Sent, Vec::new())?
+                Message { thread: None, pinned: false, ..row.message(card, Status::Sent, Vec::new())? }
             },
             marks: Marks::default(),
         },

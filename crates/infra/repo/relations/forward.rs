@@ -30,7 +30,7 @@ use super::super::{
 use crate::domains::messaging::{Origin, chats, messages as said, participants, said as all_said};
 
 /// What is stored to answer a call again: the message in each chat, or why there is none.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Stored(Vec<(ChatId, Result<MessageId, Refused>)>);
 
 impl Stub for Stored {}

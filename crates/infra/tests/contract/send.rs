@@ -3,10 +3,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use clowder_core::{Ctx, Error, IdempotencyKey, Input, Made};
-use clowder_messaging::{MessagePatch, NewMessage};
+use clowder_messaging::{Emoji, MessagePatch, NewMessage};
 use serde_json::json;
 
-use crate::world::{World, code, on_both};
+use crate::{
+    stress::of,
+    world::{World, code, on_both},
+};
 
 on_both! {
     async fn one_client_id_is_one_message(world: World) {
@@ -31,6 +34,32 @@ on_both! {
         assert_eq!(code(world.try_say(&stranger, chat, "hi", Some("e1")).await), "chat.unknown");
         assert!(world.try_say(&stranger, world.group(&stranger, &[]).await.id, "hi", Some("e1")).await.is_ok(),
             "a refused send frees its client id");
+    }
+
+    async fn what_was_sent_before_shows_nothing_that_its_sender_does_not_see(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let late = of(json!({"history": "since_join"}));
+        world.store.chats.edit_chat(&world.ctx(&ada), chat, None, late).await.unwrap();
+        let said = world.try_say(&bob, chat, "mine", Some("c1")).await.unwrap().into_inner();
+        let removed = world.try_say(&bob, chat, "removed", Some("c2")).await.unwrap().into_inner();
+        world.store.keeping.remove(&world.ctx(&bob), removed.id, None).await.unwrap();
+        world.store.participants.remove(&world.ctx(&ada), chat, bob.id).await.unwrap();
+        for message in [said.id, removed.id] {
+            let emoji = Emoji::from_text("👍").unwrap();
+            world.store.messaging.react(&world.ctx(&ada), message, emoji).await.unwrap();
+            world.store.keeping.pin(&world.ctx(&ada), message).await.unwrap();
+            let answer = of(json!({"content": "an answer", "thread_of": message}));
+            world.store.messaging.send(&world.ctx(&ada), chat, answer).await.unwrap();
+        }
+        let adding = of(json!({"user_ids": [bob.id]}));
+        world.store.participants.add(&world.ctx(&ada), chat, adding).await.unwrap();
+        for (first, text, client) in [(&said, "mine", "c1"), (&removed, "removed", "c2")] {
+            assert_eq!(code(world.store.messaging.message(&world.ctx(&bob), first.id).await), "message.unknown");
+            let Made::Found(found) = world.try_say(&bob, chat, text, Some(client)).await.unwrap() else { panic!("new") };
+            assert_eq!((found.id, found.content.as_deref()), (first.id, Some(text)));
+            assert!(found.reactions.is_empty() && found.thread.is_none() && !found.pinned, "{found:?}");
+        }
     }
 
     async fn many_senders_get_numbers_without_gaps(world: World) {

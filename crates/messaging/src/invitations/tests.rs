@@ -62,6 +62,13 @@ fn invite_table() {
     let owner = seat(ChatType::Group, ChatRole::Owner);
     let named = |ids: &[UserId]| new(json!({"user_ids": ids}));
     assert_eq!(invite(owner, &named(&[dan, ann, bob, cem, ann]), &facts).unwrap().0, [ann, cem]);
+    let rights = Rights { invite: true, ..Rights::of(ChatType::Group) };
+    let member = Seat { rights, ..seat(ChatType::Group, ChatRole::Member) };
+    assert_eq!(
+        invite(member, &named(&[ann, cem]), &facts).unwrap().0,
+        [ann],
+        "a request stays for those who decide it"
+    );
     assert_eq!(code(invite(owner, &named(&[Id::new(now)]), &facts)), "user.unknown");
     assert_eq!(code(invite(owner, &named(&[me]), &facts)), "self");
     let alone = InviteFacts { unwilling: vec![ann, cem, dan], ..facts.clone() };

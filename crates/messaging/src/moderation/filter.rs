@@ -33,11 +33,49 @@ pub struct Folded(String);
 impl Folded {
     pub fn of(text: &str) -> Self {
         let mut seen = folds(text);
+        seen.extend(joined(text).iter().flat_map(|joined| folds(joined)));
         let spelled: Vec<_> = seen.iter().flat_map(|folded| spelled_out(folded)).collect();
         seen.extend(spelled);
         // A line break is in no folded text: nothing is found across it.
         Self(seen.iter().map(|folded| edged(folded)).collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// The text without the signs within its words: `cas.ino` is `casino`. A hyphen or an apostrophe makes two words of one, and
+/// addresses are left as they are.
+fn joined(text: &str) -> Option<String> {
+    let mut found = false;
+    let words = text.split(is_space).filter(|word| !word.is_empty());
+    let words = words.map(|word| {
+        let inner = word.trim_matches(is_sign);
+        if !inner.contains(is_sign) || inner.contains(is_own_sign) {
+            return word.to_owned();
+        }
+        found = true;
+        inner.replace(is_sign, "")
+    });
+    let words = words.collect::<Vec<_>>().join(" ");
+    found.then_some(words)
+}
+
+/// Also what is not drawn at all, but as wide as a letter.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || is_blank(c)
+}
+
+/// Letters and signs without ink.
+const fn is_blank(c: char) -> bool {
+    matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+}
+
+/// What is part of no word: punctuation and symbols, what lengthens a line between letters, what stands for an object.
+fn is_sign(c: char) -> bool {
+    matches!(c, '\u{640}' | '\u{fffc}') || !is_part(c) && !is_space(c) && !name::is_invisible(c)
+}
+
+/// What stands between the parts of ordinary words and addresses.
+const fn is_own_sign(c: char) -> bool {
+    matches!(c, '-' | '\'' | '’' | '‐' | '‑' | '/' | ':' | '@')
 }
 
 /// Marks where words begin and end, so that looking for whole words needs no second look at what was found.
@@ -144,7 +182,8 @@ fn look(text: &str) -> String {
 /// The letters of a text that are only drawn in another way, as plain ones: raised letters, small capitals, letters with hooks,
 /// and those in circles and squares. What is drawn around letters goes.
 fn plain(text: &str) -> String {
-    let shown: Vec<char> = text.chars().filter(|&c| !name::is_invisible(c) && !name::is_enclosing(c)).collect();
+    let shown = text.chars().map(|c| if is_blank(c) { ' ' } else { c });
+    let shown: Vec<char> = shown.filter(|&c| !name::is_invisible(c) && !name::is_enclosing(c)).collect();
     let mut plain = String::with_capacity(text.len());
     for alike in shown.chunk_by(|&one, &next| is_regional(one) == is_regional(next)) {
         match alike {
@@ -311,6 +350,17 @@ mod tests {
             ("win 100", "win ➊⓿⓿", true),
             ("spam", "спам", false),
             ("casino", "c.a.s.i.n.o", true),
+            ("casino", "cas_ino", true),
+            ("casino", "(cas.ino)", true),
+            ("casino", "ca**si.no!", true),
+            ("casino", "cas\u{fffc}ino", true),
+            ("casino", "casـino", true),
+            ("free money", "free\u{3164}money", true),
+            ("free money", "free\u{115f}money", true),
+            ("free money", "free\u{2800}money", true),
+            ("ab*", "https://example.org/a.b", false),
+            ("dont", "don't", false),
+            ("welldone", "well-done", false),
             ("casino", "a c a s i n o", false),
             ("cásino", "casino", true),
             ("motor", "rnotor", true),

@@ -20,8 +20,9 @@ impl Rate {
     /// wait. This is the generic cell rate algorithm (ITU-T I.371), which keeps one time per bucket.
     pub fn take(self, full_at: Option<Timestamp>, now: Timestamp) -> Result<Timestamp, Duration> {
         let room = self.interval.saturating_mul(self.burst);
-        // A bucket that takes longer than from empty was filled by a clock that was ahead.
-        let full_at = full_at.filter(|at| at.since(now) <= room).unwrap_or(now).max(now);
+        // One that takes longer than from empty is empty, whether the clock was ahead that filled it, or `now` is older than
+        // what others have taken meanwhile: calls do not come in the order of their times.
+        let full_at = full_at.unwrap_or(now).clamp(now, now.plus(room));
         let after = full_at.plus(self.interval);
         match after.since(now).checked_sub(room) {
             Some(wait) if !wait.is_zero() => Err(wait),
@@ -63,7 +64,8 @@ mod tests {
         assert_eq!(rate.take(full_at, at(11)), Err(Duration::from_secs(1)));
         assert_eq!(rate.take(full_at, at(12)), Ok(at(18)), "waiting as long as was said is enough");
         assert_eq!(rate.take(full_at, at(100)), Ok(at(102)), "it is never more than full");
-        assert_eq!(rate.take(Some(at(900)), at(10)), Ok(at(12)), "a clock was ahead");
+        assert_eq!(rate.take(full_at, at(9)), Err(Duration::from_secs(2)), "who has come before the last one");
+        assert_eq!(rate.take(Some(at(900)), at(10)), Err(Duration::from_secs(2)), "a clock was ahead");
     }
 
     #[test]

@@ -122,11 +122,15 @@ pub enum Arrival {
     Wait { until: Timestamp, new: bool },
 }
 
+/// How far the times of calls can be apart that come at once, on nodes whose clocks differ.
+const CLOCKS_APART: Duration = Duration::from_secs(30);
+
 /// Counts people in the same way as [`super::pace::Rate`] counts messages.
 pub fn arrive(brake: Brake, counted_until: Option<Timestamp>, now: Timestamp) -> Arrival {
     let hold = Duration::from_secs(brake.hold_seconds.unsigned_abs());
-    // One that lasts longer than it can was set by a clock that was ahead.
-    if let Some(until) = brake.held_until.filter(|until| *until > now && until.since(now) <= hold) {
+    // One that lasts far longer than it can was set by a clock that was ahead; a little, by somebody who came after this one
+    // and was let in before.
+    if let Some(until) = brake.held_until.filter(|until| *until > now && until.since(now) <= hold + CLOCKS_APART) {
         return Arrival::Wait { until, new: false };
     }
     let window = Duration::from_secs(brake.seconds.unsigned_abs());

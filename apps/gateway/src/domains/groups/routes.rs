@@ -74,7 +74,7 @@ fn groups() -> Vec<Endpoint> {
             .starts::<Deletion>("It is gone for everybody, and a job takes it apart")
             .refuses(&[GROUP_UNKNOWN, GROUP_FORBIDDEN, GROUP_STALE]),
         get("/api/group-deletions/{group_deletion_id}", handlers::deletion)
-            .says("Read how far the deletion of a group has come")
+            .says("Read the progress of deleting a group")
             .called("getGroupDeletion")
             .notes("For whoever deleted it. The id is that of the group. It is known for a week after the end.")
             .scope(GROUPS_READ)
@@ -114,7 +114,7 @@ fn members() -> Vec<Endpoint> {
         get("/api/groups/{group_id}/members", handlers::members)
             .says("List the members of a group, the longest-serving first")
             .called("listGroupMembers")
-            .notes("Of a public group everybody sees the members; of others, the members do. Only the staff (moderators, admins and the owner) sees who is pending, invited or banned. In public groups, strangers do not find members whom they may not see; `member_count` of the group counts all of them.")
+            .notes("Everybody can see the members of a public group; only members can see those of other groups. Only the staff (moderators, admins and the owner) sees who is pending, invited or banned. In public groups, strangers do not find members whom they may not see; `member_count` of the group counts all of them.")
             .scope(GROUPS_READ)
             .asks::<Role>("role", "Only members with this role")
             .asks::<Standing>("status", "Those who stand to the group like this; `member` if absent")

@@ -109,7 +109,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "chat.braked",
-        about: "So many people came into a chat of which you are an owner or admin that whoever comes has to be let in for a while",
+        about: "Too many people joined a chat of which you are an owner or admin: for a while, you have to approve new people",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Braked>,
@@ -221,7 +221,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "message.removed",
-        about: "You removed messages for yourself on one of your devices: for you they do not exist any more, and what else is told of them does not matter",
+        about: "You removed messages for yourself on one of your devices: for you they no longer exist; ignore later events about them",
         scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Removed>,

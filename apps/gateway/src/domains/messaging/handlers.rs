@@ -204,7 +204,7 @@ pub async fn unreact(
 }
 
 fn single(emoji: String) -> Answer<Emoji> {
-    Emoji::parse(emoji.into()).map_err(|flaw| Error::Invalid(vec![flaw.at("emoji")]).into())
+    Emoji::parse(emoji.into()).map_err(|flaw| Error::Invalid(vec![flaw.at("{emoji}")]).into())
 }
 
 pub async fn reactions(

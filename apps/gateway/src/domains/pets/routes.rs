@@ -209,7 +209,7 @@ fn log() -> Vec<Endpoint> {
         delete("/api/pets/{pet_id}/log/{entry_id}", handlers::erase)
             .says("Delete an entry of a log")
             .called("deletePetLogEntry")
-            .notes("Everybody deletes their own entries, and the owner all.")
+            .notes("You can delete your own entries; the owner can delete all.")
             .scope(PETS_WRITE)
             .gives_nothing(204, "It is deleted")
             .refuses(&[PET_UNKNOWN, PET_FORBIDDEN, ENTRY_UNKNOWN]),

@@ -352,7 +352,7 @@ pub const COMMANDS: &[Command] = &[
     },
     Command {
         name: "chat.join",
-        about: "Joins a public chat, or comes by the code of a link, or asks to",
+        about: "Joins a public chat, or joins by the code of a link, or asks to join",
         scope: Some(CHATS_WRITE),
         reaches_others: true,
         takes: Some(Shape::of::<WayIn>),

@@ -11,7 +11,7 @@ const OFFSET: &str = "^(Z|[ +](0[0-9]|1[0-3]):(00|15|30|45)|[ +]14:00|-(0[0-9]|1
 pub fn all() -> Vec<Endpoint> {
     vec![
         get("/api/chats/{chat_id}/analytics", chat_analytics::show)
-            .says("Read what happens in a chat, in numbers")
+            .says("Read statistics of a chat")
             .called("getChatAnalytics")
             .notes("For owners: messages and active people of each day, the busiest hours, the most frequent reactions, and how long it takes until somebody answers. Deleted messages do not count, nor do messages from before the server counted. The numbers follow within seconds; `counted_seq` says how far they are.")
             .scope(CHATS_READ)

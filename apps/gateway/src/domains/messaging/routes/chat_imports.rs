@@ -14,7 +14,7 @@ use crate::routes::{Endpoint, get, post};
 pub fn all() -> Vec<Endpoint> {
     vec![
         post("/api/chats/import", chat_imports::import)
-            .says("Make a new chat of an export")
+            .says("Import an export as a new chat")
             .called("importChat")
             .notes("The file is the JSON of an export, from here or from another server, of at most 1 GiB and 1,000,000 messages. A job makes a group or a channel of it. You own it, and who has an account here comes in, unless they are in as many chats as one can be. It keeps texts, times, replies and threads; not reactions, mentions, pins or read marks. Nobody is notified. A message that cannot be taken keeps no other out: the job lists it as refused. The same file under the same `Idempotency-Key` is the same import.")
             .needs(IMPORT_CHATS)

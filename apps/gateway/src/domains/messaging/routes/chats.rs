@@ -41,7 +41,7 @@ pub fn all() -> Vec<Endpoint> {
             .starts::<Deletion>("It is gone for everybody, and a job takes it apart")
             .refuses(&[CHAT_UNKNOWN, CHAT_PRIVATE, CHAT_OF_GROUP, CHAT_STALE]),
         get("/api/chat-deletions/{chat_deletion_id}", chats::deletion)
-            .says("Read how far the deletion of a chat has come")
+            .says("Read the progress of deleting a chat")
             .called("getChatDeletion")
             .notes("For whoever deleted it. The id is that of the chat. It is known for a week after the end.")
             .scope(CHATS_READ)

@@ -46,7 +46,7 @@ fn of_people() -> Vec<Endpoint> {
         post("/api/chats/{chat_id}/moderation/mute", moderation::mute)
             .says("Mute a participant")
             .called("muteParticipant")
-            .notes("For owners and admins, of people with a lower role. Who is muted reads, and neither sends nor edits, nor shows that they type: `chat.muted`. They receive `chat.sanctioned`, at most five times a day, and stay muted if they leave and come back. Muting again replaces the reason and the end.")
+            .notes("For owners and admins, of people with a lower role. A muted person can read, but not send or edit messages, nor show that they are typing (`chat.muted`). They receive `chat.sanctioned`, at most five times a day, and stay muted if they leave and come back. Muting again replaces the reason and the end.")
             .scope(CHATS_WRITE)
             .takes::<NewSanction>()
             .creates()
@@ -169,7 +169,7 @@ fn of_chats() -> Vec<Endpoint> {
             .refuses(&[CHAT_UNKNOWN, CHAT_FORBIDDEN, CHAT_PRIVATE, PARTICIPANT_UNKNOWN, CHAT_PURGES, idempotency::MISMATCH, idempotency::RUNNING])
             .refuses_again(&[PURGE_UNKNOWN]),
         get("/api/chats/{chat_id}/moderation/purges/{chat_purge_id}", moderation::purge_progress)
-            .says("Read how far the deletion of what somebody wrote has come")
+            .says("Read the progress of a purge")
             .called("getChatPurge")
             .notes("For owners and admins. It is known for a week after the end.")
             .scope(CHATS_READ)
