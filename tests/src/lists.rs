@@ -4,6 +4,8 @@ use crate::things::Things;
 
 /// The number of items of lists without a maximum.
 pub const MANY: usize = 2_500;
+/// How many of them are as long as they can be: more than fit on one page.
+pub const LONG: usize = 60;
 
 /// A list of the API.
 pub struct List {

@@ -1,17 +1,13 @@
 //! Reads an input from JSON and collects everything that is wrong with it, so that a client gets all errors at once.
 
-mod meant;
+mod unknown;
 mod values;
 
 use serde_json::{Map, Value};
 
 pub use values::{LONGEST_TEXT, Opaque, has_vanishing_number, time};
 
-use crate::{
-    Error, FieldError, Result, Timestamp,
-    error::MOST_ERRORS,
-    text::{self, Flaw},
-};
+use crate::{Error, FieldError, Result, Timestamp, text::Flaw};
 
 /// Something that a client sends as a JSON object.
 pub trait Input: Sized {
@@ -165,21 +161,6 @@ impl Fields {
         (read.len() == wanted).then_some(read)
     }
 
-    /// Refuses unknown members. There may be many, of any length: no more are named than will be reported.
-    pub fn nothing_else(&mut self) {
-        for (name, _) in std::mem::take(&mut self.members).into_iter().take(MOST_ERRORS + 1) {
-            let name = text::cut(&name, LONGEST_NAME);
-            // The documentation writes `privacy.bio` for a member of a member.
-            let says = match name.split_once('.') {
-                Some((outer, inner)) => {
-                    format!("is not a known member; a member of a member is written {{{outer:?}: {{{inner:?}: …}}}}")
-                }
-                None => "is not a known member".to_owned(),
-            };
-            self.flaw(&name.replace('~', "~0").replace('/', "~1"), Flaw::new("unknown", says));
-        }
-    }
-
     /// Refuses files, so that nobody believes that theirs were taken. `null` and an empty array name none.
     pub fn expect_no_files(&mut self) {
         for name in FILES {
@@ -223,23 +204,10 @@ impl Fields {
         found
     }
 
-    /// Refuses members that are not known, but are almost named like one that is absent: they would do nothing, and nobody
-    /// would notice.
-    fn expect_no_slips(&mut self) {
-        for name in std::mem::take(&mut self.members).keys() {
-            if let Some(meant) = meant::meant(name, &self.absent) {
-                self.flaw(name, Flaw::new("unknown", format!("is not a known member; did you mean {meant}?")));
-            }
-        }
-    }
-
     fn value<T: Field>(&mut self, name: &str, value: Value) -> Option<T> {
         T::read(value, &format!("/{name}"), &mut self.errors)
     }
 }
-
-/// How many characters of an unknown member's name are repeated.
-const LONGEST_NAME: usize = 64;
 
 /// An input that is a member of another input.
 #[derive(Debug)]
@@ -289,6 +257,7 @@ mod tests {
 
     use super::*;
     use crate::Id;
+    use crate::error::MOST_ERRORS;
 
     #[derive(Debug)]
     struct Until(Option<Timestamp>);

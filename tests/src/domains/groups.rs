@@ -30,8 +30,9 @@ const THINGS: &[Thing] = &[
                 let new = json!({"name": "Gardeners", "visibility": "secret"});
                 let group = stage.owner.post("/api/groups", new).await.expect(201)["id"].as_str().unwrap().to_owned();
                 let invites = format!("/api/groups/{group}/invites");
-                stage.owner.post(&invites, json!({"user_ids": [stage.friend.id]})).await.expect(201);
-                stage.friend.post(&format!("/api/groups/{group}/join"), json!({})).await.expect(201);
+                // By a link, of which there may be more in a day than invitations.
+                let code = stage.owner.post(&invites, json!({})).await.expect(201)["code"].as_str().unwrap().to_owned();
+                stage.friend.post(&format!("/api/group-invites/{code}/join"), json!({})).await.expect(201);
                 group
             })
         }),

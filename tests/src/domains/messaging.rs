@@ -10,7 +10,7 @@ use self::rows::{
 use super::{Domain, Reasons};
 use crate::{
     User,
-    lists::{List, MANY},
+    lists::{LONG, List, MANY},
     texts::{
         Then::{self, Gone, Kept},
         WORD, call,
@@ -322,7 +322,7 @@ const LISTS: &[List] = &[
         rows: Some(|scene| {
             format!(
                 "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version)
-                   SELECT {id}, {chat}, s.n + 1, 'text', {me}, CASE WHEN s.n > {MANY} - 250 THEN {long} ELSE 'x' END,
+                   SELECT {id}, {chat}, s.n + 1, 'text', {me}, CASE WHEN s.n > {MANY} - {LONG} THEN {long} ELSE 'x' END,
                      {now}, 1
                    FROM {series};
                  UPDATE chats SET last_seq = 1 + {MANY}, revision = revision + 1 WHERE id = {chat};

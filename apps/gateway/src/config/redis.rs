@@ -39,7 +39,8 @@ fn redis_url(text: &str) -> Checked {
     let text = expect_scheme(text, &["redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://"], right)?;
     let (scheme, rest) = text.split_once("://").unwrap_or_default();
     authority(rest, false)?;
-    let name = rest.split_once('/').map_or("", |(_, path)| path.split(['/', '?']).next().unwrap_or_default());
+    let (rest, _) = rest.split_once('?').unwrap_or((rest, ""));
+    let name = rest.split_once('/').map_or("", |(_, path)| path.split('/').next().unwrap_or_default());
     if scheme.ends_with("+sentinel") && name.is_empty() {
         return Err(
             "must name the primary after the Sentinels, such as redis+sentinel://host:26379/mymaster".to_owned()

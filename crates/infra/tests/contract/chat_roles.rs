@@ -164,13 +164,14 @@ async fn ways(world: &World, cast: &Cast, scene: &Scene, who: &Person, action: A
             vec![("add", allows(store.participants.add(&ctx, chat, of(json!({"user_ids": [cast.outsider.id]}))).await))]
         }
         Action::Invite => vec![
+            // At least those that they have made.
+            ("links", allows(invitations.links(&ctx, chat, page()).await)),
             ("a link", allows(invitations.invite(&ctx, chat, of(json!({}))).await)),
             ("a person", allows(invitations.invite(&ctx, chat, of(json!({"user_ids": [cast.outsider.id]}))).await)),
         ],
         Action::Admit => {
             let outsider = cast.outsider.id;
             let mut ways = vec![
-                ("links", allows(invitations.links(&ctx, chat, page()).await)),
                 ("guests", allows(invitations.guests(&ctx, chat, Standing::Pending, page()).await)),
                 ("withdraw", allows(invitations.withdraw(&ctx, chat, outsider).await)),
                 ("decide", allows(invitations.decide(&ctx, chat, outsider, of(json!({"action": "approve"}))).await)),

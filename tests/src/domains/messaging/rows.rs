@@ -1,13 +1,13 @@
 //! Rows that fill the lists of messaging.
 
-use crate::lists::{MANY, Scene};
+use crate::lists::{LONG, MANY, Scene};
 
 /// Messages after that of the stage, with these numbers, in its chat: in this thread, or with one.
 pub fn in_chat_of_message(scene: &Scene, from: u32, thread: &str, replies: &str, last_reply_at: &str) -> String {
     format!(
         "INSERT INTO messages (id, chat_id, seq, type, sender_id, content, created_at, version, thread_id, replies,
              last_reply_at)
-           SELECT {id}, m.chat_id, {from} + s.n, 'text', m.sender_id, CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {now},
+           SELECT {id}, m.chat_id, {from} + s.n, 'text', m.sender_id, CASE WHEN s.n < {LONG} THEN {long} ELSE 'x' END, {now},
              1, {thread}, {replies}, {last_reply_at} FROM messages m, {series} WHERE m.id = {message};",
         id = scene.new_id(),
         long = scene.long_text(),
@@ -48,7 +48,7 @@ pub fn sanctions(scene: &Scene, kind: &str) -> String {
 pub fn reviews(scene: &Scene, by_server: &str) -> String {
     format!(
         "INSERT INTO message_reviews (id, chat_id, user_id, by_server, kind, content, fingerprint, created_at)
-           SELECT {id}, {chat}, {me}, {by_server}, 'held', CASE WHEN s.n < 250 THEN {long} ELSE 'x' END, {octets}, {now}
+           SELECT {id}, {chat}, {me}, {by_server}, 'held', CASE WHEN s.n < {LONG} THEN {long} ELSE 'x' END, {octets}, {now}
            FROM {series};",
         id = scene.id_of_the_future(),
         chat = scene.id_of("chat_id"),

@@ -304,7 +304,7 @@ fn what_was_swept_and_the_end_send_everybody_elsewhere() {
     let again = self::attach(&shard, ada, &[chat]);
     assert_eq!(again.live_from, at(7));
     let left = shard.stop();
-    assert!(left.len() == 1 && Arc::ptr_eq(&left[0], &again.queue));
+    assert!(left.iter().any(|queue| Arc::ptr_eq(queue, &again.queue)));
     assert_eq!(again.queue.closing(), None, "it gets events until it is closed");
     let arrival = shard.arrive(ada);
     assert!(arrival.attach(Via::Session(session), None, Some(Loaded::default())).is_err(), "no more are taken");

@@ -129,7 +129,10 @@ fn a_brake_goes_on_when_too_many_come_and_off_after_its_time() {
     let on = Brake { held_until: Some(at(161)), ..brake };
     assert_eq!(arrive(on, Some(two), at(160)), Arrival::Wait { until: at(161), new: false });
     assert!(matches!(arrive(on, Some(two), at(161)), Arrival::In(_)));
-    assert!(matches!(arrive(on, Some(two), at(10)), Arrival::In(_)), "a clock was ahead");
+    let before = arrive(on, Some(two), at(100));
+    assert_eq!(before, Arrival::Wait { until: at(161), new: false }, "who has come before it went on");
+    let ahead = arrive(on, Some(two), at(10));
+    assert_eq!(ahead, Arrival::Wait { until: at(70), new: true }, "a clock was ahead: it does not last until then");
 }
 
 #[test]
