@@ -16,7 +16,6 @@ pub fn all() -> Vec<Endpoint> {
     const HTML: &str = "text/html";
     vec![
         get("/", start::page)
-            .also("/api")
             .says("Find the documents and the health checks")
             .called("getStart")
             .notes("Links to the documents that this server serves, and to its health.")
