@@ -90,6 +90,7 @@ async fn the_sockets_of_a_dead_node_count_no_longer_than_its_lease() {
     let renewed = async {
         loop {
             here.renew().await;
+            // Leases end by the clock of Redis, which no test can set.
             tokio::time::sleep(lease / 8).await;
         }
     };
