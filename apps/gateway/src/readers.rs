@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clowder_core::{Actor, Ctx, Error};
-use clowder_infra::{Readers, readers::ENOUGH};
+use clowder_infra::Readers;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{clock, stop::Stop};
@@ -35,9 +35,9 @@ pub async fn run(readers: Arc<dyn Readers>, mut stop: Stop) {
 async fn read_on(readers: &dyn Readers, stop: &Stop) -> Option<Error> {
     while !stop.is_stopping() {
         match readers.read(&Ctx::new(Actor::System, clock::now(), "readers")).await {
-            // A little more can wait for the next look: so little work is not a transaction for every change.
-            Ok(handled) if handled < ENOUGH => return None,
-            Ok(_) => {}
+            Ok(handled) if handled.is_full => {}
+            // What has come meanwhile can wait for the next look: so little work is not a transaction for every change.
+            Ok(_) => return None,
             Err(error) => return Some(error),
         }
     }

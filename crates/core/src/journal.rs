@@ -76,6 +76,13 @@ pub struct Entry {
     pub change: Option<Recorded>,
 }
 
+impl Entry {
+    /// The size of its payload.
+    pub fn octets(&self) -> usize {
+        self.change.as_ref().map_or(0, |change| change.data.get().len())
+    }
+}
+
 /// The limits of one read. A single change that is larger is read all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {

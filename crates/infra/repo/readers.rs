@@ -26,7 +26,7 @@ use crate::{
         audit::{audit, audit_head},
         readers::{reader_positions as table, readers},
     },
-    readers::{Behind, CHUNK, ENOUGH, LEASE, Place, Readers, behind},
+    readers::{Behind, CHUNK, ENOUGH, Handled, LEASE, Place, Readers, behind},
     segments::KnownSegments,
 };
 
@@ -77,10 +77,12 @@ impl State {
     }
 
     /// How much a reader handles at a time, of one stream and of all.
-    fn bounds(&self, name: &str) -> (Chunk, usize) {
+    fn bounds(&self, name: &str) -> [Chunk; 2] {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or(0);
-        let Chunk { rows, octets } = CHUNK;
-        (Chunk { rows: (rows >> failed).max(1), octets: (octets >> failed).max(1) }, (ENOUGH >> failed).max(1))
+        [CHUNK, ENOUGH].map(|Chunk { rows, octets }| Chunk {
+            rows: (rows >> failed).max(1),
+            octets: (octets >> failed).max(1),
+        })
     }
 
     fn note<T>(&self, name: &'static str, result: &Result<T>) {
@@ -122,11 +124,11 @@ struct Turn {
 
 #[async_trait]
 impl Readers for Repo {
-    async fn read(&self, ctx: &Ctx) -> Result<usize> {
-        let (mut handled, mut failed) = (0, None);
+    async fn read(&self, ctx: &Ctx) -> Result<Handled> {
+        let (mut handled, mut failed) = (Handled::default(), None);
         for reader in domains::readers() {
             match self.let_read(ctx, reader).await {
-                Ok(count) => handled += count,
+                Ok(more) => handled += more,
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -135,14 +137,14 @@ impl Readers for Repo {
 }
 
 impl Repo {
-    async fn let_read(&self, ctx: &Ctx, reader: &'static Reader) -> Result<usize> {
+    async fn let_read(&self, ctx: &Ctx, reader: &'static Reader) -> Result<Handled> {
         let (me, now) = (self.readers.me, ctx.now);
         let extent = Journal::extent(self).await?;
         // In transactions of their own: a reader that finds nothing to do must never hold one table and wait for another
         // one, or a restore of the whole database could wait for it in turn.
         let found = self.db.read(move |conn| place(conn, reader.name)).await?;
         if found.as_ref().is_some_and(|place| !place.is_free_for(me, now)) {
-            return Ok(0);
+            return Ok(Handled::default());
         }
         let found = match found {
             Some(place) if place.epoch == extent.epoch => {
@@ -156,7 +158,7 @@ impl Repo {
         };
         // It became another one since this has looked: the next turn sees that.
         if found.place.epoch != extent.epoch {
-            return Ok(0);
+            return Ok(Handled::default());
         }
         let mut all = behind(&found.at, &extent);
         // Another stream first each time, so that none waits for ever for its turn.
@@ -165,14 +167,15 @@ impl Repo {
         all.rotate_left(first);
         let left: i64 = all.iter().map(|behind| behind.head - behind.at).sum();
         metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set(left as f64);
-        let (mut turn, mut read) = (Turn::default(), 0);
-        let (chunk, enough) = self.readers.bounds(reader.name);
+        let (mut turn, mut rows, mut octets) = (Turn::default(), 0, 0);
+        let [chunk, enough] = self.readers.bounds(reader.name);
         for behind in all {
-            if read >= enough {
+            if rows >= enough.rows || octets >= enough.octets {
                 break;
             }
             let entries = Journal::after(self, behind.stream, behind.from, chunk).await?;
-            read += entries.len();
+            rows += entries.len();
+            octets += entries.iter().map(Entry::octets).sum::<usize>();
             turn.read(reader, behind, entries);
         }
         if !reader.actions.is_empty()
@@ -182,17 +185,21 @@ impl Repo {
             turn.entries = entries;
         }
         if turn.steps.is_empty() {
-            return Ok(0);
+            return Ok(Handled::default());
         }
         let (caller, epoch) = (ctx.clone(), extent.epoch);
         let gone: i64 = turn.steps.iter().filter(|step| step.stream != AUDIT).map(|step| step.to - step.at).sum();
-        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &turn)).await;
+        let turn = Arc::new(turn);
+        let taken = Arc::clone(&turn);
+        let handled = self.db.write(move |tx| advance(tx, &caller, reader, me, epoch, &taken)).await;
         self.readers.note(reader.name, &handled);
         let handled = handled?;
         if handled > 0 {
             metrics::gauge!("clowder_reader_behind", "reader" => reader.name).set((left - gone) as f64);
         }
-        Ok(handled)
+        let is_long = |step: &Step| step.stream == AUDIT && step.to - step.at == SPAN;
+        let more_is_left = left > gone || turn.steps.iter().any(is_long);
+        Ok(Handled { changes: handled, is_full: handled > 0 && more_is_left })
     }
 }
 

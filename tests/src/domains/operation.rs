@@ -17,7 +17,6 @@ const OPEN: Reasons = &[
     ("GET /api/health/ready", "for those who watch the server"),
     ("GET /metrics", "for those who watch the server"),
     ("GET /", "documentation"),
-    ("GET /api", "documentation"),
     ("GET /api/problems", "documentation"),
     ("GET /api/problems/{code}", "documentation"),
     ("GET /api/openapi.json", "documentation"),

@@ -5,7 +5,7 @@
 //! anything outside it enqueues a job in that transaction, which runs at least once. A lease makes one node work; it only
 //! saves the others the effort, because every step also checks the place that it starts from.
 
-use std::time::Duration;
+use std::{ops::AddAssign, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Id, Positions, Result, Timestamp, journal::Extent};
@@ -14,16 +14,32 @@ use uuid::Uuid;
 /// How long a node that is not heard of keeps the others from a reader.
 pub const LEASE: Duration = Duration::from_secs(15);
 /// How many changes of a stream are read at a time, and how large they may be together.
-pub const CHUNK: clowder_core::journal::Chunk = clowder_core::journal::Chunk { rows: 500, octets: 1024 * 1024 };
-/// After how many changes of all streams a transaction ends, so that other writers get their turn.
-pub const ENOUGH: usize = 1_000;
+pub const CHUNK: clowder_core::journal::Chunk = clowder_core::journal::Chunk { rows: 500, octets: 128 * 1024 };
+/// After how many changes of all streams a transaction ends, and after how many octets of them, so that other writers get
+/// their turn: what is done with a change may take as long as it has text.
+pub const ENOUGH: clowder_core::journal::Chunk = clowder_core::journal::Chunk { rows: 1_000, octets: 128 * 1024 };
 
 /// Lets the readers of the journal work.
 #[async_trait]
 pub trait Readers: Send + Sync {
-    /// Each reader that no other node holds handles a bounded number of changes that it has not seen. Returns how many
-    /// there were, 0 when there is nothing to do here. If one reader fails, the others have worked all the same.
-    async fn read(&self, ctx: &Ctx) -> Result<usize>;
+    /// Each reader that no other node holds handles a bounded number of changes that it has not seen. If one reader fails,
+    /// the others have worked all the same.
+    async fn read(&self, ctx: &Ctx) -> Result<Handled>;
+}
+
+/// What the readers have handled together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Handled {
+    pub changes: usize,
+    /// Whether one of them stopped at its bounds: there was more to do when it began.
+    pub is_full: bool,
+}
+
+impl AddAssign for Handled {
+    fn add_assign(&mut self, other: Self) {
+        self.changes += other.changes;
+        self.is_full |= other.is_full;
+    }
 }
 
 /// What is stored of a reader.

@@ -5,7 +5,10 @@ pub mod domain;
 use std::time::Duration;
 
 use clowder_core::{Actor, Ctx, PageRequest};
-use clowder_infra::{Store, readers::LEASE};
+use clowder_infra::{
+    Store,
+    readers::{Handled, LEASE},
+};
 
 use crate::{
     activity::counted,
@@ -21,7 +24,7 @@ pub async fn read_all(store: &Store, world: &World) -> usize {
     while store.audit.append_pending().await.unwrap() > 0 {}
     let mut read = 0;
     loop {
-        match store.readers.read(&system(world)).await.unwrap() {
+        match store.readers.read(&system(world)).await.unwrap().changes {
             0 => return read,
             more => read += more,
         }
@@ -111,9 +114,29 @@ on_both! {
         world.until_somebody_waits().await;
         transaction.run(&format!("UPDATE epoch SET id = {}", world.literal(other)));
         transaction.commit();
-        assert_eq!(reading.await.unwrap().unwrap(), 0);
+        assert_eq!(reading.await.unwrap().unwrap(), Handled::default());
         let before = world.literal(clowder_core::Id::<()>::from_uuid(before));
         assert_eq!(world.number(&format!("SELECT count(*) FROM readers WHERE epoch = {before}")), 0);
+    }
+
+    async fn a_turn_takes_little_text_and_says_that_there_is_more(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let chat = world.group(&ada, &[]).await;
+        read_all(&world.store, &world).await;
+        for _ in 0..40 {
+            world.say(&ada, chat.id, &"x".repeat(8_000)).await;
+        }
+        let (mut read, mut turns) = (0, 0);
+        loop {
+            let handled = world.store.readers.read(&system(&world)).await.unwrap();
+            (read, turns) = (read + handled.changes, turns + 1);
+            if !handled.is_full {
+                break;
+            }
+        }
+        assert!(read >= 40, "{read}");
+        assert!(turns >= 3, "320 kB of text in {turns} turns");
+        assert_eq!(world.store.readers.read(&system(&world)).await.unwrap(), Handled::default());
     }
 
     async fn a_change_that_this_version_cannot_read_is_passed_over(world: World) {
@@ -138,7 +161,7 @@ on_both! {
             futures_util::future::join_all(said).await;
         }
         let mut turns = 0;
-        while world.store.readers.read(&system(&world)).await.unwrap() > 0 {
+        while world.store.readers.read(&system(&world)).await.unwrap().changes > 0 {
             turns += 1;
         }
         assert!(turns > 1, "650 changes of one stream are more than a chunk");
