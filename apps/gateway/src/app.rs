@@ -40,6 +40,7 @@ use crate::{
         operation::{docs::Documents, metrics},
     },
     front::{Front, Limits, Meter, counting_of, limits_of},
+    open_files,
     public_url::PublicUrl,
     readers,
     routes::{self, Router},
@@ -214,7 +215,7 @@ pub async fn start(config: Config) -> Result<Running> {
     // The hub has threads of its own, so sockets get events at once however busy the server is.
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (hub_threads, job_threads) = (Threads::new("hub", cores.div_ceil(4))?, Threads::new("jobs", 1)?);
-    let (hub, following) = hub(&store, &hub_threads, stop.clone()).await?;
+    let (hub, following) = hub(&store, &hub_threads, config.server.socket_queue_kib * 1024, stop.clone()).await?;
     store.join(&DatabaseUrl::parse(&config.direct_url())?, config.redis.address()).await?;
     let canary = Canary::new(Arc::clone(&hub), Arc::clone(&store.upkeep));
     let arrived = Arc::<ws::arrivals::Notes>::default();
@@ -266,7 +267,7 @@ pub async fn start(config: Config) -> Result<Running> {
 }
 
 /// The hub, which follows the journal from now on.
-async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
+async fn hub(store: &Store, threads: &Threads, room: usize, stop: Stop) -> Result<(Arc<Hub>, JoinHandle<()>)> {
     // Its timers must belong to the runtime that follows the journal.
     let following = store.clone();
     let follower = threads.spawn(async move { following.follow().await }).await;
@@ -279,6 +280,7 @@ async fn hub(store: &Store, threads: &Threads, stop: Stop) -> Result<(Arc<Hub>, 
         Arc::clone(store.exchange()),
         &known,
         store.read_connections,
+        room,
     );
     let hub = Arc::new(hub);
     hub.hear_others();
@@ -357,7 +359,9 @@ fn main_server(
     });
     // Responses and events are small and written as a whole, so Nagle's algorithm would only cost a round trip.
     let server = server.tcp_nodelay(true).keep_alive(keep_alive);
-    let server = server.workers(workers).disable_signals().shutdown_timeout(FINISH_SECONDS);
+    let room = usize::try_from(open_files::raise()).unwrap_or(usize::MAX);
+    let server = server.workers(workers).max_connections((room / workers).max(1));
+    let server = server.disable_signals().shutdown_timeout(FINISH_SECONDS);
     Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
 }
 

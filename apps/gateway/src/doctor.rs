@@ -8,8 +8,9 @@ use clowder_core::Error;
 use clowder_gateway::{
     app, clock,
     config::{Config, Faults},
+    open_files,
 };
-use clowder_infra::{DatabaseUrl, Store, mail};
+use clowder_infra::{DatabaseUrl, Store, mail, redis_way::RedisWay};
 use serde::Serialize;
 use serde_json::json;
 
@@ -98,9 +99,10 @@ pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     }
     permissions(config, &mut findings);
     findings.add("mail", mail(config).await);
-    if config.redis.url.is_some() && DatabaseUrl::parse(&config.database_url()).is_ok_and(|url| url.is_embedded()) {
-        findings.add("Redis", ok("is set, but not used with SQLite, which has no other nodes"));
+    if let Some(address) = config.redis.address() {
+        findings.add("Redis", redis(config, address.to_owned()).await);
     }
+    findings.add("open files", files());
     findings.add("port", port(config));
     database(config, &mut findings).await;
     findings.tell(form, out)
@@ -143,6 +145,27 @@ fn mail_failed(route: &mail::Route, error: &str) -> String {
         _ => "check SMTP_URL, that the mail server runs, and that it accepts connections from this machine",
     };
     format!("{error}; {remedy}")
+}
+
+/// Without Redis, a node works, and hears of the others later.
+async fn redis(config: &Config, address: String) -> Told {
+    if DatabaseUrl::parse(&config.database_url()).is_ok_and(|url| url.is_embedded()) {
+        return warning("is set, but not used with SQLite, which has no other nodes; is DATABASE_URL missing?");
+    }
+    let asked = tokio::task::spawn_blocking(move || RedisWay::parse(&address)?.reach(PATIENCE)).await;
+    match asked.unwrap_or_else(|error| Err(Error::internal(error.to_string()))) {
+        Ok(()) => ok("answers"),
+        Err(error) => warning(format!(
+            "{}; check REDIS_URL, that Redis runs, and that it accepts connections from this machine",
+            error.to_string().trim_start_matches("unavailable: ")
+        )),
+    }
+}
+
+fn files() -> Told {
+    let room = open_files::room();
+    let fits = format!("there is room for {room} connections");
+    if room >= open_files::ENOUGH { ok(fits) } else { warning(format!("{fits}; raise the limit (ulimit -n)")) }
 }
 
 /// A port that this server itself listens on is fine.

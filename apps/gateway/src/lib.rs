@@ -17,6 +17,7 @@ pub mod domains;
 pub mod etag;
 pub mod front;
 pub mod grants;
+pub mod open_files;
 mod page;
 pub mod problem;
 pub mod public_url;

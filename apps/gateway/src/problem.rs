@@ -1,6 +1,11 @@
 //! Errors as clients see them (RFC 9457). Only this module maps refusals to status codes.
 
-use std::{borrow::Cow, fmt, ops::Deref, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    ops::{Deref, RangeInclusive},
+    time::Duration,
+};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
@@ -11,6 +16,7 @@ use actix_web::{
 };
 use clowder_accounts::Suspension;
 use clowder_core::{Cause, Error, FieldError, Kind, Refusal, Timestamp, error::MOST_ERRORS, text};
+use clowder_infra::keys;
 use serde::Serialize;
 
 use crate::{
@@ -28,6 +34,8 @@ const LONGEST_TEXT: usize = 1_000;
 /// The maximum number of characters in the message about one field, and in its pointer.
 const LONGEST_MESSAGE: usize = 300;
 const LONGEST_POINTER: usize = 100;
+/// After how many seconds whoever gets `unavailable` is to try again: not all of them at the same moment.
+const UNAVAILABLE_FOR: RangeInclusive<u64> = 1..=3;
 
 /// An error on its way to the client. [`Problem::render`] adds where it happened.
 #[derive(Debug, Clone)]
@@ -318,7 +326,10 @@ impl From<Error> for Problem {
             Error::Unavailable(outage) if outage.cause == Cause::Aborted => {
                 Self::new(refusals::INTERNAL).fault(outage.why)
             }
-            Error::Unavailable(outage) => Self::new(refusals::UNAVAILABLE).retry_after(1).fault(outage.why),
+            Error::Unavailable(outage) => {
+                let seconds = keys::random_within(UNAVAILABLE_FOR);
+                Self::new(refusals::UNAVAILABLE).retry_after(seconds).fault(outage.why)
+            }
             Error::Internal(why) => Self::new(refusals::INTERNAL).fault(why),
         }
     }

@@ -101,7 +101,12 @@ impl Query {
 
     /// A whole number of at least `least`.
     pub fn number(&mut self, name: &str, least: i64) -> Option<i64> {
-        let number = self.value(name, Flaw::new("type", "must be a whole number"), |text| i64::from_str(text).ok())?;
+        // With more digits than fit, it is a large number all the same.
+        let read = |text: &str| {
+            let is_long = text.len() >= 19 && text.bytes().all(|octet| octet.is_ascii_digit());
+            i64::from_str(text).ok().or(is_long.then_some(i64::MAX))
+        };
+        let number = self.value(name, Flaw::new("type", "must be a whole number"), read)?;
         if number < least {
             self.flaw(name, Flaw::new("minimum", format!("must be {least} or more")));
             return None;

@@ -12,6 +12,7 @@ mod guard;
 mod hub;
 pub(crate) mod journal;
 mod opening;
+mod polls;
 pub(crate) mod presence;
 mod request;
 mod send_queue;
@@ -23,7 +24,10 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, dev,
-    http::header::{self, HeaderValue},
+    http::{
+        Version,
+        header::{self, HeaderValue},
+    },
     web::{Data, Payload},
 };
 use clowder_accounts::{Accounts, Ticket};
@@ -142,7 +146,13 @@ fn asks_to_upgrade(request: &HttpRequest) -> bool {
     let upgrade = request.headers().get_all(header::UPGRADE).filter_map(|value| value.to_str().ok());
     let version = request.headers().get(header::SEC_WEBSOCKET_VERSION);
     let mut protocols = upgrade.flat_map(|value| value.split(','));
-    protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
+    let is_empty = |length: &HeaderValue| length.as_bytes() == b"0";
+    let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
+        || !request.headers().get_all(header::CONTENT_LENGTH).all(is_empty);
+    // What follows a body, or an answer that is not of HTTP/1.1, would not be read as frames.
+    request.version() == Version::HTTP_11
+        && !has_body
+        && protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
         && version.is_some_and(|version| version.as_bytes() == VERSION.as_bytes())
 }
 

@@ -62,7 +62,7 @@ pub trait Accounts: Send + Sync {
     /// The holder of a ticket, without using the ticket: for checks before it is spent. Does not query the database.
     fn ticket_holder(&self, ticket: &str, now: Timestamp) -> Result<Identity>;
 
-    /// Uses a ticket, once across all nodes; `token.invalid` for any that is not valid. The identity expires with the
+    /// Uses a ticket, once across all nodes; `ticket.invalid` for any that is not valid. The identity expires with the
     /// access token that the ticket was requested with.
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity>;
 

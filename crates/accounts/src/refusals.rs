@@ -23,6 +23,8 @@ pub const EMAIL_TAKEN: Refusal = Refusal::new(Conflict, "email.taken", "An accou
 pub const CREDENTIALS_INVALID: Refusal =
     Refusal::new(Unauthenticated, "credentials.invalid", "The username or password is wrong");
 pub const TOKEN_INVALID: Refusal = Refusal::new(Unauthenticated, "token.invalid", "The token is invalid");
+pub const TICKET_INVALID: Refusal =
+    Refusal::new(Unauthenticated, "ticket.invalid", "The ticket was used, has expired or is not valid; get a new one");
 pub const TOKEN_EXPIRED: Refusal = Refusal::new(Unauthenticated, "token.expired", "The token has expired");
 pub const TOKEN_REUSED: Refusal = Refusal::new(
     Unauthenticated,
@@ -102,6 +104,7 @@ pub const ALL: &[Refusal] = &[
     EMAIL_TAKEN,
     CREDENTIALS_INVALID,
     TOKEN_INVALID,
+    TICKET_INVALID,
     TOKEN_EXPIRED,
     TOKEN_REUSED,
     TOKEN_SUSPENDED,

@@ -21,7 +21,7 @@ use clowder_accounts::{
     activity::{Rule, Target, Whose},
     change::{SESSION_ENDED, USER_DELETED},
     policy::may_reach_others,
-    refusals::{CREDENTIALS_INVALID, INVITE_GONE, TOKEN_INVALID},
+    refusals::{CREDENTIALS_INVALID, INVITE_GONE, TICKET_INVALID},
     reserved::{Giver, may_give},
     sign_up,
 };
@@ -134,14 +134,14 @@ impl Accounts for Repo {
     }
 
     fn ticket_holder(&self, ticket: &str, now: Timestamp) -> Result<Identity> {
-        let ticket = tickets::read(now, &self.deps.keys, ticket).ok_or(TOKEN_INVALID)?;
+        let ticket = tickets::read(now, &self.deps.keys, ticket).ok_or(TICKET_INVALID)?;
         self.identify(&ticket.access, now)
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn redeem(&self, ctx: &Ctx, ticket: &str) -> Result<Identity> {
         let stub = tickets::read(ctx.now, &self.deps.keys, ticket);
-        let ticket = self.seek(ctx, move |_| Ok(stub.clone())).await?.ok_or(TOKEN_INVALID)?;
+        let ticket = self.seek(ctx, move |_| Ok(stub.clone())).await?.ok_or(TICKET_INVALID)?;
         let identity = self.identify(&ticket.access, ctx.now)?;
         let ctx = ctx.clone();
         self.db.write(move |tx| tickets::take_in(tx, &ctx, &ticket, identity.actor)).await?;

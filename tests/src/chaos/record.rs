@@ -69,7 +69,7 @@ pub struct Heard {
     back: usize,
     /// A cursor names one event.
     cursors: HashSet<String>,
-    deliveries: usize,
+    pub deliveries: usize,
     twice: usize,
     pub resets: usize,
     pub connections: BTreeMap<&'static str, usize>,

@@ -105,7 +105,21 @@ async fn sockets_at_all_nodes_count_together() {
         let counted_there = async || there.get("/metrics").await.text.contains("\nclowder_limits_shared 1\n");
         if together {
             until("both count in Redis", async || counted().await && counted_there().await).await;
+            // Something else at the place of one count is removed, and concerns no other one.
+            let _held = ada.socket().await;
+            let keys = redis.all("KEYS *:sockets:user:*").await;
+            let place = keys.lines().find(|line| line.contains(":sockets:user:")).expect("it is counted").trim();
+            redis.order(&format!("DEL {place}")).await;
+            redis.order(&format!("RPUSH {place} x")).await;
+            until("it is counted again", async || {
+                drop(ada.socket().await);
+                redis.order(&format!("TYPE {place}")).await == "+hash"
+            })
+            .await;
+            assert!(counted().await && counted_there().await, "Redis still counts");
         }
+        let none = "\nclowder_sockets 0\n";
+        until("no socket is open", async || ada.get("/metrics").await.text.contains(none)).await;
         let mut sockets = Vec::new();
         for n in 0..50 {
             sockets.push(if n % 2 == 0 { &ada } else { &there }.socket().await);

@@ -10,6 +10,7 @@ use serde_json::json;
 on_both!(shared; nothing_missed, in_the_first_frame, useless_cursors, deleted_text_is_not_replayed, what_is_hidden);
 on_both!(across_a_restart, away_for_too_long);
 on_both!(shared with [("CLOWDER__JOURNAL__RESUME_EVENTS", "30")]; too_many);
+on_both!(shared with [("DATABASE_READ_CONNECTIONS", "2")]; all_of_them_at_once);
 
 async fn nothing_missed(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
@@ -304,4 +305,36 @@ async fn what_is_hidden(world: World) {
     again.until("block.removed").await;
     bob.says(&chat, "five").await;
     assert!(again.until("message.sent").await["data"]["hidden"].is_null());
+}
+
+/// After a restart all clients return at the same moment. They take turns, so other calls are answered meanwhile.
+async fn all_of_them_at_once(world: World) {
+    const PEOPLE: usize = 20;
+    let ada = world.user("ada").await;
+    let mut people = Vec::new();
+    for number in 0..PEOPLE {
+        people.push(world.user(&format!("bob{number}")).await);
+    }
+    let chat = ada.group("Everybody", &people.iter().collect::<Vec<_>>()).await;
+    let mut cursors = Vec::new();
+    for person in &people {
+        cursors.push(person.knock(None).await.hello().await["cursor"].as_str().unwrap().to_owned());
+    }
+    ada.says(&chat, "missed").await;
+    // Ten devices each.
+    let resume = people.iter().zip(&cursors).flat_map(|(person, cursor)| {
+        (0..10).map(move |_| async move {
+            let mut socket = person.knock(Some(cursor)).await;
+            assert_eq!(socket.hello().await["resumed"], true);
+            assert_eq!(socket.until("message.sent").await["data"]["content"], "missed");
+            socket
+        })
+    });
+    let meanwhile = async {
+        for _ in 0..50 {
+            ada.get("/api/chats").await.expect(200);
+        }
+    };
+    let (sockets, ()) = tokio::join!(futures_util::future::join_all(resume), meanwhile);
+    assert_eq!(sockets.len(), 10 * PEOPLE);
 }

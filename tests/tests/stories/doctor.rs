@@ -1,12 +1,12 @@
 //! `clowder doctor` finds what would keep a server from running, recognises its own running server, and changes
 //! nothing.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, process::Command};
 
 use clowder_tests::{
     Database, World,
     command::{Said, clowder, run},
-    on_both,
+    on_both, setting,
 };
 
 on_both!(a_server_at_work, what_is_wrong);
@@ -89,4 +89,40 @@ fn looking_changes_nothing() {
     assert!(run(clowder(&database, &["migrate"], &[]), b"").well);
     let said = run(clowder(&database, &["doctor", "--json"], &[]), b"");
     assert!(said.well && finding(&said, "schema").1 == "is up to date", "{}", said.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_that_does_not_answer_is_told() {
+    let world = World::new(Database::postgres()).await;
+    let redis = setting("TEST_REDIS_URL").expect("TEST_REDIS_URL");
+    for (url, status, says) in
+        [(redis.as_str(), "ok", "answers"), ("redis://127.0.0.1:1", "warning", "cannot be reached"), ("", "", "")]
+    {
+        let said = world.command(&["doctor", "--json"], &[("REDIS_URL", url), ("PORT", "0")]);
+        assert_eq!(said.code, Some(0), "a node works without Redis: {}", said.text);
+        if status.is_empty() {
+            assert!(!said.out.contains("Redis"), "{}", said.out);
+        } else {
+            let (found, detail) = finding(&said, "Redis");
+            assert_eq!(found, status, "{detail}");
+            assert!(detail.contains(says), "{detail}");
+        }
+    }
+}
+
+/// Each connection is an open file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_low_limit_of_open_files_is_told() {
+    let world = World::new(Database::sqlite()).await;
+    let plain = clowder(&world.database, &["doctor", "--json"], &[("PORT", "0")]);
+    for (limit, status) in [("1024", "warning"), ("20000", "ok")] {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {limit} && exec \"$@\""), "sh"]).arg(plain.get_program());
+        limited.args(plain.get_args()).current_dir(world.database.folder.path()).env_clear();
+        limited.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let said = run(limited, b"");
+        let (found, detail) = finding(&said, "open files");
+        assert_eq!(found, status, "{detail}");
+        assert!(detail.contains("room for"), "{detail}");
+    }
 }

@@ -1,5 +1,7 @@
 //! `[redis]`: the bus between the nodes over one PostgreSQL database, and what they count together: rate limits and sockets.
 
+use clowder_infra::redis_way::RedisWay;
+
 use super::{
     Secret,
     checks::{Checked, authority, expect_scheme},
@@ -28,7 +30,16 @@ pub const SETTINGS: &[Setting] = &[
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
 pub const WRONG: &[(&str, &[&str])] =
-    &[("redis.url", &["localhost:6379", "http://redis", "redis+sentinel://host", "redis+sentinel://host/"])];
+    &[("redis.url", &[
+        "localhost:6379",
+        "http://redis",
+        "redis://redis:6379/x",
+        "redis://redis:6379/0/1",
+        "redis://,redis:6379",
+        "redis+sentinel://host",
+        "redis+sentinel://host/",
+        "redis+sentinel://host/main/x",
+    ])];
 
 fn redis_url(text: &str) -> Checked {
     if text.is_empty() {
@@ -46,5 +57,7 @@ fn redis_url(text: &str) -> Checked {
             "must name the primary after the Sentinels, such as redis+sentinel://host:26379/mymaster".to_owned()
         );
     }
-    Ok(())
+    RedisWay::parse(text).map(drop).map_err(|_| {
+        "must be an address such as redis://host:6379/0: hosts, and at the end the number of a database".to_owned()
+    })
 }

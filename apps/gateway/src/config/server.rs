@@ -32,6 +32,8 @@ pub struct Server {
     pub heartbeat_seconds: u64,
     /// People who have done nothing for this long are away.
     pub away_seconds: u64,
+    /// How much may wait for a socket whose client reads slowly, in KiB.
+    pub socket_queue_kib: usize,
 }
 
 impl Default for Server {
@@ -50,6 +52,7 @@ impl Default for Server {
             keep_alive_seconds: 90,
             heartbeat_seconds: 30,
             away_seconds: 600,
+            socket_queue_kib: 1_024,
         }
     }
 }
@@ -82,6 +85,8 @@ pub const SETTINGS: &[Setting] = &[
         "How often the server pings an open socket, and sends a `heartbeat` if it has sent nothing else, in seconds.")),
     within(1, 86_400, setting("server", "away_seconds", "AWAY_SECONDS", |c| &mut c.server.away_seconds,
         "People who are `online` and have done nothing on any device for this long are seen as `away`, in seconds.")),
+    within(64, 65_536, setting("server", "socket_queue_kib", "", |c| &mut c.server.socket_queue_kib,
+        "How much may wait for a socket, stream or poll whose client reads slowly, in KiB. With more, it is closed with 4009 and can resume.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -98,6 +103,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("server.rate_limit_factor", &["", "0", "-1", "NaN", "inf", "1e300", "much"]),
     ("server.keep_alive_seconds", &["", "0", "3601"]),
     ("server.heartbeat_seconds", &["0", "3601", "often"]),
+    ("server.socket_queue_kib", &["", "63", "65537", "1 MiB"]),
     ("server.away_seconds", &["", "0", "86401", "never"]),
     ("server.unread_seconds", &["", "0", "-1", "86401", "99999999999999999999"]),
 ];

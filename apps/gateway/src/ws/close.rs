@@ -9,6 +9,8 @@ use clowder_accounts::throttle;
 pub enum Close {
     /// The client closed the socket.
     Goodbye,
+    /// Nothing was heard from the client, not even an answer to a ping.
+    Silent,
     /// Frames that violate the protocol.
     Protocol,
     /// Only text frames are supported.
@@ -98,6 +100,7 @@ impl Close {
     /// Every reason for which a socket is closed, for the documents.
     pub const ALL: &[Self] = &[
         Self::Goodbye,
+        Self::Silent,
         Self::Protocol,
         Self::Binary,
         Self::NotText,
@@ -138,6 +141,7 @@ impl Close {
             Self::TooManyFrames | Self::TooManyAttempts { .. } | Self::TooManySockets => 4008,
             Self::TooSlow => 4009,
             Self::BadFrames => 4010,
+            Self::Silent => 4011,
         }
     }
 
@@ -148,6 +152,7 @@ impl Close {
                 return format!("too many failed attempts from this address; try again in {seconds} s").into();
             }
             Self::Goodbye => "goodbye",
+            Self::Silent => "heard nothing from the client, not even a pong; reconnect and resume",
             Self::Protocol => "the frames violate RFC 6455",
             Self::Binary => "text frames only",
             Self::NotText => "text must be UTF-8",
@@ -170,7 +175,7 @@ impl Close {
         use Reconnect::{No, When, Yes};
         match self {
             Self::Goodbye => (Yes, "Reconnect and resume, unless you closed the socket yourself"),
-            Self::Fault | Self::Restart | Self::TooSlow => (Yes, "Reconnect and resume"),
+            Self::Silent | Self::Fault | Self::Restart | Self::TooSlow => (Yes, "Reconnect and resume"),
             Self::TooManyFrames => (Yes, "Send more slowly; resume, and send again what was not answered"),
             Self::Protocol | Self::Binary | Self::NotText | Self::TooBig | Self::BadFrames => (No, "Fix the client"),
             Self::NotAuthenticated(why) => match why {

@@ -247,8 +247,7 @@ impl Connection {
                     if let Outgoing::Durable(durable) | Outgoing::Hidden(durable) = &frame {
                         self.wrote(queue.user, durable);
                     }
-                    let text = frame.text(&self.context.hub.sealer, queue.user);
-                    self.write(queue, text).await?;
+                    self.write(queue, frame.text().clone()).await?;
                 }
                 Next::Close(close) => return Err(close),
                 Next::Nothing => return Ok(()),
@@ -284,7 +283,7 @@ impl Connection {
         }
         let heartbeat = self.context.heartbeat;
         if now.duration_since(self.heard) >= 2 * heartbeat {
-            return Err(Close::Goodbye);
+            return Err(Close::Silent);
         }
         // What is nearly due is sent together, so that an idle socket wakes up once instead of twice.
         let due = heartbeat - heartbeat / 10;

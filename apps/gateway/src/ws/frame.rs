@@ -49,7 +49,7 @@ pub struct Resumed {
 /// What was missed cannot be told: reload over REST. Live events follow.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Reset {
-    /// `expired`: older than the journal remembers. `unknown`: not a cursor of this user and this server, or a
+    /// `expired`: older than the journal remembers. `unknown`: not a cursor of this server, or a
     /// backup was restored since. `too_many`: more was missed than a socket or stream is sent.
     #[schema(example = "expired")]
     pub reason: &'static str,
@@ -114,20 +114,16 @@ pub fn error(id: &CommandId, problem: &Body<'_>) -> ByteString {
 #[derive(Clone)]
 pub enum Outgoing {
     Text(ByteString),
-    /// Shared by all recipients. The cursor is personal, and is added when the frame is sent.
+    /// Shared by all recipients.
     Durable(Arc<Durable>),
     /// The same with a message that its recipient hides.
     Hidden(Arc<Durable>),
 }
 
 impl Outgoing {
-    /// The size of the frame for one user, in octets.
+    /// The size of the frame, in octets.
     pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Durable(durable) => durable.len(),
-            Self::Hidden(durable) => durable.len() + HIDDEN.len(),
-        }
+        self.text().len()
     }
 
     /// Whether it has a cursor.
@@ -146,7 +142,8 @@ impl Outgoing {
     pub fn resuming_at(self, missed: &Durable) -> Self {
         let before = |it: Arc<Durable>| {
             let Recorded { stream, position, .. } = *missed.recorded;
-            Arc::new(Durable::new(Arc::clone(&it.recorded), missed.packed.before(stream, position)))
+            let packed = missed.packed.before(stream, position);
+            Arc::new(Durable::new(Arc::clone(&it.recorded), packed, it.sealer.clone()))
         };
         match self {
             Self::Text(text) => Self::Text(text),
@@ -165,11 +162,11 @@ impl Outgoing {
         }
     }
 
-    pub fn text(self, sealer: &Sealer, user: UserId) -> ByteString {
+    pub fn text(&self) -> &ByteString {
         match self {
             Self::Text(text) => text,
-            Self::Durable(durable) => durable.text(sealer, user, false),
-            Self::Hidden(durable) => durable.text(sealer, user, true),
+            Self::Durable(durable) => durable.text(),
+            Self::Hidden(durable) => durable.hidden(),
         }
     }
 }
@@ -179,8 +176,11 @@ pub struct Durable {
     recorded: Arc<Recorded>,
     /// The positions in its cursor.
     packed: Packed,
-    /// The frame up to the cursor.
-    beginning: OnceLock<String>,
+    sealer: Sealer,
+    /// The frame.
+    text: OnceLock<ByteString>,
+    /// The frame for those who hide its sender.
+    hidden: OnceLock<ByteString>,
     /// Its number, if it is to arrive.
     number: OnceLock<Option<i64>>,
 }
@@ -194,8 +194,8 @@ const HIDDEN: &str = ",\"hidden\":true";
 
 impl Durable {
     /// `packed` contains the positions up to the event.
-    pub fn new(recorded: Arc<Recorded>, packed: Packed) -> Self {
-        Self { recorded, packed, beginning: OnceLock::new(), number: OnceLock::new() }
+    pub fn new(recorded: Arc<Recorded>, packed: Packed, sealer: Sealer) -> Self {
+        Self { recorded, packed, sealer, text: OnceLock::new(), hidden: OnceLock::new(), number: OnceLock::new() }
     }
 
     pub fn recorded(&self) -> &Recorded {
@@ -209,30 +209,25 @@ impl Durable {
         others.then(|| *self.number.get_or_init(|| arrivals::number(&self.recorded))).flatten()
     }
 
-    /// `hidden`: it shows a message that this user hides.
-    pub fn text(&self, sealer: &Sealer, user: UserId, hidden: bool) -> ByteString {
-        let mut frame = String::with_capacity(self.len() + HIDDEN.len());
-        match self.beginning().strip_suffix(CURSOR).and_then(|told| told.strip_suffix('}')) {
-            Some(told) if hidden => [told, HIDDEN, "}", CURSOR].iter().for_each(|part| frame.push_str(part)),
-            _ => frame.push_str(self.beginning()),
-        }
-        frame.push_str(&sealer.seal(user, &self.packed));
-        frame.push_str(END);
-        frame.into()
-    }
-
-    fn len(&self) -> usize {
-        self.beginning().len() + self.packed.sealed_len() + END.len()
-    }
-
-    fn beginning(&self) -> &str {
-        self.beginning.get_or_init(|| {
+    pub fn text(&self) -> &ByteString {
+        self.text.get_or_init(|| {
             let Recorded { name, at, data, .. } = &*self.recorded;
             let mut frame = serde_json::to_string(&Envelope { kind: name, at: *at, data: &**data }).unwrap_or_default();
             // The closing brace is added after the cursor.
             frame.pop();
-            frame.push_str(CURSOR);
-            frame
+            [CURSOR, &self.sealer.seal(&self.packed), END].iter().for_each(|part| frame.push_str(part));
+            frame.into()
+        })
+    }
+
+    /// The same for those who hide its sender.
+    pub fn hidden(&self) -> &ByteString {
+        self.hidden.get_or_init(|| {
+            let text = self.text();
+            match text.rsplit_once(CURSOR).and_then(|(told, cursor)| Some((told.strip_suffix('}')?, cursor))) {
+                Some((told, cursor)) => [told, HIDDEN, "}", CURSOR, cursor].concat().into(),
+                None => text.clone(),
+            }
         })
     }
 }
@@ -274,17 +269,15 @@ mod tests {
             data: to_raw_value(&message).unwrap().into(),
         };
         let packed = Place::new(Uuid::nil(), Positions::new(vec![1])).pack();
-        let durable = Arc::new(Durable::new(Arc::new(recorded), packed));
-        let sealer = Sealer::new(&Keys::new("secret"));
+        let durable = Arc::new(Durable::new(Arc::new(recorded), packed, Sealer::new(&Keys::new("secret"))));
         for (outgoing, hidden) in
             [(Outgoing::Durable(Arc::clone(&durable)), Value::Null), (Outgoing::Hidden(durable), json!(true))]
         {
-            let length = outgoing.len();
-            let text = outgoing.text(&sealer, user);
-            assert_eq!(text.len(), length);
-            let frame: Value = serde_json::from_str(&text).unwrap();
+            let text = outgoing.text();
+            assert_eq!(text.as_ptr(), outgoing.clone().text().as_ptr(), "written once, for all recipients");
+            let frame: Value = serde_json::from_str(text).unwrap();
             assert_eq!((&frame["data"]["hidden"], &frame["data"]["content"]), (&hidden, &message["content"]));
-            assert_eq!(frame["cursor"].as_str(), cursor(&text));
+            assert_eq!(frame["cursor"].as_str(), cursor(text));
             assert!(frame["cursor"].is_string());
         }
     }

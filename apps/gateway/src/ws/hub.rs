@@ -10,6 +10,7 @@
 
 mod canary;
 mod follows;
+mod resuming;
 mod shard;
 mod shards;
 mod signals;
@@ -21,6 +22,7 @@ mod load;
 use std::{
     collections::HashSet,
     mem,
+    ops::RangeInclusive,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -29,12 +31,13 @@ use std::{
 };
 
 use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via, follow::Following};
-use clowder_infra::{Followed, Follower, bus::Exchange, online::Online, turns::Turns};
-use tokio::sync::{Notify, Semaphore};
+use clowder_infra::{Followed, Follower, bus::Exchange, keys, online::Online};
+use tokio::sync::Notify;
 
 use self::{
     follows::Loaded,
-    shard::{Shard, Step},
+    resuming::Resuming,
+    shard::{Queues, Shard, Step},
     shards::{Dispatch, Shards},
     signals::{Signals, Telling},
 };
@@ -42,19 +45,19 @@ use super::{
     close::Close,
     cursor::{Place, Sealer},
     frame::Durable,
+    polls::Polls,
     send_queue::SendQueue,
 };
 use crate::{clock, stop::Stop};
 pub use canary::Canary;
 pub use signals::Signal;
 
-/// How long a socket waits for its turn to read: if the database does not respond, others hold all turns.
-pub const TURN_WITHIN: Duration = Duration::from_secs(30);
 /// A node that stops closes its sockets in at most so many waves, with at least so many sockets in each.
 const WAVES: usize = 100;
 const WAVE: usize = 50;
-/// The time from one wave to the next.
-const BETWEEN_WAVES: Duration = Duration::from_millis(100);
+/// The time from one wave to the next, in milliseconds: not always the same, so that the nodes of a cluster do not send their
+/// waves together.
+const BETWEEN_WAVES: RangeInclusive<u64> = 50..=150;
 /// How often signals are checked.
 const SIGNAL_TICK: Duration = Duration::from_millis(500);
 
@@ -69,11 +72,8 @@ pub struct Hub {
     online: Arc<Online>,
     /// The other nodes.
     exchange: Arc<Exchange>,
-    /// How many resuming sockets may read the journal at the same time. After a restart all clients return at once, and
-    /// half of the connections that read are reserved for other calls.
-    pub replays: Semaphore,
-    /// At most one per user, however many sockets they have.
-    pub replays_of: Turns<UserId>,
+    pub resuming: Resuming,
+    pub polls: Polls,
 }
 
 #[derive(Default)]
@@ -94,7 +94,7 @@ pub struct Attached {
 }
 
 impl Hub {
-    /// `read_connections` is the number of connections that read.
+    /// `read_connections` is the number of connections that read, `room` that of octets that may wait for a socket.
     pub fn new(
         sealer: Sealer,
         journal: Arc<dyn Journal>,
@@ -102,9 +102,11 @@ impl Hub {
         exchange: Arc<Exchange>,
         known: &Place,
         read_connections: usize,
+        room: usize,
     ) -> Self {
+        let resuming = Resuming::new(Arc::clone(&journal), read_connections);
         Self {
-            shards: Shards::new(known),
+            shards: Shards::new(known, room),
             signals: Mutex::default(),
             given: Notify::new(),
             stopping: AtomicBool::new(false),
@@ -112,8 +114,8 @@ impl Hub {
             journal,
             online,
             exchange,
-            replays: Semaphore::new((read_connections / 2).max(1)),
-            replays_of: Turns::new(1, TURN_WITHIN),
+            resuming,
+            polls: Polls::default(),
         }
     }
 
@@ -127,7 +129,7 @@ impl Hub {
                 match follower.step().await {
                     Ok(step) => {
                         self.mind_presence(&step);
-                        dispatch.send(step_for_shards(step, &mut place)).await;
+                        dispatch.send(step_for_shards(step, &mut place, &self.sealer)).await;
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot read the journal right now");
@@ -149,11 +151,7 @@ impl Hub {
     async fn send_away(&self) {
         self.stopping.store(true, Ordering::Release);
         let queues: Vec<_> = self.shards.all().flat_map(|shard| shard.stop()).collect();
-        let mut tick = tokio::time::interval(BETWEEN_WAVES);
-        for wave in queues.chunks(queues.len().div_ceil(WAVES).max(WAVE)) {
-            tick.tick().await;
-            wave.iter().for_each(|queue| queue.close(Close::Restart));
-        }
+        in_waves(queues, WAVE, |queue| queue.close(Close::Restart)).await;
     }
 
     /// Friends of people who are here may see something else of them now.
@@ -178,10 +176,13 @@ impl Hub {
         loop {
             let arrival = shard.arrive(user);
             let loaded = match arrival.to_load.clone() {
-                Some(at) => Some(Loaded {
-                    topics: self.journal.followed(user, at).await?,
-                    hidden: self.journal.hidden(user).await?,
-                }),
+                Some(at) => {
+                    let _turn = self.resuming.turn(user).await?;
+                    Some(Loaded {
+                        topics: self.journal.followed(user, at).await?,
+                        hidden: self.journal.hidden(user).await?,
+                    })
+                }
                 None => None,
             };
             if let Some(since) = since {
@@ -223,7 +224,7 @@ impl Hub {
         if shard.follows(user, topic) {
             return Ok(true);
         }
-        let extent = self.journal.extent().await?;
+        let extent = self.resuming.extent().await?;
         reach(shard, &Place::new(extent.epoch, extent.heads)).await?;
         Ok(shard.follows(user, topic))
     }
@@ -286,12 +287,12 @@ const fn is_person(via: Via) -> bool {
 }
 
 /// The positions up to a change are part of its cursor. They are the same in every shard, so they are encoded once.
-fn step_for_shards(step: Followed, place: &mut Place) -> Step {
+fn step_for_shards(step: Followed, place: &mut Place, sealer: &Sealer) -> Step {
     match step {
         Followed::Change(recorded) => {
             metrics::gauge!("clowder_journal_lag_seconds").set(clock::now().since(recorded.at).as_secs_f64());
             place.positions.advance(recorded.stream, recorded.position);
-            Step::Change(Arc::new(Durable::new(recorded, place.pack())))
+            Step::Change(Arc::new(Durable::new(recorded, place.pack(), sealer.clone())))
         }
         Followed::Unreadable { stream, position } => {
             place.positions.advance(stream, position);
@@ -305,6 +306,14 @@ fn step_for_shards(step: Followed, place: &mut Place) -> Step {
             *place = Place::new(epoch, heads);
             Step::Renewed(Arc::new(place.clone()))
         }
+    }
+}
+
+/// Tells sockets one after the other, at least so many at a time, in at most about ten seconds.
+async fn in_waves(queues: Queues, at_least: usize, tell: impl Fn(&SendQueue)) {
+    for wave in queues.chunks(queues.len().div_ceil(WAVES).max(at_least)) {
+        wave.iter().for_each(|queue| tell(queue));
+        tokio::time::sleep(Duration::from_millis(keys::random_within(BETWEEN_WAVES))).await;
     }
 }
 

@@ -14,7 +14,6 @@ use super::{
     Ports,
     admission::{admit, refused},
     close::Close,
-    cursor::Sealer,
     frame::{self, Durable},
     send_queue::{Next, SendQueue},
     subscription::{Subscription, Wire, expires},
@@ -40,7 +39,7 @@ pub struct JournalEvents {
     #[schema(example = false)]
     more: bool,
     /// Why events since the given cursor are missing: reload over REST. `expired`: it is older than the journal. `unknown`: it
-    /// is not a cursor of this user and this server, or a backup was restored since.
+    /// is not a cursor of this server, or a backup was restored since.
     #[schema(value_type = Option<String>, pattern = "^(expired|unknown)$", example = json!(null))]
     reset: Option<&'static str>,
 }
@@ -75,9 +74,8 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     let subscription = Subscription::open(&ports, &identity, cursor.as_deref())
         .await
         .map_err(|close| refused(&ports, &identity, close))?;
-    metrics::gauge!("clowder_polls").increment(1);
-    let _polling = Polling;
     let queue = &*subscription.left.queue;
+    let waiting = ports.hub.polls.enter(queue.user);
     let mut page = Page { most, ..Page::default() };
     let caught_up = subscription.catch_up(&mut page).await.map_err(|close| refused(&ports, &identity, close))?;
     if caught_up.reset.is_some() {
@@ -85,28 +83,20 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
         page = Page { most, ..Page::default() };
     }
     if page.room() > 0 {
-        page.cursor = ports.hub.sealer.seal(queue.user, &caught_up.reached.pack());
+        page.cursor = ports.hub.sealer.seal(&caught_up.reached.pack());
     }
     // Without a cursor, the client asks where it starts.
     if cursor.is_some() && caught_up.reset.is_none() {
-        while page.drain(queue, &ports.hub.sealer).map_err(|close| refused(&ports, &identity, close))?
+        while page.drain(queue).map_err(|close| refused(&ports, &identity, close))?
             && page.frames.is_empty()
         {
-            if timeout_at(until, queue.ready()).await.is_err() {
-                break;
+            tokio::select! {
+                ready = timeout_at(until, queue.ready()) => if ready.is_err() { break },
+                () = waiting.ended() => break,
             }
         }
     }
     Ok(Shown(page.finish(caught_up.reset)?))
-}
-
-/// Counted from when it misses nothing until the answer is known, however that ends.
-struct Polling;
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        metrics::gauge!("clowder_polls").decrement(1);
-    }
 }
 
 /// The page so far.
@@ -129,13 +119,10 @@ impl Page {
     }
 
     /// Adds what is in the queue, and returns whether more may come. What does not fit is read from the journal next time.
-    fn drain(&mut self, queue: &SendQueue, sealer: &Sealer) -> Result<bool, Close> {
+    fn drain(&mut self, queue: &SendQueue) -> Result<bool, Close> {
         while self.room() > 0 {
             match queue.next() {
-                Next::Send(frame) => {
-                    let is_durable = frame.is_durable();
-                    self.add(frame.text(sealer, queue.user), is_durable);
-                }
+                Next::Send(frame) => self.add(frame.text().clone(), frame.is_durable()),
                 // The client asks again, another node perhaps.
                 Next::Close(Close::Restart | Close::TooSlow) => return Ok(false),
                 // The next call says why there will be no more.

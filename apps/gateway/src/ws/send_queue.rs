@@ -12,8 +12,6 @@ use tokio::{sync::Notify, time::timeout};
 
 use super::{close::Close, events::may_hear, frame::Outgoing};
 
-/// A socket whose unread frames exceed this is closed; it can resume.
-const ROOM: usize = 1024 * 1024;
 /// How long a client may take to read one frame: one that does not read must not outlive its token.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -23,6 +21,8 @@ pub struct SendQueue {
     pub via: Via,
     /// The scopes of the API key; a session has none and receives everything.
     scopes: Option<Scopes>,
+    /// A socket whose unread frames exceed so many octets is closed; it can resume.
+    room: usize,
     queue: Mutex<Queue>,
     ready: Notify,
     /// Whose presence it watches, and until when.
@@ -44,8 +44,8 @@ pub enum Next {
 }
 
 impl SendQueue {
-    pub fn new(user: UserId, via: Via, scopes: Option<Scopes>) -> Self {
-        Self { user, via, scopes, queue: Mutex::default(), ready: Notify::new(), watched: Mutex::default() }
+    pub fn new(user: UserId, via: Via, scopes: Option<Scopes>, room: usize) -> Self {
+        Self { user, via, scopes, room, queue: Mutex::default(), ready: Notify::new(), watched: Mutex::default() }
     }
 
     /// Whether the holder of the socket may receive events of this scope.
@@ -83,7 +83,7 @@ impl SendQueue {
             return;
         }
         queue.octets += frame.len();
-        if queue.octets > ROOM {
+        if queue.octets > self.room {
             queue.frames = VecDeque::new();
             queue.close = Some(Close::TooSlow);
             metrics::counter!("clowder_sockets_too_slow_total").increment(1);
@@ -99,10 +99,25 @@ impl SendQueue {
         self.close_after(None, close);
     }
 
+    /// The same, but the socket need not learn it before [`wake`](Self::wake) is called.
+    pub fn retire(&self, close: Close) {
+        self.end(None, close);
+    }
+
+    /// Lets the socket see that it has ended.
+    pub fn wake(&self) {
+        self.ready.notify_one();
+    }
+
     /// The same, after a last frame that says why, and after those that were told together with it: the reasons of a
     /// suspension come before it. If a durable event is dropped, they have a cursor from which it is replayed: the client
     /// keeps the last cursor that it sees.
     pub fn close_after(&self, last: Option<Outgoing>, close: Close) {
+        self.end(last, close);
+        self.ready.notify_one();
+    }
+
+    fn end(&self, last: Option<Outgoing>, close: Close) {
         let mut queue = self.lock();
         if queue.close.is_none() {
             let is_told_with_it = |frame: &Outgoing| last.as_ref().is_some_and(|last| frame.is_told_with(last));
@@ -117,8 +132,6 @@ impl SendQueue {
             queue.octets = queue.frames.iter().map(Outgoing::len).sum();
             queue.close = Some(close);
         }
-        drop(queue);
-        self.ready.notify_one();
     }
 
     pub fn next(&self) -> Next {
@@ -176,6 +189,8 @@ impl SendQueue {
 
 #[cfg(test)]
 mod tests {
+    const ROOM: usize = 1024 * 1024;
+
     use std::sync::Arc;
 
     use clowder_core::{Id, Positions, Recorded, Timestamp, Topic, TopicKind};
@@ -192,7 +207,7 @@ mod tests {
     #[test]
     fn who_does_not_read_is_let_go_and_costs_no_memory() {
         let now = Timestamp::from_micros(1);
-        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None);
+        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None, ROOM);
         let frame = Outgoing::Text("x".repeat(1000).into());
         for _ in 0..1048 {
             queue.push(frame.clone());
@@ -211,7 +226,7 @@ mod tests {
     #[test]
     fn the_last_frame_says_why() {
         let now = Timestamp::from_micros(1);
-        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None);
+        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None, ROOM);
         let frame = |text: &'static str| Outgoing::Text(text.into());
         queue.push(frame("earlier"));
         queue.close_after(Some(frame("why")), Close::SessionEnded);
@@ -225,7 +240,8 @@ mod tests {
     fn what_is_told_together_with_the_last_frame_comes_before_it() {
         let now = Timestamp::from_micros(1);
         let (user, chat) = (UserId::new(now), Id::<()>::new(now));
-        let queue = SendQueue::new(user, Via::Session(Id::new(now)), None);
+        let sealer = Sealer::new(&Keys::new("secret"));
+        let queue = SendQueue::new(user, Via::Session(Id::new(now)), None, ROOM);
         let mut position = 0;
         let mut frame = |name: &str, topic: Topic, at: i64| {
             position += 1;
@@ -242,7 +258,7 @@ mod tests {
                 data: to_raw_value(&()).unwrap().into(),
             };
             let packed = Place::new(Uuid::nil(), Positions::new(vec![position])).pack();
-            Outgoing::Durable(Arc::new(Durable::new(Arc::new(recorded), packed)))
+            Outgoing::Durable(Arc::new(Durable::new(Arc::new(recorded), packed, sealer.clone())))
         };
         let own = Topic::user(user);
         queue.push(frame("sent", own, 5));
@@ -251,11 +267,10 @@ mod tests {
         queue.push(frame("of a chat", Topic::new(TopicKind::new("chat"), chat), 7));
         queue.push(frame("reasons", own, 7));
         queue.close_after(Some(frame("last", own, 7)), Close::SessionEnded);
-        let sealer = Sealer::new(&Keys::new("secret"));
         let mut told = Vec::new();
         while let Next::Send(frame) = queue.next() {
-            let frame: Value = serde_json::from_str(&frame.text(&sealer, user)).unwrap();
-            let place = sealer.open(user, Uuid::nil(), frame["cursor"].as_str().unwrap()).unwrap();
+            let frame: Value = serde_json::from_str(frame.text()).unwrap();
+            let place = sealer.open(Uuid::nil(), frame["cursor"].as_str().unwrap()).unwrap();
             assert_eq!(place.positions.as_slice(), [1], "whoever resumes gets what was dropped");
             told.push(frame["type"].as_str().unwrap().to_owned());
         }

@@ -1,7 +1,7 @@
 //! `GET /api/stream`: the events of a socket as Server-Sent Events (WHATWG HTML §9.2), for clients behind proxies that let
 //! no WebSocket through. Commands go over REST.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, ops::RangeInclusive, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -38,11 +38,13 @@ use crate::{
 pub const MEDIA_TYPE: &str = "text/event-stream";
 /// How long a browser waits before it reconnects, in milliseconds. Each is told another time within this range, so that
 /// they do not all come back at once.
-const RETRY: std::ops::Range<u64> = 1_000..5_000;
+const RETRY: RangeInclusive<u64> = 1_000..=5_000;
 /// How often something is written: only that shows whether a client that has gone is still counted.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// A comment, which clients skip.
 const PROBE: &str = ":\n\n";
+/// How many octets are passed on together, at least while there are more.
+const TOGETHER: usize = 16 << 10;
 /// How long a client may take to receive the last event.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -68,7 +70,7 @@ pub async fn open(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     let subscription = subscription.map_err(|close| refused(&ports, &identity, close))?;
     let (sender, mut receiver) = mpsc::channel(1);
     let now = Instant::now();
-    let writer = Writer { sender, told: now, wrote: now };
+    let writer = Writer { sender, buffer: String::new(), told: now, wrote: now };
     actix_web::rt::spawn(serve(ports, identity, held, subscription, writer));
     Ok(answer
         .streaming(stream::poll_fn(move |context| receiver.poll_recv(context).map(|it| it.map(Ok::<_, Infallible>)))))
@@ -90,7 +92,8 @@ async fn serve(ports: Data<Ports>, identity: Identity, _held: Held, subscription
     metrics::gauge!("clowder_streams").decrement(1);
     let closed = frame::said("closed", clock::now(), Closed::from(close));
     // A client that does not read cannot be told the reason; its stream ends all the same.
-    let _ = timeout(GOODBYE_WITHIN, writer.sender.send(event(&closed, None))).await;
+    add_event(&mut writer.buffer, &closed, None);
+    let _ = timeout(GOODBYE_WITHIN, writer.sender.send(writer.buffer.into())).await;
 }
 
 async fn follow(
@@ -102,6 +105,7 @@ async fn follow(
     let expires = expires(identity);
     writer.retry().await?;
     subscription.greet(ports, writer).await?;
+    writer.flush(&subscription.left.queue).await?;
     // What was needed for the beginning is released.
     let left = subscription.left;
     let queue = &*left.queue;
@@ -116,10 +120,9 @@ async fn follow(
             if Instant::now() >= expires {
                 return Err(Close::TokenExpired);
             }
-            let is_durable = frame.is_durable();
-            let text = frame.text(&ports.hub.sealer, queue.user);
-            writer.send(queue, &text, is_durable).await?;
+            writer.send(queue, frame.text(), frame.is_durable()).await?;
         }
+        writer.flush(queue).await?;
         tokio::select! {
             biased;
             () = queue.ready() => {}
@@ -132,16 +135,20 @@ async fn follow(
                     let heartbeat = frame::said("heartbeat", clock::now(), Heartbeat {});
                     writer.send(queue, &heartbeat, false).await?;
                 } else {
-                    writer.write(queue, PROBE.into()).await?;
+                    writer.buffer.push_str(PROBE);
                 }
+                writer.flush(queue).await?;
             }
         }
     }
 }
 
-/// Passes events to the response, one at a time, so that a client that does not read holds up its own queue.
+/// Passes events to the response, several together but no more than the client reads, so that one that does not read holds up
+/// its own queue.
 struct Writer {
     sender: Sender<Bytes>,
+    /// What is passed on together.
+    buffer: String,
     /// When it last sent a frame, and when anything.
     told: Instant,
     wrote: Instant,
@@ -150,21 +157,24 @@ struct Writer {
 impl Writer {
     /// Tells a browser when to reconnect.
     async fn retry(&self) -> Result<(), Close> {
-        let mut random = [0; 8];
-        keys::random(&mut random).map_err(|_| Close::Fault)?;
-        let retry = RETRY.start + u64::from_le_bytes(random) % (RETRY.end - RETRY.start);
+        let retry = keys::random_within(RETRY);
         self.sender.send(format!("retry: {retry}\n\n").into()).await.map_err(|_| Close::Goodbye)
     }
 
     /// Sends a frame. `resumable`: it has a cursor.
     async fn send(&mut self, queue: &SendQueue, frame: &str, resumable: bool) -> Result<(), Close> {
         let id = if resumable { frame::cursor(frame) } else { None };
-        self.write(queue, event(frame, id)).await?;
-        self.told = self.wrote;
-        Ok(())
+        add_event(&mut self.buffer, frame, id);
+        self.told = Instant::now();
+        if self.buffer.len() >= TOGETHER { self.flush(queue).await } else { Ok(()) }
     }
 
-    async fn write(&mut self, queue: &SendQueue, octets: Bytes) -> Result<(), Close> {
+    /// Passes on what was added.
+    async fn flush(&mut self, queue: &SendQueue) -> Result<(), Close> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let octets = std::mem::take(&mut self.buffer).into();
         queue.written(self.sender.send(octets)).await?;
         self.wrote = Instant::now();
         Ok(())
@@ -180,12 +190,11 @@ impl Wire for Writer {
 }
 
 /// One event of the stream. A frame is JSON in one line. It has no `event`, so that `onmessage` receives all of them.
-fn event(frame: &str, id: Option<&str>) -> Bytes {
-    match id {
-        Some(id) => format!("id: {id}\ndata: {frame}\n\n"),
-        None => format!("data: {frame}\n\n"),
+fn add_event(buffer: &mut String, frame: &str, id: Option<&str>) {
+    if let Some(id) = id {
+        ["id: ", id, "\n"].iter().for_each(|part| buffer.push_str(part));
     }
-    .into()
+    ["data: ", frame, "\n\n"].iter().for_each(|part| buffer.push_str(part));
 }
 
 #[cfg(test)]
@@ -211,7 +220,9 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_of_data() {
-        assert_eq!(event("{}", None), "data: {}\n\n");
-        assert_eq!(event("{}", Some("AQ")), "id: AQ\ndata: {}\n\n");
+        let mut buffer = String::new();
+        add_event(&mut buffer, "{}", None);
+        add_event(&mut buffer, "{}", Some("AQ"));
+        assert_eq!(buffer, "data: {}\n\nid: AQ\ndata: {}\n\n");
     }
 }

@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use clowder_accounts::Identity;
-use clowder_core::{Actor, UserId, Via, journal::Chunk};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit},
-    time::{Instant, timeout},
-};
+use clowder_core::{Actor, Via, journal::Chunk};
+use tokio::time::Instant;
 
 use super::{
     Hub, Ports,
@@ -17,7 +14,7 @@ use super::{
     cursor::Place,
     events::{opened_by, sender},
     frame::{self, Durable, Hello, Reset, Resumed},
-    hub::{Attached, TURN_WITHIN},
+    hub::Attached,
     send_queue::SendQueue,
 };
 use crate::clock;
@@ -70,7 +67,7 @@ impl Subscription {
         };
         let hub = &ports.hub;
         let since = match cursor {
-            Some(cursor) => Some(judge(hub, user, cursor).await?),
+            Some(cursor) => Some(judge(hub, cursor).await?),
             None => None,
         };
         let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
@@ -101,7 +98,7 @@ impl Subscription {
             },
             user_id: queue.user,
             heartbeat_ms: ports.heartbeat.as_millis() as u64,
-            cursor: hub.sealer.seal(queue.user, &from.unwrap_or(&self.attached.live_from).pack()),
+            cursor: hub.sealer.seal(&from.unwrap_or(&self.attached.live_from).pack()),
             resumed: from.is_some(),
         };
         wire.write(queue, frame::said("hello", clock::now(), hello), None).await?;
@@ -123,7 +120,7 @@ impl Subscription {
         if live_from.positions.since(&from.positions) <= most as u64 {
             return Ok(false);
         }
-        let _turns = turns(hub, queue.user).await?;
+        let _turn = hub.resuming.turn(queue.user).await.map_err(|_| Close::Fault)?;
         let (from, to) = (from.positions.clone(), live_from.positions.clone());
         hub.journal.exceeds(queue.user, followed.clone(), from, to, most).await.map_err(|_| Close::Fault)
     }
@@ -140,7 +137,7 @@ impl Subscription {
         };
         let (count, reached) = self.replay(from.clone(), wire).await?;
         // A sweep may have run in between; then events may be missing, and the client must know.
-        let extent = hub.journal.extent().await.map_err(|_| Close::Fault)?;
+        let extent = hub.resuming.extent().await.map_err(|_| Close::Fault)?;
         // A backup may have been restored in between; then the cursors that were just sent lead nowhere.
         if extent.epoch != from.epoch {
             return Err(Close::Restart);
@@ -161,7 +158,7 @@ impl Subscription {
         }
         // A turn is held while the journal is read, not while the client is slow.
         let mut replay = {
-            let _turns = turns(hub, queue.user).await?;
+            let _turn = hub.resuming.turn(queue.user).await.map_err(|_| Close::Fault)?;
             let followed = attached.followed.clone();
             let to = attached.live_from.positions.clone();
             let replay = hub.journal.replay(queue.user, followed, from.positions.clone(), to).await;
@@ -173,7 +170,7 @@ impl Subscription {
             }
             let chunk = Chunk { rows: CHUNK.rows.min(wire.room()), ..CHUNK };
             let missed = {
-                let _turns = turns(hub, queue.user).await?;
+                let _turn = hub.resuming.turn(queue.user).await.map_err(|_| Close::Fault)?;
                 replay.next(chunk).await.map_err(|_| Close::Fault)?
             };
             let Some(missed) = missed else { return Ok((count, from)) };
@@ -184,13 +181,13 @@ impl Subscription {
                 }
                 count += 1;
                 let hidden = sender(&recorded).is_some_and(|sender| attached.hidden.contains(&sender));
-                let missed = Durable::new(Arc::new(recorded), from.pack());
-                let frame = missed.text(&hub.sealer, queue.user, hidden);
+                let missed = Durable::new(Arc::new(recorded), from.pack(), hub.sealer.clone());
+                let frame = if hidden { missed.hidden() } else { missed.text() };
                 // A client that reads slowly must not outlive its access.
                 if Instant::now() >= self.expires {
                     return Err(Close::TokenExpired);
                 }
-                wire.write(queue, frame, Some(&missed)).await?;
+                wire.write(queue, frame.clone(), Some(&missed)).await?;
                 if wire.room() == 0 {
                     return Ok((count, from));
                 }
@@ -212,32 +209,8 @@ pub fn expires(identity: &Identity) -> Instant {
 }
 
 /// Where a cursor resumes, or why it cannot.
-async fn judge(hub: &Hub, user: UserId, cursor: &str) -> Result<Result<Place, &'static str>, Close> {
-    let extent = hub.journal.extent().await.map_err(|_| Close::Fault)?;
-    let place = hub.sealer.open(user, extent.epoch, cursor).ok_or("unknown");
+async fn judge(hub: &Hub, cursor: &str) -> Result<Result<Place, &'static str>, Close> {
+    let extent = hub.resuming.extent().await.map_err(|_| Close::Fault)?;
+    let place = hub.sealer.open(extent.epoch, cursor).ok_or("unknown");
     Ok(place.and_then(|place| if extent.can_replay(&place.positions) { Ok(place) } else { Err("expired") }))
-}
-
-/// First waits for the user's own turn, so that clients of one user that wait for each other block nobody else.
-async fn turns(hub: &Hub, user: UserId) -> Result<(OwnedSemaphorePermit, SemaphorePermit<'_>), Close> {
-    Ok((hub.replays_of.one(user).await.map_err(|_| Close::Fault)?, turn(&hub.replays).await?))
-}
-
-async fn turn(turns: &Semaphore) -> Result<SemaphorePermit<'_>, Close> {
-    timeout(TURN_WITHIN, turns.acquire()).await.map_err(|_| Close::Fault)?.map_err(|_| Close::Fault)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_does_not_wait_for_ever() {
-        let turns = Semaphore::new(1);
-        let held = turn(&turns).await.unwrap();
-        let told = timeout(TURN_WITHIN * 2, turn(&turns)).await.expect("it waits for ever");
-        assert_eq!(told.err(), Some(Close::Fault));
-        drop(held);
-        assert!(turn(&turns).await.is_ok());
-    }
 }

@@ -248,16 +248,21 @@ impl Scripts {
             evaluate.write_packed_command(&mut packed);
         }
         self.conn.send_packed_command(&packed)?;
-        let mut unknown = Vec::new();
+        let (mut unknown, mut foreign) = (Vec::new(), Vec::new());
         for question in questions {
             match self.conn.recv_response()? {
                 Value::ServerError(error) if error.kind() == Some(ServerErrorKind::NoScript) => unknown.push(question),
+                // Somebody else has put something at this place. It is nobody's count, and concerns no other question.
+                Value::ServerError(error) if error.code() == "WRONGTYPE" => foreign.push(question.key),
                 value => {
                     let counted = counted(value.extract_error()?)?;
                     // The caller may be gone.
                     let _ = question.answer.send(counted);
                 }
             }
+        }
+        for key in foreign {
+            cmd("DEL").arg(key).exec(&mut self.conn)?;
         }
         Ok(unknown)
     }

@@ -1,5 +1,7 @@
 //! Keys for all purposes, derived from the one secret (HKDF-SHA-256, RFC 5869), so that no two purposes share a key.
 
+use std::ops::RangeInclusive;
+
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
@@ -148,6 +150,13 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
 
 pub fn random(buffer: &mut [u8]) -> Result<()> {
     getrandom::fill(buffer).map_err(|error| Error::internal(format!("no randomness: {error}")))
+}
+
+/// A number of this range, so that not everybody does something at the same moment. Without randomness it is the first.
+pub fn random_within(range: RangeInclusive<u64>) -> u64 {
+    let mut octets = [0; 8];
+    let (first, count) = (*range.start(), (range.end() - range.start()).saturating_add(1));
+    random(&mut octets).map_or(first, |()| first + u64::from_le_bytes(octets) % count)
 }
 
 #[cfg(test)]

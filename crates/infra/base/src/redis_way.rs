@@ -64,6 +64,12 @@ impl RedisWay {
         self.connect_by(patience).map(|(_, conn)| conn)
     }
 
+    /// Whether it answers.
+    pub fn reach(&self, patience: Duration) -> Result<()> {
+        let answered = self.connect(patience).and_then(|mut conn| cmd("PING").exec(&mut conn));
+        answered.map_err(|error| Error::unavailable(format!("cannot be reached: {error}")))
+    }
+
     /// The same to the node of a Cluster that has this key.
     pub fn connect_to(&self, key: &str, patience: Duration) -> RedisResult<Connection> {
         let (info, mut conn) = self.connect_by(patience)?;

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
     Ticket,
     policy::TICKET_FOR,
-    refusals::{SESSION_ENDED, TOKEN_INVALID},
+    refusals::{SESSION_ENDED, TICKET_INVALID},
 };
 use clowder_core::{Actor, Ctx, Id, Result, Timestamp, Via};
 use diesel::{dsl::exists, prelude::*};
@@ -58,5 +58,5 @@ pub fn take_in(tx: &mut Tx<'_>, ctx: &Ctx, stub: &Stub, holder: Actor) -> Result
         ))
         .on_conflict_do_nothing()
         .execute(tx.conn)?;
-    if first == 1 { Ok(()) } else { Err(TOKEN_INVALID.into()) }
+    if first == 1 { Ok(()) } else { Err(TICKET_INVALID.into()) }
 }

@@ -171,7 +171,8 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, order: &NewOrder) -> Resu
                 diesel::update(table::table.find((chat, *seq))).set(table::rank.eq(rank)).execute(tx.conn)?;
             }
         }
-        tell(tx, ctx, &[Change::PinsOrdered(PinsOrdered { chat_id: chat, message_ids: after })])?;
+        let earliest = pinned.iter().map(|(_, seq)| *seq).min().unwrap_or_default();
+        tell(tx, ctx, &[Change::PinsOrdered(PinsOrdered { chat_id: chat, message_ids: after }, earliest)])?;
     }
     list(tx.conn, caller, ctx.now, chat, &PageRequest { limit: MOST_PINS as u32, cursor: None })
 }

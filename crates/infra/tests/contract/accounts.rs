@@ -368,7 +368,7 @@ on_both! {
         let identity = other.accounts.redeem(&world.nobody(), &ticket).await.unwrap();
         // The ticket proves what the token does, for as long: requesting tickets extends nobody's access.
         assert_eq!(identity, accounts.identify(&ada.access, world.now()).unwrap());
-        assert_eq!(code(accounts.redeem(&world.nobody(), &ticket).await), "token.invalid");
+        assert_eq!(code(accounts.redeem(&world.nobody(), &ticket).await), "ticket.invalid");
         let late = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         world.wait(Duration::from_secs(31));
         assert_eq!(code(accounts.redeem(&world.nobody(), &late).await), "token.invalid");
@@ -377,7 +377,7 @@ on_both! {
         let last = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap();
         assert!(last.expires_in <= 5, "not longer than the token: {last:?}");
         world.wait(Duration::from_secs(6));
-        assert_eq!(code(accounts.redeem(&world.nobody(), &last.ticket).await), "token.invalid");
+        assert_eq!(code(accounts.redeem(&world.nobody(), &last.ticket).await), "ticket.invalid");
         assert_eq!(code(accounts.ticket(&world.nobody(), &ada.access).await), "token.expired");
         let ada = world.register("bob").await;
         let ended = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;

@@ -304,7 +304,7 @@ on_both! {
         let invite = store.sign_ups.invite(&world.by(&ada.access), invite).await.unwrap().code;
         let ticket = store.accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         for (kind, right, refusal) in
-            [("invitation", &*invite, "invite.gone"), ("ticket", &*ticket, "token.invalid"), ("emailed", emailed, "link.gone")]
+            [("invitation", &*invite, "invite.gone"), ("ticket", &*ticket, "ticket.invalid"), ("emailed", emailed, "link.gone")]
         {
             let address = format!("192.0.2.{}", kind.len());
             let attempt = |secret: &str| {

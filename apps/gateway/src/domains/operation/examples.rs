@@ -7,7 +7,7 @@ pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "Start" => json!({
             "name": "Clowder", "openapi": "/api/openapi.json", "asyncapi": "/api/asyncapi.json", "swagger": "/api/swagger",
-            "websocket": "/api/asyncapi", "problems": "/api/problems", "health": "/api/health"
+            "asyncapi_page": "/api/asyncapi", "problems": "/api/problems", "health": "/api/health"
         }),
         "Health" => json!({
             "status": "ok", "version": env!("CARGO_PKG_VERSION"),

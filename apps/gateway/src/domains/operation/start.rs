@@ -17,7 +17,7 @@ pub struct Start {
     /// A page on which to read and try the REST API.
     pub swagger: String,
     /// A page about what goes over the WebSocket.
-    pub websocket: String,
+    pub asyncapi_page: String,
     /// Every code that an error can have.
     pub problems: String,
     /// The result of every health check.
@@ -31,7 +31,7 @@ pub async fn page(public: Data<PublicUrl>) -> Answer<Shown<Start>> {
         openapi: at("/api/openapi.json"),
         asyncapi: at("/api/asyncapi.json"),
         swagger: at("/api/swagger"),
-        websocket: at("/api/asyncapi"),
+        asyncapi_page: at("/api/asyncapi"),
         problems: at("/api/problems"),
         health: at("/api/health"),
     }))

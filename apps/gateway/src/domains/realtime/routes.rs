@@ -41,7 +41,7 @@ pub fn all() -> Vec<Endpoint> {
             .asks_long("cursor", Opaque::MAX, "Resume after this event")
             .gives_text(stream::MEDIA_TYPE, "The stream, which ends only when it is closed")
             .such_as("retry: 2317\n\nid: AQIDBAUGBwgJCgsMDQ4P\ndata: {\"type\":\"hello\",\"at\":\"2026-11-26T12:00:00.000Z\",\"data\":{}}\n\n")
-            .refuses(&[TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED])
+            .refuses(&[TOKEN_MISSING, TOKEN_INVALID, TICKET_INVALID, TOKEN_EXPIRED, SESSION_ENDED])
             .fails(&[STREAM_NOT_ACCEPTED, SOCKETS]),
         get("/api/journal", journal::read)
             .says("Get the events since a cursor, and wait for some if there are none")
@@ -56,10 +56,10 @@ pub fn all() -> Vec<Endpoint> {
             .gives::<JournalEvents>(200, "The events, and where to go on")
             .fails(&[SOCKETS]),
         post("/api/ws/ticket", ws::ticket)
-            .says("Get a ticket for one WebSocket")
+            .says("Get a ticket for one WebSocket or stream")
             .called("createSocketTicket")
             .by_itself()
-            .notes("For clients that cannot set headers, such as browsers. A ticket opens one socket, once.")
+            .notes("For clients that cannot set headers, such as browsers. A ticket opens one socket or stream, once.")
             .gives::<Ticket>(201, "Valid for 30 seconds"),
     ]
 }

@@ -32,6 +32,7 @@ const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 const SOCKETS: usize = 10_000;
 /// Frames in 10,000 queues take memory, so the queues are emptied in between, as sockets would.
 const AT_ONCE: usize = 10;
+const ROOM: usize = 1024 * 1024;
 
 fn change(topic: Topic, name: &str, position: i64, follow: Option<Follow>) -> Recorded {
     let data = json!({"chat_id": topic.id.to_string(), "content": "Shall we have lunch? ".repeat(12), "seq": position});
@@ -55,7 +56,7 @@ fn chat() -> Topic {
 
 fn step(recorded: Recorded) -> Step {
     let packed = at(recorded.position).pack();
-    Step::Change(Arc::new(Durable::new(Arc::new(recorded), packed)))
+    Step::Change(Arc::new(Durable::new(Arc::new(recorded), packed, sealer())))
 }
 
 fn at(position: i64) -> Place {
@@ -75,25 +76,25 @@ fn attach(shard: &Shard, user: UserId, followed: &[Topic]) -> Attached {
 }
 
 /// All waiting frames, as their sockets would send them.
-fn take(queue: &SendQueue, sealer: &Sealer) -> Vec<String> {
+fn take(queue: &SendQueue) -> Vec<String> {
     let mut frames = Vec::new();
     while let Next::Send(frame) = queue.next() {
-        frames.push(frame.text(sealer, queue.user).to_string());
+        frames.push(frame.text().to_string());
     }
     frames
 }
 
 fn types(queue: &SendQueue) -> Vec<String> {
     let read = |frame: String| serde_json::from_str::<serde_json::Value>(&frame).unwrap();
-    take(queue, &sealer()).into_iter().map(|frame| read(frame)["type"].as_str().unwrap().to_owned()).collect()
+    take(queue).into_iter().map(|frame| read(frame)["type"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The frames of one socket after the other, so that both variants include the cost of sending.
-fn empty(queues: &[Arc<SendQueue>], sealer: &Sealer) -> usize {
+fn empty(queues: &[Arc<SendQueue>]) -> usize {
     let mut frames = 0;
     for queue in queues {
         while let Next::Send(frame) = queue.next() {
-            std::hint::black_box(frame.text(sealer, queue.user));
+            std::hint::black_box(frame.text().clone());
             frames += 1;
         }
     }
@@ -117,7 +118,7 @@ fn with_one_lock(queues: &[Arc<SendQueue>], events: usize) -> Measured {
     for queue in queues {
         here.entry(queue.user).or_default().push(Arc::clone(queue));
     }
-    let (here, sealer, chat) = (Mutex::new(here), sealer(), chat());
+    let (here, chat) = (Mutex::new(here), chat());
     let mut measured = Measured { hub: Duration::ZERO, sockets: Duration::ZERO };
     for batch in 0..events / AT_ONCE {
         let begun = Instant::now();
@@ -125,21 +126,21 @@ fn with_one_lock(queues: &[Arc<SendQueue>], events: usize) -> Measured {
             let position = (batch * AT_ONCE + event) as i64;
             let Step::Change(durable) = step(change(chat, "message.sent", position, None)) else { unreachable!() };
             let here = here.lock().unwrap();
-            for (user, queues) in &*here {
-                let frame = durable.text(&sealer, *user, false);
+            for queues in here.values() {
+                let frame = durable.text();
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
         }
         measured.hub += begun.elapsed();
         let begun = Instant::now();
-        assert_eq!(empty(queues, &sealer), SOCKETS * AT_ONCE);
+        assert_eq!(empty(queues), SOCKETS * AT_ONCE);
         measured.sockets += begun.elapsed();
     }
     measured
 }
 
 async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, events: usize) -> Measured {
-    let (dispatch, sealer) = (shards.start(), sealer());
+    let dispatch = shards.start();
     let mut measured = Measured { hub: Duration::ZERO, sockets: Duration::ZERO };
     for batch in 0..events / AT_ONCE {
         let begun = Instant::now();
@@ -157,7 +158,7 @@ async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, ev
         measured.hub += begun.elapsed();
         assert!(shards.all().all(|shard| shard.reaches(&at(last))));
         let begun = Instant::now();
-        assert_eq!(empty(queues, &sealer), SOCKETS * AT_ONCE);
+        assert_eq!(empty(queues), SOCKETS * AT_ONCE);
         measured.sockets += begun.elapsed();
     }
     measured
@@ -167,7 +168,7 @@ async fn with_shards(shards: &Shards, queues: &[Arc<SendQueue>], chat: Topic, ev
 async fn ten_thousand_sockets_join_one_chat_and_hear_everything() {
     #[expect(clippy::disallowed_methods, reason = "whoever measures says how much")]
     let events = std::env::var("HUB_EVENTS").ok().and_then(|events| events.parse().ok()).unwrap_or(20_usize);
-    let (shards, chat) = (Shards::new(&at(0)), chat());
+    let (shards, chat) = (Shards::new(&at(0), ROOM), chat());
     let begun = Instant::now();
     let attach = |_| {
         let user = UserId::new(START);
@@ -197,7 +198,7 @@ async fn ten_thousand_sockets_join_one_chat_and_hear_everything() {
 
 #[test]
 fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
-    let shard = Shard::new(at(0));
+    let shard = Shard::new(at(0), ROOM);
     let chat = chat();
     let [ada, bob, cem] = std::array::from_fn(|_| UserId::new(START));
     let (adas, bobs, cems) = (attach(&shard, ada, &[chat]), attach(&shard, bob, &[]), attach(&shard, cem, &[]));
@@ -228,7 +229,7 @@ fn who_enters_and_who_leaves_hear_of_it_and_nothing_before_or_after() {
 
 #[test]
 fn what_is_about_something_before_them_is_not_told() {
-    let shard = Shard::new(at(0));
+    let shard = Shard::new(at(0), ROOM);
     let chat = chat();
     let [ada, bob, cem] = std::array::from_fn(|_| UserId::new(START));
     let loaded = Loaded { topics: vec![Following { topic: chat, after: 2 }], hidden: Vec::new() };
@@ -275,7 +276,7 @@ fn what_is_about_something_before_them_is_not_told() {
 
 #[test]
 fn typing_is_told_among_few_only() {
-    let shards = Shards::new(&at(0));
+    let shards = Shards::new(&at(0), ROOM);
     let chat = chat();
     let join = || {
         let user = UserId::new(START);
@@ -292,7 +293,7 @@ fn typing_is_told_among_few_only() {
 
 #[test]
 fn what_was_swept_and_the_end_send_everybody_elsewhere() {
-    let shard = Shard::new(at(0));
+    let shard = Shard::new(at(0), ROOM);
     let (chat, ada) = (chat(), UserId::new(START));
     let attached = attach(&shard, ada, &[chat]);
     let on_the_way = shard.arrive(ada);

@@ -99,13 +99,15 @@ struct State {
     /// How often all known topics have been discarded.
     forgotten: u64,
     stopping: bool,
+    /// How many octets may wait for a socket.
+    room: usize,
 }
 
 pub type Queues = Vec<Arc<SendQueue>>;
 
 impl Shard {
-    pub fn new(place: Place) -> Self {
-        Self(Mutex::new(State { place, ..State::default() }))
+    pub fn new(place: Place, room: usize) -> Self {
+        Self(Mutex::new(State { place, room, ..State::default() }))
     }
 
     /// Registers an attaching socket.
@@ -152,24 +154,25 @@ impl Shard {
         state.queues()
     }
 
-    pub fn take(&self, step: &Step) {
-        self.guard(step, Self::carry_out);
+    /// Returns the sockets that get nothing more from now on, and are to be told so in waves.
+    pub fn take(&self, step: &Step) -> Queues {
+        self.guard(step, Self::carry_out)
     }
 
     /// After a panic nobody knows which events were delivered: all sockets are closed and resume from their cursors, so
     /// nothing is missed.
-    fn guard(&self, step: &Step, carry_out: impl FnOnce(&Self, &Step)) {
-        if catch_unwind(AssertUnwindSafe(|| carry_out(self, step))).is_err() {
+    fn guard(&self, step: &Step, carry_out: impl FnOnce(&Self, &Step) -> Queues) -> Queues {
+        catch_unwind(AssertUnwindSafe(|| carry_out(self, step))).unwrap_or_else(|_| {
             tracing::error!("a shard of the hub panicked; its sockets were closed and can resume");
-            self.start_anew(step);
-        }
+            self.start_anew(step)
+        })
     }
 
-    fn carry_out(&self, step: &Step) {
+    fn carry_out(&self, step: &Step) -> Queues {
         match step {
             Step::Change(durable) => self.hand_out(durable),
             Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
-            Step::Swept { .. } | Step::Renewed(_) => self.start_anew(step),
+            Step::Swept { .. } | Step::Renewed(_) => return self.start_anew(step),
             Step::Passing { topic, but, opened_by, frame } => {
                 let queues = self.lock().followers(*topic, *opened_by, |user, _| !but.contains(user));
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
@@ -180,10 +183,11 @@ impl Shard {
                 queues.iter().filter(hears).for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
         }
+        Queues::new()
     }
 
-    /// Discards all known topics and closes every socket, to resume from its cursor.
-    fn start_anew(&self, step: &Step) {
+    /// Discards all known topics and ends every socket, to resume from its cursor.
+    fn start_anew(&self, step: &Step) -> Queues {
         let queues = {
             let mut state = self.lock();
             if let Step::Renewed(place) = step {
@@ -194,7 +198,8 @@ impl Shard {
             }
             state.forget_all()
         };
-        queues.iter().for_each(|queue| queue.close(Close::Restart));
+        queues.iter().for_each(|queue| queue.retire(Close::Restart));
+        queues
     }
 
     fn hand_out(&self, durable: &Arc<Durable>) {
@@ -365,12 +370,12 @@ impl Arrival<'_> {
         if state.forgotten != self.forgotten {
             return Ok(None);
         }
-        let State { here, audience, place, .. } = &mut *state;
+        let State { here, audience, place, room, .. } = &mut *state;
         let follows = here.entry(self.user).or_default();
         for Following { topic, after } in loaded.into_iter().flat_map(|loaded| follows.load(loaded)) {
             audience.entry(topic).or_default().insert(self.user, after);
         }
-        let queue = Arc::new(SendQueue::new(self.user, via, scopes));
+        let queue = Arc::new(SendQueue::new(self.user, via, scopes, *room));
         follows.attach(Arc::clone(&queue));
         Ok(Some(Attached {
             queue,
@@ -405,7 +410,7 @@ mod tests {
     #[test]
     fn in_another_journal_positions_go_back_and_every_socket_loads_anew() {
         let user = UserId::new(Timestamp::from_micros(1));
-        let shard = Shard::new(at(7));
+        let shard = Shard::new(at(7), 1024 * 1024);
         let attach = || {
             let via = Via::Session(Id::new(Timestamp::from_micros(1)));
             shard.arrive(user).attach(via, None, Some(Loaded::default())).unwrap().unwrap()
@@ -427,7 +432,7 @@ mod tests {
     #[test]
     fn a_panic_sends_every_socket_back_with_its_cursor() {
         let user = UserId::new(Timestamp::from_micros(1));
-        let shard = Shard::new(at(7));
+        let shard = Shard::new(at(7), 1024 * 1024);
         let attached =
             shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(Loaded::default()));
         let attached = attached.unwrap().unwrap();

@@ -6,7 +6,8 @@ use clowder_core::{Topic, UserId};
 use tokio::sync::mpsc;
 
 use super::{
-    super::cursor::Place,
+    super::{cursor::Place, send_queue::SendQueue},
+    WAVE, in_waves,
     shard::{Shard, Step},
 };
 
@@ -23,8 +24,9 @@ const WAITING: usize = 1024;
 pub struct Shards(Vec<Arc<Shard>>);
 
 impl Shards {
-    pub fn new(known: &Place) -> Self {
-        Self((0..SHARDS).map(|_| Arc::new(Shard::new(known.clone()))).collect())
+    /// `room`: so many octets may wait for a socket.
+    pub fn new(known: &Place, room: usize) -> Self {
+        Self((0..SHARDS).map(|_| Arc::new(Shard::new(known.clone(), room))).collect())
     }
 
     /// The shard of a user, which all their sockets belong to.
@@ -50,7 +52,10 @@ impl Shards {
             let shard = Arc::clone(shard);
             tokio::spawn(async move {
                 while let Some(step) = steps.recv().await {
-                    shard.take(&step);
+                    let ended = shard.take(&step);
+                    if !ended.is_empty() {
+                        tokio::spawn(in_waves(ended, WAVE.div_ceil(SHARDS), SendQueue::wake));
+                    }
                 }
             });
             sender

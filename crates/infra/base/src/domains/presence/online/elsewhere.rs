@@ -309,6 +309,7 @@ impl State {
     fn lose_the_dead(&mut self, now: Timestamp) {
         let elsewhere = &mut self.elsewhere;
         elsewhere.nodes.values_mut().for_each(|node| node.silent += 1);
+        metrics::gauge!("clowder_nodes_heard").set(elsewhere.nodes.len() as f64);
         let dead: Vec<Uuid> =
             elsewhere.nodes.iter().filter(|(_, node)| node.silent > LEASE).map(|(name, _)| *name).collect();
         let living = elsewhere.nodes.iter().filter(|(_, node)| node.silent <= LEASE).map(|(name, _)| *name).min();
