@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Audience, Note, ProfilePatch, Until};
 
 /// How long people whose last socket has closed still count as online.
-pub const LINGER: Duration = Duration::from_secs(10);
+pub const LINGER: Duration = Duration::from_secs(5);
 
 /// Friends hear of a person at most this often; in the end they have heard how it is.
 pub const TELL_EVERY: Duration = Duration::from_secs(5);

@@ -64,7 +64,7 @@ async fn one_is_everywhere(settings: &[(&str, &str)], state: &str) {
     // A second device at the other node, after which the first is closed.
     let laptop = ada[1].socket().await;
     drop(phone);
-    sleep(Duration::from_secs(13)).await;
+    sleep(Duration::from_secs(8)).await;
     for (bob, socket) in bob.iter().zip([&mut near, &mut far]) {
         assert_eq!(presence(bob, &ada[0]).await, "busy");
         assert_eq!(told(socket, &ada[0]).await, [], "nothing has changed");
@@ -74,7 +74,7 @@ async fn one_is_everywhere(settings: &[(&str, &str)], state: &str) {
     for bob in [&mut near, &mut far] {
         assert_eq!(bob.until("user.offline").await["data"]["status"], "offline");
     }
-    assert!((9..14).contains(&left.elapsed().as_secs()), "{:?}", left.elapsed());
+    assert!((4..9).contains(&left.elapsed().as_secs()), "{:?}", left.elapsed());
     let seen = [profile(&bob[0], &ada[0]).await, profile(&bob[1], &ada[0]).await];
     assert_eq!((&seen[0]["presence"], &seen[0]), (&json!("offline"), &seen[1]));
     sleep(Duration::from_secs(2)).await;
@@ -107,7 +107,7 @@ async fn dies(settings: &[(&str, &str)], state: &str) {
     sleep(Duration::from_secs(6)).await;
     assert_eq!(presence(&bob[0], &ada[0]).await, "online", "the other node may only be slow");
     until_is(&bob[0], &ada[0], "offline").await;
-    assert!((15..30).contains(&killed.elapsed().as_secs()), "{:?}", killed.elapsed());
+    assert!((7..15).contains(&killed.elapsed().as_secs()), "{:?}", killed.elapsed());
     let offline = b.until("user.offline").await;
     let seen = profile(&bob[0], &ada[0]).await["last_seen_at"].clone();
     assert!(seen.as_str() > before.as_str(), "the node that lives notes it: {before} {seen}");
@@ -135,7 +135,7 @@ async fn a_node_that_starts_learns_who_is_online_and_one_that_stops_says_so() {
     let stopped = Instant::now();
     assert!(other.stop().await.success());
     until_is(&bob[0].at(&third), &ada[0], "offline").await;
-    assert!(stopped.elapsed() < Duration::from_secs(14), "no lease has to end: {:?}", stopped.elapsed());
+    assert!(stopped.elapsed() < Duration::from_secs(9), "no lease has to end: {:?}", stopped.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -220,7 +220,7 @@ on_both! {
         let new = NewPresence::from_json(json!({"status": "invisible"})).unwrap();
         let own = world.store.presence.set_presence(&Ctx::new(ada.actor, at, "test"), new).await.unwrap();
         assert_eq!((own.status, own.presence), (PresenceStatus::Invisible, Presence::Busy), "what others see for a while yet");
-        for wait in [1, 4, 4] {
+        for wait in [1, 1, 2] {
             node.tells(&world).await;
             let gone = seen(&world, &bob, &eve).await;
             assert_eq!(seen(&world, &bob, &ada).await, gone);

@@ -41,7 +41,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_OFFLINE,
-        about: "A friend or somebody whom you watch has been offline for 10 seconds, or looks like that. With `status: null`: you see their presence no longer",
+        about: "A friend or somebody whom you watch has been offline for 5 seconds, or looks like that. With `status: null`: you see their presence no longer",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,

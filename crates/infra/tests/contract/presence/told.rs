@@ -28,7 +28,7 @@ on_both! {
 
         world.wait(s(60));
         let left_at = node.leaves(&world, &ada).await;
-        world.wait(s(9));
+        world.wait(s(4));
         edit(&world, &ada, json!({"status_text": "on my way"})).await;
         assert!(node.tells(&world).await.is_empty(), "she may be back");
         assert_eq!(seen(&world, &bob, &ada).await.0, Some(Presence::Online));
@@ -132,7 +132,7 @@ on_both! {
         let new = NewPresence::from_json(json!({"status": "invisible"})).unwrap();
         world.store.presence.set_presence(&ctx, new).await.unwrap();
         assert!(node.tells(&world).await.is_empty(), "not even that there is no text any more");
-        world.wait(s(9));
+        world.wait(s(4));
         assert!(node.tells(&world).await.is_empty());
         world.wait(s(1));
         let told = node.tells(&world).await;

@@ -190,7 +190,7 @@ impl Online {
             let Some(person) = state.people.get_mut(&user).filter(|person| person.sockets > 0) else { return };
             person.sockets -= 1;
             if person.sockets == 0 {
-                person.closed_at = Some(now);
+                (person.closed_at, person.parted_at) = (Some(now), Some(now));
                 state.here -= 1;
                 state.elsewhere.changed.insert(user);
                 if !person.is_connected() && !person.gone {

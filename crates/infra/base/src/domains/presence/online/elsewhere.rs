@@ -3,7 +3,7 @@
 //! Each node says who has sockets there: the differences of a moment together, and every [`BEAT`] how many people they
 //! are with a checksum, which tells the others whether they have missed something. Who has asks, and is told everything
 //! again in parts, each of which is complete for its range of ids. Of a node that is silent for [`LEASE`] beats, nobody
-//! is online any more.
+//! is online any more, at once: they had all that time to come back.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use clowder_accounts::presence::LINGER;
 use clowder_core::{Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -74,6 +75,15 @@ pub struct Elsewhere {
     /// Whom to ask for everything; `None` is each.
     asks: BTreeSet<Option<Uuid>>,
     since_beat: Duration,
+}
+
+/// Why somebody has no sockets at another node any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    /// It says so.
+    Said,
+    /// It was silent for too long; `notes` is whether this node notes when its people were seen.
+    Lost { notes: bool },
 }
 
 #[derive(Debug, Default)]
@@ -232,7 +242,7 @@ impl State {
             }
             Message::Changes { here, gone } => {
                 here.into_iter().for_each(|here| self.has(node, here, now));
-                gone.into_iter().for_each(|user| self.has_not(node, user, false, now));
+                gone.into_iter().for_each(|user| self.has_not(node, user, Leaving::Said, now));
             }
             Message::Part { after, until, here } => {
                 known.tells = true;
@@ -240,7 +250,7 @@ impl State {
                 let over: Vec<UserId> =
                     known.people.between(after, until).filter(|user| !named.contains(user)).collect();
                 here.into_iter().for_each(|here| self.has(node, here, now));
-                over.into_iter().for_each(|user| self.has_not(node, user, false, now));
+                over.into_iter().for_each(|user| self.has_not(node, user, Leaving::Said, now));
             }
             Message::Ask { of } if of.is_none() || of == elsewhere.me => {
                 if elsewhere.walk.is_some() {
@@ -253,7 +263,7 @@ impl State {
             Message::Acts { people } => {
                 people.into_iter().for_each(|user| self.acts(user, now, false));
             }
-            Message::Bye => self.lose(node, false, now),
+            Message::Bye => self.lose(node, Leaving::Said, now),
         }
     }
 
@@ -279,29 +289,42 @@ impl State {
         self.settle(user, now);
     }
 
-    /// Somebody has no sockets at another node any more; `notes` is whether this node notes when they were seen.
-    fn has_not(&mut self, node: Uuid, user: UserId, notes: bool, now: Timestamp) {
+    /// Somebody has no sockets at another node any more.
+    fn has_not(&mut self, node: Uuid, user: UserId, leaving: Leaving, now: Timestamp) {
         let before = self.elsewhere.nodes.get_mut(&node).and_then(|known| known.people.set(user, None));
         let (Some(idle), Some(person)) = (before, self.people.get_mut(&user)) else { return };
         person.elsewhere -= 1;
         person.active_elsewhere -= usize::from(!idle);
+        if leaving == Leaving::Said {
+            person.parted_at = Some(now);
+        }
         if !person.is_connected() && !person.gone {
-            person.left_at = Some(now);
             // When somebody leaves both at the same moment, each node believed that they stay at the other.
-            person.notes = notes || person.closed_at.is_some_and(|at| now.since(at) < AT_THE_SAME_TIME);
+            let closed = person.closed_at.is_some_and(|at| now.since(at) < AT_THE_SAME_TIME);
+            match leaving {
+                Leaving::Said => (person.left_at, person.notes) = (Some(now), closed),
+                Leaving::Lost { notes } => {
+                    person.notes = notes || closed;
+                    // The silence of the node was their grace, unless another of their sockets has just closed.
+                    person.left_at = person.parted_at.filter(|at| at.plus(LINGER) > now);
+                    if person.left_at.is_none() {
+                        person.goes(now);
+                    }
+                }
+            }
         }
         person.sum_up();
         self.settle(user, now);
     }
 
-    fn lose(&mut self, node: Uuid, notes: bool, now: Timestamp) {
+    fn lose(&mut self, node: Uuid, leaving: Leaving, now: Timestamp) {
         let people: Vec<UserId> = self
             .elsewhere
             .nodes
             .get(&node)
             .map(|known| known.people.idle.keys().copied().collect())
             .unwrap_or_default();
-        people.into_iter().for_each(|user| self.has_not(node, user, notes, now));
+        people.into_iter().for_each(|user| self.has_not(node, user, leaving, now));
         self.elsewhere.nodes.remove(&node);
     }
 
@@ -316,7 +339,7 @@ impl State {
         let notes = elsewhere.me.is_some_and(|me| living.is_none_or(|other| me < other));
         for node in dead {
             tracing::warn!(%node, "another node is not heard any more, so its people have left");
-            self.lose(node, notes, now);
+            self.lose(node, Leaving::Lost { notes }, now);
         }
     }
 

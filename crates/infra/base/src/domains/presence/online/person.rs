@@ -59,6 +59,8 @@ pub struct Person {
     pub idle_at: Option<Timestamp>,
     /// When their last socket here closed.
     pub closed_at: Option<Timestamp>,
+    /// When they were last heard to have left this node or another.
+    pub parted_at: Option<Timestamp>,
     /// This node notes when they were seen: here they were connected last.
     pub notes: bool,
     /// When they came.
@@ -106,6 +108,7 @@ impl Person {
             idle_here: false,
             idle_at: None,
             closed_at: None,
+            parted_at: None,
             notes: false,
             since: now,
             left_at: None,
@@ -243,8 +246,9 @@ impl Person {
 
     /// The clock was ahead: what lies after now counts as now.
     pub fn put_right(&mut self, now: Timestamp, away_after: Duration) {
-        let times = [&mut self.left_at, &mut self.to_note, &mut self.told_at, &mut self.looked_at, &mut self.retry_at];
-        for time in times {
+        let times = [&mut self.left_at, &mut self.parted_at, &mut self.to_note];
+        let told = [&mut self.told_at, &mut self.looked_at, &mut self.retry_at];
+        for time in times.into_iter().chain(told) {
             *time = time.map(|at| at.min(now));
         }
         self.fades_at = self.fades_at.map(|at| at.min(now.plus(LINGER)));

@@ -40,11 +40,11 @@ fn who_is_back_at_once_was_never_away() {
     assert!(online.take(at(60), 10).looks().is_empty(), "another socket is open");
     online.leave(ada, at(60));
     assert!(online.has(ada));
-    online.enter(ada, at(69));
+    online.enter(ada, at(64));
     assert!(online.take(at(200), 10).looks().is_empty() && online.connected([ada])[0].1.since == at(0));
     online.leave(ada, at(200));
-    assert!(online.take(at(209), 10).looks().is_empty());
-    let taken = online.take(at(210), 10);
+    assert!(online.take(at(204), 10).looks().is_empty());
+    let taken = online.take(at(205), 10);
     assert_eq!((taken.looks()[0].to_note, taken.looks()[0].since), (Some(at(200)), at(0)), "when the socket closed");
     assert!(!online.has(ada) && online.count() == 0);
 }
@@ -90,12 +90,12 @@ fn who_goes_and_comes_back_during_the_rest_is_told_after_it() {
     online.enter(ada, at(0));
     look(&online, at(0), there);
     online.leave(ada, at(1));
-    assert_eq!(look(&online, at(11), away).1, ["user.offline"]);
-    online.enter(ada, at(12));
-    assert!(look(&online, at(15), there).0.is_empty());
-    assert_eq!(look(&online, at(16), there).1, ["user.online"]);
-    online.leave(ada, at(17));
-    look(&online, at(27), away);
+    assert_eq!(look(&online, at(6), away).1, ["user.offline"]);
+    online.enter(ada, at(7));
+    assert!(look(&online, at(10), there).0.is_empty());
+    assert_eq!(look(&online, at(11), there).1, ["user.online"]);
+    online.leave(ada, at(12));
+    look(&online, at(17), away);
     online.take(at(40), 10);
     let state = online.lock();
     assert!(state.people.is_empty() && state.later.is_empty() && state.waiting.is_empty(), "nothing is kept");
@@ -149,14 +149,14 @@ fn who_becomes_invisible_goes_like_somebody_who_disconnects() {
             if second == 23 && fades {
                 online.leave(ada, at(23));
             }
-            let fading = Looked { fades_until: Some(at(30)), ..sees(ada, Presence::Online, "other", &[bob]) };
+            let fading = Looked { fades_until: Some(at(25)), ..sees(ada, Presence::Online, "other", &[bob]) };
             let gone = sees(ada, Presence::Offline, "", &[bob]);
-            let seen = |_| if fades && second < 30 { fading.clone() } else { gone.clone() };
+            let seen = |_| if fades && second < 25 { fading.clone() } else { gone.clone() };
             told.extend(look(&online, at(second), seen).1.into_iter().map(|name| (second, name)));
         }
         told
     };
-    assert_eq!(told(true), [(30, "user.offline")]);
+    assert_eq!(told(true), [(25, "user.offline")]);
     assert_eq!(told(false), told(true));
 }
 
@@ -166,7 +166,7 @@ fn after_a_clock_was_ahead_nobody_waits_for_it() {
     online.enter(ada, at(10_000));
     online.leave(ada, at(10_000));
     assert!(online.take(at(5), 10).looks().is_empty() && online.has(ada));
-    let taken = online.take(at(15), 10);
+    let taken = online.take(at(10), 10);
     assert_eq!((taken.looks()[0].user, taken.looks()[0].to_note), (ada, Some(at(5))));
 }
 

@@ -128,7 +128,7 @@ fn who_is_anywhere_is_online_everywhere() {
     assert!(two.notes(0).iter().all(|(_, noted)| noted.is_none()), "the node that they left notes nothing");
     let left_at = two.now();
     two.nodes[1].leave(ada, left_at);
-    two.wait(9, &[0, 1]);
+    two.wait(4, &[0, 1]);
     assert_eq!(two.seen(ada), [true; 2]);
     two.wait(2, &[0, 1]);
     assert_eq!(two.seen(ada), [false; 2]);
@@ -181,12 +181,35 @@ fn the_people_of_a_dead_node_leave_and_one_of_the_others_notes_it() {
     three.look();
     three.wait(9, &[0, 1]);
     assert_eq!(three.seen(ada), [true; 3], "its lease goes on");
-    three.wait(14, &[0, 1]);
-    assert_eq!((three.seen(ada), three.seen(bob)), ([false, false, true], [true; 3]));
+    three.wait(4, &[0, 1]);
+    let seen = (three.seen(ada), three.seen(bob));
+    assert_eq!(seen, ([false, false, true], [true; 3]), "nobody waits again after the lease");
     let noted = |node| three.notes(node).into_iter().filter(|(user, at)| *user == ada && at.is_some()).count();
     assert_eq!((noted(0), noted(1)), (1, 0));
     // It was only cut off.
     three.wait(5, &[0, 1, 2]);
+    assert_eq!(three.seen(ada), [true; 3]);
+}
+
+/// Her page was only reloaded, while the lease of another node ends at which she was, too.
+#[test]
+fn who_has_just_left_a_node_that_lives_has_the_usual_time_to_come_back() {
+    let mut three = Nodes::<3>::new();
+    let [ada, bob] = [person(), person()];
+    for node in [1, 2] {
+        three.nodes[node].enter(ada, three.now());
+        three.nodes[node].enter(bob, three.now());
+    }
+    three.wait(3, &[0, 1, 2]);
+    three.look();
+    three.wait(4, &[0, 1]);
+    three.nodes[1].leave(bob, three.now());
+    three.wait(6, &[0, 1]);
+    three.nodes[1].leave(ada, three.now());
+    three.wait(3, &[0, 1]);
+    assert_eq!((three.seen(ada), three.seen(bob)), ([true; 3], [false, false, true]));
+    three.nodes[1].enter(ada, three.now());
+    three.wait(9, &[0, 1]);
     assert_eq!(three.seen(ada), [true; 3]);
 }
 
@@ -219,7 +242,9 @@ fn a_node_that_stops_says_so() {
     two.deliver(0, &bye);
     let noted = two.notes(0);
     assert!(noted.contains(&(ada, Some(stopped))) && noted.iter().all(|(user, _)| *user != bob), "{noted:?}");
-    two.wait(11, &[1]);
+    two.wait(4, &[1]);
+    assert_eq!((two.nodes[1].has(ada), two.nodes[1].has(bob)), (true, true), "they may be at this node at once");
+    two.wait(2, &[1]);
     assert_eq!((two.nodes[1].has(ada), two.nodes[1].has(bob)), (false, true));
 }
 
