@@ -48,6 +48,11 @@ pub struct Socket {
     pings: usize,
 }
 
+/// Whether a frame says who is online.
+pub fn is_about_presence(frame: &Value) -> bool {
+    ["user.online", "user.offline", "user.status"].iter().any(|name| frame["type"] == *name)
+}
+
 impl Socket {
     /// Opens a socket. A refused handshake returns its status and problem.
     pub async fn open(address: &str, auth: Auth<'_>, cursor: Option<&str>) -> Result<Self, (u16, Value)> {
@@ -163,8 +168,17 @@ impl Socket {
         }
     }
 
-    /// The next frame, which must exist.
+    /// The next frame, which must exist. Who is online is told at any time, and asked for with [`Self::until`].
     pub async fn frame(&mut self) -> Value {
+        loop {
+            let frame = self.any_frame().await;
+            if !is_about_presence(&frame) {
+                return frame;
+            }
+        }
+    }
+
+    async fn any_frame(&mut self) -> Value {
         match self.next().await {
             Heard::Frame(frame) => frame,
             Heard::Closed(code) => panic!("closed with {code} instead of a frame"),
@@ -195,7 +209,7 @@ impl Socket {
     /// The next frame of this type; earlier ones are skipped.
     pub async fn until(&mut self, kind: &str) -> Value {
         loop {
-            let frame = self.frame().await;
+            let frame = self.any_frame().await;
             if frame["type"] == kind {
                 return frame;
             }

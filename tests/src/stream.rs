@@ -4,7 +4,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{Answer, Client, PATIENCE, documented};
+use crate::{Answer, Client, PATIENCE, documented, socket::is_about_presence};
 
 pub struct Stream {
     response: Response,
@@ -57,9 +57,14 @@ impl Stream {
         }
     }
 
-    /// The next frame, which there must be.
+    /// The next frame, which there must be. Who is online is told at any time.
     pub async fn frame(&mut self) -> Value {
-        self.next().await.expect("the stream has ended")
+        loop {
+            let frame = self.next().await.expect("the stream has ended");
+            if !is_about_presence(&frame) {
+                return frame;
+            }
+        }
     }
 
     /// The next frame of a type; others are skipped.

@@ -70,6 +70,8 @@ pub struct Domain {
     pub messages: &'static [&'static str],
     /// Whose messages a change makes the owner of its topic hide, or show again.
     pub hides: fn(&Recorded) -> Option<(UserId, bool)>,
+    /// Of whom a change lets the owner of its topic hear unasked from now on.
+    pub meets: fn(&Recorded) -> Option<UserId>,
     pub commands: &'static [Command],
     /// What people do for a moment and others see.
     pub signals: &'static [&'static Signal],
@@ -106,6 +108,7 @@ impl Domain {
             events: &[],
             messages: &[],
             hides: |_| None,
+            meets: |_| None,
             commands: &[],
             signals: &[],
             arrivals: None,

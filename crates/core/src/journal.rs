@@ -125,6 +125,15 @@ pub trait Replay: Send {
     async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>>;
 }
 
+/// The people on whom it depends what a user receives.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Whose messages the user hides.
+    pub hidden: Vec<UserId>,
+    /// Whose presence the user hears of unasked, friend or not, as far as everybody may see it.
+    pub watched: Vec<UserId>,
+}
+
 /// Reads the journal. Within a stream positions have no gaps and commit order is position order, so "everything after
 /// position p" is exact.
 #[async_trait]
@@ -138,8 +147,8 @@ pub trait Journal: Send + Sync {
     /// personal topic, which every user follows, is not included.
     async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Following>>;
 
-    /// Whose messages a user hides now. What has changed since a position follows as changes.
-    async fn hidden(&self, user: UserId) -> Result<Vec<UserId>>;
+    /// Whom else a connected user needs now. What has changed since a position follows as changes.
+    async fn others(&self, user: UserId) -> Result<Others>;
 
     /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` are the topics that they follow
     /// at `to`, and all that they may see: of these they get the changes from while they followed them, as far as these

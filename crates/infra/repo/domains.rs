@@ -9,6 +9,7 @@ use clowder_core::{
     Ctx, Id, Recorded, Result, Topic, TopicKind, UserId,
     follow::Following,
     job::{Cron, Worker},
+    journal::Others,
 };
 use uuid::Uuid;
 
@@ -26,6 +27,8 @@ pub struct Domain {
     pub followed: &'static [Followed],
     /// Whose messages somebody hides.
     pub hidden: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
+    /// Whose presence somebody hears of unasked, as long as they are connected: people who need not be their friends.
+    pub watched: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
     /// Takes what somebody sees no more out of changes that are about to be replayed to them.
     pub conceal: fn(&mut Conn, Viewer, &mut [Recorded]) -> Result<()>,
     /// The names of its changes that an erasure leaves as they are.
@@ -97,6 +100,7 @@ impl Domain {
         parts: &[],
         followed: &[],
         hidden: |_, _| Ok(Vec::new()),
+        watched: |_, _| Ok(Vec::new()),
         conceal: |_, _, _| Ok(()),
         kept_changes: &[],
         words: &[],
@@ -129,13 +133,14 @@ pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Following>> {
     Ok(topics)
 }
 
-/// Whose messages somebody hides, of all domains.
-pub fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
-    let mut hidden = Vec::new();
+/// Whose messages somebody hides, and of whom they hear unasked, of all domains.
+pub fn others(conn: &mut Conn, user: UserId) -> Result<Others> {
+    let mut others = Others::default();
     for domain in DOMAINS {
-        hidden.extend((domain.hidden)(conn, user)?);
+        others.hidden.extend((domain.hidden)(conn, user)?);
+        others.watched.extend((domain.watched)(conn, user)?);
     }
-    Ok(hidden)
+    Ok(others)
 }
 
 /// Takes what somebody sees no more, in any domain, out of changes that are about to be replayed to them.

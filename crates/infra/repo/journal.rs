@@ -12,7 +12,7 @@ use clowder_core::{
     Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, UserId,
     change::anchor_of,
     follow::{self, Following},
-    journal::{Chunk, Entry, Extent, Replay},
+    journal::{Chunk, Entry, Extent, Others, Replay},
 };
 use diesel::{
     prelude::*,
@@ -171,8 +171,8 @@ impl Journal for Repo {
         self.db.read(move |conn| followed(conn, &segments, user, &at)).await
     }
 
-    async fn hidden(&self, user: UserId) -> Result<Vec<UserId>> {
-        self.db.read(move |conn| domains::hidden(conn, user)).await
+    async fn others(&self, user: UserId) -> Result<Others> {
+        self.db.read(move |conn| domains::others(conn, user)).await
     }
 
     async fn replay(

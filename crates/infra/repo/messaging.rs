@@ -68,6 +68,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
     ],
     followed: &[chats::FOLLOWED],
+    watched: chats::partners,
     conceal: removed::conceal,
     words: &[
         "chats.history",

@@ -79,10 +79,8 @@ impl State {
     /// How much a reader handles at a time, of one stream and of all.
     fn bounds(&self, name: &str) -> [Chunk; 2] {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied().unwrap_or(0);
-        [CHUNK, ENOUGH].map(|Chunk { rows, octets }| Chunk {
-            rows: (rows >> failed).max(1),
-            octets: (octets >> failed).max(1),
-        })
+        [CHUNK, ENOUGH]
+            .map(|Chunk { rows, octets }| Chunk { rows: (rows >> failed).max(1), octets: (octets >> failed).max(1) })
     }
 
     fn note<T>(&self, name: &'static str, result: &Result<T>) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 on_both!(
     shared;
-    watching, unwatched, coming_and_going, a_status_by_either_way, ones_own_devices, hiding, invisible, programs,
+    watching, unwatched, partners, coming_and_going, a_status_by_either_way, ones_own_devices, hiding, invisible, programs,
     wrong_input
 );
 
@@ -159,7 +159,7 @@ async fn wrong_input(world: World) {
     assert_eq!(refused["code"], "input.invalid");
 }
 
-/// Somebody who looks at a profile or has a private chat open hears of that person, friend or not.
+/// Somebody who looks at a profile hears of that person, friend or not, once their client says so.
 async fn watching(world: World) {
     let (ada, bob, cem) = (world.user("ada").await, world.user("bob").await, world.user("cem").await);
     let (dan, eve) = (world.user("dan").await, world.user("eve").await);
@@ -202,6 +202,47 @@ async fn watching(world: World) {
     let many: Vec<_> = (0..201).map(|_| &ada.id).collect();
     let refused = c.command("presence.subscribe", json!({"ids": many})).await.unwrap_err();
     assert_eq!(refused["status"], 422);
+}
+
+/// Whoever has a private chat with somebody hears of that person unasked, with all sockets, as far as everybody may.
+async fn partners(world: World) {
+    let (ada, bob, cem, dan) =
+        (world.user("ada").await, world.user("bob").await, world.user("cem").await, world.user("dan").await);
+    ada.private_chat(&bob).await;
+    dan.group("Cats", &[&ada]).await;
+    let (mut b, mut laptop) = (bob.socket().await, world.login("bob").await.socket().await);
+    let (mut c, mut d) = (cem.socket().await, dan.socket().await);
+    // To name her, too, makes no second event.
+    b.command("presence.subscribe", json!({"ids": [ada.id]})).await.unwrap();
+    let mut a = ada.socket().await;
+    for socket in [&mut b, &mut laptop] {
+        assert_eq!(socket.until("user.online").await["data"]["user_id"], json!(ada.id));
+    }
+    // A chat that begins while both are connected.
+    cem.private_chat(&ada).await;
+    for socket in [&mut a, &mut c] {
+        socket.until("chat.created").await;
+    }
+    a.command("presence.set", json!({"status": "busy"})).await.unwrap();
+    for socket in [&mut b, &mut laptop, &mut c] {
+        assert_eq!(socket.until("user.status").await["data"]["status"], "busy");
+    }
+    c.command("presence.set", json!({"status": "away"})).await.unwrap();
+    let heard = a.until("user.status").await;
+    assert_eq!((&heard["data"]["user_id"], &heard["data"]["status"]), (&json!(cem.id), &json!("away")));
+    // A block parts them, and she hides from everybody but her friends.
+    ada.put(&format!("/api/users/{}/block", cem.id), json!({})).await.expect(200);
+    assert_eq!(c.until("user.offline").await["data"]["status"], Value::Null);
+    ada.patch("/api/users/me/settings", json!({"privacy": {"last_seen": "friends"}})).await.expect(200);
+    for socket in [&mut b, &mut laptop] {
+        assert_eq!(socket.until("user.offline").await["data"]["status"], Value::Null);
+    }
+    for socket in [&mut b, &mut laptop, &mut c, &mut d] {
+        let told = socket.drain().await;
+        let of_ada =
+            |frame: &Value| frame["type"].as_str().unwrap().starts_with("user.") && frame["data"]["user_id"] == *ada.id;
+        assert!(!told.iter().any(of_ada), "each once, and nothing of who is only in a group with her: {told:?}");
+    }
 }
 
 async fn unwatched(world: World) {

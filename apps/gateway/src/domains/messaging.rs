@@ -34,6 +34,7 @@ pub const DOMAIN: Domain = Domain {
     rules: RULES,
     events: events::EVENTS,
     messages: &["message.sent", "message.updated"],
+    meets: events::meets,
     commands: commands::COMMANDS,
     signals: commands::SIGNALS,
     arrivals: Some(&arrivals::ARRIVALS),

@@ -64,6 +64,11 @@ pub fn hides(recorded: &Recorded) -> Option<(UserId, bool)> {
     DOMAINS.iter().find_map(|domain| (domain.hides)(recorded))
 }
 
+/// Of whom a change lets the owner of its topic hear unasked from now on.
+pub fn meets(recorded: &Recorded) -> Option<UserId> {
+    DOMAINS.iter().find_map(|domain| (domain.meets)(recorded))
+}
+
 /// Whether a socket receives events of this scope. One without scopes is a person's and receives everything.
 pub fn may_hear(scopes: Option<&Scopes>, opened_by: Option<Scope>) -> bool {
     scopes.is_none_or(|scopes| opened_by.is_some_and(|scope| scopes.contains(scope)))

@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Result, Scopes, Topic, UserId, Via, follow::Following};
+use clowder_core::{Error, Journal, Result, Scopes, Timestamp, Topic, UserId, Via, follow::Following, journal::Others};
 use clowder_infra::{Followed, Follower, bus::Exchange, keys, online::Online};
 use tokio::sync::Notify;
 
@@ -44,6 +44,7 @@ use self::{
 use super::{
     close::Close,
     cursor::{Place, Sealer},
+    events::meets,
     frame::Durable,
     polls::Polls,
     send_queue::SendQueue,
@@ -154,10 +155,16 @@ impl Hub {
         in_waves(queues, WAVE, |queue| queue.close(Close::Restart)).await;
     }
 
-    /// Friends of people who are here may see something else of them now.
+    /// Friends of people who are here may see something else of them now, and people who are here may hear of others.
     fn mind_presence(&self, step: &Followed) {
         match step {
-            Followed::Change(recorded) => self.online.hear(recorded, clock::now()),
+            Followed::Change(recorded) => {
+                self.online.hear(recorded, clock::now());
+                let owner = recorded.topic.as_user().filter(|owner| self.shards.of(*owner).is_here(*owner));
+                if let Some((owner, other)) = owner.zip(owner.and_then(|_| meets(recorded))) {
+                    self.online.watch_always(owner, &[other], clock::now());
+                }
+            }
             Followed::Unreadable { .. } => {}
             Followed::Swept { .. } | Followed::Renewed { .. } => self.online.missed(clock::now()),
         }
@@ -175,15 +182,14 @@ impl Hub {
         let shard = self.shards.of(user);
         loop {
             let arrival = shard.arrive(user);
-            let loaded = match arrival.to_load.clone() {
+            let (loaded, watched) = match arrival.to_load.clone() {
                 Some(at) => {
                     let _turn = self.resuming.turn(user).await?;
-                    Some(Loaded {
-                        topics: self.journal.followed(user, at).await?,
-                        hidden: self.journal.hidden(user).await?,
-                    })
+                    let (topics, Others { hidden, watched }) =
+                        (self.journal.followed(user, at).await?, self.journal.others(user).await?);
+                    (Some(Loaded { topics, hidden }), watched)
                 }
-                None => None,
+                None => (None, Vec::new()),
             };
             if let Some(since) = since {
                 reach(shard, since).await?;
@@ -192,6 +198,7 @@ impl Hub {
             if let Some(attached) = arrival.attach(via, scopes.clone(), loaded)? {
                 if is_person(via) {
                     self.online.enter(user, clock::now());
+                self.online.watch_always(user, &watched, clock::now());
                 }
                 return Ok(attached);
             }

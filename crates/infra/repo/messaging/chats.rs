@@ -251,6 +251,21 @@ fn followed(conn: &mut Conn, user: UserId, after: Id<()>, limit: i64) -> Result<
     Ok(places.order(participants::chat_id).limit(limit).load(conn)?)
 }
 
+/// Of how many private chats somebody hears who is online.
+const PARTNERS: i64 = 200;
+
+/// The other people of somebody's private chats, of those in which something was said last.
+pub fn partners(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let private = participants::table
+        .inner_join(chats::table)
+        .filter(participants::user_id.eq(user).and(chats::pair.is_not_null()).and(chats::deleted_at.is_null()))
+        .order((chats::active_at.desc(), chats::id.desc()))
+        .limit(PARTNERS)
+        .select(chats::pair.assume_not_null());
+    let pairs: Vec<Vec<u8>> = private.load(conn)?;
+    Ok(pairs.iter().filter_map(|pair| Some(Pair::from_bytes(pair)?.other(user))).collect())
+}
+
 /// The users with whom somebody is in a chat.
 pub fn shared_with(user: UserId) -> Box<dyn BoxableExpression<users::table, Backend, SqlType = Bool>> {
     let own = diesel::alias!(participants as own);

@@ -238,7 +238,7 @@ on_both! {
             [messaging.message(&ctx, last).await.unwrap().hidden, of_list, of_chat]
         };
         assert_eq!((one(&ada).await, one(&bob).await, one(&eve).await), ([true; 3], [false; 3], [false; 3]));
-        assert_eq!(world.store.journal.hidden(ada.id).await.unwrap(), [bob.id]);
+        assert_eq!(world.store.journal.others(ada.id).await.unwrap().hidden, [bob.id]);
         // What is written about it tells nobody else.
         world.store.messaging.delete(&world.ctx(&eve), last, None).await.unwrap();
         let told = world.everything().await;

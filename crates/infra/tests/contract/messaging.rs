@@ -37,6 +37,9 @@ on_both! {
         };
         assert_eq!(chat.peer.as_ref().map(|peer| peer.id), Some(bob.id));
         let told = world.changes().await;
+        for (one, other) in [(&ada, &bob), (&bob, &ada)] {
+            assert_eq!(world.store.journal.others(one.id).await.unwrap().watched, [other.id], "they hear of each other");
+        }
         assert_eq!(told.iter().map(|c| (&*c.name, c.topic)).collect::<Vec<_>>(), [
             ("chat.created", clowder_core::Topic::user(ada.id)),
             ("chat.created", clowder_core::Topic::user(bob.id)),

@@ -1,22 +1,41 @@
 //! Events of chats and messages.
 
+use clowder_core::{Recorded, UserId};
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
     change::{
-        Braked, ChatDeleted, Decision, Expiring, Invited, ParticipantChanged, ParticipantRemoved, PreferencesChanged,
-        Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
+        Braked, CHAT_CREATED, ChatDeleted, Decision, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
+        PreferencesChanged, Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
     },
     keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
     polls::{Closed, Voted},
     relations::ThreadState,
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     routes::Shape,
     ws::{Event, Kind},
 };
+
+/// The other person of a private chat that begins for the owner of the topic.
+pub fn meets(recorded: &Recorded) -> Option<UserId> {
+    #[derive(Deserialize)]
+    struct Begun {
+        peer: Option<Peer>,
+    }
+    #[derive(Deserialize)]
+    struct Peer {
+        id: UserId,
+    }
+    if &*recorded.name != CHAT_CREATED {
+        return None;
+    }
+    let begun: Begun = serde_json::from_str(recorded.data.get()).ok()?;
+    begun.peer.map(|peer| peer.id)
+}
 
 pub const EVENTS: &[Event] = &[
     Event {

@@ -33,7 +33,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_ONLINE,
-        about: "A friend or somebody whom you watch has come online, is no longer invisible, or shows you their presence again",
+        about: "A friend, the other person of a private chat, or somebody whom you watch has come online, is no longer invisible, or shows you their presence again",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -41,7 +41,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_OFFLINE,
-        about: "A friend or somebody whom you watch has been offline for 5 seconds, or looks like that. With `status: null`: you see their presence no longer",
+        about: "A friend, the other person of a private chat, or somebody whom you watch has been offline for 5 seconds, or looks like that. With `status: null`: you see their presence no longer",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,
@@ -49,7 +49,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: USER_STATUS,
-        about: "A friend or somebody whom you watch is online and has another status or status text, also because it has ended",
+        about: "A friend, the other person of a private chat, or somebody whom you watch is online and has another status or status text, also because it has ended",
         scope: Some(FRIENDS_READ),
         kind: Kind::Passing,
         shape: Shape::of::<PresenceNews>,

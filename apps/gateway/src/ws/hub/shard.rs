@@ -142,6 +142,11 @@ impl Shard {
         self.lock().here.get(&user).is_some_and(|follows| follows.has(topic))
     }
 
+    /// Whether a user is connected, or about to be.
+    pub fn is_here(&self, user: UserId) -> bool {
+        self.lock().here.contains_key(&user)
+    }
+
     /// How many of its connected users follow a topic.
     pub fn following(&self, topic: Topic) -> usize {
         self.lock().audience.get(&topic).map_or(0, HashMap::len)

@@ -12,7 +12,7 @@ pub const DOMAIN: Domain = Domain {
         "Journal::exceeds",
         "Journal::extent",
         "Journal::followed",
-        "Journal::hidden",
+        "Journal::others",
         "Journal::replay",
         "Replay::next",
     ],

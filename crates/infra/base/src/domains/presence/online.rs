@@ -487,8 +487,8 @@ impl State {
         if let Some((name, to)) = told.filter(|(_, to)| !to.is_empty()) {
             self.news.push(Told { to, name, at: now, data, watched: None });
         }
-        if let Some(name) = for_all.filter(|_| !watchers.is_empty()) {
-            self.news.push(Told { to: watchers.into(), name, at: now, data: data_for_all, watched: Some(look.user) });
+        if let Some(name) = for_all {
+            self.tell_watchers(look.user, watchers, name, &data_for_all, now);
         }
         self.settle(look.user, now);
     }

@@ -215,3 +215,35 @@ fn who_watches_somebody_hears_of_them_what_all_see_as_often_as_friends() {
     online.missed(at(910));
     assert_eq!(look(910, false, "z").len(), 1);
 }
+
+#[test]
+fn partners_hear_of_somebody_over_all_their_sockets_and_once() {
+    let (online, [ada, bob, cem]) = (Online::default(), [person(), person(), person()]);
+    online.watch(bob, &[ada], at(0));
+    online.watch_always(bob, &[ada], at(0));
+    online.watch(bob, &[ada], at(0));
+    online.watch(cem, &[ada], at(0));
+    let look = |second, text: &'static str| {
+        let taken = online.take(at(second), 10);
+        let looked = taken.looks().iter().map(|look| {
+            let mut watchers = look.watchers.clone();
+            watchers.sort_by_key(|watcher| *watcher != bob);
+            Looked { watchers, ..sees(ada, Presence::Online, text, &[]) }
+        });
+        let looked = looked.collect();
+        taken.tell(looked).unwrap();
+        online.news().into_iter().map(|told| (told.to.to_vec(), told.name, told.watched)).collect::<Vec<_>>()
+    };
+    online.enter(ada, at(0));
+    assert_eq!(look(0, ""), [(vec![bob], "user.online", None), (vec![cem], "user.online", Some(ada))]);
+    online.missed(at(1_000));
+    assert_eq!(look(1_000, "x"), [(vec![bob], "user.status", None)], "without an end");
+    online.change(at(1_001), |state| state.block(ada, bob, at(1_001)));
+    let told = online.news();
+    assert_eq!((told.len(), told[0].name, told[0].watched), (1, "user.offline", None));
+    online.watches_nobody(bob);
+    online.missed(at(1_010));
+    assert!(look(1_010, "y").is_empty());
+    let watched = &online.lock().watched;
+    assert!(watched.of(ada, at(1_010)).is_empty());
+}

@@ -1,10 +1,14 @@
-//! Whom people want to hear of who need not be their friends: somebody with whom they have a chat or a profile open.
+//! Of whom people hear who need not be their friends: those with whom they have a private chat, and those whom they name,
+//! because a profile is open.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use clowder_accounts::presence::{PresenceNews, USER_OFFLINE, WATCHED_FOR};
 use clowder_core::{Timestamp, UserId};
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Online, State, Told};
 
@@ -13,23 +17,25 @@ const MOST: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub struct Watched {
-    /// Whom somebody watches, and until when.
-    by: HashMap<UserId, BTreeMap<UserId, Timestamp>>,
+    /// Whom somebody watches, and until when; `None` is as long as they are connected, over all their sockets.
+    by: HashMap<UserId, BTreeMap<UserId, Option<Timestamp>>>,
     /// Who watches somebody.
     of: HashMap<UserId, HashSet<UserId>>,
 }
 
 impl Watched {
-    fn add(&mut self, watcher: UserId, people: &[UserId], until: Timestamp, now: Timestamp) {
+    fn add(&mut self, watcher: UserId, people: &[UserId], until: Option<Timestamp>, now: Timestamp) {
         let theirs = self.by.entry(watcher).or_default();
-        let over: Vec<UserId> = theirs.iter().filter(|(_, until)| **until <= now).map(|(user, _)| *user).collect();
+        let is_over = |until: &Option<Timestamp>| until.is_some_and(|until| until <= now);
+        let over: Vec<UserId> = theirs.iter().filter(|(_, until)| is_over(until)).map(|(user, _)| *user).collect();
         for user in over {
             theirs.remove(&user);
             forget(&mut self.of, user, watcher);
         }
         for user in people {
             if theirs.len() < MOST || theirs.contains_key(user) {
-                theirs.insert(*user, until);
+                let held = theirs.entry(*user).or_insert(until);
+                *held = held.and(until);
                 self.of.entry(*user).or_default().insert(watcher);
             }
         }
@@ -48,7 +54,13 @@ impl Watched {
     }
 
     fn watches(&self, watcher: UserId, user: UserId, now: Timestamp) -> bool {
-        self.by.get(&watcher).and_then(|theirs| theirs.get(&user)).is_some_and(|until| *until > now)
+        let until = self.by.get(&watcher).and_then(|theirs| theirs.get(&user));
+        until.is_some_and(|until| until.is_none_or(|until| until > now))
+    }
+
+    /// Whether somebody watches another over all their sockets.
+    pub fn always(&self, watcher: UserId, user: UserId) -> bool {
+        self.by.get(&watcher).and_then(|theirs| theirs.get(&user)).is_some_and(Option::is_none)
     }
 }
 
@@ -65,8 +77,15 @@ impl Online {
     /// From now on somebody hears of these people, as far as everybody may see them. Returns until when.
     pub fn watch(&self, watcher: UserId, people: &[UserId], now: Timestamp) -> Timestamp {
         let until = now.plus(WATCHED_FOR);
-        self.lock().watched.add(watcher, people, until, now);
+        self.lock().watched.add(watcher, people, Some(until), now);
         until
+    }
+
+    /// The same for all sockets of somebody to this node, as long as there are any.
+    pub fn watch_always(&self, watcher: UserId, people: &[UserId], now: Timestamp) {
+        if !people.is_empty() {
+            self.lock().watched.add(watcher, people, None, now);
+        }
     }
 
     /// Somebody has no sockets here any more.
@@ -76,6 +95,24 @@ impl Online {
 }
 
 impl State {
+    /// Tells people who watch somebody: over all their sockets, or over those that do.
+    pub fn tell_watchers(
+        &mut self,
+        user: UserId,
+        watchers: Vec<UserId>,
+        name: &'static str,
+        data: &Arc<RawValue>,
+        now: Timestamp,
+    ) {
+        let (always, named): (Vec<_>, Vec<_>) =
+            watchers.into_iter().partition(|watcher| self.watched.always(*watcher, user));
+        for (to, watched) in [(always, None), (named, Some(user))] {
+            if !to.is_empty() {
+                self.news.push(Told { to: to.into(), name, at: now, data: Arc::clone(data), watched });
+            }
+        }
+    }
+
     /// One of these two has blocked the other.
     pub fn block(&mut self, one: UserId, other: UserId, now: Timestamp) {
         for (user, watcher) in [(one, other), (other, one)] {
@@ -87,10 +124,7 @@ impl State {
                 continue;
             }
             match to_raw_value(&PresenceNews::hidden(user)) {
-                Ok(data) => {
-                    let (to, data) = (vec![watcher].into(), data.into());
-                    self.news.push(Told { to, name: USER_OFFLINE, at: now, data, watched: Some(user) });
-                }
+                Ok(data) => self.tell_watchers(user, vec![watcher], USER_OFFLINE, &data.into(), now),
                 Err(error) => tracing::error!(%error, "somebody who was blocked is not told"),
             }
         }
