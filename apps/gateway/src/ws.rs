@@ -39,7 +39,7 @@ pub use close::Close;
 pub use commands::{Command, Reply, all as commands};
 pub use cursor::{Place, Sealer};
 pub use events::{Event, Kind, all as events};
-pub use hub::{Canary, Hub, Signal};
+pub use hub::{Canary, Hearers, Hub, Passed, Signal};
 pub use request::Request;
 pub use sockets::Sockets;
 

@@ -32,7 +32,7 @@ use clowder_core::{
 };
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
-    Reaction, Reactor, Read, Window, lifetimes::conceal, receipts::Receipt,
+    Reaction, Reactor, Read, Window, lifetimes::conceal, read::Onlookers, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -275,7 +275,7 @@ impl Messaging for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
-    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>> {
+    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Onlookers> {
         let (viewer, now) = (ctx.user()?, ctx.now);
         self.db.read(move |conn| chats::may_type(conn, viewer, now, chat)).await
     }

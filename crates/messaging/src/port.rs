@@ -1,11 +1,11 @@
 //! What an implementation of messaging must guarantee.
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, UserId, Versions};
+use clowder_core::{ChatId, Ctx, Made, MessageId, Page, PageRequest, Result, Versions};
 
 use crate::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, NewChat, NewMessage, NewRead, Reaction,
-    Reactor, Read, Window, receipts::Receipt,
+    Reactor, Read, Window, read::Onlookers, receipts::Receipt,
 };
 
 /// Each method is one use case and one transaction; its change is committed with it. Chats that the caller is not in
@@ -21,10 +21,9 @@ pub trait Messaging: Send + Sync {
 
     async fn chat(&self, ctx: &Ctx, chat: ChatId) -> Result<Chat>;
 
-    /// Whether others see that the caller types in a chat: whoever could send there now. Answers the participants of a chat
-    /// in which people see what others do, with whom the caller has a block, either way: neither is told what the other
-    /// does for a moment. Nobody in a larger chat. The cost depends neither on what was written nor on what is unread.
-    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Vec<UserId>>;
+    /// Whether others see that the caller types in a chat: whoever could send there now. Answers who of them is told. The
+    /// cost depends neither on what was written nor on what is unread, nor on how many people are in the chat.
+    async fn may_type(&self, ctx: &Ctx, chat: ChatId) -> Result<Onlookers>;
 
     /// Sends a message. When this returns, it is durable, has its `seq`, and its change is in the journal. The same
     /// `client_id` again finds the first message in its current state; with another content it is `client_id.mismatch`.

@@ -5,11 +5,21 @@ use clowder_core::UserId;
 use crate::model::{NewRead, Status};
 
 /// In chats with more people than this, only the reader receives a read mark, because every mark would go to everybody.
+/// And only those who watch the chat are told who is typing.
 pub const SHOWN_AMONG: i64 = 256;
 
 /// Whether the people in a chat see each other's read marks.
 pub fn are_shown(participants: i64) -> bool {
     participants <= SHOWN_AMONG
+}
+
+/// Who is told what a participant does for a moment, such as typing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Onlookers {
+    /// Not these, with whom the participant has a block, either way.
+    pub apart: Vec<UserId>,
+    /// In a large chat, only those who watch it.
+    pub only_watching: bool,
 }
 
 /// What is known of a participant's mark.

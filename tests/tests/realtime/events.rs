@@ -9,6 +9,7 @@ on_both!(shared;
     refused_commands,
     typing,
     typing_in_a_new_chat,
+    typing_in_a_large_chat,
     restless_typing,
     strangers_hear_nothing,
     renewed_tokens
@@ -128,6 +129,43 @@ async fn typing_in_a_new_chat(world: World) {
         let chat = ada.group(&title.to_string(), &[&bob]).await;
         socket.command("typing.start", json!({"chat_id": chat})).await.unwrap();
     }
+}
+
+/// Only sockets that watch the chat are told, however few are connected, and never anybody who is blocked.
+async fn typing_in_a_large_chat(world: World) {
+    let (ada, bob, cem) = (world.user("ada").await, world.user("bob").await, world.user("cem").await);
+    let chat = ada.group("A crowd", &[&bob, &cem]).await;
+    let larger = format!("UPDATE chats SET participant_count = 257 WHERE id = {}", world.database.literal(&chat));
+    world.database.run(&larger);
+    cem.put(&format!("/api/users/{}/block", ada.id), json!({})).await.expect(200);
+    let in_chat = json!({"chat_id": chat});
+    let (mut a, mut c) = (ada.socket().await, cem.socket().await);
+    let (mut phone, mut laptop) = (bob.socket().await, world.login("bob").await.socket().await);
+    for socket in [&mut phone, &mut c, &mut a] {
+        let watched = socket.command("chat.watch", in_chat.clone()).await.unwrap();
+        assert!(watched["until"].is_string(), "{watched}");
+    }
+    a.command("typing.start", in_chat.clone()).await.unwrap();
+    assert_eq!(phone.until("typing.start").await["data"]["user_id"], json!(ada.id));
+    phone.command("chat.unwatch", in_chat.clone()).await.unwrap();
+    laptop.command("chat.watch", in_chat.clone()).await.unwrap();
+    a.command("typing.stop", in_chat.clone()).await.unwrap();
+    assert_eq!(laptop.until("typing.stop").await["data"]["user_id"], json!(ada.id));
+    for socket in [&mut a, &mut c, &mut phone, &mut laptop] {
+        let told = socket.drain().await;
+        assert!(told.iter().all(|frame| !frame["type"].as_str().unwrap().starts_with("typing")), "{told:?}");
+    }
+    let stranger = world.user("eve").await;
+    let refused = stranger.socket().await.command("chat.watch", in_chat.clone()).await.unwrap_err();
+    assert_eq!((&refused["status"], &refused["code"]), (&json!(404), &json!("chat.unknown")));
+    let refused = a.command("chat.watch", json!({})).await.unwrap_err();
+    assert_eq!(refused["errors"][0]["code"], "required");
+    // Whoever has left hears nothing more.
+    bob.delete(&format!("/api/chats/{chat}/participants/{}", bob.id)).await.expect(204);
+    laptop.until("participant.removed").await;
+    a.command("typing.start", in_chat.clone()).await.unwrap();
+    let told = laptop.drain().await;
+    assert!(told.iter().all(|frame| frame["type"] != "typing.start"), "{told:?}");
 }
 
 /// However often it changes, the others are notified once in two seconds, and the last state is true.

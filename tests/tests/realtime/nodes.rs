@@ -151,6 +151,20 @@ async fn typing_is_seen_at_the_other_node_and_ends_if_that_dies() {
         bob.put(&format!("/api/users/{}/block", cem.id), json!({})).await.expect(200);
         let (mut a, mut b, mut c) = (ada.socket().await, bob.socket().await, cem.socket().await);
         let in_chat = json!({"chat_id": chat});
+        // In a large chat, whoever watches it at another node is told, and nobody else at any.
+        let of = |count| format!("UPDATE chats SET participant_count = {count} WHERE title = 'Cats'");
+        world.database.run(&of(257));
+        let mut other_device = ada.socket().await;
+        for socket in [&mut a, &mut c] {
+            socket.command("chat.watch", in_chat.clone()).await.unwrap();
+        }
+        b.command("typing.start", in_chat.clone()).await.unwrap();
+        assert_eq!(a.until("typing.start").await["data"]["user_id"], json!(bob.id));
+        b.command("typing.stop", in_chat.clone()).await.unwrap();
+        a.until("typing.stop").await;
+        let told = other_device.drain().await;
+        assert!(told.iter().all(|frame| !frame["type"].as_str().unwrap().starts_with("typing")), "{told:?}");
+        world.database.run(&of(3));
         b.command("typing.start", json!({"chat_id": chat, "kind": "recording"})).await.unwrap();
         let heard = a.until("typing.start").await;
         assert_eq!(heard["data"], json!({"user_id": bob.id, "chat_id": chat, "kind": "recording"}));

@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// What clients send whether or not somebody is there, besides what is about the socket itself.
-const BY_THEMSELVES: &[&str] = &["message.delivered", "presence.subscribe", "presence.unsubscribe"];
+const BY_THEMSELVES: &[&str] =
+    &["message.delivered", "presence.subscribe", "presence.unsubscribe", "chat.watch", "chat.unwatch"];
 
 /// How many characters of an unknown `type` are repeated.
 const LONGEST_NAME: usize = 64;

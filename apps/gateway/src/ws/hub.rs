@@ -15,6 +15,7 @@ mod shard;
 mod shards;
 mod signals;
 mod signals_elsewhere;
+mod watching;
 
 #[cfg(test)]
 mod load;
@@ -51,7 +52,8 @@ use super::{
 };
 use crate::{clock, stop::Stop};
 pub use canary::Canary;
-pub use signals::Signal;
+pub use signals::{Hearers, Signal};
+pub use signals_elsewhere::Passed;
 
 /// A node that stops closes its sockets in at most so many waves, with at least so many sockets in each.
 const WAVES: usize = 100;
@@ -196,9 +198,9 @@ impl Hub {
             }
             // Without a result, what was known or loaded is no longer valid.
             if let Some(attached) = arrival.attach(via, scopes.clone(), loaded)? {
+                self.online.watch_always(user, &watched, clock::now());
                 if is_person(via) {
                     self.online.enter(user, clock::now());
-                self.online.watch_always(user, &watched, clock::now());
                 }
                 return Ok(attached);
             }
@@ -236,9 +238,18 @@ impl Hub {
         Ok(shard.follows(user, topic))
     }
 
-    /// Somebody gives a signal to the other followers of a topic, except these.
-    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, but: Vec<UserId>) {
-        self.set_signal(user, topic, signal, Some(but));
+    /// Somebody gives a signal to these of the other followers of a topic.
+    pub fn signal(&self, user: UserId, topic: Topic, signal: &'static Signal, hearers: Hearers) {
+        self.set_signal(user, topic, signal, Some(hearers));
+    }
+
+    /// From now on a socket hears of the signals of a topic that only those hear of who watch it.
+    pub fn watch(&self, queue: &Arc<SendQueue>, topic: Topic, until: Timestamp) {
+        self.shards.of(queue.user).watch(queue, topic, until);
+    }
+
+    pub fn unwatch(&self, queue: &Arc<SendQueue>, topic: Topic) {
+        self.shards.of(queue.user).unwatch(queue, topic);
     }
 
     /// Somebody has stopped.
@@ -246,10 +257,10 @@ impl Hub {
         self.set_signal(user, topic, signal, None);
     }
 
-    fn set_signal(&self, user: UserId, topic: Topic, signal: &'static Signal, to_all_but: Option<Vec<UserId>>) {
+    fn set_signal(&self, user: UserId, topic: Topic, signal: &'static Signal, hearers: Option<Hearers>) {
         let now = clock::now();
         let mut given = self.lock_signals();
-        if let Some(telling) = given.signals.set(user, topic, signal, to_all_but, now) {
+        if let Some(telling) = given.signals.set(user, topic, signal, hearers, now) {
             given.to_tell.push(telling);
             self.given.notify_one();
         }
@@ -273,9 +284,7 @@ impl Hub {
             };
             for telling in to_tell {
                 self.pass_on(&telling);
-                if self.shards.are_few(telling.passing.topic) {
-                    dispatch.send(Step::passing(telling)).await;
-                }
+                dispatch.send(Step::passing(telling)).await;
             }
             for told in self.online.news() {
                 dispatch.send(Step::told(told)).await;

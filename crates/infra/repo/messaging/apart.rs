@@ -44,6 +44,19 @@ struct ApartRow {
     arrived: i64,
 }
 
+/// The people in a chat with whom the viewer has a block, either way.
+pub fn all_in(conn: &mut Conn, viewer: UserId, chat: ChatId) -> Result<Vec<UserId>> {
+    let by_viewer = participants::table
+        .inner_join(blocks::table.on(blocks::blocked_id.eq(participants::user_id)))
+        .filter(blocks::user_id.eq(viewer).and(participants::chat_id.eq(chat)))
+        .select(participants::user_id);
+    let of_viewer = participants::table
+        .inner_join(blocks::table.on(blocks::user_id.eq(participants::user_id)))
+        .filter(blocks::blocked_id.eq(viewer).and(participants::chat_id.eq(chat)))
+        .select(participants::user_id);
+    Ok(by_viewer.union(of_viewer).load(conn)?)
+}
+
 /// Those of one chat.
 #[derive(Debug, Clone, Default)]
 pub struct Apart(Vec<ApartRow>);

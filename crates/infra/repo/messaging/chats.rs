@@ -8,7 +8,7 @@ use clowder_messaging::{
     chats::Pair,
     moderation::rules,
     policy::{Action, Seat, may},
-    read::{LowestReadMarks, are_shown},
+    read::{LowestReadMarks, Onlookers, are_shown},
     receipts::{StatusFacts, status},
     refusals::CHAT_UNKNOWN,
 };
@@ -17,7 +17,7 @@ use diesel::{dsl::not, prelude::*, sql_types::Bool};
 use super::{
     super::{
         among::AmongIds,
-        batch, blocks,
+        batch,
         cards::Cards,
         dialect::{Backend, Conn},
         domains::Followed,
@@ -25,7 +25,7 @@ use super::{
         relations::named::Named,
     },
     Caches,
-    apart::{Apart, PARTED},
+    apart::{self, Apart, PARTED},
     mentioned::{self, AllMentioned},
     messages as read,
     reacted::AllReacted,
@@ -274,9 +274,8 @@ pub fn shared_with(user: UserId) -> Box<dyn BoxableExpression<users::table, Back
     Box::new(diesel::dsl::exists(theirs.filter(participants::chat_id.eq_any(own))))
 }
 
-/// Whether others see that the viewer types: what decides about that, and nothing else of the chat. Answers those in it
-/// with whom the viewer has a block, either way; nobody where there are too many to be told.
-pub fn may_type(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId) -> Result<Vec<UserId>> {
+/// Whether others see that the viewer types: what decides about that, and nothing else of the chat.
+pub fn may_type(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId) -> Result<Onlookers> {
     type Row = (String, i64, Option<GroupId>, bool, i64, String, Option<Timestamp>);
     let found: Option<Row> = participants::table
         .inner_join(chats::table)
@@ -297,12 +296,7 @@ pub fn may_type(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId) -
     let (kind, role) = (ChatType::parse_word(&kind)?, ChatRole::parse_word(&role)?);
     let seat = Seat { kind, role, rights: Rights::from_bits(rights), of_group: group.is_some() };
     rules::may_type(seat, closed, silent_until, now)?;
-    if !are_shown(count) {
-        return Ok(Vec::new());
-    }
-    let others = participants::table.filter(participants::chat_id.eq(chat).and(participants::user_id.ne(viewer)));
-    let others: Vec<UserId> = others.select(participants::user_id).load(conn)?;
-    Ok(blocks::either_way(conn, viewer, &others)?.into_iter().collect())
+    Ok(Onlookers { apart: apart::all_in(conn, viewer, chat)?, only_watching: !are_shown(count) })
 }
 
 /// Adds to each chat its summary, its people, and the number of unread messages that do not count.

@@ -34,6 +34,7 @@ pub fn of(name: &str) -> Option<Value> {
         "ChatPreferences" => preferences(),
         "ChatInvites" => json!({ "user_ids": [], "link": link(), "code": "q0Jm3vXk2cYwzN1sT5bq7g" }),
         "ChatLink" => link(),
+        "ChatWatched" => json!({ "until": LATER }),
         "ChatGuest" => json!({
             "user": card(BOB, "bob", "Bob"), "role": "member", "invited_by": ADA, "since": AT, "expires_at": AT
         }),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clowder_core::{
-    Follow, Id, Positions, Recorded, SessionId, Timestamp, Topic, TopicKind, UserId, Via,
+    Follow, Id, Passing, Positions, Recorded, SessionId, Timestamp, Topic, TopicKind, UserId, Via,
     follow::{self, Following},
 };
 use clowder_infra::keys::Keys;
@@ -25,7 +25,8 @@ use super::{
     Attached,
     follows::Loaded,
     shard::{Shard, Step},
-    shards::{FEW, Shards},
+    shards::Shards,
+    signals::Telling,
 };
 
 const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
@@ -275,20 +276,30 @@ fn what_is_about_something_before_them_is_not_told() {
 }
 
 #[test]
-fn typing_is_told_among_few_only() {
-    let shards = Shards::new(&at(0), ROOM);
+fn in_a_large_chat_those_who_watch_it_are_told_who_is_typing() {
+    let shard = Shard::new(at(0));
     let chat = chat();
-    let join = || {
-        let user = UserId::new(START);
-        attach(shards.of(user), user, &[chat])
+    let [ada, bob, cem, dan] = std::array::from_fn(|_| UserId::new(START));
+    let (adas, phone, laptop) = (attach(&shard, ada, &[chat]), attach(&shard, bob, &[chat]), attach(&shard, bob, &[]));
+    let (cems, dans) = (attach(&shard, cem, &[chat]), attach(&shard, dan, &[]));
+    let type_now = |only_watching| {
+        let passing = Passing { topic: chat, name: "typing.start", at: START, data: to_raw_value(&()).unwrap().into() };
+        let but = [ada, cem].into();
+        shard.take(&Step::passing(Telling { passing, kind: "typing", but, only_watching, is_ours: true }));
+        [&adas, &phone, &laptop, &cems, &dans].map(|attached| types(&attached.queue).len())
     };
-    let here: Vec<_> = (0..FEW).map(|_| join()).collect();
-    assert!(shards.are_few(chat));
-    let one_more = join();
-    assert!(!shards.are_few(chat));
-    shards.of(one_more.queue.user).detach(&one_more.queue);
-    assert!(shards.are_few(chat));
-    drop(here);
+    let until = START.plus(Duration::from_secs(1));
+    for queue in [&adas.queue, &phone.queue, &cems.queue, &dans.queue] {
+        shard.watch(queue, chat, until);
+    }
+    assert_eq!(type_now(false), [0, 1, 1, 0, 0], "among few, all");
+    assert_eq!(type_now(true), [0, 1, 0, 0, 0], "neither who follows it no more nor who is left out");
+    shard.watch(&phone.queue, chat, START);
+    assert_eq!(type_now(true), [0; 5], "it is over");
+    shard.watch(&laptop.queue, chat, until);
+    shard.detach(&laptop.queue);
+    shard.watch(&laptop.queue, chat, until);
+    assert_eq!(type_now(true), [0; 5], "who has left watches nothing");
 }
 
 #[test]

@@ -28,6 +28,7 @@ use super::{
     Attached,
     follows::{Follows, Loaded},
     signals::Telling,
+    watching::Watching,
 };
 
 /// What a shard receives, in journal order.
@@ -46,10 +47,12 @@ pub enum Step {
     },
     /// The journal is another one, and has come this far.
     Renewed(Arc<Place>),
-    /// A transient event goes to all followers of its topic except these.
+    /// A transient event goes to all followers of its topic except these, or to those sockets of them that watch it at this
+    /// time.
     Passing {
         topic: Topic,
         but: Arc<[UserId]>,
+        watched_at: Option<Timestamp>,
         opened_by: Option<Scope>,
         frame: ByteString,
     },
@@ -73,9 +76,9 @@ impl Step {
         }
     }
 
-    pub fn passing(Telling { passing, but, .. }: Telling) -> Self {
-        let opened_by = opened_by(passing.name);
-        Self::Passing { topic: passing.topic, but, opened_by, frame: frame::passing(&passing) }
+    pub fn passing(Telling { passing, but, only_watching, .. }: Telling) -> Self {
+        let (topic, opened_by, frame) = (passing.topic, opened_by(passing.name), frame::passing(&passing));
+        Self::Passing { topic, but, watched_at: only_watching.then_some(passing.at), opened_by, frame }
     }
 
     pub fn told(told: Told) -> Self {
@@ -96,6 +99,7 @@ struct State {
     here: HashMap<UserId, Follows>,
     /// The connected followers of each topic, and after which number they follow it. Personal topics are not included.
     audience: HashMap<Topic, HashMap<UserId, i64>>,
+    watching: Watching,
     /// How often all known topics have been discarded.
     forgotten: u64,
     stopping: bool,
@@ -124,6 +128,7 @@ impl Shard {
         if let Some(follows) = state.here.get_mut(&queue.user) {
             follows.detach(queue);
         }
+        state.watching.forget(queue);
         state.forget_if_gone(queue.user);
         !state.here.contains_key(&queue.user)
     }
@@ -147,9 +152,22 @@ impl Shard {
         self.lock().here.contains_key(&user)
     }
 
-    /// How many of its connected users follow a topic.
-    pub fn following(&self, topic: Topic) -> usize {
-        self.lock().audience.get(&topic).map_or(0, HashMap::len)
+    /// Whether any of its connected users follows a topic.
+    pub fn is_followed(&self, topic: Topic) -> bool {
+        self.lock().audience.contains_key(&topic)
+    }
+
+    /// From now on a socket watches a topic, if it is still here.
+    pub fn watch(&self, queue: &Arc<SendQueue>, topic: Topic, until: Timestamp) {
+        let mut state = self.lock();
+        let is_here = |follows: &Follows| follows.queues().any(|other| Arc::ptr_eq(other, queue));
+        if state.here.get(&queue.user).is_some_and(is_here) {
+            state.watching.watch(queue, topic, until);
+        }
+    }
+
+    pub fn unwatch(&self, queue: &Arc<SendQueue>, topic: Topic) {
+        self.lock().watching.unwatch(queue, topic);
     }
 
     /// Accepts no more sockets; returns those that are here, which get events until they are closed.
@@ -178,8 +196,12 @@ impl Shard {
             Step::Change(durable) => self.hand_out(durable),
             Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
             Step::Swept { .. } | Step::Renewed(_) => return self.start_anew(step),
-            Step::Passing { topic, but, opened_by, frame } => {
-                let queues = self.lock().followers(*topic, *opened_by, |user, _| !but.contains(user));
+            Step::Passing { topic, but, watched_at, opened_by, frame } => {
+                let hears = |user: &UserId| !but.contains(user);
+                let queues = match watched_at {
+                    Some(at) => self.lock().watchers(*topic, *at, *opened_by, hears),
+                    None => self.lock().followers(*topic, *opened_by, |user, _| hears(user)),
+                };
                 queues.iter().for_each(|queue| queue.push(Outgoing::Text(frame.clone())));
             }
             Step::Told { to, watched, opened_by, frame } => {
@@ -282,6 +304,20 @@ impl State {
             queues.extend(self.sockets_in_scope(*user, opened_by).cloned());
         }
         queues
+    }
+
+    /// The sockets of followers that watch the topic.
+    fn watchers(
+        &self,
+        topic: Topic,
+        at: Timestamp,
+        opened_by: Option<Scope>,
+        hears: impl Fn(&UserId) -> bool,
+    ) -> Queues {
+        let Some(audience) = self.audience.get(&topic) else { return Queues::new() };
+        let follow = |queue: &&Arc<SendQueue>| audience.contains_key(&queue.user) && hears(&queue.user);
+        let watching = self.watching.of(topic, at).filter(|queue| queue.may_receive(opened_by));
+        watching.filter(follow).cloned().collect()
     }
 
     fn of_people(&self, people: &[UserId], opened_by: Option<Scope>) -> Queues {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{Topic, UserId};
+use clowder_core::UserId;
 use tokio::sync::mpsc;
 
 use super::{
@@ -14,9 +14,6 @@ use super::{
 /// The number of shards: enough that arriving sockets rarely wait for each other's lock. Every change visits all of
 /// them.
 const SHARDS: usize = 8;
-
-/// Among more connected users than this, passing events of a topic would cost too much: each of them to each of them.
-pub const FEW: usize = 256;
 
 /// How many steps may wait for a shard before reading the journal pauses; nothing is lost.
 const WAITING: usize = 1024;
@@ -38,11 +35,6 @@ impl Shards {
 
     pub fn all(&self) -> impl Iterator<Item = &Arc<Shard>> {
         self.0.iter()
-    }
-
-    /// Whether few enough connected users follow a topic that all of them can learn what each of them is doing.
-    pub fn are_few(&self, topic: Topic) -> bool {
-        self.all().map(|shard| shard.following(topic)).sum::<usize>() <= FEW
     }
 
     /// One task per shard, on the caller's runtime. They end when the returned value is dropped.

@@ -30,11 +30,21 @@ pub struct Signal {
 #[derive(Default)]
 pub struct Signals(HashMap<(Topic, UserId, &'static str), Given>);
 
+/// Who is told of a signal, of those who follow its topic.
+#[derive(Debug, Clone, Default)]
+pub struct Hearers {
+    /// Not these.
+    pub but: Vec<UserId>,
+    /// Only sockets that watch the topic: there are too many others.
+    pub only_watching: bool,
+}
+
 /// What is sent to the followers of its topic, except to these; whoever gives the signal is the first of them.
 pub struct Telling {
     pub passing: Passing,
     pub kind: &'static str,
     pub but: Arc<[UserId]>,
+    pub only_watching: bool,
     /// Given at this node, so that the others have to be told.
     pub is_ours: bool,
 }
@@ -43,8 +53,9 @@ pub struct Telling {
 struct Given {
     /// The one that was last given.
     signal: &'static Signal,
-    /// Who is not notified.
+    /// Who is not notified, and whether only those are who watch.
     but: Arc<[UserId]>,
+    only_watching: bool,
     /// Whether it was last given at this node.
     is_ours: bool,
     /// Until when it lasts; `None` after it has stopped.
@@ -57,7 +68,8 @@ struct Given {
 
 impl Given {
     fn new(signal: &'static Signal) -> Self {
-        Self { signal, but: Arc::default(), is_ours: true, until: None, told: None, held_back: false }
+        let but = Arc::default();
+        Self { signal, but, only_watching: false, is_ours: true, until: None, told: None, held_back: false }
     }
 
     /// What to send to the others now, if anything and if it is time to.
@@ -92,22 +104,23 @@ impl Given {
         let (name, signal) = self.tell(now)?;
         let data = (signal.data)(topic, user).ok()?;
         let passing = Passing { topic, name, at: now, data: Arc::from(data) };
-        Some(Telling { passing, kind: signal.kind, but: Arc::clone(&self.but), is_ours: self.is_ours })
+        let (kind, but, only_watching) = (signal.kind, Arc::clone(&self.but), self.only_watching);
+        Some(Telling { passing, kind, but, only_watching, is_ours: self.is_ours })
     }
 }
 
 impl Signals {
-    /// Records that somebody gives a signal to all but these, or has stopped; returns what to send at once. What has to
-    /// wait is returned by [`Signals::due`].
+    /// Records that somebody gives a signal to these, or has stopped; returns what to send at once. What has to wait is
+    /// returned by [`Signals::due`].
     pub fn set(
         &mut self,
         user: UserId,
         topic: Topic,
         signal: &'static Signal,
-        to_all_but: Option<Vec<UserId>>,
+        hearers: Option<Hearers>,
         now: Timestamp,
     ) -> Option<Telling> {
-        self.give((user, topic), signal, to_all_but, true, now)
+        self.give((user, topic), signal, hearers, true, now)
     }
 
     /// The same for what was given at another node, which tells only what is to be sent. It ends by this node's own
@@ -116,34 +129,32 @@ impl Signals {
         &mut self,
         of: (UserId, Topic),
         signal: &'static Signal,
-        to_all_but: Option<Vec<UserId>>,
+        hearers: Option<Hearers>,
         now: Timestamp,
     ) -> Option<Telling> {
-        self.give(of, signal, to_all_but, false, now)
+        self.give(of, signal, hearers, false, now)
     }
 
     fn give(
         &mut self,
         (user, topic): (UserId, Topic),
         signal: &'static Signal,
-        to_all_but: Option<Vec<UserId>>,
+        hearers: Option<Hearers>,
         is_ours: bool,
         now: Timestamp,
     ) -> Option<Telling> {
         let key = (topic, user, signal.start);
-        let given = match &to_all_but {
+        let given = match &hearers {
             Some(_) => self.0.entry(key).or_insert_with(|| Given::new(signal)),
             None => self.0.get_mut(&key)?,
         };
         given.is_ours = is_ours;
-        // Whoever stops does not say with what.
-        if to_all_but.is_some() {
+        given.until = hearers.is_some().then(|| now.plus(LASTS_FOR));
+        // Whoever stops does not say with what; and who has heard that it started hears that it stopped.
+        if let Some(Hearers { but, only_watching }) = hearers {
             given.signal = signal;
-        }
-        given.until = to_all_but.is_some().then(|| now.plus(LASTS_FOR));
-        // Who has heard that it started hears that it stopped.
-        if let Some(but) = to_all_but {
             given.but = iter::once(user).chain(but).collect();
+            given.only_watching = only_watching;
         }
         given.event(topic, user, now)
     }
@@ -199,7 +210,7 @@ mod tests {
 
         fn set(&mut self, on: bool, ms: u64) -> Option<&'static str> {
             self.list
-                .set(self.user, self.topic, &TYPING, on.then(Vec::new), Self::at(ms))
+                .set(self.user, self.topic, &TYPING, on.then(Hearers::default), Self::at(ms))
                 .map(|telling| telling.passing.name)
         }
 
@@ -267,7 +278,7 @@ mod tests {
     fn signals_of_one_person_do_not_mix() {
         let mut ada = Watched::new();
         assert_eq!(ada.set(true, 0), Some("typing.start"));
-        let drawing = ada.list.set(ada.user, ada.topic, &DRAWING, Some(Vec::new()), Watched::at(100));
+        let drawing = ada.list.set(ada.user, ada.topic, &DRAWING, Some(Hearers::default()), Watched::at(100));
         assert_eq!(
             drawing.map(|telling| telling.passing.name),
             Some("drawing.start"),
@@ -282,7 +293,7 @@ mod tests {
         let mut ada = Watched::new();
         let told = |telling: &Telling| (telling.passing.name, telling.kind);
         let set = |ada: &mut Watched, signal, on: bool, ms| {
-            let told_now = ada.list.set(ada.user, ada.topic, signal, on.then(Vec::new), Watched::at(ms));
+            let told_now = ada.list.set(ada.user, ada.topic, signal, on.then(Hearers::default), Watched::at(ms));
             told_now.as_ref().map(told)
         };
         let due = |ada: &mut Watched, ms| ada.list.due(Watched::at(ms)).iter().map(told).collect::<Vec<_>>();
@@ -307,8 +318,10 @@ mod tests {
     fn who_is_not_told_that_it_started_is_not_told_that_it_stopped() {
         let mut ada = Watched::new();
         let bob = UserId::new(START);
-        let started = ada.list.set(ada.user, ada.topic, &TYPING, Some(vec![bob]), Watched::at(0)).unwrap();
+        let hearers = Hearers { but: vec![bob], only_watching: true };
+        let started = ada.list.set(ada.user, ada.topic, &TYPING, Some(hearers), Watched::at(0)).unwrap();
         let stopped = ada.list.due(Watched::at(6_000)).remove(0);
+        assert!(started.only_watching && stopped.only_watching);
         assert_eq!((&*started.but, &*stopped.but), (&[ada.user, bob][..], &[ada.user, bob][..]));
     }
 
@@ -316,7 +329,7 @@ mod tests {
     fn what_was_given_elsewhere_ends_here_and_is_not_passed_on() {
         let mut ada = Watched::new();
         let hear = |ada: &mut Watched, on: bool, ms| {
-            let told = ada.list.hear((ada.user, ada.topic), &TYPING, on.then(Vec::new), Watched::at(ms));
+            let told = ada.list.hear((ada.user, ada.topic), &TYPING, on.then(Hearers::default), Watched::at(ms));
             told.map(|telling| (telling.passing.name, telling.is_ours))
         };
         assert_eq!(hear(&mut ada, false, 0), None, "nobody knows that it started");

@@ -6,23 +6,44 @@ use clowder_core::{Topic, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Hub, Signal, signals::Telling};
+use super::{
+    Hub, Signal,
+    signals::{Hearers, Telling},
+};
 use crate::{clock, domains::DOMAINS};
 
 /// The subject of these messages on the bus.
 const SIGNAL: &str = "signal";
 
+/// What a node says of a signal: `chat:<id> {…}`. The topic comes first, so that what nobody here follows costs nothing
+/// but that.
 #[derive(Debug, Serialize, Deserialize)]
-struct Message {
-    kind: String,
-    id: Uuid,
+pub struct Passed {
     /// The event: the start or the stop of a signal.
     name: String,
-    /// Which signal it is, of those with this event. A node of an earlier version does not say it.
-    #[serde(default)]
+    /// Which signal it is, of those with this event.
     signal: String,
     /// Who is not notified; whoever gives the signal is the first of them.
     but: Vec<UserId>,
+    /// Only those are who watch the topic.
+    only_watching: bool,
+}
+
+impl Passed {
+    fn write(&self, topic: Topic) -> Option<String> {
+        Some(format!("{topic} {}", serde_json::to_string(self).ok()?))
+    }
+
+    /// The topic, and what is said, which is read only if somebody follows it. Whatever cannot be read is ignored.
+    pub fn read(body: &str, is_followed: impl FnOnce(Topic) -> bool) -> Option<(Topic, Self)> {
+        let (topic, said) = body.split_once(' ')?;
+        let (kind, id) = topic.split_once(':')?;
+        let topic = Topic { kind: kind.parse().ok()?, id: Uuid::try_parse(id).ok()? };
+        if !is_followed(topic) {
+            return None;
+        }
+        Some((topic, serde_json::from_str(said).ok()?))
+    }
 }
 
 /// The signal with this event, and whether the event is its start. A newer node may know more: of the kinds that are
@@ -40,27 +61,22 @@ impl Hub {
     pub fn hear_others(self: &Arc<Self>) {
         let hub = Arc::downgrade(self);
         let hear = move |body: &str| {
-            if let (Some(hub), Ok(message)) = (hub.upgrade(), serde_json::from_str(body)) {
-                hub.hear_signal(message);
+            if let Some(hub) = hub.upgrade() {
+                hub.hear_signal(body);
             }
         };
         self.exchange.subscribe(SIGNAL, Box::new(hear));
     }
 
-    fn hear_signal(&self, message: Message) {
-        let Message { kind, id, name, signal, but } = message;
-        let (Ok(kind), Some((signal, starts)), Some(user)) = (kind.parse(), signal_of(&name, &signal), but.first())
-        else {
+    fn hear_signal(&self, body: &str) {
+        let is_followed = |topic| self.shards.all().any(|shard| shard.is_followed(topic));
+        let Some((topic, Passed { name, signal, but, only_watching })) = Passed::read(body, is_followed) else {
             return;
         };
-        let (user, topic) = (*user, Topic { kind, id });
-        // Nothing is kept of what nobody here follows.
-        if !self.shards.all().any(|shard| shard.following(topic) > 0) {
-            return;
-        }
-        let to_all_but = starts.then(|| but.into_iter().skip(1).collect());
+        let (Some((signal, starts)), Some(user)) = (signal_of(&name, &signal), but.first().copied()) else { return };
+        let hearers = starts.then(|| Hearers { but: but.into_iter().skip(1).collect(), only_watching });
         let mut given = self.lock_signals();
-        if let Some(telling) = given.signals.hear((user, topic), signal, to_all_but, clock::now()) {
+        if let Some(telling) = given.signals.hear((user, topic), signal, hearers, clock::now()) {
             given.to_tell.push(telling);
             self.given.notify_one();
         }
@@ -71,10 +87,9 @@ impl Hub {
         if !telling.is_ours {
             return;
         }
-        let Topic { kind, id } = telling.passing.topic;
-        let (kind, name) = (kind.as_str().to_owned(), telling.passing.name.to_owned());
-        let message = Message { kind, id, name, signal: telling.kind.to_owned(), but: telling.but.to_vec() };
-        if let Ok(body) = serde_json::to_string(&message) {
+        let (name, signal) = (telling.passing.name.to_owned(), telling.kind.to_owned());
+        let passed = Passed { name, signal, but: telling.but.to_vec(), only_watching: telling.only_watching };
+        if let Some(body) = passed.write(telling.passing.topic) {
             self.exchange.publish(SIGNAL, &body);
         }
     }
@@ -82,7 +97,28 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
+    use clowder_core::{Timestamp, TopicKind};
+
     use super::*;
+
+    #[test]
+    fn what_nobody_follows_is_not_even_read() {
+        let user = UserId::new(Timestamp::from_micros(1));
+        let topic = Topic::new(TopicKind::new("a_kind"), user);
+        let (name, signal) = ("typing.start".to_owned(), "recording".to_owned());
+        let passed = Passed { name, signal, but: vec![user], only_watching: true };
+        let body = passed.write(topic).unwrap();
+        let (of, read) = Passed::read(&body, |asked| asked == topic).unwrap();
+        assert_eq!((of, read.but, read.only_watching), (topic, vec![user], true));
+        assert!(Passed::read(&body, |_| false).is_none());
+        let earlier =
+            serde_json::json!({"kind": "a_kind", "id": user, "name": "typing.start", "but": [user]}).to_string();
+        let cut = body.split_once('{').unwrap().0;
+        for wrong in ["", " ", ":", "a_kind:x {}", "{} {}", &earlier, cut, &format!("{cut}null"), &format!("{cut}{{}}")]
+        {
+            assert!(Passed::read(wrong, |_| true).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn events_are_found_by_their_names() {

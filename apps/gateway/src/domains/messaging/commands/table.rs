@@ -21,7 +21,7 @@ use super::{
     A_CHAT, A_MESSAGE, A_USER, AMessage, InChat, OfChat, OfLink, OfMessage, OfParticipant, OfReview, OfScheduled,
     OfVersion, WayIn, cancel_scheduled, chats, close_poll, delete, delivered, draft, edit, edit_scheduled, follow,
     forward, keeping, people, react, read, read_thread, send,
-    typing::{START_TYPING, STOP_TYPING},
+    typing::{START_TYPING, STOP_TYPING, UNWATCH, WATCH},
     vote,
 };
 use crate::{
@@ -488,4 +488,6 @@ pub const COMMANDS: &[Command] = &[
     },
     START_TYPING,
     STOP_TYPING,
+    WATCH,
+    UNWATCH,
 ];

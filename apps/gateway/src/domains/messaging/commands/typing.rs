@@ -1,7 +1,15 @@
 //! What people do in a chat for the moment: they type, record a voice message or upload a file.
 
-use clowder_core::{ChatId, Fields, Id, Input, Topic, UserId};
-use clowder_messaging::{CHAT, Typing, TypingKind, refusals::CHAT_UNKNOWN, scopes::MESSAGES_WRITE};
+use std::time::Duration;
+
+use clowder_core::{ChatId, Fields, Id, Input, Timestamp, Topic, UserId};
+use clowder_messaging::{
+    CHAT, Typing, TypingKind,
+    read::Onlookers,
+    refusals::CHAT_UNKNOWN,
+    scopes::{CHATS_READ, MESSAGES_WRITE},
+};
+use serde::Serialize;
 use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
@@ -12,8 +20,8 @@ use crate::{
     problem::Problem,
     routes::Shape,
     ws::{
-        Signal,
-        commands::{Call, Command, Done, nothing},
+        Hearers, Signal,
+        commands::{Call, Command, Done, Reply, done, nothing},
     },
 };
 
@@ -49,6 +57,32 @@ pub const STOP_TYPING: Command = Command {
     ..LEAVE
 };
 
+pub const WATCH: Command = Command {
+    name: "chat.watch",
+    about: "Tells this socket for 15 minutes who is typing in a chat of more than 256 people. Send it again to go on",
+    scope: Some(CHATS_READ),
+    reply: Reply::Ack(Shape::of::<ChatWatched>),
+    run: |call, data| Box::pin(watch(call, data)),
+    ..LEAVE
+};
+
+pub const UNWATCH: Command = Command {
+    name: "chat.unwatch",
+    about: "Tells this socket no longer who is typing in a chat of more than 256 people",
+    scope: Some(CHATS_READ),
+    run: |call, data| Box::pin(unwatch(call, data)),
+    ..LEAVE
+};
+
+/// How long a socket watches a chat.
+const WATCHED_FOR: Duration = Duration::from_secs(900);
+
+/// Until when a socket watches a chat.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct ChatWatched {
+    until: Timestamp,
+}
+
 /// What the caller does in a chat.
 #[derive(Debug, utoipa::ToSchema)]
 struct NewTyping {
@@ -73,8 +107,8 @@ async fn start(call: Call, data: Value) -> Result<Done, Problem> {
         TypingKind::Recording => &RECORDING,
         TypingKind::Uploading => &UPLOADING,
     };
-    let apart = call.ports.store.messaging.may_type(&call.ctx, chat_id).await?;
-    call.ports.hub.signal(call.user, chat, signal, apart);
+    let Onlookers { apart: but, only_watching } = call.ports.store.messaging.may_type(&call.ctx, chat_id).await?;
+    call.ports.hub.signal(call.user, chat, signal, Hearers { but, only_watching });
     nothing()
 }
 
@@ -82,6 +116,20 @@ async fn stop(call: Call, data: Value) -> Result<Done, Problem> {
     let InChat { chat_id } = InChat::from_json(data)?;
     let chat = followed(&call, chat_id).await?;
     call.ports.hub.end_signal(call.user, chat, &TYPING);
+    nothing()
+}
+
+async fn watch(call: Call, data: Value) -> Result<Done, Problem> {
+    let InChat { chat_id } = InChat::from_json(data)?;
+    let chat = followed(&call, chat_id).await?;
+    let until = call.ctx.now.plus(WATCHED_FOR);
+    call.ports.hub.watch(&call.socket, chat, until);
+    done(ChatWatched { until })
+}
+
+async fn unwatch(call: Call, data: Value) -> Result<Done, Problem> {
+    let InChat { chat_id } = InChat::from_json(data)?;
+    call.ports.hub.unwatch(&call.socket, Topic::new(CHAT, chat_id));
     nothing()
 }
 
