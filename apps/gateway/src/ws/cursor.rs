@@ -42,6 +42,11 @@ impl Place {
         Packed { epoch: self.epoch, positions: packed }
     }
 
+    /// What was packed like this; `None` if nothing was.
+    pub fn unpack(epoch: Uuid, packed: &[u8]) -> Option<Self> {
+        unpack(packed).map(|positions| Self::new(epoch, Positions::new(positions)))
+    }
+
     /// Whether it is in the same journal and includes everything that `other` includes.
     pub fn reach(&self, other: &Self) -> bool {
         self.epoch == other.epoch && self.positions.reach(&other.positions)
@@ -76,7 +81,7 @@ impl Sealer {
     /// `None` for a cursor that is forged, damaged, or of another journal than this one.
     pub fn open(&self, epoch: Uuid, cursor: &str) -> Option<Place> {
         let packed = self.0.open(epoch.as_bytes(), &URL_SAFE_NO_PAD.decode(cursor).ok()?)?;
-        unpack(&packed).map(|positions| Place::new(epoch, Positions::new(positions)))
+        Place::unpack(epoch, &packed)
     }
 }
 
