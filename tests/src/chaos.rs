@@ -22,9 +22,9 @@ use self::{
     cluster::{Cluster, Fault},
     follower::Follower,
     record::{Record, Score},
-    writer::Writer,
+    writer::{Pair, Writer},
 };
-use crate::until;
+use crate::{until, within};
 
 /// How many people are in a chat. Each chat has others of them.
 const IN_A_CHAT: usize = 20;
@@ -59,21 +59,29 @@ pub async fn run(plan: Plan) -> Scorecard {
     let people = writer::found(&cluster, plan.people, IN_A_CHAT).await;
 
     let (stop, stopped) = watch::channel(false);
+    let (flood, flooded) = watch::channel(false);
     let (end, ended) = watch::channel(false);
     let (mut writers, mut followers) = (JoinSet::new(), JoinSet::new());
     let mut heard = Vec::new();
     for (number, person) in people.iter().enumerate() {
-        let follower = Follower::new(number, person, cluster.addresses(), Dice::new(dice.roll()));
+        let follower = Follower::new(number, person, cluster.addresses(), flooded.clone(), Dice::new(dice.roll()));
         heard.push(follower.heard());
         followers.spawn(follower.run(ended.clone()));
     }
     until("all of them listen", async || heard.iter().all(|heard| heard.lock().unwrap().ready)).await;
-    for person in &people {
-        let writer = Writer::new(person, cluster.addresses(), Arc::clone(&record), Dice::new(dice.roll()));
+    for (number, person) in people.iter().enumerate() {
+        let (pair, record) = (Pair::of(number, &people), Arc::clone(&record));
+        let dice = Dice::new(dice.roll());
+        let writer = Writer::new(person, pair, cluster.addresses(), record, flooded.clone(), dice);
         writers.spawn(writer.run(stopped.clone()));
     }
     let chats: BTreeSet<_> = people.iter().flat_map(|person| person.chats.keys()).collect();
     cluster.upgrade(&chats.into_iter().collect::<Vec<_>>()).await;
+    // Much is said, and some do not read it, until the first of them overflows.
+    flood.send_replace(true);
+    let before = cluster.overflows().await;
+    within(AT_LAST, "a socket overflows", async || cluster.overflows().await > before).await;
+    flood.send_replace(false);
     let enough = Instant::now() + plan.time;
     let mut suffered = BTreeMap::new();
     while Instant::now() < enough {

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::Dice;
 use crate::{
-    Database, Postgres, Redis, Relay, Server,
+    Client, Database, Postgres, Redis, Relay, Server,
     server::{binary, migrate},
 };
 
@@ -34,6 +34,8 @@ struct Node {
     relay: Relay,
     /// Its way to Redis.
     redis_relay: Option<Relay>,
+    /// By how many seconds its clock is wrong.
+    clock: PathBuf,
     settings: Vec<(&'static str, String)>,
 }
 
@@ -113,11 +115,10 @@ impl Cluster {
                 let relay = redis_relay.insert(Relay::to(&redis.url()).await);
                 settings.push(("REDIS_URL", relay.through(&redis.url())));
             }
-            // Clocks are apart, as far as nodes accept it.
+            // Clocks are apart: a little while a node starts, because it would not be ready, and more afterwards.
             let clock = cluster.database.folder.path().join(format!("clock{number}"));
-            std::fs::write(&clock, (0.4 * number as f64 - 0.4).to_string()).unwrap();
             settings.extend([("DEBUG", "true".to_owned()), ("TEST_CLOCK_FILE", clock.display().to_string())]);
-            cluster.nodes.push(Node { server: None, relay, redis_relay, settings });
+            cluster.nodes.push(Node { server: None, relay, redis_relay, clock, settings });
             cluster.addresses.lock().unwrap().push(None);
             cluster.start_node(number, first as u64).await;
         }
@@ -144,15 +145,30 @@ impl Cluster {
         }
     }
 
+    /// How often nodes have closed sockets because their clients did not read.
+    pub async fn overflows(&self) -> u64 {
+        let mut all = 0;
+        for server in self.nodes.iter().filter_map(|node| node.server.as_ref()) {
+            let metrics = Client::new(&server.address).get("/metrics").await.text;
+            let count = metrics.lines().find_map(|line| line.strip_prefix("clowder_sockets_too_slow_total "));
+            all += count.map_or(0, |count| count.parse::<u64>().unwrap());
+        }
+        all
+    }
+
     pub fn addresses(&self) -> Addresses {
         Arc::clone(&self.addresses)
     }
 
     async fn start_node(&mut self, number: usize, version: u64) {
         let node = &mut self.nodes[number];
+        let set_clock = |ahead: f64| std::fs::write(&node.clock, ahead.to_string()).unwrap();
+        let apart = number as f64 - 1.0;
+        set_clock(0.4 * apart);
         let settings: Vec<_> = node.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let binary = &self.binaries[version as usize % self.binaries.len()];
         let server = Server::start_binary(binary, &self.database, &settings).await;
+        set_clock(3.0 * apart);
         self.addresses.lock().unwrap()[number] = Some(server.address.clone());
         node.server = Some(server);
     }

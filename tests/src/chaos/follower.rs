@@ -8,10 +8,11 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
+    net::TcpStream,
     sync::watch,
     time::{sleep, timeout},
 };
-use tokio_tungstenite::{connect_async, tungstenite::Message};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 use super::{
     Dice,
@@ -24,12 +25,43 @@ use crate::stream::Lines;
 /// Whoever hears nothing for so long tries another node.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// Each of so many stalls while the chats are flooded.
+const STALLING: usize = 8;
+
+/// A socket of a client.
+pub type Ws = WebSocketStream<TcpStream>;
+
+/// Opens a socket as a page does, without a header. Over a narrow one, little waits in the system that is not read.
+pub async fn open(address: &str, query: &str, access: &str, narrow: bool) -> Option<Ws> {
+    let opening = async {
+        let tcp = if narrow { narrow_way(address).ok()? } else { TcpStream::connect(address).await.ok()? };
+        let (mut socket, _) = client_async(format!("ws://{address}/api/ws{query}"), tcp).await.ok()?;
+        let auth = json!({"type": "auth", "data": {"access": access}}).to_string();
+        socket.send(Message::text(auth)).await.ok()?;
+        Some(socket)
+    };
+    timeout(SILENCE, opening).await.ok()?
+}
+
+fn narrow_way(address: &str) -> std::io::Result<TcpStream> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.set_tcp_mss(600)?;
+    socket.set_recv_buffer_size(4_096)?;
+    let address: std::net::SocketAddr = address.parse().map_err(std::io::Error::other)?;
+    socket.connect_timeout(&address.into(), Duration::from_secs(1))?;
+    socket.set_nonblocking(true)?;
+    TcpStream::from_std(socket.into())
+}
+
 pub struct Follower {
     access: String,
     chats: Vec<String>,
     addresses: Addresses,
     http: reqwest::Client,
     way: Way,
+    /// They read nothing while the others flood their chats.
+    stalls: bool,
+    flood: watch::Receiver<bool>,
     cursor: Option<String>,
     heard: Arc<Mutex<Heard>>,
     dice: Dice,
@@ -46,7 +78,7 @@ enum Way {
 struct Over;
 
 impl Follower {
-    pub fn new(number: usize, person: &Person, addresses: Addresses, dice: Dice) -> Self {
+    pub fn new(number: usize, person: &Person, addresses: Addresses, flood: watch::Receiver<bool>, dice: Dice) -> Self {
         let heard = Heard::of(&person.id, person.chats.clone());
         let way = [Way::Socket, Way::Socket, Way::Stream, Way::Poll][number % 4];
         Self {
@@ -55,6 +87,8 @@ impl Follower {
             addresses,
             http: reqwest::Client::builder().no_proxy().connect_timeout(SILENCE).build().unwrap(),
             way,
+            stalls: number.is_multiple_of(STALLING),
+            flood,
             cursor: None,
             heard: Arc::new(Mutex::new(heard)),
             dice,
@@ -90,16 +124,17 @@ impl Follower {
     async fn by_socket(&mut self, address: &str) -> Result<std::convert::Infallible, Over> {
         // Without a header, so that the handshake is that of a page.
         let cursor = self.cursor.as_ref().map_or_else(String::new, |cursor| format!("?cursor={cursor}"));
-        let url = format!("ws://{address}/api/ws{cursor}");
-        let connected = timeout(SILENCE, connect_async(url)).await;
-        let (mut socket, _) = connected.map_err(|_| Over)?.map_err(|_| Over)?;
-        let auth = json!({"type": "auth", "data": {"access": self.access}}).to_string();
-        socket.send(Message::text(auth)).await.map_err(|_| Over)?;
+        let mut socket = open(address, &cursor, &self.access, self.stalls).await.ok_or(Over)?;
         self.connected("sockets");
         loop {
             match timeout(SILENCE, socket.next()).await.map_err(|_| Over)? {
                 Some(Ok(Message::Text(text))) => self.hear(&serde_json::from_str(&text).map_err(|_| Over)?),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
+                Some(Ok(Message::Close(close))) => {
+                    let is_too_slow = close.is_some_and(|close| u16::from(close.code) == 4009);
+                    self.heard.lock().unwrap().overflows += usize::from(is_too_slow);
+                    return Err(Over);
+                }
+                Some(Err(_)) | None => return Err(Over),
                 Some(Ok(_)) => {}
             }
             // Passing events go between durable ones, and nobody counts on them.
@@ -107,6 +142,10 @@ impl Follower {
                 let chat = self.dice.one(&self.chats);
                 let typing = json!({"id": 1, "type": "typing.start", "data": {"chat_id": chat}}).to_string();
                 socket.send(Message::text(typing)).await.map_err(|_| Over)?;
+            }
+            if self.stalls {
+                // Reads on only when much was said.
+                let _ = self.flood.wait_for(|floods| !floods).await;
             }
             self.dawdle().await?;
         }
@@ -183,6 +222,11 @@ impl Follower {
                 let (message, more) = (text(&data["message_id"]), text(&data["user_id"]));
                 heard.deed(Deed { kind: "reaction.added", message, more });
             }
+            "friend_request" => heard.between("friend_request", &text(&data["id"])),
+            "friend.added" => heard.between("friend.added", &text(&data["user"]["id"])),
+            "friend.removed" => heard.between("friend.removed", &text(&data["user_id"])),
+            "block.added" => heard.between("block.added", &text(&data["user"]["id"])),
+            "block.removed" => heard.between("block.removed", &text(&data["user_id"])),
             "message.read" => {
                 heard.mark(&text(&data["chat_id"]), &text(&data["user_id"]), data["seq"].as_i64().unwrap());
             }

@@ -31,8 +31,13 @@ struct Written {
     marks: HashMap<(String, String), i64>,
     /// Who was in a chat for a while, by person.
     visits: HashMap<String, Vec<Visit>>,
+    /// What happened between two people, for each of them.
+    between: HashMap<String, HashMap<Between, usize>>,
     faults: Vec<String>,
 }
+
+/// An event on somebody's personal topic: its type, and whom or what it is about. It may happen more than once.
+pub type Between = (&'static str, String);
 
 struct Sent {
     id: String,
@@ -69,9 +74,12 @@ pub struct Heard {
     back: usize,
     /// A cursor names one event.
     cursors: HashSet<String>,
+    between: HashMap<Between, usize>,
     pub deliveries: usize,
     twice: usize,
     pub resets: usize,
+    /// How often they were closed because they did not read.
+    pub overflows: usize,
     pub connections: BTreeMap<&'static str, usize>,
 }
 
@@ -132,6 +140,12 @@ impl Record {
         change(visits.filter(|visit| visit.chat == chat).last().expect("somebody leaves who never came"));
     }
 
+    /// Something happened between somebody and another person.
+    pub fn told(&self, person: &str, kind: &'static str, about: &str) {
+        let mut written = self.written.lock().unwrap();
+        *written.between.entry(person.to_owned()).or_default().entry((kind, about.to_owned())).or_default() += 1;
+    }
+
     /// A call was answered with what it must not be answered with.
     pub fn fault(&self, fault: String) {
         self.written.lock().unwrap().faults.push(fault);
@@ -148,6 +162,7 @@ impl Record {
             deeds: written.deeds.values().map(HashSet::len).sum(),
             visits: written.visits.values().map(Vec::len).sum(),
             marks: written.marks.len(),
+            between: written.between.values().flat_map(HashMap::values).sum(),
             faults: written.faults.clone(),
             ..Score::default()
         };
@@ -157,7 +172,9 @@ impl Record {
             score.deliveries += heard.deliveries;
             score.twice += heard.twice + heard.deeds.values().map(|times| times - 1).sum::<usize>();
             score.disordered += heard.back;
+            score.twice += written.repeated_to(heard);
             score.resets += heard.resets;
+            score.overflows += heard.overflows;
             for (way, times) in &heard.connections {
                 *score.connections.entry(way).or_default() += times;
             }
@@ -201,7 +218,17 @@ impl Written {
         let marks = self.marks.iter().filter(|((chat, _), _)| heard.base.contains_key(chat));
         let marks = marks.filter(|(whose, seq)| heard.marks.get(*whose) < Some(*seq));
         missed.extend(marks.map(|(whose, seq)| format!("the mark of {whose:?} at {seq} by {person}")));
+        let between = self.between.get(person).into_iter().flatten();
+        let lost = between.filter(|(told, times)| heard.between.get(*told) < Some(*times));
+        missed.extend(lost.map(|(told, times)| format!("{told:?} by {person}, who must hear it {times} times")));
         missed
+    }
+
+    /// How often this person has heard what happened between them and others more often than it did.
+    fn repeated_to(&self, heard: &Heard) -> usize {
+        let happened =
+            |told: &Between| self.between.get(&heard.person).and_then(|all| all.get(told)).copied().unwrap_or(0);
+        heard.between.iter().map(|(told, times)| times.saturating_sub(happened(told))).sum()
     }
 
     /// What this person has heard of chats in which they were not.
@@ -233,6 +260,10 @@ impl Heard {
         *self.deeds.entry(deed).or_default() += 1;
     }
 
+    pub fn between(&mut self, kind: &'static str, about: &str) {
+        *self.between.entry((kind, about.to_owned())).or_default() += 1;
+    }
+
     pub fn mark(&mut self, chat: &str, person: &str, seq: i64) {
         let before = self.marks.insert((chat.to_owned(), person.to_owned()), seq);
         self.back += usize::from(before.is_some_and(|before| before >= seq));
@@ -251,6 +282,7 @@ pub struct Score {
     deeds: usize,
     visits: usize,
     marks: usize,
+    between: usize,
     deliveries: usize,
     lost: Vec<String>,
     overheard: Vec<String>,
@@ -259,6 +291,8 @@ pub struct Score {
     /// back.
     disordered: usize,
     resets: usize,
+    /// How often clients were closed because they did not read; they resumed.
+    overflows: usize,
     connections: BTreeMap<&'static str, usize>,
     faults: Vec<String>,
 }
@@ -266,6 +300,7 @@ pub struct Score {
 impl Score {
     pub fn is_clean(&self) -> bool {
         self.deliveries > 0
+            && self.overflows > 0
             && (self.lost.len(), self.overheard.len(), self.faults.len()) == (0, 0, 0)
             && (self.twice, self.disordered, self.resets) == (0, 0, 0)
     }
@@ -273,12 +308,14 @@ impl Score {
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, deeds, visits, marks, .. } = self;
+        let Self { messages, deeds, visits, marks, between, .. } = self;
         writeln!(
             f,
-            "messages: {messages}; edits, deletions and reactions: {deeds}; stays: {visits}; read marks: {marks}"
+            "messages: {messages}; edits, deletions and reactions: {deeds}; stays: {visits}; read marks: {marks}; \
+             events about friends and blocks: {between}"
         )?;
         writeln!(f, "deliveries: {}, over connections: {:?}", self.deliveries, self.connections)?;
+        writeln!(f, "closed because they did not read (4009): {}", self.overflows)?;
         writeln!(f, "lost: {}", self.lost.len())?;
         writeln!(f, "twice: {}", self.twice)?;
         writeln!(f, "out of order: {}", self.disordered)?;
@@ -317,6 +354,8 @@ mod tests {
         sends("inn", 7);
         record.came("ada", "bar", 8);
         sends("bar", 9);
+        record.told("ada", "block.added", "bob");
+        record.told("ada", "block.added", "bob");
         record
     }
 
@@ -328,6 +367,9 @@ mod tests {
         }
         heard.deed(deed());
         heard.mark("home", "bob", 2);
+        heard.between("block.added", "bob");
+        heard.between("block.added", "bob");
+        heard.overflows = 1;
         heard
     }
 
@@ -343,11 +385,14 @@ mod tests {
         assert!(score(less).is_clean(), "they were not connected during a stay that is over");
 
         type Spoil = fn(&mut Heard);
-        let spoils: [(&str, Spoil); 9] = [
+        let spoils: [(&str, Spoil); 12] = [
             ("lost: 1", |heard| drop(heard.sent.get_mut("home").unwrap().pop())),
             ("lost: 1", |heard| drop(heard.sent.remove("bar"))),
             ("lost: 1", |heard| heard.deeds.clear()),
             ("lost: 1", |heard| heard.marks.clear()),
+            ("lost: 1", |heard| heard.between.values_mut().for_each(|times| *times = 1)),
+            ("twice: 1", |heard| heard.between("block.added", "bob")),
+            ("twice: 1", |heard| heard.between("block.removed", "bob")),
             ("twice: 1", |heard| heard.deed(deed())),
             ("twice: 1", |heard| heard.delivered("inn5")),
             ("out of order: 1", |heard| heard.sent.get_mut("home").unwrap().reverse()),

@@ -1,20 +1,32 @@
 //! People who write until they are told to stop, and repeat what was not answered.
 
+mod pair;
+
 use std::{
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_tungstenite::tungstenite::Message;
 
+pub use self::pair::Pair;
 use super::{
     Dice,
     cluster::{Addresses, Cluster, any},
+    follower::{Ws, open},
     record::{Deed, Record},
 };
 use crate::world::PASSWORD;
+
+/// Of this, long messages are.
+const LONG: &str = "猫";
 
 /// Pauses between two calls of one person are below this, in milliseconds.
 const PAUSE: u64 = 400;
@@ -91,15 +103,41 @@ pub struct Writer {
     fresh: Vec<(String, String)>,
     /// The public chat in which they are.
     inn: Option<String>,
+    /// What they do with somebody with whom they are in no chat, if they do anything with anybody.
+    pair: Option<Pair>,
+    /// Over which half of the messages go.
+    socket: Option<Ws>,
+    /// While it is true, messages are long.
+    flood: watch::Receiver<bool>,
     sent: u64,
     calls: u64,
 }
 
 impl Writer {
-    pub fn new(person: &Person, addresses: Addresses, record: Arc<Record>, dice: Dice) -> Self {
+    pub fn new(
+        person: &Person,
+        pair: Option<Pair>,
+        addresses: Addresses,
+        record: Arc<Record>,
+        flood: watch::Receiver<bool>,
+        dice: Dice,
+    ) -> Self {
         // Who does not answer for so long is asked again, another one perhaps.
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
-        Self { person: person.clone(), addresses, record, dice, http, fresh: Vec::new(), inn: None, sent: 0, calls: 0 }
+        Self {
+            person: person.clone(),
+            addresses,
+            record,
+            dice,
+            http,
+            fresh: Vec::new(),
+            inn: None,
+            pair,
+            socket: None,
+            flood,
+            sent: 0,
+            calls: 0,
+        }
     }
 
     pub async fn run(mut self, stopped: watch::Receiver<bool>) {
@@ -110,6 +148,7 @@ impl Writer {
                 4 | 5 => self.react().await,
                 6 | 7 => self.read().await,
                 8 => self.come_or_go().await,
+                9 => self.go_on_with_pair().await,
                 _ => self.send().await,
             }
             sleep(Duration::from_millis(self.dice.below(PAUSE))).await;
@@ -124,12 +163,17 @@ impl Writer {
     /// Calls until there is an answer that a repetition would not change. Says whether it was repeated: then an earlier
     /// attempt may still be on its way, and take effect later.
     async fn call(&mut self, method: &str, path: &str, body: Value) -> (u16, Value, bool) {
+        let access = self.person.access.clone();
+        self.call_as(&access, method, path, body).await
+    }
+
+    async fn call_as(&mut self, access: &str, method: &str, path: &str, body: Value) -> (u16, Value, bool) {
         self.calls += 1;
         let key = format!("call-{}", self.calls);
         for attempt in 0.. {
             let address = any(&self.addresses, &mut self.dice).await;
             let url = format!("http://{address}{path}");
-            let request = self.http.request(method.parse().unwrap(), url).bearer_auth(&self.person.access);
+            let request = self.http.request(method.parse().unwrap(), url).bearer_auth(access);
             let answer = request.header("idempotency-key", &key).json(&body).send().await;
             if let Ok(answer) = answer
                 && let status = answer.status().as_u16()
@@ -151,8 +195,17 @@ impl Writer {
         let is_fresh = inn.is_none();
         let chat = inn.unwrap_or_else(|| self.chat());
         self.sent += 1;
-        let body = json!({"content": format!("number {}", self.sent), "client_id": self.sent.to_string()});
-        let (status, message, _) = self.call("POST", &format!("/api/chats/{chat}/messages"), body).await;
+        let mut content = format!("number {}", self.sent);
+        if *self.flood.borrow() {
+            content.push_str(&LONG.repeat(7_900));
+        }
+        let body = json!({"content": content, "client_id": self.sent.to_string()});
+        let (status, message) = if self.dice.below(2) == 0 {
+            self.send_by_socket(&chat, body).await
+        } else {
+            let (status, message, _) = self.call("POST", &format!("/api/chats/{chat}/messages"), body).await;
+            (status, message)
+        };
         match (status, message["seq"].as_i64(), message["id"].as_str()) {
             (200 | 201, Some(seq), Some(id)) => {
                 self.record.sent(&chat, seq, id, began);
@@ -162,6 +215,46 @@ impl Writer {
             }
             _ => self.record.fault(format!("a message was answered with {status}: {message}")),
         }
+    }
+
+    /// Sends over a socket until there is an answer that a repetition would not change.
+    async fn send_by_socket(&mut self, chat: &str, mut data: Value) -> (u16, Value) {
+        data["chat_id"] = json!(chat);
+        let command = json!({"id": self.sent, "type": "message.send", "data": data}).to_string();
+        loop {
+            match self.ask(&command).await {
+                Some(answer) if answer["type"] == "ack" => return (201, answer["data"].clone()),
+                Some(answer) => {
+                    let status = answer["data"]["status"].as_u64().unwrap_or_default() as u16;
+                    if !matches!(status, 429 | 500..) {
+                        return (status, answer["data"].clone());
+                    }
+                }
+                // Whoever does not answer is asked again, another one perhaps.
+                None => self.socket = None,
+            }
+            sleep(Duration::from_millis(50 + self.dice.below(300))).await;
+        }
+    }
+
+    /// Says something over the socket, a new one if need be, and waits for the answer. Everything else is skipped.
+    async fn ask(&mut self, command: &str) -> Option<Value> {
+        if self.socket.is_none() {
+            let address = any(&self.addresses, &mut self.dice).await;
+            self.socket = Some(open(&address, "", &self.person.access, false).await?);
+        }
+        let (socket, id) = (self.socket.as_mut()?, json!(self.sent));
+        let answered = async {
+            socket.send(Message::text(command)).await.ok()?;
+            loop {
+                let Message::Text(text) = socket.next().await?.ok()? else { continue };
+                let frame: Value = serde_json::from_str(&text).ok()?;
+                if frame["id"] == id && matches!(frame["type"].as_str(), Some("ack" | "error")) {
+                    return Some(frame);
+                }
+            }
+        };
+        timeout(Duration::from_secs(5), answered).await.ok()?
     }
 
     fn any_fresh(&mut self) -> Option<(String, String)> {
