@@ -152,7 +152,8 @@ on_both! {
         assert_eq!(one(&node.tells_later(&world).await), (only(&bob), "user.online", json!("away")));
         // Who thinks better of it in time was never away.
         status(&world, &ada, "invisible").await;
-        node.tells_later(&world).await;
+        world.wait(s(2));
+        assert!(node.tells(&world).await.is_empty());
         status(&world, &ada, "away").await;
         world.wait(LINGER);
         assert!(node.tells(&world).await.is_empty());
