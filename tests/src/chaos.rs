@@ -82,6 +82,9 @@ pub async fn run(plan: Plan) -> Scorecard {
     let before = cluster.overflows().await;
     within(AT_LAST, "a socket overflows", async || cluster.overflows().await > before).await;
     flood.send_replace(false);
+    // Before anything else breaks its connection, a client reads why it was closed.
+    let is_told = async || heard.iter().any(|heard| heard.lock().unwrap().overflows > 0);
+    within(AT_LAST, "a client is told that it did not read", is_told).await;
     let enough = Instant::now() + plan.time;
     let mut suffered = BTreeMap::new();
     while Instant::now() < enough {

@@ -75,7 +75,8 @@ async fn page_by_page(world: World) {
 
 async fn who_waits_hears_at_once(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
-    let chat = ada.private_chat(&bob).await;
+    // In a private chat, she would also hear that he comes.
+    let chat = ada.group("Cats", &[&bob]).await;
     let mut here = cursor(&poll(&ada, "").await);
     let mut socket = bob.socket().await;
     for round in 0..3 {

@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn a_socket_watches_the_latest_topics_until_their_time_and_leaves_nothing_behind() {
         let mut watching = Watching::default();
-        let [ada, bob] = [(); 2].map(|()| Arc::new(SendQueue::new(Id::new(NOW), Via::Session(Id::new(NOW)), None, 1024)));
+        let [ada, bob] =
+            [(); 2].map(|()| Arc::new(SendQueue::new(Id::new(NOW), Via::Session(Id::new(NOW)), None, 1024)));
         let chats: [Topic; MOST + 1] = std::array::from_fn(|_| Topic::new(TopicKind::new("a_kind"), UserId::new(NOW)));
         let [until, later] = [60, 90].map(|seconds| NOW.plus(Duration::from_secs(seconds)));
         let of = |watching: &Watching, topic, at| watching.of(topic, at).map(|queue| queue.user).collect::<Vec<_>>();
