@@ -151,6 +151,7 @@ on_both! {
         status(&world, &ada, "away").await;
         assert_eq!(one(&node.tells_later(&world).await), (only(&bob), "user.online", json!("away")));
         // Who thinks better of it in time was never away.
+        world.wait(TELL_EVERY);
         status(&world, &ada, "invisible").await;
         world.wait(s(2));
         assert!(node.tells(&world).await.is_empty());
