@@ -277,7 +277,7 @@ fn what_is_about_something_before_them_is_not_told() {
 
 #[test]
 fn in_a_large_chat_those_who_watch_it_are_told_who_is_typing() {
-    let shard = Shard::new(at(0));
+    let shard = Shard::new(at(0), ROOM);
     let chat = chat();
     let [ada, bob, cem, dan] = std::array::from_fn(|_| UserId::new(START));
     let (adas, phone, laptop) = (attach(&shard, ada, &[chat]), attach(&shard, bob, &[chat]), attach(&shard, bob, &[]));
