@@ -409,7 +409,6 @@ mod tests {
             (Error::field("/name", "required", "is required"), 422, None),
             (Error::TooMany { limit: Limit::Emails, retry_after: Duration::from_secs(7) }, 429, Some("7")),
             (Error::TooMany { limit: Limit::Attempts, retry_after: Duration::from_millis(7) }, 429, Some("1")),
-            (Error::unavailable("queue full"), 503, Some("1")),
             (Error::outage(Cause::Full, "disk"), 507, Some("10")),
             (Error::outage(Cause::Aborted, "multixact"), 500, None),
             (Error::internal("secret"), 500, None),
@@ -421,6 +420,17 @@ mod tests {
             assert_eq!(answer.headers().contains_key(header::WWW_AUTHENTICATE), status == 401);
             assert_eq!(answer.headers().get(header::CONTENT_TYPE).unwrap(), "application/problem+json");
         }
+    }
+
+    #[test]
+    fn not_everybody_tries_again_at_the_same_moment() {
+        let after = || {
+            let answer = Problem::from(Error::unavailable("queue full")).render(OCCASION);
+            assert_eq!(answer.status(), 503);
+            answer.headers().get(header::RETRY_AFTER).unwrap().to_str().unwrap().parse().unwrap()
+        };
+        let seconds: std::collections::BTreeSet<u64> = (0..200).map(|_| after()).collect();
+        assert_eq!(seconds.into_iter().collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod ports;
 pub use clowder_infra_base::{
     Check, DatabaseOptions, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Readers, Upkeep, api_keys,
     bus, counting, emails, feed, hasher, job_runner, keys, mail, private, rates, readers, receipts, redis_way,
-    shared_sockets,    tokens, totp, turns, url, worker_pool,
+    shared_sockets, tokens, totp, turns, url, worker_pool,
 };
 pub use ports::{EachPort, Store};
 

@@ -445,7 +445,6 @@ impl clowder_core::Change for Change {
             Self::MessageExpiring(expiring) => Some(expiring.seq),
             Self::Pinned(pinned) => Some(pinned.seq),
             Self::Unpinned(unpinned) => Some(unpinned.seq),
-            // Whoever may not see the earliest of them must not hear of it.
             Self::PinsOrdered(_, earliest) => Some(*earliest),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.seq),
             Self::PollVoted(voted, _) => Some(voted.seq),

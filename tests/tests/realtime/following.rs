@@ -13,6 +13,7 @@ on_both!(shared;
     nobody_hears_what_was_before_them,
     nobody_hears_it_from_a_node_that_lags_either,
     nobody_hears_what_comes_after_they_left,
+    the_order_of_pins_tells_of_those_that_one_sees,
 );
 
 async fn cursor(user: &User) -> String {
@@ -189,4 +190,36 @@ async fn a_node_that_slept_for_too_long(world: World) {
     assert_eq!(again.frame().await["data"]["reason"], "expired");
     bob.says(&chat, "live").await;
     assert_eq!(again.until("message.sent").await["data"]["content"], "live");
+}
+
+/// Live and replayed.
+async fn the_order_of_pins_tells_of_those_that_one_sees(world: World) {
+    let (ada, bob, eve) = (world.user("ada").await, world.user("bob").await, world.user("eve").await);
+    let new = json!({"type": "group", "title": "x", "history": "since_join", "participant_ids": [&bob.id]});
+    let chat = ada.post("/api/chats", new).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let mut said = Vec::new();
+    for number in 0..4 {
+        if number == 2 {
+            let path = format!("/api/chats/{chat}/participants");
+            ada.post(&path, json!({"user_ids": [&eve.id]})).await.expect(200);
+        }
+        let id = ada.says(&chat, "pinned").await["id"].clone();
+        ada.put(&format!("/api/messages/{}/pin", id.as_str().unwrap()), json!({})).await;
+        said.push(id);
+    }
+    let (mut bobs, mut eves, before) = (bob.socket().await, eve.socket().await, cursor(&eve).await);
+    let path = format!("/api/chats/{chat}/pins");
+    ada.put(&path, json!({"message_ids": said})).await.expect(200);
+    let last = async |socket: &mut Socket, count: usize| loop {
+        let ids = socket.until("chat.pins").await["data"]["message_ids"].as_array().unwrap().clone();
+        if ids.len() == count {
+            return ids;
+        }
+    };
+    assert_eq!(last(&mut bobs, 4).await, said, "bob sees all of them");
+    assert_eq!(last(&mut eves, 2).await, said[2..], "eve those since she came");
+    let replayed = missed(&eve, &before).await;
+    let ids: Vec<_> = replayed.iter().map(|frame| frame["data"]["message_ids"].as_array().unwrap().clone()).collect();
+    assert!(ids.iter().flatten().all(|id| said[2..].contains(id)), "{replayed:?}");
+    assert_eq!(ids.last().unwrap(), &said[2..]);
 }

@@ -106,7 +106,7 @@ async fn sockets_at_all_nodes_count_together() {
         if together {
             until("both count in Redis", async || counted().await && counted_there().await).await;
             // Something else at the place of one count is removed, and concerns no other one.
-            let _held = ada.socket().await;
+            let held = ada.socket().await;
             let keys = redis.all("KEYS *:sockets:user:*").await;
             let place = keys.lines().find(|line| line.contains(":sockets:user:")).expect("it is counted").trim();
             redis.order(&format!("DEL {place}")).await;
@@ -117,9 +117,10 @@ async fn sockets_at_all_nodes_count_together() {
             })
             .await;
             assert!(counted().await && counted_there().await, "Redis still counts");
+            drop(held);
+            let none = "\nclowder_sockets 0\n";
+            until("no socket is open", async || ada.get("/metrics").await.text.contains(none)).await;
         }
-        let none = "\nclowder_sockets 0\n";
-        until("no socket is open", async || ada.get("/metrics").await.text.contains(none)).await;
         let mut sockets = Vec::new();
         for n in 0..50 {
             sockets.push(if n % 2 == 0 { &ada } else { &there }.socket().await);

@@ -29,8 +29,9 @@ pub const SETTINGS: &[Setting] = &[
 
 /// Wrong values of each, for the test that none of them starts a server.
 #[cfg(test)]
-pub const WRONG: &[(&str, &[&str])] =
-    &[("redis.url", &[
+pub const WRONG: &[(&str, &[&str])] = &[(
+    "redis.url",
+    &[
         "localhost:6379",
         "http://redis",
         "redis://redis:6379/x",
@@ -39,7 +40,8 @@ pub const WRONG: &[(&str, &[&str])] =
         "redis+sentinel://host",
         "redis+sentinel://host/",
         "redis+sentinel://host/main/x",
-    ])];
+    ],
+)];
 
 fn redis_url(text: &str) -> Checked {
     if text.is_empty() {

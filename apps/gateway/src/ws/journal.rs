@@ -87,9 +87,7 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     }
     // Without a cursor, the client asks where it starts.
     if cursor.is_some() && caught_up.reset.is_none() {
-        while page.drain(queue).map_err(|close| refused(&ports, &identity, close))?
-            && page.frames.is_empty()
-        {
+        while page.drain(queue).map_err(|close| refused(&ports, &identity, close))? && page.frames.is_empty() {
             tokio::select! {
                 ready = timeout_at(until, queue.ready()) => if ready.is_err() { break },
                 () = waiting.ended() => break,

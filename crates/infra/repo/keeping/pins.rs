@@ -12,7 +12,7 @@ use clowder_messaging::{
     refusals::{CHAT_UNKNOWN, MESSAGE_UNKNOWN},
 };
 use diesel::{
-    dsl::{count_star, max},
+    dsl::{count_star, exists, max},
     prelude::*,
 };
 
@@ -153,6 +153,24 @@ pub fn list(conn: &mut Conn, viewer: UserId, now: Timestamp, chat: ChatId, page:
     Ok(Page { items: messages.into_iter().zip(pins).map(pin).collect(), next_cursor })
 }
 
+/// Everybody hears of the pins that they may see. If some came later than the earliest, there is a change for each message from
+/// which on somebody may see them, the latest first: the last one that reaches somebody names all that they may see.
+fn ordered(conn: &mut Conn, chat: ChatId, ids: &[MessageId], pinned: &[(MessageId, i64)]) -> Result<Vec<Change>> {
+    let mut from: Vec<i64> = pinned.iter().map(|(_, seq)| *seq).collect();
+    from.sort_unstable_by(|one, other| other.cmp(one));
+    let Some(earliest) = from.last().copied() else { return Ok(Vec::new()) };
+    let late = participants::table.filter(participants::chat_id.eq(chat).and(participants::visible_from.ge(earliest)));
+    if !diesel::select(exists(late)).get_result::<bool>(conn)? {
+        from = vec![earliest];
+    }
+    let change = |from: i64| {
+        let sees = |id: &&MessageId| pinned.iter().any(|(known, seq)| known == *id && *seq >= from);
+        let message_ids = ids.iter().filter(sees).copied().collect();
+        Change::PinsOrdered(PinsOrdered { chat_id: chat, message_ids }, from)
+    };
+    Ok(from.into_iter().map(change).collect())
+}
+
 pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, order: &NewOrder) -> Result<Page<Pin>> {
     let Held { caller, row, seat } = hold(tx, ctx, chat, &[])?;
     allow(seat, Action::Pin)?;
@@ -171,8 +189,8 @@ pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, order: &NewOrder) -> Resu
                 diesel::update(table::table.find((chat, *seq))).set(table::rank.eq(rank)).execute(tx.conn)?;
             }
         }
-        let earliest = pinned.iter().map(|(_, seq)| *seq).min().unwrap_or_default();
-        tell(tx, ctx, &[Change::PinsOrdered(PinsOrdered { chat_id: chat, message_ids: after }, earliest)])?;
+        let changes = ordered(tx.conn, chat, &after, &pinned)?;
+        tell(tx, ctx, &changes)?;
     }
     list(tx.conn, caller, ctx.now, chat, &PageRequest { limit: MOST_PINS as u32, cursor: None })
 }
