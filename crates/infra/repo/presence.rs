@@ -79,11 +79,10 @@ impl Presences for Repo {
         let seen: Vec<Look> = looks.iter().filter(|look| look.to_note.is_some()).cloned().collect();
         let locked =
             if seen.is_empty() { HashSet::new() } else { self.db.write(move |tx| told::note(tx, now, &seen)).await? };
-        let people: Vec<(UserId, Vec<UserId>)> = looks.into_iter().map(|look| (look.user, look.watchers)).collect();
-        let people: Vec<_> = people.into_iter().filter(|(user, _)| !locked.contains(user)).collect();
-        if !people.is_empty() {
+        let looks: Vec<Look> = looks.into_iter().filter(|look| !locked.contains(&look.user)).collect();
+        if !looks.is_empty() {
             let lists = Arc::clone(&self.friends.lists);
-            let looked = self.db.read(move |conn| told::look(conn, &lists, &online, &people, now)).await?;
+            let looked = self.db.read(move |conn| told::look(conn, &lists, &online, &looks, now)).await?;
             taken.tell(looked)?;
         }
         Ok(count)

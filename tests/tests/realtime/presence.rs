@@ -96,10 +96,14 @@ async fn one_is_online_everywhere_with_postgres_only() {
 }
 
 async fn dies(settings: &[(&str, &str)], state: &str) {
-    let (_world, other, ada, bob) = friends(settings, state).await;
+    let (world, other, ada, bob) = friends(settings, state).await;
+    let third = Server::start(&world.database, settings).await;
     let mut b = bob[0].socket().await;
+    let mut elsewhere = bob[0].at(&third).socket().await;
     let _a = ada[1].socket().await;
-    assert_eq!(b.until("user.online").await["data"]["status"], "online");
+    for socket in [&mut b, &mut elsewhere] {
+        assert_eq!(socket.until("user.online").await["data"]["status"], "online");
+    }
     sleep(Duration::from_secs(3)).await;
     let before = profile(&bob[0], &ada[0]).await["last_seen_at"].clone();
     let killed = Instant::now();
@@ -112,6 +116,9 @@ async fn dies(settings: &[(&str, &str)], state: &str) {
     let seen = profile(&bob[0], &ada[0]).await["last_seen_at"].clone();
     assert!(seen.as_str() > before.as_str(), "the node that lives notes it: {before} {seen}");
     assert_eq!(offline["data"]["last_seen_at"], seen);
+    // One of the nodes that live notes it; the other need not know that yet.
+    let offline = elsewhere.until("user.offline").await;
+    assert!(offline["data"]["last_seen_at"].as_str() > before.as_str(), "{before} {offline}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -73,10 +73,10 @@ pub fn look(
     conn: &mut Conn,
     lists: &FriendLists,
     online: &Online,
-    watched: &[(UserId, Vec<UserId>)],
+    looks: &[Look],
     now: Timestamp,
 ) -> Result<Vec<Looked>> {
-    let ids: Vec<UserId> = watched.iter().map(|(user, _)| *user).collect();
+    let ids: Vec<UserId> = looks.iter().map(|look| look.user).collect();
     let ids = ids.as_slice();
     let rows: Vec<UserRow> = users::table
         .filter(users::id.eq_any(ids).and(users::deleted_at.is_null()))
@@ -91,9 +91,12 @@ pub fn look(
     let usual = Settings::default().privacy;
     let facts = facts(conn, online, ids)?;
     let mut friends = friends_of(conn, lists, ids)?;
-    let blocked = blocked(conn, watched)?;
-    let look = |(user, watchers): &(UserId, Vec<UserId>)| {
-        let (known, facts) = (facts.contains_key(user), facts.get(user).copied().unwrap_or_default());
+    let blocked = blocked(conn, looks)?;
+    let look = |Look { user, watchers, went_at, .. }: &Look| {
+        let (known, mut facts) = (facts.contains_key(user), facts.get(user).copied().unwrap_or_default());
+        if facts.status_at(now) != PresenceStatus::Invisible {
+            facts.last_seen_at = facts.last_seen_at.max(*went_at);
+        }
         // Of somebody of whom not everything can be read, nothing is told: they may have chosen to hide.
         let privacy = settings.get(user).map_or(Some(&usual), |settings| settings.as_ref().map(|own| &own.privacy));
         let person = people.get(user).filter(|person| person.suspension.is_none());
@@ -116,16 +119,16 @@ pub fn look(
             fades_until: facts.fades_until(now),
         }
     };
-    Ok(watched.iter().map(look).collect())
+    Ok(looks.iter().map(look).collect())
 }
 
 /// Which of these people and those who watch them must not hear of each other.
-fn blocked(conn: &mut Conn, watched: &[(UserId, Vec<UserId>)]) -> Result<HashSet<(UserId, UserId)>> {
-    let watchers: HashSet<UserId> = watched.iter().flat_map(|(_, watchers)| watchers).copied().collect();
+fn blocked(conn: &mut Conn, looks: &[Look]) -> Result<HashSet<(UserId, UserId)>> {
+    let watchers: HashSet<UserId> = looks.iter().flat_map(|look| &look.watchers).copied().collect();
     if watchers.is_empty() {
         return Ok(HashSet::new());
     }
-    let people = || watched.iter().map(|(user, _)| user);
+    let people = || looks.iter().map(|look| &look.user);
     let by_them = blocks::table.filter(blocks::user_id.among(people()).and(blocks::blocked_id.among(&watchers)));
     let mut pairs: Vec<(UserId, UserId)> = by_them.select((blocks::user_id, blocks::blocked_id)).load(conn)?;
     let of_them = blocks::table.filter(blocks::user_id.among(&watchers).and(blocks::blocked_id.among(people())));

@@ -371,8 +371,8 @@ on_both! {
         assert_eq!(code(accounts.redeem(&world.nobody(), &ticket).await), "ticket.invalid");
         let late = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap().ticket;
         world.wait(Duration::from_secs(31));
-        assert_eq!(code(accounts.redeem(&world.nobody(), &late).await), "token.invalid");
-        assert_eq!(code(accounts.redeem(&world.nobody(), "x").await), "token.invalid");
+        assert_eq!(code(accounts.redeem(&world.nobody(), &late).await), "ticket.invalid");
+        assert_eq!(code(accounts.redeem(&world.nobody(), "x").await), "ticket.invalid");
         world.wait(identity.expires_at.since(world.now()) - Duration::from_secs(5));
         let last = accounts.ticket(&world.by(&ada.access), &ada.access).await.unwrap();
         assert!(last.expires_in <= 5, "not longer than the token: {last:?}");

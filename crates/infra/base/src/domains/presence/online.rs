@@ -88,8 +88,9 @@ pub struct Look {
     pub user: UserId,
     /// When they came.
     pub since: Timestamp,
-    /// When they were seen, if that has to be noted.
+    /// When they were seen, if that has to be noted; and when they went, which another node may not have noted yet.
     pub to_note: Option<Timestamp>,
+    pub went_at: Option<Timestamp>,
     /// Who watches them.
     pub watchers: Vec<UserId>,
     newcomers: Vec<UserId>,
@@ -169,9 +170,7 @@ impl Online {
             let new = state.people.get(&user).is_none_or(|person| person.gone);
             let person = state.people.entry(user).or_insert_with(|| Person::comes(now));
             person.is_back(now);
-            if new {
-                person.to_note = person.to_note.max(Some(now));
-            }
+            person.to_note = person.to_note.max(new.then_some(now));
             person.sockets += 1;
             (person.left_at, person.notes) = (None, true);
             if person.sockets == 1 {
@@ -433,7 +432,8 @@ impl State {
         (person.dirty, person.looking) = (false, true);
         let (to_note, newcomers) = (person.to_note.take(), mem::take(&mut person.newcomers));
         let watchers = self.watched.of(user, now);
-        let look = Look { user, since: person.since, to_note, watchers, newcomers, faded };
+        let Person { since, went_at, .. } = *person;
+        let look = Look { user, since, to_note, went_at, watchers, newcomers, faded };
         self.settle(user, now);
         Some(look)
     }

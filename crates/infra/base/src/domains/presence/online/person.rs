@@ -69,6 +69,8 @@ pub struct Person {
     pub left_at: Option<Timestamp>,
     /// They have been away for long enough that they are not here.
     pub gone: bool,
+    /// When they went, until they are back.
+    pub went_at: Option<Timestamp>,
     /// When they were seen, if that is not noted yet.
     pub to_note: Option<Timestamp>,
     pub known: Known,
@@ -113,6 +115,7 @@ impl Person {
             since: now,
             left_at: None,
             gone: false,
+            went_at: None,
             to_note: None,
             known: Known::default(),
             known_by_all: Known::default(),
@@ -139,6 +142,7 @@ impl Person {
     pub fn is_back(&mut self, since: Timestamp) {
         if self.gone {
             (self.gone, self.since, self.dirty) = (false, since, true);
+            self.went_at = None;
             (self.idle, self.idle_here, self.idle_at) = (false, false, None);
         }
     }
@@ -158,8 +162,9 @@ impl Person {
 
     pub fn goes(&mut self, now: Timestamp) {
         (self.gone, self.dirty, self.ends_at) = (true, true, None);
+        self.went_at = Some(self.left_at.map_or(now, |at| at.min(now)));
         if self.notes {
-            self.to_note = self.to_note.max(Some(self.left_at.map_or(now, |at| at.min(now))));
+            self.to_note = self.to_note.max(self.went_at);
         }
     }
 
@@ -246,7 +251,7 @@ impl Person {
 
     /// The clock was ahead: what lies after now counts as now.
     pub fn put_right(&mut self, now: Timestamp, away_after: Duration) {
-        let times = [&mut self.left_at, &mut self.parted_at, &mut self.to_note];
+        let times = [&mut self.left_at, &mut self.parted_at, &mut self.went_at, &mut self.to_note];
         let told = [&mut self.told_at, &mut self.looked_at, &mut self.retry_at];
         for time in times.into_iter().chain(told) {
             *time = time.map(|at| at.min(now));
