@@ -112,13 +112,13 @@ async fn dies(settings: &[(&str, &str)], state: &str) {
     assert_eq!(presence(&bob[0], &ada[0]).await, "online", "the other node may only be slow");
     until_is(&bob[0], &ada[0], "offline").await;
     assert!((7..15).contains(&killed.elapsed().as_secs()), "{:?}", killed.elapsed());
-    let offline = b.until("user.offline").await;
-    let seen = profile(&bob[0], &ada[0]).await["last_seen_at"].clone();
-    assert!(seen.as_str() > before.as_str(), "the node that lives notes it: {before} {seen}");
-    assert_eq!(offline["data"]["last_seen_at"], seen);
-    // One of the nodes that live notes it; the other need not know that yet.
-    let offline = elsewhere.until("user.offline").await;
-    assert!(offline["data"]["last_seen_at"].as_str() > before.as_str(), "{before} {offline}");
+    // Each node that lives says when it gave the other up; one of them notes it, and may not have done so yet.
+    for socket in [&mut b, &mut elsewhere] {
+        let offline = socket.until("user.offline").await;
+        assert!(offline["data"]["last_seen_at"].as_str() > before.as_str(), "{before} {offline}");
+    }
+    until("one of them notes it", async || profile(&bob[0], &ada[0]).await["last_seen_at"].as_str() > before.as_str())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
