@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # One chat of CHAT_SIZE people, of whom MEMBERS (2000) have a socket, and MESSAGES (50) sent one after the other: how long it
 # takes until all are connected, and until a message has reached everybody. On SQLite, so that nothing else is needed.
+# Then the same sockets and as long events with the servers of PEERS ("bare socketio" or less): a bare one, and Socket.IO, which
+# npm installs. ROUNDS (1) times, each server in turn. EVERY (0) is the least time between two messages, in milliseconds.
 #
 # CLOWDER_BIN names another build of the server to compare with; otherwise a release is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${MEMBERS:=2000}" "${MESSAGES:=50}" "${CHAT_SIZE:=$MEMBERS}"
+: "${MEMBERS:=2000}" "${MESSAGES:=50}" "${CHAT_SIZE:=$MEMBERS}" "${PEERS:=}" "${ROUNDS:=1}" "${EVERY:=0}"
 
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-fanout.XXXXXX")
 server=
-cleanup() { [ -z "$server" ] || kill "$server" 2>/dev/null; wait 2>/dev/null || true; rm -rf "$work"; }
+stop() { [ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true; server=; }
+cleanup() { stop; rm -rf "$work"; }
 trap cleanup EXIT
-trap 'exit 143' TERM INT
+trap 'exit 143' TERM
 
 cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
 loadgen=${CARGO_TARGET_DIR:-bench/loadgen/target}/release/loadgen
@@ -22,16 +25,43 @@ if [ -z "${CLOWDER_BIN:-}" ]; then
 fi
 
 port=$((20000 + RANDOM % 12000))
-sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/ours.toml >"$work/ours.toml"
-env BCRYPT_COST=4 DATA_DIR="$work/data" BIND="127.0.0.1:$port" LOG=warn ACCESS_TOKEN_SECONDS=86400 RATE_LIMIT_FACTOR=1000000 \
-    SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$CLOWDER_BIN" serve >"$work/server.log" 2>&1 &
-server=$!
-for _ in $(seq 600); do
-    curl -s -o /dev/null "http://127.0.0.1:$port/api/health/ready" && break
-    kill -0 "$server" || { cat "$work/server.log" >&2; exit 1; }
-    sleep 0.1
+for adapter in ours socketio; do
+    sed "s/^http = .*/http = \"127.0.0.1:$port\"/" "bench/loadgen/adapters/$adapter.toml" >"$work/$adapter.toml"
 done
+until_up() { # path
+    for _ in $(seq 600); do
+        curl -s -o /dev/null "http://127.0.0.1:$port$1" && return
+        kill -0 "$server" || break
+        sleep 0.1
+    done
+    cat "$work/server.log" >&2
+    exit 1
+}
+start() { # server
+    case $1 in
+    ours)
+        env BCRYPT_COST=4 DATA_DIR="$work/data" BIND="127.0.0.1:$port" LOG=warn ACCESS_TOKEN_SECONDS=86400 RATE_LIMIT_FACTOR=1000000 \
+            SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$CLOWDER_BIN" serve >"$work/server.log" 2>&1 &
+        server=$!
+        until_up /api/health/ready
+        ;;
+    bare)
+        "${CARGO_TARGET_DIR:-bench/bare/target}/release/bare" "127.0.0.1:$port" "$work/world.json" "$octets" >"$work/server.log" 2>&1 &
+        server=$!
+        until_up /api/auth/me
+        ;;
+    socketio)
+        node "$work/peer/server.js" "$port" "$work/world.json" "$octets" >"$work/server.log" 2>&1 &
+        server=$!
+        until_up /
+        ;;
+    esac
+}
+case " $PEERS " in *" bare "*) cargo build --release --quiet --manifest-path bench/bare/Cargo.toml ;; esac
+case " $PEERS " in *" socketio "*) 
+    cp -r bench/peer-socketio "$work/peer" && npm install --prefix "$work/peer" --no-audit --no-fund --silent >&2 ;; esac
 
+start ours
 "$loadgen" --adapter "$work/ours.toml" --workload seed --users "$MEMBERS" --senders 2 --chats 1 --chat-size 2 --big 1 --world "$work/world.json"
 # A chat can only be created with fewer people; the others are added directly in the database.
 python3 - "$work/data/clowder.db" "$work/world.json" "$MEMBERS" "$CHAT_SIZE" <<'PYTHON'
@@ -58,8 +88,20 @@ for user in ids:
         "SELECT ?, ?, 'member', created_at, 0, 0 FROM chats WHERE id = ?", (at, user, at))
 base.execute("UPDATE chats SET participant_count = ? WHERE id = ?", (size, at))
 base.execute("COMMIT")
-data["fanout"][str(members)] = {"id": chat["id"], "members": list(range(members))}
+data["fanout"] = {str(members): {"id": chat["id"], "members": list(range(members))}}
 json.dump(data, open(world, "w"))
 PYTHON
-"$loadgen" --adapter "$work/ours.toml" --world "$work/world.json" --name "${NAME:-ours}" --workload w6 --n "$MEMBERS" --msgs "$MESSAGES" --open 64 \
-    --pid "$server" ${OUT:+--out "$OUT"}
+stop
+measure() { # server
+    local adapter=ours
+    [ "$1" != socketio ] || adapter=socketio
+    start "$1"
+    "$loadgen" --adapter "$work/$adapter.toml" --world "$work/world.json" --name "$1" --workload w6 --n "$MEMBERS" --msgs "$MESSAGES" \
+        --every "$EVERY" --via ws --open 64 --pid "$server" ${OUT:+--out "$OUT"} | tee "$work/report"
+    stop
+}
+for _ in $(seq "$ROUNDS"); do
+    measure ours
+    octets=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["delivery_octets"] - 35)' "$work/report")
+    for peer in $PEERS; do measure "$peer"; done
+done

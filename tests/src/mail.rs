@@ -155,6 +155,10 @@ impl Certificate {
     pub fn file(&self) -> String {
         self.0.path().join("cert.pem").display().to_string()
     }
+
+    pub fn key(&self) -> String {
+        self.0.path().join("key.pem").display().to_string()
+    }
 }
 
 impl Default for Certificate {

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::until;
+use crate::{mail::Certificate, until};
 
 pub struct Redis {
     port: u16,
@@ -41,6 +41,16 @@ impl Redis {
         let mut redis = Self { port: free_port(), folder, child: None, more };
         redis.start_again().await;
         redis
+    }
+
+    /// One that speaks TLS at `rediss://localhost:…`, and wants a password; returns its address, too.
+    pub async fn start_tls(certificate: &Certificate, password: &str) -> (Self, String) {
+        let port = free_port();
+        let (cert, key) = (certificate.file(), certificate.key());
+        let files = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+        let own = ["--tls-port", &port.to_string(), "--requirepass", password];
+        let redis = Self::start_with(&[&files[..], &own[..]].concat()).await;
+        (redis, format!("rediss://:{password}@localhost:{port}/0"))
     }
 
     /// A Sentinel that watches the primary at a port, `main`, with two others.

@@ -1,5 +1,7 @@
 //! A server that checks nothing and stores nothing: the same framework, the same frames, no token, no database. The
 //! difference to Clowder is the cost of its guarantees.
+//!
+//!     bare ADDRESS WORLD [OCTETS]    OCTETS: how long an event is at least
 
 use std::{
     collections::HashMap,
@@ -27,6 +29,7 @@ const ME: &str = r#"{"id":"01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10","username":"ben
 struct World {
     users: Vec<User>,
     send: Vec<Chat>,
+    fanout: HashMap<String, Chat>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +48,8 @@ struct House {
     chats: HashMap<String, Vec<usize>>,
     online: Vec<RwLock<Vec<UnboundedSender<ByteString>>>>,
     seq: AtomicU64,
+    /// How long an event is at least, so that it can be as long as one of Clowder.
+    octets: usize,
 }
 
 #[derive(Deserialize)]
@@ -60,11 +65,13 @@ struct Send<'a> {
 }
 
 impl House {
-    fn new(world: World) -> Self {
+    fn new(world: World, octets: usize) -> Self {
+        let chats = world.send.into_iter().chain(world.fanout.into_values());
         Self {
+            octets,
             online: world.users.iter().map(|_| RwLock::default()).collect(),
             tokens: world.users.into_iter().enumerate().map(|(i, user)| (user.token, i)).collect(),
-            chats: world.send.into_iter().map(|chat| (chat.id, chat.members)).collect(),
+            chats: chats.map(|chat| (chat.id, chat.members)).collect(),
             seq: AtomicU64::new(0),
         }
     }
@@ -80,7 +87,8 @@ impl House {
         let seq = self.seq.fetch_add(1, Ordering::Relaxed);
         let (chat, content) = (command.data.chat_id, command.data.content);
         let message = format!(r#"{{"chat_id":"{chat}","seq":{seq},"content":"{content}"}}"#);
-        let event = ByteString::from(format!(r#"{{"type":"message.sent","data":{message}}}"#));
+        let padding = " ".repeat(self.octets.saturating_sub(message.len()));
+        let event = ByteString::from(format!(r#"{{"type":"message.sent","data":{message}{padding}}}"#));
         for member in self.chats.get(chat)? {
             for socket in self.online[*member].read().ok()?.iter() {
                 let _ = socket.send(event.clone());
@@ -132,8 +140,9 @@ async fn socket(request: HttpRequest, body: web::Payload, house: web::Data<Arc<H
 async fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (address, world) = (arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default());
+    let octets = arguments.next().map_or(0, |octets| octets.parse().unwrap_or_default());
     let world: World = serde_json::from_slice(&std::fs::read(world)?)?;
-    let house = Arc::new(House::new(world));
+    let house = Arc::new(House::new(world, octets));
     let app = move || {
         App::new()
             .app_data(web::Data::new(Arc::clone(&house)))

@@ -34,6 +34,9 @@ pub struct Realtime {
     #[serde(default)]
     pub addr: String,
     pub path: String,
+    /// The path with which a client comes back: `{cursor}` is the last one it got.
+    #[serde(default)]
+    pub resume: String,
     #[serde(default)]
     pub headers: Vec<String>,
     /// Frames sent right after the upgrade.

@@ -32,7 +32,7 @@ fn main() -> Result<(), Error> {
         let need: Vec<usize> = match what.as_str() {
             "me" | "w2" | "w3" | "w4" | "w5" | "w8" | "friends" | "relationships" | "profile" | "search" => senders(&c),
             "w6" => c.w.fanout.get(&c.args.s("n", "1000")).map(|f| f.members.clone()).unwrap_or_default(),
-            "w7" => (0..c.w.users.len().min(c.args.n("n", 1000))).collect(),
+            "w7" | "w9" => (0..c.w.users.len().min(c.args.n("n", 1000))).collect(),
             _ => vec![],
         };
         tokens(&mut c, &need).await?;
@@ -44,6 +44,7 @@ fn main() -> Result<(), Error> {
             "w6" => workloads::fanout::run(&c).await,
             "w7" => workloads::idle::run(&c).await,
             "w8" => workloads::open_loop::run(&c).await,
+            "w9" => workloads::reconnect::run(&c).await,
             _ => workloads::smoke::run(&mut c).await,
         }
     })?;

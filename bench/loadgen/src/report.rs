@@ -44,6 +44,7 @@ pub fn report(c: &Ctx, what: &str, run: &Run, el: f64, u: (Usage, Usage), extra:
     v["db_cpu_ms_per_ok"] = json!(per(u.1.db_cpu_s - u.0.db_cpu_s, run.ok.load(Relaxed)));
     if d > 0 {
         v["server_cpu_us_per_delivery"] = json!(per((u.1.cpu_s - u.0.cpu_s) * 1000.0, d));
+        v["delivery_octets"] = json!(run.octets.load(Relaxed));
         v["deliveries_per_s"] = json!((d as f64 / el).round());
         v["delivery_ms"] = ms(&Run::merged(&run.del));
     }

@@ -12,6 +12,8 @@ pub struct Run {
     pub err: AtomicU64,
     pub bytes: AtomicU64,
     pub delivered: AtomicU64,
+    /// The longest payload of a delivery.
+    pub octets: AtomicU64,
     pub first_err: Mutex<String>,
     pub lat: Vec<Mutex<Hist>>,
     pub del: Vec<Mutex<Hist>>,
@@ -26,6 +28,7 @@ impl Run {
             err: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
+            octets: AtomicU64::new(0),
             first_err: Mutex::new(String::new()),
             lat: shards(),
             del: shards(),
@@ -62,6 +65,7 @@ impl Run {
             if on {
                 self.del[who % 16].lock().unwrap().saturating_record(now_us().saturating_sub(t).max(1));
                 self.delivered.fetch_add(1, Relaxed);
+                self.octets.fetch_max(payload.len() as u64, Relaxed);
             }
         });
     }

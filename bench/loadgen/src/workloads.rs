@@ -3,6 +3,7 @@ pub mod closed;
 pub mod fanout;
 pub mod idle;
 pub mod open_loop;
+pub mod reconnect;
 pub mod smoke;
 pub mod ws_send;
 

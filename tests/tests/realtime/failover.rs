@@ -1,8 +1,9 @@
-//! Two nodes over one PostgreSQL, with a Redis that fails over: to a replica chosen by Sentinels, and in a Cluster.
+//! Two nodes over one PostgreSQL, with a Redis that fails over: to a replica chosen by Sentinels, and in a Cluster. And
+//! with one that speaks TLS.
 
 use std::time::{Duration, Instant};
 
-use clowder_tests::{RedisCluster, Sentinels, Server, User, World, until, within, world::each};
+use clowder_tests::{Redis, RedisCluster, Sentinels, Server, User, World, mail::Certificate, until, within, world::each};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -14,6 +15,9 @@ use super::{
 /// How long it may take until all is as before.
 const AGAIN: Duration = Duration::from_secs(40);
 
+/// What a node says that does not reach Redis.
+const POLLED: &str = "redis: no message arrives, so changes are polled";
+
 struct Nodes {
     world: World,
     other: Server,
@@ -24,7 +28,11 @@ struct Nodes {
 
 impl Nodes {
     async fn start(redis: &str) -> Self {
-        let (world, other, ada, bob, chat) = two_nodes(&[("REDIS_URL", redis)]).await;
+        Self::start_with(&[("REDIS_URL", redis)]).await
+    }
+
+    async fn start_with(settings: &[(&str, &str)]) -> Self {
+        let (world, other, ada, bob, chat) = two_nodes(settings).await;
         until_bus_is([&ada, &bob], "redis: messages arrive").await;
         let nodes = Self { world, other, ada, bob, chat };
         nodes.until_they_count_together().await;
@@ -102,4 +110,18 @@ async fn a_cluster_of_redis_loses_one_node_after_the_other() {
         .await;
         redis.until_whole().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_is_reached_by_tls_with_a_password_and_only_if_its_certificate_is_trusted() {
+    let certificate = Certificate::new();
+    let (mut redis, url) = Redis::start_tls(&certificate, "s3cret").await;
+    let trusted = certificate.file();
+    let nodes = Nodes::start_with(&[("REDIS_URL", &url), ("SSL_CERT_FILE", &trusted)]).await;
+    let doubtful = Server::start(&nodes.world.database, &[("REDIS_URL", &url)]).await;
+    until_bus_is([&nodes.ada.at(&doubtful), &nodes.bob.at(&doubtful)], POLLED).await;
+    redis.kill();
+    until_bus_is([&nodes.ada, &nodes.bob], POLLED).await;
+    redis.start_again().await;
+    nodes.outlive(|| ()).await;
 }

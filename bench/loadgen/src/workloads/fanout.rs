@@ -12,11 +12,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// W6: one sender, all members online; the next message goes out when the one `window`
-/// before it has reached everybody.
+/// before it has reached everybody, but not sooner than `every` milliseconds after it.
 pub async fn run(c: &Ctx) -> Result<(), Error> {
     let n: usize = c.args.n("n", 1000);
     let msgs: usize = c.args.n("msgs", 20);
     let window: usize = c.args.n("window", 1);
+    let every = Duration::from_secs_f64(c.args.n("every", 0.0) / 1000.0);
     let chat = c.w.fanout.get(&n.to_string()).ok_or("no such fan-out group in the world")?.clone();
     let t = Instant::now();
     let live = open_many(c, &chat.members, n, &chat.id).await?;
@@ -60,11 +61,12 @@ pub async fn run(c: &Ctx) -> Result<(), Error> {
             }
         }
         if k < msgs {
+            tokio::time::sleep((every * k as u32).saturating_sub(t0.elapsed())).await;
             let m = marker(0, k as u64);
             let t = now_us();
             let text = text_with(&m);
             let r = match live.as_mut() {
-                Some(l) => l.send(&chat.id, &text, &m).await.map(|_| 0),
+                Some(l) => l.send_acked(&chat.id, &m, |_| ()).await,
                 None => {
                     let mut v = user_vars(&me).to_vec();
                     v.extend([("chat", chat.id.as_str()), ("text", &text), ("txn", &m)]);

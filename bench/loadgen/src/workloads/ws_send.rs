@@ -5,7 +5,7 @@ use crate::http::Error;
 use crate::realtime;
 use crate::report::{measure, report};
 use crate::run::Run;
-use crate::stats::{marker, now_us, text_with};
+use crate::stats::{marker, now_us};
 use serde_json::json;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -14,7 +14,6 @@ use std::time::Duration;
 /// whatever else arrives there counts as a delivery.
 pub async fn run(c: &Ctx) -> Result<(), Error> {
     let run = Run::new();
-    let ack = c.a.realtime.clone().ok_or("no realtime")?.ack;
     let who = senders(c);
     let n = who.len();
     let mut ready = Vec::new();
@@ -27,7 +26,7 @@ pub async fn run(c: &Ctx) -> Result<(), Error> {
     }
     // Nobody sends before everybody is connected.
     for (i, (mut live, mine)) in ready.into_iter().enumerate() {
-        let (run, ack) = (run.clone(), ack.clone());
+        let run = run.clone();
         tokio::spawn(async move {
             let mut seed = 0x9e3779b97f4a7c15 ^ ((i as u64 + 1) << 21);
             let mut seq = 0;
@@ -36,23 +35,9 @@ pub async fn run(c: &Ctx) -> Result<(), Error> {
                 let m = marker(i, seq);
                 let t = now_us();
                 let chat = &mine[rng(&mut seed) as usize % mine.len()];
-                let r = tokio::time::timeout(Duration::from_secs(30), async {
-                    live.send(chat, &text_with(&m), &m).await?;
-                    loop {
-                        let p = live.recv().await?;
-                        let own = memchr::memmem::find(&p, m.as_bytes()).is_some();
-                        let is_ack = own && memchr::memmem::find(&p, ack.as_bytes()).is_some();
-                        // An ack that is not also the broadcast is no delivery.
-                        if !is_ack || ack.is_empty() || ack == "groupchat" {
-                            run.deliver(i, &p);
-                        }
-                        if is_ack {
-                            return Ok::<usize, Error>(p.len());
-                        }
-                    }
-                })
-                .await
-                .unwrap_or_else(|_| Err("no ack in 30 s".into()));
+                let sent = live.send_acked(chat, &m, |p| run.deliver(i, p));
+                let sent = tokio::time::timeout(Duration::from_secs(30), sent).await;
+                let r = sent.unwrap_or_else(|_| Err("no ack in 30 s".into()));
                 let bad = r.is_err();
                 run.done(i, t, r);
                 if bad {
