@@ -9,56 +9,30 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${MEMBERS:=2000}" "${MESSAGES:=50}" "${CHAT_SIZE:=$MEMBERS}" "${PEERS:=}" "${ROUNDS:=1}" "${EVERY:=0}"
 
-ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-fanout.XXXXXX")
-server=
-stop() { [ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true; server=; }
-cleanup() { stop; rm -rf "$work"; }
-trap cleanup EXIT
-trap 'exit 143' TERM
-
-cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
-loadgen=${CARGO_TARGET_DIR:-bench/loadgen/target}/release/loadgen
-if [ -z "${CLOWDER_BIN:-}" ]; then
-    cargo build --release --quiet --package clowder-gateway --bin clowder
-    CLOWDER_BIN=${CARGO_TARGET_DIR:-target}/release/clowder
-fi
-
-port=$((20000 + RANDOM % 12000))
-for adapter in ours socketio; do
-    sed "s/^http = .*/http = \"127.0.0.1:$port\"/" "bench/loadgen/adapters/$adapter.toml" >"$work/$adapter.toml"
-done
-until_up() { # path
-    for _ in $(seq 600); do
-        curl -s -o /dev/null "http://127.0.0.1:$port$1" && return
-        kill -0 "$server" || break
-        sleep 0.1
-    done
-    cat "$work/server.log" >&2
-    exit 1
-}
+source bench/common.sh
+clowder=$(clowder)
+for adapter in ours socketio; do adapter "$adapter" "$port" >"$work/$adapter.toml"; done
 start() { # server
+    local path
     case $1 in
     ours)
-        env BCRYPT_COST=4 DATA_DIR="$work/data" BIND="127.0.0.1:$port" LOG=warn ACCESS_TOKEN_SECONDS=86400 RATE_LIMIT_FACTOR=1000000 \
-            SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$CLOWDER_BIN" serve >"$work/server.log" 2>&1 &
-        server=$!
-        until_up /api/health/ready
+        env "${settings[@]}" DATA_DIR="$work/data" BIND="127.0.0.1:$port" "$clowder" serve >"$work/server.log" 2>&1 &
+        path=/api/health/ready
         ;;
     bare)
         "${CARGO_TARGET_DIR:-bench/bare/target}/release/bare" "127.0.0.1:$port" "$work/world.json" "$octets" >"$work/server.log" 2>&1 &
-        server=$!
-        until_up /api/auth/me
+        path=/api/auth/me
         ;;
     socketio)
         node "$work/peer/server.js" "$port" "$work/world.json" "$octets" >"$work/server.log" 2>&1 &
-        server=$!
-        until_up /
+        path=/
         ;;
     esac
+    server=$!
+    until_up "$port" "$path" "$server" "$work/server.log"
 }
 case " $PEERS " in *" bare "*) cargo build --release --quiet --manifest-path bench/bare/Cargo.toml ;; esac
-case " $PEERS " in *" socketio "*) 
+case " $PEERS " in *" socketio "*)
     cp -r bench/peer-socketio "$work/peer" && npm install --prefix "$work/peer" --no-audit --no-fund --silent >&2 ;; esac
 
 start ours

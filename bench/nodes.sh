@@ -12,44 +12,24 @@ cd "$(dirname "$0")/.."
 : "${TEST_POSTGRES_URL:?run me as: FSYNC=on scripts/with-services bench/nodes.sh}" "${TEST_REDIS_URL:?}"
 : "${ROUNDS:=3}" "${SECS:=5}" "${CLIENTS:=10000}" "${RATE:=50}"
 
-ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-nodes.XXXXXX")
+source bench/common.sh
+clowder=$(clowder)
 nodes=()
-stop() { [ ${#nodes[@]} = 0 ] || { kill "${nodes[@]}"; wait "${nodes[@]}"; } 2>/dev/null || true; nodes=(); }
-cleanup() { stop; rm -rf "$work"; }
-trap cleanup EXIT
-trap 'exit 143' TERM
-
-cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
-loadgen=${CARGO_TARGET_DIR:-bench/loadgen/target}/release/loadgen
-if [ -z "${CLOWDER_BIN:-}" ]; then
-    cargo build --release --quiet --package clowder-gateway --bin clowder
-    CLOWDER_BIN=${CARGO_TARGET_DIR:-target}/release/clowder
-fi
 
 psql -Xq "$TEST_POSTGRES_URL" -c 'DROP DATABASE IF EXISTS bench_nodes' -c 'CREATE DATABASE bench_nodes'
-port=$((20000 + RANDOM % 12000))
-for node in 0 1; do
-    sed "s/^http = .*/http = \"127.0.0.1:$((port + node))\"/" bench/loadgen/adapters/ours.toml >"$work/$node.toml"
-done
+for node in 0 1; do adapter ours "$((port + node))" >"$work/$node.toml"; done
+export DATABASE_URL="${TEST_POSTGRES_URL%/*}/bench_nodes" REDIS_URL=$TEST_REDIS_URL
 start() { # node
-    env BCRYPT_COST=4 DATABASE_URL="${TEST_POSTGRES_URL%/*}/bench_nodes" REDIS_URL="$TEST_REDIS_URL" DATA_DIR="$work/data-$1" \
-        BIND="127.0.0.1:$((port + $1))" LOG=warn SECRET_KEY=for-the-benchmark-only-0123456789abcdef ACCESS_TOKEN_SECONDS=86400 \
-        RATE_LIMIT_FACTOR=1000000 "$CLOWDER_BIN" serve >"$work/server-$1.log" 2>&1 &
+    env "${settings[@]}" DATA_DIR="$work/data-$1" BIND="127.0.0.1:$((port + $1))" "$clowder" serve >"$work/server-$1.log" 2>&1 &
     nodes[$1]=$!
-    for _ in $(seq 600); do
-        curl -sf -o /dev/null "http://127.0.0.1:$((port + $1))/api/health/ready" && return
-        kill -0 "${nodes[$1]}" || break
-        sleep 0.1
-    done
-    cat "$work/server-$1.log" >&2
-    exit 1
+    server="$server $!"
+    until_up "$((port + $1))" /api/health/ready "$!" "$work/server-$1.log"
 }
 load() { # node, name, more options
     "$loadgen" --adapter "$work/$1.toml" --world "$work/world.json" --name "$2" --dbpid "${CLOWDER_SERVICE_PIDS:-}" ${OUT:+--out "$OUT"} "${@:3}"
 }
 
-env DATABASE_URL="${TEST_POSTGRES_URL%/*}/bench_nodes" DATA_DIR="$work/data-0" SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$CLOWDER_BIN" migrate >/dev/null
+DATA_DIR="$work/data-0" "$clowder" migrate >/dev/null
 start 0
 "$loadgen" --adapter "$work/0.toml" --workload seed --big 1 --world "$work/world.json"
 stop

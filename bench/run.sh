@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the server against a Django peer on one PostgreSQL, turn by turn in one run, and prints the ratios.
 #
-# `make bench` starts the services (durable ones: FSYNC=on). Environment variables:
+# `make bench` starts the services (durable ones: FSYNC=on). CLOWDER_BIN names another build of the server. Environment variables:
 # SECS (8) per cell, STEADY (60) seconds for the 99th percentile of sends at a fixed rate, ROUNDS (2), IDLE (10000) sockets, RATE (100) sends per second of w8,
 # BIG (100000) messages of history, PEOPLE (100000) with random names besides the 1,000 users, SERVERS ("postgres sqlite asgi split bare"): ours on either database, the peer in either
 # mode, and a server that checks and keeps nothing. After each turn of ours the durable sends are measured once more with group commit off (DATABASE_BATCH=1).
@@ -12,54 +12,31 @@ cd "$(dirname "$0")/.."
 : "${SECS:=8}" "${STEADY:=60}" "${ROUNDS:=2}" "${IDLE:=10000}" "${RATE:=100}" "${BIG:=100000}" "${PEOPLE:=100000}" "${SERVERS:=postgres sqlite asgi split bare}"
 say() { printf '\n== %s\n' "$*" >&2; }
 
-ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-[ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -ge $((IDLE + 1000)) ] || { IDLE=400; echo "few open files allowed: w7 with $IDLE sockets" >&2; }
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-bench.XXXXXX")
-results=bench/results/$(date -u +%Y-%m-%dT%H%M%S).jsonl
-mkdir -p bench/results
-server=
-cleanup() { [ -z "$server" ] || stop; rm -rf "$work"; }
-stop() { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; server=; }
-trap cleanup EXIT
-trap 'exit 143' TERM INT
-
 say "build"
-cargo build --release --quiet --package clowder-gateway --bin clowder
+source bench/common.sh
+clowder=$(clowder)
 cargo bench --quiet --package clowder-infra --bench store --bench sizes --bench timers --bench search --no-run
-cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
 cargo build --release --quiet --manifest-path bench/bare/Cargo.toml
-clowder=${CARGO_TARGET_DIR:-target}/release/clowder
-loadgen=${CARGO_TARGET_DIR:-bench/loadgen/target}/release/loadgen
 bare=${CARGO_TARGET_DIR:-bench/bare/target}/release/bare
 
-port=$((20000 + RANDOM % 12000))
-sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/ours.toml >"$work/ours.toml"
+[ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -ge $((IDLE + 1000)) ] || { IDLE=400; echo "few open files allowed: w7 with $IDLE sockets" >&2; }
+
+results=bench/results/$(date -u +%Y-%m-%dT%H%M%S).jsonl
+mkdir -p bench/results
+adapter ours "$port" >"$work/ours.toml"
 # The same, with a new key for each send.
 sed '/^\[send\]/a headers = ["Idempotency-Key: {txn}"]' "$work/ours.toml" >"$work/keyed.toml"
-sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/django.toml >"$work/asgi.toml"
+adapter django "$port" >"$work/asgi.toml"
 sed "s|^kind = \"ws\"|&\naddr = \"127.0.0.1:$((port + 1))\"|" "$work/asgi.toml" >"$work/split.toml"
-
-until_up() { # path
-    for _ in $(seq 600); do
-        curl -s -o /dev/null "http://127.0.0.1:$port$1" && return
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.1
-    done
-    echo "the server did not start" >&2
-    cat "$work/server.log" >&2
-    exit 1
-}
 
 # Ours: one database of its own on the same PostgreSQL, or one file.
 psql -Xq "$TEST_POSTGRES_URL" -c 'DROP DATABASE IF EXISTS bench_ours' -c 'CREATE DATABASE bench_ours'
 declare -A url=([postgres]="${TEST_POSTGRES_URL%/*}/bench_ours" [sqlite]="sqlite:$work/sqlite.db")
 start_ours() { # postgres | sqlite, more settings
-    env BCRYPT_COST=4 "${@:2}" DATABASE_URL="${url[$1]}" DATA_DIR="$work/data-$1" BIND="127.0.0.1:$port" LOG=warn \
-        SECRET_KEY=for-the-benchmark-only-0123456789abcdef ACCESS_TOKEN_SECONDS=86400 RATE_LIMIT_FACTOR=1000000 \
+    env "${settings[@]}" "${@:2}" DATABASE_URL="${url[$1]}" DATA_DIR="$work/data-$1" BIND="127.0.0.1:$port" \
         "$clowder" serve >"$work/server.log" 2>&1 &
     server=$!
-    until_up /api/health/ready
+    until_up "$port" /api/health/ready "$server" "$work/server.log"
 }
 
 # The peer, if its packages can be installed.
@@ -81,7 +58,7 @@ say "fill"
 for database in postgres sqlite; do
     [[ " $SERVERS " == *" $database "* ]] || continue
     mkdir -p "$work/data-$database"
-    env DATABASE_URL="${url[$database]}" DATA_DIR="$work/data-$database" SECRET_KEY=for-the-benchmark-only-0123456789abcdef "$clowder" migrate >/dev/null
+    env DATABASE_URL="${url[$database]}" DATA_DIR="$work/data-$database" "$clowder" migrate >/dev/null
     python3 bench/people.py fill "${url[$database]}" "$PEOPLE"
     start_ours "$database"
     "$loadgen" --adapter "$work/ours.toml" --workload seed --big "$BIG" --world "$work/$database.json"
@@ -99,8 +76,8 @@ fi
 start() {
     case $1 in
     postgres | sqlite) start_ours "$1" ;;
-    bare) "$bare" "127.0.0.1:$port" "$work/$first.json" >"$work/server.log" 2>&1 & server=$!; until_up /api/auth/me ;;
-    *) "${peer[@]}" "PEER_MODE=$1" bench/peer-django/run.sh serve >"$work/server.log" 2>&1 & server=$!; until_up /api/chats/ ;;
+    bare) "$bare" "127.0.0.1:$port" "$work/$first.json" >"$work/server.log" 2>&1 & server=$!; until_up "$port" /api/auth/me "$server" "$work/server.log" ;;
+    *) "${peer[@]}" "PEER_MODE=$1" bench/peer-django/run.sh serve >"$work/server.log" 2>&1 & server=$!; until_up "$port" /api/chats/ "$server" "$work/server.log" ;;
     esac
 }
 measure() { # server, workload, more options

@@ -11,39 +11,22 @@ cd "$(dirname "$0")/.."
 : "${TEST_POSTGRES_URL:?run me as: FSYNC=on scripts/with-services bench/turns.sh BEFORE AFTER}" "${SECS:=5}" "${ROUNDS:=4}"
 declare -A binary=([before]=$(realpath "$1") [after]=$(realpath "$2"))
 
-ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
-cargo build --release --quiet --manifest-path bench/loadgen/Cargo.toml
-loadgen=$(realpath "${CARGO_TARGET_DIR:-bench/loadgen/target}/release/loadgen")
-work=$(mktemp -d "${TMPDIR:-/tmp}/clowder-turns.XXXXXX")
+source bench/common.sh
 results=$work/results.jsonl
-server=
-cleanup() { [ -z "$server" ] || stop; rm -rf "$work"; }
-stop() { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; server=; }
-trap cleanup EXIT
-trap 'exit 143' TERM INT
-
-port=$((20000 + RANDOM % 12000))
-sed "s/^http = .*/http = \"127.0.0.1:$port\"/" bench/loadgen/adapters/ours.toml >"$work/plain.toml"
+adapter ours "$port" >"$work/plain.toml"
 sed '/^\[send\]/a headers = ["Idempotency-Key: {txn}"]' "$work/plain.toml" >"$work/keyed.toml"
 
 url() { [ "$1" = postgres ] && echo "${TEST_POSTGRES_URL%/*}/turns_$2" || echo "sqlite:$work/$2.db"; }
-clowder() { # database, build, arguments
+build() { # database, build, arguments
     local database=$1 build=$2
     shift 2
-    (cd "$work" && exec env BCRYPT_COST=4 DATABASE_URL="$(url "$database" "$build")" DATA_DIR="$work/data-$database-$build" \
-        BIND="127.0.0.1:$port" LOG=warn SECRET_KEY=for-the-benchmark-only-0123456789abcdef ACCESS_TOKEN_SECONDS=86400 \
-        RATE_LIMIT_FACTOR=1000000 "${binary[$build]}" "$@")
+    (cd "$work" && exec env "${settings[@]}" DATABASE_URL="$(url "$database" "$build")" DATA_DIR="$work/data-$database-$build" \
+        BIND="127.0.0.1:$port" "${binary[$build]}" "$@")
 }
 start() {
-    clowder "$1" "$2" serve >"$work/server.log" 2>&1 &
+    build "$1" "$2" serve >"$work/server.log" 2>&1 &
     server=$!
-    for _ in $(seq 600); do
-        curl -s -o /dev/null "http://127.0.0.1:$port/api/health/ready" && return
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$work/server.log" >&2
-    exit 1
+    until_up "$port" /api/health/ready "$server" "$work/server.log"
 }
 measure() { # database, build, adapter, workload, more options
     "$loadgen" --adapter "$work/$3.toml" --world "$work/$1-$2.json" --name "$1 $2" --workload "$4" --secs "$SECS" \
@@ -54,7 +37,7 @@ for build in before after; do
     psql -Xq "$TEST_POSTGRES_URL" -c "DROP DATABASE IF EXISTS turns_$build" -c "CREATE DATABASE turns_$build"
     for database in postgres sqlite; do
         mkdir -m 700 "$work/data-$database-$build"
-        clowder "$database" "$build" migrate >/dev/null
+        build "$database" "$build" migrate >/dev/null
         start "$database" "$build"
         "$loadgen" --adapter "$work/plain.toml" --workload seed --big 20000 --world "$work/$database-$build.json" >/dev/null
         stop

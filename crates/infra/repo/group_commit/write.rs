@@ -52,11 +52,10 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
         return Written::default();
     }
     Q::note_batch(batch.iter().map(|pending| &pending.item));
-    let streams = streams_of(&batch);
     let mut begun = false;
     let outcomes = commit(conn, services, |tx| {
         begun = true;
-        dialect::begin_batch(tx.conn, LOCK_WAIT, &streams)?;
+        dialect::begin_batch(tx.conn, LOCK_WAIT)?;
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
@@ -73,7 +72,7 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
             let healthy = !error.costs_connection();
             Written { healthy, none_can_begin: Some(error).filter(|_| !begun && !healthy), ..Written::default() }
         }
-        Err(error) if error.cause() == Some(Cause::Contended) => match stalled_streams(conn, streams) {
+        Err(error) if error.cause() == Some(Cause::Contended) => match stalled_streams(conn, &batch) {
             Ok(streams) if streams.is_empty() => Written { held: batch, ..Written::default() },
             Ok(streams) => {
                 let (items, rest) = batch.into_iter().partition(|pending| streams.contains(&pending.item.stream()));
@@ -94,15 +93,11 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
     }
 }
 
-fn streams_of<Q: Queued>(batch: &[Pending<Q>]) -> Vec<usize> {
+/// The streams of a batch that somebody else holds right now.
+fn stalled_streams<Q: Queued>(conn: &mut PooledConn, batch: &[Pending<Q>]) -> Result<Vec<usize>> {
     let mut streams: Vec<_> = batch.iter().map(|pending| pending.item.stream()).collect();
     streams.sort_unstable();
     streams.dedup();
-    streams
-}
-
-/// Those of these streams that somebody else holds right now.
-fn stalled_streams(conn: &mut PooledConn, mut streams: Vec<usize>) -> Result<Vec<usize>> {
     let free = batch::journal::free_streams(conn, &streams)?;
     streams.retain(|stream| !free.contains(stream));
     Ok(streams)
@@ -119,7 +114,7 @@ pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, item
         }
         let mut alone = || {
             commit(conn, services, |tx| {
-                dialect::begin_batch(tx.conn, LOCK_WAIT, &[pending.item.stream()])?;
+                dialect::begin_batch(tx.conn, LOCK_WAIT)?;
                 Q::write_batch(tx, &[&pending.item])
             })
         };
