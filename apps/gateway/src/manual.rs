@@ -26,7 +26,7 @@ pub fn markdown() -> String {
     text += "## Options of every command\n\n";
     let globals: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     globals.iter().for_each(|arg| describe(arg, &mut text));
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
         section(sub, "clowder", &mut text);
     }
     text += "\n## Examples, settings, exit codes\n\n";

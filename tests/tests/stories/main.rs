@@ -21,6 +21,7 @@ mod friends;
 mod full_disk;
 mod groups;
 mod hidden;
+mod inspect;
 mod limits;
 mod long_lists;
 mod mail;
