@@ -6,7 +6,7 @@
 
 mod also;
 mod container;
-mod text;
+pub(crate) mod text;
 
 use std::collections::VecDeque;
 
@@ -47,16 +47,6 @@ pub struct Sniffed {
 impl Sniffed {
     const fn new(media_type: &'static str, kind: Kind) -> Self {
         Self { media_type, kind, also: None }
-    }
-
-    /// The same file under its name. The name can only tell kinds of text apart and make text active: nothing
-    /// in the content of a script says that it is one.
-    #[must_use]
-    pub fn named(self, name: &str) -> Self {
-        match self.kind {
-            Kind::Text => Self { also: self.also, ..text::named(name).unwrap_or(self) },
-            _ => self,
-        }
     }
 }
 
@@ -282,17 +272,6 @@ mod tests {
                 String::from_utf8_lossy(&content[..20])
             );
         }
-    }
-
-    #[test]
-    fn a_name_tells_kinds_of_text_apart_and_nothing_else() {
-        let text = sniff(b"alert(1)");
-        assert_eq!(text.named("a.JS").kind, Kind::Active);
-        assert_eq!(text.named("a.csv").media_type, "text/csv");
-        assert_eq!(text.named("a.png"), text);
-        assert_eq!(text.named("html"), text);
-        let picture = sniff(&gif(&[1, 0, 1, 0]));
-        assert_eq!(picture.named("a.html"), picture);
     }
 
     proptest! {

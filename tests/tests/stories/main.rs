@@ -25,6 +25,7 @@ mod inspect;
 mod limits;
 mod long_lists;
 mod mail;
+mod media;
 mod messaging;
 mod moderation;
 mod names;

@@ -72,7 +72,7 @@ pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 /// What text is by the end of its name.
-pub(super) fn named(name: &str) -> Option<Sniffed> {
+pub(crate) fn named(name: &str) -> Option<Sniffed> {
     let (_, extension) = name.rsplit_once('.')?;
     Some(match extension.to_ascii_lowercase().as_str() {
         "csv" => Sniffed::new("text/csv", Kind::Text),

@@ -221,7 +221,11 @@ fn codec(name: &[u8; 4]) -> String {
         b"ec-3" => "eac3",
         b"alac" => "alac",
         other => {
-            return other.iter().filter(|octet| octet.is_ascii_alphanumeric()).map(|octet| char::from(*octet)).collect();
+            return other
+                .iter()
+                .filter(|octet| octet.is_ascii_alphanumeric())
+                .map(|octet| char::from(*octet))
+                .collect();
         }
     };
     known.to_owned()

@@ -1,0 +1,3 @@
+DROP TABLE file_usage;
+DROP TABLE files;
+DROP TABLE file_objects;
