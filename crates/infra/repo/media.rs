@@ -98,8 +98,11 @@ impl Files for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
         let user = ctx.user()?;
-        self.db.read(move |conn| read::content(conn, user, file)).await?;
-        Ok(links::link(&self.deps.keys, ctx.now, user, file, new))
+        let content = self.db.read(move |conn| read::content(conn, user, file)).await?;
+        match links::signed(&*self.blobs()?, ctx.now, &content, new).await? {
+            Some(signed) => Ok(signed),
+            None => Ok(links::link(&self.deps.keys, ctx.now, user, file, new)),
+        }
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -15,6 +15,7 @@ pub mod purpose;
 pub mod refusals;
 pub mod scanner;
 pub mod scopes;
+pub mod showing;
 pub mod sniff;
 
 pub use blobs::{Blobs, Key};

@@ -4,11 +4,11 @@ use clowder_core::Result;
 
 use crate::{
     Purpose, kinds,
-    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_TOO_LARGE, FILE_TYPE, FILE_UPLOADS},
+    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TYPE, FILE_UPLOADS},
     sniff::Sniffed,
 };
 
-/// How much one person can have.
+/// How much one person can have, and all together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// In all files together.
@@ -16,11 +16,15 @@ pub struct Limits {
     pub files: i64,
     /// How many of them may be arriving at the same time.
     pub at_once: i64,
+    /// In all objects of the server, those included that wait to be purged.
+    pub server_octets: i64,
+    /// How many objects the server can have.
+    pub server_objects: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { octets: 10 << 30, files: 100_000, at_once: 10 }
+        Self { octets: 10 << 30, files: 100_000, at_once: 10, server_octets: i64::MAX, server_objects: i64::MAX }
     }
 }
 
@@ -47,12 +51,18 @@ pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
 pub struct Room {
     purpose: u64,
     quota: u64,
+    server: u64,
 }
 
 impl Room {
-    pub fn of(purpose: Purpose, usage: Usage, limits: Limits) -> Self {
-        let quota = u64::try_from(limits.octets - usage.octets).unwrap_or(0);
-        Self { purpose: purpose.most_octets(), quota }
+    /// `stored` is what the server has in all objects.
+    pub fn of(purpose: Purpose, usage: Usage, stored: i64, limits: Limits) -> Self {
+        let left = |limit: i64, used: i64| u64::try_from(limit - used).unwrap_or(0);
+        Self {
+            purpose: purpose.most_octets(),
+            quota: left(limits.octets, usage.octets),
+            server: left(limits.server_octets, stored),
+        }
     }
 
     /// Whether an upload may have this many octets, so far or in all.
@@ -60,7 +70,10 @@ impl Room {
         if octets > self.purpose {
             return Err(FILE_TOO_LARGE.into());
         }
-        if octets > self.quota { Err(FILE_QUOTA.into()) } else { Ok(()) }
+        if octets > self.quota {
+            return Err(FILE_QUOTA.into());
+        }
+        if octets > self.server { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
     }
 }
 
@@ -92,7 +105,8 @@ mod tests {
         }
     }
 
-    const LIMITS: Limits = Limits { octets: 20 << 20, files: 3, at_once: 2 };
+    const LIMITS: Limits =
+        Limits { octets: 20 << 20, files: 3, at_once: 2, server_octets: 30 << 20, server_objects: 4 };
 
     #[test]
     fn nobody_has_more_than_the_quota() {
@@ -108,7 +122,9 @@ mod tests {
         }
         assert_eq!(code(may_keep(usage(20 << 20, 1, 0), 0, LIMITS)), "");
         assert_eq!(code(may_keep(usage((20 << 20) - 5, 1, 0), 6, LIMITS)), "file.quota");
-        let room = Room::of(Purpose::Avatar, usage(15 << 20, 1, 0), LIMITS);
+        let room = Room::of(Purpose::Avatar, usage(0, 0, 0), 29 << 20, LIMITS);
+        assert_eq!((code(room.may_have(1 << 20)), code(room.may_have((1 << 20) + 1))), ("", "file.server_full"));
+        let room = Room::of(Purpose::Avatar, usage(15 << 20, 1, 0), 15 << 20, LIMITS);
         for (octets, may) in [(0, ""), (5 << 20, ""), ((5 << 20) + 1, "file.quota"), ((10 << 20) + 1, "file.too_large")]
         {
             assert_eq!(code(room.may_have(octets)), may, "{octets}");

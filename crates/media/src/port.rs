@@ -30,7 +30,9 @@ pub trait Files: Send + Sync {
     /// The content of a file that the caller may see and that is ready.
     async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content>;
 
-    /// An address at which whoever has it can read the content as long as it is good and the caller may see the file.
+    /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
+    /// store signs addresses, it is a whole one of the store, and the caller does not matter any more; otherwise, it is a path
+    /// of this server.
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl>;
 
     /// The content at such an address, for anybody, or `file.link_invalid`.

@@ -23,6 +23,11 @@ pub const FILE_QUOTA: Refusal = Refusal::new(
     "file.quota",
     "You have as many files, or as many octets in them, as one person can have; delete some first",
 );
+pub const FILE_SERVER_FULL: Refusal = Refusal::new(
+    Conflict,
+    "file.server_full",
+    "The server has as many files, or as many octets in them, as it can have",
+);
 pub const FILE_UPLOADS: Refusal =
     Refusal::new(Conflict, "file.uploads", "You upload as many files at once as one person can");
 pub const FILE_LINK_INVALID: Refusal =
@@ -38,6 +43,7 @@ pub const ALL: &[Refusal] = &[
     FILE_TYPE,
     FILE_MISMATCH,
     FILE_QUOTA,
+    FILE_SERVER_FULL,
     FILE_UPLOADS,
     FILE_LINK_INVALID,
 ];

@@ -37,3 +37,11 @@ CREATE TABLE file_usage (
     octets bigint NOT NULL,
     files bigint NOT NULL
 );
+
+-- What is stored for all people together, and what waits to be purged.
+CREATE TABLE file_totals (
+    single smallint NOT NULL PRIMARY KEY CHECK (single = 1),
+    octets bigint NOT NULL,
+    objects bigint NOT NULL
+);
+INSERT INTO file_totals (single, octets, objects) VALUES (1, 0, 0);

@@ -37,3 +37,11 @@ CREATE TABLE file_usage (
     octets INTEGER NOT NULL,
     files INTEGER NOT NULL
 ) STRICT;
+
+-- What is stored for all people together, and what waits to be purged.
+CREATE TABLE file_totals (
+    single INTEGER NOT NULL PRIMARY KEY CHECK (single = 1),
+    octets INTEGER NOT NULL,
+    objects INTEGER NOT NULL
+) STRICT;
+INSERT INTO file_totals (single, octets, objects) VALUES (1, 0, 0);

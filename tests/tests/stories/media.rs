@@ -1,12 +1,28 @@
 //! People upload files and read them again.
 
-use clowder_tests::{Answer, User, World, client::form, on_both};
+use clowder_tests::{Answer, Client, User, World, client::form, on_both, setting, unique};
 use serde_json::{Value, json};
 
 on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, addresses, once_under_a_key);
 on_both!(shared with [("UPLOADS_AT_ONCE", "1"), ("FILES_PER_PERSON", "2"), ("QUOTA_BYTES", "1048576")]; within_the_quota);
+on_both!(shared with [("SERVER_QUOTA_BYTES", "1000000")]; within_the_room_of_the_server);
+on_both!(with [
+    ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*super::needed("TEST_S3_KEY")),
+    ("AWS_SECRET_ACCESS_KEY", &*super::needed("TEST_S3_SECRET")),
+]; in_a_bucket);
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
+
+fn needed(name: &str) -> String {
+    setting(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`, or `make services` for a shell"))
+}
+
+/// A part of the bucket that nobody else writes to, and that clients reach.
+fn bucket() -> String {
+    let url = needed("TEST_S3_URL");
+    let (_, endpoint) = url.split_once("?endpoint=").unwrap();
+    format!("{}&public_endpoint={endpoint}", url.replacen('?', &format!("/{}?", unique()), 1))
+}
 
 /// Sends a form with these headers of the part, and this content.
 async fn send(user: &User, query: &str, part: &str, content: &[u8]) -> Answer {
@@ -179,4 +195,41 @@ async fn within_the_quota(world: World) {
     send(&ada, "", "; filename=\"b\"", &vec![b'b'; 600_000]).await.refused(409, "file.quota");
     upload(&ada, "c", b"small").await;
     send(&ada, "", "; filename=\"d\"", b"x").await.refused(409, "file.quota");
+}
+
+async fn within_the_room_of_the_server(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    upload(&ada, "a", &vec![b'a'; 600_000]).await;
+    send(&bob, "", "; filename=\"b\"", &vec![b'b'; 600_000]).await.refused(409, "file.server_full");
+    // What is stored already takes no more room.
+    upload(&ada, "again", &vec![b'a'; 600_000]).await;
+}
+
+async fn in_a_bucket(world: World) {
+    let ada = world.user("ada").await;
+    // In several parts.
+    let large: Vec<u8> = (0..12 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let file = upload(&ada, "large.bin", &large).await;
+    assert_eq!((&file["size"], &file["status"]), (&json!(large.len()), &json!("ready")));
+    let part = get(&ada, &path(&file, "/content"), &[("range", "bytes=8388600-8388615")]).await;
+    assert_eq!((part.status, part.header("content-range")), (206, "bytes 8388600-8388615/12582912"));
+    let page = upload(&ada, "käse.html", b"<!doctype html><script>alert(1)</script>").await;
+    let content = ada.get(&path(&page, "/content")).await;
+    assert_eq!((content.status, content.header("content-type")), (200, "application/octet-stream"));
+
+    // The address is one of the bucket, with the same headers.
+    let url = ada.post(&path(&page, "/url"), json!({"expires_in": 60})).await.expect(200)["url"].clone();
+    let (place, rest) = url.as_str().unwrap().split_at(url.as_str().unwrap().find("/tests/").unwrap());
+    let seen = Client::new(place.strip_prefix("http://").unwrap()).request("GET", rest).send().await.unwrap();
+    assert_eq!(seen.status(), 200);
+    for name in ["content-type", "content-disposition"] {
+        assert_eq!(seen.headers()[name], content.header(name));
+    }
+    assert_eq!(seen.text().await.unwrap(), content.text);
+    let forged = rest.replacen("octet-stream", "html", 1);
+    let forged = Client::new(place.strip_prefix("http://").unwrap()).request("GET", &forged).send().await.unwrap();
+    assert_eq!(forged.status(), 403);
+
+    ada.delete(&path(&file, "")).await.expect(204);
+    ada.get(&path(&file, "/content")).await.refused(404, "file.unknown");
 }

@@ -1,4 +1,4 @@
-//! `[media]`: where files are stored, and how much one person can have.
+//! `[media]`: where files are stored, and how much people can have.
 
 use std::path::Path;
 
@@ -27,6 +27,9 @@ pub struct Media {
     pub files_per_person: u64,
     /// How many of them at the same time.
     pub uploads_at_once: u64,
+    /// How many octets and files the server stores for all together; 0 sets no limit.
+    pub server_quota_bytes: u64,
+    pub server_files: u64,
 }
 
 impl Default for Media {
@@ -39,6 +42,8 @@ impl Default for Media {
             quota_bytes: 10 << 30,
             files_per_person: 100_000,
             uploads_at_once: 10,
+            server_quota_bytes: 0,
+            server_files: 0,
         }
     }
 }
@@ -50,6 +55,9 @@ impl Media {
         options.media.limits.octets = number(self.quota_bytes);
         options.media.limits.files = number(self.files_per_person);
         options.media.limits.at_once = number(self.uploads_at_once);
+        let if_any = |setting: u64| if setting == 0 { i64::MAX } else { number(setting) };
+        options.media.limits.server_octets = if_any(self.server_quota_bytes);
+        options.media.limits.server_objects = if_any(self.server_files);
         let place = Place::parse(&self.storage_url, media_root);
         let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
         options.media.blobs = Some(blobs::open(&place, self.credentials(), work)?);
@@ -80,6 +88,10 @@ pub const SETTINGS: &[Setting] = &[
         "How many files one person can have.")),
     within(1, 1_000, setting("media", "uploads_at_once", "UPLOADS_AT_ONCE", |c| &mut c.media.uploads_at_once,
         "How many files one person can upload at the same time.")),
+    within(0, 1 << 60, setting("media", "server_quota_bytes", "SERVER_QUOTA_BYTES", |c| &mut c.media.server_quota_bytes,
+        "How many bytes all files of the server can have together, those included that wait to be removed; 0 sets no limit.")),
+    within(0, 1_000_000_000_000, setting("media", "server_files", "SERVER_FILES", |c| &mut c.media.server_files,
+        "How many files the server can store, each content of a person once; 0 sets no limit.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -89,6 +101,8 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("media.quota_bytes", &["0", "1048575", "much"]),
     ("media.files_per_person", &["0", "10000001", "many"]),
     ("media.uploads_at_once", &["0", "1001", "many"]),
+    ("media.server_quota_bytes", &["-1", "1152921504606846977", "much"]),
+    ("media.server_files", &["-1", "1000000000001", "many"]),
 ];
 
 fn storage_url(text: &str) -> Checked {

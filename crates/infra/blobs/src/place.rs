@@ -19,7 +19,7 @@ pub struct Bucket {
     pub prefix: String,
     /// The server; AWS if there is none. Without a `/` at its end, like the next one.
     pub endpoint: Option<String>,
-    /// The server as clients reach it, for signed addresses; `endpoint` if there is none.
+    /// The server as clients reach it, for signed addresses; without it, only AWS is known to be reached by them.
     pub public_endpoint: Option<String>,
     pub region: String,
     /// Whether the bucket is in the path of addresses and not in the name of the host.

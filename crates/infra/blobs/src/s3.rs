@@ -45,8 +45,8 @@ const PAGE: usize = 1000;
 
 pub struct S3 {
     inner: Arc<Inner>,
-    /// Signs addresses at which clients reach the server.
-    public: AmazonS3,
+    /// Signs addresses at which clients reach the server, if they do.
+    public: Option<AmazonS3>,
 }
 
 struct Inner {
@@ -64,9 +64,11 @@ impl S3 {
         create_folders(work).map_err(|error| Error::file(work.display(), &error))?;
         let http = connect::client()?;
         let store = connect::store(bucket, bucket.endpoint.as_deref(), credentials.clone(), &http)?;
-        let public = match &bucket.public_endpoint {
-            Some(endpoint) => connect::store(bucket, Some(endpoint), credentials, &http)?,
-            None => store.clone(),
+        let public = match (&bucket.public_endpoint, &bucket.endpoint) {
+            (Some(public), _) => Some(connect::store(bucket, Some(public), credentials, &http)?),
+            // AWS itself.
+            (None, None) => Some(store.clone()),
+            (None, Some(_)) => None,
         };
         let inner = Inner { store, http, prefix: bucket.prefix.clone(), work: work.to_owned() };
         Ok(Self { inner: Arc::new(inner), public })
@@ -74,12 +76,13 @@ impl S3 {
 
     async fn signed(
         &self,
+        public: &AmazonS3,
         method: Method,
         key: &Key,
         lifetime: Duration,
         options: &SignedUrlOptions,
     ) -> Result<String> {
-        let signed = self.public.signed_url_opts(method, &self.inner.at(key)?, lifetime, options).await;
+        let signed = public.signed_url_opts(method, &self.inner.at(key)?, lifetime, options).await;
         signed.map(String::from).map_err(|error| fault::of(key, error))
     }
 }
@@ -214,12 +217,13 @@ impl Blobs for S3 {
     }
 
     async fn signed_get(&self, key: &Key, shown: Shown<'_>, lifetime: Duration) -> Result<Option<String>> {
+        let Some(public) = &self.public else { return Ok(None) };
         let options = SignedUrlOptions::default().with_query([
             ("response-content-type", shown.content_type),
             ("response-content-disposition", shown.content_disposition),
             ("response-cache-control", shown.cache_control),
         ]);
-        self.signed(Method::GET, key, lifetime, &options).await.map(Some)
+        self.signed(public, Method::GET, key, lifetime, &options).await.map(Some)
     }
 
     async fn signed_put(
@@ -229,9 +233,10 @@ impl Blobs for S3 {
         content_type: &str,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>> {
+        let Some(public) = &self.public else { return Ok(None) };
         let length = size.to_string();
-        let url = self.signed(Method::PUT, key, lifetime, &SignedUrlOptions::default()).await?;
-        let credential = self.public.credentials().get_credential().await.map_err(|error| fault::of(key, error))?;
+        let url = self.signed(public, Method::PUT, key, lifetime, &SignedUrlOptions::default()).await?;
+        let credential = public.credentials().get_credential().await.map_err(|error| fault::of(key, error))?;
         let headers = [("content-length", length.as_str()), ("content-type", content_type)];
         let url = presign::sign("PUT", &url, &headers, &credential)?;
         let headers = vec![("Content-Length", length), ("Content-Type", content_type.to_owned())];

@@ -10,7 +10,7 @@ use clowder_media::{
     blobs::Writing,
     file_name, kinds,
     policy::{Room, may_be, may_begin, may_keep},
-    refusals::FILE_UNKNOWN,
+    refusals::{FILE_SERVER_FULL, FILE_UNKNOWN},
     sniff::Sniffer,
 };
 use diesel::prelude::*;
@@ -26,7 +26,7 @@ use super::{
     Stored, deleting, purging, read,
 };
 use crate::{
-    domains::media::{FileRow, ObjectRow, file_objects, file_usage, files, key_of},
+    domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
     keys::Keys,
 };
 
@@ -228,7 +228,25 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         .do_update()
         .set(file_usage::files.eq(file_usage::files + 1))
         .execute(tx.conn)?;
-    Ok((file.id, object.id, Room::of(new.purpose, usage, limits)))
+    let stored = more(tx, 0, 1)?;
+    Ok((file.id, object.id, Room::of(new.purpose, usage, stored, limits)))
+}
+
+/// Counts what the server stores more, and says how many octets that are now. All uploads wait for this row, so it is
+/// among the last that a transaction writes.
+fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<i64> {
+    let limits = tx.services.options.media.limits;
+    let fits = file_totals::octets.le(limits.server_octets - octets);
+    let fits = fits.and(file_totals::objects.le(limits.server_objects - objects));
+    let counted = diesel::update(file_totals::table.filter(fits))
+        .set((
+            file_totals::octets.eq(file_totals::octets + octets),
+            file_totals::objects.eq(file_totals::objects + objects),
+        ))
+        .returning(file_totals::octets)
+        .get_result(tx.conn)
+        .optional()?;
+    Ok(counted.ok_or(FILE_SERVER_FULL)?)
 }
 
 fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<File> {
@@ -257,9 +275,9 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
         }
         None => {
             may_keep(read::usage(tx.conn, user, ctx.now)?, arrived.size, tx.services.options.media.limits)?;
-            let more = file_usage::octets.eq(file_usage::octets + arrived.size);
-            diesel::update(file_usage::table.find(user)).set(more).execute(tx.conn)?;
-            diesel::update(file_objects::table.find(object.id))
+            let one_more = file_usage::octets.eq(file_usage::octets + arrived.size);
+            diesel::update(file_usage::table.find(user)).set(one_more).execute(tx.conn)?;
+            let kept = diesel::update(file_objects::table.find(object.id))
                 .set((
                     file_objects::status.eq(FileStatus::Ready.as_str()),
                     file_objects::size.eq(arrived.size),
@@ -267,7 +285,9 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
                     file_objects::kind.eq(arrived.kind),
                 ))
                 .returning(ObjectRow::as_returning())
-                .get_result(tx.conn)?
+                .get_result(tx.conn)?;
+            more(tx, arrived.size, 0)?;
+            kept
         }
     };
     let kept = row.file(&object)?;

@@ -1,16 +1,32 @@
-//! Addresses that need no token: they say who made them and until when they are good, under a code that only this server
-//! can compute. Nothing is stored of them.
+//! Addresses that need no token. Those of this server say who made them and until when they are good, under a code that
+//! only this server can compute; nothing is stored of them. A store that clients can reach signs addresses of its own.
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use clowder_core::{Result, Timestamp, UserId};
-use clowder_media::{FileId, FileUrl, NewFileUrl, refusals::FILE_LINK_INVALID};
+use clowder_media::{
+    Blobs, Content, FileId, FileUrl, NewFileUrl,
+    blobs::Shown,
+    refusals::FILE_LINK_INVALID,
+    showing::{content_disposition, content_type},
+};
 use uuid::Uuid;
 
 use crate::keys::{Keys, is_mac, mac};
 
 const PURPOSE: &str = "addresses of files";
+
+/// The address in the store, if that signs any.
+pub async fn signed(blobs: &dyn Blobs, now: Timestamp, content: &Content, new: NewFileUrl) -> Result<Option<FileUrl>> {
+    let lifetime = Duration::from_secs(new.expires_in.unsigned_abs());
+    let (content_type, content_disposition) = (content_type(&content.kind), content_disposition(content));
+    let cache_control = format!("private, max-age={}", new.expires_in);
+    let shown =
+        Shown { content_type: &content_type, content_disposition: &content_disposition, cache_control: &cache_control };
+    let url = blobs.signed_get(&content.key, shown, lifetime).await?;
+    Ok(url.map(|url| FileUrl { url, expires_at: now.plus(lifetime) }))
+}
 
 pub fn link(keys: &Keys, now: Timestamp, user: UserId, file: FileId, new: NewFileUrl) -> FileUrl {
     // In whole seconds, rounded up.

@@ -16,7 +16,7 @@ use super::{
     deleting::{discard, has_files, stale},
     read::ARRIVES_WITHIN,
 };
-use crate::domains::media::{file_objects, key_of};
+use crate::domains::media::{file_objects, file_totals, key_of};
 
 /// How old a write is that will not be finished any more: an upload takes hours at most.
 const UNFINISHED: Duration = Duration::from_secs(48 * 3600);
@@ -52,7 +52,7 @@ impl Worker for Purger {
         // A command without a store of bytes runs no jobs, so this is a mistake, and another process does it.
         let blobs = self.0.blobs()?;
         self.forget_stale(ctx).await?;
-        blobs.sweep(UNFINISHED).await?;
+        blobs.sweep(ctx.now.minus(UNFINISHED)).await?;
         loop {
             let now = ctx.now;
             let due = self.0.db.read(move |conn| due(conn, now)).await?;
@@ -84,9 +84,17 @@ impl Purger {
         blobs.delete(&key_of(object)?).await?;
         let gone = move |tx: &mut Tx<'_>| {
             let row = file_objects::table.find(object).filter(file_objects::refs.eq(0));
-            Ok(diesel::delete(row).execute(tx.conn)?)
+            let size: Option<i64> = diesel::delete(row).returning(file_objects::size).get_result(tx.conn).optional()?;
+            if let Some(size) = size {
+                let less = (
+                    file_totals::octets.eq(file_totals::octets - size),
+                    file_totals::objects.eq(file_totals::objects - 1),
+                );
+                diesel::update(file_totals::table).set(less).execute(tx.conn)?;
+            }
+            Ok(())
         };
-        self.0.db.write(gone).await.map(drop)
+        self.0.db.write(gone).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clowder_core::{Ctx, PageRequest, Result};
-use clowder_media::{Content, File, FileFilter, FileId, FileStatus, NewFile, Purpose};
+use clowder_media::{Content, File, FileFilter, FileId, FileStatus, NewFile, Purpose, policy::Limits};
 use futures_util::TryStreamExt;
 
 use crate::{
@@ -194,7 +194,7 @@ on_both! {
     async fn nobody_has_more_than_the_quota(world: World) {
         let [ada] = world.people(["ada"]).await;
         let node = world.node_with(|options| {
-            options.media.limits = clowder_media::policy::Limits { octets: 10, files: 3, at_once: 2 };
+            options.media.limits = Limits { octets: 10, files: 3, at_once: 2, ..Limits::default() };
         }).await;
         let upload = async |content: &'static [u8]| {
             let mut arriving = node.media.begin_upload(&world.ctx(&ada), new("a")).await?;
@@ -216,6 +216,41 @@ on_both! {
         upload(b"1234").await.unwrap();
         assert_eq!(code(upload(b"1").await), "file.quota");
         assert_eq!(used(&world, &ada).await, (10, 2));
+    }
+
+    async fn the_server_has_no_more_than_its_quota(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = world.node_with(|options| {
+            options.media.limits = Limits { server_octets: 10, server_objects: 3, ..Limits::default() };
+        }).await;
+        let upload = async |who: &Person, content: &'static [u8]| {
+            let mut arriving = node.media.begin_upload(&world.ctx(who), new("a")).await?;
+            match arriving.write(Bytes::from_static(content)).await {
+                Ok(()) => arriving.finish().await,
+                Err(error) => arriving.abort().await.and(Err(error)),
+            }
+        };
+        let first = upload(&ada, b"123456").await.unwrap();
+        assert_eq!(code(upload(&bob, b"12345").await), "file.server_full");
+        // Both fit by themselves, and only one beside the other.
+        let mut one = node.media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
+        let arriving = node.media.begin_upload(&world.ctx(&bob), new("b")).await;
+        assert_eq!(code(arriving.map(drop)), "file.server_full", "there are as many objects");
+        work(&world, &node).await;
+        let mut two = node.media.begin_upload(&world.ctx(&bob), new("b")).await.unwrap();
+        one.write(Bytes::from_static(b"abc")).await.unwrap();
+        two.write(Bytes::from_static(b"xyz")).await.unwrap();
+        one.finish().await.unwrap();
+        assert_eq!(code(two.finish().await), "file.server_full");
+        // The same content is stored once, and what is deleted counts until it is gone.
+        work(&world, &node).await;
+        upload(&ada, b"abc").await.unwrap();
+        work(&world, &node).await;
+        node.media.delete_file(&world.ctx(&ada), first.id).await.unwrap();
+        assert_eq!(code(upload(&bob, b"12345").await), "file.server_full");
+        world.wait(Duration::from_secs(8 * 24 * 3600));
+        work(&world, &node).await;
+        upload(&bob, b"12345").await.unwrap();
     }
 
     async fn addresses_are_good_as_long_as_their_maker_sees_the_file(world: World) {

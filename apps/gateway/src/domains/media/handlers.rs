@@ -100,7 +100,9 @@ pub async fn link(
     MaybeJson(new): MaybeJson<NewFileUrl>,
 ) -> Answer<Shown<FileUrl>> {
     let FileUrl { url, expires_at } = files.link_file(&ctx, file, new).await?;
-    Ok(Shown(FileUrl { url: format!("{}{url}", public.base()), expires_at }))
+    // One of this server is a path.
+    let url = if url.starts_with('/') { format!("{}{url}", public.base()) } else { url };
+    Ok(Shown(FileUrl { url, expires_at }))
 }
 
 pub async fn download(

@@ -39,6 +39,7 @@ fn of_files() -> Vec<Endpoint> {
                 FILE_TYPE,
                 FILE_MISMATCH,
                 FILE_QUOTA,
+                FILE_SERVER_FULL,
                 FILE_UPLOADS,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
@@ -87,7 +88,7 @@ fn of_contents() -> Vec<Endpoint> {
         post("/api/files/{file_id}/url", handlers::link)
             .says("Create an address of a file that needs no token")
             .called("createFileUrl")
-            .notes("Whoever has it can read the content until it expires, as long as you may see the file. It is for what cannot send a header, such as an element of a page.")
+            .notes("Whoever has it can read the content until it expires. An address of this server also ends when you may not see the file any more; one of the bucket, if clients can reach that, does not. It is for what cannot send a header, such as an element of a page.")
             .scope(FILES_READ)
             .takes_if_any::<NewFileUrl>()
             .gives::<FileUrl>(200, "The address")

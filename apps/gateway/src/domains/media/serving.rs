@@ -11,9 +11,12 @@ use actix_web::{
     web::Bytes,
 };
 use clowder_core::{Error, Result};
-use clowder_media::{Content, Files, blobs::ByteStream, kinds};
+use clowder_media::{
+    Content, Files,
+    blobs::ByteStream,
+    showing::{content_disposition, content_type},
+};
 use futures_util::{Stream, StreamExt, stream};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::ranges::{self, Asked};
 use crate::{
@@ -26,21 +29,6 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-
 /// Who may see a file changes, so it is asked each time; the content never does.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// What a name keeps in `filename*` (RFC 8187 §3.2.1, `attr-char`).
-const NAMED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!')
-    .remove(b'#')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'^')
-    .remove(b'_')
-    .remove(b'`')
-    .remove(b'|')
-    .remove(b'~');
-
 pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
     let tag = format!("\"{}\"", content.sha256);
     let modified = modified(&content);
@@ -50,7 +38,7 @@ pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpReques
     }
     let size = content.size;
     let asked = if may_be_partial(request, &tag, modified) { ranges::asked(headers, size) } else { Asked::Whole };
-    let kind = shown_as(&content.kind);
+    let kind = content_type(&content.kind);
     let (status, kind, parts) = match asked {
         Asked::Whole => (StatusCode::OK, kind, vec![Piece::Range(0..size)]),
         Asked::One(range) => (StatusCode::PARTIAL_CONTENT, kind, vec![Piece::Range(range)]),
@@ -70,7 +58,7 @@ pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpReques
     let mut answer = described(status, &tag, modified);
     answer
         .insert_header((header::CONTENT_TYPE, kind))
-        .insert_header((header::CONTENT_DISPOSITION, disposition(&content)));
+        .insert_header((header::CONTENT_DISPOSITION, content_disposition(&content)));
     answer.insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
     if let (StatusCode::PARTIAL_CONTENT, [Piece::Range(range)]) = (status, parts.as_slice()) {
         answer.insert_header((header::CONTENT_RANGE, in_header(range, size)));
@@ -107,7 +95,7 @@ fn in_header(range: &Range<u64>, size: u64) -> String {
 fn several(ranges: &[Range<u64>], boundary: &str, content: &Content) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for range in ranges {
-        let (kind, place) = (shown_as(&content.kind), in_header(range, content.size));
+        let (kind, place) = (content_type(&content.kind), in_header(range, content.size));
         pieces.push(Piece::Text(format!("\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {place}\r\n\r\n")));
         pieces.push(Piece::Range(range.clone()));
     }
@@ -187,29 +175,6 @@ fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
     Some(headers.get(name)?.to_str().ok()?.parse::<HttpDate>().ok()?.into())
 }
 
-/// The type for a browser: what it would run is named, but not as what it runs.
-fn shown_as(kind: &str) -> String {
-    match kind {
-        "text/plain" => "text/plain; charset=utf-8".to_owned(),
-        active if kinds::is_active(active) => kinds::OCTETS.to_owned(),
-        kind => kind.to_owned(),
-    }
-}
-
-/// RFC 6266, with the name in ASCII for old clients, and as it is for all others.
-fn disposition(content: &Content) -> String {
-    let place = if kinds::is_inert(&content.kind) { "inline" } else { "attachment" };
-    let name = &content.name;
-    let plain: String = name
-        .chars()
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%') || c == ' ' { c } else { '_' })
-        .collect();
-    if plain == *name {
-        return format!("{place}; filename=\"{plain}\"");
-    }
-    format!("{place}; filename=\"{plain}\"; filename*=UTF-8''{}", utf8_percent_encode(name, NAMED))
-}
-
 #[cfg(test)]
 mod tests {
     use clowder_core::{Timestamp, UserId};
@@ -226,22 +191,6 @@ mod tests {
             sha256: "ab".repeat(32),
             created_at: Timestamp::from_micros(1_700_000_000_500_000),
             viewer: UserId::from_uuid(uuid::Uuid::from_u128(1)),
-        }
-    }
-
-    #[test]
-    fn names_survive_the_way_to_a_disk() {
-        for (name, kind, expected) in [
-            ("cat.png", "image/png", "inline; filename=\"cat.png\""),
-            ("a \"b\".html", "text/html", "attachment; filename=\"a _b_.html\"; filename*=UTF-8''a%20%22b%22.html"),
-            ("käse.pdf", "application/pdf", "attachment; filename=\"k_se.pdf\"; filename*=UTF-8''k%C3%A4se.pdf"),
-            ("50%.txt", "text/plain", "inline; filename=\"50_.txt\"; filename*=UTF-8''50%25.txt"),
-        ] {
-            assert_eq!(disposition(&content(name, kind)), expected);
-        }
-        for active in ["text/html", "image/svg+xml", "text/xml", "text/x-script"] {
-            assert_eq!(shown_as(active), kinds::OCTETS, "{active}");
-            assert!(disposition(&content("x", active)).starts_with("attachment"), "{active}");
         }
     }
 

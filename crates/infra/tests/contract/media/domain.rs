@@ -51,6 +51,11 @@ pub const DOMAIN: Domain = Domain {
             "file_usage u WHERE u.octets <> (SELECT coalesce(sum(o.size), 0) FROM file_objects o \
                WHERE o.owner_id = u.user_id AND o.refs > 0)",
         ),
+        (
+            "other octets or objects than are counted for the server",
+            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(size), 0) FROM file_objects) \
+               OR t.objects <> (SELECT count(*) FROM file_objects)",
+        ),
     ],
     ..Domain::NONE
 };

@@ -36,5 +36,9 @@ diesel::table! {
     file_usage (user_id) { user_id -> Uid, octets -> BigInt, files -> BigInt, }
 }
 
+diesel::table! {
+    file_totals (single) { single -> SmallInt, octets -> BigInt, objects -> BigInt, }
+}
+
 diesel::joinable!(files -> file_objects (object_id));
 diesel::allow_tables_to_appear_in_same_query!(files, file_objects);
