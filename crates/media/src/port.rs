@@ -50,7 +50,7 @@ pub trait Arriving: Send {
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Keeps the file. When this returns, its bytes are durable and it is in the journal. Honours `ctx.idempotency_key` of
-    /// the call that began it: a repeated upload of the same content and name is the first file. If it is refused, nothing is
+    /// the call that began it: a repeated upload of the same content, name and purpose is the first file. If it is refused, nothing is
     /// left of it.
     async fn finish(self: Box<Self>) -> Result<File>;
 

@@ -206,6 +206,9 @@ async fn within_the_room_of_the_server(world: World) {
 }
 
 async fn in_a_bucket(world: World) {
+    let checks = world.nobody().get("/api/health").await.expect(200)["checks"].clone();
+    let files = checks.as_array().unwrap().iter().find(|check| check["name"] == "files");
+    assert_eq!(files.unwrap()["detail"], "s3: can be read and written");
     let ada = world.user("ada").await;
     // In several parts.
     let large: Vec<u8> = (0..12 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();

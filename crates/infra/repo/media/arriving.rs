@@ -148,7 +148,12 @@ impl Arrival {
         // The content is what makes a repeated call the same one.
         let mut call = self.ctx.clone();
         if let Some(key) = &self.ctx.idempotency_key {
-            let said = self.keys.fingerprint(&[b"upload", self.new.name.as_bytes(), &arrived.sha256]);
+            let said = self.keys.fingerprint(&[
+                b"upload",
+                self.new.name.as_bytes(),
+                self.new.purpose.as_str().as_bytes(),
+                &arrived.sha256,
+            ]);
             call.idempotency_key = Some(key.with(&said));
         }
         let (caller, again_by, user, file) = (call.clone(), call.clone(), self.user, self.file);
