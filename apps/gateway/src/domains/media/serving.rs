@@ -10,7 +10,7 @@ use actix_web::{
     },
     web::Bytes,
 };
-use clowder_core::{Error, Result};
+use clowder_core::Result;
 use clowder_media::{
     Content, Files,
     blobs::ByteStream,
