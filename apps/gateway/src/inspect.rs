@@ -18,6 +18,7 @@ pub struct InspectFile {
     /// The ffmpeg that makes posters of videos
     #[arg(long, value_name = "PATH")]
     ffmpeg: Option<PathBuf>,
+    /// The file
     file: PathBuf,
 }
 

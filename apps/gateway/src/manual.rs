@@ -107,7 +107,8 @@ mod tests {
     fn commands_that_answer_take_json() {
         const WITHOUT: &[&str] = &["serve", "jobs run", "openapi", "asyncapi", "completions", "manual"];
         fn walk(command: &Command, path: &str, without: &mut Vec<String>) {
-            let subs: Vec<_> = command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
+            let shown = |sub: &&Command| sub.get_name() != "help" && !sub.is_hide_set();
+            let subs: Vec<_> = command.get_subcommands().filter(shown).collect();
             if subs.is_empty() && !command.get_arguments().any(|arg| arg.get_long() == Some("json")) {
                 without.push(path.to_owned());
             }

@@ -8,6 +8,8 @@ use clowder_infra::{
     blobs::{self, Credentials, Place},
 };
 
+use clowder_media::policy::Limits;
+
 use super::{
     Secret,
     checks::Checked,
@@ -22,14 +24,14 @@ pub struct Media {
     pub secret_key: Option<Secret>,
     pub session_token: Option<Secret>,
     /// How many octets the files of one person can have together.
-    pub quota_bytes: u64,
+    pub quota_bytes: i64,
     /// How many files one person can have.
-    pub files_per_person: u64,
+    pub files_per_person: i64,
     /// How many of them at the same time.
-    pub uploads_at_once: u64,
+    pub uploads_at_once: i64,
     /// How many octets and files the server stores for all together; 0 sets no limit.
-    pub server_quota_bytes: u64,
-    pub server_files: u64,
+    pub server_quota_bytes: i64,
+    pub server_files: i64,
 }
 
 impl Default for Media {
@@ -51,13 +53,14 @@ impl Default for Media {
 impl Media {
     /// What the store is told. `work` is a folder of this machine for what is on its way to a bucket.
     pub fn apply_to(&self, media_root: &Path, work: &Path, options: &mut Options) -> Result<()> {
-        let number = |setting: u64| i64::try_from(setting).unwrap_or(i64::MAX);
-        options.media.limits.octets = number(self.quota_bytes);
-        options.media.limits.files = number(self.files_per_person);
-        options.media.limits.at_once = number(self.uploads_at_once);
-        let if_any = |setting: u64| if setting == 0 { i64::MAX } else { number(setting) };
-        options.media.limits.server_octets = if_any(self.server_quota_bytes);
-        options.media.limits.server_objects = if_any(self.server_files);
+        let if_any = |setting: i64| if setting == 0 { i64::MAX } else { setting };
+        options.media.limits = Limits {
+            octets: self.quota_bytes,
+            files: self.files_per_person,
+            at_once: self.uploads_at_once,
+            server_octets: if_any(self.server_quota_bytes),
+            server_objects: if_any(self.server_files),
+        };
         let place = Place::parse(&self.storage_url, media_root);
         let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
         options.media.blobs = Some(blobs::open(&place, self.credentials(), work)?);
@@ -76,12 +79,12 @@ impl Media {
 pub const SETTINGS: &[Setting] = &[
     checked(storage_url, setting("media", "storage_url", "STORAGE_URL", |c| &mut c.media.storage_url,
         "Where uploaded files are stored: `s3://bucket/prefix?endpoint=…&region=…&path_style=…` or `file:/folder`. Empty: the folder `media_root`.")),
-    setting("media", "key_id", "AWS_ACCESS_KEY_ID", |c| &mut c.media.key_id,
-        "The id of the key for S3. Empty: the role of the machine or container."),
-    secret(setting("media", "secret_key", "AWS_SECRET_ACCESS_KEY", |c| &mut c.media.secret_key,
-        "The key for S3.")),
-    secret(setting("media", "session_token", "AWS_SESSION_TOKEN", |c| &mut c.media.session_token,
-        "The token of a temporary key for S3.")),
+    checked(word, setting("media", "key_id", "AWS_ACCESS_KEY_ID", |c| &mut c.media.key_id,
+        "The id of the key for S3. Empty: the role of the machine or container.")),
+    secret(checked(word, setting("media", "secret_key", "AWS_SECRET_ACCESS_KEY", |c| &mut c.media.secret_key,
+        "The key for S3."))),
+    secret(checked(word, setting("media", "session_token", "AWS_SESSION_TOKEN", |c| &mut c.media.session_token,
+        "The token of a temporary key for S3."))),
     within(1 << 20, 1 << 50, setting("media", "quota_bytes", "QUOTA_BYTES", |c| &mut c.media.quota_bytes,
         "How many bytes the files of one person can have together. The same content counts once.")),
     within(1, 10_000_000, setting("media", "files_per_person", "FILES_PER_PERSON", |c| &mut c.media.files_per_person,
@@ -98,6 +101,9 @@ pub const SETTINGS: &[Setting] = &[
 #[cfg(test)]
 pub const WRONG: &[(&str, &[&str])] = &[
     ("media.storage_url", &["bucket", "http://bucket", "s3://", "s3://x?color=red"]),
+    ("media.key_id", &["a b", "ä"]),
+    ("media.secret_key", &["a b"]),
+    ("media.session_token", &["a b"]),
     ("media.quota_bytes", &["0", "1048575", "much"]),
     ("media.files_per_person", &["0", "10000001", "many"]),
     ("media.uploads_at_once", &["0", "1001", "many"]),
@@ -107,4 +113,12 @@ pub const WRONG: &[(&str, &[&str])] = &[
 
 fn storage_url(text: &str) -> Checked {
     Place::parse(text, Path::new("media")).map(drop)
+}
+
+/// The parts of a key are copied, and what is copied may have a space or another line with it.
+fn word(text: &str) -> Checked {
+    match text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        true => Ok(()),
+        false => Err("must be printable ASCII without spaces".to_owned()),
+    }
 }
