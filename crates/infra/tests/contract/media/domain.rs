@@ -24,6 +24,10 @@ pub const DOMAIN: Domain = Domain {
         "Files::link_file",
         "Files::linked_content",
         "Files::read_content",
+        // Performed with `begin_upload`, which gives it.
+        "Arriving::write",
+        "Arriving::finish",
+        "Arriving::abort",
     ],
     perform,
     ahead,
@@ -71,7 +75,7 @@ fn ahead(world: &World) -> Performed<'_> {
 fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     Box::pin(async move {
         upload(world, &world.ctx(ada), new("a peculiar name"), b"kept").await?;
-        upload(world, &world.ctx(ada), new("another"), b"kept").await.map(drop)
+        upload(world, &world.ctx(ada), new("another"), b"kept, too").await.map(drop)
     })
 }
 
