@@ -106,7 +106,10 @@ impl Fault {
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Self::Broken(error.to_string()),
+            // A place further away than any file is long is an invalid argument.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                Self::Broken(error.to_string())
+            }
             _ => Self::Away(error.to_string()),
         }
     }

@@ -140,6 +140,14 @@ fn a_poster_is_a_picture_of_the_video() {
     assert_eq!((found.thumbnails.len(), found.duration_ms), (0, Some(5000)));
 }
 
+#[test]
+fn an_element_that_is_longer_than_any_file_is_a_fault_of_the_file() {
+    let void = b"\xEC\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFE".as_slice();
+    let content = [b"\x1A\x45\xDF\xA3\x87\x42\x82\x84webm".as_slice(), void].concat();
+    let found = Look::at(&content, "video/webm").found;
+    assert!(found.as_ref().err().is_none_or(Fault::is_lasting), "{found:?}");
+}
+
 proptest! {
     /// Whatever is changed in a container, it is looked at or refused.
     #[test]
