@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use clowder_tests::{Redis, RedisCluster, Sentinels, Server, User, World, mail::Certificate, until, within, world::each};
+use clowder_tests::{
+    Redis, RedisCluster, Sentinels, Server, User, World, mail::Certificate, until, within, world::each,
+};
 use serde_json::json;
 use tokio::time::timeout;
 

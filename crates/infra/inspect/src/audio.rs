@@ -52,7 +52,7 @@ fn listen(file: &Path, media_type: &str, limits: &Limits) -> Result<Inspected> {
         media_type: media_type.to_owned(),
         duration_ms: Some((seconds * 1000.0).round() as u64),
         codecs: codec(parameters.codec).map(ToOwned::to_owned).into_iter().collect(),
-        waveform: heard.peaks.and_then(|peaks| peaks.waveform()),
+        waveform: heard.peaks.and_then(Peaks::waveform),
         ..Inspected::default()
     })
 }

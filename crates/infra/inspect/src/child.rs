@@ -65,7 +65,7 @@ impl Inspector {
             return Err(Fault::Gave(format!("it took longer than {} seconds", self.limits.patience)));
         };
         let (status, answer) = answered.map_err(|error| away(&error))?;
-        group.is_gone();
+        group.has_ended();
         verdict(status, &answer)
     }
 }
@@ -97,7 +97,7 @@ fn verdict(status: ExitStatus, answer: &[u8]) -> Result<Inspected> {
 struct Group(Option<Pid>);
 
 impl Group {
-    fn is_gone(mut self) {
+    fn has_ended(mut self) {
         self.0 = None;
     }
 }

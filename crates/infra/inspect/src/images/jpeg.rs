@@ -7,8 +7,7 @@ use super::Headers;
 pub(super) fn walk(content: &[u8]) -> Option<Headers> {
     let mut clean = content.strip_prefix(b"\xFF\xD8").map(|_| b"\xFF\xD8".to_vec())?;
     let (mut at, mut size, mut scans) = (2, None, 0_u32);
-    loop {
-        let Some(marker) = marker(content, &mut at) else { break };
+    while let Some(marker) = marker(content, &mut at) {
         match marker {
             0xD9 => break,
             // Without content.
@@ -67,7 +66,7 @@ fn kept(marker: u8, payload: &[u8]) -> Option<Vec<u8>> {
         }
         0xE2 if payload.starts_with(b"ICC_PROFILE\0") => Some(payload.to_vec()),
         0xEE if payload.starts_with(b"Adobe") => Some(payload.to_vec()),
-        0xE0..=0xEF | 0xFE | 0xF0..=0xFD => None,
+        0xE0..=0xFE => None,
         _ => Some(payload.to_vec()),
     }
 }

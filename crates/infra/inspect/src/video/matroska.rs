@@ -127,7 +127,8 @@ impl Walk {
                     // Counter-clockwise, unlike everywhere else.
                     let turns = (-track.roll / 90.0).round().rem_euclid(4.0);
                     found.rotation = turns as u16 * 90;
-                    found.size = Some(if found.rotation % 180 == 0 { (width, height) } else { (height, width) });
+                    found.size =
+                        Some(if found.rotation.is_multiple_of(180) { (width, height) } else { (height, width) });
                 }
                 2 if !found.has_audio => found.has_audio = true,
                 _ => continue,

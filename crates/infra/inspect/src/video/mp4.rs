@@ -67,7 +67,7 @@ pub(super) fn walk(file: &Path) -> Result<Contained> {
             b"vide" if !found.has_video => {
                 found.has_video = true;
                 let (width, height) = track.size;
-                found.size = Some(if track.rotation % 180 == 0 { (width, height) } else { (height, width) });
+                found.size = Some(if track.rotation.is_multiple_of(180) { (width, height) } else { (height, width) });
                 found.rotation = track.rotation;
                 found.codecs.push(codec);
             }
