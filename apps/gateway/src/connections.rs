@@ -151,11 +151,23 @@ async fn write(
     codec.encode(Message::Item((head, size)), buffer)?;
     if !matches!(size, BodySize::None | BodySize::Sized(0)) {
         let mut body = pin!(body);
-        while let Some(octets) = poll_fn(|context| body.as_mut().poll_next(context)).await {
-            let octets = octets.map_err(|error| io::Error::other(error.to_string()))?;
-            codec.encode(Message::Chunk(Some(octets)), buffer)?;
-            if buffer.len() >= TOGETHER {
-                io.write_all_buf(buffer).await?;
+        loop {
+            let next = poll_fn(|context| match body.as_mut().poll_next(context) {
+                Poll::Ready(next) => Poll::Ready(Some(next)),
+                Poll::Pending if buffer.is_empty() => Poll::Pending,
+                // What there is of a stream does not wait for what comes next.
+                Poll::Pending => Poll::Ready(None),
+            });
+            match next.await {
+                Some(Some(octets)) => {
+                    let octets = octets.map_err(|error| io::Error::other(error.to_string()))?;
+                    codec.encode(Message::Chunk(Some(octets)), buffer)?;
+                    if buffer.len() >= TOGETHER {
+                        io.write_all_buf(buffer).await?;
+                    }
+                }
+                Some(None) => break,
+                None => io.write_all_buf(buffer).await?,
             }
         }
         codec.encode(Message::Chunk(None), buffer)?;

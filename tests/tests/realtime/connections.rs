@@ -126,6 +126,22 @@ async fn an_upgrade_that_is_not_followed_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_stream_whose_upgrade_is_not_followed_is_written_as_it_comes() {
+    let world = World::shared_on_sqlite(&[]).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.private_chat(&bob).await;
+    let mut stream = connect(&world).await;
+    let ask = format!(
+        "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}Authorization: Bearer {}\r\n\r\n",
+        bob.token()
+    );
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    until(&mut stream, r#""type":"hello""#).await;
+    ada.says(&chat, "good morning").await;
+    until(&mut stream, "good morning").await;
+}
+
+#[tokio::test]
 async fn a_refused_handshake_ends_the_connection() {
     let world = World::shared_on_sqlite(&[]).await;
     let handshake = handshake("nonsense");

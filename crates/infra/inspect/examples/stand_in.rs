@@ -35,7 +35,7 @@ fn main() {
         "test/crashes" => std::process::abort(),
         "test/babbles" => print!("no JSON"),
         media_type => {
-            print!("{}", answer(Path::new(file), media_type, Path::new(folder), after("--ffmpeg").map(Path::new)))
+            print!("{}", answer(Path::new(file), media_type, Path::new(folder), after("--ffmpeg").map(Path::new)));
         }
     }
 }

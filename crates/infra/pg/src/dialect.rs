@@ -219,8 +219,9 @@ pub fn wait_at_most(conn: &mut Conn, wait: Duration) -> Result<()> {
 /// not read all of it later.
 ///
 /// It takes its place in all its streams before anything else: while another node writes a batch to one of them, waiting
-/// for its commit is far cheaper than putting aside, item by item, what that batch has locked. Nothing else that a batch
-/// locks is waited for, so nobody who waits for a stream keeps it waiting.
+/// for its commit is far cheaper than putting aside, item by item, what that batch has locked. Chats, memberships and
+/// claims are not waited for, so nobody who has one of these and waits for a stream keeps it waiting. Accounts that are
+/// mentioned or react are, by their foreign keys: whoever changes such an account meanwhile costs the batch `wait`.
 pub fn begin_batch(conn: &mut Conn, wait: Duration, streams: &[usize]) -> Result<()> {
     let wait = wait.as_millis();
     let streams = streams.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
