@@ -132,7 +132,8 @@ async fn a_stream_whose_upgrade_is_not_followed_is_written_as_it_comes() {
     let chat = ada.private_chat(&bob).await;
     let mut stream = connect(&world).await;
     let ask = format!(
-        "GET /api/stream HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}Authorization: Bearer {}\r\n\r\n",
+        "GET /api/stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{UPGRADE}\
+         Authorization: Bearer {}\r\n\r\n",
         bob.token()
     );
     stream.write_all(ask.as_bytes()).await.unwrap();
