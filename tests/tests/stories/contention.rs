@@ -98,7 +98,8 @@ async fn a_locked_chat_holds_up_nobody_else() {
     }
     // Refused within seconds, with the time to try again.
     let late = late.await.unwrap();
-    assert_eq!((late.status, late.header("retry-after")), (503, "1"), "{}", late.text);
+    assert_eq!(late.status, 503, "{}", late.text);
+    assert!((1..=3).contains(&late.header("retry-after").parse::<u64>().unwrap()), "{}", late.text);
     assert!(sent > 5);
     drop(holder);
     assert_eq!(bob.says(&locked, "now!").await["seq"], 1, "what was given up is not there");
