@@ -9,6 +9,7 @@ pub mod blocks;
 pub mod credentials;
 pub mod friends;
 pub mod groups;
+pub mod media;
 pub mod messaging;
 pub mod operation;
 pub mod pets;
@@ -43,6 +44,7 @@ macro_rules! for_domains {
             credentials,
             friends,
             groups,
+            media,
             messaging,
             operation,
             pets,

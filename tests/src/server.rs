@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Database, PATIENCE, root, setting};
+use crate::{Database, PATIENCE, client::http, root, setting};
 
 /// The settings of a test's server, unless the test says otherwise.
 pub(crate) const SETTINGS: &[(&str, &str)] = &[
@@ -114,9 +114,9 @@ impl Server {
     }
 
     pub(crate) async fn wait_until_ready(&self, excused: &[&str]) {
-        let ready = format!("http://{}/api/health/ready", self.address);
+        let (http, ready) = (http().build().unwrap(), format!("http://{}/api/health/ready", self.address));
         let is_ready = async || {
-            let Ok(answer) = reqwest::get(&ready).await else { return false };
+            let Ok(answer) = http.get(&ready).send().await else { return false };
             if answer.status().is_success() {
                 return true;
             }

@@ -1,23 +1,22 @@
 //! Assembles the application state and starts the server; nothing else does.
 
 mod chores;
+mod server;
 
 use std::{
     collections::HashMap,
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    rc::Rc,
     sync::Arc,
     thread::available_parallelism,
     time::Duration,
 };
 
 use actix_web::{
-    App, HttpServer,
-    dev::{Server, ServerHandle, ServiceRequest, fn_factory, fn_service},
-    web::{self, Data, ServiceConfig},
+    dev::ServerHandle,
+    web::{Data, ServiceConfig},
 };
 use clowder_accounts::policy::EMAILS_CAUSED;
 use clowder_core::{
@@ -30,6 +29,7 @@ use clowder_infra::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
 
+use self::server::{listen, main_server, metrics_server, spawn, workers};
 use crate::{
     clock::{self, Finding, Notebook, Watch},
     config::Config,
@@ -37,10 +37,9 @@ use crate::{
     domains::{
         api_keys::handlers::Scopes,
         messaging::{search, timers},
-        operation::{docs::Documents, metrics},
+        operation::docs::Documents,
     },
-    front::{Front, Limits, Meter, counting_of, limits_of},
-    open_files,
+    front::{Front, Limits, counting_of, limits_of},
     public_url::PublicUrl,
     readers,
     routes::{self, Router},
@@ -49,14 +48,6 @@ use crate::{
     threads::Threads,
     ws::{self, Canary, Hub, Place, Sealer, Sockets},
 };
-
-/// How long requests may take to finish after a shutdown has begun.
-const FINISH_SECONDS: u64 = 25;
-
-/// How many octets of unsent data the kernel buffers per client. By default it is 4 MiB per connection, which no limit
-/// would count.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 << 10;
 
 /// A running server.
 pub struct Running {
@@ -118,6 +109,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.accounts.apply_to(&mut options);
     config.messaging.apply_to(config.server.rate_limit_factor, &mut options);
     config.groups.apply_to(&mut options);
+    config.media.apply_to(&config.media_root(), &config.data_dir, &mut options)?;
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);
@@ -336,68 +328,6 @@ impl AppState {
             .app_data(Data::from(self.arrived))
             .app_data(self.scopes)
             .app_data(self.documents);
-    }
-}
-
-fn main_server(
-    listener: TcpListener,
-    front: Arc<Front>,
-    state: AppState,
-    workers: usize,
-    keep_alive: Duration,
-) -> Result<Server> {
-    let server = HttpServer::new(move || {
-        let front = Arc::clone(&front);
-        App::new().configure(|app| state.clone().hand_over(app)).default_service(fn_factory(move || {
-            let (front, meter) = (Arc::clone(&front), Rc::new(Meter::default()));
-            let serve = move |request: ServiceRequest| {
-                let (front, meter) = (Arc::clone(&front), Rc::clone(&meter));
-                async move { Ok(front.serve(&meter, request).await) }
-            };
-            async move { Ok::<_, ()>(fn_service(serve)) }
-        }))
-    });
-    // Responses and events are small and written as a whole, so Nagle's algorithm would only cost a round trip.
-    let server = server.tcp_nodelay(true).keep_alive(keep_alive);
-    let room = usize::try_from(open_files::raise()).unwrap_or(usize::MAX);
-    let server = server.workers(workers).max_connections((room / workers).max(1));
-    let server = server.disable_signals().shutdown_timeout(FINISH_SECONDS);
-    Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
-}
-
-fn metrics_server(listener: TcpListener, recorder: PrometheusHandle) -> Result<Server> {
-    let recorder = Data::new(recorder);
-    let server =
-        HttpServer::new(move || App::new().app_data(recorder.clone()).route("/metrics", web::get().to(metrics::all)));
-    let server = server.workers(1).disable_signals().shutdown_timeout(1);
-    Ok(server.listen(listener).map_err(|error| Error::internal(error.to_string()))?.run())
-}
-
-/// Cuts off clients that stop reading but still acknowledge keep-alives; otherwise they would keep their connections
-/// forever. Every accepted connection inherits this option (tcp(7), TCP_USER_TIMEOUT).
-#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has it"))]
-fn listen(address: SocketAddr, unread: Duration) -> Result<TcpListener> {
-    let listen = || {
-        let listener = TcpListener::bind(address)?;
-        #[cfg(target_os = "linux")]
-        {
-            let socket = socket2::SockRef::from(&listener);
-            socket.set_tcp_user_timeout(Some(unread))?;
-            socket.set_tcp_notsent_lowat(UNSENT)?;
-        }
-        Ok(listener)
-    };
-    listen().map_err(|error: std::io::Error| Error::internal(format!("cannot listen on {address}: {error}")))
-}
-
-fn spawn(server: Server) -> (ServerHandle, JoinHandle<std::io::Result<()>>) {
-    (server.handle(), tokio::spawn(server))
-}
-
-fn workers(config: &Config) -> usize {
-    match config.server.workers {
-        0 => available_parallelism().map_or(1, NonZeroUsize::get),
-        workers => workers,
     }
 }
 

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
-    admin::AdminCommand, auditing::AuditCommand, jobs::JobsCommand, keyring::KeysCommand, output::Form,
-    search::SearchCommand, users::UsersCommand,
+    admin::AdminCommand, auditing::AuditCommand, inspect::InspectFile, jobs::JobsCommand, keyring::KeysCommand,
+    output::Form, search::SearchCommand, users::UsersCommand,
 };
 
 /// Social and messaging backend: runs the server and manages it.
@@ -145,6 +145,9 @@ pub enum Command {
     },
     /// Print the manual of all commands (Markdown)
     Manual,
+    /// Look at an uploaded file, in a process with little memory and time
+    #[command(hide = true)]
+    InspectFile(InspectFile),
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]

@@ -14,6 +14,7 @@ mod journal;
 mod layers;
 mod log;
 mod mail;
+mod media;
 mod messaging;
 mod redis;
 mod secret;
@@ -87,6 +88,7 @@ sections! {
     accounts: Accounts,
     messaging: Messaging,
     groups: Groups,
+    media: Media,
     mail: Mail,
     jobs: Jobs,
     security: Security,

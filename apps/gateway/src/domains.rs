@@ -9,6 +9,7 @@ pub mod blocks;
 pub mod credentials;
 pub mod friends;
 pub mod groups;
+pub mod media;
 pub mod messaging;
 pub mod operation;
 pub mod pets;
@@ -42,6 +43,7 @@ pub const DOMAINS: &[Domain] = &[
     groups::DOMAIN,
     pets::DOMAIN,
     reports::DOMAIN,
+    media::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

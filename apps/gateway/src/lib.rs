@@ -10,6 +10,7 @@ pub mod auth;
 pub mod call;
 pub mod clock;
 pub mod config;
+mod connections;
 pub mod csv;
 mod cursor;
 pub mod docs;

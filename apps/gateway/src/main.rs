@@ -4,6 +4,7 @@ mod admin;
 mod arguments;
 mod auditing;
 mod doctor;
+mod inspect;
 mod jobs;
 mod keyring;
 mod manual;
@@ -136,6 +137,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
             out.print(manual::markdown());
             Outcome::Done
         }
+        Command::InspectFile(command) => inspect::run(&command, out),
     })
 }
 

@@ -26,7 +26,7 @@ pub fn markdown() -> String {
     text += "## Options of every command\n\n";
     let globals: Vec<_> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     globals.iter().for_each(|arg| describe(arg, &mut text));
-    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
         section(sub, "clowder", &mut text);
     }
     text += "\n## Examples, settings, exit codes\n\n";
@@ -107,7 +107,8 @@ mod tests {
     fn commands_that_answer_take_json() {
         const WITHOUT: &[&str] = &["serve", "jobs run", "openapi", "asyncapi", "completions", "manual"];
         fn walk(command: &Command, path: &str, without: &mut Vec<String>) {
-            let subs: Vec<_> = command.get_subcommands().filter(|sub| sub.get_name() != "help").collect();
+            let shown = |sub: &&Command| sub.get_name() != "help" && !sub.is_hide_set();
+            let subs: Vec<_> = command.get_subcommands().filter(shown).collect();
             if subs.is_empty() && !command.get_arguments().any(|arg| arg.get_long() == Some("json")) {
                 without.push(path.to_owned());
             }

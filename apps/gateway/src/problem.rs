@@ -271,6 +271,8 @@ pub const fn status_of(kind: Kind) -> u16 {
         Kind::Conflict => 409,
         Kind::Gone => 410,
         Kind::Stale => 412,
+        Kind::TooLarge => 413,
+        Kind::Unsupported => 415,
         Kind::Invalid => 422,
     }
 }
@@ -392,6 +394,8 @@ mod tests {
             (refused(Kind::Conflict), 409, None),
             (refused(Kind::Gone), 410, None),
             (refused(Kind::Stale), 412, None),
+            (refused(Kind::TooLarge), 413, None),
+            (refused(Kind::Unsupported), 415, None),
             (
                 Error::Stale { refusal: Refusal::new(Kind::Stale, "thing.stale", "It has changed"), current: 3 },
                 412,

@@ -39,6 +39,8 @@ pub const MEDIA_TYPE: Failure = failure(
     "media_type.unsupported",
     "The body must be application/json, or multipart/form-data where this call takes a file",
 );
+pub const RANGE: Failure =
+    failure(416, "range.unsatisfiable", "Nothing of the content is in the range that `Range` asks for");
 pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "The input is invalid; `errors` lists what is wrong");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
@@ -79,6 +81,7 @@ pub const ALL: &[Failure] = &[
     URI_TOO_LONG,
     CONTENT_ENCODING,
     MEDIA_TYPE,
+    RANGE,
     INPUT_INVALID,
     UPGRADE_REQUIRED,
     STREAM_NOT_ACCEPTED,

@@ -167,6 +167,16 @@ impl Part {
         self.field.as_ref().and_then(Field::name).unwrap_or_default()
     }
 
+    /// What its file is called, as the client says.
+    pub fn file_name(&self) -> Option<String> {
+        Some(self.field.as_ref()?.content_disposition()?.get_filename()?.to_owned())
+    }
+
+    /// The type that the client gives to it.
+    pub fn media_type(&self) -> Option<String> {
+        Some(self.field.as_ref()?.content_type()?.to_string())
+    }
+
     /// The next piece, of exactly so many octets unless it is the last one.
     pub async fn piece(&mut self, octets: usize) -> Answer<Option<Vec<u8>>> {
         while self.rest.len() < octets

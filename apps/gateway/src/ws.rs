@@ -8,7 +8,6 @@ mod connection;
 mod cursor;
 pub(crate) mod events;
 pub(crate) mod frame;
-mod guard;
 mod hub;
 pub(crate) mod journal;
 mod opening;
@@ -19,21 +18,26 @@ mod send_queue;
 mod sockets;
 pub(crate) mod stream;
 mod subscription;
+mod transport;
 
 use std::{sync::Arc, time::Duration};
 
+use actix_http::{
+    Response,
+    ws::{handshake_response, verify_handshake},
+};
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, dev,
+    HttpRequest, HttpResponse,
+    body::BoxBody,
     http::{
         Version,
         header::{self, HeaderValue},
     },
-    web::{Data, Payload},
+    web::Data,
 };
 use clowder_accounts::{Accounts, Ticket};
 use clowder_core::{Timestamp, UserId, Via, ctx::TOKEN_MISSING, input::Opaque};
 use clowder_infra::Store;
-use futures_util::StreamExt;
 
 pub use close::Close;
 pub use commands::{Command, Reply, all as commands};
@@ -45,13 +49,14 @@ pub use sockets::Sockets;
 
 use self::{
     connection::{Connection, SocketContext},
-    guard::Guard,
     opening::Opening,
+    transport::Transport,
 };
 use crate::{
     answer::Created,
     auth::{self, Caller},
     call::Call,
+    connections::{Takeover, can_be_taken_over},
     front::Limits,
     problem::{Answer, Problem},
     public_url::PublicUrl,
@@ -107,12 +112,7 @@ pub async fn ticket(
 
 /// Opens a socket. A token or key in a header that is refused is an HTTP 401 or 403; for credentials of pages the
 /// answer comes over the socket; without credentials the first frame must contain a token.
-pub async fn connect(
-    request: HttpRequest,
-    payload: Payload,
-    ports: Data<Ports>,
-    mut query: Query,
-) -> Answer<HttpResponse> {
+pub async fn connect(request: HttpRequest, ports: Data<Ports>, mut query: Query) -> Answer<HttpResponse> {
     let cursor = query.any_text("cursor", Opaque::MAX);
     query.check()?;
     // Checked before a ticket is spent on a request that is not a handshake.
@@ -129,31 +129,28 @@ pub async fn connect(
             (held, opening::without_header(&request, &ctx, &*ports.store.accounts, &*ports.store.staff).await)
         }
     };
-    let mut guarded = dev::Payload::Stream { payload: Guard::new(payload.into_inner()).boxed_local() };
-    let payload = Payload::from_request(&request, &mut guarded).await?;
-    let (answer, session, stream) =
-        actix_ws::handle_with_protocols(&request, payload, &[opening::subprotocol(&request)])
-            .map_err(|_| upgrade_required())?;
-    let stream = stream.max_frame_size(MAX_FRAME).aggregate_continuations().max_continuation_size(MAX_FRAME);
+    let mut answer = handshake_response(request.head());
+    if let Some(protocol) = opening::subprotocol(&request) {
+        answer.insert_header((header::SEC_WEBSOCKET_PROTOCOL, protocol));
+    }
+    let mut answer: Response<BoxBody> = answer.finish().map_into_boxed_body();
     let ports = ports.into_inner();
     let context = SocketContext { ports, held, request_id: ctx.request_id, origin: ctx.origin };
-    actix_web::rt::spawn(Connection::new(context, session, stream).run(opening, cursor));
-    Ok(answer)
+    let socket = move |io, sent: &[u8]| Connection::new(context, Transport::new(io, sent)).run(opening, cursor);
+    answer.extensions_mut().insert(Takeover::new(socket));
+    Ok(answer.into())
 }
 
-/// RFC 6455 §4.2.1; the rest of a handshake is checked when it is answered.
+/// RFC 6455 §4.2.1.
 fn asks_to_upgrade(request: &HttpRequest) -> bool {
-    let upgrade = request.headers().get_all(header::UPGRADE).filter_map(|value| value.to_str().ok());
-    let version = request.headers().get(header::SEC_WEBSOCKET_VERSION);
-    let mut protocols = upgrade.flat_map(|value| value.split(','));
     let is_empty = |length: &HeaderValue| length.as_bytes() == b"0";
     let has_body = request.headers().contains_key(header::TRANSFER_ENCODING)
         || !request.headers().get_all(header::CONTENT_LENGTH).all(is_empty);
     // What follows a body, or an answer that is not of HTTP/1.1, would not be read as frames.
     request.version() == Version::HTTP_11
         && !has_body
-        && protocols.any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
-        && version.is_some_and(|version| version.as_bytes() == VERSION.as_bytes())
+        && can_be_taken_over(request)
+        && verify_handshake(request.head()).is_ok()
 }
 
 fn upgrade_required() -> Problem {

@@ -23,6 +23,10 @@ pub enum Kind {
     Gone,
     /// Your version is outdated.
     Stale,
+    /// What you sent is larger than it can be.
+    TooLarge,
+    /// What you sent is of a type that is not taken.
+    Unsupported,
     /// It was understood, but is invalid.
     Invalid,
 }

@@ -71,7 +71,7 @@ pub fn past() -> Flaw {
 
 /// The flaw of a member that names files.
 pub fn no_files() -> Flaw {
-    Flaw::new("no_files", "there are no files in this version")
+    Flaw::new("no_files", "files cannot be attached in this version")
 }
 
 /// The members of any input that name files.

@@ -33,7 +33,7 @@ pub async fn all(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
 
 async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
     let read = repo.db.read(move |conn| Ok((pending_on(conn)?, skew(conn, now)?)));
-    let (read, writes) = tokio::join!(within(read), within(repo.db.try_to_write()));
+    let (read, writes, files) = tokio::join!(within(read), within(repo.db.try_to_write()), files(repo));
     let (schema, skew) = match read {
         Ok((pending, skew)) => (Ok(pending), Some(skew)),
         Err(error) => (Err(error), None),
@@ -78,6 +78,7 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
             },
         },
     ];
+    checks.extend(files);
     // A bus that does not work makes nothing fail: what it would have told comes with the next poll.
     checks.extend(repo.deps.feed.exchange().state().map(|(name, works)| Check {
         name: "bus",
@@ -88,6 +89,17 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
         ),
     }));
     checks
+}
+
+/// Whether files can be read and stored. If not, all else can still be done, and another node could not either.
+async fn files(repo: &Repo) -> Option<Check> {
+    let blobs = repo.deps.options.media.blobs.as_ref()?;
+    let fault = within(blobs.check()).await.err();
+    if let Some(error) = &fault {
+        tracing::warn!(%error, "a check of the store of files failed");
+    }
+    let state = fault.as_ref().map_or("can be read and written", describe);
+    Some(Check { name: "files", ok: true, detail: format!("{}: {state}", blobs.name()) })
 }
 
 /// Measures the skew between the clock of `now` and the database's. It is measured around the query, so that waiting

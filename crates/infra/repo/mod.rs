@@ -30,6 +30,7 @@ mod jobs;
 mod journal;
 mod keeping;
 mod lifetimes;
+mod media;
 mod messaging;
 mod migrations;
 mod moderation;

@@ -12,6 +12,9 @@ pub use clowder_infra_base::{
     bus, counting, emails, feed, hasher, job_runner, keys, mail, private, rates, readers, receipts, redis_way,
     shared_sockets, tokens, totp, turns, url, worker_pool,
 };
+/// Where the bytes of files are.
+pub use clowder_infra_blobs as blobs;
+pub use clowder_infra_inspect as inspect;
 pub use ports::{EachPort, Store};
 
 /// Clocks that were ahead, with the times of all domains.

@@ -20,7 +20,7 @@ use super::{
     record::{Deed, Heard},
     writer::Person,
 };
-use crate::stream::Lines;
+use crate::{client::http, stream::Lines};
 
 /// Whoever hears nothing for so long tries another node.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -85,7 +85,7 @@ impl Follower {
             access: person.access.clone(),
             chats: person.chats.keys().cloned().collect(),
             addresses,
-            http: reqwest::Client::builder().no_proxy().connect_timeout(SILENCE).build().unwrap(),
+            http: http().connect_timeout(SILENCE).build().unwrap(),
             way,
             stalls: number.is_multiple_of(STALLING),
             flood,

@@ -23,7 +23,7 @@ use super::{
     follower::{Ws, open},
     record::{Deed, Record},
 };
-use crate::world::PASSWORD;
+use crate::{client::http, world::PASSWORD};
 
 /// Of this, long messages are.
 const LONG: &str = "猫";
@@ -47,7 +47,7 @@ const INNS: usize = 6;
 /// Registers people and puts them into chats.
 pub async fn found(cluster: &Cluster, people: usize, in_a_chat: usize) -> Vec<Person> {
     let address = any(&cluster.addresses(), &mut Dice::new(0)).await;
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http().build().unwrap();
     let post = async |access: &str, path: &str, body: Value| made(&http, &address, access, path, &body).await;
     let mut all = Vec::new();
     for number in 0..people {
@@ -123,7 +123,7 @@ impl Writer {
         dice: Dice,
     ) -> Self {
         // Who does not answer for so long is asked again, another one perhaps.
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
+        let http = http().timeout(Duration::from_secs(5)).build().unwrap();
         Self {
             person: person.clone(),
             addresses,

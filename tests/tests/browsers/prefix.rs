@@ -34,7 +34,7 @@ struct Outside {
 impl Outside {
     async fn follow(&self, url: &str) -> reqwest::Response {
         assert!(url.starts_with(&self.public), "{url} leads past {}", self.public);
-        let answer = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap();
+        let answer = clowder_tests::client::http().build().unwrap().get(url).send().await.unwrap();
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
         answer
     }

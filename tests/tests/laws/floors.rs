@@ -86,6 +86,8 @@ fn may_import(package: &Package, other: &str) -> bool {
         "crates/infra/pg" | "crates/infra/lite" => {
             !above && (other == "clowder-infra-base" || !other.starts_with("clowder-infra"))
         }
+        // Leaves: the ports of files, and nothing of the databases.
+        "crates/infra/blobs" | "crates/infra/inspect" => ["clowder-core", "clowder-media"].contains(&other),
         "apps/gateway" => other != "clowder-tests" && !inner,
         "tests" => !inner,
         _ => other == "clowder-core",

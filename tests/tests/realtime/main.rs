@@ -3,6 +3,7 @@
 mod canary;
 mod chaos;
 mod closing;
+mod connections;
 mod events;
 mod failover;
 mod finding;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clowder_tests::{Answer, Client, Database, Server, SmallPostgres, World, answer, database::psql};
+use clowder_tests::{Answer, Client, Database, Server, SmallPostgres, World, answer, client::form, database::psql};
 use serde_json::{Value, json};
 
 /// Fills the disk; frees the space when it is dropped.
@@ -187,5 +187,44 @@ async fn the_mail_folder_has_no_room() {
     assert_eq!(names().collect::<Vec<_>>(), ["filler"], "nothing half-written stays");
     drop(filler);
     answer("the mail is lost", async || names().find(|name| name.ends_with(".eml"))).await;
+    assert_eq!(server.stop().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_folder_of_files_has_no_room() {
+    let database = Database::sqlite();
+    let folder = database.folder.path().join("media");
+    fs::create_dir(&folder).unwrap();
+    let server = Server::start_on_small_disk(&database, &[], &folder).await;
+    let (ada, nobody) = (user(&server, "ada").await, Client::new(&server.address).may_fail());
+    let upload = async |content: &str| {
+        let request = ada.may_fail().request("POST", "/api/files/upload");
+        Answer::to(form(request, &json!({"file": content}))).await
+    };
+    let files = async |path: &str| {
+        let checks = nobody.get(path).await.expect(200)["checks"].clone();
+        checks.as_array().unwrap().iter().find(|check| check["name"] == "files").unwrap()["detail"].clone()
+    };
+    let kept = upload("kept").await.expect(201);
+
+    let filler = Filler::new(&server.inside(&folder));
+    let full = upload(&"x".repeat(100_000)).await;
+    assert!(full.header("retry-after").parse::<u32>().is_ok());
+    full.refused(507, "storage.full");
+    // All else still works, so the node stays ready.
+    answer("nobody is told", async || (files("/api/health/ready").await == "folder: the disk is full").then_some(()))
+        .await;
+    let path = format!("/api/files/{}/content", kept["id"].as_str().unwrap());
+    assert_eq!(ada.may_fail().get(&path).await.text, "kept");
+    assert_eq!(
+        ada.may_fail().get("/api/files").await.expect(200)["items"],
+        json!([kept]),
+        "nothing half-written stays"
+    );
+
+    drop(filler);
+    upload(&"x".repeat(100_000)).await.expect(201);
+    answer("still full", async || (files("/api/health").await == "folder: can be read and written").then_some(()))
+        .await;
     assert_eq!(server.stop().await.code(), Some(0));
 }

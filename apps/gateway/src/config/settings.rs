@@ -62,7 +62,7 @@ pub const TOP: &[Setting] = &[
     checked(checks::folder, setting("", "data_dir", "DATA_DIR", |c| &mut c.data_dir,
         "Folder for the SQLite database, emails and the secret, unless other settings replace them.")),
     checked(checks::folder, setting("", "media_root", "MEDIA_ROOT", |c| &mut c.media_root,
-        "Folder for uploaded files; not used yet. Empty: `media` in `data_dir`.")),
+        "Folder for uploaded files, unless `storage_url` names another place. Empty: `media` in `data_dir`.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.

@@ -102,6 +102,17 @@ impl Value for u32 {
     }
 }
 
+/// Octets, and other things of which there may be very many.
+impl Value for i64 {
+    fn set(&mut self, text: &str) -> Result<(), String> {
+        whole(text, 0..=Self::MAX.unsigned_abs()).map(|number| *self = number)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
 impl Value for f64 {
     fn set(&mut self, text: &str) -> Result<(), String> {
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());

@@ -18,7 +18,7 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 );
 /// Response headers that pages of other origins may read in addition to the CORS-safelisted ones (Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "accept-encoding, allow, content-disposition, etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
+    "accept-encoding, accept-ranges, allow, content-disposition, content-range, etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
      x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id",
 );
 /// How long a browser may remember a preflight, in seconds.

@@ -397,6 +397,12 @@ impl Endpoint {
         self
     }
 
+    /// A part of such a text (206).
+    pub fn gives_part(mut self, content_type: &'static str, says: &'static str) -> Self {
+        self.gives.push(Given { status: 206, content_type, shape: None, says, example: None });
+        self
+    }
+
     /// The pattern of the last text response.
     pub fn such_as(mut self, example: &'static str) -> Self {
         if let Some(given) = self.gives.last_mut() {

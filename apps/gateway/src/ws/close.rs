@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use actix_ws::{CloseCode, CloseReason};
 use clowder_accounts::throttle;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,12 +198,6 @@ impl Close {
             }
             Self::TooManySockets => (When, "Close another socket first, then connect"),
         }
-    }
-}
-
-impl From<Close> for CloseReason {
-    fn from(close: Close) -> Self {
-        Self { code: CloseCode::from(close.code()), description: Some(close.says().into_owned()) }
     }
 }
 

@@ -1,14 +1,12 @@
 //! One socket, from its first frame to its last: a single task that reads commands one after the other and sends what
 //! is in its queue. A running command never delays deliveries.
 
-use std::{collections::HashMap, ops::Deref, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, ops::Deref, pin::Pin, sync::Arc, time::Duration};
 
-use actix_ws::{AggregatedMessage, AggregatedMessageStream, ProtocolError, Session};
 use bytestring::ByteString;
 use clowder_accounts::Identity;
 use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId};
 use clowder_infra::worker_pool::fair::Caller;
-use futures_util::StreamExt;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
@@ -17,12 +15,12 @@ use super::{
     close::{Close, Why},
     commands::{Call, Done},
     frame::{self, Durable, Heartbeat, Outgoing},
-    guard::Fault,
     opening::{Opening, refused as refused_token},
     request::{CommandId, Request},
     send_queue::{Next, SendQueue, WRITE_WITHIN},
     sockets::Held,
     subscription::{Left, Subscription, Wire, expires},
+    transport::{Message, Transport},
 };
 use crate::{
     clock,
@@ -36,8 +34,6 @@ mod perform;
 
 /// How long a socket may stay unauthenticated.
 const AUTH_WITHIN: Duration = Duration::from_secs(10);
-/// How long a client may take to receive the close frame.
-const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
 /// The number of invalid frames after which the socket is closed.
 const MAX_BAD: u32 = 10;
 
@@ -60,11 +56,8 @@ impl Deref for SocketContext {
 
 pub struct Connection {
     context: SocketContext,
-    session: Session,
-    stream: AggregatedMessageStream,
+    transport: Transport,
     bad: u32,
-    /// The frame rate was exceeded; earlier frames are still answered, because the client expects that.
-    flooded: bool,
     /// What was written and has not been confirmed, once there is anything.
     unconfirmed: Option<Box<Unconfirmed>>,
     /// What has arrived according to the last pong.
@@ -88,21 +81,10 @@ struct Bound {
 type Work = Pin<Box<dyn Future<Output = (ByteString, Option<Identity>)>>>;
 
 impl Connection {
-    pub fn new(context: SocketContext, session: Session, stream: AggregatedMessageStream) -> Self {
+    pub fn new(context: SocketContext, transport: Transport) -> Self {
         let now = Instant::now();
         let (unconfirmed, arrived) = (None, HashMap::new());
-        Self {
-            context,
-            session,
-            stream,
-            bad: 0,
-            flooded: false,
-            unconfirmed,
-            arrived,
-            heard: now,
-            told: now,
-            pinged: now,
-        }
+        Self { context, transport, bad: 0, unconfirmed, arrived, heard: now, told: now, pinged: now }
     }
 
     pub async fn run(mut self, opening: Opening, cursor: Option<String>) {
@@ -113,8 +95,9 @@ impl Connection {
         };
         metrics::gauge!("clowder_sockets").decrement(1);
         metrics::counter!("clowder_sockets_closed_total", "code" => close.code().to_string()).increment(1);
-        // A client that does not read cannot be told the reason; it is disconnected all the same.
-        let _ = timeout(GOODBYE_WITHIN, self.session.close(Some(close.into()))).await;
+        // While it is told, it no longer counts as a socket of somebody.
+        drop(self.context);
+        self.transport.close(close).await;
     }
 
     async fn serve(&mut self, opening: Opening, cursor: Option<String>) -> Result<std::convert::Infallible, Close> {
@@ -150,17 +133,17 @@ impl Connection {
                         bound.renew(identity);
                         timer.as_mut().reset(self.next_alarm(&bound));
                     }
-                    self.write(&queue, answer).await?;
+                    self.say(answer);
                 }
-                message = self.stream.next(), if work.is_none() => {
-                    let request = self.hear(message).await?;
+                message = self.transport.next(), if work.is_none() => {
+                    let request = self.hear(message?)?;
                     self.note_arrivals(&bound);
                     if let Some(request) = request {
                         work = Some(self.begin(&bound, request));
                     }
                 }
                 () = timer.as_mut() => {
-                    self.alarm(&bound).await?;
+                    self.alarm(&bound)?;
                     timer.as_mut().reset(self.next_alarm(&bound));
                 }
             }
@@ -170,8 +153,9 @@ impl Connection {
     /// The first frame of a client that could not authenticate in the handshake.
     async fn auth(&mut self) -> Result<(Identity, Option<String>), Close> {
         loop {
-            let message = self.stream.next().await;
-            let Some(text) = self.control(message).await? else { continue };
+            in_time(self.transport.flush()).await?;
+            let message = self.transport.next().await?;
+            let Some(text) = self.control(message) else { continue };
             let first = Request::parse(&text).ok().filter(|first| first.name == Auth::NAME);
             let first = first.ok_or(Close::NotAuthenticated(Why::NoAuth))?;
             let auth = Auth::from_json(first.data).map_err(|_| Close::NotAuthenticated(Why::NoAccess))?;
@@ -180,12 +164,9 @@ impl Connection {
         }
     }
 
-    /// A frame from the client; `None` if there is nothing to do about it.
-    async fn hear(
-        &mut self,
-        message: Option<Result<AggregatedMessage, ProtocolError>>,
-    ) -> Result<Option<Request>, Close> {
-        let Some(text) = self.control(message).await? else { return Ok(None) };
+    /// A message of the client; `None` if there is nothing to do about it.
+    fn hear(&mut self, message: Message) -> Result<Option<Request>, Close> {
+        let Some(text) = self.control(message) else { return Ok(None) };
         match Request::parse(&text) {
             Ok(request) => Ok(Some(request)),
             Err(failure) => {
@@ -193,53 +174,41 @@ impl Connection {
                 if self.bad >= MAX_BAD {
                     return Err(Close::BadFrames);
                 }
-                let refused = self.refused(&CommandId::none(), &failure.into());
-                in_time(self.session.text(refused)).await?;
-                self.told = Instant::now();
+                self.say(self.refused(&CommandId::none(), &failure.into()));
                 Ok(None)
             }
         }
     }
 
     /// Handles everything that is not text.
-    async fn control(
-        &mut self,
-        message: Option<Result<AggregatedMessage, ProtocolError>>,
-    ) -> Result<Option<ByteString>, Close> {
+    fn control(&mut self, message: Message) -> Option<ByteString> {
         self.heard = Instant::now();
         match message {
-            Some(Ok(AggregatedMessage::Text(text))) => Ok(Some(text)),
-            Some(Ok(AggregatedMessage::Ping(octets))) => {
-                in_time(self.session.pong(&octets)).await?;
-                Ok(None)
-            }
-            Some(Ok(AggregatedMessage::Pong(octets))) => {
+            Message::Text(text) => return Some(text),
+            Message::Ping(octets) => self.transport.pong(octets),
+            Message::Pong(octets) => {
                 if let Some(unconfirmed) = &mut self.unconfirmed {
                     self.arrived.extend(unconfirmed.answered(&octets));
                 }
-                Ok(None)
             }
-            Some(Ok(AggregatedMessage::Binary(_))) => Err(Close::Binary),
-            None if self.flooded => Err(Close::TooManyFrames),
-            Some(Ok(AggregatedMessage::Close(_))) | None => Err(Close::Goodbye),
-            Some(Err(ProtocolError::Overflow)) => Err(Close::TooBig),
-            Some(Err(ProtocolError::Io(error))) => match Fault::of(&error) {
-                Some(Fault::TooBig) => Err(Close::TooBig),
-                // The stream stops reading, and ends after the frames it already has.
-                Some(Fault::TooMany) => {
-                    self.flooded = true;
-                    Ok(None)
-                }
-                None if error.kind() == std::io::ErrorKind::InvalidData => Err(Close::NotText),
-                Some(Fault::Reserved) | None => Err(Close::Protocol),
-            },
-            Some(Err(_)) => Err(Close::Protocol),
+        }
+        None
+    }
+
+    /// Sends what was said, and everything in the queue.
+    async fn flush(&mut self, queue: &SendQueue, expires: Instant) -> Result<(), Close> {
+        loop {
+            let is_all = self.gather(queue, expires)?;
+            self.write(queue).await?;
+            if is_all {
+                return Ok(());
+            }
         }
     }
 
-    /// Sends everything in the queue.
-    async fn flush(&mut self, queue: &SendQueue, expires: Instant) -> Result<(), Close> {
-        loop {
+    /// Takes frames from the queue that are written together; returns whether these are all.
+    fn gather(&mut self, queue: &SendQueue, expires: Instant) -> Result<bool, Close> {
+        while !self.transport.is_full() {
             match queue.next() {
                 // A client that reads slowly must not outlive its access.
                 Next::Send(_) if Instant::now() >= expires => return Err(Close::TokenExpired),
@@ -247,12 +216,13 @@ impl Connection {
                     if let Outgoing::Durable(durable) | Outgoing::Hidden(durable) = &frame {
                         self.wrote(queue.user, durable);
                     }
-                    self.write(queue, frame.text().clone()).await?;
+                    self.say(frame.text().clone());
                 }
                 Next::Close(close) => return Err(close),
-                Next::Nothing => return Ok(()),
+                Next::Nothing => return Ok(true),
             }
         }
+        Ok(false)
     }
 
     /// `hello`, what was missed, and from then on what is in the queue.
@@ -263,11 +233,15 @@ impl Connection {
         Ok(Bound::new(subscription.left, identity))
     }
 
-    /// Sends one frame.
-    async fn write(&mut self, queue: &SendQueue, frame: ByteString) -> Result<(), Close> {
-        queue.written(self.session.text(frame)).await?;
+    /// Adds a frame to those that are written next.
+    fn say(&mut self, frame: ByteString) {
+        self.transport.say(frame);
         self.told = Instant::now();
-        Ok(())
+    }
+
+    /// Writes what was said.
+    async fn write(&mut self, queue: &SendQueue) -> Result<(), Close> {
+        if self.transport.is_flushed() { Ok(()) } else { queue.written(self.transport.flush()).await }
     }
 
     /// An outdated timer only fires early and is then set again.
@@ -276,7 +250,7 @@ impl Connection {
         self.due().map_or(alarm, |due| due.min(alarm))
     }
 
-    async fn alarm(&mut self, bound: &Bound) -> Result<(), Close> {
+    fn alarm(&mut self, bound: &Bound) -> Result<(), Close> {
         let now = Instant::now();
         if now >= bound.expires {
             return Err(Close::TokenExpired);
@@ -289,12 +263,12 @@ impl Connection {
         let due = heartbeat - heartbeat / 10;
         if now.duration_since(self.pinged) >= due || self.due().is_some_and(|due| due <= now) {
             let question = self.unconfirmed.as_mut().map(|unconfirmed| unconfirmed.ask()).unwrap_or_default();
-            in_time(self.session.ping(&question)).await?;
+            self.transport.ping(&question);
             self.pinged = now;
         }
         // Pages cannot see pings, but must be able to tell a quiet connection from a dead one.
         if now.duration_since(self.told) >= due {
-            self.write(&bound.queue, frame::said("heartbeat", clock::now(), Heartbeat {})).await?;
+            self.say(frame::said("heartbeat", clock::now(), Heartbeat {}));
         }
         Ok(())
     }
@@ -347,12 +321,14 @@ impl Wire for Connection {
         if let Some(event) = event {
             self.wrote(queue.user, event);
         }
-        Self::write(self, queue, frame).await
+        self.say(frame);
+        // Events that were missed are written together, up to the frame that ends them.
+        if event.is_none() || self.transport.is_full() { Self::write(self, queue).await } else { Ok(()) }
     }
 }
 
-/// Sends a small frame, or ends the socket of a client that does not read.
-async fn in_time(written: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), Close> {
+/// Writes before there is a queue, or ends the socket of a client that does not read.
+async fn in_time(written: impl Future<Output = io::Result<()>>) -> Result<(), Close> {
     match timeout(WRITE_WITHIN, written).await {
         Ok(written) => written.map_err(|_| Close::Goodbye),
         Err(_) => Err(Close::TooSlow),

@@ -117,10 +117,10 @@ fn presented(request: &HttpRequest) -> Presented<'_> {
 
 /// The subprotocol of the response. A client that offers only `bearer.…` gets that one back: browsers fail a handshake
 /// that accepts none of the offered subprotocols, and the page would never see the reason.
-pub fn subprotocol(request: &HttpRequest) -> &str {
+pub fn subprotocol(request: &HttpRequest) -> Option<&str> {
     match offered(request) {
-        (false, Some((whole, _))) => whole,
-        _ => PROTOCOL,
+        (true, _) => Some(PROTOCOL),
+        (false, bearer) => bearer.map(|(whole, _)| whole),
     }
 }
 
@@ -143,20 +143,20 @@ mod tests {
         let longest = "t".repeat(Opaque::MAX);
         let (full, over) = (format!("ticket={longest}"), format!("ticket={longest}t"));
         for (protocols, query, expected, answered) in [
-            (&[][..], "", Presented::Nothing, PROTOCOL),
-            (&["clowder.v1"], "cursor=c", Presented::Nothing, PROTOCOL),
-            (&["clowder.v1, bearer.a.b.c"], "", Presented::Access("a.b.c"), PROTOCOL),
-            (&["bearer.a.b.c", "clowder.v1"], "", Presented::Access("a.b.c"), PROTOCOL),
-            (&["bearer.a.b.c"], "", Presented::Wrong(Why::BearerAlone), "bearer.a.b.c"),
-            (&["graphql-ws, bearer.a"], "", Presented::Wrong(Why::BearerAlone), "bearer.a"),
-            (&["clowder.v1, bearer."], "", Presented::Access(""), PROTOCOL),
-            (&[], "cursor=c&ticket=a%2Bb", Presented::Ticket("a+b".into()), PROTOCOL),
-            (&[], &full, Presented::Ticket(longest.as_str().into()), PROTOCOL),
-            (&[], &over, Presented::Wrong(Why::TicketInvalid), PROTOCOL),
-            (&[], "ticket=", Presented::Ticket("".into()), PROTOCOL),
-            (&["clowder.v1, bearer.a"], "ticket=t", Presented::Access("a"), PROTOCOL),
-            (&["clowder.v1"], "token=a.b.c", Presented::Wrong(Why::TokenInAddress), PROTOCOL),
-            (&[], "access_token=", Presented::Wrong(Why::TokenInAddress), PROTOCOL),
+            (&[][..], "", Presented::Nothing, None),
+            (&["clowder.v1"], "cursor=c", Presented::Nothing, Some(PROTOCOL)),
+            (&["clowder.v1, bearer.a.b.c"], "", Presented::Access("a.b.c"), Some(PROTOCOL)),
+            (&["bearer.a.b.c", "clowder.v1"], "", Presented::Access("a.b.c"), Some(PROTOCOL)),
+            (&["bearer.a.b.c"], "", Presented::Wrong(Why::BearerAlone), Some("bearer.a.b.c")),
+            (&["graphql-ws, bearer.a"], "", Presented::Wrong(Why::BearerAlone), Some("bearer.a")),
+            (&["clowder.v1, bearer."], "", Presented::Access(""), Some(PROTOCOL)),
+            (&[], "cursor=c&ticket=a%2Bb", Presented::Ticket("a+b".into()), None),
+            (&[], &full, Presented::Ticket(longest.as_str().into()), None),
+            (&[], &over, Presented::Wrong(Why::TicketInvalid), None),
+            (&[], "ticket=", Presented::Ticket("".into()), None),
+            (&["clowder.v1, bearer.a"], "ticket=t", Presented::Access("a"), Some(PROTOCOL)),
+            (&["clowder.v1"], "token=a.b.c", Presented::Wrong(Why::TokenInAddress), Some(PROTOCOL)),
+            (&[], "access_token=", Presented::Wrong(Why::TokenInAddress), None),
         ] {
             let mut request = TestRequest::with_uri(&format!("/api/ws?{query}"));
             for line in protocols {

@@ -166,20 +166,25 @@ impl SendQueue {
 
     /// Waits until a frame is written. While the client does not read, the queue may decide that it is too slow.
     pub async fn written<E>(&self, written: impl Future<Output = Result<(), E>>) -> Result<(), Close> {
-        let mut written = std::pin::pin!(written);
-        let written = async {
+        let (mut written, mut more) = (std::pin::pin!(written), false);
+        let ended = async {
             loop {
                 tokio::select! {
                     biased;
                     written = &mut written => return written.map_err(|_| Close::Goodbye),
                     () = self.ready() => match self.closing() {
                         Some(close) => return Err(close),
-                        None => continue,
+                        None => more = true,
                     },
                 }
             }
         };
-        timeout(WRITE_WITHIN, written).await.unwrap_or(Err(Close::TooSlow))
+        let ended = timeout(WRITE_WITHIN, ended).await.unwrap_or(Err(Close::TooSlow));
+        // What came meanwhile is still to be written.
+        if more {
+            self.ready.notify_one();
+        }
+        ended
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -221,6 +226,21 @@ mod tests {
         queue.close(Close::Restart);
         assert!(matches!(queue.next(), Next::Close(Close::TooSlow)), "the first reason stands");
         assert_eq!(queue.lock().frames.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_a_frame_is_written_is_not_forgotten() {
+        let now = Timestamp::from_micros(1);
+        let queue = SendQueue::new(Id::new(now), Via::Session(Id::new(now)), None, ROOM);
+        let (read, reads) = tokio::sync::oneshot::channel::<()>();
+        let meanwhile = async {
+            queue.push(Outgoing::Text("later".into()));
+            tokio::task::yield_now().await;
+            read.send(()).unwrap();
+        };
+        let (written, ()) = tokio::join!(queue.written(reads), meanwhile);
+        assert!(written.is_ok());
+        timeout(Duration::from_secs(1), queue.ready()).await.expect("there is something to do");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod groups;
 pub mod idempotency;
 pub mod jobs;
 pub mod journal;
+pub mod media;
 pub mod messaging;
 pub mod pets;
 pub mod preferences;
@@ -53,6 +54,7 @@ macro_rules! for_domains {
             groups: clowder_social::Groups,
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
+            media: clowder_media::Files,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             presence: clowder_accounts::Presences,

@@ -98,6 +98,7 @@ options! {
     groups,
     jobs,
     journal,
+    media,
     messaging,
     privacy,
     sign_ups,

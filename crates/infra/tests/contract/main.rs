@@ -39,6 +39,7 @@ mod lifetimes;
 mod lists;
 mod locks;
 mod mail;
+mod media;
 mod messaging;
 mod moderation;
 mod pages;

@@ -11,7 +11,7 @@ use clowder_core::{
     Actor, ChatId, Ctx, Error, Input, Made, Positions, Recorded, Refusal, Result, Timestamp, UserId,
     journal::{Chunk, Extent},
 };
-use clowder_infra::{DatabaseUrl, Options, Store};
+use clowder_infra::{DatabaseUrl, Options, Store, blobs};
 use clowder_messaging::{Chat, Message, NewChat, NewMessage};
 use clowder_tests::Database;
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
@@ -67,6 +67,9 @@ impl World {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
+        // Keys are unique, so that all tests can share a folder.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media");
+        options.media.blobs = Some(blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap());
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
         options.database.write_connections = 6;
         if !options.url.is_embedded() {

@@ -73,7 +73,7 @@ fn asyncapi_here(documents: &Documents, request: &HttpRequest) -> Value {
     let host = &mut asyncapi["servers"]["main"]["host"];
     if host.as_str().is_some_and(str::is_empty) {
         let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-        *host = asked.map_or_else(|| request.app_config().local_addr().to_string(), str::to_owned).into();
+        *host = asked.unwrap_or("localhost").into();
     }
     asyncapi
 }

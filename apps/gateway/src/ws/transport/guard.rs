@@ -2,89 +2,17 @@
 //! of frames. The protocol layer checks a length only when the whole frame has arrived, and would buffer anything until
 //! then, for anybody; it also handles control frames and empty fragments itself, so nobody could count them.
 
-use std::{
-    fmt, io,
-    num::NonZeroU32,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::num::NonZeroU32;
 
-use actix_web::{dev::Payload, error::PayloadError, web::Bytes};
-use futures_util::Stream;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::MAX_FRAME;
+use super::super::{MAX_FRAME, close::Close};
 
 /// How many frames of any kind a client may send per second.
 const FRAMES: NonZeroU32 = NonZeroU32::new(300).unwrap();
 
-/// What a client must not send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// A frame, or a fragmented message, above [`MAX_FRAME`].
-    TooBig,
-    TooMany,
-    /// A reserved bit is set, although no extension was negotiated (RFC 6455 §5.2).
-    Reserved,
-}
-
-impl Fault {
-    /// The violation that ended the stream, if any.
-    pub fn of(error: &io::Error) -> Option<Self> {
-        let error = error.get_ref()?;
-        match error.downcast_ref::<PayloadError>() {
-            Some(PayloadError::Io(error)) => Self::of(error),
-            Some(_) => None,
-            None => error.downcast_ref().copied(),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// Parses frame headers (RFC 6455 §5.2) as they pass through.
+/// Reads frame headers (RFC 6455 §5.2) as they arrive.
 pub struct Guard {
-    payload: Payload,
-    frames: Frames,
-    /// The violation that ends the stream after the frames before it have been passed on.
-    fault: Option<Fault>,
-}
-
-impl Guard {
-    pub fn new(payload: Payload) -> Self {
-        Self { payload, frames: Frames::default(), fault: None }
-    }
-}
-
-impl Stream for Guard {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let ended = |fault| Poll::Ready(Some(Err(PayloadError::Io(io::Error::other(fault)))));
-        if let Some(fault) = self.fault.take() {
-            return ended(fault);
-        }
-        match ready!(Pin::new(&mut self.payload).poll_next(context)) {
-            Some(Ok(octets)) => match self.frames.pass(&octets) {
-                Ok(()) => Poll::Ready(Some(Ok(octets))),
-                Err((0, fault)) => ended(fault),
-                Err((before, fault)) => {
-                    self.fault = Some(fault);
-                    Poll::Ready(Some(Ok(octets.slice(..before))))
-                }
-            },
-            other => Poll::Ready(other),
-        }
-    }
-}
-
-struct Frames {
     rate: DefaultDirectRateLimiter,
     /// Octets of the header that is being read.
     header: [u8; 10],
@@ -95,15 +23,16 @@ struct Frames {
     message: u64,
 }
 
-impl Default for Frames {
+impl Default for Guard {
     fn default() -> Self {
         Self { rate: RateLimiter::direct(Quota::per_second(FRAMES)), header: [0; 10], read: 0, left: 0, message: 0 }
     }
 }
 
-impl Frames {
-    /// Whether everything so far is allowed; if not, how many of these octets belong to earlier frames.
-    fn pass(&mut self, whole: &[u8]) -> Result<(), (usize, Fault)> {
+impl Guard {
+    /// Whether everything so far is allowed; if not, how many of these octets belong to earlier frames, and how the socket ends
+    /// after these.
+    pub fn pass(&mut self, whole: &[u8]) -> Result<(), (usize, Close)> {
         let (mut octets, mut before) = (whole, 0);
         while let Some((first, rest)) = octets.split_first() {
             if self.left > 0 {
@@ -121,7 +50,7 @@ impl Frames {
             self.read += 1;
             octets = rest;
             if let Some(length) = self.announced() {
-                self.begin(length).map_err(|fault| (before, fault))?;
+                self.begin(length).map_err(|close| (before, close))?;
             }
         }
         Ok(())
@@ -138,13 +67,14 @@ impl Frames {
         }
     }
 
-    fn begin(&mut self, length: u64) -> Result<(), Fault> {
+    fn begin(&mut self, length: u64) -> Result<(), Close> {
         let [kind, short, ..] = self.header;
         if kind & 0x70 != 0 {
-            return Err(Fault::Reserved);
+            // No extension was negotiated.
+            return Err(Close::Protocol);
         }
         if self.rate.check().is_err() {
-            return Err(Fault::TooMany);
+            return Err(Close::TooManyFrames);
         }
         let masked = if short & 0x80 != 0 { 4 } else { 0 };
         let (last, opcode) = (kind & 0x80 != 0, kind & 0x0f);
@@ -158,7 +88,7 @@ impl Frames {
         }
         self.read = 0;
         self.left = length.saturating_add(masked);
-        if fits { Ok(()) } else { Err(Fault::TooBig) }
+        if fits { Ok(()) } else { Err(Close::TooBig) }
     }
 }
 
@@ -203,9 +133,9 @@ mod tests {
             ([frame(more, 60_000), frame(end, 5_000), frame(text, 60_000)].concat(), true),
         ] {
             for step in [1, 7, 1000, octets.len()] {
-                let mut frames = Frames::default();
-                let passed = octets.chunks(step).try_for_each(|chunk| frames.pass(chunk).map_err(|(_, fault)| fault));
-                assert_eq!(passed, if fits { Ok(()) } else { Err(Fault::TooBig) }, "in steps of {step}");
+                let mut frames = Guard::default();
+                let passed = octets.chunks(step).try_for_each(|chunk| frames.pass(chunk).map_err(|(_, close)| close));
+                assert_eq!(passed, if fits { Ok(()) } else { Err(Close::TooBig) }, "in steps of {step}");
             }
         }
     }
@@ -215,12 +145,12 @@ mod tests {
         let (text, more, ping, pong) = (0x81, 0x01, 0x89, 0x8a);
         for kinds in [[text; 4], [ping; 4], [pong; 4], [0; 4], [text, more, 0, ping]] {
             for length in [0, 3] {
-                let mut frames = Frames::default();
+                let mut frames = Guard::default();
                 let flood = kinds.iter().cycle().map(|kind| frame(*kind, length)).take(1_000).collect::<Vec<_>>();
                 let passed = flood.iter().take_while(|frame| frames.pass(frame).is_ok()).count();
                 assert!((300..600).contains(&passed), "{kinds:?} of {length}: {passed}");
-                let (before, fault) = Frames::default().pass(&flood.concat()).unwrap_err();
-                assert_eq!(fault, Fault::TooMany, "all at once");
+                let (before, close) = Guard::default().pass(&flood.concat()).unwrap_err();
+                assert_eq!(close, Close::TooManyFrames, "all at once");
                 let size = flood[0].len();
                 assert!(before % size == 0 && before / size >= 300, "whole frames: {before} octets of {size} each");
             }
@@ -230,17 +160,9 @@ mod tests {
     #[test]
     fn reserved_bits_are_for_extensions() {
         for bit in [0x40, 0x20, 0x10] {
-            assert_eq!(Frames::default().pass(&frame(0x81 | bit, 5)), Err((0, Fault::Reserved)));
+            assert_eq!(Guard::default().pass(&frame(0x81 | bit, 5)), Err((0, Close::Protocol)));
             let both = [frame(0x81, 5), frame(0x81 | bit, 5)].concat();
-            assert_eq!(Frames::default().pass(&both), Err((both.len() / 2, Fault::Reserved)));
+            assert_eq!(Guard::default().pass(&both), Err((both.len() / 2, Close::Protocol)));
         }
-    }
-
-    #[test]
-    fn what_ended_a_stream_is_found_again() {
-        let wrapped = io::Error::other(PayloadError::Io(io::Error::other(Fault::TooMany)));
-        assert_eq!(Fault::of(&wrapped), Some(Fault::TooMany));
-        assert_eq!(Fault::of(&io::Error::other(PayloadError::Overflow)), None);
-        assert_eq!(Fault::of(&io::Error::other("else")), None);
     }
 }

@@ -1,0 +1,124 @@
+//! `[media]`: where files are stored, and how much people can have.
+
+use std::path::Path;
+
+use clowder_core::{Error, Result};
+use clowder_infra::{
+    Options,
+    blobs::{self, Credentials, Place},
+};
+
+use clowder_media::policy::Limits;
+
+use super::{
+    Secret,
+    checks::Checked,
+    settings::{Setting, checked, secret, setting, within},
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Media {
+    /// A bucket, or another folder than `MEDIA_ROOT`.
+    pub storage_url: String,
+    pub key_id: String,
+    pub secret_key: Option<Secret>,
+    pub session_token: Option<Secret>,
+    /// How many octets the files of one person can have together.
+    pub quota_bytes: i64,
+    /// How many files one person can have.
+    pub files_per_person: i64,
+    /// How many of them at the same time.
+    pub uploads_at_once: i64,
+    /// How many octets and files the server stores for all together; 0 sets no limit.
+    pub server_quota_bytes: i64,
+    pub server_files: i64,
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self {
+            storage_url: String::new(),
+            key_id: String::new(),
+            secret_key: None,
+            session_token: None,
+            quota_bytes: 10 << 30,
+            files_per_person: 100_000,
+            uploads_at_once: 10,
+            server_quota_bytes: 0,
+            server_files: 0,
+        }
+    }
+}
+
+impl Media {
+    /// What the store is told. `work` is a folder of this machine for what is on its way to a bucket.
+    pub fn apply_to(&self, media_root: &Path, work: &Path, options: &mut Options) -> Result<()> {
+        let if_any = |setting: i64| if setting == 0 { i64::MAX } else { setting };
+        options.media.limits = Limits {
+            octets: self.quota_bytes,
+            files: self.files_per_person,
+            at_once: self.uploads_at_once,
+            server_octets: if_any(self.server_quota_bytes),
+            server_objects: if_any(self.server_files),
+        };
+        let place = Place::parse(&self.storage_url, media_root);
+        let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
+        options.media.blobs = Some(blobs::open(&place, self.credentials(), work)?);
+        Ok(())
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        let given =
+            |secret: &Option<Secret>| secret.as_ref().map(|it| it.expose().to_owned()).filter(|it| !it.is_empty());
+        let secret = given(&self.secret_key).filter(|_| !self.key_id.is_empty())?;
+        Some(Credentials { key_id: self.key_id.clone(), secret, token: given(&self.session_token) })
+    }
+}
+
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    checked(storage_url, setting("media", "storage_url", "STORAGE_URL", |c| &mut c.media.storage_url,
+        "Where uploaded files are stored: `s3://bucket/prefix?endpoint=…&region=…&path_style=…` or `file:/folder`. Empty: the folder `media_root`.")),
+    checked(word, setting("media", "key_id", "AWS_ACCESS_KEY_ID", |c| &mut c.media.key_id,
+        "The id of the key for S3. Empty: the role of the machine or container.")),
+    secret(checked(word, setting("media", "secret_key", "AWS_SECRET_ACCESS_KEY", |c| &mut c.media.secret_key,
+        "The key for S3."))),
+    secret(checked(word, setting("media", "session_token", "AWS_SESSION_TOKEN", |c| &mut c.media.session_token,
+        "The token of a temporary key for S3."))),
+    within(1 << 20, 1 << 50, setting("media", "quota_bytes", "QUOTA_BYTES", |c| &mut c.media.quota_bytes,
+        "How many bytes the files of one person can have together. The same content counts once.")),
+    within(1, 10_000_000, setting("media", "files_per_person", "FILES_PER_PERSON", |c| &mut c.media.files_per_person,
+        "How many files one person can have.")),
+    within(1, 1_000, setting("media", "uploads_at_once", "UPLOADS_AT_ONCE", |c| &mut c.media.uploads_at_once,
+        "How many files one person can upload at the same time.")),
+    within(0, 1 << 60, setting("media", "server_quota_bytes", "SERVER_QUOTA_BYTES", |c| &mut c.media.server_quota_bytes,
+        "How many bytes all files of the server can have together, those included that wait to be removed; 0 sets no limit.")),
+    within(0, 1_000_000_000_000, setting("media", "server_files", "SERVER_FILES", |c| &mut c.media.server_files,
+        "How many files the server can store, each content of a person once; 0 sets no limit.")),
+];
+
+/// Wrong values of each, for the test that none of them starts a server.
+#[cfg(test)]
+pub const WRONG: &[(&str, &[&str])] = &[
+    ("media.storage_url", &["bucket", "http://bucket", "s3://", "s3://x?color=red"]),
+    ("media.key_id", &["a b", "ä"]),
+    ("media.secret_key", &["a b"]),
+    ("media.session_token", &["a b"]),
+    ("media.quota_bytes", &["0", "1048575", "much"]),
+    ("media.files_per_person", &["0", "10000001", "many"]),
+    ("media.uploads_at_once", &["0", "1001", "many"]),
+    ("media.server_quota_bytes", &["-1", "1152921504606846977", "much"]),
+    ("media.server_files", &["-1", "1000000000001", "many"]),
+];
+
+fn storage_url(text: &str) -> Checked {
+    Place::parse(text, Path::new("media")).map(drop)
+}
+
+/// The parts of a key are copied, and what is copied may have a space or another line with it.
+fn word(text: &str) -> Checked {
+    match text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        true => Ok(()),
+        false => Err("must be printable ASCII without spaces".to_owned()),
+    }
+}

@@ -1,0 +1,23 @@
+//! What files look like.
+
+use serde_json::{Value, json};
+
+use crate::docs::examples::{ADA, AT, LATER, THING};
+
+pub fn of(name: &str) -> Option<Value> {
+    Some(match name {
+        "File" => json!({
+            "id": THING, "name": "beach.jpg", "size": 48_213, "type": "image/jpeg",
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "purpose": "attachment",
+            "status": "ready", "uploaded_by": ADA, "created_at": AT
+        }),
+        "FileQuota" => {
+            json!({"bytes_used": 48_213, "bytes_limit": 10_737_418_240_i64, "count": 1, "count_limit": 100_000})
+        }
+        "FileUrl" => json!({
+            "url": format!("https://chat.example/api/files/{THING}/download?token=AZPEToHUfwKMHlLJt6Tm8wAAAABp…"),
+            "expires_at": LATER
+        }),
+        _ => return None,
+    })
+}

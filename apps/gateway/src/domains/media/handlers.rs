@@ -1,0 +1,123 @@
+//! Files over HTTP.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web::Data};
+use clowder_accounts::Staff;
+use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
+use clowder_media::{Arriving, File, FileFilter, FileId, FileQuota, FileUrl, Files, NewFile, NewFileUrl, Purpose};
+use tokio::time::timeout;
+
+use super::serving;
+use crate::{
+    answer::{Created, Done, Listed, Shown},
+    auth::Caller,
+    call::{MaybeJson, Path},
+    front::suspended,
+    problem::{Answer, Problem},
+    public_url::PublicUrl,
+    query::Query,
+    refusals,
+    upload::{Form, Part},
+};
+
+type Port = Data<dyn Files>;
+
+/// How many octets are passed on at once.
+const PIECE: usize = 256 << 10;
+/// How long one upload can take. The store forgets those that have not ended after a day.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+
+pub async fn upload(files: Port, Caller(ctx): Caller, mut query: Query, mut form: Form) -> Answer<Created<File>> {
+    let purpose: Option<Purpose> = query.word("purpose");
+    query.check()?;
+    while let Some(part) = form.next().await? {
+        if part.name() == "file" {
+            let arriving = arrive(&files, &ctx, purpose.unwrap_or_default(), part);
+            let late = |_| Problem::new(refusals::BODY_SLOW).because("The file took too long to arrive");
+            return Ok(Created(timeout(LONGEST, arriving).await.map_err(late)??));
+        }
+        part.skip().await?;
+    }
+    Err(Error::Invalid(vec![Flaw::new("required", "is missing or empty").at("/file")]).into())
+}
+
+/// Stores the file while it arrives. Whatever comes after it in the form is ignored.
+async fn arrive(files: &Port, ctx: &Ctx, purpose: Purpose, mut part: Part) -> Answer<File> {
+    let new = NewFile { name: part.file_name().unwrap_or_default(), named: part.media_type(), purpose };
+    let mut arriving = files.begin_upload(ctx, new).await?;
+    match pass_on(&mut *arriving, &mut part).await {
+        Ok(()) => Ok(arriving.finish().await?),
+        Err(problem) => {
+            arriving.abort().await?;
+            Err(problem)
+        }
+    }
+}
+
+async fn pass_on(arriving: &mut dyn Arriving, part: &mut Part) -> Answer<()> {
+    while let Some(piece) = part.piece(PIECE).await? {
+        arriving.write(piece.into()).await?;
+    }
+    Ok(())
+}
+
+pub async fn list(files: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<File>> {
+    let page = query.page();
+    let filter = FileFilter { purpose: query.word("purpose") };
+    query.check()?;
+    Ok(Listed(files.files(&ctx, filter, page).await?))
+}
+
+pub async fn quota(files: Port, Caller(ctx): Caller) -> Answer<Shown<FileQuota>> {
+    Ok(Shown(files.file_quota(&ctx).await?))
+}
+
+pub async fn one(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> Answer<Shown<File>> {
+    Ok(Shown(files.file(&ctx, file).await?))
+}
+
+pub async fn delete(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> Answer<Done> {
+    files.delete_file(&ctx, file).await?;
+    Ok(Done)
+}
+
+pub async fn content(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    request: HttpRequest,
+) -> Answer<HttpResponse> {
+    let content = files.content(&ctx, file).await?;
+    serving::serve(files.into_inner(), content, &request).await
+}
+
+pub async fn link(
+    files: Port,
+    public: Data<PublicUrl>,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    MaybeJson(new): MaybeJson<NewFileUrl>,
+) -> Answer<Shown<FileUrl>> {
+    let FileUrl { url, expires_at } = files.link_file(&ctx, file, new).await?;
+    // One of this server is a path.
+    let url = if url.starts_with('/') { format!("{}{url}", public.base()) } else { url };
+    Ok(Shown(FileUrl { url, expires_at }))
+}
+
+pub async fn download(
+    files: Port,
+    staff: Data<dyn Staff>,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    mut query: Query,
+    request: HttpRequest,
+) -> Answer<HttpResponse> {
+    let token = query.any_text("token", Opaque::MAX);
+    query.check()?;
+    let content = files.linked_content(&ctx, file, &token.unwrap_or_default()).await?;
+    if let Some(suspension) = staff.standing(content.viewer, ctx.now).suspension {
+        return Err(suspended(&suspension));
+    }
+    serving::serve(files.into_inner(), content, &request).await
+}

@@ -1,0 +1,110 @@
+//! The routes of files.
+
+use clowder_accounts::refusals::ACCOUNT_SUSPENDED;
+use clowder_core::{idempotency, input::Opaque};
+use clowder_media::{
+    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose,
+    purpose::MOST_OCTETS,
+    refusals::*,
+    scopes::{FILES_READ, FILES_WRITE},
+};
+
+use super::handlers;
+use crate::{
+    refusals,
+    routes::{Endpoint, delete, get, post},
+};
+
+const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
+
+pub fn all() -> Vec<Endpoint> {
+    let mut all = of_files();
+    all.extend(of_contents());
+    all
+}
+
+fn of_files() -> Vec<Endpoint> {
+    vec![
+        post("/api/files/upload", handlers::upload)
+            .says("Upload a file")
+            .called("uploadFile")
+            .notes("The form has the file in its member `file`; what comes after that is ignored. `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
+            .scope(FILES_WRITE)
+            .takes_file::<NewUpload>(MOST_OCTETS as usize)
+            .asks::<Purpose>("purpose", "What it is for: `attachment` when absent")
+            .creates()
+            .gives::<File>(201, "The new file")
+            .refuses(&[
+                FILE_TOO_LARGE,
+                FILE_TYPE,
+                FILE_MISMATCH,
+                FILE_QUOTA,
+                FILE_SERVER_FULL,
+                FILE_UPLOADS,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ])
+            .refuses_again(&[FILE_UNKNOWN]),
+        get("/api/files", handlers::list)
+            .says("List your files, the newest first")
+            .called("listFiles")
+            .scope(FILES_READ)
+            .asks::<Purpose>("purpose", "Only files for this purpose")
+            .lists::<File>(),
+        get("/api/files/quota", handlers::quota)
+            .says("Read how much of your room for files is used")
+            .called("getFileQuota")
+            .scope(FILES_READ)
+            .gives::<FileQuota>(200, "What is used, and how much there is"),
+        get("/api/files/{file_id}", handlers::one)
+            .says("Read what is known of a file")
+            .called("getFile")
+            .scope(FILES_READ)
+            .gives::<File>(200, "The file")
+            .refuses(&[FILE_UNKNOWN]),
+        delete("/api/files/{file_id}", handlers::delete)
+            .says("Delete a file of yours")
+            .called("deleteFile")
+            .notes("Nobody sees it any more. Its content is removed from the store seven days later, unless another file of yours has the same.")
+            .scope(FILES_WRITE)
+            .gives_nothing(204, "It is gone")
+            .refuses(&[FILE_UNKNOWN]),
+    ]
+}
+
+fn of_contents() -> Vec<Endpoint> {
+    vec![
+        get("/api/files/{file_id}/content", handlers::content)
+            .says("Read the content of a file")
+            .called("getFileContent")
+            .notes(CONTENT)
+            .scope(FILES_READ)
+            .downloads()
+            .gives_text("*/*", "The content, with its own type")
+            .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
+            .gives_nothing(304, "The caller has it already")
+            .refuses(&[FILE_UNKNOWN, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
+            .fails(&[refusals::RANGE]),
+        post("/api/files/{file_id}/url", handlers::link)
+            .says("Create an address of a file that needs no token")
+            .called("createFileUrl")
+            .notes("Whoever has it can read the content until it expires. An address of this server also ends when you may not see the file any more; one of the bucket, if clients can reach that, does not. It is for what cannot send a header, such as an element of a page.")
+            .scope(FILES_READ)
+            .takes_if_any::<NewFileUrl>()
+            .gives::<FileUrl>(200, "The address")
+            .refuses(&[FILE_UNKNOWN, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED]),
+        get("/api/files/{file_id}/download", handlers::download)
+            .says("Read the content of a file at an address that needs no token")
+            .called("downloadFile")
+            .notes("`POST /api/files/{file_id}/url` creates the address.")
+            .notes(CONTENT)
+            .public()
+            .asks_long("token", Opaque::MAX, "What the address holds")
+            .downloads()
+            .gives_text("*/*", "The content, with its own type")
+            .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
+            .gives_nothing(304, "The caller has it already")
+            .refuses(&[FILE_LINK_INVALID, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED, ACCOUNT_SUSPENDED])
+            .fails(&[refusals::RANGE]),
+    ]
+}

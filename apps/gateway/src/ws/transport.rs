@@ -1,0 +1,114 @@
+//! The connection of one socket, without anything of HTTP. An idle socket has no buffers: what is read is kept only while a
+//! frame or a message is incomplete, and what is written only until the system has taken it.
+
+mod guard;
+mod reader;
+mod writer;
+
+use std::{future::poll_fn, io, pin::Pin, time::Duration};
+
+use actix_http::ws::OpCode;
+use actix_web::web::Bytes;
+use bytestring::ByteString;
+use tokio::{net::TcpStream, time::timeout};
+
+pub use self::reader::Message;
+use self::{reader::Reader, writer::Writer};
+use super::close::Close;
+use crate::connections::{self, LINGER, poll_arrived};
+
+/// How long a client may take to receive the close frame.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
+/// From this many octets on, frames are written before more are added.
+const TOGETHER: usize = 16 << 10;
+
+pub struct Transport {
+    io: TcpStream,
+    reader: Reader,
+    writer: Writer,
+}
+
+impl Transport {
+    /// `sent`: what the client has sent right after its handshake.
+    pub fn new(io: TcpStream, sent: &[u8]) -> Self {
+        let mut reader = Reader::default();
+        reader.receive(sent);
+        Self { io, reader, writer: Writer::default() }
+    }
+
+    /// The next message of the client, or why there is none. Nothing is lost if it is not waited for.
+    pub async fn next(&mut self) -> Result<Message, Close> {
+        loop {
+            if let Some(message) = self.reader.next()? {
+                return Ok(message);
+            }
+            if !self.receive().await {
+                return Err(Close::Goodbye);
+            }
+        }
+    }
+
+    /// Reads what has arrived; returns whether there may be more.
+    async fn receive(&mut self) -> bool {
+        let Self { io, reader, .. } = self;
+        let arrived = poll_fn(|context| poll_arrived(io, context, |octets| reader.receive(octets))).await;
+        arrived.is_ok_and(|octets| octets > 0)
+    }
+
+    /// Adds a text frame to those that are written next.
+    pub fn say(&mut self, text: ByteString) {
+        self.writer.add(OpCode::Text, text.into_bytes());
+    }
+
+    pub fn ping(&mut self, octets: &[u8]) {
+        self.writer.add(OpCode::Ping, Bytes::copy_from_slice(octets));
+    }
+
+    pub fn pong(&mut self, octets: Bytes) {
+        self.writer.add(OpCode::Pong, octets);
+    }
+
+    /// Whether so much waits that it should be written first.
+    pub fn is_full(&self) -> bool {
+        self.writer.octets() >= TOGETHER
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_flushed(&self) -> bool {
+        self.writer.octets() == 0
+    }
+
+    /// Writes what was added. If it is not waited for, it goes on where it stopped.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        let Self { io, writer, .. } = self;
+        poll_fn(|context| writer.poll_write(Pin::new(&mut *io), context)).await
+    }
+
+    /// Writes what was added and the close frame. Then it waits until the client has said goodbye, too: if the connection ended
+    /// while something from the client is unread, the client could lose the reason.
+    pub async fn close(mut self, close: Close) {
+        let mut reason = close.code().to_be_bytes().to_vec();
+        reason.extend_from_slice(close.says().as_bytes());
+        self.writer.add(OpCode::Close, reason.into());
+        // A client that does not read cannot be told the reason; it is disconnected all the same.
+        if let Ok(Ok(())) = timeout(GOODBYE_WITHIN, self.flush()).await {
+            let _ = timeout(LINGER, self.goodbye()).await;
+            connections::end(self.io).await;
+        }
+    }
+
+    /// Reads until the client says goodbye or is gone.
+    async fn goodbye(&mut self) {
+        loop {
+            match self.reader.next() {
+                Err(Close::Goodbye) => return,
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) if self.receive().await => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

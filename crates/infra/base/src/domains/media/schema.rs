@@ -1,0 +1,44 @@
+//! The tables of files.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    files (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        object_id -> Uid,
+        name -> Text,
+        purpose -> Text,
+        created_at -> Ts,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    file_objects (id) {
+        id -> Uid,
+        owner_id -> Nullable<Uid>,
+        status -> Text,
+        size -> BigInt,
+        sha256 -> Nullable<Binary>,
+        #[sql_name = "type"]
+        kind -> Text,
+        refs -> BigInt,
+        created_at -> Ts,
+        purge_at -> Nullable<Ts>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    file_usage (user_id) { user_id -> Uid, octets -> BigInt, files -> BigInt, }
+}
+
+diesel::table! {
+    file_totals (single) { single -> SmallInt, octets -> BigInt, objects -> BigInt, }
+}
+
+diesel::joinable!(files -> file_objects (object_id));
+diesel::allow_tables_to_appear_in_same_query!(files, file_objects);

@@ -1,0 +1,82 @@
+//! Uploads that have begun and were neither finished nor aborted: the server keeps their parts until somebody asks.
+
+use std::{str::FromStr, time::Duration};
+
+use clowder_core::{Error, Result, Timestamp};
+use http::Method;
+use object_store::{
+    multipart::MultipartStore,
+    path::Path,
+    signer::{SignedUrlOptions, Signer},
+};
+use serde::Deserialize;
+
+use super::{Inner, fault};
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    #[serde(default, rename = "Upload")]
+    uploads: Vec<Upload>,
+    #[serde(default)]
+    is_truncated: bool,
+    #[serde(default)]
+    next_key_marker: String,
+    #[serde(default)]
+    next_upload_id_marker: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Upload {
+    key: String,
+    upload_id: String,
+    initiated: String,
+}
+
+/// Aborts the uploads below our prefix that began before this time.
+pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
+    let mut aborted = 0;
+    let mut markers = (String::new(), String::new());
+    loop {
+        let page = page(inner, &markers).await?;
+        for Upload { key, upload_id, initiated } in &page.uploads {
+            let began = Timestamp::from_str(initiated);
+            let began = began.map_err(|_| Error::internal(format!("an upload that began at {initiated:?}")))?;
+            let (Ok(path), true) = (Path::parse(key), key.starts_with(&inner.prefix) && began < before) else {
+                continue;
+            };
+            match inner.store.abort_multipart(&path, upload_id).await {
+                Ok(()) => aborted += 1,
+                // Finished or aborted meanwhile.
+                Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(fault::of(key, error)),
+            }
+        }
+        let next = (page.next_key_marker, page.next_upload_id_marker);
+        if !page.is_truncated || next == markers {
+            return Ok(aborted);
+        }
+        markers = next;
+    }
+}
+
+async fn page(inner: &Inner, (key, upload): &(String, String)) -> Result<Page> {
+    let what = "the unfinished uploads";
+    let mut query = vec![("uploads", ""), ("prefix", inner.prefix.as_str())];
+    if !key.is_empty() {
+        query.extend([("key-marker", key.as_str()), ("upload-id-marker", upload.as_str())]);
+    }
+    let options = SignedUrlOptions::default().with_query(query);
+    // The bucket itself.
+    let url = inner.store.signed_url_opts(Method::GET, &Path::default(), Duration::from_secs(60), &options).await;
+    let url = url.map_err(|error| fault::of(what, error))?;
+    let answer = inner.http.get(url).send().await.map_err(|error| fault::unanswered(what, error))?;
+    let status = answer.status();
+    let body = answer.text().await.map_err(|error| fault::unanswered(what, error))?;
+    if !status.is_success() {
+        return Err(fault::answered(what, status, &body));
+    }
+    quick_xml::de::from_str(&body).map_err(|error| Error::internal(format!("{what}: {error}: {body}")))
+}

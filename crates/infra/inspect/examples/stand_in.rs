@@ -1,0 +1,41 @@
+//! Stands in for `clowder` in tests: as the process that looks at a file, also with decoders that misbehave.
+
+use std::{env::args_os, hint::black_box, path::Path};
+
+use clowder_infra_inspect::{Limits, answer, confine};
+
+fn main() {
+    let given: Vec<_> = args_os().skip(1).collect();
+    let after = |name: &str| given.iter().position(|arg| arg == name).and_then(|at| given.get(at + 1));
+    let (Some(media_type), Some(folder), Some(file)) = (after("--type"), after("--into"), after("--")) else {
+        return;
+    };
+    let limits = Limits { seconds: 1, ..Limits::default() };
+    match media_type.to_str().unwrap_or_default() {
+        "test/eats" => {
+            confine(&limits).ok();
+            let mut eaten = Vec::new();
+            loop {
+                eaten.push(black_box(vec![1_u8; 1 << 20]));
+            }
+        }
+        "test/spins" => {
+            confine(&limits).ok();
+            loop {
+                black_box(0);
+            }
+        }
+        "test/waits" => {
+            confine(&limits).ok();
+            std::fs::write(Path::new(folder).join("pid"), std::process::id().to_string()).ok();
+            loop {
+                std::thread::park();
+            }
+        }
+        "test/crashes" => std::process::abort(),
+        "test/babbles" => print!("no JSON"),
+        media_type => {
+            print!("{}", answer(Path::new(file), media_type, Path::new(folder), after("--ffmpeg").map(Path::new)));
+        }
+    }
+}

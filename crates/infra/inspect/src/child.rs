@@ -1,0 +1,153 @@
+//! The process that looks at a file: started here, confined there. Nothing that a file makes a decoder do reaches further.
+
+use std::{
+    io::{Read, stdin},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getpgrp, getpid, kill_process, kill_process_group, setpriority_process, setrlimit,
+};
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, Command},
+    sync::Semaphore,
+    time::timeout,
+};
+
+use crate::{Fault, Inspected, Limits, Result, inspect};
+
+/// The longest answer that is read, in octets. It has no pixels: those are in files.
+const LONGEST: u64 = 1 << 20;
+/// The longest file that may be written, in octets.
+const WRITTEN: u64 = 1 << 30;
+/// The files that may be open, of which a decoder needs one.
+const OPEN: u64 = 64;
+
+/// Looks at files, each in a process of its own.
+pub struct Inspector {
+    program: PathBuf,
+    ffmpeg: Option<PathBuf>,
+    limits: Limits,
+    turns: Semaphore,
+}
+
+impl Inspector {
+    /// `program` is this binary, which takes `inspect-file`; `ffmpeg` is the path of one, if there is one. `at_once`: how
+    /// many files are looked at at the same time; others wait.
+    pub fn new(program: PathBuf, ffmpeg: Option<PathBuf>, limits: Limits, at_once: usize) -> Self {
+        Self { program, ffmpeg, limits, turns: Semaphore::new(at_once.max(1)) }
+    }
+
+    /// Looks at a file of this type. What is written goes into `folder`, which exists and is empty; whoever calls removes
+    /// it. If the future is dropped, the process ends.
+    pub async fn inspect(&self, file: &Path, media_type: &str, folder: &Path) -> Result<Inspected> {
+        let away = |error: &dyn std::fmt::Display| Fault::Away(error.to_string());
+        let _turn = self.turns.acquire().await.map_err(|error| away(&error))?;
+        let mut command = Command::new(&self.program);
+        command.args(["inspect-file", "--type", media_type, "--into"]).arg(folder);
+        if let Some(ffmpeg) = &self.ffmpeg {
+            command.arg("--ffmpeg").arg(ffmpeg);
+        }
+        // None of our settings and secrets is in its environment. A group of its own, so that an ffmpeg ends with it.
+        command.arg("--").arg(file).env_clear().process_group(0).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| away(&error))?;
+        let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
+        // The process ends when this does, also if we are killed.
+        let _alive = child.stdin.take();
+        let answered = timeout(Duration::from_secs(self.limits.patience), answered(&mut child)).await;
+        let Ok(answered) = answered else {
+            return Err(Fault::Gave(format!("it took longer than {} seconds", self.limits.patience)));
+        };
+        let (status, answer) = answered.map_err(|error| away(&error))?;
+        group.has_ended();
+        verdict(status, &answer)
+    }
+}
+
+async fn answered(child: &mut Child) -> std::io::Result<(ExitStatus, Vec<u8>)> {
+    let mut answer = Vec::new();
+    if let Some(output) = child.stdout.take() {
+        output.take(LONGEST).read_to_end(&mut answer).await?;
+    }
+    Ok((child.wait().await?, answer))
+}
+
+fn verdict(status: ExitStatus, answer: &[u8]) -> Result<Inspected> {
+    let gave = |why: String| Err(Fault::Gave(why));
+    match status.signal().and_then(Signal::from_named_raw) {
+        // Somebody stops the whole server.
+        Some(Signal::TERM | Signal::INT | Signal::HUP) => return Err(Fault::Away("it was stopped".to_owned())),
+        Some(Signal::XCPU) => return gave("it took too much time of a processor".to_owned()),
+        Some(signal) => return gave(format!("the decoder ended by signal {}", signal.as_raw())),
+        None => {}
+    }
+    match serde_json::from_slice(answer) {
+        Ok(answer) if status.success() => answer,
+        _ => gave(format!("the decoder ended with {status}")),
+    }
+}
+
+/// A process and its children, which are killed unless they have ended.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn has_ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// What the process does: confines itself, looks at the file, and says as JSON what it has found, or a [`Fault`].
+pub fn answer(file: &Path, media_type: &str, folder: &Path, ffmpeg: Option<&Path>) -> String {
+    let limits = Limits::default();
+    let found = confine(&limits).and_then(|()| inspect(file, media_type, folder, ffmpeg, &limits));
+    serde_json::to_string(&found).unwrap_or_default()
+}
+
+/// From here on, this process and those that it starts have little memory and time, few open files, and leave no core
+/// dump. It ends when whoever started it does.
+pub fn confine(limits: &Limits) -> Result<()> {
+    let bounds = [
+        (Resource::As, limits.memory),
+        (Resource::Cpu, limits.seconds),
+        (Resource::Fsize, WRITTEN),
+        (Resource::Nofile, OPEN),
+        (Resource::Core, 0),
+    ];
+    for (resource, most) in bounds {
+        let bound = Rlimit { current: Some(most), maximum: Some(most) };
+        setrlimit(resource, bound).map_err(|error| Fault::Away(error.to_string()))?;
+    }
+    let _ = setpriority_process(None, 5);
+    end_with_parent();
+    Ok(())
+}
+
+/// The standard input is a pipe that nobody writes to: it ends when the parent does.
+fn end_with_parent() {
+    let is_pipe = rustix::fs::fstat(stdin())
+        .is_ok_and(|status| rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::Fifo);
+    if !is_pipe {
+        return;
+    }
+    thread::spawn(|| {
+        let _ = stdin().lock().read(&mut [0]);
+        let _ = match getpgrp() == getpid() {
+            true => kill_process_group(getpgrp(), Signal::KILL),
+            false => kill_process(getpid(), Signal::KILL),
+        };
+    });
+}

@@ -1,0 +1,119 @@
+//! Files over the database and the store of bytes. A row is there before the first byte and after the last one, whatever dies
+//! in between: what an object without files has left is purged by a job.
+
+mod arriving;
+mod deleting;
+mod links;
+mod privacy;
+mod purging;
+mod read;
+
+use std::{ops::Range, sync::Arc};
+
+use async_trait::async_trait;
+use clowder_core::{
+    Ctx, Error, Page, PageRequest, Result,
+    job::{Cron, Work},
+};
+use clowder_media::{
+    Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, NewFile, NewFileUrl,
+    blobs::ByteStream,
+};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use tracing::instrument;
+
+use super::{
+    Repo,
+    clock::{SHOWN, never, until, when},
+    domains::Domain,
+    idempotency::Stub,
+};
+use crate::domains::media::file_objects;
+
+pub const DOMAIN: Domain = Domain {
+    parts: privacy::PARTS,
+    words: &["file_objects.status", "file_objects.type", "files.purpose"],
+    times: &[
+        when!(OnReturn, file_objects.created_at),
+        when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
+        never("files.created_at", SHOWN),
+    ],
+    // Whatever the jobs that deletions order have missed.
+    crons: &[Cron { name: "file.purge", schedule: "17 * * * * UTC", kind: purging::Purge::KIND }],
+    workers: |repo| vec![Arc::new(purging::Purger(Arc::clone(repo)))],
+    ..Domain::NONE
+};
+
+/// What is stored of an upload: the id of the file.
+#[derive(Serialize, Deserialize)]
+struct Stored(FileId);
+
+impl Stub for Stored {}
+
+impl Repo {
+    fn blobs(&self) -> Result<Arc<dyn Blobs>> {
+        self.deps.options.media.blobs.clone().ok_or_else(|| Error::internal("there is no store of bytes"))
+    }
+}
+
+#[async_trait]
+impl Files for Repo {
+    #[instrument(level = "debug", skip_all)]
+    async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
+        arriving::begin(self, ctx, new).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn files(&self, ctx: &Ctx, filter: FileFilter, page: PageRequest) -> Result<Page<File>> {
+        let user = ctx.user()?;
+        self.db.read(move |conn| read::list(conn, user, filter, &page)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File> {
+        let user = ctx.user()?;
+        self.db.read(move |conn| read::shown(conn, user, file)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn delete_file(&self, ctx: &Ctx, file: FileId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| deleting::delete(tx, &ctx, file)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn file_quota(&self, ctx: &Ctx) -> Result<FileQuota> {
+        let (user, limits) = (ctx.user()?, self.deps.options.media.limits);
+        let (octets, files) = self.db.read(move |conn| read::used(conn, user)).await?;
+        Ok(FileQuota { bytes_used: octets, bytes_limit: limits.octets, count: files, count_limit: limits.files })
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content> {
+        let user = ctx.user()?;
+        self.db.read(move |conn| read::content(conn, user, file)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
+        let user = ctx.user()?;
+        let content = self.db.read(move |conn| read::content(conn, user, file)).await?;
+        match links::signed(&*self.blobs()?, ctx.now, &content, new).await? {
+            Some(signed) => Ok(signed),
+            None => Ok(links::link(&self.deps.keys, ctx.now, user, file, new)),
+        }
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn linked_content(&self, ctx: &Ctx, file: FileId, token: &str) -> Result<Content> {
+        let user = links::viewer(&self.deps.keys, ctx.now, file, token)?;
+        self.db.read(move |conn| read::linked(conn, user, file)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn read_content(&self, content: &Content, range: Option<Range<u64>>) -> Result<ByteStream> {
+        let reading = self.blobs()?.read(&content.key, range).await?;
+        Ok(reading.ok_or_else(|| Error::internal(format!("{} is missing in the store of bytes", content.key)))?.bytes)
+    }
+}

@@ -1,0 +1,301 @@
+//! A file arrives: its row first, then its bytes, which are hashed on their way, then what it is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use clowder_core::{Ctx, Error, Result, UserId, Word};
+use clowder_media::{
+    Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId,
+    blobs::Writing,
+    file_name, kinds,
+    policy::{Room, may_be, may_begin, may_keep},
+    refusals::{FILE_SERVER_FULL, FILE_UNKNOWN},
+    sniff::Sniffer,
+};
+use diesel::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{
+    super::{
+        Repo,
+        accounts::profile,
+        db::{Db, Tx},
+        dialect, journal,
+    },
+    Stored, deleting, purging, read,
+};
+use crate::{
+    domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
+    keys::Keys,
+};
+
+/// An upload that is going on.
+struct Arrival {
+    db: Db,
+    keys: Arc<Keys>,
+    blobs: Arc<dyn Blobs>,
+    ctx: Ctx,
+    user: UserId,
+    new: NewFile,
+    file: FileId,
+    key: Key,
+    room: Room,
+    /// Until all bytes are there.
+    writing: Option<Box<dyn Writing>>,
+    hash: Sha256,
+    sniffer: Sniffer,
+    size: u64,
+    /// Whether it has become a file, or has been forgotten.
+    ended: bool,
+}
+
+/// What has arrived.
+#[derive(Clone)]
+struct Arrived {
+    size: i64,
+    sha256: [u8; 32],
+    kind: &'static str,
+}
+
+pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
+    let blobs = repo.blobs()?;
+    let new = NewFile { name: file_name::of(&new.name), ..new };
+    let (caller, wanted) = (ctx.clone(), new.clone());
+    let (file, object, room) = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await?;
+    let mut arrival = Box::new(Arrival {
+        db: repo.db.clone(),
+        keys: Arc::clone(&repo.deps.keys),
+        blobs: Arc::clone(&blobs),
+        ctx: ctx.clone(),
+        user: ctx.user()?,
+        new,
+        file,
+        key: key_of(object)?,
+        room,
+        writing: None,
+        hash: Sha256::new(),
+        sniffer: Sniffer::default(),
+        size: 0,
+        ended: false,
+    });
+    match blobs.begin(&arrival.key).await {
+        Ok(writing) => {
+            arrival.writing = Some(writing);
+            Ok(arrival)
+        }
+        Err(error) => {
+            arrival.abort().await?;
+            Err(error)
+        }
+    }
+}
+
+#[async_trait]
+impl Arriving for Arrival {
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        self.size += bytes.len() as u64;
+        self.room.may_have(self.size)?;
+        self.sniffer.push(&bytes);
+        self.hash.update(&bytes);
+        let writing = self.writing.as_mut().ok_or_else(|| Error::internal("an upload that has ended goes on"))?;
+        writing.write(bytes).await
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<File> {
+        let arrived = match self.examine() {
+            Ok(arrived) => arrived,
+            Err(error) => {
+                self.abort().await?;
+                return Err(error);
+            }
+        };
+        let writing = self.writing.take().ok_or_else(|| Error::internal("an upload ends twice"))?;
+        let kept = match writing.finish().await {
+            Ok(()) => self.keep(arrived).await,
+            Err(error) => Err(error),
+        };
+        self.ended = true;
+        if kept.is_err() {
+            self.take_back().await;
+        }
+        kept
+    }
+
+    async fn abort(mut self: Box<Self>) -> Result<()> {
+        self.ended = true;
+        if let Some(writing) = self.writing.take() {
+            writing.abort().await;
+        }
+        let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
+        self.db.write(move |tx| deleting::discard(tx, &ctx, user, file)).await.map(drop)
+    }
+}
+
+impl Arrival {
+    fn examine(&mut self) -> Result<Arrived> {
+        if self.size == 0 {
+            return Err(Error::field("/file", "required", "is missing or empty"));
+        }
+        let found = std::mem::take(&mut self.sniffer).end();
+        may_be(self.new.purpose, found, self.new.named.as_deref())?;
+        let size = i64::try_from(self.size).map_err(|_| Error::internal("a file of too many octets"))?;
+        Ok(Arrived { size, sha256: std::mem::take(&mut self.hash).finalize().into(), kind: found.media_type })
+    }
+
+    /// Makes it a file, or answers with the file that the first call with the same key has made.
+    async fn keep(&mut self, arrived: Arrived) -> Result<File> {
+        // The content is what makes a repeated call the same one.
+        let mut call = self.ctx.clone();
+        if let Some(key) = &self.ctx.idempotency_key {
+            let said = self.keys.fingerprint(&[
+                b"upload",
+                self.new.name.as_bytes(),
+                self.new.purpose.as_str().as_bytes(),
+                &arrived.sha256,
+            ]);
+            call.idempotency_key = Some(key.with(&said));
+        }
+        let (caller, again_by, user, file) = (call.clone(), call.clone(), self.user, self.file);
+        let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, file, &arrived)?, Stored(file)));
+        let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| {
+            deleting::discard(tx, &again_by, user, file)?;
+            read::shown(tx.conn, user, earlier)
+        };
+        self.db.create(&call, first, again).await
+    }
+
+    /// Forgets what was refused after all of it had arrived. If it was kept nevertheless, because only the answer of the
+    /// database was lost, it stays.
+    async fn take_back(&mut self) {
+        let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
+        match self.db.write(move |tx| deleting::discard(tx, &ctx, user, file)).await {
+            Ok(true) => {}
+            // Whoever is erased meanwhile has no row any more by which the purge would find the bytes.
+            Ok(false) => {
+                if let Err(error) = self.blobs.delete(&self.key).await {
+                    tracing::warn!(%error, key = %self.key, "cannot delete what was refused right now");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot forget an upload right now; that is done later"),
+        }
+    }
+}
+
+impl Drop for Arrival {
+    /// The client has gone away.
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let (db, ctx, user, file) = (self.db.clone(), self.ctx.clone(), self.user, self.file);
+        // Without a runtime, the purge forgets it later.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = db.write(move |tx| deleting::discard(tx, &ctx, user, file)).await {
+                tracing::warn!(%error, "cannot forget an upload right now; that is done later");
+            }
+        });
+    }
+}
+
+fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId, Room)> {
+    let user = ctx.user()?;
+    dialect::accounts::lock_user(tx.conn, user)?;
+    // Their account is not gone.
+    profile::own(tx.conn, user)?;
+    let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
+    may_begin(usage, limits)?;
+    let object = ObjectRow {
+        id: ObjectId::new(ctx.now),
+        owner_id: Some(user),
+        status: FileStatus::Uploading.as_str().to_owned(),
+        size: 0,
+        sha256: None,
+        kind: kinds::OCTETS.to_owned(),
+        refs: 1,
+        created_at: ctx.now,
+        purge_at: None,
+    };
+    diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
+    let file = FileRow {
+        id: FileId::new(ctx.now),
+        owner_id: user,
+        object_id: object.id,
+        name: new.name.clone(),
+        purpose: new.purpose.as_str().to_owned(),
+        created_at: ctx.now,
+    };
+    diesel::insert_into(files::table).values(&file).execute(tx.conn)?;
+    diesel::insert_into(file_usage::table)
+        .values((file_usage::user_id.eq(user), file_usage::octets.eq(0), file_usage::files.eq(1)))
+        .on_conflict(file_usage::user_id)
+        .do_update()
+        .set(file_usage::files.eq(file_usage::files + 1))
+        .execute(tx.conn)?;
+    let stored = more(tx, 0, 1)?;
+    Ok((file.id, object.id, Room::of(new.purpose, usage, stored, limits)))
+}
+
+/// Counts what the server stores more, and says how many octets that are now. All uploads wait for this row, so it is
+/// among the last that a transaction writes.
+fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<i64> {
+    let limits = tx.services.options.media.limits;
+    let fits = file_totals::octets.le(limits.server_octets - octets);
+    let fits = fits.and(file_totals::objects.le(limits.server_objects - objects));
+    let counted = diesel::update(file_totals::table.filter(fits))
+        .set((
+            file_totals::octets.eq(file_totals::octets + octets),
+            file_totals::objects.eq(file_totals::objects + objects),
+        ))
+        .returning(file_totals::octets)
+        .get_result(tx.conn)
+        .optional()?;
+    Ok(counted.ok_or(FILE_SERVER_FULL)?)
+}
+
+fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<File> {
+    let user = ctx.user()?;
+    dialect::accounts::lock_user(tx.conn, user)?;
+    profile::own(tx.conn, user)?;
+    let (row, object) = read::own(tx.conn, user, file)?;
+    if object.status()? != FileStatus::Uploading {
+        return Err(FILE_UNKNOWN.into());
+    }
+    // What has no file any more is about to be purged, so it is not taken again.
+    let same: Option<ObjectRow> = file_objects::table
+        .filter(file_objects::owner_id.eq(user).and(file_objects::sha256.eq(arrived.sha256.as_slice())))
+        .filter(file_objects::refs.gt(0))
+        .select(ObjectRow::as_select())
+        .first(tx.conn)
+        .optional()?;
+    let object = match same {
+        Some(same) => {
+            diesel::update(files::table.find(file)).set(files::object_id.eq(same.id)).execute(tx.conn)?;
+            let one_more = file_objects::refs.eq(file_objects::refs + 1);
+            diesel::update(file_objects::table.find(same.id)).set(one_more).execute(tx.conn)?;
+            deleting::let_go(tx, object.id, ctx.now)?;
+            purging::order(tx, ctx)?;
+            same
+        }
+        None => {
+            may_keep(read::usage(tx.conn, user, ctx.now)?, arrived.size, tx.services.options.media.limits)?;
+            let one_more = file_usage::octets.eq(file_usage::octets + arrived.size);
+            diesel::update(file_usage::table.find(user)).set(one_more).execute(tx.conn)?;
+            let kept = diesel::update(file_objects::table.find(object.id))
+                .set((
+                    file_objects::status.eq(FileStatus::Ready.as_str()),
+                    file_objects::size.eq(arrived.size),
+                    file_objects::sha256.eq(arrived.sha256.as_slice()),
+                    file_objects::kind.eq(arrived.kind),
+                ))
+                .returning(ObjectRow::as_returning())
+                .get_result(tx.conn)?;
+            more(tx, arrived.size, 0)?;
+            kept
+        }
+    };
+    let kept = row.file(&object)?;
+    journal::append(tx, ctx, &Change::Updated(user, (&kept).into()))?;
+    Ok(kept)
+}

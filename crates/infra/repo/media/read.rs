@@ -1,0 +1,84 @@
+//! Reading files: who sees them, what they are, and how much somebody has.
+
+use std::time::Duration;
+
+use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_media::{
+    Content, File, FileFilter, FileId, FileStatus,
+    policy::Usage,
+    refusals::{FILE_LINK_INVALID, FILE_UNKNOWN},
+};
+use diesel::{dsl::exists, prelude::*};
+
+use super::super::dialect::Conn;
+use crate::domains::{
+    accounts::users,
+    media::{FileRow, ObjectRow, file_objects, file_usage, files},
+};
+
+/// How long an upload counts as going on.
+pub const ARRIVES_WITHIN: Duration = Duration::from_secs(24 * 3600);
+
+/// A file of this person.
+pub fn find(conn: &mut Conn, user: UserId, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
+    let own = files::table.inner_join(file_objects::table).filter(files::id.eq(file).and(files::owner_id.eq(user)));
+    Ok(own.select((FileRow::as_select(), ObjectRow::as_select())).first(conn).optional()?)
+}
+
+pub fn own(conn: &mut Conn, user: UserId, file: FileId) -> Result<(FileRow, ObjectRow)> {
+    Ok(find(conn, user, file)?.ok_or(FILE_UNKNOWN)?)
+}
+
+pub fn shown(conn: &mut Conn, viewer: UserId, file: FileId) -> Result<File> {
+    let (row, object) = own(conn, viewer, file)?;
+    row.file(&object)
+}
+
+pub fn content(conn: &mut Conn, viewer: UserId, file: FileId) -> Result<Content> {
+    let (row, object) = own(conn, viewer, file)?;
+    row.content(&object, viewer)
+}
+
+/// The content at an address that somebody has made: as long as they see the file.
+pub fn linked(conn: &mut Conn, viewer: UserId, file: FileId) -> Result<Content> {
+    let lives = users::table.find(viewer).filter(users::deleted_at.is_null());
+    if !diesel::select(exists(lives)).get_result(conn)? {
+        return Err(FILE_LINK_INVALID.into());
+    }
+    let (row, object) = find(conn, viewer, file)?.ok_or(FILE_LINK_INVALID)?;
+    row.content(&object, viewer)
+}
+
+pub fn list(conn: &mut Conn, user: UserId, filter: FileFilter, page: &PageRequest) -> Result<Page<File>> {
+    let mut own = files::table
+        .inner_join(file_objects::table)
+        .filter(files::owner_id.eq(user))
+        .order(files::id.desc())
+        .limit(page.fetch())
+        .select((FileRow::as_select(), ObjectRow::as_select()))
+        .into_boxed();
+    if let Some(purpose) = filter.purpose {
+        own = own.filter(files::purpose.eq(purpose.as_str()));
+    }
+    if let Some(before) = page.id()? {
+        let before: FileId = before;
+        own = own.filter(files::id.lt(before));
+    }
+    let rows: Vec<(FileRow, ObjectRow)> = own.load(conn)?;
+    Page::fill(rows.into_iter().map(|(row, object)| row.file(&object)), page, |file| file.id.to_string())
+}
+
+/// How many octets somebody has, in how many files.
+pub fn used(conn: &mut Conn, user: UserId) -> Result<(i64, i64)> {
+    let own = file_usage::table.find(user).select((file_usage::octets, file_usage::files));
+    Ok(own.first(conn).optional()?.unwrap_or_default())
+}
+
+pub fn usage(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Usage> {
+    let (octets, files) = used(conn, user)?;
+    let arriving = file_objects::status.eq(FileStatus::Uploading.as_str());
+    let arriving = file_objects::table
+        .filter(file_objects::owner_id.eq(user).and(arriving))
+        .filter(file_objects::created_at.gt(now.minus(ARRIVES_WITHIN)));
+    Ok(Usage { octets, files, arriving: arriving.count().get_result(conn)? })
+}

@@ -1,0 +1,125 @@
+//! What the tests of all domains need to know about files.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use clowder_core::{PageRequest, Result};
+use clowder_media::{Arriving, FileFilter};
+
+use super::{new, upload};
+use crate::{
+    copies::once,
+    domains::Domain,
+    stress::{NOTHING_TO_DO, Performed, Scene},
+    world::{Person, World},
+};
+
+pub const DOMAIN: Domain = Domain {
+    writes: &["Files::begin_upload", "Files::delete_file"],
+    reads: &[
+        "Files::files",
+        "Files::file",
+        "Files::file_quota",
+        "Files::content",
+        "Files::link_file",
+        "Files::linked_content",
+        "Files::read_content",
+        // Performed with `begin_upload`, which gives it.
+        "Arriving::write",
+        "Arriving::finish",
+        "Arriving::abort",
+    ],
+    perform,
+    ahead,
+    keeps,
+    repeats,
+    lasts: &[("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600))],
+    ids: &["file_objects.id", "files.id"],
+    never: &[
+        (
+            "an object that counts other files than it has",
+            "file_objects o WHERE o.refs <> (SELECT count(*) FROM files f WHERE f.object_id = o.id)",
+        ),
+        ("an object without files that stays", "file_objects o WHERE o.refs = 0 AND o.purge_at IS NULL"),
+        ("an object with files that goes", "file_objects o WHERE o.refs > 0 AND o.purge_at IS NOT NULL"),
+        (
+            "a file of somebody else's object",
+            "files f JOIN file_objects o ON o.id = f.object_id WHERE o.owner_id IS NULL OR o.owner_id <> f.owner_id",
+        ),
+        (
+            "other files than are counted",
+            "file_usage u WHERE u.files <> (SELECT count(*) FROM files f WHERE f.owner_id = u.user_id)",
+        ),
+        (
+            "other octets than are counted",
+            "file_usage u WHERE u.octets <> (SELECT coalesce(sum(o.size), 0) FROM file_objects o \
+               WHERE o.owner_id = u.user_id AND o.refs > 0)",
+        ),
+        (
+            "other octets or objects than are counted for the server",
+            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(size), 0) FROM file_objects) \
+               OR t.objects <> (SELECT count(*) FROM file_objects)",
+        ),
+    ],
+    ..Domain::NONE
+};
+
+fn ahead(world: &World) -> Performed<'_> {
+    Box::pin(async move {
+        let owner = world.person("uploader").await;
+        let file = upload(world, &world.ctx(&owner), new("ahead"), b"ahead").await?;
+        world.store.media.delete_file(&world.ctx(&owner), file.id).await
+    })
+}
+
+fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        upload(world, &world.ctx(ada), new("a peculiar name"), b"kept").await?;
+        upload(world, &world.ctx(ada), new("another"), b"kept, too").await.map(drop)
+    })
+}
+
+fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
+    Box::pin(async move {
+        let made = upload(world, &once(world.ctx(ada), "upload"), new("a"), b"the same").await?;
+        let again = upload(world, &once(world.ctx(ada), "upload"), new("a"), b"the same").await?;
+        assert_eq!(again, made);
+        assert!(upload(world, &once(world.ctx(ada), "upload"), new("a"), b"another").await.is_err());
+        assert!(upload(world, &once(world.ctx(ada), "upload"), new("b"), b"the same").await.is_err());
+        let quota = world.store.media.file_quota(&world.ctx(ada)).await?;
+        assert_eq!((quota.count, quota.bytes_used), (1, 8), "nothing is left of the others");
+        Ok(())
+    })
+}
+
+/// A file of the member with one of a few contents.
+async fn arrive(mut arriving: Box<dyn Arriving>, content: usize) -> Result<()> {
+    arriving.write(Bytes::from(format!("content {content}"))).await?;
+    arriving.finish().await.map(drop)
+}
+
+fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
+    Box::pin(async move {
+        let Scene { store, ctx, dice, .. } = scene;
+        let outcome = match write {
+            "Files::begin_upload" => match store.media.begin_upload(&ctx, new("stress")).await {
+                Ok(arriving) if dice.below(4) == 0 => arriving.abort().await,
+                Ok(arriving) => arrive(arriving, dice.below(3)).await,
+                Err(error) => Err(error),
+            },
+            "Files::delete_file" => {
+                let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
+                let Some(file) = files.get(dice.below(files.len().max(1))) else { return Err(NOTHING_TO_DO.into()) };
+                store.media.delete_file(&ctx, file.id).await
+            }
+            unknown => panic!("nobody performs {unknown}"),
+        };
+        match outcome {
+            // Another task of the same person was faster, or has as many uploads as fit.
+            Err(clowder_core::Error::Refused(refusal)) if refusal.code.starts_with("file.") => {
+                Err(NOTHING_TO_DO.into())
+            }
+            outcome => outcome,
+        }
+    })
+}

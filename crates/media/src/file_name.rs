@@ -1,0 +1,96 @@
+//! The name of a file as its uploader gave it. It is only shown and suggested for saving, and never names anything on this
+//! server; so whatever could mislead somebody is taken out of it, and no name is refused.
+
+use clowder_core::text;
+
+/// How many characters a name has at most.
+pub const LONGEST: usize = 255;
+/// What a file without a usable name is called.
+const NAMELESS: &str = "file";
+/// Names of devices on Windows, whatever follows a dot.
+const DEVICES: &[&str] = &["con", "prn", "aux", "nul"];
+
+/// The name to show: the last segment of a path, normalised (NFC), without control characters and characters that change the
+/// direction of a text, and of at most [`LONGEST`] characters, of which the extension stays.
+pub fn of(given: &str) -> String {
+    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let plain: String = last.chars().filter(|c| !misleads(*c)).map(|c| if is_reserved(c) { '_' } else { c }).collect();
+    // A name of dots alone is a folder; one that ends with a dot or a space loses that on Windows.
+    let plain = plain.trim().trim_end_matches(['.', ' ']);
+    let Ok(name) = text::line(&shortened(plain), 1, LONGEST) else { return NAMELESS.to_owned() };
+    if is_device(&name) { format!("_{name}") } else { name }
+}
+
+/// Control characters, and those that show nothing or change the direction of what stands around them.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Characters that names cannot have on some systems.
+const fn is_reserved(c: char) -> bool {
+    matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*')
+}
+
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let numbered = ["com", "lpt"].iter().filter_map(|device| stem.strip_prefix(device));
+    DEVICES.contains(&stem.as_str()) || numbered.into_iter().any(|number| number.len() == 1 && number != "0")
+}
+
+/// Room for the mark before the name of a device, and for characters that become two when they are normalised.
+const ROOM: usize = LONGEST - 15;
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= ROOM {
+        return name.to_owned();
+    }
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    match extension.filter(|extension| (1..=16).contains(&extension.chars().count())) {
+        Some(extension) => {
+            let stem: String = name.chars().take(ROOM - extension.chars().count() - 1).collect();
+            format!("{stem}.{extension}")
+        }
+        None => name.chars().take(ROOM).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_mislead_nobody() {
+        for (given, shown) in [
+            ("cat.jpg", "cat.jpg"),
+            ("Käse und Brot.txt", "Käse und Brot.txt"),
+            ("Ka\u{308}se.txt", "Käse.txt"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\Windows\\notes.txt", "notes.txt"),
+            ("a\0b\r\nc.txt", "abc.txt"),
+            ("invoice\u{202e}gpj.exe", "invoicegpj.exe"),
+            ("what?.txt", "what_.txt"),
+            ("CON", "_CON"),
+            ("con.txt", "_con.txt"),
+            ("com1", "_com1"),
+            ("com0", "com0"),
+            ("console.txt", "console.txt"),
+            ("", "file"),
+            ("..", "file"),
+            ("/", "file"),
+            (" \t ", "file"),
+            ("ends. ", "ends"),
+            (".hidden", ".hidden"),
+        ] {
+            assert_eq!(of(given), shown, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn long_names_keep_their_extension() {
+        let name = of(&format!("{}.jpeg", "x".repeat(1_000)));
+        assert!(name.ends_with("x.jpeg") && name.chars().count() <= LONGEST);
+        assert!(of(&"ä".repeat(1_000)).chars().count() <= LONGEST);
+        assert!(of(&format!("a.{}", "x".repeat(1_000))).chars().count() <= LONGEST);
+    }
+}

@@ -1,0 +1,91 @@
+//! What follows from the type of a file, which its content has told ([`crate::sniff`]).
+
+use crate::sniff::{Kind, Sniffed, text};
+
+/// What any content is that is nothing else.
+pub const OCTETS: &str = "application/octet-stream";
+
+/// The type of a file under its name. A name can only tell kinds of text apart and make text active: nothing in the content
+/// of a script says that it is one.
+pub fn named<'a>(kind: &'a str, name: &str) -> &'a str {
+    match kind {
+        "text/plain" => text::named(name).map_or(kind, |named| named.media_type),
+        _ => kind,
+    }
+}
+
+/// Whether a browser may show it in place: it runs nothing, and looks at no other address.
+pub fn is_inert(kind: &str) -> bool {
+    let picture = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"].contains(&kind);
+    picture || kind == "text/plain" || kind.starts_with("audio/") || kind.starts_with("video/")
+}
+
+/// Whether a browser would carry it out, or load other things for it: what is of [`Kind::Active`].
+pub fn is_active(kind: &str) -> bool {
+    let markup = ["text/html", "text/xml", "image/svg+xml", "text/css"].contains(&kind);
+    markup || ["text/javascript", "text/x-script", "application/x-shockwave-flash"].contains(&kind)
+}
+
+/// Whether a file can be what its uploader calls it. Names of documents and archives vary too much to be compared; what is
+/// named a picture or a recording must be one.
+pub fn fits(named: &str, found: Sniffed) -> bool {
+    let named = named.trim_start().to_ascii_lowercase();
+    match named.split('/').next() {
+        Some("image") => found.kind == Kind::Image,
+        // The same containers have either.
+        Some("audio" | "video") => matches!(found.kind, Kind::Audio | Kind::Video),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sniff::sniff;
+
+    #[test]
+    fn a_picture_is_no_document() {
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice();
+        for (named, content, fit) in [
+            ("image/png", png, true),
+            ("image/png", b"\xff\xd8\xff\xe0\0\x10JFIF", true),
+            ("image/png", b"MZ\x90\0", false),
+            ("IMAGE/PNG; q=1", b"<!doctype html>", false),
+            ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'>", false),
+            ("audio/webm;codecs=opus", b"\x1a\x45\xdf\xa3\x88\x42\x82\x84webm", true),
+            ("video/mp4", b"\0\x01\x02", false),
+            ("application/pdf", b"text", true),
+            ("", b"text", true),
+        ] {
+            assert_eq!(fits(named, sniff(content)), fit, "{named} {:?}", String::from_utf8_lossy(content));
+        }
+    }
+
+    #[test]
+    fn a_name_tells_kinds_of_text_apart_and_nothing_else() {
+        for (kind, name, expected) in [
+            ("text/plain", "a.JS", "text/javascript"),
+            ("text/plain", "a.csv", "text/csv"),
+            ("text/plain", "a.png", "text/plain"),
+            ("text/plain", "html", "text/plain"),
+            ("image/gif", "a.html", "image/gif"),
+        ] {
+            assert_eq!(named(kind, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_active_is_never_shown() {
+        let flash = b"FWS\x0a\0\0\0\0".as_slice();
+        for content in [b"<p>".as_slice(), b"<?xml version='1.0'?>", b"<svg>", b"#!/bin/sh", b"<?php", flash] {
+            let found = sniff(content);
+            assert_eq!(found.kind, Kind::Active, "{found:?}");
+            assert!(is_active(found.media_type) && !is_inert(found.media_type), "{found:?}");
+        }
+        for name in ["a.js", "a.css", "a.html", "a.svg", "a.rss", "a.ps1"] {
+            let kind = named("text/plain", name);
+            assert!(is_active(kind) && !is_inert(kind), "{name} {kind}");
+        }
+        assert!(["image/png", "video/mp4", "text/plain"].into_iter().all(is_inert));
+    }
+}

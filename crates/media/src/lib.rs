@@ -1,0 +1,28 @@
+//! Media: files that people upload, who may see them, and where their bytes are.
+//!
+//! The bytes of a file are an object in a store ([`blobs`]). Before others see them, a virus scanner may read them
+//! ([`scanner`]). A file is uploaded for a [`Purpose`], which says how large it can be and of which types; the type is found
+//! in the content ([`sniff`]). Files of one person with the same content share one object.
+
+pub mod blobs;
+pub mod change;
+pub mod file_name;
+pub mod kinds;
+pub mod model;
+pub mod policy;
+pub mod port;
+pub mod purpose;
+pub mod refusals;
+pub mod scanner;
+pub mod scopes;
+pub mod showing;
+pub mod sniff;
+
+pub use blobs::{Blobs, Key};
+pub use change::Change;
+pub use model::{
+    Content, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, NewFile, NewFileUrl, NewUpload, ObjectId,
+};
+pub use port::{Arriving, Files};
+pub use purpose::Purpose;
+pub use scanner::{Scanner, Verdict};

@@ -1,0 +1,147 @@
+//! Files, and what is asked of them.
+
+use clowder_core::{Fields, Id, Input, Timestamp, UserId, Word, text::Flaw};
+use serde::{Deserialize, Serialize};
+
+use crate::{Key, Purpose};
+
+pub enum Object {}
+
+/// The bytes of one or several files of one person.
+pub type ObjectId = Id<Object>;
+
+pub type FileId = Id<File>;
+
+/// A file that somebody has uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct File {
+    pub id: FileId,
+    /// Only for showing and saving.
+    #[schema(max_length = 255)]
+    pub name: String,
+    /// In octets; 0 while it arrives.
+    #[schema(minimum = 0)]
+    pub size: i64,
+    /// By its content, whatever the name says.
+    #[serde(rename = "type")]
+    #[schema(example = "image/jpeg")]
+    pub kind: String,
+    /// In hexadecimal digits; `null` while it arrives.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub sha256: Option<String>,
+    pub purpose: Purpose,
+    pub status: FileStatus,
+    pub uploaded_by: UserId,
+    pub created_at: Timestamp,
+}
+
+/// How far a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileStatus {
+    /// It is arriving.
+    Uploading,
+    /// It is being examined; nobody gets it yet.
+    Scanning,
+    Ready,
+    /// The virus scanner found something in it; nobody gets it.
+    Quarantined,
+    /// It cannot be read as what it claims to be.
+    Failed,
+}
+
+impl Word for FileStatus {
+    const WHAT: &'static str = "status of a file";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("uploading", Self::Uploading),
+        ("scanning", Self::Scanning),
+        ("ready", Self::Ready),
+        ("quarantined", Self::Quarantined),
+        ("failed", Self::Failed),
+    ];
+}
+
+/// A form with the file in it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = NewFile, example = json!({"file": "What is in the file"}))]
+pub struct NewUpload {
+    /// With its name, and with its type if that is known.
+    #[schema(value_type = String, format = Binary)]
+    pub file: Vec<u8>,
+}
+
+/// A file that is about to arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// As it was given.
+    pub name: String,
+    /// The type that the uploader gives to it.
+    pub named: Option<String>,
+    pub purpose: Purpose,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FileFilter {
+    pub purpose: Option<Purpose>,
+}
+
+/// How much of one's room for files is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FileQuota {
+    /// In all files together; the same content counts once.
+    #[schema(minimum = 0)]
+    pub bytes_used: i64,
+    #[schema(minimum = 0)]
+    pub bytes_limit: i64,
+    /// How many files there are.
+    #[schema(minimum = 0)]
+    pub count: i64,
+    #[schema(minimum = 0)]
+    pub count_limit: i64,
+}
+
+/// How long an address of a file is good, in seconds.
+pub const DEFAULT_LIFE: i64 = 900;
+pub const LONGEST_LIFE: i64 = 86_400;
+
+/// `{expires_in?}`
+#[derive(Debug, Clone, Copy, utoipa::ToSchema)]
+#[schema(example = json!({"expires_in": 900}))]
+pub struct NewFileUrl {
+    /// In seconds; 900 when absent.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 86400)]
+    pub expires_in: i64,
+}
+
+impl Input for NewFileUrl {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let seconds: Option<i64> = fields.optional("expires_in")?;
+        let seconds = seconds.unwrap_or(DEFAULT_LIFE);
+        if !(1..=LONGEST_LIFE).contains(&seconds) {
+            fields.flaw("expires_in", Flaw::new("range", format!("must be from 1 to {LONGEST_LIFE}")));
+            return None;
+        }
+        Some(Self { expires_in: seconds })
+    }
+}
+
+/// An address of a file that needs no token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FileUrl {
+    pub url: String,
+    pub expires_at: Timestamp,
+}
+
+/// The content of a file that somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    pub key: Key,
+    pub name: String,
+    pub kind: String,
+    pub size: u64,
+    /// In hexadecimal digits.
+    pub sha256: String,
+    pub created_at: Timestamp,
+    /// Who sees it, and must not be suspended.
+    pub viewer: UserId,
+}

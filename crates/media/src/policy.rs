@@ -1,0 +1,153 @@
+//! Whether a file may be uploaded.
+
+use clowder_core::Result;
+
+use crate::{
+    Purpose, kinds,
+    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TYPE, FILE_UPLOADS},
+    sniff::Sniffed,
+};
+
+/// How much one person can have, and all together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// In all files together.
+    pub octets: i64,
+    pub files: i64,
+    /// How many of them may be arriving at the same time.
+    pub at_once: i64,
+    /// In all objects of the server, those included that wait to be purged.
+    pub server_octets: i64,
+    /// How many objects the server can have.
+    pub server_objects: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { octets: 10 << 30, files: 100_000, at_once: 10, server_octets: i64::MAX, server_objects: i64::MAX }
+    }
+}
+
+/// What one person has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of all files together; content that several have counts once.
+    pub octets: i64,
+    /// Those that are arriving included.
+    pub files: i64,
+    pub arriving: i64,
+}
+
+/// Whether one more upload may begin.
+pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
+    if usage.files >= limits.files || usage.octets >= limits.octets {
+        return Err(FILE_QUOTA.into());
+    }
+    if usage.arriving >= limits.at_once { Err(FILE_UPLOADS.into()) } else { Ok(()) }
+}
+
+/// How large an upload for a purpose can become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    purpose: u64,
+    quota: u64,
+    server: u64,
+}
+
+impl Room {
+    /// `stored` is what the server has in all objects.
+    pub fn of(purpose: Purpose, usage: Usage, stored: i64, limits: Limits) -> Self {
+        let left = |limit: i64, used: i64| u64::try_from(limit - used).unwrap_or(0);
+        Self {
+            purpose: purpose.most_octets(),
+            quota: left(limits.octets, usage.octets),
+            server: left(limits.server_octets, stored),
+        }
+    }
+
+    /// Whether an upload may have this many octets, so far or in all.
+    pub fn may_have(self, octets: u64) -> Result<()> {
+        if octets > self.purpose {
+            return Err(FILE_TOO_LARGE.into());
+        }
+        if octets > self.quota {
+            return Err(FILE_QUOTA.into());
+        }
+        if octets > self.server { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
+    }
+}
+
+/// Whether what has arrived may be kept for this purpose. `named` is the type that the upload gave to it, if any.
+pub fn may_be(purpose: Purpose, found: Sniffed, named: Option<&str>) -> Result<()> {
+    if !kinds::fits(named.unwrap_or_default(), found) {
+        return Err(FILE_MISMATCH.into());
+    }
+    if purpose.takes(found) { Ok(()) } else { Err(FILE_TYPE.into()) }
+}
+
+/// Whether new content fits beside what there is by now: other uploads may have ended meanwhile.
+pub fn may_keep(usage: Usage, size: i64, limits: Limits) -> Result<()> {
+    if usage.octets + size > limits.octets { Err(FILE_QUOTA.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::Error;
+
+    use super::*;
+    use crate::sniff::sniff;
+
+    fn code(result: Result<()>) -> &'static str {
+        match result {
+            Ok(()) => "",
+            Err(Error::Refused(refusal)) => refusal.code,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    const LIMITS: Limits =
+        Limits { octets: 20 << 20, files: 3, at_once: 2, server_octets: 30 << 20, server_objects: 4 };
+
+    #[test]
+    fn nobody_has_more_than_the_quota() {
+        let usage = |octets, files, arriving| Usage { octets, files, arriving };
+        for (has, begin) in [
+            (usage(0, 0, 0), ""),
+            (usage(0, 2, 1), ""),
+            (usage(0, 3, 0), "file.quota"),
+            (usage(20 << 20, 1, 0), "file.quota"),
+            (usage(0, 2, 2), "file.uploads"),
+        ] {
+            assert_eq!(code(may_begin(has, LIMITS)), begin, "{has:?}");
+        }
+        assert_eq!(code(may_keep(usage(20 << 20, 1, 0), 0, LIMITS)), "");
+        assert_eq!(code(may_keep(usage((20 << 20) - 5, 1, 0), 6, LIMITS)), "file.quota");
+        let room = Room::of(Purpose::Avatar, usage(0, 0, 0), 29 << 20, LIMITS);
+        assert_eq!((code(room.may_have(1 << 20)), code(room.may_have((1 << 20) + 1))), ("", "file.server_full"));
+        let room = Room::of(Purpose::Avatar, usage(15 << 20, 1, 0), 15 << 20, LIMITS);
+        for (octets, may) in [(0, ""), (5 << 20, ""), ((5 << 20) + 1, "file.quota"), ((10 << 20) + 1, "file.too_large")]
+        {
+            assert_eq!(code(room.may_have(octets)), may, "{octets}");
+        }
+    }
+
+    #[test]
+    fn content_decides_what_may_be_kept() {
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice();
+        let script = b"GIF89a/*\x01\0*/=1;alert(1)//;".as_slice();
+        for (purpose, content, named, may) in [
+            (Purpose::Avatar, png, None, ""),
+            (Purpose::Avatar, png, Some("application/octet-stream"), ""),
+            (Purpose::Avatar, b"text", Some("image/png"), "file.mismatch"),
+            (Purpose::Avatar, b"text", None, "file.type"),
+            (Purpose::Avatar, script, Some("image/gif"), "file.type"),
+            (Purpose::Attachment, script, None, "file.type"),
+            (Purpose::Attachment, b"<html>", Some("text/html"), ""),
+            (Purpose::Attachment, b"<html>", Some("image/gif"), "file.mismatch"),
+            (Purpose::Attachment, b"\x7fELF\x02\x01", Some("application/octet-stream"), "file.type"),
+        ] {
+            let found = sniff(content);
+            assert_eq!(code(may_be(purpose, found, named)), may, "{purpose:?} {found:?} {named:?}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What an implementation of files must guarantee.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use clowder_core::{Ctx, Page, PageRequest, Result};
+
+use crate::{Content, File, FileFilter, FileId, FileQuota, FileUrl, NewFile, NewFileUrl, blobs::ByteStream};
+
+/// Files of people. Changes are committed with what they tell.
+#[async_trait]
+pub trait Files: Send + Sync {
+    /// Begins an upload: from now on there is a row, and no byte is stored without one. `file.quota` and `file.uploads` if
+    /// the caller can have no further file now.
+    async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>>;
+
+    /// The caller's files, the newest first.
+    async fn files(&self, ctx: &Ctx, filter: FileFilter, page: PageRequest) -> Result<Page<File>>;
+
+    /// A file that the caller may see, or `file.unknown`.
+    async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File>;
+
+    /// Deletes a file of the caller. Nobody sees it any more; if no other file has the same content, that is removed from the
+    /// store seven days later.
+    async fn delete_file(&self, ctx: &Ctx, file: FileId) -> Result<()>;
+
+    async fn file_quota(&self, ctx: &Ctx) -> Result<FileQuota>;
+
+    /// The content of a file that the caller may see and that is ready.
+    async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content>;
+
+    /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
+    /// store signs addresses, it is a whole one of the store, and the caller does not matter any more; otherwise, it is a path
+    /// of this server.
+    async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl>;
+
+    /// The content at such an address, for anybody, or `file.link_invalid`.
+    async fn linked_content(&self, ctx: &Ctx, file: FileId, token: &str) -> Result<Content>;
+
+    /// The bytes of a content, or a range of them that is within it and not empty.
+    async fn read_content(&self, content: &Content, range: Option<Range<u64>>) -> Result<ByteStream>;
+}
+
+/// A file that arrives. Dropping it aborts it, as [`Arriving::abort`] does, without waiting for that.
+#[async_trait]
+pub trait Arriving: Send {
+    /// Adds bytes, and waits until they are stored. Refused as soon as the file is too large. After an error, it can only be
+    /// aborted.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Keeps the file. When this returns, its bytes are durable and it is in the journal. Honours `ctx.idempotency_key` of
+    /// the call that began it: a repeated upload of the same content, name and purpose is the first file. If it is refused, nothing is
+    /// left of it.
+    async fn finish(self: Box<Self>) -> Result<File>;
+
+    /// Forgets the file.
+    async fn abort(self: Box<Self>) -> Result<()>;
+}

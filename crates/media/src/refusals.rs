@@ -1,0 +1,49 @@
+//! The refusals of files.
+
+use clowder_core::{Refusal, error::Kind::*};
+
+pub const FILE_UNKNOWN: Refusal = Refusal::new(Unknown, "file.unknown", "There is no such file, or you may not see it");
+pub const FILE_NOT_READY: Refusal =
+    Refusal::new(Conflict, "file.not_ready", "The file has not arrived yet, or is still being examined");
+pub const FILE_INFECTED: Refusal = Refusal::new(
+    Forbidden,
+    "file.infected",
+    "The virus scanner found something in the file, so nobody gets its content",
+);
+pub const FILE_FAILED: Refusal =
+    Refusal::new(Conflict, "file.failed", "The file could not be read as what it claims to be; upload another one");
+pub const FILE_TOO_LARGE: Refusal =
+    Refusal::new(TooLarge, "file.too_large", "The file is larger than a file for this purpose can be");
+pub const FILE_TYPE: Refusal =
+    Refusal::new(Unsupported, "file.type", "Files with such content cannot be uploaded for this purpose");
+pub const FILE_MISMATCH: Refusal =
+    Refusal::new(Unsupported, "file.mismatch", "The content of the file is not of the type that the upload names");
+pub const FILE_QUOTA: Refusal = Refusal::new(
+    Conflict,
+    "file.quota",
+    "You have as many files, or as many octets in them, as one person can have; delete some first",
+);
+pub const FILE_SERVER_FULL: Refusal = Refusal::new(
+    Conflict,
+    "file.server_full",
+    "The server has as many files, or as many octets in them, as it can have",
+);
+pub const FILE_UPLOADS: Refusal =
+    Refusal::new(Conflict, "file.uploads", "You upload as many files at once as one person can");
+pub const FILE_LINK_INVALID: Refusal =
+    Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
+
+/// The table, for the list of problems and for the documents.
+pub const ALL: &[Refusal] = &[
+    FILE_UNKNOWN,
+    FILE_NOT_READY,
+    FILE_INFECTED,
+    FILE_FAILED,
+    FILE_TOO_LARGE,
+    FILE_TYPE,
+    FILE_MISMATCH,
+    FILE_QUOTA,
+    FILE_SERVER_FULL,
+    FILE_UPLOADS,
+    FILE_LINK_INVALID,
+];

@@ -1,0 +1,237 @@
+//! People upload files and read them again.
+
+use clowder_tests::{Answer, Client, User, World, client::form, on_both, setting, unique};
+use serde_json::{Value, json};
+
+on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, addresses, once_under_a_key);
+on_both!(shared with [("UPLOADS_AT_ONCE", "1"), ("FILES_PER_PERSON", "2"), ("QUOTA_BYTES", "1048576")]; within_the_quota);
+on_both!(shared with [("SERVER_QUOTA_BYTES", "1000000")]; within_the_room_of_the_server);
+on_both!(with [
+    ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*super::needed("TEST_S3_KEY")),
+    ("AWS_SECRET_ACCESS_KEY", &*super::needed("TEST_S3_SECRET")),
+]; in_a_bucket);
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
+
+fn needed(name: &str) -> String {
+    setting(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`, or `make services` for a shell"))
+}
+
+/// A part of the bucket that nobody else writes to, and that clients reach.
+fn bucket() -> String {
+    let url = needed("TEST_S3_URL");
+    let (_, endpoint) = url.split_once("?endpoint=").unwrap();
+    format!("{}&public_endpoint={endpoint}", url.replacen('?', &format!("/{}?", unique()), 1))
+}
+
+/// Sends a form with these headers of the part, and this content.
+async fn send(user: &User, query: &str, part: &str, content: &[u8]) -> Answer {
+    let head = format!("--bound\r\nContent-Disposition: form-data; name=\"file\"{part}\r\n\r\n");
+    let body = [head.as_bytes(), content, b"\r\n--bound--\r\n"].concat();
+    let request = user.request("POST", &format!("/api/files/upload{query}"));
+    Answer::to(request.header("content-type", "multipart/form-data; boundary=bound").body(body)).await
+}
+
+async fn upload(user: &User, name: &str, content: &[u8]) -> Value {
+    send(user, "", &format!("; filename=\"{name}\""), content).await.expect(201)
+}
+
+fn path(file: &Value, rest: &str) -> String {
+    format!("/api/files/{}{rest}", file["id"].as_str().unwrap())
+}
+
+async fn get(user: &User, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let request = user.request("GET", path);
+    Answer::to(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+}
+
+async fn up_and_down(world: World) {
+    let ada = world.user("ada").await;
+    let mut socket = ada.socket().await;
+    let file = upload(&ada, "käse.txt", "was es gibt".as_bytes()).await;
+    assert_eq!((&file["name"], &file["type"], &file["size"]), (&json!("käse.txt"), &json!("text/plain"), &json!(11)));
+    assert_eq!((&file["status"], &file["purpose"]), (&json!("ready"), &json!("attachment")));
+    let told = socket.until("file.updated").await;
+    assert_eq!(told["data"]["id"], file["id"]);
+    assert_eq!(ada.get(&path(&file, "")).await.expect(200), file);
+    assert_eq!(ada.get("/api/files").await.expect(200)["items"][0], file);
+    let quota = ada.get("/api/files/quota").await.expect(200);
+    assert_eq!((&quota["bytes_used"], &quota["count"]), (&json!(11), &json!(1)));
+
+    let content = ada.get(&path(&file, "/content")).await;
+    assert_eq!((content.status, content.text.as_str()), (200, "was es gibt"));
+    assert_eq!(content.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(content.header("content-disposition"), "inline; filename=\"k_se.txt\"; filename*=UTF-8''k%C3%A4se.txt");
+    assert_eq!(content.header("content-length"), "11");
+    assert!(content.header("content-security-policy").contains("sandbox"));
+    let tag = content.header("etag");
+    assert_eq!(tag, format!("\"{}\"", file["sha256"].as_str().unwrap()));
+    assert_eq!(get(&ada, &path(&file, "/content"), &[("if-none-match", tag)]).await.status, 304);
+    let since = content.header("last-modified");
+    assert_eq!(get(&ada, &path(&file, "/content"), &[("if-modified-since", since)]).await.status, 304);
+    let head = Answer::to(ada.request("HEAD", &path(&file, "/content"))).await;
+    assert_eq!((head.status, head.header("content-length"), head.text.as_str()), (200, "11", ""));
+
+    let page = upload(&ada, "page.html", b"<!doctype html><script>alert(1)</script>").await;
+    assert_eq!(page["type"], "text/html");
+    let page = ada.get(&path(&page, "/content")).await;
+    assert_eq!(page.header("content-type"), "application/octet-stream");
+    assert!(page.header("content-disposition").starts_with("attachment"), "{page:?}");
+
+    ada.delete(&path(&file, "")).await.expect(204);
+    assert_eq!(socket.until("file.deleted").await["data"]["id"], file["id"]);
+    ada.get(&path(&file, "")).await.refused(404, "file.unknown");
+    ada.get(&path(&file, "/content")).await.refused(404, "file.unknown");
+}
+
+async fn in_ranges(world: World) {
+    let ada = world.user("ada").await;
+    let whole: String = (0..100_000).map(|n| char::from(b'a' + (n % 23) as u8)).collect();
+    let file = upload(&ada, "long.txt", whole.as_bytes()).await;
+    let content = path(&file, "/content");
+    assert_eq!(ada.get(&content).await.text, whole);
+    for (range, expected, place) in [
+        ("bytes=0-9", &whole[..10], "bytes 0-9/100000"),
+        ("bytes=99990-", &whole[99_990..], "bytes 99990-99999/100000"),
+        ("bytes=-5", &whole[99_995..], "bytes 99995-99999/100000"),
+        ("bytes=65530-65545", &whole[65_530..65_546], "bytes 65530-65545/100000"),
+    ] {
+        let part = get(&ada, &content, &[("range", range)]).await;
+        assert_eq!((part.status, part.text.as_str(), part.header("content-range")), (206, expected, place));
+        assert_eq!(part.header("content-length"), expected.len().to_string());
+    }
+    let beyond = get(&ada, &content, &[("range", "bytes=100000-")]).await;
+    assert_eq!(beyond.header("content-range"), "bytes */100000");
+    beyond.refused(416, "range.unsatisfiable");
+    let two = get(&ada, &content, &[("range", "bytes=0-1,10-12")]).await;
+    assert_eq!(two.status, 206);
+    let boundary = two.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let part = |place: &str, text: &str| {
+        format!("\r\n--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Range: {place}\r\n\r\n{text}")
+    };
+    let expected = part("bytes 0-1/100000", &whole[..2]) + &part("bytes 10-12/100000", &whole[10..13]);
+    assert_eq!(two.text, format!("{expected}\r\n--{boundary}--\r\n"));
+    let tag = format!("\"{}\"", file["sha256"].as_str().unwrap());
+    for (value, status) in [(tag.as_str(), 206), ("\"other\"", 200), ("Tue, 15 Nov 1994 08:12:31 GMT", 200)] {
+        assert_eq!(get(&ada, &content, &[("range", "bytes=0-1"), ("if-range", value)]).await.status, status, "{value}");
+    }
+}
+
+async fn only_for_its_owner(world: World) {
+    let (ada, bob, root) = (world.user("ada").await, world.user("bob").await, world.staff("root", "admin").await);
+    let file = upload(&ada, "mine.txt", b"mine").await;
+    for other in [&bob, &root] {
+        other.get(&path(&file, "")).await.refused(404, "file.unknown");
+        other.get(&path(&file, "/content")).await.refused(404, "file.unknown");
+        other.post(&path(&file, "/url"), json!({})).await.refused(404, "file.unknown");
+        other.delete(&path(&file, "")).await.refused(404, "file.unknown");
+        assert_eq!(other.get("/api/files").await.expect(200)["items"], json!([]));
+    }
+}
+
+async fn what_is_refused(world: World) {
+    let ada = world.user("ada").await;
+    send(&ada, "?purpose=avatar", "; filename=\"a.png\"", b"no picture").await.refused(415, "file.type");
+    let renamed = "; filename=\"a.png\"\r\nContent-Type: image/png";
+    send(&ada, "?purpose=avatar", renamed, b"MZ\x90\0\x03").await.refused(415, "file.mismatch");
+    send(&ada, "", "; filename=\"run\"", b"\x7fELF\x02\x01\x01").await.refused(415, "file.type");
+    send(&ada, "?purpose=avatar", "; filename=\"a.svg\"", b"<svg onload=\"alert(1)\"/>")
+        .await
+        .refused(415, "file.type");
+    let picture = send(&ada, "?purpose=avatar", renamed, PNG).await.expect(201);
+    assert_eq!((&picture["type"], &picture["purpose"]), (&json!("image/png"), &json!("avatar")));
+    let large = [PNG, &vec![0; 10 << 20]].concat();
+    send(&ada, "?purpose=avatar", renamed, &large).await.refused(413, "file.too_large");
+    assert_eq!(send(&ada, "", "; filename=\"empty\"", b"").await.wrong_fields(), ["/file"]);
+    let none = Answer::to(form(ada.request("POST", "/api/files/upload"), &json!({"other": "x"}))).await;
+    assert_eq!(none.wrong_fields(), ["/file"]);
+    assert_eq!(send(&ada, "?purpose=fun", "", b"x").await.wrong_fields(), ["?purpose"]);
+    ada.post("/api/files/upload", json!({"file": "x"})).await.refused(415, "media_type.unsupported");
+    let cut = ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
+    let body = "--bound\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nonly the beginn";
+    Answer::to(cut.body(body)).await.refused(400, "body.incomplete");
+    let items = ada.get("/api/files").await.expect(200)["items"].clone();
+    assert_eq!(items, json!([picture]), "nothing is left of what was refused");
+    assert_eq!(ada.get("/api/files/quota").await.expect(200)["count"], 1);
+}
+
+async fn addresses(world: World) {
+    let ada = world.user("ada").await;
+    let file = upload(&ada, "photo.png", PNG).await;
+    let made = ada.post(&path(&file, "/url"), json!({"expires_in": 60})).await.expect(200);
+    let url = made["url"].as_str().unwrap();
+    let at = url.find("/api/").unwrap();
+    let seen = world.nobody().get(&url[at..]).await;
+    assert_eq!((seen.status, seen.header("content-type")), (200, "image/png"));
+    let part = Answer::to(world.nobody().request("GET", &url[at..]).header("range", "bytes=1-3")).await;
+    assert_eq!((part.status, part.text.as_str()), (206, "PNG"));
+    let tag = seen.header("etag");
+    assert_eq!(Answer::to(world.nobody().request("GET", &url[at..]).header("if-none-match", tag)).await.status, 304);
+    world.nobody().get(&path(&file, "/download?token=x")).await.refused(404, "file.link_invalid");
+    world.nobody().get(&path(&file, "/download")).await.refused(404, "file.link_invalid");
+    world.nobody().get(&path(&file, "/content")).await.refused(401, "token.missing");
+    assert_eq!(ada.post(&path(&file, "/url"), json!({"expires_in": 90_000})).await.wrong_fields(), ["/expires_in"]);
+    ada.delete(&path(&file, "")).await.expect(204);
+    world.nobody().get(&url[at..]).await.refused(404, "file.link_invalid");
+}
+
+async fn once_under_a_key(world: World) {
+    let ada = world.user("ada").await;
+    let send = async |content: &str, key: &str| {
+        let request = ada.request("POST", "/api/files/upload").header("Idempotency-Key", key);
+        Answer::to(form(request, &json!({"file": content}))).await
+    };
+    let first = send("the same", "key").await.expect(201);
+    let again = send("the same", "key").await;
+    assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first));
+    send("another", "key").await.refused(422, "idempotency.mismatch");
+    ada.delete(&path(&first, "")).await.expect(204);
+    send("the same", "key").await.refused(404, "file.unknown");
+}
+
+async fn within_the_quota(world: World) {
+    let ada = world.user("ada").await;
+    upload(&ada, "a", &vec![b'a'; 600_000]).await;
+    send(&ada, "", "; filename=\"b\"", &vec![b'b'; 600_000]).await.refused(409, "file.quota");
+    upload(&ada, "c", b"small").await;
+    send(&ada, "", "; filename=\"d\"", b"x").await.refused(409, "file.quota");
+}
+
+async fn within_the_room_of_the_server(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    upload(&ada, "a", &vec![b'a'; 600_000]).await;
+    send(&bob, "", "; filename=\"b\"", &vec![b'b'; 600_000]).await.refused(409, "file.server_full");
+    upload(&bob, "small", b"small").await;
+}
+
+async fn in_a_bucket(world: World) {
+    let checks = world.nobody().get("/api/health").await.expect(200)["checks"].clone();
+    let files = checks.as_array().unwrap().iter().find(|check| check["name"] == "files");
+    assert_eq!(files.unwrap()["detail"], "s3: can be read and written");
+    let ada = world.user("ada").await;
+    // In several parts.
+    let large: Vec<u8> = (0..12 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let file = upload(&ada, "large.bin", &large).await;
+    assert_eq!((&file["size"], &file["status"]), (&json!(large.len()), &json!("ready")));
+    let part = get(&ada, &path(&file, "/content"), &[("range", "bytes=8388600-8388615")]).await;
+    assert_eq!((part.status, part.header("content-range")), (206, "bytes 8388600-8388615/12582912"));
+    let page = upload(&ada, "käse.html", b"<!doctype html><script>alert(1)</script>").await;
+    let content = ada.get(&path(&page, "/content")).await;
+    assert_eq!((content.status, content.header("content-type")), (200, "application/octet-stream"));
+
+    // The address is one of the bucket, with the same headers.
+    let url = ada.post(&path(&page, "/url"), json!({"expires_in": 60})).await.expect(200)["url"].clone();
+    let (place, rest) = url.as_str().unwrap().split_at(url.as_str().unwrap().find("/tests/").unwrap());
+    let seen = Client::new(place.strip_prefix("http://").unwrap()).request("GET", rest).send().await.unwrap();
+    assert_eq!(seen.status(), 200);
+    for name in ["content-type", "content-disposition"] {
+        assert_eq!(seen.headers()[name], content.header(name));
+    }
+    assert_eq!(seen.text().await.unwrap(), content.text);
+    let forged = rest.replacen("octet-stream", "html", 1);
+    let forged = Client::new(place.strip_prefix("http://").unwrap()).request("GET", &forged).send().await.unwrap();
+    assert_eq!(forged.status(), 403);
+
+    ada.delete(&path(&file, "")).await.expect(204);
+    ada.get(&path(&file, "/content")).await.refused(404, "file.unknown");
+}
