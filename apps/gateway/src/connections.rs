@@ -117,7 +117,10 @@ async fn answer(
     mut request: Request,
     parts: FramedParts<TcpStream, Codec>,
 ) -> io::Result<Option<LocalBoxFuture<'static, ()>>> {
-    let FramedParts { io, mut codec, read_buf, mut write_buf, .. } = parts;
+    let FramedParts { mut io, mut codec, read_buf, mut write_buf, .. } = parts;
+    if request.head().expect() {
+        io.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+    }
     let client = Rc::new(RefCell::new(Some(Client { io, octets: read_buf })));
     request.extensions_mut().insert(Upgradable);
     if let Some(length) = length(&request) {
@@ -135,7 +138,7 @@ async fn answer(
     // What the client sends next was read by nobody yet; it may ask again over another connection.
     answer.head_mut().set_connection_type(ConnectionType::Close);
     write(&mut io, &mut codec, &mut write_buf, answer.into()).await?;
-    end(io).await;
+    end(io, LINGER).await;
     Ok(None)
 }
 
@@ -216,13 +219,13 @@ pub fn poll_arrived(
     Poll::Ready(Ok(arrived.filled().len()))
 }
 
-/// Ends a connection, and reads what the client still sends: otherwise the system would reset the connection, and the client
-/// could lose what was written last.
-pub async fn end(mut io: TcpStream) {
+/// Ends a connection, and reads for so long what the client still sends: otherwise the system would reset the connection, and
+/// the client could lose what was written last.
+pub async fn end(mut io: TcpStream, within: Duration) {
     let gone = async {
         io.shutdown().await?;
         while poll_fn(|context| poll_arrived(&mut io, context, |_| ())).await? > 0 {}
         io::Result::Ok(())
     };
-    let _ = timeout(LINGER, gone).await;
+    let _ = timeout(within, gone).await;
 }

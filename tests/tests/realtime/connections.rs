@@ -126,6 +126,22 @@ async fn an_upgrade_that_is_not_followed_changes_nothing() {
 }
 
 #[tokio::test]
+async fn who_waits_before_the_body_is_told_to_go_on() {
+    let world = World::shared_on_sqlite(&[]).await;
+    for upgrade in ["", UPGRADE] {
+        let mut stream = connect(&world).await;
+        let head = format!(
+            "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{upgrade}\
+             Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        until(&mut stream, "HTTP/1.1 100 Continue\r\n\r\n").await;
+        stream.write_all(b"{}").await.unwrap();
+        until(&mut stream, "HTTP/1.1 422 ").await;
+    }
+}
+
+#[tokio::test]
 async fn a_stream_whose_upgrade_is_not_followed_is_written_as_it_comes() {
     let world = World::shared_on_sqlite(&[]).await;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);

@@ -95,9 +95,10 @@ impl Connection {
         };
         metrics::gauge!("clowder_sockets").decrement(1);
         metrics::counter!("clowder_sockets_closed_total", "code" => close.code().to_string()).increment(1);
-        // While it is told, it no longer counts as a socket of somebody.
-        drop(self.context);
-        self.transport.close(close).await;
+        // Of those who never read why their sockets ended, there are not too many either.
+        if let Some(_leaving) = self.context.held.leave() {
+            self.transport.close(close).await;
+        }
     }
 
     async fn serve(&mut self, opening: Opening, cursor: Option<String>) -> Result<std::convert::Infallible, Close> {

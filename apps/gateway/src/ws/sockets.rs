@@ -28,6 +28,8 @@ pub struct Sockets(Arc<Counted>);
 #[derive(Default)]
 struct Counted {
     open: Mutex<HashMap<Key, usize>>,
+    /// Those that have ended and are told why.
+    leaving: Mutex<HashMap<Key, usize>>,
     /// Where all nodes count.
     shared: Option<SharedSockets>,
 }
@@ -36,6 +38,39 @@ struct Counted {
 pub struct Held {
     sockets: Sockets,
     key: Key,
+}
+
+/// A socket that has ended and is told why. It takes no room of open ones, so that its client can reconnect at once, but
+/// this node counts it until it is dropped.
+pub struct Leaving {
+    sockets: Sockets,
+    key: Key,
+}
+
+impl Held {
+    /// `None` if as many as may be open already wait until their clients have read why they ended.
+    pub fn leave(self) -> Option<Leaving> {
+        let (sockets, key) = (self.sockets.clone(), self.key);
+        let mut leaving = sockets.leaving();
+        let count = leaving.entry(key).or_default();
+        if *count >= most(key) {
+            return None;
+        }
+        *count += 1;
+        drop(leaving);
+        Some(Leaving { sockets, key })
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let mut leaving = self.sockets.leaving();
+        let Some(count) = leaving.get_mut(&self.key) else { return };
+        *count -= 1;
+        if *count == 0 {
+            leaving.remove(&self.key);
+        }
+    }
 }
 
 impl Sockets {
@@ -47,7 +82,7 @@ impl Sockets {
     }
 
     fn over(shared: Option<SharedSockets>) -> Self {
-        Self(Arc::new(Counted { open: Mutex::default(), shared }))
+        Self(Arc::new(Counted { shared, ..Counted::default() }))
     }
 
     /// The maximum that may be open at once, for the message when it is reached.
@@ -105,6 +140,10 @@ impl Sockets {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
+        self.0.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

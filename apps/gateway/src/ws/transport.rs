@@ -84,8 +84,9 @@ impl Transport {
         poll_fn(|context| writer.poll_write(Pin::new(&mut *io), context)).await
     }
 
-    /// Writes what was added and the close frame. Then it waits until the client has said goodbye, too: if the connection ended
-    /// while something from the client is unread, the client could lose the reason.
+    /// Writes what was added and the close frame. Then it waits until the client has said goodbye, too, or is gone: if the
+    /// connection ended while something from the client is unread or still comes, such as the answer to a ping, the system
+    /// would drop what a slow client has not received, and with it the reason.
     pub async fn close(mut self, close: Close) {
         let mut reason = close.code().to_be_bytes().to_vec();
         reason.extend_from_slice(close.says().as_bytes());
@@ -93,7 +94,9 @@ impl Transport {
         // A client that does not read cannot be told the reason; it is disconnected all the same.
         if let Ok(Ok(())) = timeout(GOODBYE_WITHIN, self.flush()).await {
             let _ = timeout(LINGER, self.goodbye()).await;
-            connections::end(self.io).await;
+            // Nobody waits for the clients of a node that stops; they come back elsewhere in any case.
+            let within = if close == Close::Restart { LINGER } else { GOODBYE_WITHIN };
+            connections::end(self.io, within).await;
         }
     }
 

@@ -61,6 +61,22 @@ async fn everybody_has_so_many_and_leaves_no_trace() {
 }
 
 #[actix_web::test]
+async fn who_is_told_why_a_socket_ended_takes_no_room_but_is_counted() {
+    let sockets = Sockets::default();
+    let key = somebody();
+    let mut leaving = Vec::new();
+    for _ in 0..MOST_OF_ONE {
+        leaving.push(sockets.open(key).await.unwrap().leave().expect("it may be told"));
+    }
+    let held = open(&sockets, key, MOST_OF_ONE).await;
+    assert!(held.into_iter().all(|held| held.leave().is_none()), "as many are told already");
+    leaving.pop();
+    leaving.push(sockets.open(key).await.unwrap().leave().expect("one has been told"));
+    drop(leaving);
+    assert!(sockets.lock().is_empty() && sockets.leaving().is_empty());
+}
+
+#[actix_web::test]
 async fn nodes_of_one_database_count_together_and_others_do_not() {
     let (redis, secret) = (Redis::start().await, unique());
     let [here, there] = [node(&redis, &secret, LEASE).await, node(&redis, &secret, LEASE).await];

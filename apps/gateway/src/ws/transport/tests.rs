@@ -99,3 +99,22 @@ async fn who_still_sends_learns_why_it_ends() {
         assert!(!says_goodbye || begun.elapsed() < LINGER, "nothing else is waited for");
     }
 }
+
+#[tokio::test]
+async fn who_reads_slowly_and_answers_pings_learns_why_it_ends() {
+    let (mut transport, mut client) = connected(4_096).await;
+    let long = "x".repeat(5_000);
+    transport.say(long.clone().into());
+    timeout(LINGER, transport.flush()).await.expect("the system takes it, although nobody reads").unwrap();
+    let client = async move {
+        // Longer than the server waits for a goodbye, and for the end.
+        tokio::time::sleep(5 * LINGER / 2).await;
+        client.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.unwrap();
+        // Everything that was sent is acknowledged, and the end of it is still on the other side.
+        tokio::time::sleep(LINGER / 10).await;
+        assert_eq!(frame(&mut client).await, (0x81, long.into_bytes()));
+        frame(&mut client).await
+    };
+    let (received, ()) = tokio::join!(client, transport.close(Close::TooSlow));
+    assert_eq!(received, (0x88, [&4009_u16.to_be_bytes(), Close::TooSlow.says().as_bytes()].concat()));
+}
