@@ -83,6 +83,32 @@ impl Entry {
     }
 }
 
+/// A part of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    pub stream: usize,
+    /// It begins after this position.
+    pub after: i64,
+    /// Its last position.
+    pub until: i64,
+}
+
+impl Stretch {
+    /// Everything after a position of a stream.
+    pub const fn after(stream: usize, position: i64) -> Self {
+        Self { stream, after: position, until: i64::MAX }
+    }
+}
+
+/// What was read of some stretches.
+#[derive(Debug, Default)]
+pub struct Part {
+    /// Those of one stream are together, oldest first. None is left out between them, readable or not.
+    pub entries: Vec<Entry>,
+    /// Whether nothing is left that did not fit into the chunk.
+    pub is_all: bool,
+}
+
 /// The limits of one read. A single change that is larger is read all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Chunk {
@@ -140,8 +166,8 @@ pub struct Others {
 pub trait Journal: Send + Sync {
     async fn extent(&self) -> Result<Extent>;
 
-    /// The entries of one stream after `position`, oldest first. None is left out, readable or not.
-    async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>>;
+    /// The entries of these stretches, of each stream at most one, as many as fit into the chunk.
+    async fn read(&self, stretches: Vec<Stretch>, chunk: Chunk) -> Result<Part>;
 
     /// The topics that a user followed when the journal was `at` these positions, which must not be in the future. The
     /// personal topic, which every user follows, is not included.

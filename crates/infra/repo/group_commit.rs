@@ -285,7 +285,7 @@ impl<Q: Queued> BatchJob<Q> {
         let batch = self.take();
         match conn {
             Ok(conn) => {
-                let written = write(conn, self.inner.db.services(), batch);
+                let written = write(conn, self.inner.db.services(), batch, &mut |batch| self.join(batch));
                 self.inner.stall(written.stalled);
                 self.inner.set_aside(written.held);
                 // If no transaction can be started, nobody needs to wait for their turn to be told.
@@ -306,23 +306,36 @@ impl<Q: Queued> BatchJob<Q> {
     }
 
     fn take(&mut self) -> Vec<Pending<Q>> {
-        let max = self.inner.max;
-        let (mut batch, mut octets, mut claims) = (Vec::new(), 0, 0);
-        let mut queues = self.inner.lock();
+        let (mut batch, mut queues) = (Vec::new(), self.inner.lock());
         queues.begin();
-        while batch.len() < max.min(FULL) && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
+        while batch.len() < FULL && self.has_room(&batch) {
             let Some(stream) = queues.next_stream() else { break };
             self.streams.push(stream);
-            while batch.len() < max && octets < BATCH_OCTETS && claims < BATCH_CLAIMS {
-                let Some(pending) = queues.pop(stream) else { break };
-                if pending.begin() {
-                    octets += pending.item.octets();
-                    claims += pending.item.claims();
-                    batch.push(pending);
-                }
-            }
+            self.fill(&mut batch, &mut queues, stream);
         }
         batch
+    }
+
+    /// Adds what has arrived while the batch waited for its streams, perhaps for the commit of another node.
+    fn join(&self, batch: &mut Vec<Pending<Q>>) {
+        let mut queues = self.inner.lock();
+        for stream in &self.streams {
+            self.fill(batch, &mut queues, *stream);
+        }
+    }
+
+    fn fill(&self, batch: &mut Vec<Pending<Q>>, queues: &mut Queues<Q>, stream: usize) {
+        while self.has_room(batch) {
+            let Some(pending) = queues.pop(stream) else { break };
+            if pending.begin() {
+                batch.push(pending);
+            }
+        }
+    }
+
+    fn has_room(&self, batch: &[Pending<Q>]) -> bool {
+        let all = |of: fn(&Q) -> usize| batch.iter().map(|pending| of(&pending.item)).sum::<usize>();
+        batch.len() < self.inner.max && all(Q::octets) < BATCH_OCTETS && all(Q::claims) < BATCH_CLAIMS
     }
 }
 

@@ -12,27 +12,23 @@ use clowder_core::{
     Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, UserId,
     change::anchor_of,
     follow::{self, Following},
-    journal::{Chunk, Entry, Extent, Others, Replay},
+    journal::{Chunk, Entry, Extent, Others, Part, Replay, Stretch},
 };
-use diesel::{
-    prelude::*,
-    sql_types::{BigInt, Integer, SmallInt},
-};
+use diesel::prelude::*;
 
 use self::sweep::Mark;
 use super::{
     Repo, audit, batch,
     clock::{never, when},
     db::Tx,
-    dialect::{Backend, Conn, STREAMS, stream_of},
+    dialect::{Conn, STREAMS, stream_of},
     domains::{self, Domain, Sweep},
     partitions,
     people::Viewer,
 };
 use crate::{
-    domains::journal::{JOURNAL_COLUMNS, JournalRow, journal},
+    domains::journal::{JournalRow, journal},
     segments::{KnownSegments, Segments, Span},
-    statement::statement,
 };
 pub use privacy::{clear_subject, clear_topic};
 
@@ -161,9 +157,9 @@ impl Journal for Repo {
         epoch::extent(self).await
     }
 
-    async fn after(&self, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
+    async fn read(&self, stretches: Vec<Stretch>, chunk: Chunk) -> Result<Part> {
         let segments = self.segments.get();
-        self.db.read(move |conn| after(conn, &segments, stream, position, chunk)).await
+        self.db.read(move |conn| read(conn, &segments, &stretches, chunk)).await
     }
 
     async fn followed(&self, user: UserId, at: Positions) -> Result<Vec<Following>> {
@@ -234,72 +230,87 @@ fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>
 }
 
 /// What stands after a position: one segment after the other, as far as it is known that the stream has left them.
-fn after(conn: &mut Conn, segments: &Segments, stream: usize, position: i64, chunk: Chunk) -> Result<Vec<Entry>> {
-    let number = replay::number(stream)?;
-    let (mut rows, mut position, mut room) = (Vec::new(), position, chunk);
-    loop {
-        let span = segments.next(stream, position);
-        if !segments.has_left(stream, span.last) {
-            // What is found in this segment follows at once, whether the stream has gone on since or not.
-            if !read_after(conn, number, Span::one(span.first), position, &mut room, chunk, &mut rows)?
-                && rows.is_empty()
-            {
-                read_after(conn, number, Span::from(span.first), position, &mut room, chunk, &mut rows)?;
+/// Reads the stretches that begin in the same segments together, as nearly all do that are at the end of the journal.
+fn read(conn: &mut Conn, segments: &Segments, stretches: &[Stretch], chunk: Chunk) -> Result<Part> {
+    let (mut rows, mut room, mut left) = (Vec::new(), chunk, stretches.to_vec());
+    while !left.is_empty() {
+        let mut together = BTreeMap::<(i32, i32), Vec<Stretch>>::new();
+        let mut later = Vec::new();
+        for stretch in left {
+            let span = segments.next(stretch.stream, stretch.after);
+            // The segment that a stream has not left, as far as is known, is the last one.
+            let is_last = !segments.has_left(stretch.stream, span.last);
+            let last = if is_last { span.first } else { span.last };
+            let until = if is_last { stretch.until } else { stretch.until.min(span.until) };
+            together.entry((span.first, last)).or_default().push(Stretch { until, ..stretch });
+            if until < stretch.until {
+                later.push(Stretch { after: until, ..stretch });
             }
-            break;
         }
-        if read_after(conn, number, span, position, &mut room, chunk, &mut rows)? {
-            break;
+        for ((first, last), stretches) in together {
+            let span = Span { first, last, ..Span::one(first) };
+            if !read_together(conn, span, &stretches, &mut room, chunk, &mut rows)? {
+                return part(rows, false);
+            }
+            // Where nothing is found, the stream may have left this segment since. What is found there follows at once,
+            // whether it has or not.
+            let is_new = |stretch: &&Stretch| {
+                !segments.has_left(stretch.stream, last) && !rows.iter().any(|row| is_of(row, stretch))
+            };
+            let elsewhere: Vec<_> = stretches.iter().filter(is_new).copied().collect();
+            if !elsewhere.is_empty()
+                && !read_together(conn, Span::from(first), &elsewhere, &mut room, chunk, &mut rows)?
+            {
+                return part(rows, false);
+            }
         }
-        position = span.until;
+        left = later;
     }
-    rows.into_iter().map(entry).collect()
+    part(rows, true)
 }
 
-/// Adds what there is room for and answers whether more may be there.
-fn read_after(
+fn is_of(row: &JournalRow, stretch: &Stretch) -> bool {
+    usize::try_from(row.stream) == Ok(stretch.stream)
+}
+
+fn part(mut rows: Vec<JournalRow>, is_all: bool) -> Result<Part> {
+    rows.sort_by_key(|row| (row.stream, row.position));
+    Ok(Part { entries: rows.into_iter().map(entry).collect::<Result<_>>()?, is_all })
+}
+
+/// Adds what there is room for and answers whether that is all.
+fn read_together(
     conn: &mut Conn,
-    stream: i16,
     span: Span,
-    position: i64,
+    stretches: &[Stretch],
     room: &mut Chunk,
     chunk: Chunk,
     rows: &mut Vec<JournalRow>,
 ) -> Result<bool> {
     let most = i64::try_from(room.rows).unwrap_or(i64::MAX);
-    let sizes: Vec<(i64, i32)> = batch::journal::read_from(conn, span, |conn, journal| {
-        statement::<(BigInt, Integer), Backend>(format!(
-            "SELECT j.position, octet_length(j.data) FROM {journal} AND j.stream = ? AND j.position > ? \
-             ORDER BY j.position LIMIT ?"
-        ))
-        .bind::<SmallInt, _>(stream)
-        .bind::<BigInt, _>(position)
-        .bind::<BigInt, _>(most)
-        .load(conn)
-    })?;
-    let octets = |size: &(i64, i32)| usize::try_from(size.1).unwrap_or(0);
+    let mut sizes = batch::journal::sizes(conn, span, stretches, most)?;
+    sizes.sort_unstable();
+    let octets = |size: &(i16, i64, i32)| usize::try_from(size.2).unwrap_or(0);
     let fits = room.fit(sizes.iter().map(octets));
-    let Some((last, _)) = sizes.get(..fits).and_then(<[_]>::last).copied() else { return Ok(false) };
-    let taken: usize = sizes.iter().take(fits).map(octets).sum();
+    let is_all = fits == sizes.len();
+    sizes.truncate(fits);
+    if sizes.is_empty() {
+        return Ok(is_all);
+    }
+    let taken: usize = sizes.iter().map(octets).sum();
     // Only the first of a whole chunk is taken whatever its size.
     if taken > room.octets && *room != chunk {
-        return Ok(true);
+        return Ok(false);
     }
     *room = Chunk { rows: room.rows - fits, octets: room.octets.saturating_sub(taken) };
-    let found = batch::journal::read_from(conn, span, |conn, journal| {
-        statement::<journal::SqlType, Backend>(format!(
-            "SELECT {JOURNAL_COLUMNS} FROM {journal} AND j.stream = ? AND j.position > ? AND j.position <= ? \
-             ORDER BY j.position"
-        ))
-        .bind::<SmallInt, _>(stream)
-        .bind::<BigInt, _>(position)
-        .bind::<BigInt, _>(last)
-        .load(conn)
-    })?;
-    rows.extend::<Vec<JournalRow>>(found);
-    Ok(fits < sizes.len() || room.rows == 0 || room.octets == 0)
+    let end = |stretch: &Stretch| {
+        let of_it = sizes.iter().rfind(|(stream, ..)| usize::try_from(*stream) == Ok(stretch.stream));
+        of_it.map(|(_, position, _)| Stretch { until: *position, ..*stretch })
+    };
+    let fitting: Vec<_> = stretches.iter().filter_map(end).collect();
+    rows.extend(batch::journal::rows_of(conn, span, &fitting)?);
+    Ok(is_all && room.rows > 0 && room.octets > 0)
 }
-
 fn entry(row: JournalRow) -> Result<Entry> {
     let (stream, position) = (replay::index(row.stream)?, row.position);
     let change = row.recorded();

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Id, Journal, Positions, Recorded, Result, Timestamp, UserId,
-    journal::{Chunk, Entry, Extent},
+    journal::{Chunk, Entry, Extent, Part, Stretch},
 };
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -171,7 +171,8 @@ impl Repo {
             if rows >= enough.rows || octets >= enough.octets {
                 break;
             }
-            let entries = Journal::after(self, behind.stream, behind.from, chunk).await?;
+            let stretch = Stretch::after(behind.stream, behind.from);
+            let Part { entries, .. } = Journal::read(self, vec![stretch], chunk).await?;
             rows += entries.len();
             octets += entries.iter().map(Entry::octets).sum::<usize>();
             turn.read(reader, behind, entries);

@@ -10,16 +10,16 @@
 mod inbox;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use clowder_core::{
     Bus, Journal, Positions, Recorded, Result,
-    journal::{Chunk, Extent},
+    journal::{Chunk, Extent, Part, Stretch},
 };
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior, sleep_until};
 use uuid::Uuid;
 
 use self::inbox::{Hint, Inbox};
@@ -31,6 +31,11 @@ use crate::{
 
 /// How many changes are read from the journal at a time, and so are held in memory at most.
 const CHUNK: Chunk = Chunk { rows: 500, octets: 1024 * 1024 };
+/// So long after all that was missing has been read, more is read: what other processes commit comes in many small pieces,
+/// and reading each of them at once cost the database more than writing them.
+const GATHERED: Duration = Duration::from_millis(5);
+/// How many changes are kept that came before earlier ones. Of more, all are read from the journal.
+const EARLY: usize = 256;
 
 /// Where writers pass on what they committed.
 #[derive(Clone, Default)]
@@ -146,6 +151,12 @@ pub struct Follower {
     known: Positions,
     /// The journal is known to reach at least this far.
     goal: Positions,
+    /// The streams of which other processes say that they reach further than is known here.
+    heard: BTreeSet<usize>,
+    /// By stream and position: changes of this process, some of which are missing before them.
+    early: BTreeMap<(usize, i64), Arc<Recorded>>,
+    /// When to read again what is missing.
+    rested: Instant,
     ready: VecDeque<Followed>,
     /// When to look for changes of other processes, however busy this one is.
     poll: Interval,
@@ -167,8 +178,21 @@ impl Follower {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let goal = known.clone();
         let feed = feed.clone();
-        let ready = VecDeque::new();
-        let follower = Self { journal, feed, hints, memory, upkeep, epoch, known, goal, ready, poll };
+        let follower = Self {
+            journal,
+            feed,
+            hints,
+            memory,
+            upkeep,
+            epoch,
+            known,
+            goal,
+            heard: BTreeSet::new(),
+            early: BTreeMap::new(),
+            rested: Instant::now(),
+            ready: VecDeque::new(),
+            poll,
+        };
         // Otherwise nobody would see the changes between the opening of the store and this moment.
         follower.upkeep.recall().await?;
         Ok(follower)
@@ -201,8 +225,9 @@ impl Follower {
             if let Some(step) = self.ready.pop_front() {
                 return Ok(step);
             }
-            if let Some(stream) = self.behind() {
-                self.read(stream).await?;
+            let missing = self.missing();
+            if !missing.is_empty() && self.rested <= Instant::now() {
+                self.read(missing).await?;
                 continue;
             }
             tokio::select! {
@@ -211,22 +236,31 @@ impl Follower {
                 hint = self.hints.next() => match hint {
                     Hint::Change(recorded) => self.accept(recorded),
                     Hint::Lost => self.look().await?,
-                    Hint::Elsewhere(reached) if self.is_behind(&reached) => self.look().await?,
-                    Hint::Elsewhere(_) => {}
-                }
+                    Hint::Elsewhere(reached) => self.hear(&reached),
+                },
+                () = sleep_until(self.rested), if !missing.is_empty() => {}
             }
         }
     }
 
-    /// A stream with positions beyond the known ones.
-    fn behind(&self) -> Option<usize> {
-        (0..self.goal.as_slice().len()).find(|stream| !self.known.cover(*stream, self.goal.get(*stream)))
+    /// What is or may be in the journal and was not passed on.
+    fn missing(&self) -> Vec<Stretch> {
+        let streams = 0..self.goal.as_slice().len();
+        let behind =
+            streams.filter(|stream| !self.known.cover(*stream, self.goal.get(*stream)) || self.heard.contains(stream));
+        let stretch = |stream| {
+            let early = self.early.range((stream, 0)..=(stream, i64::MAX)).next();
+            let until = early.map_or(i64::MAX, |((_, position), _)| position - 1);
+            Stretch { stream, after: self.known.get(stream), until }
+        };
+        behind.map(stretch).collect()
     }
 
-    /// Whether another process says that there is more than is known here.
-    fn is_behind(&self, reached: &Reached) -> bool {
+    /// Another process says that there is more, which may be wrong.
+    fn hear(&mut self, reached: &Reached) {
         let streams = self.known.as_slice().len();
-        reached.iter().any(|(stream, position)| *stream < streams && !self.known.cover(*stream, *position))
+        let further = reached.iter().filter(|(stream, at)| **stream < streams && !self.known.cover(**stream, **at));
+        self.heard.extend(further.map(|(stream, _)| *stream));
     }
 
     /// Reads how far the journal reaches.
@@ -254,40 +288,58 @@ impl Follower {
         self.epoch = epoch;
         self.known.clone_from(&heads);
         self.goal.clone_from(&heads);
+        self.heard.clear();
+        self.early.clear();
         self.ready.clear();
         self.ready.push_back(Followed::Renewed { epoch, heads });
         Ok(())
     }
 
     fn accept(&mut self, recorded: Arc<Recorded>) {
-        if recorded.position == self.known.get(recorded.stream) + 1 {
+        let place @ (stream, position) = (recorded.stream, recorded.position);
+        if position == self.known.get(stream) + 1 {
             self.take(recorded);
-        } else {
-            // An earlier change is missing, or this one has been seen: missing changes are read.
-            self.goal.advance(recorded.stream, recorded.position);
+        } else if !self.known.cover(stream, position) {
+            // An earlier change is missing, and is read.
+            self.goal.advance(stream, position);
+            if self.early.len() == EARLY {
+                self.early.clear();
+            }
+            self.early.insert(place, recorded);
         }
     }
 
-    /// Reads the next changes of a stream, as many as may be held at a time.
-    async fn read(&mut self, stream: usize) -> Result<()> {
-        let known = self.known.get(stream);
-        let entries = self.journal.after(stream, known, CHUNK).await?;
-        let next = entries.first().map_or(self.goal.get(stream) + 1, |entry| entry.position);
-        if next > known + 1 && !self.pass(stream, next - 1).await? {
-            return Ok(());
+    /// Reads what is missing, as much as may be held at a time.
+    async fn read(&mut self, missing: Vec<Stretch>) -> Result<()> {
+        let Part { entries, is_all } = self.journal.read(missing.clone(), CHUNK).await?;
+        if is_all {
+            self.rested = Instant::now() + GATHERED;
         }
+        let mut entries = entries.into_iter().peekable();
         let mut unreadable = 0;
-        for entry in entries {
-            match entry.change {
-                Some(recorded) => self.take(Arc::new(recorded)),
-                None => {
-                    unreadable += 1;
-                    self.skip(stream, entry.position);
+        for Stretch { stream, until, .. } in missing {
+            let first = entries.peek().filter(|entry| entry.stream == stream).map(|entry| entry.position);
+            if first.is_none() && !is_all {
+                continue;
+            }
+            let known = self.known.get(stream);
+            let next = first.unwrap_or_else(|| self.goal.get(stream).min(until) + 1);
+            if next > known + 1 && !self.pass(stream, next - 1).await? {
+                return Ok(());
+            }
+            self.heard.remove(&stream);
+            while let Some(entry) = entries.next_if(|entry| entry.stream == stream) {
+                match entry.change {
+                    Some(recorded) => self.take(Arc::new(recorded)),
+                    None => {
+                        unreadable += 1;
+                        self.skip(stream, entry.position);
+                    }
                 }
             }
         }
         if unreadable > 0 {
-            tracing::warn!(stream, unreadable, "changes that this version cannot read were skipped");
+            tracing::warn!(unreadable, "changes that this version cannot read were skipped");
         }
         Ok(())
     }
@@ -307,8 +359,8 @@ impl Follower {
             // Clears what is kept in memory.
             self.memory.forget();
             self.upkeep.recall().await?;
-            self.known.advance(stream, floor);
             self.ready.push_back(Followed::Swept { stream, position: floor });
+            self.advance(stream, floor);
         } else {
             tracing::error!(stream, known, position, "the journal has a gap");
             self.skip(stream, position);
@@ -317,18 +369,34 @@ impl Follower {
     }
 
     fn skip(&mut self, stream: usize, position: i64) {
-        self.known.advance(stream, position);
         metrics::counter!("clowder_journal_unreadable_total").increment(1);
         self.ready.push_back(Followed::Unreadable { stream, position });
+        self.advance(stream, position);
     }
 
     fn take(&mut self, recorded: Arc<Recorded>) {
-        if self.known.cover(recorded.stream, recorded.position) {
+        let (stream, position) = (recorded.stream, recorded.position);
+        if self.known.cover(stream, position) {
             return;
         }
-        self.known.advance(recorded.stream, recorded.position);
         self.memory.note(&recorded);
         self.ready.push_back(Followed::Change(recorded));
+        self.advance(stream, position);
+    }
+
+    /// Everything up to there is passed on, and then what came too early.
+    fn advance(&mut self, stream: usize, position: i64) {
+        self.known.advance(stream, position);
+        while let Some(recorded) = self.next_early(stream) {
+            self.take(recorded);
+        }
+    }
+
+    /// The first change of a stream that came early, unless another is missing before it.
+    fn next_early(&mut self, stream: usize) -> Option<Arc<Recorded>> {
+        let next = (stream, self.known.get(stream) + 1);
+        let place = *self.early.range((stream, 0)..=next).next()?.0;
+        self.early.remove(&place)
     }
 }
 

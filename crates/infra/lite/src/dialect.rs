@@ -238,7 +238,7 @@ pub fn wait_at_most(_: &mut Conn, _: Duration) -> Result<()> {
 }
 
 /// Nor anything else to set.
-pub fn begin_batch(_: &mut Conn, _: Duration) -> Result<()> {
+pub fn begin_batch(_: &mut Conn, _: Duration, _: &[usize]) -> Result<()> {
     Ok(())
 }
 

@@ -54,7 +54,7 @@ impl<Q: Queued> Waiter<Q> {
                 tried.push(key);
             }
         }
-        let written = write(conn, self.0.db.services(), batch);
+        let written = write(conn, self.0.db.services(), batch, &mut |_| ());
         let mut held = HashMap::<_, Vec<_>>::new();
         let Stalled { streams, items } = written.stalled;
         for pending in written.held.into_iter().chain(items) {

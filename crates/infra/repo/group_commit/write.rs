@@ -46,16 +46,24 @@ impl<Q: Queued> Written<Q> {
 }
 
 /// Writes a batch and answers everybody except items with locked rows or streams. Locks are waited for at most
-/// [`LOCK_WAIT`]; a batch that waits longer for some of its streams is written without their items.
-pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec<Pending<Q>>) -> Written<Q> {
+/// [`LOCK_WAIT`]; a batch that waits longer for some of its streams is written without their items. `join` adds items of
+/// the same streams once these are locked.
+pub fn write<Q: Queued>(
+    conn: &mut PooledConn,
+    services: &TxServices,
+    mut batch: Vec<Pending<Q>>,
+    join: &mut dyn FnMut(&mut Vec<Pending<Q>>),
+) -> Written<Q> {
     if batch.is_empty() {
         return Written::default();
     }
-    Q::note_batch(batch.iter().map(|pending| &pending.item));
+    let streams = streams_of(&batch);
     let mut begun = false;
     let outcomes = commit(conn, services, |tx| {
         begun = true;
-        dialect::begin_batch(tx.conn, LOCK_WAIT)?;
+        dialect::begin_batch(tx.conn, LOCK_WAIT, &streams)?;
+        join(&mut batch);
+        Q::note_batch(batch.iter().map(|pending| &pending.item));
         Q::write_batch(tx, &batch.iter().map(|pending| &pending.item).collect::<Vec<_>>())
     });
     match outcomes {
@@ -72,12 +80,12 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
             let healthy = !error.costs_connection();
             Written { healthy, none_can_begin: Some(error).filter(|_| !begun && !healthy), ..Written::default() }
         }
-        Err(error) if error.cause() == Some(Cause::Contended) => match stalled_streams(conn, &batch) {
+        Err(error) if error.cause() == Some(Cause::Contended) => match stalled_streams(conn, streams) {
             Ok(streams) if streams.is_empty() => Written { held: batch, ..Written::default() },
             Ok(streams) => {
                 let (items, rest) = batch.into_iter().partition(|pending| streams.contains(&pending.item.stream()));
                 let stalled = Stalled { streams, items };
-                Written { stalled, ..Written::default() }.and(write(conn, services, rest))
+                Written { stalled, ..Written::default() }.and(write(conn, services, rest, &mut |_| ()))
             }
             Err(error) => {
                 for pending in batch {
@@ -93,11 +101,15 @@ pub fn write<Q: Queued>(conn: &mut PooledConn, services: &TxServices, batch: Vec
     }
 }
 
-/// The streams of a batch that somebody else holds right now.
-fn stalled_streams<Q: Queued>(conn: &mut PooledConn, batch: &[Pending<Q>]) -> Result<Vec<usize>> {
+fn streams_of<Q: Queued>(batch: &[Pending<Q>]) -> Vec<usize> {
     let mut streams: Vec<_> = batch.iter().map(|pending| pending.item.stream()).collect();
     streams.sort_unstable();
     streams.dedup();
+    streams
+}
+
+/// Those of these streams that somebody else holds right now.
+fn stalled_streams(conn: &mut PooledConn, mut streams: Vec<usize>) -> Result<Vec<usize>> {
     let free = batch::journal::free_streams(conn, &streams)?;
     streams.retain(|stream| !free.contains(stream));
     Ok(streams)
@@ -114,7 +126,7 @@ pub fn write_alone<Q: Queued>(conn: &mut PooledConn, services: &TxServices, item
         }
         let mut alone = || {
             commit(conn, services, |tx| {
-                dialect::begin_batch(tx.conn, LOCK_WAIT)?;
+                dialect::begin_batch(tx.conn, LOCK_WAIT, &[pending.item.stream()])?;
                 Q::write_batch(tx, &[&pending.item])
             })
         };

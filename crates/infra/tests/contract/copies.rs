@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{
     domains::DOMAINS,
     privacy::{system, work},
-    world::{World, account, code, on_both},
+    world::{World, account, code, entries_after, on_both},
 };
 
 /// A call with an idempotency key.
@@ -57,7 +57,7 @@ on_both! {
         )).unwrap();
         world.meddle(&format!("UPDATE streams SET head = head + 1 WHERE stream = {stream}")).unwrap();
         world.store.messaging.delete(&world.ctx(&ada), said.id, None).await.unwrap();
-        let all = world.store.journal.after(stream, 0, Chunk::rows(1_000)).await.unwrap();
+        let all = entries_after(&world.store, stream, 0, Chunk::rows(1_000)).await;
         let all: Vec<_> = all.into_iter().filter_map(|entry| entry.change).collect();
         let about: Vec<_> = all.iter().filter(|change| change.subject == Some(said.id.uuid())).collect();
         let names: Vec<_> = about.iter().map(|change| &*change.name).collect();

@@ -5,12 +5,16 @@ mod later;
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId, follow::Following, journal::Chunk};
+use clowder_core::{
+    ChatId, Input, Positions, Recorded, Topic, TopicKind, UserId,
+    follow::Following,
+    journal::{Chunk, Entry, Stretch},
+};
 use clowder_infra::{Followed, Store};
 use clowder_messaging::{CHAT, Message, NewMessage};
 use serde_json::json;
 
-use crate::world::{World, on_both};
+use crate::world::{World, entries_after, on_both};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -140,6 +144,41 @@ on_both! {
         }
     }
 
+    async fn several_streams_are_read_at_a_time(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let before = heads(&world).await;
+        for n in 0..6 {
+            let chat = world.group(&ada, &[]).await.id;
+            world.say(&ada, chat, &format!("{n}{}", "x".repeat(1_000))).await;
+        }
+        let (streams, mut alone) = (before.as_slice().len(), Vec::new());
+        for stream in 0..streams {
+            alone.extend(entries_after(&world.store, stream, before.get(stream), Chunk::rows(99)).await);
+        }
+        let places = |entries: &[Entry]| entries.iter().map(|entry| (entry.stream, entry.position)).collect::<Vec<_>>();
+        for chunk in [Chunk::rows(99), Chunk::rows(4), Chunk { rows: 99, octets: 3_000 }] {
+            let (mut known, mut read) = (before.clone(), Vec::new());
+            loop {
+                let stretches = (0..streams).map(|stream| Stretch::after(stream, known.get(stream))).collect();
+                let part = world.store.journal.read(stretches, chunk).await.unwrap();
+                assert!(part.entries.len() <= chunk.rows && !(part.entries.is_empty() && !part.is_all));
+                for entry in part.entries {
+                    assert_eq!(entry.position, known.get(entry.stream) + 1, "nothing is left out between them");
+                    known.advance(entry.stream, entry.position);
+                    read.push(entry);
+                }
+                if part.is_all {
+                    break;
+                }
+            }
+            read.sort_by_key(|entry| (entry.stream, entry.position));
+            assert_eq!(places(&read), places(&alone));
+        }
+        let whole = alone.iter().map(|entry| Stretch { stream: entry.stream, after: entry.position - 1, until: entry.position });
+        let first = whole.take(1).collect();
+        assert_eq!(world.store.journal.read(first, Chunk::rows(99)).await.unwrap().entries.len(), 1, "no further");
+    }
+
     async fn what_is_read_at_a_time_is_bounded_in_octets(world: World) {
         let [ada] = world.people(["ada"]).await;
         let before = heads(&world).await;
@@ -150,9 +189,9 @@ on_both! {
         }
         let journal = &world.store.journal;
         let chunk = Chunk { rows: 100, octets: 12_000 };
-        let entries = journal.after(stream, before.get(stream), chunk).await.unwrap();
+        let entries = entries_after(&world.store, stream, before.get(stream), chunk).await;
         assert_eq!(entries.len(), 3, "`chat.created` and two that fit");
-        let entries = journal.after(stream, before.get(stream), Chunk { rows: 100, octets: 1 }).await.unwrap();
+        let entries = entries_after(&world.store, stream, before.get(stream), Chunk { rows: 100, octets: 1 }).await;
         assert_eq!(entries.len(), 1, "one in any case");
         let followed: Arc<[Following]> = [Topic::new(CHAT, chat).into()].into();
         let to = heads(&world).await;

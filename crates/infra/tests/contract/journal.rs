@@ -10,7 +10,7 @@ use clowder_core::{
 use clowder_messaging::{CHAT, NewMessage};
 use serde_json::json;
 
-use crate::world::{Person, World, on_both};
+use crate::world::{Person, World, entries_after, on_both};
 
 fn names(changes: &[Recorded]) -> Vec<String> {
     changes.iter().map(|recorded| recorded.name.to_string()).collect()
@@ -103,7 +103,7 @@ on_both! {
         let left: usize = {
             let mut left = 0;
             for stream in 0..extent.heads.as_slice().len() {
-                left += world.store.journal.after(stream, 0, Chunk::rows(99)).await.unwrap().len();
+                left += entries_after(&world.store, stream, 0, Chunk::rows(99)).await.len();
             }
             left
         };

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use crate::{
     friends::befriend,
     privacy::{system, work},
-    world::{Person, World, on_both},
+    world::{Person, World, entries_after, on_both},
 };
 
 /// Seconds.
@@ -64,7 +64,7 @@ impl Node {
     async fn hear(&self, world: &World) {
         let mut place = self.place.lock().await;
         for stream in 0..place.as_slice().len() {
-            for entry in self.store.journal.after(stream, place.get(stream), Chunk::rows(10_000)).await.unwrap() {
+            for entry in entries_after(&self.store, stream, place.get(stream), Chunk::rows(10_000)).await {
                 place.advance(stream, entry.position);
                 self.store.online.hear(&entry.change.unwrap(), world.now());
             }

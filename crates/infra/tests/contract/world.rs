@@ -9,7 +9,7 @@ use std::{
 use clowder_accounts::{NewAccount, SignedIn};
 use clowder_core::{
     Actor, ChatId, Ctx, Error, Input, Made, Positions, Recorded, Refusal, Result, Timestamp, UserId,
-    journal::{Chunk, Extent},
+    journal::{Chunk, Entry, Extent, Stretch},
 };
 use clowder_infra::{DatabaseUrl, Options, Store, blobs};
 use clowder_messaging::{Chat, Message, NewChat, NewMessage};
@@ -34,6 +34,11 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// What the journal holds of one stream after a position.
+pub async fn entries_after(store: &Store, stream: usize, position: i64, chunk: Chunk) -> Vec<Entry> {
+    store.journal.read(vec![Stretch::after(stream, position)], chunk).await.unwrap().entries
+}
 
 pub struct World {
     pub store: Store,
@@ -230,7 +235,7 @@ impl World {
         let Extent { heads, floors, .. } = self.store.journal.extent().await.unwrap();
         let mut changes = Vec::new();
         for stream in 0..heads.as_slice().len() {
-            let got = self.store.journal.after(stream, seen.get(stream), Chunk::rows(100_000)).await.unwrap();
+            let got = entries_after(&self.store, stream, seen.get(stream), Chunk::rows(100_000)).await;
             let swept = seen.get(stream).max(floors.get(stream));
             // What is below the floor goes a little later.
             let got: Vec<_> = got.into_iter().filter(|entry| entry.position > swept).collect();
@@ -247,7 +252,7 @@ impl World {
     pub async fn everything(&self) -> Vec<Recorded> {
         let mut all = Vec::new();
         for stream in 0..self.store.journal.extent().await.unwrap().heads.as_slice().len() {
-            let entries = self.store.journal.after(stream, 0, Chunk::rows(100_000)).await.unwrap();
+            let entries = entries_after(&self.store, stream, 0, Chunk::rows(100_000)).await;
             all.extend(entries.into_iter().filter_map(|entry| entry.change));
         }
         all

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Error, Id, Positions, Result, UserId, sql::Uid};
+use clowder_core::{Error, Id, Positions, Result, UserId, journal::Stretch, sql::Uid};
 use diesel::{
     prelude::*,
     sql_types::{BigInt, Integer, Nullable, SmallInt, Text},
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Conn;
 use crate::{
-    domains::journal::{JournalRow, StepRow, StreamRow, journal},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, StreamRow, journal},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
@@ -97,11 +97,6 @@ pub fn say(conn: &mut Conn, stream: i16, position: i64, data: &str) -> Result<()
     Ok(())
 }
 
-/// Reads from the table as `j` with a condition, to which more can be added.
-pub fn read_from<T>(conn: &mut Conn, _: Span, load: impl Fn(&mut Conn, &str) -> QueryResult<Vec<T>>) -> Result<Vec<T>> {
-    Ok(load(conn, "journal j WHERE true")?)
-}
-
 /// The positions of a stream in these windows.
 pub fn places(conn: &mut Conn, stream: i16, _: Span, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
     let mut found = Vec::new();
@@ -119,6 +114,44 @@ pub fn places(conn: &mut Conn, stream: i16, _: Span, windows: &[Window]) -> Resu
         found.extend(places.into_iter().map(|place| (window.part, place)));
     }
     Ok(found)
+}
+
+/// The streams, positions and sizes of what stands in these stretches; of each at most so many.
+pub fn sizes(conn: &mut Conn, _: Span, stretches: &[Stretch], most: i64) -> Result<Vec<(i16, i64, i32)>> {
+    each(stretches, |stream, Stretch { after, until, .. }| {
+        statement::<(SmallInt, BigInt, Integer), Sqlite>(
+            "SELECT stream, position, octet_length(data) FROM journal \
+             WHERE stream = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?",
+        )
+        .bind::<SmallInt, _>(stream)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(until)
+        .bind::<BigInt, _>(most)
+        .load(conn)
+    })
+}
+
+/// What stands in these stretches.
+pub fn rows_of(conn: &mut Conn, _: Span, stretches: &[Stretch]) -> Result<Vec<JournalRow>> {
+    each(stretches, |stream, Stretch { after, until, .. }| {
+        statement::<journal::SqlType, Sqlite>(format!(
+            "SELECT {JOURNAL_COLUMNS} FROM journal j WHERE j.stream = ? AND j.position > ? AND j.position <= ?"
+        ))
+        .bind::<SmallInt, _>(stream)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(until)
+        .load(conn)
+    })
+}
+
+/// What is loaded for each of these stretches.
+fn each<T>(stretches: &[Stretch], mut load: impl FnMut(i16, Stretch) -> QueryResult<Vec<T>>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    for stretch in stretches {
+        let stream = i16::try_from(stretch.stream).map_err(|error| Error::internal(error.to_string()))?;
+        all.extend(load(stream, *stretch)?);
+    }
+    Ok(all)
 }
 
 /// What stands at these positions of a stream.

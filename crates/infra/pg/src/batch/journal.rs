@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clowder_core::{
     Error, Id, Positions, Result, UserId,
+    journal::Stretch,
     sql::{Ts, Uid, is_undefined_table},
 };
 use diesel::{
@@ -204,6 +205,48 @@ pub fn places(conn: &mut Conn, stream: i16, span: Span, windows: &[Window]) -> R
         .load(conn)
     })?;
     Ok(rows.into_iter().map(|(part, position, octets)| (part as usize, (position, octets))).collect())
+}
+
+/// The streams, positions and sizes of what stands in these stretches, as far as it is in these segments; of each stretch at
+/// most so many.
+pub fn sizes(conn: &mut Conn, span: Span, stretches: &[Stretch], most: i64) -> Result<Vec<(i16, i64, i32)>> {
+    let (streams, after, until) = columns(stretches)?;
+    read_from(conn, span, |conn, journal| {
+        statement::<(SmallInt, BigInt, Integer), Pg>(format!(
+            "SELECT w.stream, j.position, j.octets FROM unnest(?, ?, ?) AS w(stream, after, until) \
+             CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM {journal} \
+             AND j.stream = w.stream AND j.position > w.after AND j.position <= w.until ORDER BY j.position LIMIT ?) j"
+        ))
+        .bind::<Array<SmallInt>, _>(streams.clone())
+        .bind::<Array<BigInt>, _>(after.clone())
+        .bind::<Array<BigInt>, _>(until.clone())
+        .bind::<BigInt, _>(most)
+        .load(conn)
+    })
+}
+
+/// What stands in these stretches, as far as it is in these segments.
+pub fn rows_of(conn: &mut Conn, span: Span, stretches: &[Stretch]) -> Result<Vec<JournalRow>> {
+    let (streams, after, until) = columns(stretches)?;
+    read_from(conn, span, |conn, journal| {
+        statement::<journal::SqlType, Pg>(format!(
+            "SELECT {JOURNAL_COLUMNS} FROM unnest(?, ?, ?) AS w(stream, after, until) \
+             CROSS JOIN LATERAL (SELECT * FROM {journal} \
+             AND j.stream = w.stream AND j.position > w.after AND j.position <= w.until) j"
+        ))
+        .bind::<Array<SmallInt>, _>(streams.clone())
+        .bind::<Array<BigInt>, _>(after.clone())
+        .bind::<Array<BigInt>, _>(until.clone())
+        .load(conn)
+    })
+}
+
+/// The columns of a table of stretches.
+fn columns(stretches: &[Stretch]) -> Result<(Vec<i16>, Vec<i64>, Vec<i64>)> {
+    let number = |stretch: &Stretch| i16::try_from(stretch.stream).map_err(|error| Error::internal(error.to_string()));
+    let streams = stretches.iter().map(number).collect::<Result<_>>()?;
+    let all = |of: fn(&Stretch) -> i64| stretches.iter().map(of).collect();
+    Ok((streams, all(|stretch| stretch.after), all(|stretch| stretch.until)))
 }
 
 /// What stands at these positions of a stream, which lie within these segments.
