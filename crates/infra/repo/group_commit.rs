@@ -6,12 +6,16 @@
 //! A caller queues an item and waits. If no batch is being written, a job starts on the writing workers. It takes
 //! the streams that have waited longest, until its batch is full, and writes all of them with one commit. Further jobs
 //! start only when enough items wait to fill them, or one has waited for a while: a commit costs about the same for one
-//! item as for many. A lone item waits for nobody, and no timer runs. When a transaction fails, its items are tried one by one, so that a bad item fails alone. Callers take turns in a queue, and
-//! a batch is bounded in octets: whoever writes much waits for themselves.
+//! item as for many. A lone item waits for nobody, and no timer runs. When a transaction fails, its items are tried one
+//! by one, so that a bad item fails alone. Callers take turns in a queue, and a batch is bounded in octets: whoever
+//! writes much waits for themselves.
 //!
-//! Somebody else may hold a stream: another node that is stuck before its commit, or an administrator. A batch waits for
-//! that no longer than a moment, and is written without the items of that stream. The stream is stalled until a watcher,
-//! one per node for all such streams, finds it free.
+//! Nodes take turns, too: a batch locks its streams before anything else, so it waits for the commit of another node that
+//! writes to one of them, and then takes what has arrived here meanwhile.
+//!
+//! Somebody may hold a stream for longer: a node that is stuck before its commit, or an administrator. A batch waits no
+//! longer than a moment, and is written without the items of that stream. The stream is stalled until a watcher, one per
+//! node for all such streams, finds it free.
 //!
 //! An item may need a row that another transaction has locked. It is then put aside, and its batch continues without
 //! it. One job at a time, the waiter, handles all such items: it tries them again together, waits a moment for the lock

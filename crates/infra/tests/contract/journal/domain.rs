@@ -8,7 +8,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     writes: &["Journal::sweep"],
     reads: &[
-        "Journal::after",
+        "Journal::read",
         "Journal::exceeds",
         "Journal::extent",
         "Journal::followed",
