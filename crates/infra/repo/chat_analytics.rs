@@ -53,12 +53,13 @@ impl ChatsAnalytics for Repo {
 fn read(conn: &mut Conn, viewer: UserId, chat: ChatId, period: Period) -> Result<ChatAnalytics> {
     let membership = Membership::of(conn, chat, viewer)?.ok_or(CHAT_UNKNOWN)?;
     allow(membership.seat, Action::Analyse)?;
+    // First, so that the numbers contain at least what it says, however much is counted meanwhile.
+    let counted = table::table.filter(table::chat_id.eq(chat)).select(max(table::last_seq));
+    let counted_seq: Option<i64> = counted.first(conn)?;
     // A day of the time zone reaches into the day before or after.
     let touched = table::day.between(period.from.plus(-1).0, period.to.plus(1).0);
     let rows = table::table.filter(table::chat_id.eq(chat)).filter(touched).order(table::day);
     let rows: Vec<ChatDayRow> = rows.select(ChatDayRow::as_select()).load(conn)?;
-    let counted = table::table.filter(table::chat_id.eq(chat)).select(max(table::last_seq));
-    let counted_seq: Option<i64> = counted.first(conn)?;
     let by_day: Vec<(i32, i64)> = of_people::<(Integer, BigInt)>(chat, period, "day, ", " GROUP BY day").load(conn)?;
     let all_people: i64 = of_people::<BigInt>(chat, period, "", "").get_result(conn)?;
     let stored = Stored {

@@ -59,14 +59,15 @@ async fn checking_a_token_asks_no_database() {
     assert_eq!(access["username"], "ada");
     let by_key = || world.nobody().request("GET", "/api/auth/me").header("X-API-Key", &key);
     assert_eq!(by_key().send().await.unwrap().status(), 200);
-    let before = asked().await;
+    let (before, begun) = (asked().await, std::time::Instant::now());
     for _ in 0..TIMES / 2 {
         assert_eq!(ada.get("/api/auth/me").await.status, 200);
         assert_eq!(by_key().send().await.unwrap().status(), 200);
     }
     // The rest comes from the background: jobs, and changes of other nodes.
     let calls = asked().await - before;
-    assert!(calls < TIMES / 4, "{calls} calls of the database for {TIMES} tokens");
+    let background = 30 * (1 + begun.elapsed().as_secs() as usize);
+    assert!(calls < background.min(TIMES / 2), "{calls} calls of the database for {TIMES} tokens");
 }
 
 /// A log that nobody reads any more does not end the server.

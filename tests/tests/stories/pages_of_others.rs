@@ -80,6 +80,9 @@ async fn pages_may_read_every_header_that_tells_them_something() {
     page.ask(&root, "OPTIONS", "/api/chats", &[("access-control-request-method", "POST")], "").await;
     page.ask(&root, "GET", "/api/auth/me", &[("if-none-match", "*")], "").await;
     page.ask(&root, "GET", "/api/admin/audit/export", &[], "").await.expect(200);
+    let template = "/api/files/{file_id}/content";
+    let path = Things::of(Stage { world: &world, owner: &root, friend: &bob }, [template]).await.fill(template);
+    assert_eq!(page.ask(&root, "GET", &path, &[("range", "bytes=0-0")], "").await.status, 206);
     let group = json!({"type": "group", "title": "x"}).to_string();
     for _ in 0..2 {
         page.ask(&root, "POST", "/api/chats", &[("idempotency-key", "1")], &group).await.expect(201);

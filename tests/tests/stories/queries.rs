@@ -10,7 +10,8 @@ use std::{
 };
 
 use clowder_tests::{
-    User, World,
+    Answer, User, World,
+    client::form,
     documents::OpenApi,
     on_both,
     things::{Stage, Things, is_of_nothing},
@@ -32,6 +33,7 @@ const ANSWERED_ELSEWHERE: &[(&str, &str)] = &[
     ("/api/journal", "cursor"),
     (DOWNLOAD, "token"),
 ];
+const UPLOAD: &str = "/api/files/upload";
 const DOWNLOAD: &str = "/api/exports/{export_id}/download";
 
 /// A valid value for a parameter with this name and schema.
@@ -80,7 +82,10 @@ async fn nothing_is_given_empty(world: World) {
             }
             let needed = OpenApi::needed(&operation, &root.id, &name);
             for query in [format!("{needed}{name}="), format!("{needed}{name}")] {
-                let answer = clowder_tests::Answer::to(root.request(&method, &format!("{path}?{query}"))).await;
+                let request = root.request(&method, &format!("{path}?{query}"));
+                // Without a form it would be refused before.
+                let request = if template == UPLOAD { form(request, &json!({"file": "x"})) } else { request };
+                let answer = Answer::to(request).await;
                 assert_eq!(answer.wrong_fields(), [format!("?{name}")], "{method} {path}?{query}");
                 tried += 1;
             }

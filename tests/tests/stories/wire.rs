@@ -83,8 +83,8 @@ async fn ask(stream: &mut TcpStream) {
 async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
     let world = World::with(Database::sqlite(), &[("KEEP_ALIVE_SECONDS", "2")]).await;
     let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
-    ask(&mut stream).await;
     let idle = Instant::now();
+    ask(&mut stream).await;
     let mut rest = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it is kept for ever").unwrap();
     assert!(idle.elapsed() >= Duration::from_millis(1_900) && rest.is_empty(), "{:?}", idle.elapsed());
