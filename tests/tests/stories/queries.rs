@@ -32,6 +32,7 @@ const ANSWERED_ELSEWHERE: &[(&str, &str)] = &[
     ("/api/stream", "cursor"),
     ("/api/journal", "cursor"),
     (DOWNLOAD, "token"),
+    ("/api/files/{file_id}/download", "token"),
 ];
 const UPLOAD: &str = "/api/files/upload";
 const DOWNLOAD: &str = "/api/exports/{export_id}/download";
