@@ -59,7 +59,7 @@ pub struct Follower {
     addresses: Addresses,
     http: reqwest::Client,
     way: Way,
-    /// They read nothing while the others flood their chats.
+    /// They read nothing while the others flood their chats, and have not done so yet.
     stalls: bool,
     flood: watch::Receiver<bool>,
     cursor: Option<String>,
@@ -143,9 +143,11 @@ impl Follower {
                 let typing = json!({"id": 1, "type": "typing.start", "data": {"chat_id": chat}}).to_string();
                 socket.send(Message::text(typing)).await.map_err(|_| Over)?;
             }
-            if self.stalls {
-                // Reads on only when much was said.
+            if self.stalls && *self.flood.borrow() {
+                // Reads on only when much was said. The next socket is as wide as others: a narrow one would not carry
+                // what is said to them.
                 let _ = self.flood.wait_for(|floods| !floods).await;
+                self.stalls = false;
             }
             self.dawdle().await?;
         }
