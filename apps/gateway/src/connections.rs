@@ -35,6 +35,8 @@ use tokio::{
 
 /// How long a client may take to close its side of a connection after the last octets.
 pub const LINGER: Duration = Duration::from_secs(1);
+/// The clock of actix-http goes forward in such steps, so it could end an idle connection that much too early.
+const CLOCK: Duration = Duration::from_millis(500);
 /// How many octets are read at once.
 const ARRIVED: usize = 16 << 10;
 /// From this size on, a response is written before more of it is asked for.
@@ -82,7 +84,7 @@ where
             let handed_over = Rc::new(Cell::new(None));
             let (served, hand_over) = (Rc::clone(&app), Rc::clone(&handed_over));
             let http = HttpServiceBuilder::default()
-                .keep_alive(keep_alive)
+                .keep_alive(keep_alive + CLOCK)
                 .client_disconnect_timeout(LINGER)
                 .graceful_shutdown_signal(stopping)
                 .upgrade(fn_service(move |upgrade: (Request, Framed<TcpStream, Codec>)| {

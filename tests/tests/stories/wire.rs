@@ -87,8 +87,7 @@ async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {
     ask(&mut stream).await;
     let mut rest = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("it is kept for ever").unwrap();
-    // The clock of actix-http shows the last half of a second.
-    assert!(idle.elapsed() >= Duration::from_millis(1_400) && rest.is_empty(), "{:?}", idle.elapsed());
+    assert!(idle.elapsed() >= Duration::from_secs(2) && rest.is_empty(), "{:?}", idle.elapsed());
     let shown = world.command(&["config", "default"], &[]).text;
     assert!(shown.contains("keep_alive_seconds = 90"), "balancers keep one for 60 seconds, some for 75");
 }
