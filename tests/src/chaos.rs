@@ -86,9 +86,13 @@ pub async fn run(plan: Plan) -> Scorecard {
     let is_told = async || heard.iter().any(|heard| heard.lock().unwrap().overflows > 0);
     within(AT_LAST, "a client is told that it did not read", is_told).await;
     let enough = Instant::now() + plan.time;
-    let mut suffered = BTreeMap::new();
+    let (mut suffered, mut left) = (BTreeMap::new(), Vec::new());
     while Instant::now() < enough {
-        let fault = dice.one(&Fault::all(plan.with_redis));
+        // All of them, in any order, before one comes again.
+        if left.is_empty() {
+            left = Fault::all(plan.with_redis);
+        }
+        let fault = left.swap_remove(dice.below(left.len() as u64) as usize);
         *suffered.entry(fault).or_insert(0) += 1;
         cluster.suffer(fault, &mut dice).await;
         tokio::time::sleep(Duration::from_millis(500 + dice.below(2_500))).await;

@@ -1,6 +1,8 @@
 //! Serves connections: as HTTP/1.1, until the answer to a request takes its connection over, as the opening of a WebSocket
 //! does. From then on nothing of HTTP is kept, neither its buffers nor the request.
 
+mod limited;
+
 use std::{
     cell::{Cell, RefCell},
     future::{poll_fn, ready},
@@ -14,7 +16,7 @@ use std::{
 
 use actix_codec::{Encoder, Framed, FramedParts};
 use actix_http::{
-    HttpMessage, HttpServiceBuilder, Request, Response,
+    Extensions, HttpMessage, HttpServiceBuilder, Request, Response,
     body::{BodySize, BoxBody, MessageBody},
     error::{DispatchError, PayloadError},
     h1::{Codec, Message},
@@ -32,6 +34,8 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+
+use self::limited::{Answer, Limited, Serving};
 
 /// How long a client may take to close its side of a connection after the last octets.
 pub const LINGER: Duration = Duration::from_secs(1);
@@ -87,18 +91,31 @@ where
                 .keep_alive(keep_alive + CLOCK)
                 .client_disconnect_timeout(LINGER)
                 .graceful_shutdown_signal(stopping)
-                .upgrade(fn_service(move |upgrade: (Request, Framed<TcpStream, Codec>)| {
+                .on_connect_ext(|io: &Limited<TcpStream>, data: &mut Extensions| {
+                    data.insert(Rc::clone(&io.serving));
+                })
+                .upgrade(fn_service(move |upgrade: (Request, Framed<Limited<TcpStream>, Codec>)| {
                     hand_over.set(Some(upgrade));
                     ready(Ok::<_, Error>(()))
                 }))
-                .h1::<_, BoxBody>(fn_factory(move || ready(Ok::<_, ()>(Rc::clone(&served)))));
+                .h1::<_, Answer<BoxBody>>(fn_factory(move || {
+                    let app = Rc::clone(&served);
+                    ready(Ok::<_, ()>(fn_service(move |request: Request| {
+                        let served = request.conn_data::<Rc<Serving>>().map(Serving::begin);
+                        let answer = app.call(request);
+                        async move {
+                            let answer: Response<BoxBody> = answer.await?.into();
+                            Ok::<_, Error>(answer.map_body(|_, body| Answer { body, served }))
+                        }
+                    })))
+                }));
             let http = Rc::new(http.new_service(()).await?);
             Ok::<_, ()>(fn_service(move |io: TcpStream| {
                 // What is sent is small and written as a whole, so Nagle's algorithm would only cost a round trip.
                 let _ = io.set_nodelay(true);
                 let peer = io.peer_addr().ok();
                 // Boxed, so that it is released when the connection is handed over.
-                let http = Box::pin(http.call((io, peer)));
+                let http = Box::pin(http.call((Limited::new(io, keep_alive + CLOCK), peer)));
                 let (app, handed_over) = (Rc::clone(&app), Rc::clone(&handed_over));
                 async move {
                     let ended = http.await;
@@ -117,7 +134,7 @@ where
 async fn answer(
     app: &impl Service<Request, Response = ServiceResponse, Error = Error>,
     mut request: Request,
-    parts: FramedParts<TcpStream, Codec>,
+    parts: FramedParts<Limited<TcpStream>, Codec>,
 ) -> io::Result<Option<LocalBoxFuture<'static, ()>>> {
     let FramedParts { mut io, mut codec, read_buf, mut write_buf, .. } = parts;
     if request.head().expect() {
@@ -135,18 +152,18 @@ async fn answer(
     if let Some(takeover) = takeover.filter(|_| answer.status() == StatusCode::SWITCHING_PROTOCOLS) {
         codec.encode(Message::Item((Response::<BoxBody>::from(answer).drop_body(), BodySize::None)), &mut write_buf)?;
         io.write_all_buf(&mut write_buf).await?;
-        return Ok(Some((takeover.0)(io, &octets)));
+        return Ok(Some((takeover.0)(io.io, &octets)));
     }
     // What the client sends next was read by nobody yet; it may ask again over another connection.
     answer.head_mut().set_connection_type(ConnectionType::Close);
     write(&mut io, &mut codec, &mut write_buf, answer.into()).await?;
-    end(io, LINGER).await;
+    end(io.io, LINGER).await;
     Ok(None)
 }
 
 /// Writes a whole response.
 async fn write(
-    io: &mut TcpStream,
+    io: &mut Limited<TcpStream>,
     codec: &mut Codec,
     buffer: &mut BytesMut,
     answer: Response<BoxBody>,
@@ -182,7 +199,7 @@ async fn write(
 
 /// A connection, and what the client has sent after the head of its request.
 struct Client {
-    io: TcpStream,
+    io: Limited<TcpStream>,
     octets: BytesMut,
 }
 
@@ -197,7 +214,7 @@ fn body(client: Rc<RefCell<Option<Client>>>, mut left: usize) -> Payload {
     let body = stream::poll_fn(move |context| {
         let mut client = client.borrow_mut();
         let Some(Client { io, octets }) = client.as_mut().filter(|_| left > 0) else { return Poll::Ready(None) };
-        if octets.is_empty() && ready!(poll_arrived(io, context, |more| octets.extend_from_slice(more)))? == 0 {
+        if octets.is_empty() && ready!(poll_arrived(&mut io.io, context, |more| octets.extend_from_slice(more)))? == 0 {
             left = 0;
             return Poll::Ready(Some(Err(PayloadError::Incomplete(None))));
         }

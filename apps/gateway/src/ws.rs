@@ -46,6 +46,7 @@ pub use events::{Event, Kind, all as events};
 pub use hub::{Canary, Hearers, Hub, Passed, Signal};
 pub use request::Request;
 pub use sockets::Sockets;
+pub use transport::{Message, Reader};
 
 use self::{
     connection::{Connection, SocketContext},

@@ -219,7 +219,7 @@ pub fn tally(acts: impl IntoIterator<Item = Act>) -> Vec<Tally> {
     for Act { user, kind, target_kind, target, at } in acts {
         let day = i32::try_from(at.as_micros().div_euclid(MICROS_A_DAY)).unwrap_or(i32::MAX);
         tallies
-            .entry((user, day, kind, target_kind.clone(), target))
+            .entry((user, day, kind, target))
             .and_modify(|tally| {
                 tally.first_at = tally.first_at.min(at);
                 tally.last_at = tally.last_at.max(at);

@@ -147,6 +147,10 @@ pub struct Replayed {
 /// chunks.
 #[async_trait]
 pub trait Replay: Send {
+    /// Whether this may be more than `most` changes, without reading them; before the first chunk. Some of those that are
+    /// counted may not be replayed: they concern only who came earlier, or were superseded.
+    async fn exceeds(&mut self, most: usize) -> Result<bool>;
+
     /// The next chunk; `None` after the last. After an error it cannot be used any more.
     async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>>;
 }
@@ -178,26 +182,10 @@ pub trait Journal: Send + Sync {
 
     /// What a user missed in `(from, to]`, stream by stream, oldest first. `followed` are the topics that they follow
     /// at `to`, and all that they may see: of these they get the changes from while they followed them, as far as these
-    /// concern whoever follows them after these numbers, and of their personal topic everything except entering topics that they have left since. A change that makes them leave a
-    /// topic is always included, so that they know. The total cost grows with the topics plus the changes.
-    async fn replay(
-        &self,
-        user: UserId,
-        followed: Arc<[Following]>,
-        from: Positions,
-        to: Positions,
-    ) -> Result<Box<dyn Replay>>;
-
-    /// Whether this may be more than `most` changes, without reading them. Some of those that are counted may not be
-    /// replayed: they concern only who came earlier, or were superseded.
-    async fn exceeds(
-        &self,
-        user: UserId,
-        followed: Arc<[Following]>,
-        from: Positions,
-        to: Positions,
-        most: usize,
-    ) -> Result<bool>;
+    /// concern whoever follows them after these numbers, and of their personal topic everything except entering topics
+    /// that they have left since. A change that makes them leave a topic is always included, so that they know. The total
+    /// cost grows with the topics plus the changes.
+    fn replay(&self, user: UserId, followed: Arc<[Following]>, from: Positions, to: Positions) -> Box<dyn Replay>;
 
     /// Forgets what it has held for longer than `keep`, a bounded number of rows per call; answers how many went. The age
     /// of a change is the time measured from one call to the next since it was first there at such a call, and at most

@@ -13,13 +13,13 @@ use clowder_accounts::{
     activity::{ACTIONS, Act, Activity, ActivityDevice, ActivityId, ActivityType, KEPT_FOR, decide, of_entry, tally},
     refusals::SESSION_ENDED,
 };
-use clowder_core::{Ctx, Id, Page, PageRequest, Positions, Recorded, Result, SessionId, UserId, sql::Ts};
-use diesel::{dsl::case_when, prelude::*};
+use clowder_core::{Ctx, Id, Page, PageRequest, Positions, Recorded, Result, SessionId, UserId};
+use diesel::prelude::*;
 use tracing::instrument;
 use uuid::Uuid;
 
 use super::{
-    Repo, accounts,
+    Repo, accounts, batch,
     clock::{SHOWN, never, when},
     db::Tx,
     dialect::{self, Conn},
@@ -237,22 +237,8 @@ fn note(tx: &mut Tx<'_>, acts: Vec<(Place, Act)>) -> Result<()> {
     let counts = |place: Place, user: UserId| {
         living.contains(&user) && !cleared.get(&user).is_some_and(|cleared| cleared.has(place))
     };
-    for tally in tally(acts.into_iter().filter(|(place, act)| counts(*place, act.user)).map(|(_, act)| act)) {
-        let row = ActivityRow::new(tally);
-        diesel::insert_into(activity::table)
-            .values(&row)
-            .on_conflict((activity::user_id, activity::day, activity::kind, activity::target_id))
-            .do_update()
-            // Streams are read one after the other, and the clocks of nodes differ: what is read later may be earlier.
-            .set((
-                activity::count.eq(activity::count + row.count),
-                activity::at.eq(case_when(activity::at.gt(row.at), row.at.into_sql::<Ts>()).otherwise(activity::at)),
-                activity::last_at.eq(case_when(activity::last_at.lt(row.last_at), row.last_at.into_sql::<Ts>())
-                    .otherwise(activity::last_at)),
-            ))
-            .execute(tx.conn)?;
-    }
-    Ok(())
+    let counted = acts.into_iter().filter(|(place, act)| counts(*place, act.user)).map(|(_, act)| act);
+    batch::readers::add_activity(tx.conn, tally(counted).into_iter().map(ActivityRow::new).collect())
 }
 
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {

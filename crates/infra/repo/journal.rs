@@ -171,28 +171,10 @@ impl Journal for Repo {
         self.db.read(move |conn| domains::others(conn, user)).await
     }
 
-    async fn replay(
-        &self,
-        user: UserId,
-        followed: Arc<[Following]>,
-        from: Positions,
-        to: Positions,
-    ) -> Result<Box<dyn Replay>> {
+    fn replay(&self, user: UserId, followed: Arc<[Following]>, from: Positions, to: Positions) -> Box<dyn Replay> {
         // Staff of the server get what everybody gets.
         let viewer = Viewer { id: user, staff: false, now: self.now() };
-        Ok(Box::new(replay::Reader::open(&self.db, &self.segments, viewer, followed, from, to).await?))
-    }
-
-    async fn exceeds(
-        &self,
-        user: UserId,
-        followed: Arc<[Following]>,
-        from: Positions,
-        to: Positions,
-        most: usize,
-    ) -> Result<bool> {
-        let viewer = Viewer { id: user, staff: false, now: self.now() };
-        replay::exceeds(&self.db, &self.segments, viewer, followed, (from, to), most).await
+        Box::new(replay::Reader::new(&self.db, &self.segments, viewer, followed, from, to))
     }
 
     async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize> {

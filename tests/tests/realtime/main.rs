@@ -3,6 +3,7 @@
 mod canary;
 mod chaos;
 mod closing;
+mod cluster;
 mod connections;
 mod events;
 mod failover;

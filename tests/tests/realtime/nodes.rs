@@ -88,8 +88,26 @@ async fn a_redis_that_dies_and_returns_loses_repeats_and_reorders_nothing() {
     until_bus_is([&ada, &bob], "redis: messages arrive").await;
     let (half, _) = delivery(&ada, &bob, &chat).await;
     assert!(half < Duration::from_millis(80), "it is quick again: {half:?}");
+    // One that accepts and says nothing costs no more than one that is gone.
+    for is_frozen in [false, true] {
+        if is_frozen {
+            redis.freeze()
+        } else {
+            redis.kill()
+        }
+        let (half, most) = delivery(&ada, &bob, &chat).await;
+        println!("frozen: {is_frozen}; half within {half:?}, 99 of 100 within {most:?}");
+        assert!(half < Duration::from_millis(400), "frozen: {is_frozen}; {half:?}");
+        until_bus_is([&ada, &bob], "redis: no message arrives, so changes are polled").await;
+        if is_frozen {
+            redis.thaw()
+        } else {
+            redis.start_again().await
+        }
+        until_bus_is([&ada, &bob], "redis: messages arrive").await;
+    }
     for log in [world.server.log(), other.log()] {
-        assert_eq!(log.matches("the bus does not work").count(), 1, "it is said once");
+        assert_eq!(log.matches("the bus does not work").count(), 3, "it is said once each time");
     }
 }
 

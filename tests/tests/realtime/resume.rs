@@ -6,6 +6,7 @@ use clowder_core::{Actor, Ctx, Timestamp};
 use clowder_infra::{DatabaseUrl, Options, Store};
 use clowder_tests::{Database, Server, Stream, World, on_both, world::each};
 use serde_json::json;
+use tokio::time::Instant;
 
 on_both!(shared; nothing_missed, in_the_first_frame, useless_cursors, the_cursor_of_somebody_else, deleted_text_is_not_replayed, what_is_hidden);
 on_both!(across_a_restart, away_for_too_long);
@@ -343,11 +344,26 @@ async fn all_of_them_at_once(world: World) {
             socket
         })
     });
+    let watching = world.user("watching").await;
+    let other = ada.private_chat(&watching).await;
+    let mut socket = watching.socket().await;
     let meanwhile = async {
-        for _ in 0..50 {
+        let mut slowest = Duration::ZERO;
+        for n in 0..50 {
+            let began = Instant::now();
             ada.get("/api/chats").await.expect(200);
+            slowest = slowest.max(began.elapsed());
+            if n % 10 == 0 {
+                let began = Instant::now();
+                ada.says(&other, &n.to_string()).await;
+                assert_eq!(socket.until("message.sent").await["data"]["content"], n.to_string());
+                slowest = slowest.max(began.elapsed());
+            }
         }
+        slowest
     };
-    let (sockets, ()) = tokio::join!(futures_util::future::join_all(resume), meanwhile);
+    let (sockets, slowest) = tokio::join!(futures_util::future::join_all(resume), meanwhile);
     assert_eq!(sockets.len(), 10 * PEOPLE);
+    // A turn may take up to 30 seconds; what does not need one takes no longer than ever.
+    assert!(slowest < Duration::from_secs(3), "{slowest:?}");
 }

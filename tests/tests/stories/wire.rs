@@ -78,6 +78,39 @@ async fn ask(stream: &mut TcpStream) {
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", answer.escape_ascii());
 }
 
+/// However a client goes about it, it has a few seconds for the head of each request.
+#[tokio::test]
+async fn who_asks_slowly_is_not_waited_for() {
+    let world = World::with(Database::sqlite(), &[("KEEP_ALIVE_SECONDS", "60")]).await;
+    let connect = async || {
+        let mut stream = TcpStream::connect(&world.server.address).await.unwrap();
+        ask(&mut stream).await;
+        stream
+    };
+    let (mut begun, drips) = (connect().await, connect().await);
+    let began = Instant::now();
+    begun.write_all(b"GET / HT").await.unwrap();
+    let (mut read, mut write) = drips.into_split();
+    let mut drip = std::pin::pin!(async {
+        for octet in b"GET /api/health/live HTTP/1.1\r\n".iter().chain(std::iter::repeat(&b'x')) {
+            if write.write_all(&[*octet]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        std::future::pending::<()>().await;
+    });
+    for end in [&mut begun as &mut (dyn tokio::io::AsyncRead + Unpin), &mut read] {
+        let mut rest = Vec::new();
+        let ended = async { timeout(PATIENCE, end.read_to_end(&mut rest)).await.expect("it is kept for ever") };
+        tokio::select! { _ = ended => {}, () = &mut drip => unreachable!() }
+    }
+    let elapsed = began.elapsed();
+    assert!((Duration::from_secs(5)..Duration::from_secs(20)).contains(&elapsed), "{elapsed:?}");
+    let log = world.server.log();
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
 /// A load balancer reuses connections, so they must not be closed too early.
 #[tokio::test]
 async fn an_idle_connection_is_kept_as_long_as_the_setting_says() {

@@ -1,8 +1,14 @@
 //! Why a socket is closed: the codes of RFC 6455 §7.4 and our own, with what the client should do next.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::RangeInclusive};
 
 use clowder_accounts::throttle;
+use clowder_core::Error;
+use clowder_infra::keys;
+
+/// When those come back whom the server cannot serve now, in seconds: each at another time, so that it is not the same
+/// again.
+const LATER: RangeInclusive<u64> = 5..=20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
@@ -22,6 +28,10 @@ pub enum Close {
     Fault,
     /// The node is shutting down; reconnect with jitter and resume.
     Restart,
+    /// The database does not answer, or those who connected earlier take too long; wait this many seconds.
+    Busy {
+        seconds: u64,
+    },
     NotAuthenticated(Why),
     NoAuthInTime,
     SessionEnded,
@@ -95,6 +105,16 @@ impl Why {
     }
 }
 
+/// Why somebody cannot be served.
+impl From<Error> for Close {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(_) => Self::busy(),
+            _ => Self::Fault,
+        }
+    }
+}
+
 impl Close {
     /// Every reason for which a socket is closed, for the documents.
     pub const ALL: &[Self] = &[
@@ -106,6 +126,7 @@ impl Close {
         Self::TooBig,
         Self::Fault,
         Self::Restart,
+        Self::Busy { seconds: *LATER.end() },
         Self::NotAuthenticated(Why::NoAuth),
         Self::NotAuthenticated(Why::NoAccess),
         Self::NotAuthenticated(Why::TokenInvalid),
@@ -124,6 +145,10 @@ impl Close {
         Self::BadFrames,
     ];
 
+    pub fn busy() -> Self {
+        Self::Busy { seconds: keys::random_within(LATER) }
+    }
+
     pub const fn code(self) -> u16 {
         match self {
             Self::Goodbye => 1000,
@@ -133,6 +158,7 @@ impl Close {
             Self::TooBig => 1009,
             Self::Fault => 1011,
             Self::Restart => 1012,
+            Self::Busy { .. } => 1013,
             Self::NotAuthenticated(_) => 4001,
             Self::NoAuthInTime => 4002,
             Self::SessionEnded => 4003,
@@ -150,6 +176,7 @@ impl Close {
             Self::TooManyAttempts { seconds } => {
                 return format!("too many failed attempts from this address; try again in {seconds} s").into();
             }
+            Self::Busy { seconds } => return format!("busy; try again in {seconds} s, and resume").into(),
             Self::Goodbye => "goodbye",
             Self::Silent => "heard nothing from the client, not even a pong; reconnect and resume",
             Self::Protocol => "the frames violate RFC 6455",
@@ -175,6 +202,7 @@ impl Close {
         match self {
             Self::Goodbye => (Yes, "Reconnect and resume, unless you closed the socket yourself"),
             Self::Silent | Self::Fault | Self::Restart | Self::TooSlow => (Yes, "Reconnect and resume"),
+            Self::Busy { .. } => (Yes, "Wait for the seconds in the reason, then reconnect and resume"),
             Self::TooManyFrames => (Yes, "Send more slowly; resume, and send again what was not answered"),
             Self::Protocol | Self::Binary | Self::NotText | Self::TooBig | Self::BadFrames => (No, "Fix the client"),
             Self::NotAuthenticated(why) => match why {

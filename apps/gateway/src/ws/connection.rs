@@ -19,7 +19,7 @@ use super::{
     request::{CommandId, Request},
     send_queue::{Next, SendQueue, WRITE_WITHIN},
     sockets::Held,
-    subscription::{Left, Subscription, Wire, expires},
+    subscription::{Left, Subscription, Wanted, Wire, expires},
     transport::{Message, Transport},
 };
 use crate::{
@@ -229,7 +229,8 @@ impl Connection {
     /// `hello`, what was missed, and from then on what is in the queue.
     async fn greet(&mut self, identity: Identity, cursor: Option<String>) -> Result<Bound, Close> {
         let ports = Arc::clone(&self.context.ports);
-        let mut subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await?;
+        let mut subscription =
+            Subscription::open(&ports, &identity, cursor.as_deref(), Wanted::at_most(ports.resume_events)).await?;
         subscription.greet(&ports, self).await?;
         Ok(Bound::new(subscription.left, identity))
     }

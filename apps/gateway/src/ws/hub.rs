@@ -37,7 +37,7 @@ use tokio::sync::Notify;
 
 use self::{
     follows::Loaded,
-    resuming::Resuming,
+    resuming::{Resuming, Turn},
     shard::{Queues, Shard, Step},
     shards::{Dispatch, Shards},
     signals::{Signals, Telling},
@@ -173,29 +173,33 @@ impl Hub {
     }
 
     /// Attaches a socket, which receives only what its `scopes` allow. If `since` is given, waits until this node has
-    /// reached that position: a cursor may come from a node that was ahead.
-    pub async fn attach(
-        &self,
+    /// reached that position: a cursor may come from a node that was ahead. If something has to be loaded, it takes a
+    /// turn and leaves it to the caller, who may have to read more.
+    pub async fn attach<'a>(
+        &'a self,
         user: UserId,
         via: Via,
         scopes: Option<Scopes>,
         since: Option<&Place>,
+        turn: &mut Option<Turn<'a>>,
     ) -> Result<Attached> {
         let shard = self.shards.of(user);
+        if let Some(since) = since {
+            reach(shard, since).await?;
+        }
         loop {
             let arrival = shard.arrive(user);
             let (loaded, watched) = match arrival.to_load.clone() {
                 Some(at) => {
-                    let _turn = self.resuming.turn(user).await?;
+                    if turn.is_none() {
+                        *turn = Some(self.resuming.turn(user).await?);
+                    }
                     let (topics, Others { hidden, watched }) =
                         (self.journal.followed(user, at).await?, self.journal.others(user).await?);
                     (Some(Loaded { topics, hidden }), watched)
                 }
                 None => (None, Vec::new()),
             };
-            if let Some(since) = since {
-                reach(shard, since).await?;
-            }
             // Without a result, what was known or loaded is no longer valid.
             if let Some(attached) = arrival.attach(via, scopes.clone(), loaded)? {
                 self.online.watch_always(user, &watched, clock::now());

@@ -1,7 +1,7 @@
 //! `GET /api/journal`: the events of a socket page by page (long polling), for clients to which neither a WebSocket nor a
 //! stream gets through.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, web::Data};
 use bytestring::ByteString;
@@ -16,7 +16,7 @@ use super::{
     close::Close,
     frame::{self, Durable},
     send_queue::{Next, SendQueue},
-    subscription::{Subscription, Wire, expires},
+    subscription::{Subscription, Wanted, Wire, expires},
 };
 use crate::{answer::Shown, problem::Answer, query::Query};
 
@@ -71,10 +71,12 @@ pub async fn read(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
     query.check()?;
     let (identity, _held) = admit(&request, &ports).await?;
     let until = expires(&identity).min(Instant::now() + Duration::from_secs(wait.unsigned_abs()));
-    let subscription = Subscription::open(&ports, &identity, cursor.as_deref())
+    // However much it was, the client reads it page by page.
+    let wanted = Wanted { most: usize::MAX, rows: most };
+    let mut subscription = Subscription::open(&ports, &identity, cursor.as_deref(), wanted)
         .await
         .map_err(|close| refused(&ports, &identity, close))?;
-    let queue = &*subscription.left.queue;
+    let queue = &*Arc::clone(&subscription.left.queue);
     let waiting = ports.hub.polls.enter(queue.user);
     let mut page = Page { most, ..Page::default() };
     let caught_up = subscription.catch_up(&mut page).await.map_err(|close| refused(&ports, &identity, close))?;

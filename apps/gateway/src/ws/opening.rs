@@ -81,7 +81,8 @@ pub fn refused(error: &Error, otherwise: Why) -> Close {
         | Error::Invalid(_) => Close::NotAuthenticated(otherwise),
         // The seconds of `Retry-After`.
         Error::TooMany { retry_after, .. } => Close::TooManyAttempts { seconds: retry_after.as_secs().max(1) },
-        Error::Unavailable(_) | Error::Internal(_) => Close::Fault,
+        Error::Unavailable(_) => Close::busy(),
+        Error::Internal(_) => Close::Fault,
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
     frame::{self, Closed, Durable, Heartbeat},
     send_queue::{Next, SendQueue},
     sockets::Held,
-    subscription::{Subscription, Wire, expires},
+    subscription::{Subscription, Wanted, Wire, expires},
 };
 use crate::{
     clock,
@@ -66,7 +66,8 @@ pub async fn open(request: HttpRequest, ports: Data<Ports>, mut query: Query) ->
         return Ok(answer.finish());
     }
     let cursor = last.or(cursor);
-    let subscription = Subscription::open(&ports, &identity, cursor.as_deref()).await;
+    let subscription =
+        Subscription::open(&ports, &identity, cursor.as_deref(), Wanted::at_most(ports.resume_events)).await;
     let subscription = subscription.map_err(|close| refused(&ports, &identity, close))?;
     let (sender, mut receiver) = mpsc::channel(1);
     let now = Instant::now();

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use clowder_accounts::Identity;
-use clowder_core::{Actor, Via, journal::Chunk};
+use clowder_core::{
+    Actor, Via,
+    journal::{Chunk, Replay, Replayed},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -38,9 +41,32 @@ pub struct Subscription {
     attached: Attached,
     /// Where the client's cursor resumes, or why it cannot.
     since: Option<Result<Place, &'static str>>,
+    /// What was missed since then.
+    missed: Option<Missed>,
     via: Via,
     /// When the client's access ends.
     expires: Instant,
+}
+
+/// How much of what was missed is wanted.
+pub struct Wanted {
+    /// Whoever has missed more loads it anew, which costs less than to send it.
+    pub most: usize,
+    /// How many changes are read at first.
+    pub rows: usize,
+}
+
+impl Wanted {
+    /// As much as is read at a time, and no more than `most`.
+    pub const fn at_most(most: usize) -> Self {
+        Self { most, rows: CHUNK.rows }
+    }
+}
+
+/// What was missed: its beginning, which has been read, and the rest.
+struct Missed {
+    first: Replayed,
+    rest: Box<dyn Replay>,
 }
 
 /// Removes a client from the hub, however it ends.
@@ -60,36 +86,46 @@ pub struct CaughtUp {
 }
 
 impl Subscription {
-    /// Attaches to the hub first, so that no event falls between what was missed and what is live.
-    pub async fn open(ports: &Ports, identity: &Identity, cursor: Option<&str>) -> Result<Self, Close> {
+    /// Attaches to the hub first, so that no event falls between what was missed and what is live. All that is read for a
+    /// client at first is read in one turn: when thousands come back at once, those who came first are served first.
+    pub async fn open(ports: &Ports, identity: &Identity, cursor: Option<&str>, wanted: Wanted) -> Result<Self, Close> {
         let Actor::User { id: user, via, .. } = identity.actor else {
             return Err(Close::NotAuthenticated(Why::TokenInvalid));
         };
         let hub = &ports.hub;
-        let since = match cursor {
+        let mut since = match cursor {
             Some(cursor) => Some(judge(hub, cursor).await?),
             None => None,
         };
         let from = since.as_ref().and_then(|judged| judged.as_ref().ok());
+        let mut turn = None;
         let attached = hub
-            .attach(user, via, identity.scopes.clone(), from)
+            .attach(user, via, identity.scopes.clone(), from, &mut turn)
             .await
-            .map_err(|_| if hub.is_stopping() { Close::Restart } else { Close::Fault })?;
+            .map_err(|error| if hub.is_stopping() { Close::Restart } else { error.into() })?;
         let left = Left { hub: Arc::clone(hub), queue: Arc::clone(&attached.queue) };
         // The session may have ended while we waited, before there was a queue to notify.
         if ports.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
-        Ok(Self { left, attached, since, via, expires: expires(identity) })
+        let mut missed = None;
+        if let Some(from) = from.filter(|from| !from.reach(&attached.live_from)) {
+            let turn = match turn {
+                Some(turn) => turn,
+                None => hub.resuming.turn(user).await?,
+            };
+            missed = begin(hub, &attached, from, &wanted).await?;
+            drop(turn);
+            if missed.is_none() {
+                since = Some(Err("too_many"));
+            }
+        }
+        Ok(Self { left, attached, since, missed, via, expires: expires(identity) })
     }
 
-    /// Writes `hello`, what was missed, and how that ended. Live events follow in the queue. Whoever has missed too much
-    /// loads it anew, which costs less than to send it.
+    /// Writes `hello`, what was missed, and how that ended. Live events follow in the queue.
     pub async fn greet(&mut self, ports: &Ports, wire: &mut impl Wire) -> Result<(), Close> {
-        if self.missed_more_than(ports.resume_events).await? {
-            self.since = Some(Err("too_many"));
-        }
-        let (hub, queue) = (&self.left.hub, &*self.left.queue);
+        let (hub, queue) = (&self.left.hub, Arc::clone(&self.left.queue));
         let from = self.since.as_ref().and_then(|judged| judged.as_ref().ok());
         let hello = Hello {
             session_id: match self.via {
@@ -101,7 +137,7 @@ impl Subscription {
             cursor: hub.sealer.seal(&from.unwrap_or(&self.attached.live_from).pack()),
             resumed: from.is_some(),
         };
-        wire.write(queue, frame::said("hello", clock::now(), hello), None).await?;
+        wire.write(&queue, frame::said("hello", clock::now(), hello), None).await?;
         if self.since.is_none() {
             return Ok(());
         }
@@ -110,23 +146,12 @@ impl Subscription {
             None => frame::said("resumed", clock::now(), Resumed { count }),
             Some(reason) => frame::said("reset", clock::now(), Reset { reason }),
         };
-        wire.write(queue, end, None).await
-    }
-
-    async fn missed_more_than(&self, most: usize) -> Result<bool, Close> {
-        let (hub, Attached { queue, live_from, followed, .. }) = (&self.left.hub, &self.attached);
-        let Some(Ok(from)) = &self.since else { return Ok(false) };
-        // So few have happened, to anybody.
-        if live_from.positions.since(&from.positions) <= most as u64 {
-            return Ok(false);
-        }
-        let _turn = hub.resuming.turn(queue.user).await.map_err(|_| Close::Fault)?;
-        let (from, to) = (from.positions.clone(), live_from.positions.clone());
-        hub.journal.exceeds(queue.user, followed.clone(), from, to, most).await.map_err(|_| Close::Fault)
+        wire.write(&queue, end, None).await
     }
 
     /// Writes what was missed since the client's cursor, up to where live events begin, or until the wire is full.
-    pub async fn catch_up(&self, wire: &mut impl Wire) -> Result<CaughtUp, Close> {
+    pub async fn catch_up(&mut self, wire: &mut impl Wire) -> Result<CaughtUp, Close> {
+        let missed = self.missed.take();
         let hub = &self.left.hub;
         let from = match &self.since {
             Some(Ok(from)) => from,
@@ -135,9 +160,12 @@ impl Subscription {
                 return Ok(CaughtUp { count: 0, reached: self.attached.live_from.clone(), reset });
             }
         };
-        let (count, reached) = self.replay(from.clone(), wire).await?;
+        let (count, reached) = match missed {
+            Some(missed) => self.replay(from.clone(), missed, wire).await?,
+            None => (0, from.clone()),
+        };
         // A sweep may have run in between; then events may be missing, and the client must know.
-        let extent = hub.resuming.extent().await.map_err(|_| Close::Fault)?;
+        let extent = hub.resuming.extent().await?;
         // A backup may have been restored in between; then the cursors that were just sent lead nowhere.
         if extent.epoch != from.epoch {
             return Err(Close::Restart);
@@ -149,32 +177,13 @@ impl Subscription {
     }
 
     /// Returns how many events were written, and up to where.
-    async fn replay(&self, mut from: Place, wire: &mut impl Wire) -> Result<(usize, Place), Close> {
+    async fn replay(&self, mut from: Place, missed: Missed, wire: &mut impl Wire) -> Result<(usize, Place), Close> {
         let (hub, attached) = (&self.left.hub, &self.attached);
         let queue = &*attached.queue;
-        let mut count = 0;
-        if from.reach(&attached.live_from) {
-            return Ok((count, from));
-        }
-        // A turn is held while the journal is read, not while the client is slow.
-        let mut replay = {
-            let _turn = hub.resuming.turn(queue.user).await.map_err(|_| Close::Fault)?;
-            let followed = attached.followed.clone();
-            let to = attached.live_from.positions.clone();
-            let replay = hub.journal.replay(queue.user, followed, from.positions.clone(), to).await;
-            replay.map_err(|_| Close::Fault)?
-        };
-        loop {
-            if let Some(close) = queue.closing() {
-                return Err(close);
-            }
-            let chunk = Chunk { rows: CHUNK.rows.min(wire.room()), ..CHUNK };
-            let missed = {
-                let _turn = hub.resuming.turn(queue.user).await.map_err(|_| Close::Fault)?;
-                replay.next(chunk).await.map_err(|_| Close::Fault)?
-            };
-            let Some(missed) = missed else { return Ok((count, from)) };
-            for recorded in missed.changes {
+        let Missed { first, mut rest } = missed;
+        let (mut count, mut next) = (0, Some(first));
+        while let Some(Replayed { changes, reached }) = next {
+            for recorded in changes {
                 from.positions.advance(recorded.stream, recorded.position);
                 if !queue.may_receive(opened_by(&recorded.name)) {
                     continue;
@@ -192,9 +201,38 @@ impl Subscription {
                     return Ok((count, from));
                 }
             }
-            from.positions = missed.reached;
+            from.positions = reached;
+            if let Some(close) = queue.closing() {
+                return Err(close);
+            }
+            if from.reach(&attached.live_from) {
+                break;
+            }
+            // A turn is held while the journal is read, not while the client is slow.
+            let _turn = hub.resuming.turn(queue.user).await?;
+            next = rest.next(chunk(wire.room())).await?;
         }
+        Ok((count, from))
     }
+}
+
+/// Begins to read what was missed; `None` if that is more than is wanted.
+async fn begin(hub: &Hub, attached: &Attached, from: &Place, wanted: &Wanted) -> Result<Option<Missed>, Close> {
+    let to = &attached.live_from.positions;
+    let (user, followed) = (attached.queue.user, attached.followed.clone());
+    let mut rest = hub.journal.replay(user, followed, from.positions.clone(), to.clone());
+    // So few have happened, to anybody.
+    let is_counted = to.since(&from.positions) > wanted.most as u64;
+    if is_counted && rest.exceeds(wanted.most).await? {
+        return Ok(None);
+    }
+    let first = rest.next(chunk(wanted.rows)).await?;
+    let nothing = || Replayed { changes: Vec::new(), reached: to.clone() };
+    Ok(Some(Missed { first: first.unwrap_or_else(nothing), rest }))
+}
+
+fn chunk(rows: usize) -> Chunk {
+    Chunk { rows: CHUNK.rows.min(rows), ..CHUNK }
 }
 
 impl Drop for Left {
@@ -210,7 +248,7 @@ pub fn expires(identity: &Identity) -> Instant {
 
 /// Where a cursor resumes, or why it cannot.
 async fn judge(hub: &Hub, cursor: &str) -> Result<Result<Place, &'static str>, Close> {
-    let extent = hub.resuming.extent().await.map_err(|_| Close::Fault)?;
+    let extent = hub.resuming.extent().await?;
     let place = hub.sealer.open(extent.epoch, cursor).ok_or("unknown");
     Ok(place.and_then(|place| if extent.can_replay(&place.positions) { Ok(place) } else { Err("expired") }))
 }

@@ -12,8 +12,8 @@ use actix_web::web::Bytes;
 use bytestring::ByteString;
 use tokio::{net::TcpStream, time::timeout};
 
-pub use self::reader::Message;
-use self::{reader::Reader, writer::Writer};
+pub use self::reader::{Message, Reader};
+use self::writer::Writer;
 use super::close::Close;
 use crate::connections::{self, LINGER, poll_arrived};
 

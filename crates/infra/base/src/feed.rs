@@ -226,21 +226,32 @@ impl Follower {
                 return Ok(step);
             }
             let missing = self.missing();
-            if !missing.is_empty() && self.rested <= Instant::now() {
-                self.read(missing).await?;
+            let now = Instant::now();
+            if !missing.is_empty() && self.rested <= now {
+                // What waits here need not be read. Others must not wait for it long.
+                let waits = if now < self.rested + GATHERED { self.hints.take() } else { None };
+                match waits {
+                    Some(hint) => self.heed(hint).await?,
+                    None => self.read(missing).await?,
+                }
                 continue;
             }
             tokio::select! {
                 biased;
                 _ = self.poll.tick() => self.look().await?,
-                hint = self.hints.next() => match hint {
-                    Hint::Change(recorded) => self.accept(recorded),
-                    Hint::Lost => self.look().await?,
-                    Hint::Elsewhere(reached) => self.hear(&reached),
-                },
+                hint = self.hints.next() => self.heed(hint).await?,
                 () = sleep_until(self.rested), if !missing.is_empty() => {}
             }
         }
+    }
+
+    async fn heed(&mut self, hint: Hint) -> Result<()> {
+        match hint {
+            Hint::Change(recorded) => self.accept(recorded),
+            Hint::Lost => self.look().await?,
+            Hint::Elsewhere(reached) => self.hear(&reached),
+        }
+        Ok(())
     }
 
     /// What is or may be in the journal and was not passed on.

@@ -108,6 +108,15 @@ impl Merge {
     }
 
     fn refill(&mut self, read: &mut impl FnMut(&[Window]) -> Result<Vec<(usize, Place)>>) -> Result<()> {
+        let windows = self.wanted();
+        let found = read(&windows)?;
+        self.fill(windows, found);
+        Ok(())
+    }
+
+    /// What it reads next, for a caller that reads for several of them together and hands what it found to
+    /// [`Merge::fill`].
+    pub fn wanted(&mut self) -> Vec<Window> {
         let low = std::mem::take(&mut self.low);
         let mut windows = Vec::with_capacity(low.len());
         for part in low {
@@ -117,8 +126,12 @@ impl Merge {
             let (from, until) = (*source.unread.start(), *source.unread.end());
             windows.push(Window { part, topic: source.topic, from, until, most: source.batch });
         }
+        windows
+    }
+
+    /// Takes the entries that were found in all windows that it wanted, in any order.
+    pub fn fill(&mut self, mut windows: Vec<Window>, mut found: Vec<(usize, Place)>) {
         self.dry = 0;
-        let mut found = read(&windows)?;
         found.sort_unstable();
         let mut found = found.into_iter().peekable();
         windows.sort_unstable_by_key(|window| window.part);
@@ -140,7 +153,6 @@ impl Merge {
                 _ => RangeInclusive::new(1, 0),
             };
         }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod idempotency;
 pub mod journal;
 pub mod messaging;
+pub mod readers;
 
 use clowder_core::Result;
 

@@ -16,6 +16,7 @@ use diesel::{
 
 use super::super::{
     among::AmongIds,
+    batch,
     db::Tx,
     dialect::{self, Backend, Conn},
 };
@@ -35,6 +36,20 @@ struct OfChat {
     reacted: BTreeSet<i64>,
 }
 
+/// What is to be stored of several chats.
+#[derive(Default)]
+struct Counted {
+    days: Vec<ChatDayRow>,
+    people: Vec<ChatDayPersonRow>,
+}
+
+impl Counted {
+    fn store(self, conn: &mut Conn) -> Result<()> {
+        batch::readers::put_chat_days(conn, &self.days)?;
+        batch::readers::put_chat_day_people(conn, &self.people)
+    }
+}
+
 pub fn count(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
     let mut chats = BTreeMap::<ChatId, OfChat>::new();
     for change in changes.iter().filter_map(seen) {
@@ -50,10 +65,11 @@ pub fn count(tx: &mut Tx<'_>, _: &Ctx, changes: &[Recorded]) -> Result<()> {
     // What was counted in a deleted chat is cleared, and must not come back.
     let ids: Vec<ChatId> = chats.keys().copied().collect();
     let there: HashSet<ChatId> = dialect::messaging::keep_chats(tx.conn, &ids)?.into_iter().collect();
+    let mut counted = Counted::default();
     for (chat, changes) in chats.into_iter().filter(|(chat, _)| there.contains(chat)) {
-        count_in(tx.conn, chat, &changes)?;
+        count_in(tx.conn, chat, &changes, &mut counted)?;
     }
-    Ok(())
+    counted.store(tx.conn)
 }
 
 /// Counts messages that the journal does not tell, in a chat that nobody else writes in. Before the chat is locked.
@@ -63,10 +79,12 @@ pub fn hold(tx: &mut Tx<'_>) -> Result<()> {
 
 /// The same, once it is held: the chat may be locked by now.
 pub fn count_sent(tx: &mut Tx<'_>, chat: ChatId, sent: Vec<Sent>) -> Result<()> {
-    count_in(tx.conn, chat, &OfChat { sent, ..OfChat::default() })
+    let mut counted = Counted::default();
+    count_in(tx.conn, chat, &OfChat { sent, ..OfChat::default() }, &mut counted)?;
+    counted.store(tx.conn)
 }
 
-fn count_in(conn: &mut Conn, chat: ChatId, changes: &OfChat) -> Result<()> {
+fn count_in(conn: &mut Conn, chat: ChatId, changes: &OfChat, counted: &mut Counted) -> Result<()> {
     let OfChat { sent, deleted, reacted } = changes;
     // Those that are not told, or whose predecessor is not.
     let mut named: BTreeSet<i64> = deleted.union(reacted).copied().collect();
@@ -90,11 +108,12 @@ fn count_in(conn: &mut Conn, chat: ChatId, changes: &OfChat) -> Result<()> {
         }
     }
     let gone: Vec<&Sent> = deleted.iter().filter_map(|seq| told.get(seq)).filter(|it| open.has_seen(it)).collect();
-    count_people(conn, chat, sent, &gone, &open)?;
+    count_people(conn, chat, sent, &gone, &open, counted)?;
     let of_reacted = reacted.iter().chain(deleted).filter_map(|seq| told.get(seq)).filter(|it| open.has_seen(it));
     let of_reacted: BTreeSet<i32> = of_reacted.map(|it| it.day().0).collect();
     open.count_reactions(conn, &of_reacted)?;
-    open.store(conn)
+    counted.days.extend(open.changed()?);
+    Ok(())
 }
 
 /// What is stored of these messages, deleted ones included.
@@ -177,25 +196,28 @@ impl Days {
         Ok(())
     }
 
-    fn store(self, conn: &mut Conn) -> Result<()> {
+    /// The days that are other than stored.
+    fn changed(self) -> Result<Vec<ChatDayRow>> {
+        let mut changed = Vec::new();
         for Open { mut row, counts, before } in self.rows.into_values() {
             row.put(&counts)?;
-            if before.is_some_and(|before| before == row) {
-                continue;
+            if before.is_none_or(|before| before != row) {
+                changed.push(row);
             }
-            diesel::insert_into(days::table)
-                .values(&row)
-                .on_conflict((days::chat_id, days::day))
-                .do_update()
-                .set(&row)
-                .execute(conn)?;
         }
-        Ok(())
+        Ok(changed)
     }
 }
 
 /// Notes who has written on which days. Of a message that is gone, its author may have written on that day no more.
-fn count_people(conn: &mut Conn, chat: ChatId, sent: &[Sent], gone: &[&Sent], open: &Days) -> Result<()> {
+fn count_people(
+    conn: &mut Conn,
+    chat: ChatId,
+    sent: &[Sent],
+    gone: &[&Sent],
+    open: &Days,
+    counted: &mut Counted,
+) -> Result<()> {
     let mut wrote = BTreeMap::<(i32, UserId), (i32, i32)>::new();
     for (message, sender) in sent.iter().filter_map(|message| Some((message, message.sender?))) {
         let quarter = i32::from(message.quarter());
@@ -232,13 +254,7 @@ fn count_people(conn: &mut Conn, chat: ChatId, sent: &[Sent], gone: &[&Sent], op
             diesel::delete(people::table.find((chat, day, user))).execute(conn)?;
             continue;
         };
-        let row = ChatDayPersonRow { chat_id: chat, day, user_id: user, first_quarter, last_quarter };
-        diesel::insert_into(people::table)
-            .values(&row)
-            .on_conflict((people::chat_id, people::day, people::user_id))
-            .do_update()
-            .set(&row)
-            .execute(conn)?;
+        counted.people.push(ChatDayPersonRow { chat_id: chat, day, user_id: user, first_quarter, last_quarter });
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What somebody missed: found by topic, and only as far as they followed it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -24,7 +24,7 @@ use super::{
     entry, look,
 };
 use crate::{
-    merge::{Merge, Place},
+    merge::{Merge, Place, Window},
     segments::{KnownSegments, Segments, Span},
 };
 
@@ -61,58 +61,89 @@ pub fn steps(
 /// Reads what somebody missed in chunks, each with a connection of its own.
 pub struct Reader {
     db: Db,
-    /// `None` after an error.
-    missed: Option<Missed>,
+    known: Arc<KnownSegments>,
+    progress: Progress,
+}
+
+enum Progress {
+    Unread(Asked),
+    Found(Missed),
+    /// After an error.
+    Failed,
+}
+
+/// What is to be replayed.
+#[derive(Clone)]
+struct Asked {
+    viewer: Viewer,
+    followed: Arc<[Following]>,
+    from: Positions,
+    to: Positions,
 }
 
 impl Reader {
-    pub async fn open(
+    pub fn new(
         db: &Db,
         known: &Arc<KnownSegments>,
         viewer: Viewer,
         followed: Arc<[Following]>,
         from: Positions,
         to: Positions,
-    ) -> Result<Self> {
-        let known = Arc::clone(known);
-        let missed = db.read(move |conn| Missed::find(conn, &known, viewer, &followed, &from, &to));
-        Ok(Self { missed: Some(missed.await?), db: db.clone() })
+    ) -> Self {
+        let progress = Progress::Unread(Asked { viewer, followed, from, to });
+        Self { db: db.clone(), known: Arc::clone(known), progress }
     }
-}
 
-/// Whether somebody may have missed more than `most` changes between these positions.
-pub async fn exceeds(
-    db: &Db,
-    known: &Arc<KnownSegments>,
-    viewer: Viewer,
-    followed: Arc<[Following]>,
-    (from, to): (Positions, Positions),
-    most: usize,
-) -> Result<bool> {
-    let known = Arc::clone(known);
-    db.read(move |conn| Missed::find(conn, &known, viewer, &followed, &from, &to)?.exceeds(conn, most)).await
+    /// Works on what is missed, with a connection.
+    async fn work<T: Send + 'static>(
+        &mut self,
+        work: impl Fn(&mut Missed, &mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let gone = || Error::internal("a replay was read on after it had failed");
+        let (missed, done) = match std::mem::replace(&mut self.progress, Progress::Failed) {
+            Progress::Failed => return Err(gone()),
+            Progress::Unread(asked) => {
+                let known = Arc::clone(&self.known);
+                let found = self.db.read(move |conn| {
+                    let mut missed = Missed::find(conn, &known, &asked)?;
+                    let done = work(&mut missed, conn)?;
+                    Ok((missed, done))
+                });
+                found.await?
+            }
+            Progress::Found(missed) => {
+                let held = Mutex::new(Some(missed));
+                let read_on = self.db.read(move |conn| {
+                    // The work advances the state and cannot be repeated, so a dead connection must be detected before.
+                    conn.batch_execute("SELECT 1")?;
+                    let mut missed = held.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(gone)?;
+                    let done = work(&mut missed, conn)?;
+                    Ok((missed, done))
+                });
+                read_on.await?
+            }
+        };
+        self.progress = Progress::Found(missed);
+        Ok(done)
+    }
 }
 
 #[async_trait]
 impl Replay for Reader {
+    async fn exceeds(&mut self, most: usize) -> Result<bool> {
+        self.work(move |missed, conn| missed.exceeds(conn, most)).await
+    }
+
     async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>> {
-        let gone = || Error::internal("a replay was read on after it had failed");
-        let missed = self.missed.take().ok_or_else(gone)?;
-        if missed.reached.reach(&missed.to) {
-            self.missed = Some(missed);
+        let is_over = match &self.progress {
+            Progress::Unread(Asked { from, to, .. }) => from.reach(to),
+            Progress::Found(Missed { reached, to, .. }) => reached.reach(to),
+            Progress::Failed => false,
+        };
+        if is_over {
             return Ok(None);
         }
-        let held = Mutex::new(Some(missed));
-        let read = self.db.read(move |conn| {
-            // Reading a chunk advances the state and cannot be repeated, so a dead connection must be detected before.
-            conn.batch_execute("SELECT 1")?;
-            let mut missed = held.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(gone)?;
-            let piece = missed.read(conn, chunk)?;
-            Ok((missed, piece))
-        });
-        let (missed, piece) = read.await?;
-        self.missed = Some(missed);
-        Ok(Some(piece))
+        self.work(move |missed, conn| missed.read(conn, chunk)).await.map(Some)
     }
 }
 
@@ -131,21 +162,28 @@ struct Missed {
     hidden: HashSet<(i16, i64)>,
     reached: Positions,
     to: Positions,
-    /// The stream that is being read.
+    /// What is being read of each stream that has something left, in their order.
+    parts: VecDeque<Part>,
+}
+
+/// What is missed of a stream within a segment.
+struct Part {
     stream: usize,
-    /// The part of it that is being read, and how far that goes.
-    part: Option<(Merge, Span)>,
+    /// The same in the database.
+    number: i16,
+    span: Span,
+    merge: Merge,
 }
 
 impl Missed {
-    fn new(
-        segments: Arc<Segments>,
-        viewer: Viewer,
-        followed: &[Following],
-        from: Positions,
-        to: Positions,
-        steps: Vec<FollowStep>,
-    ) -> Self {
+    fn find(conn: &mut Conn, known: &KnownSegments, asked: &Asked) -> Result<Self> {
+        let Asked { viewer, followed, from, to } = asked.clone();
+        let mut segments = known.get();
+        // This node's own writes are followed before anybody looks where they are.
+        if !segments.cover(&to) {
+            segments = look(conn, known)?.1;
+        }
+        let steps = steps(conn, &segments, viewer.id, &from, Some(&to))?;
         let mut missed = Self {
             segments,
             viewer,
@@ -156,8 +194,7 @@ impl Missed {
             hidden: HashSet::new(),
             reached: from,
             to,
-            stream: 0,
-            part: None,
+            parts: VecDeque::new(),
         };
         for FollowStep { stream, place, topic, step } in steps {
             if step == Step::Leave || missed.now.contains_key(&topic) {
@@ -167,78 +204,104 @@ impl Missed {
             }
             missed.steps.entry(topic).or_default().push((place.0, step));
         }
-        for Following { topic, .. } in followed {
+        for Following { topic, .. } in followed.iter() {
             missed.followed.entry(stream_of(*topic)).or_default().push(*topic);
         }
-        missed
+        missed.begin(conn)?;
+        Ok(missed)
     }
 
-    fn find(
-        conn: &mut Conn,
-        known: &KnownSegments,
-        viewer: Viewer,
-        followed: &[Following],
-        from: &Positions,
-        to: &Positions,
-    ) -> Result<Self> {
-        let mut segments = known.get();
-        // This node's own writes are followed before anybody looks where they are.
-        if !segments.cover(to) {
-            segments = look(conn, known)?.1;
+    /// Begins with all streams at once: most have a few changes in a segment, or none.
+    fn begin(&mut self, conn: &mut Conn) -> Result<()> {
+        let mut together = BTreeMap::<(i32, i32), Vec<(i16, Window)>>::new();
+        let mut parts = Vec::new();
+        for stream in 0..STREAMS {
+            let Some(mut part) = self.part(stream, self.reached.get(stream))? else { continue };
+            let windows = part.merge.wanted();
+            let all = together.entry((part.span.first, part.span.last)).or_default();
+            all.extend(windows.iter().map(|window| (part.number, *window)));
+            parts.push((part, windows));
         }
-        let steps = steps(conn, &segments, viewer.id, from, Some(to))?;
-        Ok(Self::new(segments, viewer, followed, from.clone(), to.clone(), steps))
-    }
-
-    /// Whether there are more than `most` of them, as far as their places show it.
-    fn exceeds(&self, conn: &mut Conn, most: usize) -> Result<bool> {
-        let mut count = 0;
-        for index in 0..STREAMS {
-            let (mut reached, to, stream) = (self.reached.get(index), self.to.get(index), number(index)?);
-            while reached < to {
-                let span = self.segments.next(index, reached).up_to(to);
-                let mut merge = self.merge(stream, reached, span.until);
-                while let Some((position, _)) =
-                    merge.peek(|windows| batch::journal::places(conn, stream, span, windows))?
-                {
-                    merge.take();
-                    count += usize::from(!self.hidden.contains(&(stream, position)));
-                    if count > most {
-                        return Ok(true);
-                    }
-                }
-                reached = span.until;
+        let mut found = HashMap::<i16, Vec<(usize, Place)>>::new();
+        for ((first, last), windows) in together {
+            let span = Span { first, last, ..Span::one(first) };
+            for (stream, part, place) in batch::journal::places(conn, span, &windows)? {
+                found.entry(stream).or_default().push((part, place));
             }
         }
+        self.parts.extend(parts.into_iter().map(|(mut part, windows)| {
+            let found = found.remove(&part.number).unwrap_or_default();
+            part.merge.fill(windows, found);
+            part
+        }));
+        Ok(())
+    }
+
+    /// What is missed of a stream in the segment that continues after a position.
+    fn part(&self, stream: usize, after: i64) -> Result<Option<Part>> {
+        let to = self.to.get(stream);
+        if after >= to {
+            return Ok(None);
+        }
+        let span = self.segments.next(stream, after).up_to(to);
+        let number = number(stream)?;
+        Ok(Some(Part { stream, number, span, merge: self.merge(number, after, span.until) }))
+    }
+
+    /// Whether there are more than `most` of them, as far as their places show it. What it looks at is not read again.
+    fn exceeds(&mut self, conn: &mut Conn, most: usize) -> Result<bool> {
+        let (mut count, mut counted) = (0, VecDeque::new());
+        while let Some(mut part) = self.parts.pop_front() {
+            let mut places = Vec::new();
+            while let Some(place) = part.peek(conn)? {
+                part.merge.take();
+                places.push(place);
+                count += usize::from(!self.hidden.contains(&(part.number, place.0)));
+                if count > most {
+                    return Ok(true);
+                }
+            }
+            if let Some(next) = self.part(part.stream, part.span.until)? {
+                self.parts.push_front(next);
+            }
+            counted.push_back(Part { merge: Merge::new(Vec::new(), places), ..part });
+        }
+        self.parts = counted;
         Ok(false)
     }
 
     /// The next piece. A stream is read one segment after the other, for each is a partition with an index of its own.
     fn read(&mut self, conn: &mut Conn, chunk: Chunk) -> Result<Replayed> {
-        let (mut changes, mut room) = (Vec::new(), chunk);
-        while self.stream < STREAMS && room.rows > 0 && room.octets > 0 {
-            let (reached, to) = (self.reached.get(self.stream), self.to.get(self.stream));
-            let (stream, part) = (number(self.stream)?, self.part.take());
-            if part.is_none() && reached >= to {
-                self.stream += 1;
-                continue;
-            }
-            let (mut merge, span) = part.unwrap_or_else(|| {
-                let span = self.segments.next(self.stream, reached).up_to(to);
-                (self.merge(stream, reached, span.until), span)
-            });
-            let (places, whole) = take(conn, stream, span, &mut merge, &mut room, chunk)?;
-            let last = places.last().copied();
-            let wanted = places.into_iter().filter(|position| !self.hidden.contains(&(stream, *position)));
-            let loaded = load(conn, stream, span, wanted.collect())?;
-            changes.extend(loaded.into_iter().filter(|change| self.concerns(change)));
+        let mut room = chunk;
+        let mut wanted = BTreeMap::<(i32, i32), Vec<(i16, i64)>>::new();
+        while room.rows > 0
+            && room.octets > 0
+            && let Some(mut part) = self.parts.pop_front()
+        {
+            let (places, whole) = part.take(conn, &mut room, chunk)?;
+            let (stream, number, last) = (part.stream, part.number, places.last().copied());
+            let all = wanted.entry((part.span.first, part.span.last)).or_default();
+            let shown = places.into_iter().filter(|position| !self.hidden.contains(&(number, *position)));
+            all.extend(shown.map(|position| (number, position)));
             if !whole {
-                self.reached.advance(self.stream, last.unwrap_or(0));
-                self.part = Some((merge, span));
+                self.reached.advance(stream, last.unwrap_or(0));
+                self.parts.push_front(part);
                 break;
             }
-            self.reached.advance(self.stream, span.until);
+            self.reached.advance(stream, part.span.until);
+            let is_next = |next: &Part| next.stream == stream;
+            if !self.parts.front().is_some_and(is_next)
+                && let Some(next) = self.part(stream, part.span.until)?
+            {
+                self.parts.push_front(next);
+            }
         }
+        let mut changes = Vec::new();
+        for ((first, last), positions) in wanted {
+            let loaded = load(conn, Span { first, last, ..Span::one(first) }, &positions)?;
+            changes.extend(loaded.into_iter().filter(|change| self.concerns(change)));
+        }
+        changes.sort_by_key(|change| (change.stream, change.position));
         domains::conceal(conn, self.viewer, &mut changes)?;
         Ok(Replayed { changes, reached: self.reached.clone() })
     }
@@ -270,38 +333,41 @@ impl Missed {
     }
 }
 
-/// Takes as many positions as there is room for, and returns whether these were all. The first one of a chunk is always
-/// taken.
-fn take(
-    conn: &mut Conn,
-    stream: i16,
-    span: Span,
-    merge: &mut Merge,
-    room: &mut Chunk,
-    chunk: Chunk,
-) -> Result<(Vec<i64>, bool)> {
-    let mut places = Vec::new();
-    while room.rows > 0 {
-        let next = merge.peek(|windows| batch::journal::places(conn, stream, span, windows))?;
-        let Some((position, octets)) = next else { return Ok((places, true)) };
-        let octets = usize::try_from(octets).unwrap_or(0);
-        if octets > room.octets && room.rows < chunk.rows {
-            break;
-        }
-        merge.take();
-        places.push(position);
-        room.rows -= 1;
-        room.octets = room.octets.saturating_sub(octets);
+impl Part {
+    fn peek(&mut self, conn: &mut Conn) -> Result<Option<Place>> {
+        let (span, stream) = (self.span, self.number);
+        self.merge.peek(|windows| {
+            let windows: Vec<_> = windows.iter().map(|window| (stream, *window)).collect();
+            let found = batch::journal::places(conn, span, &windows)?;
+            Ok(found.into_iter().map(|(_, part, place)| (part, place)).collect())
+        })
     }
-    Ok((places, false))
+
+    /// Takes as many positions as there is room for, and returns whether these were all. The first one of a chunk is always
+    /// taken.
+    fn take(&mut self, conn: &mut Conn, room: &mut Chunk, chunk: Chunk) -> Result<(Vec<i64>, bool)> {
+        let mut places = Vec::new();
+        while room.rows > 0 {
+            let Some((position, octets)) = self.peek(conn)? else { return Ok((places, true)) };
+            let octets = usize::try_from(octets).unwrap_or(0);
+            if octets > room.octets && room.rows < chunk.rows {
+                break;
+            }
+            self.merge.take();
+            places.push(position);
+            room.rows -= 1;
+            room.octets = room.octets.saturating_sub(octets);
+        }
+        Ok((places, false))
+    }
 }
 
 /// The readable changes at these positions.
-fn load(conn: &mut Conn, stream: i16, span: Span, positions: Vec<i64>) -> Result<Vec<Recorded>> {
+fn load(conn: &mut Conn, span: Span, positions: &[(i16, i64)]) -> Result<Vec<Recorded>> {
     if positions.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = batch::journal::rows_at(conn, stream, span, &positions)?;
+    let rows = batch::journal::rows_at(conn, span, positions)?;
     let mut changes = Vec::with_capacity(rows.len());
     for row in rows {
         changes.extend(entry(row)?.change);

@@ -27,7 +27,7 @@ pub async fn missed(node: &Store, user: UserId, chats: &[ChatId], from: &Positio
     let to = node.journal.extent().await.unwrap().heads;
     let followed: Arc<[Following]> = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
     let (mut from, mut changes) = (from.clone(), Vec::new());
-    let mut replay = node.journal.replay(user, followed, from.clone(), to.clone()).await.unwrap();
+    let mut replay = node.journal.replay(user, followed, from.clone(), to.clone());
     while let Some(piece) = replay.next(chunk).await.unwrap() {
         assert!(piece.reached != from, "each piece gets further");
         assert!(piece.changes.len() <= chunk.rows);
@@ -195,7 +195,7 @@ on_both! {
         assert_eq!(entries.len(), 1, "one in any case");
         let followed: Arc<[Following]> = [Topic::new(CHAT, chat).into()].into();
         let to = heads(&world).await;
-        let mut replay = journal.replay(ada.id, followed, before.clone(), to).await.unwrap();
+        let mut replay = journal.replay(ada.id, followed, before.clone(), to);
         let piece = replay.next(chunk).await.unwrap().unwrap();
         assert_eq!(piece.changes.len(), 3);
         assert_eq!(missed(&world.store, ada.id, &[chat], &before, chunk).await.len(), 11);
@@ -308,7 +308,7 @@ on_both! {
         let replayed = async |user, followed: &[Topic], from: &Positions| {
             let to = heads(&world).await;
             let followed = followed.iter().map(|topic| Following::from(*topic)).collect();
-            let mut replay = world.store.journal.replay(user, followed, from.clone(), to).await.unwrap();
+            let mut replay = world.store.journal.replay(user, followed, from.clone(), to);
             let piece = replay.next(Chunk::rows(100)).await.unwrap();
             let changes = piece.map(|piece| piece.changes).unwrap_or_default();
             changes.iter().map(|change| change.data.get().to_owned()).collect::<Vec<_>>()

@@ -29,7 +29,7 @@ on_both! {
         let replay = async |who: &Person, chats: Vec<ChatId>, rows| {
             let followed = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
             let (from, to) = (before.clone(), heads.clone());
-            let mut replay = world.store.journal.replay(who.id, followed, from, to).await.unwrap();
+            let mut replay = world.store.journal.replay(who.id, followed, from, to);
             replay.next(Chunk::rows(rows)).await.unwrap().unwrap()
         };
         let names = async |who, chats, rows| names(&replay(who, chats, rows).await.changes);
@@ -40,16 +40,31 @@ on_both! {
         assert_eq!(names(&ada, vec![one, two], 99).await.len(), 12);
         assert!(!replay(&ada, vec![one, two], 11).await.reached.reach(&heads));
         assert!(replay(&ada, vec![one, two], 13).await.reached.reach(&heads));
-        let mut none = world.store.journal.replay(ada.id, [].into(), heads.clone(), heads.clone()).await.unwrap();
+        let mut none = world.store.journal.replay(ada.id, [].into(), heads.clone(), heads.clone());
         assert!(none.next(Chunk::rows(9)).await.unwrap().is_none());
         let exceeds = async |who: &Person, chats: Vec<ChatId>, most| {
             let followed = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
             let (from, to) = (before.clone(), heads.clone());
-            world.store.journal.exceeds(who.id, followed, from, to, most).await.unwrap()
+            world.store.journal.replay(who.id, followed, from, to).exceeds(most).await.unwrap()
         };
         assert!(exceeds(&bob, vec![one], 5).await && !exceeds(&bob, vec![one], 6).await);
         assert!(exceeds(&ada, vec![one, two], 11).await && !exceeds(&ada, vec![one, two], 12).await);
         assert!(!exceeds(&bob, vec![], 0).await, "nor does it count");
+        for rows in [1, 2, 5, 99] {
+            let all = async |is_counted| {
+                let followed = [one, two].into_iter().map(|chat| Topic::new(CHAT, chat).into()).collect();
+                let mut replay = world.store.journal.replay(ada.id, followed, before.clone(), heads.clone());
+                assert!(!(is_counted && replay.exceeds(12).await.unwrap()));
+                let mut all = Vec::new();
+                while let Some(piece) = replay.next(Chunk::rows(rows)).await.unwrap() {
+                    all.extend(piece.changes.into_iter().map(|change| (change.stream, change.position)));
+                }
+                all
+            };
+            let counted = all(true).await;
+            assert_eq!((counted.len(), counted.is_sorted()), (12, true));
+            assert_eq!(counted, all(false).await, "what was counted is replayed all the same");
+        }
     }
 
     async fn two_followers_see_everything_once_and_in_order(world: World) {

@@ -26,7 +26,7 @@ async fn replayed(world: &World, person: &Person, topics: &[Topic], name: &str) 
     let from = Positions::new(vec![0; heads(world).await.as_slice().len()]);
     let journal = &world.store.journal;
     let followed = topics.iter().map(|topic| Following::from(*topic)).collect();
-    let mut replay = journal.replay(person.id, followed, from, heads(world).await).await.unwrap();
+    let mut replay = journal.replay(person.id, followed, from, heads(world).await);
     let mut told = Vec::new();
     while let Some(piece) = replay.next(Chunk::rows(7)).await.unwrap() {
         told.extend(piece.changes.into_iter().filter(|change| &*change.name == name));

@@ -35,45 +35,57 @@ async fn until_there_is_room(node: &Sockets, key: Key) -> Held {
     held.unwrap()
 }
 
+/// Without Redis and with it, nothing counted yet.
+async fn each(redis: &Redis) -> [Sockets; 2] {
+    [Sockets::default(), node(redis, &unique(), LEASE).await]
+}
+
 fn somebody() -> Key {
     Key::User(Id::new(Timestamp::from_micros(1)))
 }
 
 #[actix_web::test]
 async fn everybody_has_so_many_and_leaves_no_trace() {
-    let now = Timestamp::from_micros(1);
-    let sockets = Sockets::default();
-    for (key, most) in [
-        (Key::User(Id::new(now)), 50),
-        (Key::User(Id::new(now)), 50),
-        (Key::Program(Id::new(now)), 50),
-        (Key::Address(IpAddr::from([192, 0, 2, 1])), 500),
-        (Key::Address(IpAddr::from([192, 0, 2, 2])), 500),
-    ] {
-        let mut held = open(&sockets, key, most).await;
-        assert!(sockets.open(key).await.is_none(), "{key:?}");
-        assert!(Sockets::limit(key).starts_with(&format!("At most {most} sockets")), "{key:?}");
-        held.pop();
-        held.push(sockets.open(key).await.unwrap());
-        assert!(sockets.open(key).await.is_none(), "{key:?}");
+    let (now, redis) = (Timestamp::from_micros(1), Redis::start().await);
+    for sockets in each(&redis).await {
+        for (key, most) in [
+            (Key::User(Id::new(now)), 50),
+            (Key::User(Id::new(now)), 50),
+            (Key::Program(Id::new(now)), 50),
+            (Key::Address(IpAddr::from([192, 0, 2, 1])), 500),
+            (Key::Address(IpAddr::from([192, 0, 2, 2])), 500),
+        ] {
+            let mut held = open(&sockets, key, most).await;
+            assert!(sockets.open(key).await.is_none(), "{key:?}");
+            assert!(Sockets::limit(key).starts_with(&format!("At most {most} sockets")), "{key:?}");
+            held.pop();
+            held.push(until_there_is_room(&sockets, key).await);
+            assert!(sockets.open(key).await.is_none(), "{key:?}");
+        }
+        assert!(sockets.lock().is_empty());
     }
-    assert!(sockets.lock().is_empty());
+    until("Redis has forgotten them", async || redis.order("KEYS {clowder:*}:sockets:*").await == "*0").await;
 }
 
 #[actix_web::test]
 async fn who_is_told_why_a_socket_ended_takes_no_room_but_is_counted() {
-    let sockets = Sockets::default();
-    let key = somebody();
-    let mut leaving = Vec::new();
-    for _ in 0..MOST_OF_ONE {
-        leaving.push(sockets.open(key).await.unwrap().leave().expect("it may be told"));
+    let redis = Redis::start().await;
+    for sockets in each(&redis).await {
+        let key = somebody();
+        let mut leaving = Vec::new();
+        for _ in 0..MOST_OF_ONE {
+            leaving.push(until_there_is_room(&sockets, key).await.leave().expect("it may be told"));
+        }
+        let mut held = Vec::new();
+        for _ in 0..MOST_OF_ONE {
+            held.push(until_there_is_room(&sockets, key).await);
+        }
+        assert!(held.into_iter().all(|held| held.leave().is_none()), "as many are told already");
+        leaving.pop();
+        leaving.push(until_there_is_room(&sockets, key).await.leave().expect("one has been told"));
+        drop(leaving);
+        assert!(sockets.lock().is_empty() && sockets.leaving().is_empty());
     }
-    let held = open(&sockets, key, MOST_OF_ONE).await;
-    assert!(held.into_iter().all(|held| held.leave().is_none()), "as many are told already");
-    leaving.pop();
-    leaving.push(sockets.open(key).await.unwrap().leave().expect("one has been told"));
-    drop(leaving);
-    assert!(sockets.lock().is_empty() && sockets.leaving().is_empty());
 }
 
 #[actix_web::test]

@@ -112,6 +112,8 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
     use super::*;
 
     /// A frame with a mask.
@@ -205,6 +207,22 @@ mod tests {
                     "{end:?} in pieces of {piece}"
                 );
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_frames_say_the_same_however_they_arrive(
+            frames in vec((select(&[0x81, 0x01, 0x00, 0x80, 0x89, 0x8a, 0x82, 0xc1, 0x88][..]), vec(any::<u8>(), 0..200)), 0..6),
+            wrong in any::<Option<(u16, u8)>>(),
+            piece in 1_usize..300,
+        ) {
+            let mut octets: Vec<u8> = frames.iter().flat_map(|(first, payload)| frame(*first, payload)).collect();
+            if let Some((at, octet)) = wrong && !octets.is_empty() {
+                let at = usize::from(at) % octets.len();
+                octets[at] = octet;
+            }
+            prop_assert_eq!(heard(&octets, piece), heard(&octets, octets.len().max(1)));
         }
     }
 

@@ -87,7 +87,8 @@ impl Inbox {
         }
     }
 
-    fn take(&self) -> Option<Hint> {
+    /// A hint that waits.
+    pub fn take(&self) -> Option<Hint> {
         let mut waiting = self.lock();
         if std::mem::take(&mut waiting.lost) {
             return Some(Hint::Lost);

@@ -97,21 +97,21 @@ pub fn say(conn: &mut Conn, stream: i16, position: i64, data: &str) -> Result<()
     Ok(())
 }
 
-/// The positions of a stream in these windows.
-pub fn places(conn: &mut Conn, stream: i16, _: Span, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
+/// The places in these windows of streams, with the stream and the part of the window.
+pub fn places(conn: &mut Conn, _: Span, windows: &[(i16, Window)]) -> Result<Vec<(i16, usize, Place)>> {
     let mut found = Vec::new();
-    for window in windows {
+    for (stream, window) in windows {
         let places = statement::<(BigInt, Integer), Sqlite>(
             "SELECT position, octet_length(data) FROM journal \
              WHERE topic_id = ? AND stream = ? AND position BETWEEN ? AND ? ORDER BY position LIMIT ?",
         )
         .bind::<Uid, _>(window.topic)
-        .bind::<SmallInt, _>(stream)
+        .bind::<SmallInt, _>(*stream)
         .bind::<BigInt, _>(window.from)
         .bind::<BigInt, _>(window.until)
         .bind::<BigInt, _>(window.most as i64)
         .load::<Place>(conn)?;
-        found.extend(places.into_iter().map(|place| (window.part, place)));
+        found.extend(places.into_iter().map(|place| (*stream, window.part, place)));
     }
     Ok(found)
 }
@@ -154,13 +154,16 @@ fn each<T>(stretches: &[Stretch], mut load: impl FnMut(i16, Stretch) -> QueryRes
     Ok(all)
 }
 
-/// What stands at these positions of a stream.
-pub fn rows_at(conn: &mut Conn, stream: i16, _: Span, positions: &[i64]) -> Result<Vec<JournalRow>> {
-    Ok(journal::table
-        .filter(journal::stream.eq(stream).and(journal::position.eq_any(positions)))
-        .order(journal::position)
-        .select(JournalRow::as_select())
-        .load(conn)?)
+/// What stands at these positions of streams.
+pub fn rows_at(conn: &mut Conn, _: Span, positions: &[(i16, i64)]) -> Result<Vec<JournalRow>> {
+    let mut rows = Vec::with_capacity(positions.len());
+    for (stream, position) in positions {
+        let row = statement::<journal::SqlType, Sqlite>(format!(
+            "SELECT {JOURNAL_COLUMNS} FROM journal j WHERE j.stream = ? AND j.position = ?"
+        ));
+        rows.extend(row.bind::<SmallInt, _>(*stream).bind::<BigInt, _>(*position).load::<JournalRow>(conn)?);
+    }
+    Ok(rows)
 }
 
 /// What a user entered and left in `(from, to]`. There is one stream.

@@ -186,25 +186,27 @@ pub fn read_from<T>(
     }
 }
 
-/// The places of a stream in these windows, which lie within these segments. Each is a range of the index by topic.
-pub fn places(conn: &mut Conn, stream: i16, span: Span, windows: &[Window]) -> Result<Vec<(usize, Place)>> {
-    let all = |of: fn(&Window) -> i64| windows.iter().map(of).collect::<Vec<_>>();
-    let rows: Vec<(i64, i64, i32)> = read_from(conn, span, |conn, journal| {
-        statement::<(BigInt, BigInt, Integer), Pg>(format!(
-            "SELECT w.part, j.position, j.octets FROM unnest(?, ?, ?, ?, ?) AS w(part, topic_id, first, until, most) \
+/// The places in these windows of streams, which lie within these segments, with the stream and the part of the window.
+/// Each window is a range of the index by topic.
+pub fn places(conn: &mut Conn, span: Span, windows: &[(i16, Window)]) -> Result<Vec<(i16, usize, Place)>> {
+    let all = |of: fn(&Window) -> i64| windows.iter().map(|(_, window)| of(window)).collect::<Vec<_>>();
+    let rows: Vec<(i16, i64, i64, i32)> = read_from(conn, span, |conn, journal| {
+        statement::<(SmallInt, BigInt, BigInt, Integer), Pg>(format!(
+            "SELECT w.stream, w.part, j.position, j.octets \
+             FROM unnest(?, ?, ?, ?, ?, ?) AS w(stream, part, topic_id, first, until, most) \
              CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM {journal} \
-             AND j.topic_id = w.topic_id AND j.stream = ? AND j.position BETWEEN w.first AND w.until \
+             AND j.topic_id = w.topic_id AND j.stream = w.stream AND j.position BETWEEN w.first AND w.until \
              ORDER BY j.position LIMIT w.most) j"
         ))
+        .bind::<Array<SmallInt>, _>(windows.iter().map(|(stream, _)| *stream).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(all(|window| window.part as i64))
-        .bind::<Array<Uid>, _>(windows.iter().map(|window| window.topic).collect::<Vec<_>>())
+        .bind::<Array<Uid>, _>(windows.iter().map(|(_, window)| window.topic).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(all(|window| window.from))
         .bind::<Array<BigInt>, _>(all(|window| window.until))
         .bind::<Array<BigInt>, _>(all(|window| window.most as i64))
-        .bind::<SmallInt, _>(stream)
         .load(conn)
     })?;
-    Ok(rows.into_iter().map(|(part, position, octets)| (part as usize, (position, octets))).collect())
+    Ok(rows.into_iter().map(|(stream, part, position, octets)| (stream, part as usize, (position, octets))).collect())
 }
 
 /// The streams, positions and sizes of what stands in these stretches, as far as it is in these segments; of each stretch at
@@ -249,14 +251,16 @@ fn columns(stretches: &[Stretch]) -> Result<(Vec<i16>, Vec<i64>, Vec<i64>)> {
     Ok((streams, all(|stretch| stretch.after), all(|stretch| stretch.until)))
 }
 
-/// What stands at these positions of a stream, which lie within these segments.
-pub fn rows_at(conn: &mut Conn, stream: i16, span: Span, positions: &[i64]) -> Result<Vec<JournalRow>> {
+/// What stands at these positions of streams, which lie within these segments; in any order.
+pub fn rows_at(conn: &mut Conn, span: Span, positions: &[(i16, i64)]) -> Result<Vec<JournalRow>> {
+    let (streams, positions): (Vec<_>, Vec<_>) = positions.iter().copied().unzip();
     read_from(conn, span, |conn, journal| {
         statement::<journal::SqlType, Pg>(format!(
-            "SELECT {JOURNAL_COLUMNS} FROM {journal} AND j.stream = ? AND j.position = ANY(?) ORDER BY j.position"
+            "SELECT {JOURNAL_COLUMNS} FROM unnest(?, ?) AS w(stream, position) \
+             CROSS JOIN LATERAL (SELECT * FROM {journal} AND j.stream = w.stream AND j.position = w.position) j"
         ))
-        .bind::<SmallInt, _>(stream)
-        .bind::<Array<BigInt>, _>(positions.to_vec())
+        .bind::<Array<SmallInt>, _>(streams.clone())
+        .bind::<Array<BigInt>, _>(positions.clone())
         .load(conn)
     })
 }

@@ -63,7 +63,7 @@ async fn happens(world: &World, by: &Person, message: MessageId, poll: MessageId
 async fn missed(node: &Store, who: &Person, from: &Positions) -> Vec<Recorded> {
     let to = node.journal.extent().await.unwrap().heads;
     let followed: Arc<[Following]> = node.journal.followed(who.id, to.clone()).await.unwrap().into();
-    let mut replay = node.journal.replay(who.id, followed, from.clone(), to).await.unwrap();
+    let mut replay = node.journal.replay(who.id, followed, from.clone(), to);
     let mut changes = Vec::new();
     while let Some(piece) = replay.next(Chunk::rows(7)).await.unwrap() {
         changes.extend(piece.changes);

@@ -9,7 +9,6 @@ pub const DOMAIN: Domain = Domain {
     writes: &["Journal::sweep"],
     reads: &[
         "Journal::read",
-        "Journal::exceeds",
         "Journal::extent",
         "Journal::followed",
         "Journal::others",

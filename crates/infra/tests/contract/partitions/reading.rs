@@ -66,8 +66,8 @@ async fn a_node_finds_what_it_wrote_into_a_segment_that_it_has_not_seen() {
         follower.next().await.unwrap();
     }
     let followed: Arc<[Following]> = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
-    let replay = world.store.journal.replay(bob.id, followed, from.clone(), follower.known().clone()).await;
-    let piece = replay.unwrap().next(Chunk::rows(9)).await.unwrap().unwrap();
+    let mut replay = world.store.journal.replay(bob.id, followed, from.clone(), follower.known().clone());
+    let piece = replay.next(Chunk::rows(9)).await.unwrap().unwrap();
     let said: Vec<_> = piece.changes.iter().map(|change| change.position).collect();
     assert_eq!(said, [from.get(stream) + 1, from.get(stream) + 2]);
 
@@ -98,7 +98,7 @@ async fn a_node_reads_past_what_another_one_has_dropped() {
     let asleep = world.another_node().await;
     let to = asleep.journal.extent().await.unwrap().heads;
     let followed: Arc<[Following]> = chats.iter().map(|chat| Topic::new(CHAT, *chat).into()).collect();
-    let mut replay = asleep.journal.replay(bob.id, followed.clone(), from.clone(), to.clone()).await.unwrap();
+    let mut replay = asleep.journal.replay(bob.id, followed.clone(), from.clone(), to.clone());
     through_segments(&world, &ada, &chats, 9).await;
     let floor = world.store.journal.extent().await.unwrap().floors.get(stream);
     assert!(floor >= to.get(stream), "all that it knows is gone");
@@ -107,8 +107,6 @@ async fn a_node_reads_past_what_another_one_has_dropped() {
         asleep
             .journal
             .replay(bob.id, followed, from.clone(), to)
-            .await
-            .unwrap()
             .next(Chunk::rows(9))
             .await
             .unwrap()

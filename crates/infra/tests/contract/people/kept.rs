@@ -71,7 +71,7 @@ impl Looking<'_> {
         let journal = &world.store.journal;
         let heads = journal.extent().await.unwrap().heads;
         let followed = journal.followed(person.id, heads.clone()).await.unwrap();
-        let mut replay = journal.replay(person.id, followed.into(), from.clone(), heads).await.unwrap();
+        let mut replay = journal.replay(person.id, followed.into(), from.clone(), heads);
         let mut replayed = String::new();
         while let Some(piece) = replay.next(Chunk::rows(100)).await.unwrap() {
             replayed.extend(piece.changes.iter().map(|change| change.data.get()));
