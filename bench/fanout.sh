@@ -3,11 +3,12 @@
 # takes until all are connected, and until a message has reached everybody. On SQLite, so that nothing else is needed.
 # Then the same sockets and as long events with the servers of PEERS ("bare socketio" or less): a bare one, and Socket.IO, which
 # npm installs. ROUNDS (1) times, each server in turn. EVERY (0) is the least time between two messages, in milliseconds.
+# LABEL (w6) is what the rows of OUT are called.
 #
 # CLOWDER_BIN names another build of the server to compare with; otherwise a release is built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-: "${MEMBERS:=2000}" "${MESSAGES:=50}" "${CHAT_SIZE:=$MEMBERS}" "${PEERS:=}" "${ROUNDS:=1}" "${EVERY:=0}"
+: "${MEMBERS:=2000}" "${MESSAGES:=50}" "${CHAT_SIZE:=$MEMBERS}" "${PEERS:=}" "${ROUNDS:=1}" "${EVERY:=0}" "${LABEL:=w6}"
 
 source bench/common.sh
 clowder=$(clowder)
@@ -70,7 +71,7 @@ measure() { # server
     local adapter=ours
     [ "$1" != socketio ] || adapter=socketio
     start "$1"
-    "$loadgen" --adapter "$work/$adapter.toml" --world "$work/world.json" --name "$1" --workload w6 --n "$MEMBERS" --msgs "$MESSAGES" \
+    "$loadgen" --adapter "$work/$adapter.toml" --world "$work/world.json" --name "$1" --workload w6 --label "$LABEL" --n "$MEMBERS" --msgs "$MESSAGES" \
         --every "$EVERY" --via ws --open 64 --pid "$server" ${OUT:+--out "$OUT"} | tee "$work/report"
     stop
 }

@@ -171,6 +171,37 @@ def beside_held(rows):
             print(f"- PostgreSQL: p99 of {thing} {where} is {beside:.1f} ms while one chat is locked for 5 s and sent to, {before:.1f} ms otherwise")
 
 
+def beside_fan_out(rows):
+    """One message to many sockets, beside servers that guarantee nothing."""
+    def median(peer, field, workload="w6"):
+        values = [row[field] for row in rows[peer, workload] if field in row]
+        return statistics.median(values) if values else None
+
+    for peer, name, aims in (("bare", "the bare server", (0.7, None)), ("socketio", "Socket.IO", (None, 2))):
+        rate = ratio(median("ours", "deliveries_per_s"), median(peer, "deliveries_per_s"), True)
+        p99 = ratio(median("ours", "delivery_p99"), median(peer, "delivery_p99"), False)
+        told = [f" (aim: {aim})" if aim else "" for aim in aims]
+        print(f"- one chat with thousands of sockets: deliveries a second are {rate} those of {name}{told[0]}, and their p99 {p99}{told[1]}")
+    steady = median("ours", "delivery_p99", "w6-steady")
+    if steady:
+        print(f"- the same at about half of that rate: p99 is {steady:.1f} ms (aim: 50 ms)")
+
+
+def beside_one_node(rows):
+    """What a send costs with two nodes. The rows of two nodes count the whole CPU of the database twice."""
+    def cost(row, share):
+        return row["server_cpu_ms_per_ok"] + row["db_cpu_ms_per_ok"] / share
+
+    one, two = rows["one node", "w4"], rows["node 1 of 2", "w4"] + rows["node 2 of 2", "w4"]
+    if one and two:
+        rate = statistics.mean(row["ok_per_s"] for row in two) * 2
+        print(f"- two nodes: {rate:,.0f} sends a second, {ratio(rate, statistics.mean(row['ok_per_s'] for row in one), True)} those of one")
+        costs = [statistics.mean(cost(row, share) for row in some) for some, share in ((one, 1), (two, 2))]
+        print(f"- a send takes {costs[1]:.2f} ms of CPU with two nodes and {costs[0]:.2f} ms with one: {ratio(*costs, True)} (aim: 0.8)")
+    for row in rows["back at the other node", "w9"]:
+        print(f"- {row['back']} of {row['n']} clients of a node that was killed are back after {row['back_s']} s (aim: 10,000 in 20 s), {row['reset']} with a reset")
+
+
 def main():
     rows = read(sys.argv[1])
     print(f"| workload | {' | '.join(SERVERS.values())} | PostgreSQL : Django | SQLite : Django | PostgreSQL : bare |")
@@ -189,6 +220,8 @@ def main():
         beside_sends(rows, server)
         beside_hashing(rows, server)
     beside_held(rows)
+    beside_fan_out(rows)
+    beside_one_node(rows)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
 
 

@@ -207,5 +207,12 @@ for bench in sizes timers search; do
         cargo bench --quiet --package clowder-infra --bench "$bench" -- "$database" >>"$results"
     done
 done
+# One chat and many sockets, beside a bare server and Socket.IO; and two nodes, and everybody coming back to one of them.
+say "many sockets in one chat"
+if command -v npm >/dev/null; then peers="bare socketio"; else peers=bare; echo "NOT RUN: Socket.IO needs npm" >&2; fi
+CLOWDER_BIN=$clowder PEERS=$peers MEMBERS=5000 MESSAGES=30 OUT=$PWD/$results bench/fanout.sh >/dev/null
+CLOWDER_BIN=$clowder MEMBERS=5000 MESSAGES=30 EVERY=250 LABEL=w6-steady OUT=$PWD/$results bench/fanout.sh >/dev/null
+say "two nodes"
+CLOWDER_BIN=$clowder SECS=$SECS ROUNDS=$ROUNDS OUT=$PWD/$results bench/nodes.sh >/dev/null
 python3 bench/ratios.py "$results"
 echo "rows: $results" >&2
