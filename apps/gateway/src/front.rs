@@ -242,7 +242,7 @@ impl Front {
             tokio::task::yield_now().await;
         }
         let answer = compress::shrink(endpoint, request, answer).await;
-        let mut answer = self.outgoing.hold(request, caller, answer)?;
+        let mut answer = self.outgoing.hold(endpoint, request, caller, answer)?;
         if idempotency_key.is_some_and(|key| key.was_replayed()) {
             answer.headers_mut().insert(idempotency::REPLAYED, idempotency::TRUE);
         }

@@ -14,7 +14,7 @@ use crate::public_url::is_authority;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-api-key, x-request-id",
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-range, range, traceparent, x-api-key, x-request-id",
 );
 /// Response headers that pages of other origins may read in addition to the CORS-safelisted ones (Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
