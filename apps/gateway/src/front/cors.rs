@@ -159,6 +159,21 @@ mod tests {
         methods
     }
 
+    /// A player of recordings asks for ranges, and goes on with what it has only if that has stayed the same.
+    #[test]
+    fn pages_may_ask_for_ranges() {
+        let request = TestRequest::default()
+            .method(Method::OPTIONS)
+            .insert_header((header::ORIGIN, "https://app.example"))
+            .insert_header((header::ACCESS_CONTROL_REQUEST_METHOD, "GET"))
+            .to_http_request();
+        let answer = cors(&["*"]).preflight(&request);
+        let named = answer.headers().get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap().to_str().unwrap();
+        for needed in ["range", "if-range", "if-none-match", "if-modified-since", "authorization"] {
+            assert!(named.split(", ").any(|name| name == needed), "{needed}: {named}");
+        }
+    }
+
     #[test]
     fn origins_are_exact() {
         let known = cors(&["https://app.example", "http://localhost:5173/"]);

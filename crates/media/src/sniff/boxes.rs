@@ -42,7 +42,10 @@ impl Walk {
             let Some((octet, rest)) = octets.split_first() else { return };
             self.shown.push(*octet);
             octets = rest;
-            self.look();
+            // Where a header can end, and where the handler of a track has been seen.
+            if matches!(self.shown.len(), 8 | 16 | SHOWN) {
+                self.look();
+            }
         }
     }
 

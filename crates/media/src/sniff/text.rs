@@ -141,7 +141,6 @@ pub(crate) fn named(name: &str) -> Option<Sniffed> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{kinds, sniff::sniff as whole};
 
     #[test]
