@@ -3,6 +3,7 @@ ALTER TABLE file_objects ADD COLUMN arriving_until timestamptz;
 UPDATE file_objects SET arriving_until = created_at WHERE status = 'uploading';
 DROP INDEX file_objects_arriving;
 CREATE INDEX file_objects_arriving ON file_objects (arriving_until) WHERE arriving_until IS NOT NULL;
+CREATE INDEX file_objects_uploads ON file_objects (owner_id, arriving_until) WHERE arriving_until IS NOT NULL;
 
 -- How often removing the bytes has failed.
 ALTER TABLE file_objects ADD COLUMN purge_failures bigint NOT NULL DEFAULT 0;

@@ -152,14 +152,22 @@ pub fn let_go(tx: &mut Tx<'_>, object: ObjectId, octets: i64, purge_at: Timestam
 }
 
 /// How many uploads are looked at together.
-pub const STALE_AT_ONCE: usize = 100;
+const STALE_AT_ONCE: usize = 100;
 
-/// Uploads after this one that nobody renews any more: their process has died. Each is forgotten in its own transaction.
-pub fn stale(conn: &mut dialect::Conn, now: Timestamp, after: FileId) -> Result<Vec<(UserId, FileId)>> {
-    let old = files::table.inner_join(file_objects::table).filter(file_objects::arriving_until.le(now));
-    let old = old.filter(files::id.gt(after)).order(files::id).limit(STALE_AT_ONCE as i64);
-    Ok(old.select((files::owner_id, files::id)).load(conn)?)
+/// Uploads that nobody has renewed since `after`: their process has died. Each is forgotten in its own transaction. Also says
+/// until when to go on, if there are more.
+pub fn stale(conn: &mut dialect::Conn, after: Timestamp, now: Timestamp) -> Result<(Stale, Option<Timestamp>)> {
+    let old = file_objects::arriving_until.gt(after).and(file_objects::arriving_until.le(now));
+    let old = file_objects::table.filter(old).order(file_objects::arriving_until).limit(STALE_AT_ONCE as i64);
+    let old: Vec<(ObjectId, Option<Timestamp>)> =
+        old.select((file_objects::id, file_objects::arriving_until)).load(conn)?;
+    let last = old.last().filter(|_| old.len() == STALE_AT_ONCE).and_then(|(_, until)| *until);
+    let objects: Vec<ObjectId> = old.into_iter().map(|(object, _)| object).collect();
+    let of_these = files::table.filter(files::object_id.eq_any(objects));
+    Ok((of_these.select((files::owner_id, files::id)).load(conn)?, last))
 }
+
+pub type Stale = Vec<(UserId, FileId)>;
 
 /// Whether any file has these bytes: then something is wrong, and they must stay.
 pub fn has_files(conn: &mut dialect::Conn, object: ObjectId) -> Result<bool> {

@@ -8,10 +8,9 @@ use clowder_core::{
     Ctx, Error, NewJob, Result, Timestamp, UserId,
     job::{Queue, Taken, Work, Worker, pause},
 };
-use clowder_media::{Blobs, FileId, ObjectId, policy::Limits};
+use clowder_media::{Blobs, ObjectId, policy::Limits};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{
     super::{
@@ -20,7 +19,7 @@ use super::{
         dialect::{self, Conn},
         jobs,
     },
-    deleting::{STALE_AT_ONCE, discard, has_files, stale},
+    deleting::{discard, has_files, stale},
 };
 use crate::domains::media::{file_objects, file_totals, file_usage, key_of};
 
@@ -81,19 +80,17 @@ type Due = (ObjectId, Option<UserId>, i64);
 impl Purger {
     async fn forget_stale(&self, ctx: &Ctx) -> Result<()> {
         let (now, mut outcome) = (ctx.now, Ok(()));
-        let mut after = FileId::from_uuid(Uuid::nil());
-        loop {
-            let some = self.0.db.read(move |conn| stale(conn, now, after)).await?;
-            for (user, file) in &some {
-                let (ctx, user, file) = (ctx.clone(), *user, *file);
+        let mut next = Some(Timestamp::from_micros(0));
+        while let Some(after) = next {
+            let some;
+            (some, next) = self.0.db.read(move |conn| stale(conn, after, now)).await?;
+            for (user, file) in some {
+                let ctx = ctx.clone();
                 let forgotten = self.0.db.write(move |tx| discard(tx, &ctx, user, file, 0, ctx.now)).await;
                 outcome = outcome.and(forgotten.map(drop));
-                after = file;
-            }
-            if some.len() < STALE_AT_ONCE {
-                return outcome;
             }
         }
+        outcome
     }
 
     async fn purge_due(&self, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
@@ -169,7 +166,8 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
 /// upload and delete could use up the room of all others for a week.
 fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
     let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
-    let deleted = file_objects::table.filter(file_objects::refs.eq(0)).into_boxed();
+    let deleted = file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
+    let deleted = deleted.into_boxed();
     let past = file_objects::purge_at.le(now);
     let due = match limits.is_scarce(totals.0, totals.1) {
         // What could not be removed keeps its pause.
