@@ -70,7 +70,13 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
     let blobs = repo.blobs()?;
     let new = NewFile { name: file_name::of(&new.name), ..new };
     let (caller, wanted) = (ctx.clone(), new.clone());
-    let (file, object, room) = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await?;
+    let begun = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await;
+    if matches!(&begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
+        // What was deleted makes room.
+        let caller = ctx.clone();
+        repo.db.write(move |tx| purging::order(tx, &caller)).await?;
+    }
+    let (file, object, room) = begun?;
     let mut arrival = Box::new(Arrival {
         db: repo.db.clone(),
         keys: Arc::clone(&repo.deps.keys),
