@@ -63,6 +63,9 @@ use reads::Reads;
 /// The maximum length of path and query in octets, because answers repeat them.
 const LONGEST_URI: usize = 8 << 10;
 
+/// How many downloads of one caller may begin at a time.
+const BEGINNINGS: usize = 8;
+
 /// Entry point to all handlers. One per process, shared by its workers.
 pub struct Front {
     router: Router,
@@ -74,6 +77,9 @@ pub struct Front {
     bodies: Bodies,
     outgoing: Outgoing,
     reads: Reads,
+    /// Downloads that begin. They have turns of their own, so that a store of files that is slow or away delays no other
+    /// read of whoever asks for files.
+    beginnings: Reads,
     cursors: Arc<Cursors>,
     idempotency_keys: IdempotencyKeys,
     hosts: Hosts,
@@ -103,7 +109,8 @@ impl Front {
             limits,
             bodies: Bodies::default(),
             outgoing: Outgoing::default(),
-            reads: Reads::new(store.read_connections, Duration::from_secs(config.database.wait_seconds)),
+            reads: Reads::new(store.read_connections / 2, Duration::from_secs(config.database.wait_seconds)),
+            beginnings: Reads::new(BEGINNINGS, Duration::from_secs(config.database.wait_seconds)),
             cursors: Arc::new(Cursors::new(&store.keys)),
             idempotency_keys: IdempotencyKeys::new(Arc::clone(&store.keys)),
             hosts: Hosts::new(config),
@@ -228,8 +235,8 @@ impl Front {
         });
 
         // Held until the response has been created and compressed. Probes don't wait.
-        let _reading =
-            if endpoint.any_host || endpoint.waits { None } else { self.reads.turn(request, caller).await? };
+        let turns = if endpoint.downloads { &self.beginnings } else { &self.reads };
+        let _reading = if endpoint.any_host || endpoint.waits { None } else { turns.turn(request, caller).await? };
         let answer = waits_as.scope(run::run(endpoint, request, payload)).await;
         visit.left = Call::of(request, |call| Ok(call.charge.left.get())).ok().or(visit.left);
         let answer = answer?;
@@ -242,7 +249,7 @@ impl Front {
             tokio::task::yield_now().await;
         }
         let answer = compress::shrink(endpoint, request, answer).await;
-        let mut answer = self.outgoing.hold(request, caller, answer)?;
+        let mut answer = self.outgoing.hold(endpoint, request, caller, answer)?;
         if idempotency_key.is_some_and(|key| key.was_replayed()) {
             answer.headers_mut().insert(idempotency::REPLAYED, idempotency::TRUE);
         }

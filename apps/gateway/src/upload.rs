@@ -167,9 +167,12 @@ impl Part {
         self.field.as_ref().and_then(Field::name).unwrap_or_default()
     }
 
-    /// What its file is called, as the client says.
+    /// What its file is called, as the client says. Forms should have the name as it is (RFC 7578, 4.2), but some clients
+    /// encode it as in a response (RFC 8187).
     pub fn file_name(&self) -> Option<String> {
-        Some(self.field.as_ref()?.content_disposition()?.get_filename()?.to_owned())
+        let named = self.field.as_ref()?.content_disposition()?;
+        let encoded = named.get_filename_ext().and_then(|name| String::from_utf8(name.value.clone()).ok());
+        encoded.or_else(|| named.get_filename().map(str::to_owned))
     }
 
     /// The type that the client gives to it.
@@ -341,6 +344,22 @@ mod tests {
             let payload = &mut Payload::Stream { payload: stream::iter(chunks).boxed_local() };
             let mut form = Form::from_request(&request, payload).into_inner().unwrap();
             assert_eq!(form.next().await.err().map(|problem| problem.code), Some(code));
+        }
+    }
+
+    #[actix_web::test]
+    async fn names_of_files_come_in_either_form() {
+        for (given, expected) in [
+            ("; filename=\"käse.txt\"", Some("käse.txt")),
+            ("; filename*=utf-8''k%C3%A4se.txt", Some("käse.txt")),
+            ("; filename=\"k_se.txt\"; filename*=UTF-8''k%C3%A4se.txt", Some("käse.txt")),
+            ("; filename=\"plain.txt\"; filename*=UTF-8''%FF", Some("plain.txt")),
+            ("", None),
+        ] {
+            let body =
+                format!("--bound\r\ncontent-disposition: form-data; name=\"file\"{given}\r\n\r\nx\r\n--bound--\r\n");
+            let mut form = form("multipart/form-data; boundary=bound", &body, 100).unwrap();
+            assert_eq!(form.next().await.unwrap().unwrap().file_name().as_deref(), expected, "{given}");
         }
     }
 

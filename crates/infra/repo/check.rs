@@ -8,6 +8,7 @@ use tokio::{sync::Mutex, time::timeout};
 use super::{
     Repo,
     dialect::{self, Conn},
+    media,
     migrations::pending_on,
 };
 use crate::{skew::Skew, store::Check};
@@ -94,12 +95,18 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
 /// Whether files can be read and stored. If not, all else can still be done, and another node could not either.
 async fn files(repo: &Repo) -> Option<Check> {
     let blobs = repo.deps.options.media.blobs.as_ref()?;
-    let fault = within(blobs.check()).await.err();
+    let (checked, stuck) = tokio::join!(within(blobs.check()), within(repo.db.read(media::stuck)));
+    let fault = checked.err();
     if let Some(error) = &fault {
         tracing::warn!(%error, "a check of the store of files failed");
     }
     let state = fault.as_ref().map_or("can be read and written", describe);
-    Some(Check { name: "files", ok: true, detail: format!("{}: {state}", blobs.name()) })
+    let stuck = match stuck {
+        Ok(stuck @ 1..) => format!("; cannot remove {stuck} of the deleted files"),
+        // The check of the database tells what is wrong.
+        Ok(_) | Err(_) => String::new(),
+    };
+    Some(Check { name: "files", ok: true, detail: format!("{}: {state}{stuck}", blobs.name()) })
 }
 
 /// Measures the skew between the clock of `now` and the database's. It is measured around the query, so that waiting

@@ -3,6 +3,7 @@
 
 mod arriving;
 mod deleting;
+mod lease;
 mod links;
 mod privacy;
 mod purging;
@@ -17,7 +18,7 @@ use clowder_core::{
 };
 use clowder_media::{
     Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, NewFile, NewFileUrl,
-    blobs::ByteStream,
+    blobs::ByteStream, refusals::FILE_UNKNOWN,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -29,18 +30,25 @@ use super::{
     domains::Domain,
     idempotency::Stub,
 };
-use crate::domains::media::file_objects;
+use crate::domains::media::{file_objects, object_of};
+
+pub use purging::stuck;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     words: &["file_objects.status", "file_objects.type", "files.purpose"],
     times: &[
+        when!(
+            OnReturn,
+            file_objects.arriving_until,
+            until!(file_objects.arriving_until, |options| options.media.lease)
+        ),
         when!(OnReturn, file_objects.created_at),
         when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
         never("files.created_at", SHOWN),
     ],
     // Whatever the jobs that deletions order have missed.
-    crons: &[Cron { name: "file.purge", schedule: "17 * * * * UTC", kind: purging::Purge::KIND }],
+    crons: &[Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND }],
     workers: |repo| vec![Arc::new(purging::Purger(Arc::clone(repo)))],
     ..Domain::NONE
 };
@@ -113,7 +121,14 @@ impl Files for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn read_content(&self, content: &Content, range: Option<Range<u64>>) -> Result<ByteStream> {
-        let reading = self.blobs()?.read(&content.key, range).await?;
-        Ok(reading.ok_or_else(|| Error::internal(format!("{} is missing in the store of bytes", content.key)))?.bytes)
+        if let Some(reading) = self.blobs()?.read(&content.key, range).await? {
+            return Ok(reading.bytes);
+        }
+        let object = object_of(&content.key)?;
+        match self.db.read(move |conn| read::is_kept(conn, object)).await? {
+            true => Err(Error::internal(format!("{} is missing in the store of bytes", content.key))),
+            // Deleted since the caller has asked for it.
+            false => Err(FILE_UNKNOWN.into()),
+        }
     }
 }

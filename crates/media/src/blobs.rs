@@ -139,7 +139,8 @@ pub trait Blobs: Send + Sync {
     /// object `from`, which may also mean that an earlier attempt has moved it.
     async fn rename(&self, from: &Key, to: &Key) -> Result<bool>;
 
-    /// Removes the writes that began before this time and were not finished, and says how many. One that is still going on
+    /// Removes the writes that began before this time and were not finished, and says how many. If some cannot be removed, it
+    /// removes the others and then fails. One that is still going on
     /// fails then; so the time must be longer ago than a write may take.
     async fn sweep(&self, before: Timestamp) -> Result<u64>;
 

@@ -26,14 +26,71 @@ pub fn is_active(kind: &str) -> bool {
     markup || ["text/javascript", "text/x-script", "application/x-shockwave-flash"].contains(&kind)
 }
 
+/// Types of pictures and recordings that their content always shows, whatever program has made them.
+const SHOWN: &[&str] = &[
+    "image/jpeg",
+    "image/jpg",
+    "image/pjpeg",
+    "image/png",
+    "image/x-png",
+    "image/apng",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/x-ms-bmp",
+    "image/tiff",
+    "image/heic",
+    "image/heif",
+    "image/heic-sequence",
+    "image/heif-sequence",
+    "image/avif",
+    "image/jxl",
+    "audio/mp4",
+    "audio/x-m4a",
+    "audio/m4a",
+    "audio/mpeg",
+    "audio/mp3",
+    "audio/webm",
+    "audio/ogg",
+    "audio/opus",
+    "audio/wav",
+    "audio/x-wav",
+    "audio/wave",
+    "audio/vnd.wave",
+    "audio/flac",
+    "audio/x-flac",
+    "audio/aac",
+    "audio/3gpp",
+    "audio/amr",
+    "audio/x-matroska",
+    "video/mp4",
+    "video/x-m4v",
+    "video/webm",
+    "video/ogg",
+    "video/quicktime",
+    "video/mpeg",
+    "video/3gpp",
+    "video/3gpp2",
+    "video/x-matroska",
+    "video/x-msvideo",
+    "video/x-flv",
+    "video/x-ms-wmv",
+];
+
 /// Whether a file can be what its uploader calls it. Names of documents and archives vary too much to be compared; what is
-/// named a picture or a recording must be one.
+/// named a picture or a recording must be one. Of the types that only some program knows, such as those of cameras, or
+/// `video/mp2t`, which TypeScript is called by its ending, it is enough that nobody runs them.
 pub fn fits(named: &str, found: Sniffed) -> bool {
-    let named = named.trim_start().to_ascii_lowercase();
+    let named = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_unknown = !SHOWN.contains(&&*named) && matches!(found.kind, Kind::Document | Kind::Text | Kind::Other);
     match named.split('/').next() {
-        Some("image") => found.kind == Kind::Image,
+        // It may be compressed.
+        Some("image") if named.starts_with("image/svg+xml") => {
+            ["image/svg+xml", "application/gzip"].contains(&found.media_type)
+        }
+        Some("image") => found.kind == Kind::Image || is_unknown,
         // The same containers have either.
-        Some("audio" | "video") => matches!(found.kind, Kind::Audio | Kind::Video),
+        Some("audio" | "video") => matches!(found.kind, Kind::Audio | Kind::Video) || is_unknown,
         _ => true,
     }
 }
@@ -51,7 +108,18 @@ mod tests {
             ("image/png", b"\xff\xd8\xff\xe0\0\x10JFIF", true),
             ("image/png", b"MZ\x90\0", false),
             ("IMAGE/PNG; q=1", b"<!doctype html>", false),
-            ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'>", false),
+            ("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'>", true),
+            ("image/svg+xml; charset=utf-8", b"\x1f\x8b\x08\0\0\0\0\0\0\x03", true),
+            ("image/svg+xml", b"<!doctype html><svg>", false),
+            ("image/svg+xml", b"text", false),
+            ("image/png", b"<svg xmlns='http://www.w3.org/2000/svg'>", false),
+            ("image/x-xcf", b"gimp xcf v011\0", true),
+            ("image/vnd.dxf", b"  0\nSECTION\n", true),
+            ("image/x-xcf", b"MZ\x90\0", false),
+            ("image/x-xcf", b"<script>", false),
+            ("image/x-xcf", b"PK\x03\x04\x14\0\0\0", false),
+            ("video/mp2t", b"export const a = 1;", true),
+            ("video/mp4", b"export const a = 1;", false),
             ("audio/webm;codecs=opus", b"\x1a\x45\xdf\xa3\x88\x42\x82\x84webm", true),
             ("video/mp4", b"\0\x01\x02", false),
             ("application/pdf", b"text", true),

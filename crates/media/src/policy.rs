@@ -4,7 +4,7 @@ use clowder_core::Result;
 
 use crate::{
     Purpose, kinds,
-    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TYPE, FILE_UPLOADS},
+    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TRASH, FILE_TYPE, FILE_UPLOADS},
     sniff::Sniffed,
 };
 
@@ -28,6 +28,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Whether less than a tenth of the room of the server is left.
+    pub fn is_scarce(self, octets: i64, objects: i64) -> bool {
+        octets > self.server_octets - self.server_octets / 10
+            || objects > self.server_objects - self.server_objects / 10
+    }
+}
+
 /// What one person has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -36,10 +44,34 @@ pub struct Usage {
     /// Those that are arriving included.
     pub files: i64,
     pub arriving: i64,
+    pub trash: Trash,
+}
+
+/// What has been deleted, and waits to be removed from the store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Trash {
+    pub octets: i64,
+    pub objects: i64,
+}
+
+impl Trash {
+    /// Whether the oldest of it must go at once: it may take as much room again as files do.
+    pub fn overflows(self, limits: Limits) -> bool {
+        self.octets > limits.octets || self.objects > limits.files
+    }
+
+    /// Whether removing does not keep pace with deleting, so that nothing may come before some of it is gone. What
+    /// overflows is removed within seconds, as long as the store can delete.
+    fn is_full(self, limits: Limits) -> bool {
+        self.octets >= limits.octets.saturating_mul(2) || self.objects >= limits.files.saturating_mul(2)
+    }
 }
 
 /// Whether one more upload may begin.
 pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
+    if usage.trash.is_full(limits) {
+        return Err(FILE_TRASH.into());
+    }
     if usage.files >= limits.files || usage.octets >= limits.octets {
         return Err(FILE_QUOTA.into());
     }
@@ -110,7 +142,7 @@ mod tests {
 
     #[test]
     fn nobody_has_more_than_the_quota() {
-        let usage = |octets, files, arriving| Usage { octets, files, arriving };
+        let usage = |octets, files, arriving| Usage { octets, files, arriving, trash: Trash::default() };
         for (has, begin) in [
             (usage(0, 0, 0), ""),
             (usage(0, 2, 1), ""),
@@ -119,6 +151,17 @@ mod tests {
             (usage(0, 2, 2), "file.uploads"),
         ] {
             assert_eq!(code(may_begin(has, LIMITS)), begin, "{has:?}");
+        }
+        for (octets, objects, overflows, begin) in [
+            (20 << 20, 3, false, ""),
+            ((20 << 20) + 1, 1, true, ""),
+            (1, 4, true, ""),
+            (40 << 20, 1, true, "file.trash"),
+            (1, 6, true, "file.trash"),
+        ] {
+            let trash = Trash { octets, objects };
+            assert_eq!(trash.overflows(LIMITS), overflows, "{trash:?}");
+            assert_eq!(code(may_begin(Usage { trash, ..Usage::default() }, LIMITS)), begin, "{trash:?}");
         }
         assert_eq!(code(may_keep(usage(20 << 20, 1, 0), 0, LIMITS)), "");
         assert_eq!(code(may_keep(usage((20 << 20) - 5, 1, 0), 6, LIMITS)), "file.quota");
@@ -129,6 +172,15 @@ mod tests {
         {
             assert_eq!(code(room.may_have(octets)), may, "{octets}");
         }
+    }
+
+    #[test]
+    fn the_last_tenth_of_the_room_is_scarce() {
+        let limits = Limits { server_octets: 100, server_objects: 10, ..LIMITS };
+        for (octets, objects, is_scarce) in [(90, 9, false), (91, 1, true), (1, 10, true), (200, 20, true)] {
+            assert_eq!(limits.is_scarce(octets, objects), is_scarce, "{octets} {objects}");
+        }
+        assert!(!Limits::default().is_scarce(1 << 60, 1 << 60));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use crate::{Content, File, FileFilter, FileId, FileQuota, FileUrl, NewFile, NewF
 /// Files of people. Changes are committed with what they tell.
 #[async_trait]
 pub trait Files: Send + Sync {
-    /// Begins an upload: from now on there is a row, and no byte is stored without one. `file.quota` and `file.uploads` if
-    /// the caller can have no further file now.
+    /// Begins an upload: from now on there is a row, and no byte is stored without one. `file.quota`, `file.trash`
+    /// and `file.uploads` if the caller can have no further file now.
     async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>>;
 
     /// The caller's files, the newest first.
@@ -22,7 +22,7 @@ pub trait Files: Send + Sync {
     async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File>;
 
     /// Deletes a file of the caller. Nobody sees it any more; if no other file has the same content, that is removed from the
-    /// store seven days later.
+    /// store seven days later, or as soon as the caller has deleted more than a person can have.
     async fn delete_file(&self, ctx: &Ctx, file: FileId) -> Result<()>;
 
     async fn file_quota(&self, ctx: &Ctx) -> Result<FileQuota>;
@@ -38,7 +38,8 @@ pub trait Files: Send + Sync {
     /// The content at such an address, for anybody, or `file.link_invalid`.
     async fn linked_content(&self, ctx: &Ctx, file: FileId, token: &str) -> Result<Content>;
 
-    /// The bytes of a content, or a range of them that is within it and not empty.
+    /// The bytes of a content, or a range of them that is within it and not empty. `file.unknown` if it has been deleted
+    /// meanwhile and its bytes are gone already.
     async fn read_content(&self, content: &Content, range: Option<Range<u64>>) -> Result<ByteStream>;
 }
 
@@ -49,7 +50,7 @@ pub trait Arriving: Send {
     /// aborted.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
-    /// Keeps the file. When this returns, its bytes are durable and it is in the journal. Honours `ctx.idempotency_key` of
+    /// Keeps the file, even if nobody waits for that any more. When this returns, its bytes are durable and it is in the journal. Honours `ctx.idempotency_key` of
     /// the call that began it: a repeated upload of the same content, name and purpose is the first file. If it is refused, nothing is
     /// left of it.
     async fn finish(self: Box<Self>) -> Result<File>;

@@ -23,6 +23,11 @@ pub const FILE_QUOTA: Refusal = Refusal::new(
     "file.quota",
     "You have as many files, or as many octets in them, as one person can have; delete some first",
 );
+pub const FILE_TRASH: Refusal = Refusal::new(
+    Conflict,
+    "file.trash",
+    "Too much of what you have deleted still waits to be removed from the store; try again later",
+);
 pub const FILE_SERVER_FULL: Refusal = Refusal::new(
     Conflict,
     "file.server_full",
@@ -43,6 +48,7 @@ pub const ALL: &[Refusal] = &[
     FILE_TYPE,
     FILE_MISMATCH,
     FILE_QUOTA,
+    FILE_TRASH,
     FILE_SERVER_FULL,
     FILE_UPLOADS,
     FILE_LINK_INVALID,

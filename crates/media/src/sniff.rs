@@ -5,13 +5,15 @@
 //! video, what is text, markup or a script, and whether a file is something else at the same time.
 
 mod also;
+mod boxes;
 mod container;
+mod ebml;
 pub(crate) mod text;
 
 use std::collections::VecDeque;
 
 /// How much of the beginning decides, in octets.
-pub const HEAD: usize = 8 << 10;
+pub const HEAD: usize = 64 << 10;
 /// How much of the end is looked at, in octets: a ZIP archive ends with a record of at most this length.
 pub const TAIL: usize = (64 << 10) + 22;
 
@@ -58,11 +60,13 @@ pub struct Sniffer {
     /// There was an octet that no text has.
     binary: bool,
     length: u64,
+    boxes: boxes::Walk,
 }
 
 impl Sniffer {
     pub fn push(&mut self, octets: &[u8]) {
         self.length += octets.len() as u64;
+        self.boxes.push(octets);
         self.binary = self.binary || octets.iter().copied().any(text::is_never);
         let room = HEAD - self.head.len();
         self.head.extend_from_slice(&octets[..room.min(octets.len())]);
@@ -82,7 +86,7 @@ impl Sniffer {
         if text::is_wide(head) {
             return text::sniff(&text::narrowed(head));
         }
-        let known = container::sniff(head, tail).or_else(|| signature(head));
+        let known = self.boxes.end(head, self.length).or_else(|| container::sniff(head)).or_else(|| signature(head));
         let Some(known) = known else {
             // A browser that guesses takes leading markup for a page, whatever follows.
             let text = text::sniff(head);
@@ -105,14 +109,18 @@ pub fn sniff(content: &[u8]) -> Sniffed {
 fn signature(head: &[u8]) -> Option<Sniffed> {
     use infer::MatcherType;
 
-    // MPEG audio without a leading tag: layer III in every version. `infer` knows only one of them.
+    // MPEG audio without a leading tag: layers II and III in every version. `infer` knows few of them.
     if let [0xFF, second, third, ..] = head
-        && second & 0xE6 == 0xE2
+        && matches!(second & 0xE6, 0xE2 | 0xE4)
         && second & 0x18 != 0x08
         && third & 0xF0 != 0xF0
         && third & 0x0C != 0x0C
     {
         return Some(Sniffed::new("audio/mpeg", Kind::Audio));
+    }
+    // As large as TIFF cannot be.
+    if head.starts_with(b"II+\0") || head.starts_with(b"MM\0+") {
+        return Some(Sniffed::new("image/tiff", Kind::Image));
     }
     // `infer` wants more of a header than a system needs to recognise it.
     if head.starts_with(b"\x7FELF") {
@@ -120,7 +128,8 @@ fn signature(head: &[u8]) -> Option<Sniffed> {
     }
     let found = infer::get(head)?;
     let media_type = match found.mime_type() {
-        "audio/m4a" => "audio/mp4",
+        // Their boxes are not what they should be.
+        "video/mp4" | "video/x-m4v" | "video/quicktime" | "audio/m4a" | "image/heif" | "image/avif" => return None,
         "audio/x-flac" => "audio/flac",
         "audio/x-wav" => "audio/wav",
         "application/vnd.microsoft.portable-executable" | "application/x-executable" | "application/x-mach-binary" => {
@@ -169,10 +178,10 @@ mod tests {
         [b"GIF89a", size, &[0x80, 0, 0, 0, 0, 0, 255, 255, 255], b",\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"].concat()
     }
 
-    fn mp4(handlers: &[&[u8]]) -> Vec<u8> {
-        let tracks: Vec<u8> =
-            handlers.iter().flat_map(|handler| [b"\0\0\0\x20hdlr\0\0\0\0\0\0\0\0", *handler].concat()).collect();
-        [b"\0\0\0\x14ftypisom\0\0\x02\0isom".as_slice(), &tracks].concat()
+    fn packets(length: usize, first: usize) -> Vec<u8> {
+        let mut content = vec![0; 4 * length];
+        (0..4).for_each(|packet| content[first + packet * length] = 0x47);
+        content
     }
 
     fn webm(codec: &[u8]) -> Vec<u8> {
@@ -222,15 +231,17 @@ mod tests {
             (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic", Kind::Image),
             (b"\0\0\0\x14ftypM4A \0\0\0\0M4A ", "audio/mp4", Kind::Audio),
             (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "video/quicktime", Kind::Video),
-            (&mp4(&[b"soun"]), "audio/mp4", Kind::Audio),
-            (&mp4(&[b"soun", b"vide"]), "video/mp4", Kind::Video),
-            (&mp4(&[]), "video/mp4", Kind::Video),
+            (b"\0\0\0\x14ftypisom\0\0\x02\0isom", "video/mp4", Kind::Video),
             (&webm(b"A_OPUS\0"), "audio/webm", Kind::Audio),
             (&webm(b"V_VP9\0"), "video/webm", Kind::Video),
             (b"OggS\0\x02\0\0\0\0\0\0\0\0OpusHead", "audio/ogg", Kind::Audio),
             (b"OggS\0\x02\0\0\0\0\0\0\0\0\x80theora", "video/ogg", Kind::Video),
             (b"ID3\x04\0\0\0\0\0\0", "audio/mpeg", Kind::Audio),
             (b"\xFF\xF3\x40\xC0\0\0", "audio/mpeg", Kind::Audio),
+            (b"\xFF\xFD\x84\x04\0\0", "audio/mpeg", Kind::Audio),
+            (b"II+\0\x08\0\0\0", "image/tiff", Kind::Image),
+            (&packets(188, 0), "video/mp2t", Kind::Video),
+            (&packets(192, 4), "video/mp2t", Kind::Video),
             (b"fLaC\0\0\0\x22", "audio/flac", Kind::Audio),
             (&zip(), "application/zip", Kind::Archive),
             (b"\x8F\0\xC1\x11\x99", "application/octet-stream", Kind::Other),
@@ -283,7 +294,7 @@ mod tests {
             piece in 1..700_usize,
         ) {
             let starts: [&[u8]; 12] = [
-                b"", b"GIF89a/*", b"\xFF\xD8\xFF\xE0/*", b"\0\0\0\x14ftyp", b"\x1A\x45\xDF\xA3", b"OggS\0",
+                b"", b"GIF89a/*", b"\xFF\xD8\xFF\xE0/*", b"\0\0\0\x14ftypisom\0\0\0\0isom\0\0", b"\x1A\x45\xDF\xA3", b"OggS\0",
                 b"<?xml ", b"<!--", b"%PDF-", b"PK\x03\x04", b"\xFF\xFE", b"\xFF\xFB",
             ];
             let content = [starts[start], &rest].concat();

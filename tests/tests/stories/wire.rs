@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use clowder_tests::{Database, PATIENCE, World, answer as found};
+use clowder_tests::{Database, PATIENCE, World, answer as found, client::form};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -161,6 +161,58 @@ async fn answers_that_nobody_reads_have_their_room() {
     // Closing the connection frees the room for others.
     drop(unread);
     found("there is room again", async || Some(ada.may_fail().get(&page).await).filter(|it| it.status == 200)).await;
+}
+
+/// They keep pieces in memory and a file open, so somebody has as many as fit into their share.
+#[tokio::test]
+async fn downloads_that_nobody_reads_have_their_room() {
+    let world = World::new(Database::sqlite()).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let sent = form(ada.request("POST", "/api/files/upload"), &json!({"file": "x".repeat(3 << 20)}));
+    let file = clowder_tests::Answer::to(sent).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let small = clowder_tests::Answer::to(form(ada.request("POST", "/api/files/upload"), &json!({"file": "small"})));
+    let small = small.await.expect(201)["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{file}/content");
+    let url =
+        ada.post(&format!("/api/files/{file}/url"), json!({})).await.expect(200)["url"].as_str().unwrap().to_owned();
+    let link = url[url.find("/api/").unwrap()..].to_owned();
+    let unread = |head: String| {
+        let sockets = (0..40).map(|_| {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.set_tcp_mss(600).unwrap();
+            socket.set_recv_buffer_size(4_096).unwrap();
+            socket.connect(&world.server.address.parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+            assert_eq!(socket.send(head.as_bytes()).unwrap(), head.len());
+            socket
+        });
+        sockets.collect::<Vec<_>>()
+    };
+    let hers =
+        unread(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n", ada.token()));
+    let refused = async |client: &clowder_tests::Client, path: &str| {
+        let full = found("the share is full", async || {
+            Some(client.may_fail().get(path).await).filter(|answer| answer.status != 200)
+        });
+        full.await.refused(503, "answers.full");
+    };
+    refused(&ada, &path).await;
+    // Nothing else has to wait for that, and others have shares of their own.
+    ada.get(&format!("/api/files/{small}/content")).await.expect(200);
+    let head = clowder_tests::Answer::to(ada.request("HEAD", &path)).await;
+    assert_eq!((head.status, head.header("content-length")), (200, (3 << 20).to_string().as_str()));
+    ada.get("/api/auth/me").await.expect(200);
+    let sent = form(bob.request("POST", "/api/files/upload"), &json!({"file": "y".repeat(1 << 20)}));
+    let his = clowder_tests::Answer::to(sent).await.expect(201)["id"].as_str().unwrap().to_owned();
+    assert_eq!(bob.get(&format!("/api/files/{his}/content")).await.text.len(), 1 << 20);
+    // Whoever has no account shares the room of their address.
+    let nobody = world.nobody();
+    assert_eq!(nobody.get(&link).await.text.len(), 3 << 20);
+    let theirs = unread(format!("GET {link} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    refused(&nobody, &link).await;
+    bob.get(&format!("/api/files/{his}/content")).await;
+    assert!(nobody.get("/metrics").await.text.contains("clowder_answers_refused_total "));
+    drop((hers, theirs));
+    found("there is room again", async || Some(ada.may_fail().get(&path).await).filter(|it| it.status == 200)).await;
 }
 
 /// Kept connections must not delay the shutdown.

@@ -14,7 +14,7 @@ use crate::public_url::is_authority;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-none-match, traceparent, x-api-key, x-request-id",
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-range, range, traceparent, x-api-key, x-request-id",
 );
 /// Response headers that pages of other origins may read in addition to the CORS-safelisted ones (Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -157,6 +157,21 @@ mod tests {
         cors.mark(request.headers(), answer.headers_mut());
         assert_eq!(answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), methods);
         methods
+    }
+
+    /// A player of recordings asks for ranges, and goes on with what it has only if that has stayed the same.
+    #[test]
+    fn pages_may_ask_for_ranges() {
+        let request = TestRequest::default()
+            .method(Method::OPTIONS)
+            .insert_header((header::ORIGIN, "https://app.example"))
+            .insert_header((header::ACCESS_CONTROL_REQUEST_METHOD, "GET"))
+            .to_http_request();
+        let answer = cors(&["*"]).preflight(&request);
+        let named = answer.headers().get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap().to_str().unwrap();
+        for needed in ["range", "if-range", "if-none-match", "if-modified-since", "authorization"] {
+            assert!(named.split(", ").any(|name| name == needed), "{needed}: {named}");
+        }
     }
 
     #[test]

@@ -16,10 +16,9 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// `read_connections` is the number of connections that read; half of them stay free for others. A call waits at
-    /// most `patience` for its turn.
-    pub fn new(read_connections: usize, patience: Duration) -> Self {
-        Self { turns: Turns::new((read_connections / 2).max(1), patience) }
+    /// At most `at_once` reads of one caller run at a time, and at least one. A call waits at most `patience` for its turn.
+    pub fn new(at_once: usize, patience: Duration) -> Self {
+        Self { turns: Turns::new(at_once.max(1), patience) }
     }
 
     /// Waits for the caller's turn, which lasts until the returned value is dropped. Writes don't wait: they share
@@ -49,7 +48,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_reads_much_waits_for_themselves() {
-        let reads = Reads::new(4, Duration::from_millis(200));
+        let reads = Reads::new(2, Duration::from_millis(200));
         let [get, post] = [Method::GET, Method::POST].map(|of| TestRequest::default().method(of).to_http_request());
         let (first, second) = (reads.turn(&get, user(1)).await.unwrap(), reads.turn(&get, user(1)).await.unwrap());
         assert!(first.is_some() && second.is_some());

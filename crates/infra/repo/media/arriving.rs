@@ -1,10 +1,10 @@
 //! A file arrives: its row first, then its bytes, which are hashed on their way, then what it is.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use clowder_core::{Ctx, Error, Result, UserId, Word};
+use clowder_core::{Ctx, Error, Result, Timestamp, UserId, Word};
 use clowder_media::{
     Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId,
     blobs::Writing,
@@ -15,6 +15,7 @@ use clowder_media::{
 };
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::{
     super::{
@@ -23,12 +24,18 @@ use super::{
         db::{Db, Tx},
         dialect, journal,
     },
-    Stored, deleting, purging, read,
+    Stored, deleting,
+    lease::Lease,
+    purging, read,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
     keys::Keys,
+    worker_pool::fair::Caller,
 };
+
+/// How long after an error bytes may still become visible: a request to a store that was given up may be carried out later.
+const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
 
 /// An upload that is going on.
 struct Arrival {
@@ -41,6 +48,7 @@ struct Arrival {
     file: FileId,
     key: Key,
     room: Room,
+    lease: Lease,
     /// Until all bytes are there.
     writing: Option<Box<dyn Writing>>,
     hash: Sha256,
@@ -62,7 +70,13 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
     let blobs = repo.blobs()?;
     let new = NewFile { name: file_name::of(&new.name), ..new };
     let (caller, wanted) = (ctx.clone(), new.clone());
-    let (file, object, room) = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await?;
+    let begun = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await;
+    if matches!(&begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
+        // What was deleted makes room.
+        let caller = ctx.clone();
+        repo.db.write(move |tx| purging::order(tx, &caller)).await?;
+    }
+    let (file, object, room) = begun?;
     let mut arrival = Box::new(Arrival {
         db: repo.db.clone(),
         keys: Arc::clone(&repo.deps.keys),
@@ -73,6 +87,7 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
         file,
         key: key_of(object)?,
         room,
+        lease: Lease::hold(repo.db.clone(), object, ctx.now, repo.deps.options.media.lease),
         writing: None,
         hash: Sha256::new(),
         sniffer: Sniffer::default(),
@@ -96,13 +111,35 @@ impl Arriving for Arrival {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.size += bytes.len() as u64;
         self.room.may_have(self.size)?;
+        self.lease.still_held()?;
         self.sniffer.push(&bytes);
         self.hash.update(&bytes);
         let writing = self.writing.as_mut().ok_or_else(|| Error::internal("an upload that has ended goes on"))?;
         writing.write(bytes).await
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<File> {
+    /// In a task of its own: a caller that goes away meanwhile does not interrupt it, or else the bytes might become visible
+    /// after their row is gone.
+    async fn finish(self: Box<Self>) -> Result<File> {
+        let complete = Caller::current().scope(self.complete()).in_current_span();
+        tokio::spawn(complete)
+            .await
+            .unwrap_or_else(|error| Err(Error::internal(format!("the end of an upload: {error}"))))
+    }
+
+    async fn abort(mut self: Box<Self>) -> Result<()> {
+        if let Some(writing) = self.writing.take() {
+            writing.abort().await;
+        }
+        let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
+        self.db.write(move |tx| deleting::discard(tx, &ctx, user, file, 0, ctx.now)).await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Arrival {
+    async fn complete(mut self: Box<Self>) -> Result<File> {
         let arrived = match self.examine() {
             Ok(arrived) => arrived,
             Err(error) => {
@@ -111,28 +148,18 @@ impl Arriving for Arrival {
             }
         };
         let writing = self.writing.take().ok_or_else(|| Error::internal("an upload ends twice"))?;
-        let kept = match writing.finish().await {
-            Ok(()) => self.keep(arrived).await,
-            Err(error) => Err(error),
+        let size = arrived.size;
+        let (kept, late) = match writing.finish().await {
+            Ok(()) => (self.keep(arrived).await, Duration::ZERO),
+            Err(error) => (Err(error), APPEARS_LATE),
         };
-        self.ended = true;
         if kept.is_err() {
-            self.take_back().await;
+            self.take_back(size, late).await;
         }
+        self.ended = true;
         kept
     }
 
-    async fn abort(mut self: Box<Self>) -> Result<()> {
-        self.ended = true;
-        if let Some(writing) = self.writing.take() {
-            writing.abort().await;
-        }
-        let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
-        self.db.write(move |tx| deleting::discard(tx, &ctx, user, file)).await.map(drop)
-    }
-}
-
-impl Arrival {
     fn examine(&mut self) -> Result<Arrived> {
         if self.size == 0 {
             return Err(Error::field("/file", "required", "is missing or empty"));
@@ -157,9 +184,10 @@ impl Arrival {
             call.idempotency_key = Some(key.with(&said));
         }
         let (caller, again_by, user, file) = (call.clone(), call.clone(), self.user, self.file);
+        let size = arrived.size;
         let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, file, &arrived)?, Stored(file)));
         let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| {
-            deleting::discard(tx, &again_by, user, file)?;
+            deleting::discard(tx, &again_by, user, file, size, again_by.now)?;
             read::shown(tx.conn, user, earlier)
         };
         self.db.create(&call, first, again).await
@@ -167,9 +195,10 @@ impl Arrival {
 
     /// Forgets what was refused after all of it had arrived. If it was kept nevertheless, because only the answer of the
     /// database was lost, it stays.
-    async fn take_back(&mut self) {
+    async fn take_back(&mut self, size: i64, late: Duration) {
         let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
-        match self.db.write(move |tx| deleting::discard(tx, &ctx, user, file)).await {
+        let purge_at = ctx.now.plus(late);
+        match self.db.write(move |tx| deleting::discard(tx, &ctx, user, file, size, purge_at)).await {
             Ok(true) => {}
             // Whoever is erased meanwhile has no row any more by which the purge would find the bytes.
             Ok(false) => {
@@ -192,7 +221,7 @@ impl Drop for Arrival {
         // Without a runtime, the purge forgets it later.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Err(error) = db.write(move |tx| deleting::discard(tx, &ctx, user, file)).await {
+            if let Err(error) = db.write(move |tx| deleting::discard(tx, &ctx, user, file, 0, ctx.now)).await {
                 tracing::warn!(%error, "cannot forget an upload right now; that is done later");
             }
         });
@@ -206,6 +235,7 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
     profile::own(tx.conn, user)?;
     let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
     may_begin(usage, limits)?;
+    let lease = tx.services.options.media.lease;
     let object = ObjectRow {
         id: ObjectId::new(ctx.now),
         owner_id: Some(user),
@@ -216,6 +246,8 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         refs: 1,
         created_at: ctx.now,
         purge_at: None,
+        arriving_until: Some(ctx.now.plus(lease)),
+        purge_failures: 0,
     };
     diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
     let file = FileRow {
@@ -274,7 +306,10 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
             diesel::update(files::table.find(file)).set(files::object_id.eq(same.id)).execute(tx.conn)?;
             let one_more = file_objects::refs.eq(file_objects::refs + 1);
             diesel::update(file_objects::table.find(same.id)).set(one_more).execute(tx.conn)?;
-            deleting::let_go(tx, object.id, ctx.now)?;
+            // The bytes have arrived all the same, and count until they are gone.
+            deleting::let_go(tx, object.id, arrived.size, ctx.now)?;
+            deleting::count_trash(tx, user, arrived.size)?;
+            deleting::count_stored(tx, arrived.size)?;
             purging::order(tx, ctx)?;
             same
         }
@@ -288,6 +323,7 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
                     file_objects::size.eq(arrived.size),
                     file_objects::sha256.eq(arrived.sha256.as_slice()),
                     file_objects::kind.eq(arrived.kind),
+                    file_objects::arriving_until.eq(None::<Timestamp>),
                 ))
                 .returning(ObjectRow::as_returning())
                 .get_result(tx.conn)?;

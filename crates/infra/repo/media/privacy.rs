@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Ctx, Result, UserId, Word};
+use clowder_core::{Ctx, Result, Timestamp, UserId, Word};
 use clowder_media::{FileId, FileStatus, ObjectId};
 use diesel::prelude::*;
 use serde_json::json;
@@ -68,6 +68,7 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
             file_objects::refs.eq(0),
             file_objects::status.eq(FileStatus::Failed.as_str()),
             file_objects::purge_at.eq(purge_at),
+            file_objects::arriving_until.eq(None::<Timestamp>),
         );
         let these = file_objects::table.filter(file_objects::id.eq_any(these.collect::<Vec<_>>()));
         diesel::update(these).set(gone).execute(tx.conn)?;

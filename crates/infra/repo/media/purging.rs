@@ -1,27 +1,34 @@
-//! The job that removes bytes that no file has any more, and forgets uploads whose process has died.
+//! The job that removes bytes that no file has any more, and forgets uploads whose process has died. Whatever cannot be done
+//! holds up nothing else.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Error, NewJob, Result, Timestamp,
-    job::{Queue, Taken, Work, Worker},
+    Ctx, Error, NewJob, Result, Timestamp, UserId,
+    job::{Queue, Taken, Work, Worker, pause},
 };
-use clowder_media::{Blobs, ObjectId};
+use clowder_media::{Blobs, ObjectId, policy::Limits};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Repo, db::Tx, dialect::Conn, jobs},
+    super::{
+        Repo,
+        db::Tx,
+        dialect::{self, Conn},
+        jobs,
+    },
     deleting::{discard, has_files, stale},
-    read::ARRIVES_WITHIN,
 };
-use crate::domains::media::{file_objects, file_totals, key_of};
+use crate::domains::media::{file_objects, file_totals, file_usage, key_of};
 
-/// How old a write is that will not be finished any more: an upload takes hours at most.
-const UNFINISHED: Duration = Duration::from_secs(48 * 3600);
+/// How old a write is that will not be finished any more: an upload takes six hours at most.
+const UNFINISHED: Duration = Duration::from_secs(12 * 3600);
 /// How many objects are purged between two looks.
 const PIECE: i64 = 100;
+/// After so many failures in a row, it is not the objects but the store, and the job is tried again later.
+const GIVES_UP_AFTER: usize = 10;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Purge {}
@@ -31,9 +38,16 @@ impl Work for Purge {
     const QUEUE: Queue = Queue::Default;
 }
 
-/// Enqueues the job. Whatever one that is running has passed over is left to the next hour.
+/// Enqueues the job. Whatever one that is running has passed over is left to the next run, minutes later.
 pub fn order(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     jobs::order(tx, ctx, &NewJob::new(&Purge {}, ctx.now)?.keyed(Purge::KIND))
+}
+
+/// How many objects are still in the store because deleting them has failed.
+pub fn stuck(conn: &mut Conn) -> Result<i64> {
+    let stuck = file_objects::table.filter(file_objects::purge_failures.gt(0)).count().get_result(conn)?;
+    metrics::gauge!("clowder_files_stuck").set(stuck as f64);
+    Ok(stuck)
 }
 
 pub struct Purger(pub Arc<Repo>);
@@ -51,54 +65,115 @@ impl Worker for Purger {
     async fn work(&self, ctx: &Ctx, _: &Taken) -> Result<()> {
         // A command without a store of bytes runs no jobs, so this is a mistake, and another process does it.
         let blobs = self.0.blobs()?;
-        self.forget_stale(ctx).await?;
-        blobs.sweep(ctx.now.minus(UNFINISHED)).await?;
+        let forgotten = self.forget_stale(ctx).await;
+        let purged = self.purge_due(ctx, &*blobs).await;
+        let swept = blobs.sweep(ctx.now.minus(UNFINISHED)).await.map(drop);
+        self.0.db.read(stuck).await?;
+        // Each has been tried, whatever became of the others.
+        forgotten.and(purged).and(swept)
+    }
+}
+
+/// An object that is due.
+type Due = (ObjectId, Option<UserId>, i64);
+
+impl Purger {
+    async fn forget_stale(&self, ctx: &Ctx) -> Result<()> {
+        let (now, mut outcome) = (ctx.now, Ok(()));
+        let mut next = Some(Timestamp::from_micros(0));
+        while let Some(after) = next {
+            let some;
+            (some, next) = self.0.db.read(move |conn| stale(conn, after, now)).await?;
+            for (user, file) in some {
+                let ctx = ctx.clone();
+                let forgotten = self.0.db.write(move |tx| discard(tx, &ctx, user, file, 0, ctx.now)).await;
+                outcome = outcome.and(forgotten.map(drop));
+            }
+        }
+        outcome
+    }
+
+    async fn purge_due(&self, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
+        let (now, mut in_a_row) = (ctx.now, 0);
         loop {
-            let now = ctx.now;
-            let due = self.0.db.read(move |conn| due(conn, now)).await?;
-            for object in &due {
-                self.purge(&*blobs, *object).await?;
+            let limits = self.0.deps.options.media.limits;
+            let due = self.0.db.read(move |conn| due(conn, now, limits)).await?;
+            for (object, owner, failures) in &due {
+                let Err(error) = self.purge(blobs, *object, *owner).await else {
+                    in_a_row = 0;
+                    continue;
+                };
+                self.postpone(now, *object, *failures, &error).await?;
+                in_a_row += 1;
+                if in_a_row == GIVES_UP_AFTER {
+                    return Err(error);
+                }
             }
             if due.len() < PIECE as usize {
                 return Ok(());
             }
         }
     }
-}
-
-impl Purger {
-    async fn forget_stale(&self, ctx: &Ctx) -> Result<()> {
-        let before = ctx.now.minus(ARRIVES_WITHIN);
-        for (user, file) in self.0.db.read(move |conn| stale(conn, before)).await? {
-            let ctx = ctx.clone();
-            self.0.db.write(move |tx| discard(tx, &ctx, user, file)).await?;
-        }
-        Ok(())
-    }
 
     /// The bytes first: as long as the row is there, the next try finds it.
-    async fn purge(&self, blobs: &dyn Blobs, object: ObjectId) -> Result<()> {
+    async fn purge(&self, blobs: &dyn Blobs, object: ObjectId, owner: Option<UserId>) -> Result<()> {
         if self.0.db.read(move |conn| has_files(conn, object)).await? {
             return Err(Error::internal(format!("the object {object} is due to be purged, but has files")));
         }
         blobs.delete(&key_of(object)?).await?;
-        let gone = move |tx: &mut Tx<'_>| {
+        self.0.db.write(move |tx| forget(tx, object, owner)).await
+    }
+
+    /// It is tried again after a pause that grows with each failure, and nothing waits for it.
+    async fn postpone(&self, now: Timestamp, object: ObjectId, failures: i64, error: &Error) -> Result<()> {
+        metrics::counter!("clowder_file_purge_failures_total").increment(1);
+        let again = now.plus(pause(i16::try_from(failures + 1).unwrap_or(i16::MAX), 0.5));
+        tracing::warn!(%object, %error, failures = failures + 1, %again, "cannot remove a deleted file from the store");
+        let postpone = move |tx: &mut Tx<'_>| {
+            let later =
+                (file_objects::purge_at.eq(again), file_objects::purge_failures.eq(file_objects::purge_failures + 1));
             let row = file_objects::table.find(object).filter(file_objects::refs.eq(0));
-            let size: Option<i64> = diesel::delete(row).returning(file_objects::size).get_result(tx.conn).optional()?;
-            if let Some(size) = size {
-                let less = (
-                    file_totals::octets.eq(file_totals::octets - size),
-                    file_totals::objects.eq(file_totals::objects - 1),
-                );
-                diesel::update(file_totals::table).set(less).execute(tx.conn)?;
-            }
+            diesel::update(row).set(later).execute(tx.conn)?;
             Ok(())
         };
-        self.0.db.write(gone).await
+        self.0.db.write(postpone).await
     }
 }
 
-fn due(conn: &mut Conn, now: Timestamp) -> Result<Vec<ObjectId>> {
-    let due = file_objects::table.filter(file_objects::purge_at.le(now)).filter(file_objects::refs.eq(0));
-    Ok(due.order(file_objects::purge_at).limit(PIECE).select(file_objects::id).load(conn)?)
+/// Forgets an object that is no longer in the store.
+fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()> {
+    if let Some(owner) = owner {
+        // Whoever writes what somebody has locks them first.
+        dialect::accounts::lock_user(tx.conn, owner)?;
+    }
+    let row = file_objects::table.find(object).filter(file_objects::refs.eq(0));
+    let gone = diesel::delete(row).returning((file_objects::size, file_objects::owner_id));
+    let gone: Option<(i64, Option<UserId>)> = gone.get_result(tx.conn).optional()?;
+    let Some((size, owner)) = gone else { return Ok(()) };
+    if let Some(owner) = owner {
+        let less = (
+            file_usage::trash_octets.eq(file_usage::trash_octets - size),
+            file_usage::trash_objects.eq(file_usage::trash_objects - 1),
+        );
+        diesel::update(file_usage::table.find(owner)).set(less).execute(tx.conn)?;
+    }
+    let less = (file_totals::octets.eq(file_totals::octets - size), file_totals::objects.eq(file_totals::objects - 1));
+    diesel::update(file_totals::table).set(less).execute(tx.conn)?;
+    Ok(())
+}
+
+/// What is due, the oldest first. If the server has little room left, everything that was deleted is: or else people who
+/// upload and delete could use up the room of all others for a week.
+fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
+    let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
+    let deleted = file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
+    let deleted = deleted.into_boxed();
+    let past = file_objects::purge_at.le(now);
+    let due = match limits.is_scarce(totals.0, totals.1) {
+        // What could not be removed keeps its pause.
+        true => deleted.filter(past.or(file_objects::purge_at.gt(now).and(file_objects::purge_failures.eq(0)))),
+        false => deleted.filter(past),
+    };
+    let due = due.order(file_objects::purge_at).limit(PIECE);
+    Ok(due.select((file_objects::id, file_objects::owner_id, file_objects::purge_failures)).load(conn)?)
 }

@@ -1,11 +1,9 @@
 //! Reading files: who sees them, what they are, and how much somebody has.
 
-use std::time::Duration;
-
 use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_media::{
-    Content, File, FileFilter, FileId, FileStatus,
-    policy::Usage,
+    Content, File, FileFilter, FileId, FileStatus, ObjectId,
+    policy::{Trash, Usage},
     refusals::{FILE_LINK_INVALID, FILE_UNKNOWN},
 };
 use diesel::{dsl::exists, prelude::*};
@@ -15,9 +13,6 @@ use crate::domains::{
     accounts::users,
     media::{FileRow, ObjectRow, file_objects, file_usage, files},
 };
-
-/// How long an upload counts as going on.
-pub const ARRIVES_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 /// A file of this person.
 pub fn find(conn: &mut Conn, user: UserId, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
@@ -75,10 +70,21 @@ pub fn used(conn: &mut Conn, user: UserId) -> Result<(i64, i64)> {
 }
 
 pub fn usage(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Usage> {
-    let (octets, files) = used(conn, user)?;
-    let arriving = file_objects::status.eq(FileStatus::Uploading.as_str());
-    let arriving = file_objects::table
-        .filter(file_objects::owner_id.eq(user).and(arriving))
-        .filter(file_objects::created_at.gt(now.minus(ARRIVES_WITHIN)));
-    Ok(Usage { octets, files, arriving: arriving.count().get_result(conn)? })
+    let own = (file_usage::octets, file_usage::files, file_usage::trash_octets, file_usage::trash_objects);
+    let own: Option<(i64, i64, i64, i64)> = file_usage::table.find(user).select(own).first(conn).optional()?;
+    let (octets, files, trash_octets, trash_objects) = own.unwrap_or_default();
+    let arriving = file_objects::owner_id.eq(user).and(file_objects::status.eq(FileStatus::Uploading.as_str()));
+    let arriving = file_objects::table.filter(arriving).filter(file_objects::arriving_until.gt(now));
+    Ok(Usage {
+        octets,
+        files,
+        arriving: arriving.count().get_result(conn)?,
+        trash: Trash { octets: trash_octets, objects: trash_objects },
+    })
+}
+
+/// Whether some file has these bytes.
+pub fn is_kept(conn: &mut Conn, object: ObjectId) -> Result<bool> {
+    let kept = file_objects::table.find(object).filter(file_objects::refs.gt(0));
+    Ok(diesel::select(exists(kept)).get_result(conn)?)
 }

@@ -5,8 +5,8 @@ pub mod domain;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clowder_core::{Ctx, PageRequest, Result};
-use clowder_media::{Content, File, FileFilter, FileId, FileStatus, NewFile, Purpose, policy::Limits};
+use clowder_core::{Ctx, NewJob, PageRequest, Result, Timestamp};
+use clowder_media::{Content, File, FileFilter, FileId, FileStatus, Key, NewFile, Purpose, policy::Limits};
 use futures_util::TryStreamExt;
 
 use crate::{
@@ -39,6 +39,14 @@ async fn read(world: &World, content: &Content) -> Vec<u8> {
     let bytes = world.store.media.read_content(content, None).await.unwrap();
     let pieces: Vec<Bytes> = bytes.try_collect().await.unwrap();
     pieces.concat()
+}
+
+/// Does what is done every few minutes.
+async fn purge(world: &World) {
+    let (kind, payload, run_at) = ("file.purge", b"{}".to_vec(), world.now());
+    let job = NewJob { kind, payload, run_at, key: None, subject: None, recipient: None };
+    world.store.jobs.order(&world.nobody(), job).await.unwrap();
+    work(world, &world.store).await;
 }
 
 /// How many octets count, and in how many files.
@@ -131,18 +139,13 @@ on_both! {
         media.delete_file(&world.ctx(&ada), file.id).await.unwrap();
         assert_eq!(code(media.content(&world.ctx(&ada), file.id).await), "file.unknown");
         world.gone(b"zqsecretname").await;
-        let purge = async || {
-            let job = clowder_core::NewJob { kind: "file.purge", payload: b"{}".to_vec(), run_at: world.now(), key: None, subject: None, recipient: None };
-            world.store.jobs.order(&world.ctx(&ada), job).await.unwrap();
-            work(&world, &world.store).await;
-        };
         world.wait(Duration::from_secs(7 * 24 * 3600 - 600));
-        purge().await;
+        purge(&world).await;
         assert!(blobs.head(&content.key).await.unwrap().is_some(), "not yet");
         // What is uploaded again meanwhile does not take the bytes that are about to go.
         let again = put(&world, &ada, "again", "content").await;
         world.wait(Duration::from_secs(1200));
-        purge().await;
+        purge(&world).await;
         assert!(blobs.head(&content.key).await.unwrap().is_none());
         assert_eq!(objects(&world), 1);
         let content = media.content(&world.ctx(&ada), again.id).await.unwrap();
@@ -175,20 +178,189 @@ on_both! {
         assert_eq!((objects(&world), world.names().await.len()), (0, 0), "no row, and nobody is told");
     }
 
-    async fn an_upload_whose_process_dies_is_forgotten_after_a_day(world: World) {
+    async fn an_upload_whose_process_dies_is_forgotten_within_minutes(world: World) {
         let [ada] = world.people(["ada"]).await;
-        let media = &world.store.media;
-        let arriving = media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
+        let node = world.node_with(|options| options.media.limits.at_once = 1).await;
+        let arriving = node.media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
         // As a process that is killed: nothing is dropped.
         std::mem::forget(arriving);
-        let listed = media.files(&world.ctx(&ada), FileFilter::default(), PageRequest::default()).await.unwrap().items;
+        let listed = node.media.files(&world.ctx(&ada), FileFilter::default(), PageRequest::default()).await.unwrap().items;
         assert_eq!(listed[0].status, FileStatus::Uploading);
-        assert_eq!(code(media.content(&world.ctx(&ada), listed[0].id).await), "file.not_ready");
-        put(&world, &ada, "one", "same").await;
-        put(&world, &ada, "two", "same").await;
-        world.wait(Duration::from_secs(25 * 3600));
-        work(&world, &world.store).await;
-        assert_eq!((used(&world, &ada).await, objects(&world)), ((4, 2), 1));
+        assert_eq!(code(node.media.content(&world.ctx(&ada), listed[0].id).await), "file.not_ready");
+        assert_eq!(code(node.media.begin_upload(&world.ctx(&ada), new("b")).await.map(drop)), "file.uploads");
+        purge(&world).await;
+        assert_eq!(used(&world, &ada).await, (0, 1), "it may still go on");
+        world.wait(Duration::from_secs(121));
+        let next = node.media.begin_upload(&world.ctx(&ada), new("b")).await.expect("there is room at once");
+        assert_eq!(used(&world, &ada).await, (0, 2));
+        purge(&world).await;
+        assert_eq!((used(&world, &ada).await, objects(&world)), ((0, 1), 1), "and the rest is forgotten by the next job");
+        next.abort().await.unwrap();
+    }
+
+    async fn an_upload_that_goes_on_is_not_forgotten(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let lease = Duration::from_secs(2);
+        let node = world.node_with(|options| options.media.lease = lease).await;
+        let mut arriving = node.media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
+        for _ in 0..3 {
+            tokio::time::sleep(lease * 3 / 5).await;
+            world.wait(lease * 3 / 5);
+            purge(&world).await;
+            arriving.write(Bytes::from_static(b"x")).await.unwrap();
+        }
+        assert_eq!(arriving.finish().await.unwrap().size, 3);
+
+        // One that was forgotten, for example because its machine had slept, learns of it.
+        let mut arriving = node.media.begin_upload(&world.ctx(&ada), new("b")).await.unwrap();
+        world.wait(Duration::from_secs(3600));
+        purge(&world).await;
+        let refused = async {
+            loop {
+                match arriving.write(Bytes::from_static(b"x")).await {
+                    Ok(()) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    error => break error,
+                }
+            }
+        };
+        assert_eq!(code(tokio::time::timeout(Duration::from_secs(30), refused).await.unwrap()), "file.unknown");
+        arriving.abort().await.unwrap();
+        assert_eq!(used(&world, &ada).await, (3, 1));
+    }
+
+    async fn an_upload_ends_even_if_nobody_waits_for_it(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let mut arriving = world.store.media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
+        arriving.write(Bytes::from_static(b"content")).await.unwrap();
+        {
+            let mut finishing = std::pin::pin!(arriving.finish());
+            assert!(futures_util::poll!(&mut finishing).is_pending());
+        }
+        while used(&world, &ada).await != (7, 1) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.names().await, ["file.updated"]);
+    }
+
+    async fn what_is_deleted_takes_no_more_room_than_files(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = world.node_with(|options| {
+            options.media.limits = Limits { octets: 10, files: 3, ..Limits::default() };
+        }).await;
+        let blobs = world.options.media.blobs.clone().unwrap();
+        let come_and_go = async |who: &Person, content: String| {
+            let mut arriving = node.media.begin_upload(&world.ctx(who), new("a")).await?;
+            arriving.write(Bytes::from(content)).await?;
+            let file = arriving.finish().await?;
+            let key = node.media.content(&world.ctx(who), file.id).await?.key;
+            node.media.delete_file(&world.ctx(who), file.id).await.map(|()| key)
+        };
+        let first = come_and_go(&ada, "first_".into()).await.unwrap();
+        work(&world, &node).await;
+        assert!(blobs.head(&first).await.unwrap().is_some());
+        let second = come_and_go(&ada, "second".into()).await.unwrap();
+        work(&world, &node).await;
+        assert!(blobs.head(&first).await.unwrap().is_none(), "the oldest makes room");
+        assert!(blobs.head(&second).await.unwrap().is_some());
+        // If nothing is removed meanwhile, there is an end.
+        for n in 0..3 {
+            come_and_go(&ada, format!("{n:06}")).await.unwrap();
+        }
+        assert_eq!(code(come_and_go(&ada, "more".into()).await), "file.trash");
+        work(&world, &node).await;
+        come_and_go(&ada, "more".into()).await.unwrap();
+        // Neither is there room for any number of small ones.
+        let mut keys = Vec::new();
+        for n in 0..5 {
+            keys.push(come_and_go(&bob, format!("{n}")).await.unwrap());
+            work(&world, &node).await;
+        }
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(blobs.head(key).await.unwrap().is_some(), n >= 2, "{n}");
+        }
+        // The same content again is in the store until it is purged, too.
+        for _ in 0..2 {
+            upload(&world, &world.ctx(&bob), new("a"), b"twice").await.unwrap();
+        }
+        let counted = "UPDATE file_totals SET objects = objects WHERE objects = (SELECT count(*) FROM file_objects) \
+                       AND octets = (SELECT sum(size) FROM file_objects)";
+        assert_eq!(world.meddle(counted).unwrap(), 1);
+        let twice = "UPDATE file_objects SET refs = 0 WHERE refs = 0 AND size = 5";
+        assert_eq!(world.meddle(twice).unwrap(), 1);
+    }
+
+    async fn what_cannot_be_removed_holds_up_nothing_else(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let (media, blobs) = (&world.store.media, world.options.media.blobs.clone().unwrap());
+        let mut keys = Vec::new();
+        for n in 0..4 {
+            let file = put(&world, &ada, "a", &format!("{n}")).await;
+            keys.push(media.content(&world.ctx(&ada), file.id).await.unwrap().key);
+            if n < 3 {
+                media.delete_file(&world.ctx(&ada), file.id).await.unwrap();
+            }
+        }
+        // The folder of the first cannot be read, and whether the second goes is a mistake of this program.
+        let folder = blobs.path(&keys[0]).unwrap().parent().unwrap().to_owned();
+        let away = folder.with_extension("away");
+        std::fs::rename(&folder, &away).unwrap();
+        std::os::unix::fs::symlink(&folder, &folder).unwrap();
+        let id = |key: &Key| key.as_str().rsplit('/').next().unwrap().to_owned();
+        let quoted = if world.is_postgres() { format!("'{}'", id(&keys[3])) } else { format!("x'{}'", id(&keys[3]).replace('-', "")) };
+        let gone = format!("UPDATE file_objects SET refs = 0, purge_at = (SELECT min(purge_at) FROM file_objects) WHERE id = {quoted}");
+        assert_eq!(world.meddle(&gone).unwrap(), 1);
+
+        world.wait(Duration::from_secs(7 * 24 * 3600 + 60));
+        purge(&world).await;
+        let there = async |key: &Key| blobs.head(key).await.is_ok_and(|head| head.is_some());
+        let same = |n: usize| blobs.path(&keys[n]).unwrap().starts_with(&folder);
+        for n in 1..3 {
+            assert!(same(n) || !there(&keys[n]).await, "{n}");
+        }
+        assert!(same(3) || there(&keys[3]).await, "a file still has it");
+        let stuck = 2 + (1..3).filter(|n| same(*n)).count();
+        let check = async || {
+            let checks = world.store.upkeep.check(|| Timestamp::from_micros(0)).await;
+            checks.into_iter().find(|check| check.name == "files").unwrap().detail
+        };
+        assert_eq!(check().await, format!("folder: can be read and written; cannot remove {stuck} of the deleted files"));
+        // They wait before they are tried again, and longer each time.
+        for (pause, failures) in [(0, 1), (6, 2), (6, 2), (6, 3)] {
+            world.wait(Duration::from_secs(pause));
+            purge(&world).await;
+            let tried = format!("UPDATE file_objects SET refs = 0 WHERE purge_failures = {failures}");
+            assert_eq!(world.meddle(&tried).unwrap(), stuck, "after {pause} s");
+        }
+        let mended = format!("UPDATE file_objects SET refs = 1, purge_at = NULL, purge_failures = 0 WHERE id = {quoted}");
+        world.meddle(&mended).unwrap();
+        std::fs::remove_file(&folder).unwrap();
+        std::fs::rename(&away, &folder).unwrap();
+        world.wait(Duration::from_secs(3600));
+        purge(&world).await;
+        assert!(!there(&keys[0]).await && there(&keys[3]).await);
+        assert_eq!(objects(&world), 1);
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        assert_eq!(check().await, "folder: can be read and written");
+    }
+
+    async fn what_is_gone_while_somebody_asks_for_it_is_unknown(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let media = &world.store.media;
+        let file = put(&world, &ada, "a", "content").await;
+        let content = media.content(&world.ctx(&ada), file.id).await.unwrap();
+        let reading = media.read_content(&content, None).await.unwrap();
+        media.delete_file(&world.ctx(&ada), file.id).await.unwrap();
+        world.wait(Duration::from_secs(8 * 24 * 3600));
+        purge(&world).await;
+        assert_eq!(code(media.read_content(&content, None).await.map(drop)), "file.unknown");
+        let pieces: Vec<Bytes> = reading.try_collect().await.unwrap();
+        assert_eq!(pieces.concat(), b"content", "whoever has begun reads on");
+        // What is missing although a file has it is a fault.
+        let file = put(&world, &ada, "b", "other").await;
+        let content = media.content(&world.ctx(&ada), file.id).await.unwrap();
+        world.options.media.blobs.clone().unwrap().delete(&content.key).await.unwrap();
+        let missing = media.read_content(&content, None).await.map(drop);
+        assert!(matches!(missing, Err(clowder_core::Error::Internal(_))), "{missing:?}");
     }
 
     async fn nobody_has_more_than_the_quota(world: World) {
@@ -249,6 +421,16 @@ on_both! {
         world.wait(Duration::from_secs(8 * 24 * 3600));
         work(&world, &node).await;
         upload(&bob, b"12345").await.unwrap();
+
+        // With little room left, what was deleted does not stay for a week, or else anybody could use it all up.
+        let files = node.media.files(&world.ctx(&bob), FileFilter::default(), PageRequest::default()).await.unwrap().items;
+        for file in files {
+            node.media.delete_file(&world.ctx(&bob), file.id).await.unwrap();
+        }
+        upload(&ada, b"12").await.unwrap();
+        assert_eq!(code(upload(&ada, b"6789").await), "file.server_full");
+        work(&world, &node).await;
+        upload(&ada, b"6789").await.unwrap();
     }
 
     async fn addresses_are_good_as_long_as_their_maker_sees_the_file(world: World) {

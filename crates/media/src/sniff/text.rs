@@ -35,36 +35,84 @@ pub(super) fn sniff(head: &[u8]) -> Sniffed {
         return SCRIPT;
     }
     let lower = head.to_ascii_lowercase();
-    let mut rest = lower.trim_ascii_start();
+    let rest = lower.trim_ascii_start();
     match rest {
         [b'%', b'p', b'd', b'f', b'-', ..] => return Sniffed::new("application/pdf", Kind::Document),
         [b'%', b'!', b'p', b's', ..] => return Sniffed::new("application/postscript", Kind::Document),
         [b'{', b'\\', b'r', b't', b'f', ..] => return Sniffed::new("application/rtf", Kind::Document),
         _ => {}
     }
-    // Comments come before the first element of a document.
-    while let Some(comment) = rest.strip_prefix(b"<!--") {
-        let Some(end) = find(comment, b"-->") else { return HTML };
-        rest = comment[end + 3..].trim_ascii_start();
-    }
     match rest {
-        [b'<', b'?', b'x', b'm', b'l', next, ..] if !next.is_ascii_alphanumeric() => markup(rest, XML),
+        [b'<', b'?', b'x', b'm', b'l', next, ..] if !next.is_ascii_alphanumeric() => markup(rest),
         [b'<', b'?' | b'%', ..] => SCRIPT,
-        // A page, or an unknown element: a browser shows either as markup.
-        [b'<', b'!', next, ..] | [b'<', next, ..] if next.is_ascii_alphabetic() => markup(rest, HTML),
+        // A page, a comment before one, or an unknown element: a browser shows each as markup.
+        [b'<', b'!', next, ..] if next.is_ascii_alphabetic() => markup(rest),
+        [b'<', b'!', b'-', b'-', ..] => markup(rest),
+        [b'<', next, ..] if next.is_ascii_alphabetic() => markup(rest),
         _ => PLAIN,
     }
 }
 
-/// SVG may be named with any prefix, and anywhere in what leads to the first element.
-fn markup(text: &[u8], otherwise: Sniffed) -> Sniffed {
-    let is_svg = find(text, b"<svg").is_some() || find(text, b"http://www.w3.org/2000/svg").is_some();
-    let is_page = find(text, b"<html").is_some() || find(text, b"<body").is_some();
-    match (is_svg, is_page) {
-        (true, false) => SVG,
-        (_, true) => HTML,
-        (false, false) => otherwise,
+/// What leads to the first element of a document says what it is, and so does its name. In lower case.
+fn markup(text: &[u8]) -> Sniffed {
+    let (mut rest, mut is_xml, mut doctype) = (text, false, None);
+    let name = loop {
+        rest = rest.trim_ascii_start();
+        let end = if let Some(comment) = rest.strip_prefix(b"<!--") {
+            find(comment, b"-->").map(|end| end + 7)
+        } else if rest.starts_with(b"<%") || rest.starts_with(b"<?php") {
+            return SCRIPT;
+        } else if let Some(instruction) = rest.strip_prefix(b"<?") {
+            if !instruction.first().is_some_and(u8::is_ascii_alphabetic) {
+                return SCRIPT;
+            }
+            is_xml = is_xml || rest.starts_with(b"<?xml");
+            find(rest, b"?>").map(|end| end + 2)
+        } else if let Some(declared) = rest.strip_prefix(b"<!doctype") {
+            doctype = Some(word(declared.trim_ascii_start()));
+            end_of_doctype(rest)
+        } else {
+            break rest.strip_prefix(b"<").map(word);
+        };
+        match end.and_then(|end| rest.get(end..)) {
+            Some(after) if !after.is_empty() => rest = after,
+            // Its first element is further behind.
+            _ => break None,
+        }
+    };
+    let local = |name: &[u8]| name.rsplit(|octet| *octet == b':').next() == Some(b"svg");
+    match (doctype, name) {
+        (Some(b"html"), _) | (_, Some(b"html" | b"body" | b"head")) => HTML,
+        (_, Some(name)) if local(name) => SVG,
+        (Some(declared), None) if local(declared) => SVG,
+        (_, None) if is_xml && find(text, b"http://www.w3.org/2000/svg").is_some() => SVG,
+        _ if is_xml => XML,
+        _ => HTML,
     }
+}
+
+/// The word at the beginning of a text.
+fn word(text: &[u8]) -> &[u8] {
+    let ends = |octet: &u8| octet.is_ascii_whitespace() || matches!(octet, b'>' | b'/' | b'[' | b'<');
+    &text[..text.iter().position(ends).unwrap_or(text.len())]
+}
+
+/// Where a document type ends: it may contain declarations between brackets, and these quoted texts and comments.
+fn end_of_doctype(text: &[u8]) -> Option<usize> {
+    let (mut at, mut within) = (0, false);
+    while let Some(octet) = text.get(at) {
+        at += match octet {
+            b'"' | b'\'' => text[at + 1..].iter().position(|other| other == octet)? + 2,
+            b'<' if text[at..].starts_with(b"<!--") => find(&text[at..], b"-->")? + 3,
+            b'[' | b']' => {
+                within = *octet == b'[';
+                1
+            }
+            b'>' if !within => return Some(at + 1),
+            _ => 1,
+        };
+    }
+    None
 }
 
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
@@ -89,4 +137,67 @@ pub(crate) fn named(name: &str) -> Option<Sniffed> {
         | "sh" | "bash" | "zsh" | "vb" | "vbe" | "vbs" | "wsf" | "wsh" | "scr" | "lnk" | "url" | "desktop" => SCRIPT,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{kinds, sniff::sniff as whole};
+
+    #[test]
+    fn drawings_are_known_however_they_begin() {
+        let licence = format!("<!-- {} -->", "All rights. ".repeat(2_000));
+        let entities = "<!DOCTYPE svg PUBLIC \"-//W3C//DTD SVG 1.1//EN\" \"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd\" [\n\
+                        <!ENTITY ns_svg \"http://www.w3.org/2000/svg\">\n<!-- ]> -->\n<!ENTITY ns_a '>'>\n]>";
+        let begins = [
+            "<svg xmlns=\"http://www.w3.org/2000/svg\">".to_owned(),
+            "<svg>".to_owned(),
+            "<svg\n\twidth='1'/>".to_owned(),
+            "<SVG>".to_owned(),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"?>\n<!-- Created with Inkscape -->\n\n<svg>"
+                .to_owned(),
+            "<?xml version='1.0'?><?xml-stylesheet type='text/css' href='a.css'?><svg:svg xmlns:svg='x'>".to_owned(),
+            "<?xml version='1.0'?><?adobe-xap-filters esc='CR'?><svg>".to_owned(),
+            "<!DOCTYPE svg><svg>".to_owned(),
+            format!("<?xml version='1.0'?>{entities}<svg xmlns='&ns_svg;'>"),
+            format!("<?xml version='1.0'?>{licence}<svg>"),
+            format!("{licence}<svg>"),
+            // With a page in it.
+            "<svg xmlns='http://www.w3.org/2000/svg'><foreignObject><html xmlns='x'><body>".to_owned(),
+            // So much before the first element that it is not looked at.
+            format!("<?xml version='1.0'?>{entities}{licence}{licence}{licence}{licence}<svg>"),
+        ];
+        for text in begins {
+            let marked = format!("\u{feff}{text}");
+            let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+            for content in [text.as_bytes(), marked.as_bytes(), &wide] {
+                let found = whole(content);
+                assert_eq!(found.media_type, "image/svg+xml", "{:.200}", String::from_utf8_lossy(content));
+                assert!(kinds::fits("image/svg+xml", found));
+            }
+        }
+    }
+
+    #[test]
+    fn pages_and_scripts_are_no_drawings() {
+        for (text, expected) in [
+            ("<!DOCTYPE html><svg>", "text/html"),
+            ("<html><svg>", "text/html"),
+            ("<p><svg>", "text/html"),
+            ("<svgx>", "text/html"),
+            ("<!-- <svg> -->", "text/html"),
+            ("<!-- <svg>", "text/html"),
+            ("<!doctype html [ <!ENTITY a '>'> ]><svg>", "text/html"),
+            ("<?xml version='1.0'?><rss><svg>", "text/xml"),
+            ("<?xml version='1.0'?><!-- http://www.w3.org/2000/svg --><a>", "text/xml"),
+            ("<?xml version='1.0'?>", "text/xml"),
+            ("<?xml version='1.0'?><?php evil(); ?><svg>", "text/x-script"),
+            ("<!-- --><?php evil(); ?><svg>", "text/x-script"),
+            ("<!-- --><% evil() %>", "text/x-script"),
+            ("<!-- --><?= evil() ?>", "text/x-script"),
+        ] {
+            let found = whole(text.as_bytes());
+            assert_eq!(found.media_type, expected, "{text}");
+            assert!(!kinds::fits("image/svg+xml", found), "{text}");
+        }
+    }
 }

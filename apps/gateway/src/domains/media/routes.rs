@@ -39,6 +39,7 @@ fn of_files() -> Vec<Endpoint> {
                 FILE_TYPE,
                 FILE_MISMATCH,
                 FILE_QUOTA,
+                FILE_TRASH,
                 FILE_SERVER_FULL,
                 FILE_UPLOADS,
                 idempotency::MISMATCH,
@@ -65,7 +66,7 @@ fn of_files() -> Vec<Endpoint> {
         delete("/api/files/{file_id}", handlers::delete)
             .says("Delete a file of yours")
             .called("deleteFile")
-            .notes("Nobody sees it any more. Its content is removed from the store seven days later, unless another file of yours has the same.")
+            .notes("Nobody sees it any more. Its content is removed from the store seven days later, or earlier if you delete more than you can have, unless another file of yours has the same.")
             .scope(FILES_WRITE)
             .gives_nothing(204, "It is gone")
             .refuses(&[FILE_UNKNOWN]),
@@ -104,7 +105,14 @@ fn of_contents() -> Vec<Endpoint> {
             .gives_text("*/*", "The content, with its own type")
             .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
             .gives_nothing(304, "The caller has it already")
-            .refuses(&[FILE_LINK_INVALID, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED, ACCOUNT_SUSPENDED])
+            .refuses(&[
+                FILE_LINK_INVALID,
+                FILE_UNKNOWN,
+                FILE_NOT_READY,
+                FILE_INFECTED,
+                FILE_FAILED,
+                ACCOUNT_SUSPENDED,
+            ])
             .fails(&[refusals::RANGE]),
     ]
 }

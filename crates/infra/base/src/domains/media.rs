@@ -3,19 +3,27 @@
 mod rows;
 mod schema;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, policy::Limits};
 
 pub use rows::*;
 pub use schema::*;
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Options {
     /// How much one person can have.
     pub limits: Limits,
     /// Where bytes are stored; without it, there are no files.
     pub blobs: Option<Arc<dyn Blobs>>,
+    /// How long an upload counts as going on unless its process renews that.
+    pub lease: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), blobs: None, lease: Duration::from_secs(120) }
+    }
 }
 
 impl fmt::Debug for Options {

@@ -67,9 +67,10 @@ impl Walk<'_> {
     }
 }
 
-/// Removes the files that were last written to before this time.
+/// Removes the files that were last written to before this time. One that cannot be removed holds up no others, and is the
+/// error in the end.
 pub fn sweep(begun: &Path, before: Timestamp) -> io::Result<u64> {
-    let mut removed = 0;
+    let (mut removed, mut fault) = (0, None);
     for entry in fs::read_dir(begun)? {
         let path = entry?.path();
         let swept = fs::symlink_metadata(&path).and_then(|metadata| {
@@ -79,8 +80,9 @@ pub fn sweep(begun: &Path, before: Timestamp) -> io::Result<u64> {
         match swept {
             // Finished or aborted meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            swept => removed += swept?,
+            Ok(swept) => removed += swept,
+            Err(error) => fault = fault.or(Some(error)),
         }
     }
-    Ok(removed)
+    fault.map_or(Ok(removed), Err)
 }

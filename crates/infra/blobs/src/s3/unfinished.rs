@@ -13,6 +13,9 @@ use serde::Deserialize;
 
 use super::{Inner, fault};
 
+/// How many uploads may fail to be aborted.
+const GIVES_UP_AFTER: usize = 10;
+
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,9 +38,10 @@ struct Upload {
     initiated: String,
 }
 
-/// Aborts the uploads below our prefix that began before this time.
+/// Aborts the uploads below our prefix that began before this time. One that cannot be aborted holds up no others, and is
+/// the error in the end; after several, it is the server, and the rest is left for later.
 pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
-    let mut aborted = 0;
+    let (mut aborted, mut faults) = (0, Vec::new());
     let mut markers = (String::new(), String::new());
     loop {
         let page = page(inner, &markers).await?;
@@ -51,12 +55,15 @@ pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
                 Ok(()) => aborted += 1,
                 // Finished or aborted meanwhile.
                 Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(fault::of(key, error)),
+                Err(error) => faults.push(fault::of(key, error)),
+            }
+            if faults.len() == GIVES_UP_AFTER {
+                break;
             }
         }
         let next = (page.next_key_marker, page.next_upload_id_marker);
-        if !page.is_truncated || next == markers {
-            return Ok(aborted);
+        if !page.is_truncated || next == markers || faults.len() == GIVES_UP_AFTER {
+            return faults.into_iter().next().map_or(Ok(aborted), Err);
         }
         markers = next;
     }

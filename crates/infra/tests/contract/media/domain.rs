@@ -33,7 +33,10 @@ pub const DOMAIN: Domain = Domain {
     ahead,
     keeps,
     repeats,
-    lasts: &[("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600))],
+    lasts: &[
+        ("file_objects.arriving_until", |options| options.media.lease),
+        ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
+    ],
     ids: &["file_objects.id", "files.id"],
     never: &[
         (
@@ -56,6 +59,16 @@ pub const DOMAIN: Domain = Domain {
                WHERE o.owner_id = u.user_id AND o.refs > 0)",
         ),
         (
+            "other octets or objects that wait to be purged than are counted",
+            "file_usage u WHERE u.trash_octets <> (SELECT coalesce(sum(o.size), 0) FROM file_objects o \
+               WHERE o.owner_id = u.user_id AND o.refs = 0) \
+               OR u.trash_objects <> (SELECT count(*) FROM file_objects o WHERE o.owner_id = u.user_id AND o.refs = 0)",
+        ),
+        (
+            "an upload that nobody gives up, or a file that counts as one",
+            "file_objects o WHERE (o.status = 'uploading') <> (o.arriving_until IS NOT NULL)",
+        ),
+        (
             "other octets or objects than are counted for the server",
             "file_totals t WHERE t.octets <> (SELECT coalesce(sum(size), 0) FROM file_objects) \
                OR t.objects <> (SELECT count(*) FROM file_objects)",
@@ -68,7 +81,10 @@ fn ahead(world: &World) -> Performed<'_> {
     Box::pin(async move {
         let owner = world.person("uploader").await;
         let file = upload(world, &world.ctx(&owner), new("ahead"), b"ahead").await?;
-        world.store.media.delete_file(&world.ctx(&owner), file.id).await
+        world.store.media.delete_file(&world.ctx(&owner), file.id).await?;
+        // Its process is killed.
+        std::mem::forget(world.store.media.begin_upload(&world.ctx(&owner), new("arriving")).await?);
+        Ok(())
     })
 }
 

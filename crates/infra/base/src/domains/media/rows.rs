@@ -34,6 +34,8 @@ pub struct ObjectRow {
     pub refs: i64,
     pub created_at: Timestamp,
     pub purge_at: Option<Timestamp>,
+    pub arriving_until: Option<Timestamp>,
+    pub purge_failures: i64,
 }
 
 impl ObjectRow {
@@ -84,4 +86,10 @@ pub fn key_of(object: ObjectId) -> Result<Key> {
     let name = object.to_string();
     let folder = name.get(name.len() - 2..).unwrap_or_default();
     Key::new(format!("files/{folder}/{name}"))
+}
+
+/// Which object has this key.
+pub fn object_of(key: &Key) -> Result<ObjectId> {
+    let name = key.as_str().rsplit('/').next().unwrap_or_default();
+    name.parse().map_err(|_| Error::internal(format!("{key} is the key of no object")))
 }

@@ -27,13 +27,21 @@ diesel::table! {
         refs -> BigInt,
         created_at -> Ts,
         purge_at -> Nullable<Ts>,
+        arriving_until -> Nullable<Ts>,
+        purge_failures -> BigInt,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    file_usage (user_id) { user_id -> Uid, octets -> BigInt, files -> BigInt, }
+    file_usage (user_id) {
+        user_id -> Uid,
+        octets -> BigInt,
+        files -> BigInt,
+        trash_octets -> BigInt,
+        trash_objects -> BigInt,
+    }
 }
 
 diesel::table! {

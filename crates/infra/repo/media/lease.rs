@@ -1,0 +1,66 @@
+//! An upload counts as going on as long as its process says so, so that the room of one whose process has died is free again
+//! within minutes.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use clowder_core::{Result, Timestamp};
+use clowder_media::{ObjectId, refusals::FILE_UNKNOWN};
+use diesel::prelude::*;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use super::super::db::{Db, Tx};
+use crate::domains::media::file_objects;
+
+/// Renewed until it is dropped.
+pub struct Lease {
+    renewing: JoinHandle<()>,
+    lost: Arc<AtomicBool>,
+}
+
+impl Lease {
+    /// `since` is the time at which it was taken, which is now.
+    pub fn hold(db: Db, object: ObjectId, since: Timestamp, lease: Duration) -> Self {
+        let (taken, lost) = (Instant::now(), Arc::new(AtomicBool::new(false)));
+        let loses = Arc::clone(&lost);
+        let renewing = tokio::spawn(async move {
+            let mut beat = interval(lease / 4);
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            beat.tick().await;
+            loop {
+                beat.tick().await;
+                let until = since.plus(taken.elapsed()).plus(lease);
+                match db.write(move |tx| renew(tx, object, until)).await {
+                    Ok(true) => {}
+                    Ok(false) => return loses.store(true, Ordering::Relaxed),
+                    Err(error) => tracing::warn!(%error, "cannot renew the lease of an upload right now"),
+                }
+            }
+        });
+        Self { renewing, lost }
+    }
+
+    /// Refused once the upload has been forgotten: its owner is gone, or its process was silent for too long.
+    pub fn still_held(&self) -> Result<()> {
+        if self.lost.load(Ordering::Relaxed) { Err(FILE_UNKNOWN.into()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.renewing.abort();
+    }
+}
+
+fn renew(tx: &mut Tx<'_>, object: ObjectId, until: Timestamp) -> Result<bool> {
+    let arriving = file_objects::table.find(object).filter(file_objects::arriving_until.is_not_null());
+    Ok(diesel::update(arriving).set(file_objects::arriving_until.eq(until)).execute(tx.conn)? == 1)
+}
