@@ -17,6 +17,7 @@
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
 pub mod change;
+pub mod attachments;
 pub mod chat_analytics;
 pub mod chat_exports;
 pub mod chat_imports;
@@ -45,6 +46,7 @@ pub mod scopes;
 pub mod search;
 pub mod send;
 
+pub use attachments::{Attachment, AttachmentStatus};
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
 pub use chat_analytics::port::ChatsAnalytics;
 pub use chat_exports::port::ChatExports;

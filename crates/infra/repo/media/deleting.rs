@@ -7,8 +7,8 @@ use clowder_media::{Change, FileId, FileStatus, ObjectId, change::FileGone};
 use diesel::{dsl::exists, prelude::*};
 
 use super::{
-    super::{db::Tx, dialect, journal},
-    purging, read,
+    super::{db::Tx, dialect, journal, people::Viewer},
+    detaching, loose, purging, read,
 };
 use crate::domains::media::{ObjectRow, file_objects, file_usage, files};
 
@@ -18,8 +18,11 @@ pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
-    let (row, object) = read::own(tx.conn, user, file)?;
+    let (row, object) = read::changeable(tx.conn, Viewer::of(ctx)?, file)?;
+    // Whoever is attaching it is done then.
+    dialect::media::lock_file(tx.conn, file)?;
     remove(tx, user, row.id, &object, ctx.now.plus(KEPT_FOR))?;
+    detaching::order(tx, ctx, file)?;
     journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
 }
 
@@ -36,8 +39,9 @@ pub fn discard(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, file: FileId) -> Result
     Ok(false)
 }
 
-fn remove(tx: &mut Tx<'_>, user: UserId, file: FileId, object: &ObjectRow, purge_at: Timestamp) -> Result<()> {
+pub fn remove(tx: &mut Tx<'_>, user: UserId, file: FileId, object: &ObjectRow, purge_at: Timestamp) -> Result<()> {
     diesel::delete(files::table.find(file)).execute(tx.conn)?;
+    loose::forget(tx, file)?;
     // Its name.
     tx.deleted_text = true;
     let less = if object.refs > 1 {

@@ -138,7 +138,7 @@ fn message(content: &str) -> Message {
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments: Vec::new(),
         lifetime: None,
         expires_at: None,
         system: None,
