@@ -1,6 +1,7 @@
 //! The guarantees of `Messaging`, except sending under load.
 
 pub mod domain;
+mod attachments;
 mod mentions;
 mod reactions;
 mod receipts;
