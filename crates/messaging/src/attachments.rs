@@ -176,7 +176,8 @@ pub fn type_of(given: Option<SentType>, attached: &[Attachment], files: &Files) 
     if fits(kind, attached, files) {
         return Ok(kind);
     }
-    let message = "does not fit the files: an image has only images, a video only videos, and a voice message one recording";
+    let message =
+        "does not fit the files: an image has only images, a video only videos, and a voice message one recording";
     Err(Error::field("/type", "unfit", message))
 }
 

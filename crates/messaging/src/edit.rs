@@ -210,8 +210,13 @@ mod tests {
         }
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
-            let facts =
-                || EditFacts { message: message(), seat: member.map(seat), closed: false, marks: Marks::default(), files: Files::new() };
+            let facts = || EditFacts {
+                message: message(),
+                seat: member.map(seat),
+                closed: false,
+                marks: Marks::default(),
+                files: Files::new(),
+            };
             assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
@@ -234,20 +239,42 @@ mod tests {
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), closed())), "chat.closed");
         assert_eq!(code(decide_delete(&ctx(ada), None, closed())), "v4 None", "also in a closed chat");
         let silent = || Seat { rights: Rights::NONE, ..seat(ChatRole::Member) };
-        let silenced =
-            || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false, marks: Marks::default(), files: Files::new() };
+        let silenced = || EditFacts {
+            message: message(ada, false),
+            seat: Some(silent()),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), silenced())), "chat.forbidden");
         assert_eq!(code(decide_delete(&ctx(ada), None, silenced())), "v4 None", "it can always be taken back");
         let system = || Message { kind: MessageType::System, ..message(ada, false) };
-        let system = || EditFacts { message: system(), seat: member.map(seat), closed: false, marks: Marks::default(), files: Files::new() };
+        let system = || EditFacts {
+            message: system(),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), system())), "message.forbidden");
         let poll = || Message { kind: MessageType::Poll, ..message(ada, false) };
-        let poll = || EditFacts { message: poll(), seat: member.map(seat), closed: false, marks: Marks::default(), files: Files::new() };
+        let poll = || EditFacts {
+            message: poll(),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), poll())), "poll.edit");
         let from = || Some(Box::new(ForwardedFrom { chat_id: None, sender: None }));
         let forwarded = || Message { forwarded_from: from(), ..message(ada, false) };
-        let forwarded =
-            || EditFacts { message: forwarded(), seat: member.map(seat), closed: false, marks: Marks::default(), files: Files::new() };
+        let forwarded = || EditFacts {
+            message: forwarded(),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), forwarded())), "message.forwarded");
         assert_eq!(code(decide_delete(&ctx(ada), None, forwarded())), "v4 None");
         assert_eq!(code(decide_delete(&ctx(ada), None, poll())), "v4 None");

@@ -16,8 +16,8 @@
 //! are like. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
-pub mod change;
 pub mod attachments;
+pub mod change;
 pub mod chat_analytics;
 pub mod chat_exports;
 pub mod chat_imports;

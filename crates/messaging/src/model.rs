@@ -8,11 +8,11 @@ mod values;
 pub use emoji::Emoji;
 pub use input::{ChatFilter, MAX_INVITED, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use rights::{Rights, RightsPatch};
+pub(crate) use values::MaybeContent;
 pub use values::{
     ChatRole, ChatType, ChatVisibility, ClientId, Content, History, MessageType, Notify, Optional, OptionalText,
     OptionalTime, Status, Title, TypingKind,
 };
-pub(crate) use values::MaybeContent;
 
 use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{FileId, Result, Timestamp, UserId};
+use clowder_core::{FileId, Result, Timestamp, UserId, Word};
 use clowder_media::{Purpose, kinds};
 use diesel::prelude::*;
 
@@ -31,7 +31,7 @@ pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> 
             kind: kinds::named(&object.kind, &file.name).to_owned(),
             name: file.name,
             size: object.size,
-            voice: file.purpose == clowder_core::Word::as_str(Purpose::Voice),
+            voice: file.purpose == Purpose::Voice.as_str(),
             status: object.status,
         };
         (file.id, facts)

@@ -302,7 +302,7 @@ pub fn list(
         let message = row.seq.and_then(|seq| flagged.get(&(row.chat_id, seq)));
         let attachments = files.remove(&row.id).unwrap_or_default();
         let review = Review { attachments, ..review(row, &cards, message)? };
-        let bare = |review| Review { content: None, mentions: Vec::new(), attachments: Vec::new(), ..review };
+        let bare = |review: Review| Review { content: None, mentions: Vec::new(), attachments: Vec::new(), ..review };
         Ok(if chat.is_some() { review } else { bare(review) })
     });
     Page::fill(reviews, page, |review: &Review| review.id.to_string())

@@ -23,7 +23,11 @@ pub fn seal(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
 
 /// What is kept of a plan that is over, if it was sent or cancelled: nothing of the text.
 pub fn seal_past(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
-    seal(key, id, &Plan { content: String::new(), attachments: Vec::new(), poll: None, mentions: Vec::new(), ..plan.clone() })
+    seal(
+        key,
+        id,
+        &Plan { content: String::new(), attachments: Vec::new(), poll: None, mentions: Vec::new(), ..plan.clone() },
+    )
 }
 
 pub fn open(key: &UserKey, row: &ScheduledRow) -> Result<Plan> {

@@ -1,7 +1,7 @@
 //! The guarantees of `Messaging`, except sending under load.
 
-pub mod domain;
 mod attachments;
+pub mod domain;
 mod mentions;
 mod reactions;
 mod receipts;

@@ -74,8 +74,7 @@ fn only_own_files_that_are_there_can_be_attached() {
 #[test]
 fn what_is_forwarded_has_the_files_that_are_still_there() {
     let given = [id(99), id(17), id(14)];
-    let ids: Vec<FileId> =
-        attach_forwarded(&given, &files(), false).unwrap().into_iter().map(|file| file.id).collect();
+    let ids: Vec<FileId> = attach_forwarded(&given, &files(), false).unwrap().into_iter().map(|file| file.id).collect();
     assert_eq!(ids, [id(17)], "also one of somebody else");
     assert_eq!(attach_forwarded(&given[..1], &files(), true).unwrap(), []);
     assert_eq!(told(attach_forwarded(&given[..1], &files(), false)), [MESSAGE_NOT_FORWARDABLE.code]);
@@ -83,9 +82,8 @@ fn what_is_forwarded_has_the_files_that_are_still_there() {
 
 #[test]
 fn the_type_says_what_the_files_are() {
-    let some = |given: &[u128]| -> Vec<Attachment> {
-        given.iter().map(|n| files()[&id(*n)].shown.clone().unwrap()).collect()
-    };
+    let some =
+        |given: &[u128]| -> Vec<Attachment> { given.iter().map(|n| files()[&id(*n)].shown.clone().unwrap()).collect() };
     for (given, kind) in [
         (&[] as &[u128], SentType::Text),
         (&[10], SentType::Image),
@@ -143,10 +141,7 @@ fn a_message_says_something_or_has_files() {
             json!({"content": "?", "type": "poll", "poll": {"options": ["a", "b"]}, "attachments": [one]}),
             &["/attachments unwanted"],
         ),
-        (
-            json!({"content": "", "type": "poll", "poll": {"options": ["a", "b"]}}),
-            &["/content required"],
-        ),
+        (json!({"content": "", "type": "poll", "poll": {"options": ["a", "b"]}}), &["/content required"]),
     ] {
         assert_eq!(told(NewMessage::from_json(new.clone())), wrong, "{new}");
     }

@@ -44,7 +44,7 @@ pub struct LineAuthor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
     Taken(Box<Line>),
-    /// The system said it, or it has no text.
+    /// The system said it, or it has neither a text nor a file.
     Skipped,
     Refused(FieldError),
 }
@@ -65,8 +65,9 @@ pub fn read(raw: &[u8]) -> Read {
     if value["type"] == "system" || value["content"].is_null() && value.get("content").is_some() {
         return Read::Skipped;
     }
-    let is_empty = value["content"] == "" && names(&value["attachments"]).next().is_none();
-    if is_empty {
+    let files = &value["attachments"];
+    let had_files = files.as_array().is_some_and(|files| !files.is_empty());
+    if value["content"] == "" && had_files && names(files).next().is_none() {
         return Read::Skipped;
     }
     match Line::from_json(value) {

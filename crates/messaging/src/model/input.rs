@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use clowder_core::{
-    FileId, Fields, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId,
+    Fields, FileId, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId,
     text::{Flaw, at_most},
 };
 

@@ -115,16 +115,15 @@ pub enum MessageType {
 
 impl Word for MessageType {
     const WHAT: &'static str = "message type";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[
-            ("text", Self::Text),
-            ("image", Self::Image),
-            ("file", Self::File),
-            ("voice", Self::Voice),
-            ("video", Self::Video),
-            ("poll", Self::Poll),
-            ("system", Self::System),
-        ];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("text", Self::Text),
+        ("image", Self::Image),
+        ("file", Self::File),
+        ("voice", Self::Voice),
+        ("video", Self::Video),
+        ("poll", Self::Poll),
+        ("system", Self::System),
+    ];
 }
 
 impl MessageType {

@@ -1,6 +1,6 @@
 //! Inputs about messages that are sent later.
 
-use clowder_core::{ChatId, FileId, Fields, Input, MessageId, Nested, Nullable, Repeat, TimeZone, Timestamp, UserId};
+use clowder_core::{ChatId, Fields, FileId, Input, MessageId, Nested, Nullable, Repeat, TimeZone, Timestamp, UserId};
 
 use super::{ROWS_OF_A_RULE, ScheduledStatus};
 use crate::{

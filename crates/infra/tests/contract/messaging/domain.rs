@@ -41,7 +41,13 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["chats.id", "message_attachments.file_id", "message_client_ids.message_id", "messages.id", "receipts.chat_id"],
+    ids: &[
+        "chats.id",
+        "message_attachments.file_id",
+        "message_client_ids.message_id",
+        "messages.id",
+        "receipts.chat_id",
+    ],
     never: &[
         (
             "gaps in the numbers of a chat",
