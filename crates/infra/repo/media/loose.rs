@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, FileId, Result, Timestamp, UserId, Word,
+    Ctx, FileId, Result, Timestamp, UserId,
     job::{Queue, Taken, Work, Worker},
 };
 use clowder_media::{Change, FileStatus, change::FileGone};

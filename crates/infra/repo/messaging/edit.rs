@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clowder_core::{
-    ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions,
+    ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{

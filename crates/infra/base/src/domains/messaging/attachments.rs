@@ -42,6 +42,7 @@ diesel::allow_tables_to_appear_in_same_query!(message_attachments, messages);
 diesel::allow_tables_to_appear_in_same_query!(message_attachments, participants);
 diesel::allow_tables_to_appear_in_same_query!(review_attachments, message_reviews);
 diesel::allow_tables_to_appear_in_same_query!(review_attachments, participants);
+diesel::allow_tables_to_appear_in_same_query!(message_reviews, participants);
 
 /// A file of a message. Without a name, it is deleted.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
