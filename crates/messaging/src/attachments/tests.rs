@@ -49,7 +49,7 @@ fn told<T>(result: Result<T>) -> Vec<String> {
 #[test]
 fn only_own_files_that_are_there_can_be_attached() {
     for (given, wrong) in [
-        (&[10, 11, 12, 13] as &[u128], &[] as &[&str]),
+        (&[10_u128, 11, 12, 13] as &[u128], &[] as &[&str]),
         (&[17], &["/attachments/0 no_file"]),
         (&[99], &["/attachments/0 no_file"]),
         (

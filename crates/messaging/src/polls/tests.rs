@@ -225,8 +225,13 @@ fn who_closes() {
     let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(AT)), role: Role::User }, AT, "test");
     let seat = |kind, role| Some(Seat { kind, role, rights: Rights::of(kind), of_group: false });
     let message = |kind, poll| message(ada, kind, poll);
-    let facts =
-        |seat, message, closed| EditFacts { message, seat, closed, marks: Marks::default(), files: Files::new() };
+    let facts = |seat, message, closed| EditFacts {
+        message,
+        seat,
+        closed,
+        marks: Marks::default(),
+        files: crate::attachments::Files::new(),
+    };
     let (group, channel) = (ChatType::Group, ChatType::Channel);
     let asked = || Some(poll(false, None, None).unwrap());
     let over = || {
