@@ -21,6 +21,7 @@ pub mod kind {
     pub enum Chat {}
     pub enum Group {}
     pub enum Message {}
+    pub enum File {}
 }
 
 pub type UserId = Id<kind::User>;
@@ -29,6 +30,7 @@ pub type ApiKeyId = Id<kind::ApiKey>;
 pub type ChatId = Id<kind::Chat>;
 pub type GroupId = Id<kind::Group>;
 pub type MessageId = Id<kind::Message>;
+pub type FileId = Id<kind::File>;
 
 /// The identifier of a `T`. Ids of different kinds cannot be mixed up, although all are UUIDs on the wire.
 #[cfg_attr(feature = "diesel", derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow))]

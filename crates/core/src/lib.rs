@@ -49,7 +49,7 @@ pub use ctx::{Actor, Ctx, Origin, Role, Via};
 pub use error::{Cause, Error, FieldError, Kind, Limit, Outage, Refusal, Result};
 pub use follow::Follow;
 pub use friendship::Friendship;
-pub use id::{ApiKeyId, ChatId, GroupId, Id, MessageId, SessionId, UserId};
+pub use id::{ApiKeyId, ChatId, FileId, GroupId, Id, MessageId, SessionId, UserId};
 pub use idempotency::IdempotencyKey;
 pub use input::{Field, Fields, Input, Nested, Nullable};
 pub use job::{Job, JobId, Jobs, NewJob};

@@ -6,7 +6,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use clowder_accounts::activity::Rule;
 use clowder_core::{
-    Ctx, Id, Recorded, Result, Topic, TopicKind, UserId,
+    Ctx, FileId, Id, Recorded, Result, Topic, TopicKind, UserId,
     follow::Following,
     job::{Cron, Worker},
     journal::Others,
@@ -48,12 +48,35 @@ pub struct Domain {
     pub sealed: &'static [Column],
     /// All of its times, and what becomes of each when a clock was ahead.
     pub times: &'static [Time],
+    /// What in it has files of people.
+    pub files: &'static [Holder],
     /// Its cleanup of expired data.
     pub sweeps: &'static [Sweep],
     /// Its recurring jobs.
     pub crons: &'static [Cron],
     /// Its job workers.
     pub workers: fn(&Arc<Repo>) -> Vec<Arc<dyn Worker>>,
+}
+
+/// Something that has files of people. Whoever attaches a file to it holds the file meanwhile
+/// (`dialect::media::keep_files`), and whoever takes one away says so (`media::attaching::loosen`).
+pub struct Holder {
+    /// Whether somebody sees a thing that has this file: then they see the file.
+    pub shows: fn(&mut Conn, Viewer, FileId) -> Result<bool>,
+    /// How firmly anything has this file.
+    pub holds: fn(&mut Conn, FileId) -> Result<Option<Hold>>,
+    /// Takes a file that is deleted, or about to be, from some of the things that have it. Answers from how many; none when
+    /// no more is left to do.
+    pub lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
+}
+
+/// How firmly something has a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// It waits, and may end without a word: whether it still has the file is asked again.
+    Waiting,
+    /// Whoever takes the file away says so.
+    Firm,
 }
 
 /// A kind of topic that people follow.
@@ -109,6 +132,7 @@ impl Domain {
         readers: &[],
         sealed: &[],
         times: &[],
+        files: &[],
         sweeps: &[],
         crons: &[],
         workers: |_| Vec::new(),
@@ -170,6 +194,40 @@ pub fn activity() -> impl Iterator<Item = &'static Rule> {
 /// The readers of the journal, of all domains.
 pub fn readers() -> impl Iterator<Item = &'static Reader> {
     DOMAINS.iter().flat_map(|domain| domain.readers)
+}
+
+fn holders() -> impl Iterator<Item = &'static Holder> {
+    DOMAINS.iter().flat_map(|domain| domain.files)
+}
+
+/// Whether somebody sees anything that has this file, in any domain.
+pub fn shows_file(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
+    for holder in holders() {
+        if (holder.shows)(conn, viewer, file)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// How firmly anything has this file, in any domain.
+pub fn holds_file(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {
+    let mut hold = None;
+    for holder in holders() {
+        hold = hold.max((holder.holds)(conn, file)?);
+    }
+    Ok(hold)
+}
+
+/// Takes a file that is deleted, or about to be, from some of the things that have it; answers from how many.
+pub fn let_file_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
+    for holder in holders() {
+        let gone = (holder.lets_go)(tx, ctx, file)?;
+        if gone > 0 {
+            return Ok(gone);
+        }
+    }
+    Ok(0)
 }
 
 /// The encrypted columns of all domains, those under the key ring first.

@@ -2,9 +2,12 @@
 //! in between: what an object without files has left is purged by a job.
 
 mod arriving;
+pub mod attaching;
 mod deleting;
+mod detaching;
 mod lease;
 mod links;
+mod loose;
 mod privacy;
 mod purging;
 mod read;
@@ -29,8 +32,9 @@ use super::{
     clock::{SHOWN, never, until, when},
     domains::Domain,
     idempotency::Stub,
+    people::Viewer,
 };
-use crate::domains::media::{file_objects, object_of};
+use crate::domains::media::{file_objects, loose_files, object_of};
 
 pub use purging::stuck;
 
@@ -46,10 +50,20 @@ pub const DOMAIN: Domain = Domain {
         when!(OnReturn, file_objects.created_at),
         when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
         never("files.created_at", SHOWN),
+        when!(OnReturn, loose_files.due_at, until!(loose_files.due_at, |_| loose::UNATTACHED_FOR)),
     ],
     // Whatever the jobs that deletions order have missed.
-    crons: &[Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND }],
-    workers: |repo| vec![Arc::new(purging::Purger(Arc::clone(repo)))],
+    crons: &[
+        Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND },
+        Cron { name: "file.tidy", schedule: "7,22,37,52 * * * * UTC", kind: loose::Tidy::KIND },
+    ],
+    workers: |repo| {
+        vec![
+            Arc::new(purging::Purger(Arc::clone(repo))),
+            Arc::new(loose::Tidier(Arc::clone(repo))),
+            Arc::new(detaching::Detacher(Arc::clone(repo))),
+        ]
+    },
     ..Domain::NONE
 };
 
@@ -80,8 +94,8 @@ impl Files for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File> {
-        let user = ctx.user()?;
-        self.db.read(move |conn| read::shown(conn, user, file)).await
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::shown(conn, viewer, file)).await
     }
 
     #[instrument(level = "debug", skip_all)]
@@ -99,14 +113,14 @@ impl Files for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content> {
-        let user = ctx.user()?;
-        self.db.read(move |conn| read::content(conn, user, file)).await
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::content(conn, viewer, file)).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
-        let user = ctx.user()?;
-        let content = self.db.read(move |conn| read::content(conn, user, file)).await?;
+        let (user, viewer) = (ctx.user()?, Viewer::of(ctx)?);
+        let content = self.db.read(move |conn| read::content(conn, viewer, file)).await?;
         match links::signed(&*self.blobs()?, ctx.now, &content, new).await? {
             Some(signed) => Ok(signed),
             None => Ok(links::link(&self.deps.keys, ctx.now, user, file, new)),
@@ -116,7 +130,9 @@ impl Files for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn linked_content(&self, ctx: &Ctx, file: FileId, token: &str) -> Result<Content> {
         let user = links::viewer(&self.deps.keys, ctx.now, file, token)?;
-        self.db.read(move |conn| read::linked(conn, user, file)).await
+        // What they see as everybody does.
+        let viewer = Viewer { id: user, staff: false, now: ctx.now };
+        self.db.read(move |conn| read::linked(conn, viewer, file)).await
     }
 
     #[instrument(level = "debug", skip_all)]

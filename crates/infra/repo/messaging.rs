@@ -1,11 +1,13 @@
 //! Messaging over the database: each method is one transaction; `send` and `read` share their commits with others.
 
 pub mod apart;
+pub mod attached;
 pub mod chats;
 pub mod closing;
 pub mod create_chat;
 pub mod edit;
 pub mod finding;
+mod logged;
 pub mod membership;
 pub mod mentioned;
 pub mod messages;
@@ -26,9 +28,8 @@ pub mod writes;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{
-    ChatId, Ctx, Error, Id, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit, follow::Step,
+    ChatId, Ctx, Error, Id, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit,
 };
 use clowder_messaging::{
     Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
@@ -59,14 +60,7 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    activity: &[
-        Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
-        Rule::new("chat.created", "chat.joined", Whose::Follower(Step::Enter), Target::Subject("chat")).only(is_joined),
-        Rule::new("message.deleted", "message.deleted", Whose::Actor, Target::Topic),
-        Rule::new("message.updated", "message.edited", Whose::Actor, Target::Topic),
-        Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic).only(is_of_a_person),
-        Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
-    ],
+    activity: logged::RULES,
     followed: &[chats::FOLLOWED],
     watched: chats::partners,
     conceal: removed::conceal,
@@ -74,6 +68,7 @@ pub const DOMAIN: Domain = Domain {
         "chats.history",
         "chats.type",
         "chats.visibility",
+        "message_attachments.type",
         "message_reaction_counts.emoji",
         "message_reactions.emoji",
         "messages.type",
@@ -93,6 +88,7 @@ pub const DOMAIN: Domain = Domain {
         ("message_reactions.emoji", "one of a few thousand signs; taking it back is told with the same sign"),
         ("message_reaction_counts.emoji", "the same"),
     ],
+    files: &[attached::HOLDER],
     sweeps: &[Sweep::Steps(|repo, ctx, _| Box::pin(reacted::forget(repo, ctx)))],
     times: &[
         never("chats.active_at", "must not go backwards within a chat, so it stays ahead until the clock catches up"),
@@ -116,22 +112,6 @@ pub const DOMAIN: Domain = Domain {
     ],
     ..Domain::NONE
 };
-
-/// Whoever joins a group is also told of its chat as a new one; they did not create it.
-fn is_own_chat(chat: &serde_json::Value) -> bool {
-    chat["type"] == "private" || chat["my_role"] == "owner"
-}
-
-/// Where somebody is now whom others have added, or who has joined. That they are in a group is told of the group, and a
-/// private chat is no place that one joins.
-fn is_joined(chat: &serde_json::Value) -> bool {
-    !is_own_chat(chat) && chat["group_id"].is_null()
-}
-
-/// What the server writes is not what somebody wrote.
-fn is_of_a_person(message: &serde_json::Value) -> bool {
-    message["type"] != "system"
-}
 
 /// What an open store keeps for messaging.
 pub struct State {

@@ -1,6 +1,7 @@
 //! Moderation of chats over the database: each method is one transaction.
 
 mod deciding;
+mod files;
 mod log;
 mod privacy;
 mod purging;
@@ -53,6 +54,7 @@ pub const DOMAIN: Domain = Domain {
         never("chat_sanctions.until", CHOSEN),
         never("message_reviews.created_at", "only shown; when it is over is read from its id"),
     ],
+    files: &[files::HOLDER],
     sweeps: &[Sweep::Rows(sanctions::sweep), Sweep::Rows(reviews::sweep), Sweep::Rows(purging::sweep)],
     workers: |repo| vec![Arc::new(purging::Cleaner(Arc::clone(repo)))],
     ..Domain::NONE

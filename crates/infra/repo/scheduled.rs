@@ -11,12 +11,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use clowder_core::{ChatId, Ctx, Error, Page, PageRequest, Result, Versions};
+use clowder_core::{ChatId, Ctx, Error, FileId, Page, PageRequest, Result, Versions};
 use clowder_messaging::{
     NewMessage, Scheduled, ScheduledMessages,
     scheduled::{ScheduledFilter, ScheduledId, ScheduledPatch, first as first_of, port::PIECE},
 };
-use diesel::prelude::*;
+use diesel::{dsl::exists, prelude::*};
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -26,16 +26,18 @@ use super::{
     Repo,
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
-    domains::{Domain, Sweep},
+    dialect::Conn,
+    domains::{Domain, Hold, Holder, Sweep},
     idempotency::Stub,
     lifetimes::is_held,
     upkeep::forget,
 };
-use crate::domains::messaging::scheduled_messages as table;
+use crate::domains::messaging::{scheduled_attachments as kept, scheduled_messages as table};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     sealed: &[stored::PLAN],
+    files: &[Holder { shows: |_, _, _| Ok(false), holds, lets_go: |_, _, _| Ok(0) }],
     words: &["scheduled_messages.problem", "scheduled_messages.status"],
     times: &[
         never("scheduled_messages.created_at", SHOWN),
@@ -45,6 +47,12 @@ pub const DOMAIN: Domain = Domain {
     sweeps: &[Sweep::Rows(sweep)],
     ..Domain::NONE
 };
+
+/// Only their author sees files of messages that wait. With a file goes what is noted of it here.
+fn holds(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {
+    let has = diesel::select(exists(kept::table.filter(kept::file_id.eq(file)))).get_result::<bool>(conn)?;
+    Ok(has.then_some(Hold::Waiting))
+}
 
 /// How long it is remembered what became of a message.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -3,14 +3,14 @@
 use clowder_core::{Fields, Id, Input, Timestamp, UserId, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 
+pub use clowder_core::FileId;
+
 use crate::{Key, Purpose};
 
 pub enum Object {}
 
 /// The bytes of one or several files of one person.
 pub type ObjectId = Id<Object>;
-
-pub type FileId = Id<File>;
 
 /// A file that somebody has uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -3,6 +3,8 @@
 use clowder_core::{Refusal, error::Kind::*};
 
 pub const FILE_UNKNOWN: Refusal = Refusal::new(Unknown, "file.unknown", "There is no such file, or you may not see it");
+pub const FILE_FORBIDDEN: Refusal =
+    Refusal::new(Forbidden, "file.forbidden", "Only the person who has uploaded a file can delete it");
 pub const FILE_NOT_READY: Refusal =
     Refusal::new(Conflict, "file.not_ready", "The file has not arrived yet, or is still being examined");
 pub const FILE_INFECTED: Refusal = Refusal::new(
@@ -41,6 +43,7 @@ pub const FILE_LINK_INVALID: Refusal =
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     FILE_UNKNOWN,
+    FILE_FORBIDDEN,
     FILE_NOT_READY,
     FILE_INFECTED,
     FILE_FAILED,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub use self::moderation::{Braked, ReviewWaiting, Sanctioned};
 use crate::{
-    Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant, TypingKind,
+    Chat, ChatFace, ChatPreferences, ChatType, Message, Notify, Participant, TypingKind, attachments,
     keeping::{Cleared, Pinned, PinsOrdered, Removed, SavedChanged, Unpinned},
     polls::{Closed, Voted},
     relations::ThreadState,
@@ -37,6 +37,8 @@ pub enum Change {
     ChatCleared(UserId, Cleared),
     /// The time of a message that disappears has begun, because all others have read it.
     MessageExpiring(Expiring),
+    /// A file of a message is deleted.
+    AttachmentRemoved(attachments::Removed),
     /// Sent to whoever has scheduled it.
     MessageScheduled(UserId, ScheduledChanged),
     MessageRead(Read, Audience),
@@ -303,6 +305,7 @@ impl Change {
             Self::MessagesRemoved(_, removed) => removed.chat_id,
             Self::ChatCleared(_, cleared) => cleared.chat_id,
             Self::MessageExpiring(expiring) => expiring.chat_id,
+            Self::AttachmentRemoved(removed) => removed.chat_id,
             Self::MessageScheduled(_, changed) => changed.chat_id,
             Self::MessageRead(read, _) => read.chat_id,
             Self::ThreadUpdated(_, state) => state.chat_id,
@@ -345,6 +348,7 @@ impl clowder_core::Change for Change {
             Self::MessagesRemoved(..) => "message.removed",
             Self::ChatCleared(..) => "chat.cleared",
             Self::MessageExpiring(_) => "message.expiring",
+            Self::AttachmentRemoved(_) => "attachment.removed",
             Self::MessageScheduled(..) => "message.scheduled",
             Self::MessageRead(..) => "message.read",
             Self::ThreadUpdated(..) => "thread.updated",
@@ -424,6 +428,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.id.uuid()),
             Self::MessageDeleted(deleted) => Some(deleted.message_id.uuid()),
             Self::MessageExpiring(expiring) => Some(expiring.message_id.uuid()),
+            Self::AttachmentRemoved(removed) => Some(removed.message_id.uuid()),
             Self::Pinned(pinned) => Some(pinned.message_id.uuid()),
             Self::Unpinned(unpinned) => Some(unpinned.message_id.uuid()),
             Self::ReactionAdded(reaction, _) | Self::ReactionRemoved(reaction, _) => Some(reaction.message_id.uuid()),
@@ -443,6 +448,7 @@ impl clowder_core::Change for Change {
             Self::MessageSent(message) | Self::MessageUpdated(message) => Some(message.seq),
             Self::MessageDeleted(deleted) => Some(deleted.seq),
             Self::MessageExpiring(expiring) => Some(expiring.seq),
+            Self::AttachmentRemoved(removed) => Some(removed.seq),
             Self::Pinned(pinned) => Some(pinned.seq),
             Self::Unpinned(unpinned) => Some(unpinned.seq),
             Self::PinsOrdered(_, earliest) => Some(*earliest),
@@ -467,6 +473,7 @@ impl clowder_core::Change for Change {
             Self::MessagesRemoved(_, removed) => to_raw_value(removed),
             Self::ChatCleared(_, cleared) => to_raw_value(cleared),
             Self::MessageExpiring(expiring) => to_raw_value(expiring),
+            Self::AttachmentRemoved(removed) => to_raw_value(removed),
             Self::MessageScheduled(_, changed) => to_raw_value(changed),
             Self::MessageRead(read, _) => to_raw_value(read),
             Self::ThreadUpdated(_, state) => to_raw_value(state),

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use clowder_core::{Ctx, Result, Timestamp, Versions, versions};
+use clowder_core::{Ctx, Error, Result, Timestamp, Versions, versions};
 
 use crate::{
     Message, MessagePatch, MessageType,
+    attachments::{Files, attach, nothing_said, type_after},
     mentions::Marks,
     moderation::{
         FilterAction,
@@ -31,11 +32,13 @@ pub struct EditFacts {
     pub closed: bool,
     /// What is marked in the new text.
     pub marks: Marks,
+    /// The files that the edit names. They stay until it is written.
+    pub files: Files,
 }
 
 /// The edited message, or `None` if the edit changes nothing.
 pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: EditFacts) -> Result<Option<Message>> {
-    let EditFacts { mut message, seat, closed, marks } = facts;
+    let EditFacts { mut message, seat, closed, marks, files } = facts;
     let seat = seat.ok_or(MESSAGE_UNKNOWN)?;
     if !policy::may_edit(ctx.user()?, message.sender.id) || message.kind == MessageType::System {
         return Err(MESSAGE_FORBIDDEN.into());
@@ -56,15 +59,28 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     }
     versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
     let content = patch.content.into_string();
+    let attachments = match &patch.attachments {
+        Some(given) => attach(given, &files, message.sender.id, &message.attachments)?,
+        None => message.attachments.clone(),
+    };
+    if content.is_empty() && attachments.is_empty() {
+        return Err(Error::Invalid(vec![nothing_said().at("/content")]));
+    }
+    let same_files = attachments == message.attachments;
     let Marks { entities, people: mentions } = marks;
     // The same text again names whom it named before, unless the author says whom else it mentions.
-    if message.content.as_ref() == Some(&content) && (patch.mentions.is_none() || mentions == message.mentions) {
+    let same_text = message.content.as_ref() == Some(&content);
+    if same_text && same_files && (patch.mentions.is_none() || mentions == message.mentions) {
         return Ok(None);
     }
     // The version counts the edits, from 1.
     if message.version > MOST_EDITS {
         return Err(MESSAGE_EDITS.into());
     }
+    if !same_files {
+        message.kind = type_after(message.kind, &attachments, &files);
+    }
+    message.attachments = attachments;
     (message.content, message.entities, message.mentions) = (Some(content), entities, mentions);
     message.edited_at = Some(ctx.now);
     message.version += 1;
@@ -104,7 +120,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
         return None;
     }
     (message.content, message.system, message.poll) = (None, None, None);
-    (message.reply_to, message.forwarded_from) = (None, None);
+    (message.reply_to, message.forwarded_from, message.attachments) = (None, None, Vec::new());
     (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
     message.deleted_at = Some(now);
     message.version += 1;
@@ -148,7 +164,7 @@ mod tests {
             hidden: false,
             muted: false,
             pinned: false,
-            attachments: [],
+            attachments: Vec::new(),
             lifetime: None,
             expires_at: None,
             system: None,
@@ -186,6 +202,7 @@ mod tests {
                 seat: role.map(seat),
                 closed: false,
                 marks: Marks::default(),
+                files: Files::new(),
             };
             let version = version.map(Versions::from);
             assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
@@ -193,8 +210,13 @@ mod tests {
         }
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
-            let facts =
-                || EditFacts { message: message(), seat: member.map(seat), closed: false, marks: Marks::default() };
+            let facts = || EditFacts {
+                message: message(),
+                seat: member.map(seat),
+                closed: false,
+                marks: Marks::default(),
+                files: Files::new(),
+            };
             assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), facts())), edit);
             assert_eq!(code(super::decide(&ctx(ada), None, patch("old"), facts())), "nothing");
             assert!(code(decide_delete(&ctx(ada), None, facts())).ends_with("None"), "it can always be taken back");
@@ -212,24 +234,47 @@ mod tests {
             seat: member.map(seat),
             closed: true,
             marks: Marks::default(),
+            files: Files::new(),
         };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), closed())), "chat.closed");
         assert_eq!(code(decide_delete(&ctx(ada), None, closed())), "v4 None", "also in a closed chat");
         let silent = || Seat { rights: Rights::NONE, ..seat(ChatRole::Member) };
-        let silenced =
-            || EditFacts { message: message(ada, false), seat: Some(silent()), closed: false, marks: Marks::default() };
+        let silenced = || EditFacts {
+            message: message(ada, false),
+            seat: Some(silent()),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), silenced())), "chat.forbidden");
         assert_eq!(code(decide_delete(&ctx(ada), None, silenced())), "v4 None", "it can always be taken back");
         let system = || Message { kind: MessageType::System, ..message(ada, false) };
-        let system = || EditFacts { message: system(), seat: member.map(seat), closed: false, marks: Marks::default() };
+        let system = || EditFacts {
+            message: system(),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), system())), "message.forbidden");
         let poll = || Message { kind: MessageType::Poll, ..message(ada, false) };
-        let poll = || EditFacts { message: poll(), seat: member.map(seat), closed: false, marks: Marks::default() };
+        let poll = || EditFacts {
+            message: poll(),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), poll())), "poll.edit");
         let from = || Some(Box::new(ForwardedFrom { chat_id: None, sender: None }));
         let forwarded = || Message { forwarded_from: from(), ..message(ada, false) };
-        let forwarded =
-            || EditFacts { message: forwarded(), seat: member.map(seat), closed: false, marks: Marks::default() };
+        let forwarded = || EditFacts {
+            message: forwarded(),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
         assert_eq!(code(super::decide(&ctx(ada), None, patch("new"), forwarded())), "message.forwarded");
         assert_eq!(code(decide_delete(&ctx(ada), None, forwarded())), "v4 None");
         assert_eq!(code(decide_delete(&ctx(ada), None, poll())), "v4 None");

@@ -16,6 +16,7 @@
 //! are like. Their refusals are in [`refusals`]; what an implementation must
 //! guarantee is documented on [`Messaging`], [`Chats`], [`Participants`] and [`Moderation`].
 
+pub mod attachments;
 pub mod change;
 pub mod chat_analytics;
 pub mod chat_exports;
@@ -45,6 +46,7 @@ pub mod scopes;
 pub mod search;
 pub mod send;
 
+pub use attachments::{Attachment, AttachmentStatus};
 pub use change::{Audience, CHAT, Change, Deleted, Delivered, Reaction, Read, Typing};
 pub use chat_analytics::port::ChatsAnalytics;
 pub use chat_exports::port::ChatExports;

@@ -217,7 +217,7 @@ pub fn is_over(message: &Message, now: Timestamp) -> bool {
 pub fn conceal(message: &mut Message, now: Timestamp) {
     if is_over(message, now) && message.deleted_at.is_none() {
         (message.content, message.system, message.poll) = (None, None, None);
-        (message.reply_to, message.forwarded_from) = (None, None);
+        (message.reply_to, message.forwarded_from, message.attachments) = (None, None, Vec::new());
         (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
         message.deleted_at = message.expires_at;
         message.version += 1;

@@ -8,6 +8,7 @@ mod values;
 pub use emoji::Emoji;
 pub use input::{ChatFilter, MAX_INVITED, MessagePatch, NewChat, NewMessage, NewRead, Window};
 pub use rights::{Rights, RightsPatch};
+pub(crate) use values::MaybeContent;
 pub use values::{
     ChatRole, ChatType, ChatVisibility, ClientId, Content, History, MessageType, Notify, Optional, OptionalText,
     OptionalTime, Status, Title, TypingKind,
@@ -17,6 +18,7 @@ use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    attachments::Attachment,
     entities::Entity,
     lifetimes::Lifetime,
     polls::{Choices, Poll},
@@ -227,13 +229,13 @@ pub struct Message {
     #[serde(rename = "type")]
     pub kind: MessageType,
     pub sender: Card,
-    /// `null` when the message has been deleted.
+    /// Empty if the message has only attachments; `null` when it has been deleted.
     #[schema(max_length = 8000, example = "Shall we have lunch?")]
     pub content: Option<String>,
-    /// Files; none in this version.
-    #[schema(value_type = Vec<String>, max_items = 0, required = true)]
+    /// Its files, in the order in which the sender gave them. Events show them as they were then.
+    #[schema(max_items = 10, required = true)]
     #[serde(default)]
-    pub attachments: [(); 0],
+    pub attachments: Vec<Attachment>,
     /// `read` when all other participants have read it, and, for its sender, `delivered` when it was delivered to a device
     /// of each of them; always `sent` in chats of more than 256 people.
     pub status: Status,

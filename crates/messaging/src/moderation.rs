@@ -18,6 +18,8 @@ pub use input::{
     ReviewVerb, Within,
 };
 
+use crate::Attachment;
+
 pub enum SanctionKind {}
 pub type SanctionId = Id<SanctionKind>;
 pub enum ReviewKind {}
@@ -206,6 +208,9 @@ pub struct Review {
     /// Whom it mentions beside those whom its text names; empty where `content` is `null`.
     #[schema(max_items = 50)]
     pub mentions: Vec<UserId>,
+    /// Its files, if it was not sent; none in the list of the server.
+    #[schema(max_items = 10)]
+    pub attachments: Vec<Attachment>,
     pub created_at: Timestamp,
     /// That of the message, which changes when it is edited: for `If-Match` when you decide.
     #[schema(minimum = 1)]

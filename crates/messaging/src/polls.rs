@@ -12,7 +12,6 @@ use clowder_core::{Card, ChatId, Ctx, Error, MessageId, Result, Timestamp, UserI
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) use input::Sendable;
 pub use input::{NewPoll, NewVote, OptionText, SentType};
 
 use crate::{

@@ -215,11 +215,13 @@ pub const SCHEDULED_FAILED: Refusal =
     Refusal::new(Conflict, "scheduled.failed", "The server could not send the message; schedule it again");
 pub const SCHEDULED_THREAD: Refusal =
     Refusal::new(Conflict, "scheduled.thread", "The thread that the message was for is not there any more");
+pub const SCHEDULED_FILES: Refusal =
+    Refusal::new(Conflict, "scheduled.files", "A file of the message is not there any more, or nobody gets it");
 pub const SCHEDULED_AUTHOR: Refusal =
     Refusal::new(Forbidden, "scheduled.author", "Your account was suspended when the message was to be sent");
 
 /// Why a scheduled message is refused at its time, beside what else refuses a message. No call is answered with these.
-pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED, SCHEDULED_THREAD];
+pub const OF_SCHEDULED: &[Refusal] = &[SCHEDULED_AUTHOR, SCHEDULED_FAILED, SCHEDULED_FILES, SCHEDULED_THREAD];
 
 pub const CHAT_EXPORT_FAILED: Refusal =
     Refusal::new(Conflict, "chat.export_failed", "The server could not write the export; request another one");

@@ -10,7 +10,7 @@ pub mod port;
 use std::{collections::HashMap, time::Duration};
 
 use clowder_core::{
-    ChatId, Error, Field, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId,
+    ChatId, Error, Field, FileId, Id, Input, MessageId, Nullable, Refusal, Repeat, Result, TimeZone, Timestamp, UserId,
     Versions, Word, text::at_most, versions,
 };
 use serde::{Deserialize, Serialize};
@@ -19,14 +19,15 @@ use serde_json::json;
 pub use input::{ScheduledFilter, ScheduledPatch};
 
 use crate::{
-    ChatRole, NewMessage, Rights,
+    Attachment, ChatRole, NewMessage, Rights,
+    attachments::{Files, attach, nothing_said, type_after, type_of},
     lifetimes::Lifetime,
     model::ClientId,
     policy::{is_open, may_post},
     polls::{Ballot, LONGEST_QUESTION, NewPoll, Poll, SentType, ask},
     refusals::{
         self, CHAT_FORBIDDEN, CHAT_UNKNOWN, CLIENT_ID_MISMATCH, MESSAGE_SLOW, POLL_CLOSED, SCHEDULED_CROWDED,
-        SCHEDULED_FAILED, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
+        SCHEDULED_FAILED, SCHEDULED_FILES, SCHEDULED_LIMIT, SCHEDULED_OVER, SCHEDULED_STALE, SCHEDULED_THREAD,
     },
     relations::{Targets, relate},
     send::Fingerprint,
@@ -58,10 +59,11 @@ pub struct Scheduled {
     /// `null` once it is sent or cancelled.
     #[schema(max_length = 8000, example = "Good morning!")]
     pub content: Option<String>,
-    /// Files; none in this version.
-    #[schema(value_type = Vec<String>, max_items = 0, required = true)]
+    /// Its files as they are now; none once it is sent or cancelled. If one of them is gone when it is to be sent, it is
+    /// refused.
+    #[schema(max_items = 10, required = true)]
     #[serde(default)]
-    pub attachments: [(); 0],
+    pub attachments: Vec<Attachment>,
     pub client_id: Option<String>,
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions beside those whom its text names, if they are in the chat when it is sent.
@@ -146,6 +148,8 @@ pub struct Plan {
     pub kind: SentType,
     pub content: String,
     #[serde(default)]
+    pub attachments: Vec<FileId>,
+    #[serde(default)]
     pub poll: Option<Ballot>,
     #[serde(default)]
     pub client_id: Option<String>,
@@ -181,7 +185,7 @@ impl Plan {
     pub fn message(&self) -> Result<NewMessage> {
         NewMessage::from_json(json!({
             "content": self.content, "client_id": self.client_id, "reply_to": self.reply_to, "thread_of": self.thread_of,
-            "lifetime": self.lifetime, "mentions": self.mentions, "type": self.kind,
+            "lifetime": self.lifetime, "mentions": self.mentions, "type": self.kind, "attachments": self.attachments,
             "poll": self.poll.as_ref().map(Ballot::asked),
         }))
     }
@@ -213,6 +217,9 @@ pub struct ScheduleFacts {
     pub near: usize,
     /// The messages that it names.
     pub targets: Targets,
+    pub author: UserId,
+    /// The files that it names.
+    pub files: Files,
 }
 
 /// A message to schedule.
@@ -255,12 +262,15 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
     }
     may_join(facts.near)?;
     relate(now, (new.reply_to, new.thread_of), facts.targets.clone(), false)?;
-    let NewMessage { content, kind, poll, client_id, reply_to, thread_of, lifetime, mentions, .. } = new;
+    let attached = attach(&new.attachments, &facts.files, facts.author, &[])?;
+    let kind = type_of(new.kind, &attached, &facts.files)?;
+    let NewMessage { content, attachments, poll, client_id, reply_to, thread_of, lifetime, mentions, .. } = new;
     let (send_at, repeat, time_zone) = (new.send_at, new.repeat, new.time_zone);
     let send_at = send_at.ok_or_else(|| Error::internal("a message that is sent now"))?;
     let plan = Plan {
-        kind: kind.unwrap_or(SentType::Text),
+        kind,
         content: content.into_string(),
+        attachments,
         poll: poll.map(|poll| ballot(send_at, *poll)).transpose()?,
         client_id: client_id.map(ClientId::into_string),
         lifetime,
@@ -274,6 +284,12 @@ pub fn decide(now: Timestamp, new: NewMessage, first: Option<Timestamp>, facts: 
     Ok(Verdict::New(Box::new(planned(now, plan, |_| Ok(first))?)))
 }
 
+/// The files of a plan as they are now.
+pub fn shown(attachments: &[FileId], files: &Files) -> Vec<Attachment> {
+    let now = |id: &FileId| files.get(id).and_then(|found| found.shown.clone());
+    attachments.iter().map(|id| now(id).unwrap_or(Attachment::deleted(*id))).collect()
+}
+
 /// Whether a plan after a change is one that could be made anew.
 fn may_ask(plan: &Plan, at: Timestamp) -> Result<()> {
     let wrong = |member: &str, message: &'static str| Err(Error::field(member, "unwanted", message));
@@ -283,6 +299,9 @@ fn may_ask(plan: &Plan, at: Timestamp) -> Result<()> {
     }
     if !plan.mentions.is_empty() {
         return wrong("/mentions", "a poll mentions nobody");
+    }
+    if !plan.attachments.is_empty() {
+        return wrong("/attachments", "a poll has none");
     }
     if let Err(flaw) = at_most(&plan.content, LONGEST_QUESTION) {
         return Err(Error::Invalid(vec![flaw.at("/content")]));
@@ -327,6 +346,9 @@ pub struct Stored {
     pub version: i64,
     pub plan: Plan,
     pub send_at: Timestamp,
+    pub author: UserId,
+    /// The files that it names, and those that a change names.
+    pub files: Files,
 }
 
 /// The message after a change, or `None` if that changes nothing. `targets` are the messages that the change names.
@@ -355,6 +377,14 @@ pub fn edit(
     }
     if let Some(content) = patch.content {
         plan.content = content.into_string();
+    }
+    if let Some(given) = patch.attachments {
+        let attached = attach(&given, &before.files, before.author, &shown(&plan.attachments, &before.files))?;
+        let kind = type_after(plan.kind.into(), &attached, &before.files);
+        (plan.kind, plan.attachments) = (SentType::of(kind).unwrap_or(plan.kind), given);
+    }
+    if plan.content.is_empty() && plan.attachments.is_empty() {
+        return Err(Error::Invalid(vec![nothing_said().at("/content")]));
     }
     let at = patch.send_at.unwrap_or(before.send_at);
     if let Some(poll) = patch.poll {
@@ -439,7 +469,10 @@ pub fn outcome(now: Timestamp, plan: &Plan, sent: Result<MessageId>) -> Result<O
         Err(Error::Invalid(faults)) if faults.iter().any(|fault| fault.pointer.starts_with("/poll")) => {
             refused(now, plan, POLL_CLOSED)
         }
-        // Of what is looked up when it is sent, only its thread can be missing.
+        Err(Error::Invalid(faults)) if faults.iter().any(|fault| fault.pointer.starts_with("/attachments")) => {
+            refused(now, plan, SCHEDULED_FILES)
+        }
+        // Of what else is looked up when it is sent, only its thread can be missing.
         Err(Error::Invalid(_)) => refused(now, plan, SCHEDULED_THREAD),
         Err(_) => refused(now, plan, SCHEDULED_FAILED),
     }

@@ -3,7 +3,8 @@
 use clowder_core::{Card, ChatId, Ctx, MessageId, Result, Timestamp};
 
 use crate::{
-    ChatRole, Message, MessageType, NewMessage, Rights, Status,
+    ChatRole, Message, NewMessage, Rights, Status,
+    attachments::{Files, attach, attach_forwarded, type_of},
     lifetimes::{Lifetime, of_message},
     mentions::Marks,
     moderation::{
@@ -41,6 +42,8 @@ pub struct SendFacts {
     pub marks: Marks,
     /// The messages that it names.
     pub targets: Targets,
+    /// The files that it names. They stay until it is written.
+    pub files: Files,
     /// Whether it is forwarded.
     pub forwarded: bool,
     /// Whether its sender is not there to correct it.
@@ -93,6 +96,12 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
     may_speak(silent_until, ctx.now)?;
     may_write(role, slow_seconds, spoke_at, ctx.now)?;
     let related = relate(ctx.now, (new.reply_to, new.thread_of), facts.targets, facts.lenient)?;
+    let attachments = if facts.forwarded {
+        attach_forwarded(&new.attachments, &facts.files, !new.content.is_empty())?
+    } else {
+        attach(&new.attachments, &facts.files, sender.id, &[])?
+    };
+    let kind = type_of(new.kind, &attachments, &facts.files)?.into();
     let poll = new.poll.map(|poll| ask(ctx.now, *poll)).transpose()?;
     let created_at = ctx.now.max(facts.last.at);
     let stay = of_message(new.lifetime, facts.lifetime);
@@ -101,7 +110,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         id: MessageId::new(ctx.now),
         chat_id: chat,
         seq: facts.last.seq + 1,
-        kind: if poll.is_some() { MessageType::Poll } else { MessageType::Text },
+        kind,
         sender,
         content: Some(new.content.into_string()),
         status: Status::Sent,
@@ -120,7 +129,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments,
         lifetime: stay.lifetime,
         expires_at: stay.end(created_at, facts.shows_marks),
         system: None,
@@ -144,7 +153,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ChatType,
+        ChatType, MessageType,
         refusals::{CHAT_CLOSED, CHAT_MUTED, MESSAGE_SLOW},
     };
 
@@ -202,6 +211,7 @@ mod tests {
             shows_marks,
             marks: Marks::default(),
             targets: Targets::default(),
+            files: Files::new(),
             forwarded: false,
             lenient: false,
             last,

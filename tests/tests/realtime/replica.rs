@@ -249,7 +249,7 @@ impl Replica {
                 let message =
                     chat.messages.get_mut(&data["seq"].as_i64().unwrap()).expect("deleted before it was sent");
                 message["content"] = Value::Null;
-                for list in ["reactions", "entities", "mentions"] {
+                for list in ["reactions", "entities", "mentions", "attachments"] {
                     message[list] = Value::Array(Vec::new());
                 }
                 (message["reply_to"], message["forwarded_from"]) = (Value::Null, Value::Null);
@@ -274,6 +274,14 @@ impl Replica {
                 let up_to = data["up_to"].as_i64().unwrap();
                 (chat.before, chat.read_seq) = (chat.before.max(up_to), chat.read_seq.max(up_to));
                 chat.messages.retain(|seq, _| *seq > up_to);
+            }
+            "attachment.removed" => {
+                let (seq, chat) = (data["seq"].as_i64().unwrap(), self.chat(&data["chat_id"]));
+                let message = chat.messages.get_mut(&seq);
+                let files = message.into_iter().flat_map(|message| message["attachments"].as_array_mut().unwrap());
+                for file in files.filter(|file| file["id"] == data["file_id"]) {
+                    *file = json!({"id": file["id"], "name": null, "type": null, "size": null, "status": "deleted"});
+                }
             }
             "message.expiring" => {
                 let chat = self.chat(&data["chat_id"]);

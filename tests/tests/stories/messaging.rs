@@ -1,6 +1,7 @@
 //! People create chats, send, edit and read messages; outsiders see nothing of it.
 
 mod analytics;
+mod attachments;
 mod exports;
 mod files;
 mod hostile;

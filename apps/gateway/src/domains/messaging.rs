@@ -93,12 +93,13 @@ const RULES: &[Rule] = &[
 ];
 
 fn new_message(schema: &mut Value) {
-    let text = json!({ "oneOf": [{ "const": "text" }, { "type": "null" }] });
+    let text = json!({ "not": { "const": "poll" } });
     let time = json!({ "type": "string", "format": "date-time" });
     let none = json!({ "type": "null" });
     let poll = |title, required: &[&str], when: Value| {
         let mut properties = json!({
             "type": { "const": "poll" }, "poll": { "type": "object" },
+            "attachments": { "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0 },
             "content": { "type": "string", "maxLength": 300 }, "mentions": {
                 "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
             }

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod groups;
 mod ids;
 pub mod jobs;
+pub mod media;
 pub mod messaging;
 pub mod pets;
 pub mod readers;

@@ -17,7 +17,7 @@ use crate::{dialect::Conn, statement::statement};
 
 /// Of an index (a table's own key has its name): how many rows are in it, and how many of them have the same first
 /// column, the same first two columns and so on, on average.
-const SIZES: [(&str, &str, &str); 22] = [
+const SIZES: [(&str, &str, &str); 24] = [
     ("messages", "messages", "1000000 1000 1"),
     ("messages", "messages_id", "1000000 1"),
     ("messages", "messages_thread", "100000 20 1"),
@@ -30,6 +30,8 @@ const SIZES: [(&str, &str, &str); 22] = [
     ("message_mentions", "message_mentions", "100000 1000 2 1"),
     ("message_mentions", "message_mentions_user", "100000 100 10 1"),
     ("message_mentions", "message_mentions_sent", "100000 100 1 1 1"),
+    ("message_attachments", "message_attachments", "100000 100 2 1"),
+    ("message_attachments", "message_attachments_file", "100000 2 1 1"),
     ("removed_messages", "removed_messages", "100000 100 1 1"),
     ("removed_messages", "removed_messages_user", "100000 100 10 1"),
     ("message_polls", "message_polls", "100000 100 1"),

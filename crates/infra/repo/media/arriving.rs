@@ -26,7 +26,7 @@ use super::{
     },
     Stored, deleting,
     lease::Lease,
-    purging, read,
+    loose, purging, read,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
@@ -188,7 +188,8 @@ impl Arrival {
         let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, file, &arrived)?, Stored(file)));
         let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| {
             deleting::discard(tx, &again_by, user, file, size, again_by.now)?;
-            read::shown(tx.conn, user, earlier)
+            let (row, object) = read::own(tx.conn, user, earlier)?;
+            row.file(&object)
         };
         self.db.create(&call, first, again).await
     }
@@ -331,6 +332,7 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
             kept
         }
     };
+    loose::note_new(tx, ctx, row.id)?;
     let kept = row.file(&object)?;
     journal::append(tx, ctx, &Change::Updated(user, (&kept).into()))?;
     Ok(kept)

@@ -7,8 +7,8 @@ use clowder_media::{Change, FileId, FileStatus, ObjectId, change::FileGone, poli
 use diesel::{dsl::exists, prelude::*};
 
 use super::{
-    super::{db::Tx, dialect, journal},
-    purging, read,
+    super::{db::Tx, dialect, journal, people::Viewer},
+    detaching, loose, purging, read,
 };
 use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, files};
 
@@ -18,9 +18,12 @@ pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
-    let (row, object) = read::own(tx.conn, user, file)?;
+    let (row, object) = read::changeable(tx.conn, Viewer::of(ctx)?, file)?;
+    // Whoever is attaching it is done then.
+    dialect::media::lock_file(tx.conn, file)?;
     let trash = remove(tx, user, row.id, &object, object.size, ctx.now.plus(KEPT_FOR))?;
     make_room(tx, ctx, user, trash)?;
+    detaching::order(tx, ctx, file)?;
     journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
 }
 
@@ -45,7 +48,7 @@ pub fn discard(
 }
 
 /// Removes a file whose object has so many octets in the store. Answers what waits to be purged then.
-fn remove(
+pub fn remove(
     tx: &mut Tx<'_>,
     user: UserId,
     file: FileId,
@@ -54,6 +57,7 @@ fn remove(
     purge_at: Timestamp,
 ) -> Result<Trash> {
     diesel::delete(files::table.find(file)).execute(tx.conn)?;
+    loose::forget(tx, file)?;
     // Its name.
     tx.deleted_text = true;
     let less = if object.refs > 1 {
@@ -95,7 +99,7 @@ const MADE_ROOM_FOR: i64 = 100;
 
 /// Lets the oldest of what somebody has deleted go at once, as far as it takes more room than they can have: or else
 /// whoever uploads and deletes in turn would fill the store.
-fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, mut trash: Trash) -> Result<()> {
+pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, mut trash: Trash) -> Result<()> {
     let limits = tx.services.options.media.limits;
     if !trash.overflows(limits) {
         return Ok(());

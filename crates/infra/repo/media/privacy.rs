@@ -11,12 +11,13 @@ use super::{
     super::{
         db::Tx,
         dialect::Conn,
+        domains::let_file_go,
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
         },
     },
-    purging,
+    loose, purging,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_usage, files},
@@ -51,6 +52,14 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
     let some = files::table.filter(files::owner_id.eq(user)).order(files::id).limit(ROWS);
     let some: Vec<FileId> = some.select(files::id).load(tx.conn)?;
     if !some.is_empty() {
+        // Others may have forwarded them.
+        for file in &some {
+            let gone = let_file_go(tx, ctx, *file)?;
+            if gone > 0 {
+                return all_gone(gone, true);
+            }
+            loose::forget(tx, *file)?;
+        }
         tx.deleted_text = true;
         return all_gone(diesel::delete(files::table.filter(files::id.eq_any(some))).execute(tx.conn)?, true);
     }

@@ -4,11 +4,11 @@ use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_media::{
     Content, File, FileFilter, FileId, FileStatus, ObjectId,
     policy::{Trash, Usage},
-    refusals::{FILE_LINK_INVALID, FILE_UNKNOWN},
+    refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_UNKNOWN},
 };
 use diesel::{dsl::exists, prelude::*};
 
-use super::super::dialect::Conn;
+use super::super::{dialect::Conn, domains::shows_file, people::Viewer};
 use crate::domains::{
     accounts::users,
     media::{FileRow, ObjectRow, file_objects, file_usage, files},
@@ -24,24 +24,39 @@ pub fn own(conn: &mut Conn, user: UserId, file: FileId) -> Result<(FileRow, Obje
     Ok(find(conn, user, file)?.ok_or(FILE_UNKNOWN)?)
 }
 
-pub fn shown(conn: &mut Conn, viewer: UserId, file: FileId) -> Result<File> {
-    let (row, object) = own(conn, viewer, file)?;
+/// A file that somebody sees: their own, or one of a thing that they see, as its domain says.
+fn visible_to(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
+    let any = files::table.inner_join(file_objects::table).filter(files::id.eq(file));
+    let any = any.select((FileRow::as_select(), ObjectRow::as_select()));
+    let Some((row, object)) = any.first::<(FileRow, ObjectRow)>(conn).optional()? else { return Ok(None) };
+    let sees = row.owner_id == viewer.id || shows_file(conn, viewer, file)?;
+    Ok(sees.then_some((row, object)))
+}
+
+pub fn shown(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<File> {
+    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
     row.file(&object)
 }
 
-pub fn content(conn: &mut Conn, viewer: UserId, file: FileId) -> Result<Content> {
-    let (row, object) = own(conn, viewer, file)?;
-    row.content(&object, viewer)
+pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content> {
+    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    row.content(&object, viewer.id)
+}
+
+/// A file that somebody wants to change: only their own.
+pub fn changeable(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<(FileRow, ObjectRow)> {
+    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    if row.owner_id == viewer.id { Ok((row, object)) } else { Err(FILE_FORBIDDEN.into()) }
 }
 
 /// The content at an address that somebody has made: as long as they see the file.
-pub fn linked(conn: &mut Conn, viewer: UserId, file: FileId) -> Result<Content> {
-    let lives = users::table.find(viewer).filter(users::deleted_at.is_null());
+pub fn linked(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content> {
+    let lives = users::table.find(viewer.id).filter(users::deleted_at.is_null());
     if !diesel::select(exists(lives)).get_result(conn)? {
         return Err(FILE_LINK_INVALID.into());
     }
-    let (row, object) = find(conn, viewer, file)?.ok_or(FILE_LINK_INVALID)?;
-    row.content(&object, viewer)
+    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_LINK_INVALID)?;
+    row.content(&object, viewer.id)
 }
 
 pub fn list(conn: &mut Conn, user: UserId, filter: FileFilter, page: &PageRequest) -> Result<Page<File>> {

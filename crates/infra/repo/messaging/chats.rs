@@ -26,6 +26,7 @@ use super::{
     },
     Caches,
     apart::{self, Apart, PARTED},
+    attached::AllAttached,
     mentioned::{self, AllMentioned},
     messages as read,
     reacted::AllReacted,
@@ -330,6 +331,7 @@ fn views(
     let cards = Cards::of(conn, caches.map(|caches| &caches.people), people)?;
     let reacted = AllReacted::at(conn, viewer, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let mentioned = AllMentioned::of(conn, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
+    let attached = AllAttached::of(conn, summaries.values().filter_map(|summary| summary.last.as_ref()))?;
     let unread = rows.iter().filter(|(chat, own, ..)| chat.last_seq > own.read_seq + own.own_after_read);
     let unread = unread.map(|(chat, own, ..)| (chat.id, own.read_seq.max(own.visible_from), own.removed_count == 0));
     let unread: Vec<_> = unread.collect();
@@ -366,7 +368,8 @@ fn views(
             let mut said = last.clone().message(cards.card(last.sender_id)?, status, reactions)?;
             named.show(&mut said, last.origin(), &cards, membership.visible_from)?;
             polls.show_in(&mut said);
-            Ok(judged.mark(Message { entities, mentions, ..said }))
+            let attachments = attached.to(last.chat_id, last.seq);
+            Ok(judged.mark(Message { entities, mentions, attachments, ..said }))
         };
         Ok(Chat {
             id: chat.id,

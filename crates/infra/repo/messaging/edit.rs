@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clowder_core::{
-    ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions,
+    ChatId, Ctx, Error, MessageId, Result, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -34,7 +34,7 @@ use super::{
         relations::threads,
         search::indexing,
     },
-    gesture, mentioned, messages, reacted,
+    attached, gesture, mentioned, messages, reacted,
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
@@ -66,7 +66,8 @@ pub fn edit(
     };
     let rights = facts.seat.map_or(Rights::NONE, |seat| seat.rights);
     facts.marks = mentioned::marks(tx.conn, place, patch.content.as_str(), &wanted, (role, rights))?;
-    let gives = patch.mentions.is_some();
+    let (gives, changes_files) = (patch.mentions.is_some(), patch.attachments.is_some());
+    facts.files = attached::held(tx.conn, patch.attachments.as_deref().unwrap_or_default())?;
     let Some(after) = decide(ctx, version, patch, facts)? else {
         let mut same = before;
         if gives && data_of(&same)?.is_some() {
@@ -97,19 +98,24 @@ pub fn edit(
             message_edits::chat_id.eq(before.chat_id),
             message_edits::seq.eq(before.seq),
             message_edits::version.eq(before.version),
-            message_edits::content.eq(before.content.unwrap_or_default()),
+            message_edits::content.eq(before.content.clone().unwrap_or_default()),
             message_edits::written_at.eq(before.edited_at.unwrap_or(before.created_at)),
         ))
         .execute(tx.conn)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
             table::content.eq(&after.content),
+            table::kind.eq(after.kind.as_str()),
+            table::attached.eq(after.attachments.len() as i64),
             table::data.eq(data),
             table::edited_at.eq(after.edited_at),
             table::version.eq(after.version),
         ))
         .execute(tx.conn)?;
     indexing::edited(tx, &after)?;
+    if changes_files {
+        attached::replace(tx, &before, &after)?;
+    }
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     let told = Change::MessageUpdated(Box::new(after.clone().for_everybody()));
     let told: Vec<_> = std::iter::once(&told).chain(&waiting).map(|change| (ctx, change)).collect();
@@ -218,6 +224,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<
     let left = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
+            table::attached.eq(0),
             table::reaction_kinds.eq(0),
             table::reactions_left.eq(left),
             table::pinned.eq(false),
@@ -253,6 +260,7 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
         table::data.eq(None::<String>),
         table::version.eq(table::version + 1),
         table::pinned.eq(false),
+        table::attached.eq(0),
     );
     let these = table::table.filter(table::id.eq_any(ids));
     match (by, gone.first().and_then(|message| message.deleted_at)) {
@@ -281,7 +289,7 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
     Ok(told)
 }
 
-/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions, votes and pins go,
+/// What every deletion of messages does beside taking their texts, in locked chats: their earlier versions, votes, pins and files go,
 /// and what people have noted of them, no file that is being written has them, no search finds them, nobody has to decide about them any more, the chats count them, and the journal shows them without
 /// their texts.
 fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
@@ -298,7 +306,9 @@ fn forget(tx: &mut Tx<'_>, gone: Vec<Message>) -> Result<()> {
         let edits = message_edits::chat_id.eq(message.chat_id).and(message_edits::seq.eq(message.seq));
         diesel::delete(message_edits::table.filter(edits)).execute(tx.conn)?;
     }
-    mentioned::drop_from(tx, &gone.iter().map(|message| (message.chat_id, message.seq)).collect::<Vec<_>>())?;
+    let places: Vec<_> = gone.iter().map(|message| (message.chat_id, message.seq)).collect();
+    mentioned::drop_from(tx, &places)?;
+    attached::drop_from(tx, &places)?;
     let asked = gone.iter().filter(|message| message.kind == MessageType::Poll);
     polls::drop_from(tx.conn, asked.map(|poll| (poll.chat_id, poll.seq)))?;
     reviews::unlist(tx, &gone)?;

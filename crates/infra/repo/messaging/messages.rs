@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use clowder_core::{ChatId, MessageId, Page, PageRequest, Result, Timestamp, UserId, Word, page::Room};
 use clowder_messaging::{
     ChatRole, ChatType, Edit, Message, Rights, Status, Window,
+    attachments::Files,
     edit::EditFacts,
     lifetimes::conceal,
     mentions::Marks,
@@ -20,6 +21,7 @@ use super::{
         among::AmongIds, cards::Cards, dialect::Conn, fragment::Fragment, polls::SeenPolls, relations::named::Named,
     },
     apart::{Apart, PARTED},
+    attached::AllAttached,
     mentioned::AllMentioned,
     reacted::AllReacted,
     receipts::{DISCREET, depends, least_delivered},
@@ -139,9 +141,9 @@ impl Membership {
         let delivered = least_delivered(conn, self.viewer, asked.as_slice())?.into_values().next();
         let (reacted, mentioned) =
             (AllReacted::on_page(conn, self.viewer, rows)?, AllMentioned::of(conn, rows.iter())?);
-        let polls = SeenPolls::among(conn, self.viewer, rows)?;
+        let (polls, attached) = (SeenPolls::among(conn, self.viewer, rows)?, AllAttached::of(conn, rows.iter())?);
         let named = Named::by(conn, self.viewer, self.judges, self.removed, rows.iter())?;
-        Ok(Seen { reacted, mentioned, polls, delivered, named })
+        Ok(Seen { reacted, mentioned, attached, polls, delivered, named })
     }
 
     pub fn message(&self, row: MessageRow, cards: &Cards, seen: &Seen) -> Result<Message> {
@@ -151,7 +153,8 @@ impl Membership {
         let reactions = seen.reacted.to(row.chat_id, row.seq);
         let (entities, mentions) = seen.mentioned.marks(&row)?;
         let (sender, forwarded) = (cards.card(row.sender_id)?, row.origin());
-        let mut message = Message { entities, mentions, ..row.message(sender, status, reactions)? };
+        let attachments = seen.attached.to(row.chat_id, row.seq);
+        let mut message = Message { entities, mentions, attachments, ..row.message(sender, status, reactions)? };
         seen.named.show(&mut message, forwarded, cards, self.visible_from)?;
         seen.polls.show_in(&mut message);
         Ok(message)
@@ -162,6 +165,7 @@ impl Membership {
 pub struct Seen {
     reacted: AllReacted,
     mentioned: AllMentioned,
+    attached: AllAttached,
     polls: SeenPolls,
     /// How far the chat has arrived at all others, if a status depends on it.
     delivered: Option<i64>,
@@ -314,8 +318,8 @@ pub fn across(
     let removed = removed::among(conn, viewer, rows.iter().filter(removes).map(|row| (row.chat_id, row.seq)))?;
     let named = Named::by(conn, viewer, judges, rows.iter().any(|row| removes(&row)), rows.iter())?;
     let mentioned = AllMentioned::of(conn, rows.iter())?;
-    let polls = SeenPolls::among(conn, viewer, &rows)?;
-    let mut seen = Seen { reacted, mentioned, polls, delivered: None, named };
+    let (polls, attached) = (SeenPolls::among(conn, viewer, &rows)?, AllAttached::of(conn, rows.iter())?);
+    let mut seen = Seen { reacted, mentioned, attached, polls, delivered: None, named };
     let delivered = least_delivered(conn, viewer, &asked)?;
     let senders = rows.iter().map(|row| row.sender_id);
     let cards = Cards::of(conn, memory, senders.clone().chain(seen.named.people()))?;
@@ -351,6 +355,7 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
                 closed: membership.closed,
                 message: membership.message(row, &cards, &seen)?,
                 marks: Marks::default(),
+                files: Files::new(),
             }
         }
         // Nothing of what others have done to it.
@@ -359,9 +364,11 @@ pub fn facts(conn: &mut Conn, memory: Option<&Memory>, viewer: UserId, id: Messa
             closed: false,
             message: {
                 let card = Cards::of(conn, memory, [row.sender_id])?.card(row.sender_id)?;
-                Message { thread: None, pinned: false, ..row.message(card, Status::Sent, Vec::new())? }
+                let attachments = AllAttached::of(conn, std::iter::once(&row))?.to(row.chat_id, row.seq);
+                Message { thread: None, pinned: false, attachments, ..row.message(card, Status::Sent, Vec::new())? }
             },
             marks: Marks::default(),
+            files: Files::new(),
         },
     })
 }

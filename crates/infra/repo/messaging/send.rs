@@ -1,5 +1,6 @@
 //! The hottest path: messages of many senders, written by one transaction.
 
+mod answers;
 mod screened;
 
 use std::{
@@ -7,12 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use clowder_core::{Card, ChatId, Ctx, Error, Made, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{Card, ChatId, Ctx, Error, FileId, Made, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     Change, ChatRole, Lifetime, Message, NewMessage, Rights,
-    lifetimes::conceal,
+    attachments::Files,
     mentions::{Marks, Wanted, may_mention_all},
-    model::ClientId,
     moderation::rules::Caught,
     polls::NewPoll,
     read::are_shown,
@@ -32,8 +32,8 @@ use super::{
         polls,
         relations::threads::{self, Answered},
     },
+    attached,
     mentioned::{self, People},
-    messages,
 };
 use crate::{
     domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow, Origin, SeatRow},
@@ -72,7 +72,9 @@ impl PendingSend {
         let mentions = mentioned::print(&new.mentions);
         let poll = new.poll.as_deref().map(NewPoll::to_octets);
         let parts = parts.into_iter().chain(lifetime.as_ref().map(<[u8; 8]>::as_slice));
-        let mut parts: Vec<_> = parts.chain(mentions.as_deref()).chain(poll.as_deref()).collect();
+        let files = attached::print(&new.attachments, new.kind);
+        let parts = parts.chain(mentions.as_deref()).chain(poll.as_deref());
+        let mut parts: Vec<_> = parts.chain(files.as_deref()).collect();
         let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
         let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
         for (name, id) in names.iter().flatten() {
@@ -142,10 +144,10 @@ impl PendingSend {
         (self.chat, self.sender)
     }
 
-    /// How much it adds to a batch. Each person whom it may mention is a look-up and a row.
+    /// How much it adds to a batch. Each person whom it may mention is a look-up and a row, and so is each file.
     pub fn octets(&self) -> usize {
         let people = self.wanted.as_ref().map_or(0, |wanted| wanted.names().count() + wanted.given().len());
-        self.new.said().len() + people * 256
+        self.new.said().len() + (people + self.new.attachments.len()) * 256
     }
 
     /// The claims it needs before it is written.
@@ -227,6 +229,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         tx.conn,
         accepted.iter().filter_map(|(index, message)| Some((&**message, sends[*index].wanted.as_ref()?.given()))),
     )?;
+    attached::write(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
@@ -243,42 +246,6 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         .collect::<Vec<_>>();
     // Whoever decides has the message by then.
     Ok((outcomes, sent.into_iter().chain(told).collect()))
-}
-
-impl PendingSend {
-    fn held(&self, caught: Caught) -> reviews::Held<'_> {
-        reviews::Held {
-            chat: self.chat,
-            sender: self.sender,
-            content: self.new.content.as_str(),
-            client_id: self.new.client_id.as_ref().map(ClientId::as_str),
-            lifetime: self.new.lifetime,
-            mentions: &self.new.mentions,
-            reply_to: self.new.reply_to,
-            thread_of: self.new.thread_of,
-            forwarded: self.forwarded,
-            poll: self.new.poll.as_deref(),
-            fingerprint: self.fingerprint,
-            caught,
-        }
-    }
-
-    /// A message that was sent before, as it is now. The outer error is ours, the inner one the sender's.
-    fn message(&self, tx: &mut Tx<'_>, made: Made<MessageId>) -> Result<Result<Made<Message>>> {
-        let (Made::New(id) | Made::Found(id)) = made;
-        // Who sent it is in the chat, and need not see it there any more.
-        match messages::facts(tx.conn, None, self.sender, id).map(|facts| facts.message) {
-            Ok(mut message) => Ok(Ok({
-                conceal(&mut message, self.ctx.now);
-                match made {
-                    Made::New(_) => Made::New(message),
-                    Made::Found(_) => Made::Found(message),
-                }
-            })),
-            Err(error) if error.is_ours() => Err(error),
-            Err(refused) => Ok(Err(refused)),
-        }
-    }
 }
 
 /// The decision about one send of a batch.
@@ -328,6 +295,9 @@ struct Facts {
     earlier: HashMap<(UserId, String), (MessageId, Fingerprint)>,
     /// The messages that the sends name, as far as their senders see them.
     targets: HashMap<(ChatId, UserId, MessageId), Target>,
+    /// The files that the sends name, and those of them that somebody is deleting right now.
+    files: Files,
+    leaving: HashSet<FileId>,
     /// The client ids and keys of earlier sends in this batch.
     clients: HashSet<(UserId, String)>,
     /// Those whom the messages may mention.
@@ -380,9 +350,24 @@ impl Facts {
             let place = usize::try_from(row.index).ok().and_then(|index| named.get(index).copied());
             targets.insert(place.ok_or_else(|| Error::internal("a message that nobody named"))?, row.target()?);
         }
+        let (files, leaving) = attached::free(tx.conn, free().flat_map(|send| &send.new.attachments))?;
         let (clients, answer_ids) = (HashSet::new(), HashSet::new());
         let kept = HashMap::new();
-        Ok(Self { chats, held, claimed, answers, memberships, earlier, targets, clients, people, answer_ids, kept })
+        Ok(Self {
+            chats,
+            held,
+            claimed,
+            answers,
+            memberships,
+            earlier,
+            targets,
+            files,
+            leaving,
+            clients,
+            people,
+            answer_ids,
+            kept,
+        })
     }
 
     /// Decides about the next send of the batch.
@@ -390,7 +375,8 @@ impl Facts {
         if self.held.contains(&send.key()) {
             return Ok(Attempt::Held);
         }
-        if send.claims.iter().any(|claim| self.claimed.contains(claim)) {
+        let leaves = |file: &FileId| self.leaving.contains(file);
+        if send.claims.iter().any(|claim| self.claimed.contains(claim)) || send.new.attachments.iter().any(leaves) {
             // Later sends for the same row stay behind it.
             self.held.insert(send.key());
             return Ok(Attempt::Held);
@@ -427,6 +413,7 @@ impl Facts {
         });
         let target = |id: Option<MessageId>| Some(self.targets.get(&(send.chat, send.sender, id?))?.clone());
         let targets = Targets { reply_to: target(send.new.reply_to), thread_of: target(send.new.thread_of) };
+        let files = send.new.attachments.iter().filter_map(|id| Some((*id, self.files.get(id)?.clone()))).collect();
         let (fingerprint, forwarded, lenient) = (send.fingerprint, send.forwarded.is_some(), send.lenient);
         let facts = SendFacts {
             membership,
@@ -439,6 +426,7 @@ impl Facts {
             shows_marks,
             marks,
             targets,
+            files,
             forwarded,
             lenient,
             last,

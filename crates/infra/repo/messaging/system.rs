@@ -27,7 +27,7 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments: Vec::new(),
         lifetime: None,
         expires_at: None,
         reactions: Vec::new(),

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use clowder_core::{
-    Actor, ChatId, Ctx, Error, Id, MessageId, Refusal, Result, Role, Timestamp, UserId, Versions, Via,
+    Actor, ChatId, Ctx, Error, FileId, Id, MessageId, Refusal, Result, Role, Timestamp, UserId, Versions, Via,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
-    Change, Lifetime, Message, MessageType, Status,
+    Change, Lifetime, Message, Status,
+    attachments::{attach, attach_forwarded, type_of},
     edit::without_text,
     lifetimes::of_message,
     mentions::Marks,
@@ -16,7 +17,7 @@ use clowder_messaging::{
         rules::{self, Outcome, SenderFacts},
     },
     policy::{Action, allow},
-    polls::Ballot,
+    polls::{Ballot, SentType},
     read::are_shown,
     refusals::{CHAT_UNKNOWN, MESSAGE_UNSENDABLE, REVIEW_UNKNOWN},
     relations::{ForwardedFrom, relate},
@@ -34,11 +35,12 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        messaging::{edit, mentioned, messages},
+        messaging::{attached, edit, mentioned, messages},
         polls,
         relations::threads::{self, Answered},
         scheduled::due,
     },
+    files,
     reviews::{find, flag},
     sanctions,
     screening::{Look, Reading, caught_by_server},
@@ -117,6 +119,7 @@ pub fn decide(
         }
         Some(FilterAction::Flag) | None => {}
     }
+    let attachments = files::kept(tx.conn, id)?;
     if diesel::delete(table::table.find(id)).execute(tx.conn)? == 0 {
         // Its time is over, and the sweep was faster.
         return Err(REVIEW_UNKNOWN.into());
@@ -134,7 +137,7 @@ pub fn decide(
     match outcome {
         Outcome::Keep => {}
         Outcome::Send => {
-            let message = send(tx, ctx, row, &face)?;
+            let message = send(tx, ctx, row, &face, &attachments)?;
             if let Some(caught) = caught {
                 // Only that of the server is asked, of which the chat learns nothing.
                 flag(tx, &message, caught)?;
@@ -194,7 +197,7 @@ fn claim_of(keys: &Keys, sender: UserId, client_id: &str) -> i64 {
 }
 
 /// Gives a message its place at the end of a locked chat.
-fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Message> {
+fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow, attachments: &[FileId]) -> Result<Message> {
     let (chat, sender) = (row.chat_id, row.user_id);
     let text = row.content.clone().unwrap_or_default();
     let given: Vec<UserId> = row.mentions.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
@@ -230,11 +233,19 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
     let targets = threads::targets(tx.conn, chat, sender, names)?;
     let root = targets.thread_of.clone();
     let related = relate(ctx.now, names, targets, true).map_err(|_| Error::from(MESSAGE_UNSENDABLE))?;
+    // What only pointed to a file that is gone cannot be sent.
+    let files = attached::held(tx.conn, attachments)?;
+    let attachments = match row.forwarded_id {
+        Some(_) => attach_forwarded(attachments, &files, !text.is_empty()),
+        None => attach(attachments, &files, sender, &[]),
+    };
+    let attachments = attachments.map_err(|_| Error::from(MESSAGE_UNSENDABLE))?;
+    let kind = if ballot.is_some() { SentType::Poll } else { type_of(None, &attachments, &files)? };
     let message = Message {
         id: MessageId::new(ctx.now),
         chat_id: chat,
         seq: last_seq + 1,
-        kind: if ballot.is_some() { MessageType::Poll } else { MessageType::Text },
+        kind: kind.into(),
         sender: Cards::of(tx.conn, None, [sender])?.card(sender)?,
         content: row.content,
         status: Status::Sent,
@@ -246,7 +257,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments,
         reactions: Vec::new(),
         entities: marks.entities,
         mentions: marks.people,
@@ -263,6 +274,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow) -> Result<Me
     let new = NewMessageRow::new(&message)?.forwarded(origin);
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;
     mentioned::write(tx.conn, wanted.iter().map(|wanted| (&message, wanted.given())))?;
+    attached::write(tx.conn, std::iter::once(&message))?;
     polls::open(tx.conn, std::iter::once(&message))?;
     let answered = root.map(|root| Answered::new(chat, &root, (sender, message.seq, message.created_at)));
     threads::keep(tx.conn, answered.as_slice())?;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use clowder_core::{
-    ChatId, Ctx, Error, Id, MessageId, Page, PageRequest, Refusal, Result, Timestamp, UserId, Word,
+    ChatId, Ctx, Error, FileId, Id, MessageId, Page, PageRequest, Refusal, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
 use clowder_messaging::{
@@ -24,16 +24,19 @@ use diesel::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::{
-    among::AmongIds,
-    audit,
-    cards::Cards,
-    chats::hold::{IS_STAFF, hold_any},
-    db::Tx,
-    dialect::{self, Conn},
-    fragment::Fragment,
-    messaging::{mentioned, messages, removed::ENTERED_FROM},
-    upkeep::forget,
+use super::{
+    super::{
+        among::AmongIds,
+        audit,
+        cards::Cards,
+        chats::hold::{IS_STAFF, hold_any},
+        db::Tx,
+        dialect::{self, Conn},
+        fragment::Fragment,
+        messaging::{mentioned, messages, removed::ENTERED_FROM},
+        upkeep::forget,
+    },
+    files,
 };
 use crate::domains::{
     accounts::users,
@@ -67,6 +70,7 @@ pub struct Held<'s> {
     pub lifetime: Option<Lifetime>,
     /// Whom it mentions beside its text.
     pub mentions: &'s [UserId],
+    pub attachments: &'s [FileId],
     pub reply_to: Option<MessageId>,
     pub thread_of: Option<MessageId>,
     pub forwarded: Option<Origin>,
@@ -120,7 +124,9 @@ pub fn keep_back(tx: &mut Tx<'_>, ctx: &Ctx, held: &Held<'_>) -> Result<(Refusal
         poll,
     };
     let told = told(tx.conn, &row)?;
+    let id = row.id;
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    files::keep(tx.conn, id, held.attachments)?;
     Ok((MESSAGE_HELD, told))
 }
 
@@ -291,10 +297,13 @@ pub fn list(
     }
     let rows: Vec<ReviewRow> = query.load(conn)?;
     let (cards, flagged) = (Cards::of(conn, None, rows.iter().map(|row| row.user_id))?, flagged(conn, now, &rows)?);
+    let mut files = files::of(conn, &rows)?;
     let reviews = rows.into_iter().map(|row| {
         let message = row.seq.and_then(|seq| flagged.get(&(row.chat_id, seq)));
-        let review = review(row, &cards, message)?;
-        Ok(if chat.is_some() { review } else { Review { content: None, mentions: Vec::new(), ..review } })
+        let attachments = files.remove(&row.id).unwrap_or_default();
+        let review = Review { attachments, ..review(row, &cards, message)? };
+        let bare = |review: Review| Review { content: None, mentions: Vec::new(), attachments: Vec::new(), ..review };
+        Ok(if chat.is_some() { review } else { bare(review) })
     });
     Page::fill(reviews, page, |review: &Review| review.id.to_string())
 }
@@ -308,8 +317,11 @@ pub fn own(conn: &mut Conn, now: Timestamp, viewer: UserId, page: &PageRequest) 
         query = query.filter(table::id.gt(last));
     }
     let rows: Vec<ReviewRow> = query.limit(page.fetch()).select(ReviewRow::as_select()).load(conn)?;
-    let cards = Cards::of(conn, None, [viewer])?;
-    let reviews = rows.into_iter().map(|row| review(row, &cards, None));
+    let (cards, mut files) = (Cards::of(conn, None, [viewer])?, files::of(conn, &rows)?);
+    let reviews = rows.into_iter().map(|row| {
+        let attachments = files.remove(&row.id).unwrap_or_default();
+        Ok(Review { attachments, ..review(row, &cards, None)? })
+    });
     Page::fill(reviews, page, |review: &Review| review.id.to_string())
 }
 
@@ -378,6 +390,7 @@ fn review(row: ReviewRow, cards: &Cards, message: Option<&Flagged>) -> Result<Re
         message_id: message.map(|message| message.id),
         seq: row.seq,
         mentions: held.or_else(|| Some(message?.mentions.clone())).unwrap_or_default(),
+        attachments: Vec::new(),
         created_at: row.created_at,
         // What is held cannot be edited.
         version: message.map_or(1, |message| message.version),
@@ -398,7 +411,8 @@ pub fn find(conn: &mut Conn, ctx: &Ctx, chat: Option<ChatId>, id: ReviewId) -> R
         })
         .ok_or(REVIEW_UNKNOWN)?;
     let (cards, flagged) = (Cards::of(conn, None, [row.user_id])?, flagged(conn, ctx.now, std::slice::from_ref(&row))?);
-    let review = review(row.clone(), &cards, flagged.values().next())?;
+    let attachments = files::of(conn, std::slice::from_ref(&row))?.remove(&row.id).unwrap_or_default();
+    let review = Review { attachments, ..review(row.clone(), &cards, flagged.values().next())? };
     Ok((row, review))
 }
 

@@ -33,6 +33,7 @@ use super::{
         user_keys,
     },
     stored,
+    writes::keep,
 };
 use crate::{
     domains::{
@@ -234,6 +235,8 @@ fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<
             ScheduledStatus::Sent.as_str().clone_into(&mut row.status);
             (row.message_id, row.send_at, row.finished_at) = (Some(message), send_at, Some(now));
             row.problem = None;
+            // Its files are the message's from now on.
+            keep(conn, id, &[])?;
             if let Some((plan, key)) = &due.plan {
                 row.plan = stored::seal_past(key, id, plan)?;
             }

@@ -8,6 +8,7 @@ use super::{
     super::{
         db::Tx,
         dialect::Conn,
+        messaging::attached,
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
@@ -46,7 +47,8 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     for row in rows {
         // One that cannot be read must not hide the others.
         if let Some(plan) = stored::open(&key, &row).map_or_else(|error| unreadable(&error), Some) {
-            items.push(serde_json::to_value(stored::view(row, plan)?)?);
+            let files = attached::found(conn, &plan.attachments)?;
+            items.push(serde_json::to_value(stored::view(row, plan, &files)?)?);
         }
     }
     Ok(ExportPage { items, next: last.filter(|_| full).map(|last| last.to_string()), seen: 0 })

@@ -3,12 +3,13 @@
 use clowder_core::{Error, Page, PageRequest, Result, UserId, Word};
 use clowder_messaging::{
     Scheduled,
+    attachments::Files,
     refusals::SCHEDULED_UNKNOWN,
-    scheduled::{Plan, Problem, ScheduledFilter, ScheduledId, ScheduledStatus},
+    scheduled::{Plan, Problem, ScheduledFilter, ScheduledId, ScheduledStatus, shown},
 };
 use diesel::prelude::*;
 
-use super::super::{dialect::Conn, user_keys};
+use super::super::{dialect::Conn, messaging::attached, user_keys};
 use crate::{
     domains::messaging::{ScheduledRow, scheduled_messages as table},
     seal::{Column, KeyRing, Place, Sealed, Under, UserKey},
@@ -22,19 +23,23 @@ pub fn seal(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
 
 /// What is kept of a plan that is over, if it was sent or cancelled: nothing of the text.
 pub fn seal_past(key: &UserKey, id: ScheduledId, plan: &Plan) -> Result<Sealed> {
-    seal(key, id, &Plan { content: String::new(), poll: None, mentions: Vec::new(), ..plan.clone() })
+    seal(
+        key,
+        id,
+        &Plan { content: String::new(), attachments: Vec::new(), poll: None, mentions: Vec::new(), ..plan.clone() },
+    )
 }
 
 pub fn open(key: &UserKey, row: &ScheduledRow) -> Result<Plan> {
     Ok(serde_json::from_slice(&key.open(Place::new(PLAN, row.id), &row.plan)?)?)
 }
 
-/// A message as its author sees it.
-pub fn view(row: ScheduledRow, plan: Plan) -> Result<Scheduled> {
+/// A message as its author sees it; `files` are those that it names, as they are now.
+pub fn view(row: ScheduledRow, plan: Plan, files: &Files) -> Result<Scheduled> {
     let status = ScheduledStatus::parse_word(&row.status)?;
     let says = matches!(status, ScheduledStatus::Waiting | ScheduledStatus::Refused);
     Ok(Scheduled {
-        attachments: [],
+        attachments: if says { shown(&plan.attachments, files) } else { Vec::new() },
         id: row.id,
         chat_id: row.chat_id,
         kind: plan.kind,
@@ -63,7 +68,8 @@ fn key(conn: &mut Conn, ring: &KeyRing, owner: UserId) -> Result<UserKey> {
 pub fn one(conn: &mut Conn, ring: &KeyRing, viewer: UserId, id: ScheduledId) -> Result<Scheduled> {
     let row = row(conn, viewer, id)?;
     let plan = open(&key(conn, ring, viewer)?, &row)?;
-    view(row, plan)
+    let files = attached::found(conn, &plan.attachments)?;
+    view(row, plan, &files)
 }
 
 /// A message of the viewer; others have none.
@@ -97,9 +103,8 @@ pub fn list(
         return Ok(Page { items: Vec::new(), next_cursor: None });
     }
     let key = key(conn, ring, viewer)?;
-    let shown = rows.into_iter().map(|row| {
-        let plan = open(&key, &row)?;
-        view(row, plan)
-    });
+    let plans = rows.iter().map(|row| open(&key, row)).collect::<Result<Vec<_>>>()?;
+    let files = attached::found(conn, plans.iter().flat_map(|plan| &plan.attachments))?;
+    let shown = rows.into_iter().zip(plans).map(|(row, plan)| view(row, plan, &files));
     Page::fill(shown, page, |scheduled: &Scheduled| Page::<()>::place(scheduled.send_at, scheduled.id))
 }

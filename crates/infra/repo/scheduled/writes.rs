@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{ChatId, Ctx, Id, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word};
+use clowder_core::{ChatId, Ctx, FileId, Id, Refusal, Repeat, Result, TimeZone, Timestamp, UserId, Versions, Word};
 use clowder_messaging::{
     Change, ChatRole, Lifetime, NewMessage, Rights, Scheduled,
     polls::NewPoll,
@@ -21,6 +21,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        messaging::{attached, mentioned},
         relations::threads,
         user_keys,
     },
@@ -29,7 +30,10 @@ use super::{
 use crate::{
     domains::{
         accounts::users,
-        messaging::{FaceRow, ScheduledRow, chats, message_client_ids, participants, scheduled_messages as table},
+        messaging::{
+            FaceRow, ScheduledAttachmentRow, ScheduledRow, chats, message_client_ids, participants,
+            scheduled_attachments as kept, scheduled_messages as table,
+        },
     },
     keys::Keys,
     seal::UserKey,
@@ -77,6 +81,7 @@ pub fn schedule(
         version: 1,
     };
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
+    keep(tx.conn, id, &planned.plan.attachments)?;
     told(tx, ctx, row, planned.plan)
 }
 
@@ -95,9 +100,11 @@ fn fingerprint(keys: &Keys, chat: ChatId, new: &NewMessage) -> [u8; 16] {
     let (place, content) = (chat.uuid(), new.content.as_str().as_bytes());
     let parts: [&[u8]; 6] = [place.as_bytes(), content, &at, &lifetime, repeat.as_bytes(), zone.as_bytes()];
     // Only if it has some, so that what was scheduled before messages had them is still found.
-    let mentions = super::super::messaging::mentioned::print(&new.mentions);
+    let mentions = mentioned::print(&new.mentions);
     let poll = new.poll.as_deref().map(NewPoll::to_octets);
-    let mut parts: Vec<_> = parts.into_iter().chain(mentions.as_deref()).chain(poll.as_deref()).collect();
+    let files = attached::print(&new.attachments, new.kind);
+    let parts = parts.into_iter().chain(mentions.as_deref()).chain(poll.as_deref());
+    let mut parts: Vec<_> = parts.chain(files.as_deref()).collect();
     let names = [("reply_to", new.reply_to), ("thread_of", new.thread_of)];
     let names = names.map(|(name, id)| id.map(|id| (name, id.uuid())));
     for (name, id) in names.iter().flatten() {
@@ -141,7 +148,8 @@ fn facts(
     let near = first.map_or(Ok(Vec::new()), |at| near(conn, user, chat, at))?.len();
     let targets = threads::targets(conn, chat, user, (new.reply_to, new.thread_of))?;
     let rights = Rights::from_bits(rights);
-    Ok(ScheduleFacts { role, rights, closed, earlier, fingerprint, used, waiting, most, near, targets })
+    let (author, files) = (user, attached::held(conn, &new.attachments)?);
+    Ok(ScheduleFacts { role, rights, closed, earlier, fingerprint, used, waiting, most, near, targets, author, files })
 }
 
 /// The messages of somebody that wait for a chat less than a minute before or after a time.
@@ -167,23 +175,36 @@ fn forget_past(tx: &mut Tx<'_>, user: UserId) -> Result<()> {
     Ok(())
 }
 
+/// Keeps these files, which stay until the end of the transaction, for a message that waits, in place of others.
+pub fn keep(conn: &mut Conn, id: ScheduledId, files: &[FileId]) -> Result<()> {
+    diesel::delete(kept::table.filter(kept::scheduled_id.eq(id))).execute(conn)?;
+    let there: Vec<FileId> = if files.is_empty() { Vec::new() } else { attached::there(conn, files)? };
+    for file_id in there {
+        diesel::insert_into(kept::table).values(ScheduledAttachmentRow { scheduled_id: id, file_id }).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Tells the author's devices of a message as it is now.
 fn told(tx: &mut Tx<'_>, ctx: &Ctx, row: ScheduledRow, plan: Plan) -> Result<Scheduled> {
     let user = row.user_id;
-    let scheduled = stored::view(row, plan)?;
+    let files = attached::found(tx.conn, &plan.attachments)?;
+    let scheduled = stored::view(row, plan, &files)?;
     journal::append(tx, ctx, &Change::MessageScheduled(user, (&scheduled).into()))?;
     Ok(scheduled)
 }
 
 /// A message of the caller, locked; it cannot be sent meanwhile.
-fn held(tx: &mut Tx<'_>, ctx: &Ctx, id: ScheduledId) -> Result<(ScheduledRow, UserKey, Stored)> {
+fn held(tx: &mut Tx<'_>, ctx: &Ctx, id: ScheduledId, new: &[FileId]) -> Result<(ScheduledRow, UserKey, Stored)> {
     let user = hold_author(tx, ctx, SCHEDULED_UNKNOWN)?;
     dialect::messaging::lock_scheduled(tx.conn, id)?;
     let row = stored::row(tx.conn, user, id)?;
     let key = user_keys::of(tx, ctx, user)?;
     let plan = stored::open(&key, &row)?;
     let status = ScheduledStatus::parse_word(&row.status)?;
-    let facts = Stored { status, version: row.version, plan, send_at: row.send_at };
+    let named: Vec<FileId> = plan.attachments.iter().chain(new).copied().collect();
+    let (author, files) = (user, attached::held(tx.conn, &named)?);
+    let facts = Stored { status, version: row.version, plan, send_at: row.send_at, author, files };
     Ok((row, key, facts))
 }
 
@@ -194,10 +215,10 @@ pub fn edit(
     version: Option<&Versions>,
     patch: ScheduledPatch,
 ) -> Result<Scheduled> {
-    let (row, key, before) = held(tx, ctx, id)?;
+    let (row, key, before) = held(tx, ctx, id, patch.attachments.as_deref().unwrap_or_default())?;
     let targets = threads::targets(tx.conn, row.chat_id, row.user_id, patch.names())?;
     let Some(planned) = rules::edit(ctx.now, version, patch, &before, targets)? else {
-        return stored::view(row, before.plan);
+        return stored::view(row, before.plan, &before.files);
     };
     if planned.send_at != before.send_at {
         let near = near(tx.conn, row.user_id, row.chat_id, planned.send_at)?;
@@ -207,16 +228,20 @@ pub fn edit(
     diesel::update(table::table.find(id))
         .set((table::send_at.eq(planned.send_at), table::plan.eq(&plan), table::version.eq(row.version + 1)))
         .execute(tx.conn)?;
+    if planned.plan.attachments != before.plan.attachments {
+        keep(tx.conn, id, &planned.plan.attachments)?;
+    }
     tx.deleted_text |= (&planned.plan.content, &planned.plan.poll) != (&before.plan.content, &before.plan.poll);
     let row = ScheduledRow { send_at: planned.send_at, version: row.version + 1, plan, ..row };
     told(tx, ctx, row, planned.plan)
 }
 
 pub fn cancel(tx: &mut Tx<'_>, ctx: &Ctx, id: ScheduledId, version: Option<&Versions>) -> Result<Scheduled> {
-    let (row, key, before) = held(tx, ctx, id)?;
+    let (row, key, before) = held(tx, ctx, id, &[])?;
     if !rules::may_cancel(version, before.status, before.version)? {
-        return stored::view(row, before.plan);
+        return stored::view(row, before.plan, &before.files);
     }
+    keep(tx.conn, id, &[])?;
     let plan = stored::seal_past(&key, id, &before.plan)?;
     let cancelled = ScheduledStatus::Cancelled.as_str();
     diesel::update(table::table.find(id))

@@ -1,5 +1,6 @@
 //! The guarantees of `Messaging`, except sending under load.
 
+mod attachments;
 pub mod domain;
 mod mentions;
 mod reactions;

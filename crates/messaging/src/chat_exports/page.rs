@@ -37,7 +37,7 @@ pub fn shown(mut message: Message, now: Timestamp) -> Message {
     conceal(&mut message, now);
     if message.hidden || message.lifetime.is_some() {
         (message.content, message.system, message.poll) = (None, None, None);
-        (message.reply_to, message.forwarded_from) = (None, None);
+        (message.reply_to, message.forwarded_from, message.attachments) = (None, None, Vec::new());
         (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
     }
     if let Some(quoted) = &mut message.reply_to
@@ -226,6 +226,19 @@ fn article(message: &Message, named: &HashMap<UserId, Card>) -> String {
             add(format_args!("<p dir=\"auto\">{}{}</p>\n", linked(message, content), about(message, named)));
         }
         (why, _) => add(format_args!("<p class=\"gone\">{}</p>\n", why.unwrap_or_default())),
+    }
+    if !message.attachments.is_empty() {
+        add(format_args!("<ul>\n"));
+        for file in &message.attachments {
+            match (&file.name, &file.kind) {
+                (Some(name), Some(kind)) => {
+                    let size = file.size.unwrap_or_default();
+                    add(format_args!("<li><bdi>{}</bdi> ({}, {size} octets)</li>\n", escaped(name), escaped(kind)));
+                }
+                _ => add(format_args!("<li class=\"gone\">This file was deleted.</li>\n")),
+            }
+        }
+        add(format_args!("</ul>\n"));
     }
     if let Some(poll) = &message.poll {
         add(format_args!("<ul>\n"));

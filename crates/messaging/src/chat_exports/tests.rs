@@ -10,7 +10,7 @@ use super::{
     *,
 };
 use crate::{
-    Message, MessageType, Reacted, Status, SystemAction, SystemNote,
+    Attachment, AttachmentStatus, Message, MessageType, Reacted, Status, SystemAction, SystemNote,
     entities::{Entity, EntityType},
     lifetimes::Lifetime,
     polls::{Poll, PollOption},
@@ -138,7 +138,7 @@ fn message(content: &str) -> Message {
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments: Vec::new(),
         lifetime: None,
         expires_at: None,
         system: None,
@@ -262,6 +262,13 @@ fn every_part(text: &str) -> Message {
         forwarded_from: Some(Box::new(from)),
         reactions: vec![Reacted { emoji: text.to_owned(), count: 2, mine: None }],
         edited_at: Some(NOW),
+        attachments: vec![Attachment {
+            id: id(12),
+            name: Some(text.to_owned()),
+            kind: Some(text.to_owned()),
+            size: Some(5),
+            status: AttachmentStatus::Ready,
+        }],
         poll: poll(text),
         ..message(text)
     }

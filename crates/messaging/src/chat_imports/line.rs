@@ -8,7 +8,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::model::Content;
+use crate::{
+    attachments::MOST_ATTACHED,
+    model::{Content, MaybeContent},
+};
 
 /// What is taken of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub struct LineAuthor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
     Taken(Box<Line>),
-    /// The system said it, or it has no text.
+    /// The system said it, or it has neither a text nor a file.
     Skipped,
     Refused(FieldError),
 }
@@ -62,6 +65,11 @@ pub fn read(raw: &[u8]) -> Read {
     if value["type"] == "system" || value["content"].is_null() && value.get("content").is_some() {
         return Read::Skipped;
     }
+    let files = &value["attachments"];
+    let had_files = files.as_array().is_some_and(|files| !files.is_empty());
+    if value["content"] == "" && had_files && names(files).next().is_none() {
+        return Read::Skipped;
+    }
     match Line::from_json(value) {
         Ok(line) => Read::Taken(Box::new(line)),
         Err(Error::Invalid(errors)) => {
@@ -76,7 +84,8 @@ impl Input for Line {
     fn read(fields: &mut Fields) -> Option<Self> {
         let (seq, id) = (fields.required::<i64>("seq"), fields.optional::<Id>("id"));
         let author = fields.required::<Nested<LineAuthor>>("sender");
-        let content = fields.required::<Content>("content");
+        let content = fields.required::<MaybeContent>("content").map(|MaybeContent(content)| content);
+        let Some(Attached(files)) = fields.optional("attachments").map(Option::unwrap_or_default) else { return None };
         let (created_at, edited_at) = (fields.required("created_at"), fields.optional("edited_at"));
         let reply_to = fields.optional::<Nested<Quoted>>("reply_to");
         let (thread_of, thread) = (fields.optional::<Id>("thread_of"), fields.optional::<Anything>("thread"));
@@ -89,6 +98,16 @@ impl Input for Line {
             }
             (content, _) => content,
         };
+        // The files are not in the export: their names stand for them.
+        let content = content.and_then(|content| {
+            let lines: Vec<String> = files.into_iter().map(|name| format!("• {name}")).collect();
+            if lines.is_empty() && !content.is_empty() {
+                return Some(content);
+            }
+            let text = Some(content.into_string()).filter(|text| !text.is_empty());
+            let whole = text.into_iter().chain(lines).collect::<Vec<_>>().join("\n");
+            Content::parse(whole.into()).map_err(|flaw| fields.flaw("content", flaw)).ok()
+        });
         if seq.is_some_and(|seq| seq < 1) {
             fields.flaw("seq", Flaw::new("minimum", "must be 1 or more"));
         }
@@ -129,6 +148,21 @@ struct Answer {
 impl Field for Asked {
     fn parse(value: Value) -> Result<Self, Flaw> {
         serde_json::from_value(value).map_err(|_| Flaw::new("type", "must be a poll"))
+    }
+}
+
+/// The names of files that somebody had attached.
+fn names(files: &Value) -> impl Iterator<Item = &str> {
+    files.as_array().into_iter().flatten().filter_map(|file| file["name"].as_str())
+}
+
+/// Of files, only what they were called.
+#[derive(Default)]
+struct Attached(Vec<String>);
+
+impl Field for Attached {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        Ok(Self(names(&value).take(MOST_ATTACHED).map(|name| text::cut(name, 255)).collect()))
     }
 }
 

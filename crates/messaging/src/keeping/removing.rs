@@ -70,7 +70,7 @@ const NO_WORDS: &str = "…";
 /// that what follows about it makes sense, but without what it says.
 pub fn without_words(mut message: Message) -> Message {
     (message.content, message.system, message.forwarded_from) = (None, None, None);
-    (message.entities, message.mentions) = (Vec::new(), Vec::new());
+    (message.entities, message.mentions, message.attachments) = (Vec::new(), Vec::new(), Vec::new());
     if let Some(quoted) = &mut message.reply_to {
         (quoted.sender, quoted.excerpt) = (None, None);
     }

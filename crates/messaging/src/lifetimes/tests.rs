@@ -169,7 +169,7 @@ fn what_is_over_has_no_text() {
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments: Vec::new(),
         lifetime: Some(sent(5)),
         expires_at,
         system: None,

@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 
 use clowder_core::{
-    Fields, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId,
+    Fields, FileId, Input, MessageId, Nested, Repeat, TimeZone, Timestamp, UserId,
     text::{Flaw, at_most},
 };
 
-use super::{ChatType, ChatVisibility, ClientId, Content, History, RightsPatch, Title};
+use super::{ChatType, ChatVisibility, ClientId, Content, History, MaybeContent, RightsPatch, Title};
 use crate::{
+    attachments::{self, nothing_said},
     lifetimes::Lifetime,
     mentions::MOST_GIVEN,
-    polls::{LONGEST_QUESTION, NewPoll, OptionText, Sendable, SentType},
+    polls::{LONGEST_QUESTION, NewPoll, OptionText, SentType},
     scheduled::ROWS_OF_A_RULE,
 };
 
@@ -94,14 +95,17 @@ impl Input for NewChat {
     }
 }
 
-/// `{content, type?, poll?, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`. There are no files
-/// in this version: `attachments` must be empty, `null` or absent.
+/// `{content?, attachments?, type?, poll?, client_id?, reply_to?, thread_of?, lifetime?, mentions?, send_at?, repeat?, time_zone?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have lunch?", "client_id": "phone-42"}))]
 pub struct NewMessage {
-    #[schema(value_type = String, min_length = 1, max_length = 8000)]
+    /// Only a message with `attachments` can do without.
+    #[schema(value_type = Option<String>, max_length = 8000)]
     pub content: Content,
-    /// `text` if absent.
+    /// The ids of files that you have uploaded, all different. Not with `type` `poll`.
+    #[schema(max_items = 10, required = false)]
+    pub attachments: Vec<FileId>,
+    /// If absent, `text` without attachments, otherwise what all of them are.
     #[schema(rename = "type")]
     pub kind: Option<SentType>,
     /// With `type` `poll`, whose content is the question, of at most 300 characters. With `repeat`, it has no
@@ -134,9 +138,10 @@ pub struct NewMessage {
 
 impl Input for NewMessage {
     fn read(fields: &mut Fields) -> Option<Self> {
+        let attachments = attachments::read(fields);
         fields.expect_no_files();
-        let content = fields.required("content");
-        let (kind, poll) = (fields.optional::<Sendable>("type"), fields.optional::<Nested<NewPoll>>("poll"));
+        let content = fields.patch::<MaybeContent>("content");
+        let (kind, poll) = (fields.optional::<SentType>("type"), fields.optional::<Nested<NewPoll>>("poll"));
         let client_id = fields.optional("client_id");
         let (reply_to, thread_of) = (fields.optional("reply_to"), fields.optional("thread_of"));
         let lifetime = fields.optional::<Nested<Lifetime>>("lifetime");
@@ -144,8 +149,9 @@ impl Input for NewMessage {
         let send_at = fields.optional::<Timestamp>("send_at");
         let (repeat, time_zone) = (fields.optional("repeat"), fields.optional("time_zone"));
         let new = Self {
-            content: content?,
-            kind: kind?.map(|Sendable(kind)| kind),
+            content: content?.map_or_else(Content::none, |MaybeContent(content)| content),
+            attachments: attachments?.unwrap_or_default(),
+            kind: kind?,
             poll: poll?.map(|Nested(poll)| Box::new(poll)),
             client_id: client_id?,
             reply_to: reply_to?,
@@ -166,21 +172,34 @@ impl Input for NewMessage {
             fields.flaw("repeat", Flaw::new("unwanted", "a message with a client_id is sent once"));
         }
         new.expect_poll(fields);
+        new.expect_content(fields);
         Some(new)
     }
 
     fn rows(&self) -> usize {
-        if self.repeat.is_some() { ROWS_OF_A_RULE } else { 1 }
+        if self.repeat.is_some() { ROWS_OF_A_RULE } else { 1 + self.attachments.len() }
     }
 }
 
 impl NewMessage {
+    fn expect_content(&self, fields: &mut Fields) {
+        let needs_files = !matches!(self.kind, Some(SentType::Text | SentType::Poll) | None);
+        if self.content.is_empty() && (self.attachments.is_empty() || self.poll.is_some()) {
+            fields.flaw("content", nothing_said());
+        } else if needs_files && self.attachments.is_empty() {
+            fields.flaw("attachments", Flaw::new("required", "a message of this type needs them"));
+        }
+        if self.poll.is_some() && !self.attachments.is_empty() {
+            fields.flaw("attachments", Flaw::new("unwanted", "a poll has none"));
+        }
+    }
+
     fn expect_poll(&self, fields: &mut Fields) {
         match (self.kind, &self.poll) {
             (Some(SentType::Poll), None) => {
                 fields.flaw("poll", Flaw::new("required", "a message of type poll needs it"));
             }
-            (Some(SentType::Text) | None, Some(_)) => {
+            (kind, Some(_)) if kind != Some(SentType::Poll) => {
                 fields.flaw("poll", Flaw::new("unwanted", "only messages of type poll have it"));
             }
             (_, Some(poll)) => {
@@ -207,12 +226,16 @@ impl NewMessage {
     }
 }
 
-/// `{content, mentions?}`
+/// `{content, attachments?, mentions?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have dinner?"}))]
 pub struct MessagePatch {
-    #[schema(value_type = String, min_length = 1, max_length = 8000)]
+    /// Only of a message with attachments it can be empty.
+    #[schema(value_type = String, max_length = 8000)]
     pub content: Content,
+    /// The ids of its files from now on: those that stay, and others that you have uploaded. Absent: they stay.
+    #[schema(max_items = 10)]
+    pub attachments: Option<Vec<FileId>>,
     /// Whom it mentions, beside those whom its text names; absent: those who were given before.
     #[schema(max_items = 50)]
     pub mentions: Option<Vec<UserId>>,
@@ -220,9 +243,15 @@ pub struct MessagePatch {
 
 impl Input for MessagePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        let attachments = attachments::read(fields);
         fields.expect_no_files();
-        let (content, mentions) = (fields.required("content"), fields.list_patch("mentions", MOST_GIVEN));
-        Some(Self { content: content?, mentions: mentions? })
+        let content = fields.required::<MaybeContent>("content");
+        let mentions = fields.list_patch("mentions", MOST_GIVEN);
+        let (MaybeContent(content), attachments) = (content?, attachments?);
+        if content.is_empty() && attachments.as_ref().is_some_and(Vec::is_empty) {
+            fields.flaw("content", nothing_said());
+        }
+        Some(Self { content, attachments, mentions: mentions? })
     }
 }
 

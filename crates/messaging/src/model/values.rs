@@ -99,6 +99,14 @@ impl Word for Notify {
 #[serde(rename_all = "snake_case")]
 pub enum MessageType {
     Text,
+    /// All its attachments are images.
+    Image,
+    /// It has attachments of any types.
+    File,
+    /// Its attachment is a recording.
+    Voice,
+    /// All its attachments are videos.
+    Video,
     /// Asks something: the content is the question, and `poll` has the options.
     Poll,
     /// Written by the server: what happened to the people or the title of the chat.
@@ -107,8 +115,22 @@ pub enum MessageType {
 
 impl Word for MessageType {
     const WHAT: &'static str = "message type";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("text", Self::Text), ("poll", Self::Poll), ("system", Self::System)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("text", Self::Text),
+        ("image", Self::Image),
+        ("file", Self::File),
+        ("voice", Self::Voice),
+        ("video", Self::Video),
+        ("poll", Self::Poll),
+        ("system", Self::System),
+    ];
+}
+
+impl MessageType {
+    /// Whether its content is a text of a person, in which something may be marked.
+    pub const fn is_text(self) -> bool {
+        !matches!(self, Self::Poll | Self::System)
+    }
 }
 
 /// What somebody is doing in a chat right now.
@@ -138,7 +160,7 @@ pub enum Status {
     Read,
 }
 
-/// The text of a message: 1 to 8,000 characters, not only white space.
+/// The text of a message: 1 to 8,000 characters, not only white space. A message that has files may have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content(String);
 
@@ -147,8 +169,29 @@ impl Content {
         &self.0
     }
 
+    /// That of a message that has only files.
+    pub const fn none() -> Self {
+        Self(String::new())
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn into_string(self) -> String {
         self.0
+    }
+}
+
+/// The same where it may be empty, because the message may have files.
+pub(crate) struct MaybeContent(pub Content);
+
+impl Field for MaybeContent {
+    fn parse(value: Value) -> Result<Self, Flaw> {
+        if value.is_null() || value == "" {
+            return Ok(Self(Content::none()));
+        }
+        Content::parse(value).map(Self)
     }
 }
 

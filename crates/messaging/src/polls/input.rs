@@ -1,10 +1,11 @@
 //! Inputs about polls.
 
-use clowder_core::{Field, Fields, Input, Name, Timestamp, Word, input::no_files, text::Flaw};
+use clowder_core::{Field, Fields, Input, Name, Timestamp, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{FEWEST_OPTIONS, MOST_OPTIONS};
+use crate::MessageType;
 
 /// What people send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -12,25 +13,56 @@ use super::{FEWEST_OPTIONS, MOST_OPTIONS};
 #[schema(as = SentMessageType)]
 pub enum SentType {
     Text,
+    /// All its `attachments` are images.
+    Image,
+    /// With `attachments` of any types.
+    File,
+    /// Its only attachment is a recording.
+    Voice,
+    /// All its `attachments` are videos.
+    Video,
     /// With a `poll`; the content is the question.
     Poll,
 }
 
-/// The type of a message that somebody sends.
-pub(crate) struct Sendable(pub SentType);
+impl SentType {
+    /// What people send as a message of this type; the system's own they do not send.
+    pub fn of(kind: MessageType) -> Option<Self> {
+        Some(match kind {
+            MessageType::Text => Self::Text,
+            MessageType::Image => Self::Image,
+            MessageType::File => Self::File,
+            MessageType::Voice => Self::Voice,
+            MessageType::Video => Self::Video,
+            MessageType::Poll => Self::Poll,
+            MessageType::System => return None,
+        })
+    }
+}
 
-impl Field for Sendable {
-    fn parse(value: Value) -> Result<Self, Flaw> {
-        match value.as_str() {
-            Some("image" | "file" | "voice" | "video") => Err(no_files()),
-            _ => SentType::parse(value).map(Self),
+impl From<SentType> for MessageType {
+    fn from(kind: SentType) -> Self {
+        match kind {
+            SentType::Text => Self::Text,
+            SentType::Image => Self::Image,
+            SentType::File => Self::File,
+            SentType::Voice => Self::Voice,
+            SentType::Video => Self::Video,
+            SentType::Poll => Self::Poll,
         }
     }
 }
 
 impl Word for SentType {
     const WHAT: &'static str = "type of a message that people send";
-    const WORDS: &'static [(&'static str, Self)] = &[("text", Self::Text), ("poll", Self::Poll)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("text", Self::Text),
+        ("image", Self::Image),
+        ("file", Self::File),
+        ("voice", Self::Voice),
+        ("video", Self::Video),
+        ("poll", Self::Poll),
+    ];
 }
 
 /// An option of a poll: 1 to 100 characters on one line.

@@ -211,7 +211,7 @@ fn message(sender: UserId, kind: MessageType, poll: Option<Box<Poll>>) -> Messag
         hidden: false,
         muted: false,
         pinned: false,
-        attachments: [],
+        attachments: Vec::new(),
         lifetime: None,
         expires_at: None,
         system: None,
@@ -225,7 +225,13 @@ fn who_closes() {
     let ctx = |id| Ctx::new(Actor::User { id, via: Via::Session(Id::new(AT)), role: Role::User }, AT, "test");
     let seat = |kind, role| Some(Seat { kind, role, rights: Rights::of(kind), of_group: false });
     let message = |kind, poll| message(ada, kind, poll);
-    let facts = |seat, message, closed| EditFacts { message, seat, closed, marks: Marks::default() };
+    let facts = |seat, message, closed| EditFacts {
+        message,
+        seat,
+        closed,
+        marks: Marks::default(),
+        files: crate::attachments::Files::new(),
+    };
     let (group, channel) = (ChatType::Group, ChatType::Channel);
     let asked = || Some(poll(false, None, None).unwrap());
     let over = || {

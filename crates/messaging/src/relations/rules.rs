@@ -1,10 +1,12 @@
 //! The rules of quotes, threads and forwarding.
 
-use clowder_core::{Card, Error, Input, MessageId, Result, Timestamp, text::Flaw};
+use clowder_core::{Card, Error, FileId, Input, MessageId, Result, Timestamp, text::Flaw};
 use serde_json::json;
 
 use super::{ReplyTo, excerpt};
-use crate::{Message, MessageType, NewMessage, lifetimes::is_over, polls::Ballot, refusals::MESSAGE_NOT_FORWARDABLE};
+use crate::{
+    Attachment, Message, MessageType, NewMessage, lifetimes::is_over, polls::Ballot, refusals::MESSAGE_NOT_FORWARDABLE,
+};
 
 /// A message that a new one names, as its sender sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,18 +89,24 @@ pub fn relate(
 pub fn may_forward(message: &Message, now: Timestamp) -> Result<()> {
     let stays = message.lifetime.is_none() && message.deleted_at.is_none() && !is_over(message, now);
     let is_fit = match message.kind {
-        MessageType::Text => true,
+        MessageType::Text | MessageType::Image | MessageType::File | MessageType::Voice | MessageType::Video => {
+            message.content.as_ref().is_some_and(|content| !content.is_empty())
+                || message.attachments.iter().any(Attachment::is_usable)
+        }
         MessageType::Poll => message.poll.as_ref().is_some_and(|poll| poll.ended(now).is_none()),
         MessageType::System => false,
     };
     if stays && is_fit { Ok(()) } else { Err(MESSAGE_NOT_FORWARDABLE.into()) }
 }
 
-/// The message that forwards another one. A poll asks the same again, without its votes.
+/// The message that forwards another one. A poll asks the same again, without its votes. Files that nobody gets any more are
+/// left out, so the type is what the others are.
 pub fn forwarded(message: &Message) -> Result<NewMessage> {
     let poll = message.poll.as_deref().map(|poll| Ballot::from(poll).asked());
     let kind = poll.as_ref().map(|_| MessageType::Poll);
-    NewMessage::from_json(json!({ "content": message.content, "type": kind, "poll": poll }))
+    let usable = message.attachments.iter().filter(|file| file.is_usable());
+    let files: Vec<FileId> = usable.map(|file| file.id).collect();
+    NewMessage::from_json(json!({ "content": message.content, "type": kind, "poll": poll, "attachments": files }))
 }
 
 /// Where the read mark of a thread is after a move, or `None` if it stays.

@@ -1,16 +1,25 @@
 //! Inputs about messages that are sent later.
 
-use clowder_core::{ChatId, Fields, Input, MessageId, Nested, Nullable, Repeat, TimeZone, Timestamp, UserId};
+use clowder_core::{ChatId, Fields, FileId, Input, MessageId, Nested, Nullable, Repeat, TimeZone, Timestamp, UserId};
 
 use super::{ROWS_OF_A_RULE, ScheduledStatus};
-use crate::{mentions::MOST_GIVEN, model::Content, polls::NewPoll};
+use crate::{
+    attachments,
+    mentions::MOST_GIVEN,
+    model::{Content, MaybeContent},
+    polls::NewPoll,
+};
 
-/// Absent members stay; `null` takes `repeat`, `reply_to`, `thread_of` and all `mentions` away.
+/// Absent members stay; `null` takes `repeat`, `reply_to`, `thread_of`, all `attachments` and all `mentions` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(as = ScheduledMessagePatch, example = json!({"content": "Good evening!"}))]
 pub struct ScheduledPatch {
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 8000)]
+    /// Only of a message with attachments it can be empty.
+    #[schema(value_type = Option<String>, max_length = 8000)]
     pub content: Option<Content>,
+    /// The ids of its files from now on.
+    #[schema(max_items = 10)]
+    pub attachments: Option<Vec<FileId>>,
     /// In place of the poll; only of messages of type `poll`.
     #[schema(value_type = Option<NewPoll>)]
     pub poll: Option<Box<NewPoll>>,
@@ -31,15 +40,18 @@ pub struct ScheduledPatch {
 
 impl Input for ScheduledPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
+        let attachments = attachments::read(fields);
         fields.expect_no_files();
-        let (content, send_at) = (fields.optional("content"), fields.optional::<Timestamp>("send_at"));
+        let content = fields.optional::<MaybeContent>("content");
+        let send_at = fields.optional::<Timestamp>("send_at");
         let poll = fields.optional::<Nested<NewPoll>>("poll");
         let mentions = fields.list_patch("mentions", MOST_GIVEN);
         let (reply_to, thread_of) = (fields.patch("reply_to"), fields.patch("thread_of"));
         let (repeat, time_zone) = (fields.patch("repeat"), fields.optional("time_zone"));
         fields.expect_future("send_at", send_at.flatten());
         Some(Self {
-            content: content?,
+            content: content?.map(|MaybeContent(content)| content),
+            attachments: attachments?,
             poll: poll?.map(|Nested(poll)| Box::new(poll)),
             mentions: mentions?,
             reply_to: reply_to?,

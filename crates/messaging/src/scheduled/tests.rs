@@ -35,6 +35,8 @@ fn facts() -> ScheduleFacts {
         most: 5,
         near: 19,
         targets: Targets::default(),
+        author: Id::from_uuid(uuid::Uuid::nil()),
+        files: Files::new(),
     }
 }
 
@@ -119,6 +121,7 @@ fn stored(status: ScheduledStatus) -> Stored {
     let plan = Plan {
         kind: SentType::Text,
         content: "hi".to_owned(),
+        attachments: Vec::new(),
         poll: None,
         client_id: None,
         lifetime: None,
@@ -129,7 +132,8 @@ fn stored(status: ScheduledStatus) -> Stored {
         time_zone: "UTC".to_owned(),
         start: at("2026-11-20T10:00:00Z"),
     };
-    Stored { status, version: 3, plan, send_at: at("2026-11-28T10:00:00Z") }
+    let (author, files) = (Id::from_uuid(uuid::Uuid::nil()), Files::new());
+    Stored { status, version: 3, plan, send_at: at("2026-11-28T10:00:00Z"), author, files }
 }
 
 #[test]
@@ -234,7 +238,7 @@ fn a_poll_waits_as_it_would_be_asked() {
     daily["poll"] = open.clone();
     assert!(decided(daily).is_ok());
 
-    let before = Stored { status: ScheduledStatus::Waiting, version: 1, plan, send_at: at("2026-11-28T10:00:00Z") };
+    let before = Stored { version: 1, plan, ..stored(ScheduledStatus::Waiting) };
     let edited = |body: Value, before: &Stored| {
         edit(now(), None, ScheduledPatch::from_json(body).unwrap(), before, Targets::default())
     };

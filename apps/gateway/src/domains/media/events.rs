@@ -23,7 +23,7 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "file.deleted",
-        about: "You deleted a file on one of your devices",
+        about: "A file of yours is deleted: by you on one of your devices, or because it was attached to nothing",
         scope: Some(FILES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<FileGone>,

@@ -66,10 +66,10 @@ fn of_files() -> Vec<Endpoint> {
         delete("/api/files/{file_id}", handlers::delete)
             .says("Delete a file of yours")
             .called("deleteFile")
-            .notes("Nobody sees it any more. Its content is removed from the store seven days later, or earlier if you delete more than you can have, unless another file of yours has the same.")
+            .notes("Nobody sees it any more; messages show that it is gone. Its content is removed from the store seven days later, or earlier if you delete more than you can have, unless another file of yours has the same.")
             .scope(FILES_WRITE)
             .gives_nothing(204, "It is gone")
-            .refuses(&[FILE_UNKNOWN]),
+            .refuses(&[FILE_UNKNOWN, FILE_FORBIDDEN]),
     ]
 }
 

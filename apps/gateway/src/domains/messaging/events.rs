@@ -4,6 +4,7 @@ use clowder_core::{Recorded, UserId};
 use clowder_messaging::scopes::{CHATS_READ, MESSAGES_READ};
 use clowder_messaging::{
     Chat, ChatFace, Deleted, Delivered, Message, Reaction, Read, Typing,
+    attachments::Removed as AttachmentRemoved,
     change::{
         Braked, CHAT_CREATED, ChatDeleted, Decision, Expiring, Invited, ParticipantChanged, ParticipantRemoved,
         PreferencesChanged, Requested, ReviewWaiting, Sanctioned, ScheduledChanged, Uninvited,
@@ -263,6 +264,14 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "expires_at": AT}),
     },
     Event {
+        name: "attachment.removed",
+        about: "A file of a message was deleted by its owner: the message shows its place without a name, and with the status `deleted`",
+        scope: Some(MESSAGES_READ),
+        kind: Kind::Durable,
+        shape: Shape::of::<AttachmentRemoved>,
+        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "file_id": FILE}),
+    },
+    Event {
         name: "message.scheduled",
         about: "A message that you scheduled was written, changed or cancelled on one of your devices, or it was sent or refused. Its text is not in it: load the scheduled message",
         scope: Some(MESSAGES_READ),
@@ -356,6 +365,7 @@ pub const EVENTS: &[Event] = &[
 
 const CHAT: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d10";
 const MESSAGE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d3";
+const FILE: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d5";
 const SCHEDULED: &str = "01993c4f-02d1-7e10-8c44-52a0b1f0a9d4";
 const BOB: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d13";
 const ADA: &str = "01993c4e-7a2b-7c31-9a51-3f0c8a8f2d12";
@@ -419,6 +429,7 @@ mod tests {
             ("message.removed", Some(MESSAGES_READ)),
             ("chat.cleared", Some(MESSAGES_READ)),
             ("message.expiring", Some(MESSAGES_READ)),
+            ("attachment.removed", Some(MESSAGES_READ)),
             ("message.scheduled", Some(MESSAGES_READ)),
             ("message.read", Some(MESSAGES_READ)),
             ("message.delivered", Some(MESSAGES_READ)),

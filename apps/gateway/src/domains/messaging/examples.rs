@@ -84,7 +84,7 @@ pub fn of(name: &str) -> Option<Value> {
         "WordFilter" => filter(),
         "MessageReview" => json!({
             "id": THING, "chat_id": CHAT, "type": "held", "sender": card(BOB, "bob", "Bob"), "content": "Buy cheap lunch!",
-            "message_id": null, "seq": null, "mentions": [], "created_at": AT, "version": 1
+            "message_id": null, "seq": null, "mentions": [], "attachments": [], "created_at": AT, "version": 1
         }),
         "ChatPurge" => json!({
             "id": THING, "chat_id": CHAT, "user_id": BOB, "status": "running", "progress": 0.25, "deleted": 150
@@ -99,7 +99,7 @@ pub fn of(name: &str) -> Option<Value> {
             "problem": null, "created_at": AT, "version": 1
         }),
         "MessagePin" => json!({ "message": with(message(), "pinned", json!(true)), "pinned_by": ADA, "pinned_at": AT }),
-        "SavedMessage" => json!({ "message": message(), "note": "For the trip", "saved_at": AT }),
+        "SavedMessage" => json!({ "message": with_file(), "note": "For the trip", "saved_at": AT }),
         "ChatCleared" => json!({ "chat_id": CHAT, "up_to": 17 }),
         "MessageDeletion" => json!({ "id": THING, "deleted_at": AT, "problem": null }),
         "FollowedThread" => json!({ "root": message(), "read_seq": 18, "unread_count": 1 }),
@@ -231,6 +231,12 @@ fn message() -> Value {
         "reply_to": null,
         "thread": { "count": 2, "last_reply_at": AT, "following": true }, "forwarded_from": null, "created_at": AT, "edited_at": null, "deleted_at": null, "version": 1
     })
+}
+
+/// A message with a picture.
+fn with_file() -> Value {
+    let file = json!({ "id": THING, "name": "beach.jpg", "type": "image/jpeg", "size": 48_213, "status": "ready" });
+    with(with(message(), "attachments", json!([file])), "type", json!("image"))
 }
 
 fn mentioning() -> Value {

@@ -1,6 +1,7 @@
 //! Chats and messages.
 
 mod analytics;
+mod attachments;
 mod exports;
 mod imports;
 mod mentions;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as MOST_SCHEDULED};
 
 pub use analytics::*;
+pub use attachments::*;
 pub use exports::*;
 pub use imports::*;
 pub use mentions::*;

@@ -1,5 +1,6 @@
 //! The statements of a batch of messages and read marks.
 
+pub mod attachments;
 pub mod mentions;
 pub mod polls;
 pub mod reactions;
@@ -166,7 +167,7 @@ pub fn messages_at(conn: &mut Conn, wanted: &[(ChatId, i64)]) -> Result<Vec<Mess
     Ok(statement::<SqlTypeOf<AsSelect<MessageRow, Sqlite>>, Sqlite>(
         "SELECT m.id, m.chat_id, m.seq, m.type, m.sender_id, m.content, m.client_id, m.created_at, m.edited_at, \
          m.deleted_at, m.version, m.data, m.lifetime, m.expires_at, m.reaction_kinds, m.pinned, m.reply_id, m.reply_seq, \
-         m.thread_id, m.forwarded_id, m.forwarded_public, m.replies, m.last_reply_at \
+         m.thread_id, m.forwarded_id, m.forwarded_public, m.replies, m.last_reply_at, m.attached \
          FROM json_each(?) w CROSS JOIN messages m ON m.chat_id = unhex(w.value ->> 0) AND m.seq = w.value ->> 1",
     )
     .bind::<Text, _>(places(wanted))

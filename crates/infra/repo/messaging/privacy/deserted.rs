@@ -16,7 +16,7 @@ use super::super::{
         privacy::{Erasing, parts::EraseStep},
         relations::threads,
     },
-    mentioned, reacted, receipts, removed, titles,
+    attached, mentioned, reacted, receipts, removed, titles,
 };
 use crate::domains::{
     accounts::users,
@@ -122,6 +122,10 @@ pub fn clear_messages(tx: &mut Tx<'_>, chat: ChatId) -> Result<u64> {
     let mentions = mentioned::clear(tx.conn, chat, ROWS)?;
     if mentions > 0 {
         return Ok(mentions);
+    }
+    let files = attached::clear(tx, chat, ROWS)?;
+    if files > 0 {
+        return Ok(files);
     }
     let removed = removed::clear(tx.conn, chat, ROWS)?;
     if removed > 0 {

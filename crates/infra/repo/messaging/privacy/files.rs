@@ -15,6 +15,7 @@ use super::{
             parts::{ExportPage, ROWS, after},
         },
     },
+    super::attached::AllAttached,
     messages::Stretch,
 };
 use crate::domains::{
@@ -129,6 +130,7 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             sent::data,
         ))
         .load(conn)?;
+    let attached = AllAttached::at(conn, &rows.iter().map(|row| (stretch.chat, row.seq)).collect::<Vec<_>>())?;
     let item = |row: SentRow| {
         // It may take a moment until it is deleted.
         let is_there = row.expires_at.is_none_or(|at| at > asking.now);
@@ -141,6 +143,7 @@ pub fn messages(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<
             "client_id": row.client_id, "created_at": row.created_at, "edited_at": row.edited_at,
             "deleted_at": row.deleted_at, "expires_at": row.expires_at, "poll": poll,
             "reply_to": row.reply_to, "thread_of": row.thread_of, "forwarded": row.forwarded,
+            "attachments": if is_there { attached.to(stretch.chat, row.seq) } else { Vec::new() },
         })
     };
     let items = rows.into_iter().map(item).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use clowder_core::{PageRequest, Result};
+use clowder_core::{NewJob, PageRequest, Result};
 use clowder_media::{Arriving, FileFilter};
 
 use super::{new, upload};
@@ -36,12 +36,19 @@ pub const DOMAIN: Domain = Domain {
     lasts: &[
         ("file_objects.arriving_until", |options| options.media.lease),
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
+        ("loose_files.due_at", |_| Duration::from_secs(24 * 3600)),
     ],
-    ids: &["file_objects.id", "files.id"],
+    ids: &["file_objects.id", "files.id", "loose_files.file_id"],
     never: &[
         (
             "an object that counts other files than it has",
             "file_objects o WHERE o.refs <> (SELECT count(*) FROM files f WHERE f.object_id = o.id)",
+        ),
+        (
+            "a file that nothing has, and at which nobody looks",
+            "files f JOIN file_objects o ON o.id = f.object_id WHERE o.status <> 'uploading'
+               AND NOT EXISTS (SELECT 1 FROM loose_files l WHERE l.file_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM message_attachments a WHERE a.file_id = f.id)",
         ),
         ("an object without files that stays", "file_objects o WHERE o.refs = 0 AND o.purge_at IS NULL"),
         ("an object with files that goes", "file_objects o WHERE o.refs > 0 AND o.purge_at IS NOT NULL"),
@@ -126,6 +133,16 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
                 let Some(file) = files.get(dice.below(files.len().max(1))) else { return Err(NOTHING_TO_DO.into()) };
+                // As its hour comes, every now and then.
+                let job = NewJob {
+                    kind: "file.tidy",
+                    payload: b"{}".to_vec(),
+                    run_at: ctx.now,
+                    key: None,
+                    subject: None,
+                    recipient: None,
+                };
+                store.jobs.order(&ctx, job).await?;
                 store.media.delete_file(&ctx, file.id).await
             }
             unknown => panic!("nobody performs {unknown}"),

@@ -1,7 +1,9 @@
 //! What the tests of all domains need to know about messaging.
 
 use clowder_accounts::privacy::tombstone;
-use clowder_core::{Ctx, IdempotencyKey, Made, PageRequest};
+use clowder_core::{Ctx, FileId, IdempotencyKey, Made, PageRequest, Result};
+use clowder_infra::Store;
+use clowder_media::{FileFilter, FileStatus};
 use clowder_messaging::{ChatFilter, Emoji, MessagePatch, NewChat, NewMessage, NewRead};
 use serde_json::{Value, json};
 
@@ -39,7 +41,13 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["chats.id", "message_client_ids.message_id", "messages.id", "receipts.chat_id"],
+    ids: &[
+        "chats.id",
+        "message_attachments.file_id",
+        "message_client_ids.message_id",
+        "messages.id",
+        "receipts.chat_id",
+    ],
     never: &[
         (
             "gaps in the numbers of a chat",
@@ -94,6 +102,15 @@ pub const DOMAIN: Domain = Domain {
         (
             "mentions of everybody in a deleted message",
             "message_mentions_all n JOIN messages m ON m.chat_id = n.chat_id AND m.seq = n.seq AND m.deleted_at IS NOT NULL",
+        ),
+        (
+            "a wrong number of files of a message",
+            "messages m WHERE m.attached <> (SELECT count(*) FROM message_attachments a
+               WHERE a.chat_id = m.chat_id AND a.seq = m.seq) OR m.deleted_at IS NOT NULL AND m.attached > 0",
+        ),
+        (
+            "a message with a file that is gone, and its name",
+            "message_attachments a WHERE a.name IS NOT NULL AND NOT EXISTS (SELECT 1 FROM files f WHERE f.id = a.file_id)",
         ),
         ("a deleted message with its marks", "messages m WHERE m.deleted_at IS NOT NULL AND m.data IS NOT NULL"),
         (
@@ -211,6 +228,14 @@ fn mentioning(stage: &Stage, dice: &mut Dice, text: &str, client: &Option<String
     }
 }
 
+/// Some files of the caller, who may have none, and may be deleting them.
+async fn files(store: &Store, ctx: &Ctx, dice: &mut Dice) -> Result<Vec<FileId>> {
+    let most = dice.below(3);
+    let mine = store.media.files(ctx, FileFilter::default(), PageRequest::default()).await?;
+    let ready = mine.items.into_iter().filter(|file| file.status == FileStatus::Ready);
+    Ok(ready.map(|file| file.id).take(most).collect())
+}
+
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let Scene { stage, store, who, ctx, chat, dice, .. } = scene;
@@ -227,14 +252,20 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Messaging::send" => {
                 let key = (dice.below(3) == 0).then(|| IdempotencyKey::new(stage.fresh("k"), [1; 32]));
                 let client = (dice.below(2) == 0).then(|| stage.fresh("c"));
-                let new = of::<NewMessage>(mentioning(stage, dice, "hello ", &client));
+                let mut new = mentioning(stage, dice, "hello ", &client);
+                new["attachments"] = json!(files(store, &ctx, dice).await?);
+                let new = of::<NewMessage>(new);
                 let said = store.messaging.send(&Ctx { idempotency_key: key, ..ctx }, chat, new).await?.into_inner();
                 stage.said.lock().unwrap().push((who, said.id));
             }
             "Messaging::edit" => {
                 let said = stage.said.lock().unwrap().last().copied();
                 let (who, message) = said.ok_or(NOTHING_TO_DO)?;
-                let patch = of::<MessagePatch>(mentioning(stage, dice, "edited ", &None));
+                let mut patch = mentioning(stage, dice, "edited ", &None);
+                if dice.below(2) == 0 {
+                    patch["attachments"] = json!(files(store, &stage.ctx(who), dice).await?);
+                }
+                let patch = of::<MessagePatch>(patch);
                 store.messaging.edit(&stage.ctx(who), message, None, patch).await?;
             }
             "Messaging::delete" => {

@@ -146,6 +146,7 @@ fn decide_table() {
         content: content.map(str::to_owned),
         message_id: sent.then(|| Id::new(at(1))),
         seq: sent.then_some(1),
+        attachments: Vec::new(),
         mentions: Vec::new(),
         created_at: at(1),
         version: 3,

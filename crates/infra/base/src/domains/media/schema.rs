@@ -48,5 +48,11 @@ diesel::table! {
     file_totals (single) { single -> SmallInt, octets -> BigInt, objects -> BigInt, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    loose_files (file_id) { file_id -> Uid, due_at -> Ts, }
+}
+
 diesel::joinable!(files -> file_objects (object_id));
 diesel::allow_tables_to_appear_in_same_query!(files, file_objects);

@@ -75,6 +75,8 @@ pub struct MessageRow {
     pub forwarded_public: bool,
     pub replies: Option<i64>,
     pub last_reply_at: Option<Timestamp>,
+    /// How many files it has.
+    pub attached: i64,
 }
 
 impl MessageRow {
@@ -87,7 +89,7 @@ impl MessageRow {
         let kind = MessageType::parse_word(&self.kind)?;
         let (note, ballot) = (self.data_for(MessageType::System)?, self.data_for::<Ballot>(MessageType::Poll)?);
         Ok(Message {
-            attachments: [],
+            attachments: Vec::new(),
             id: self.id,
             chat_id: self.chat_id,
             seq: self.seq,
@@ -119,13 +121,16 @@ impl MessageRow {
 
     /// What is stored beside the text of a message of this type; nothing of the others.
     fn data_for<T: DeserializeOwned>(&self, kind: MessageType) -> Result<Option<T>> {
-        let data = self.data.as_deref().filter(|_| self.kind == kind.as_str());
-        Ok(data.map(serde_json::from_str).transpose()?)
+        if self.kind == kind.as_str() { self.data_as() } else { Ok(None) }
+    }
+
+    fn data_as<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        Ok(self.data.as_deref().map(serde_json::from_str).transpose()?)
     }
 
     /// What is marked in its text.
     pub fn marked(&self) -> Result<Option<Marked>> {
-        self.data_for(MessageType::Text)
+        if MessageType::parse_word(&self.kind)?.is_text() { self.data_as() } else { Ok(None) }
     }
 
     /// All that is said in it, line by line.
@@ -165,6 +170,7 @@ pub struct NewMessageRow<'m> {
     pub thread_id: Option<MessageId>,
     pub forwarded_id: Option<MessageId>,
     pub forwarded_public: bool,
+    pub attached: i64,
 }
 
 impl<'m> NewMessageRow<'m> {
@@ -187,6 +193,7 @@ impl<'m> NewMessageRow<'m> {
             thread_id: message.thread_of,
             forwarded_id: None,
             forwarded_public: false,
+            attached: message.attachments.len() as i64,
         })
     }
 }

@@ -93,6 +93,7 @@ diesel::table! {
         forwarded_public -> Bool,
         replies -> Nullable<BigInt>,
         last_reply_at -> Nullable<Ts>,
+        attached -> BigInt,
     }
 }
 

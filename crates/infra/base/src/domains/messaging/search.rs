@@ -77,7 +77,8 @@ pub struct SaidRow {
 impl SaidRow {
     /// What is marked in its text.
     pub fn marked(&self) -> Result<Option<Marked>> {
-        let data = self.data.as_deref().filter(|_| self.kind == MessageType::Text.as_str());
+        let is_text = MessageType::parse_word(&self.kind)?.is_text();
+        let data = self.data.as_deref().filter(|_| is_text);
         Ok(data.map(serde_json::from_str).transpose()?)
     }
 }

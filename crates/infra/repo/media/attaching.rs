@@ -1,0 +1,49 @@
+//! What the domains that attach files know of them: what a file is, and that it may be attached to nothing any more.
+
+use std::collections::HashMap;
+
+use clowder_core::{FileId, Result, Timestamp, UserId, Word};
+use clowder_media::{Purpose, kinds};
+use diesel::prelude::*;
+
+use super::super::{among::AmongIds, db::Tx, dialect, dialect::Conn};
+use crate::domains::media::{FileRow, ObjectRow, file_objects, files};
+
+/// A file as it is now.
+pub struct FileFacts {
+    pub owner: UserId,
+    pub name: String,
+    pub kind: String,
+    pub size: i64,
+    /// Whether it was uploaded as a voice message.
+    pub voice: bool,
+    /// One of the words of `clowder_media::FileStatus`.
+    pub status: String,
+}
+
+/// Those of these files that exist.
+pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> Result<HashMap<FileId, FileFacts>> {
+    let some = files::table.inner_join(file_objects::table).filter(files::id.among(ids));
+    let rows: Vec<(FileRow, ObjectRow)> = some.select((FileRow::as_select(), ObjectRow::as_select())).load(conn)?;
+    let facts = rows.into_iter().map(|(file, object)| {
+        let facts = FileFacts {
+            owner: file.owner_id,
+            kind: kinds::named(&object.kind, &file.name).to_owned(),
+            name: file.name,
+            size: object.size,
+            voice: file.purpose == Purpose::Voice.as_str(),
+            status: object.status,
+        };
+        (file.id, facts)
+    });
+    Ok(facts.collect())
+}
+
+/// Says that something does not have these files any more: if nothing else has them, they are deleted soon.
+pub fn loosen(tx: &mut Tx<'_>, mut gone: Vec<FileId>) -> Result<()> {
+    gone.sort_unstable();
+    gone.dedup();
+    // Whatever the time is, the next run looks.
+    let at_once = Timestamp::from_micros(0);
+    if gone.is_empty() { Ok(()) } else { dialect::media::note_loose_files(tx.conn, &gone, at_once) }
+}
