@@ -1,10 +1,10 @@
 //! The rows of chats and messages.
 
-use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
+use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted,
-    Rights, Status,
-    invitations::{Link, LinkId},
+    ChatFace, ChatPreferences, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted, Rights,
+    Status,
+    invitations::LinkId,
     lifetimes::Lifetime,
     mentions::Marked,
     polls::Ballot,
@@ -15,9 +15,7 @@ use diesel::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::super::accounts::CardRow;
-use super::schema::{
-    chat_guests, chat_links, chat_notes, chats, message_client_ids, message_reactions, messages, participants,
-};
+use super::schema::{chat_guests, chat_notes, chats, message_client_ids, message_reactions, messages, participants};
 use crate::seal::Sealed;
 
 #[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable, AsChangeset)]
@@ -327,49 +325,6 @@ pub struct GuestRow {
     pub since: Timestamp,
     /// The link by which they asked.
     pub link_id: Option<LinkId>,
-}
-
-#[derive(Debug, Queryable, Selectable, Insertable)]
-#[diesel(table_name = chat_links)]
-#[diesel(treat_none_as_default_value = false)]
-pub struct ChatLinkRow {
-    pub id: LinkId,
-    pub chat_id: ChatId,
-    pub code_hash: Vec<u8>,
-    pub created_by: UserId,
-    pub role: String,
-    pub approval: bool,
-    pub max_uses: Option<i32>,
-    pub uses: i32,
-    pub created_at: Timestamp,
-    pub expires_at: Option<Timestamp>,
-    pub revoked_at: Option<Timestamp>,
-}
-
-impl ChatLinkRow {
-    pub fn facts(&self) -> LinkFacts {
-        LinkFacts {
-            revoked: self.revoked_at.is_some(),
-            expires_at: self.expires_at,
-            max_uses: self.max_uses,
-            uses: self.uses,
-        }
-    }
-
-    pub fn link(self) -> Result<Link> {
-        Ok(Link {
-            id: self.id,
-            chat_id: self.chat_id,
-            created_by: self.created_by,
-            role: ChatRole::parse_word(&self.role)?,
-            approval: self.approval,
-            max_uses: self.max_uses,
-            uses: self.uses,
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            revoked_at: self.revoked_at,
-        })
-    }
 }
 
 /// What somebody writes for themselves about a chat.
