@@ -14,6 +14,10 @@ CREATE TABLE message_attachments (
 -- Who sees a file, and whether it is attached to anything.
 CREATE INDEX message_attachments_file ON message_attachments (file_id, chat_id, seq);
 
+-- Of what type messages with files are.
+ALTER TABLE messages DROP CONSTRAINT messages_type_check;
+ALTER TABLE messages ADD CONSTRAINT messages_type_check
+    CHECK (type IN ('text', 'system', 'poll', 'image', 'video', 'voice', 'file')) NOT VALID;
 -- How many files a message has.
 ALTER TABLE messages ADD COLUMN attached BIGINT NOT NULL DEFAULT 0;
 

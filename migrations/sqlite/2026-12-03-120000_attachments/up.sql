@@ -14,6 +14,12 @@ CREATE TABLE message_attachments (
 -- Who sees a file, and whether it is attached to anything.
 CREATE INDEX message_attachments_file ON message_attachments (file_id, chat_id, seq);
 
+-- Of what type messages with files are. Only what the column may contain changes, and no row, so the table is not copied.
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (type IN (''text'', ''system'', ''poll''))',
+    'CHECK (type IN (''text'', ''system'', ''poll'', ''image'', ''video'', ''voice'', ''file''))')
+    WHERE type = 'table' AND name = 'messages';
+PRAGMA writable_schema = RESET;
 -- How many files a message has.
 ALTER TABLE messages ADD COLUMN attached INTEGER NOT NULL DEFAULT 0;
 

@@ -57,8 +57,9 @@ pub fn stream_of(_anchor: Topic) -> i16 {
     0
 }
 
-/// How long a statement waits for another process that writes.
-pub const BUSY_TIMEOUT_MS: u32 = 5_000;
+/// How long a statement waits for another process that writes. SQLite gives no turns: beside a server that always writes, a
+/// command may try in vain for many seconds.
+pub const BUSY_TIMEOUT_MS: u32 = 30_000;
 
 define_sql_function! {
     /// The larger of two numbers.
@@ -98,7 +99,7 @@ pub fn answer_within(_: &DatabaseOptions) -> Option<Duration> {
 
 /// A separate connection to read or change the schema.
 pub fn connect(url: &DatabaseUrl) -> Result<PooledConn> {
-    PooledConn::open(&path_of(url)?, &["PRAGMA busy_timeout=5000;"])
+    PooledConn::open(&path_of(url)?, &[])
 }
 
 /// A separate connection to change the schema.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clowder_core::{Ctx, NewJob, PageRequest, Result, Timestamp};
 use clowder_media::{Content, File, FileFilter, FileId, FileStatus, Key, NewFile, Purpose, policy::Limits};
+use clowder_infra::{Store, blobs};
 use futures_util::TryStreamExt;
 
 use crate::{
@@ -43,10 +44,14 @@ async fn read(world: &World, content: &Content) -> Vec<u8> {
 
 /// Does what is done every few minutes.
 async fn purge(world: &World) {
+    purge_with(world, &world.store).await;
+}
+
+async fn purge_with(world: &World, node: &Store) {
     let (kind, payload, run_at) = ("file.purge", b"{}".to_vec(), world.now());
     let job = NewJob { kind, payload, run_at, key: None, subject: None, recipient: None };
-    world.store.jobs.order(&world.nobody(), job).await.unwrap();
-    work(world, &world.store).await;
+    node.jobs.order(&world.nobody(), job).await.unwrap();
+    work(world, node).await;
 }
 
 /// How many octets count, and in how many files.
@@ -291,10 +296,16 @@ on_both! {
 
     async fn what_cannot_be_removed_holds_up_nothing_else(world: World) {
         let [ada] = world.people(["ada"]).await;
-        let (media, blobs) = (&world.store.media, world.options.media.blobs.clone().unwrap());
+        // A folder of its own, because some of it is taken away.
+        let place = tempfile::tempdir().unwrap();
+        let blobs = blobs::open(&blobs::Place::Folder(place.path().to_owned()), None, place.path()).unwrap();
+        let node = world.node_with(|options| options.media.blobs = Some(blobs.clone())).await;
+        let media = &node.media;
         let mut keys = Vec::new();
         for n in 0..4 {
-            let file = put(&world, &ada, "a", &format!("{n}")).await;
+            let mut arriving = media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
+            arriving.write(Bytes::from(n.to_string())).await.unwrap();
+            let file = arriving.finish().await.unwrap();
             keys.push(media.content(&world.ctx(&ada), file.id).await.unwrap().key);
             if n < 3 {
                 media.delete_file(&world.ctx(&ada), file.id).await.unwrap();
@@ -311,7 +322,7 @@ on_both! {
         assert_eq!(world.meddle(&gone).unwrap(), 1);
 
         world.wait(Duration::from_secs(7 * 24 * 3600 + 60));
-        purge(&world).await;
+        purge_with(&world, &node).await;
         let there = async |key: &Key| blobs.head(key).await.is_ok_and(|head| head.is_some());
         let same = |n: usize| blobs.path(&keys[n]).unwrap().starts_with(&folder);
         for n in 1..3 {
@@ -320,14 +331,14 @@ on_both! {
         assert!(same(3) || there(&keys[3]).await, "a file still has it");
         let stuck = 2 + (1..3).filter(|n| same(*n)).count();
         let check = async || {
-            let checks = world.store.upkeep.check(|| Timestamp::from_micros(0)).await;
+            let checks = node.upkeep.check(|| Timestamp::from_micros(0)).await;
             checks.into_iter().find(|check| check.name == "files").unwrap().detail
         };
         assert_eq!(check().await, format!("folder: can be read and written; cannot remove {stuck} of the deleted files"));
         // They wait before they are tried again, and longer each time.
         for (pause, failures) in [(0, 1), (6, 2), (6, 2), (6, 3)] {
             world.wait(Duration::from_secs(pause));
-            purge(&world).await;
+            purge_with(&world, &node).await;
             let tried = format!("UPDATE file_objects SET refs = 0 WHERE purge_failures = {failures}");
             assert_eq!(world.meddle(&tried).unwrap(), stuck, "after {pause} s");
         }
@@ -336,7 +347,7 @@ on_both! {
         std::fs::remove_file(&folder).unwrap();
         std::fs::rename(&away, &folder).unwrap();
         world.wait(Duration::from_secs(3600));
-        purge(&world).await;
+        purge_with(&world, &node).await;
         assert!(!there(&keys[0]).await && there(&keys[3]).await);
         assert_eq!(objects(&world), 1);
         tokio::time::sleep(Duration::from_millis(400)).await;

@@ -77,6 +77,7 @@ async fn a_group_of_many_costs_as_much_as_one_of_some() {
     assert!(some.iter().all(|(_, count)| *count > 0), "{some:?}");
     // Pieces of 200 members; the last has the rest of them.
     assert!(pieces.len() >= 2 && more.len() >= 20, "{pieces:?} {more:?}");
-    // The last ones also empty what belongs to the chat, which is a few statements whatever there is.
-    assert!(pieces.iter().chain(&more).all(|count| *count <= pieces[0] + 10), "{pieces:?} {more:?}");
+    // The last ones also empty what belongs to the chat, which is a few statements whatever there is, and what happens
+    // beside the calls adds some.
+    assert!(pieces.iter().chain(&more).all(|count| *count <= pieces[0] + 40), "{pieces:?} {more:?}");
 }

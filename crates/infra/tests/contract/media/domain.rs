@@ -87,6 +87,8 @@ pub const DOMAIN: Domain = Domain {
 fn ahead(world: &World) -> Performed<'_> {
     Box::pin(async move {
         let owner = world.person("uploader").await;
+        // One that is attached to nothing, and one that goes.
+        upload(world, &world.ctx(&owner), new("loose"), b"loose").await?;
         let file = upload(world, &world.ctx(&owner), new("ahead"), b"ahead").await?;
         world.store.media.delete_file(&world.ctx(&owner), file.id).await?;
         // Its process is killed.
