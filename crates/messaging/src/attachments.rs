@@ -3,9 +3,6 @@
 //! A message names files by id. What it shows of each is what the file is when somebody reads the message. When its owner
 //! deletes the file, its place in the message stays, without a name.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 
 use clowder_core::{ChatId, Error, Fields, FileId, MessageId, Result, UserId, Word, text::Flaw};
@@ -188,3 +185,6 @@ pub fn type_after(kind: MessageType, attached: &[Attachment], files: &Files) -> 
         _ => derived(attached, files).into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,10 +51,7 @@ fn what_can_be_asked() {
         (json!({"content": "?", "type": "poll", "poll": two()}), vec![]),
         (json!({"content": "?", "type": "text"}), vec![]),
         (json!({"content": "?", "type": "system"}), vec!["/type choice"]),
-        (
-            json!({"content": "?", "type": "voice", "attachments": ["x"]}),
-            vec!["/attachments no_files", "/type no_files"],
-        ),
+        (json!({"content": "?", "type": "voice", "attachments": ["x"]}), vec!["/attachments/0 uuid"]),
         (json!({"content": "?", "attachments": []}), vec![]),
         (json!({"content": "?", "attachments": null}), vec![]),
         (json!({"content": "?", "type": "poll"}), vec!["/poll required"]),

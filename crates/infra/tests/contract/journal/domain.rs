@@ -13,6 +13,7 @@ pub const DOMAIN: Domain = Domain {
         "Journal::followed",
         "Journal::others",
         "Journal::replay",
+        "Replay::exceeds",
         "Replay::next",
     ],
     perform,

@@ -134,7 +134,9 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             },
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
-                let Some(file) = files.get(dice.below(files.len().max(1))) else { return Err(NOTHING_TO_DO.into()) };
+                // Messages have the newest ones.
+                let some = if dice.below(2) == 0 { files.len() } else { files.len().min(2) };
+                let Some(file) = files.get(dice.below(some.max(1))) else { return Err(NOTHING_TO_DO.into()) };
                 // As its hour comes, every now and then.
                 let job = NewJob {
                     kind: "file.tidy",
