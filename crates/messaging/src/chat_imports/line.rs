@@ -85,7 +85,7 @@ impl Input for Line {
         let (seq, id) = (fields.required::<i64>("seq"), fields.optional::<Id>("id"));
         let author = fields.required::<Nested<LineAuthor>>("sender");
         let content = fields.required::<MaybeContent>("content").map(|MaybeContent(content)| content);
-        let Some(Attached(files)) = fields.optional("attachments").map(Option::unwrap_or_default) else { return None };
+        let Attached(files) = fields.optional("attachments").map(Option::unwrap_or_default)?;
         let (created_at, edited_at) = (fields.required("created_at"), fields.optional("edited_at"));
         let reply_to = fields.optional::<Nested<Quoted>>("reply_to");
         let (thread_of, thread) = (fields.optional::<Id>("thread_of"), fields.optional::<Anything>("thread"));
