@@ -9,7 +9,7 @@ fn heard<'o>(pieces: impl Iterator<Item = &'o [u8]>) -> (Vec<Message>, Option<Cl
     for piece in pieces {
         reader.receive(piece);
         loop {
-            match reader.next() {
+            match reader.message() {
                 Ok(Some(message)) => heard.push(message),
                 Ok(None) => break,
                 Err(close) => return (heard, Some(close)),

@@ -208,7 +208,7 @@ async fn downloads_that_nobody_reads_have_their_room() {
     let nobody = world.nobody();
     assert_eq!(nobody.get(&link).await.text.len(), 3 << 20);
     let theirs = unread(format!("GET {link} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    refused(&nobody, &link).await;
+    refused(nobody, &link).await;
     bob.get(&format!("/api/files/{his}/content")).await;
     assert!(nobody.get("/metrics").await.text.contains("clowder_answers_refused_total "));
     drop((hers, theirs));

@@ -39,7 +39,7 @@ impl Transport {
     /// The next message of the client, or why there is none. Nothing is lost if it is not waited for.
     pub async fn next(&mut self) -> Result<Message, Close> {
         loop {
-            if let Some(message) = self.reader.next()? {
+            if let Some(message) = self.reader.message()? {
                 return Ok(message);
             }
             if !self.receive().await {
@@ -103,7 +103,7 @@ impl Transport {
     /// Reads until the client says goodbye or is gone.
     async fn goodbye(&mut self) {
         loop {
-            match self.reader.next() {
+            match self.reader.message() {
                 Err(Close::Goodbye) => return,
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) if self.receive().await => {}

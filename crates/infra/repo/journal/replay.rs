@@ -67,7 +67,7 @@ pub struct Reader {
 
 enum Progress {
     Unread(Asked),
-    Found(Missed),
+    Found(Box<Missed>),
     /// After an error.
     Failed,
 }
@@ -105,7 +105,7 @@ impl Reader {
             Progress::Unread(asked) => {
                 let known = Arc::clone(&self.known);
                 let found = self.db.read(move |conn| {
-                    let mut missed = Missed::find(conn, &known, &asked)?;
+                    let mut missed = Box::new(Missed::find(conn, &known, &asked)?);
                     let done = work(&mut missed, conn)?;
                     Ok((missed, done))
                 });
@@ -137,7 +137,7 @@ impl Replay for Reader {
     async fn next(&mut self, chunk: Chunk) -> Result<Option<Replayed>> {
         let is_over = match &self.progress {
             Progress::Unread(Asked { from, to, .. }) => from.reach(to),
-            Progress::Found(Missed { reached, to, .. }) => reached.reach(to),
+            Progress::Found(missed) => missed.reached.reach(&missed.to),
             Progress::Failed => false,
         };
         if is_over {

@@ -61,7 +61,7 @@ impl Reader {
     }
 
     /// The next message, if all of it has arrived; earlier ones come before the reason why there are no more.
-    pub fn next(&mut self) -> Result<Option<Message>, Close> {
+    pub fn message(&mut self) -> Result<Option<Message>, Close> {
         loop {
             let message = match self.codec.decode(&mut self.octets) {
                 Ok(Some(frame)) => self.take(frame),
@@ -142,13 +142,13 @@ mod tests {
         for piece in octets.chunks(piece) {
             reader.receive(piece);
             loop {
-                match reader.next() {
+                match reader.message() {
                     Ok(None) => break,
                     Ok(Some(Message::Text(text))) => heard.push(text.to_string()),
                     Ok(Some(Message::Ping(octets))) => heard.push(format!("ping {}", octets.escape_ascii())),
                     Ok(Some(Message::Pong(octets))) => heard.push(format!("pong {}", octets.escape_ascii())),
                     Err(close) => {
-                        assert_eq!(reader.next(), Err(close), "there is nothing after the end");
+                        assert_eq!(reader.message(), Err(close), "there is nothing after the end");
                         return (heard, Some(close));
                     }
                 }
@@ -232,16 +232,16 @@ mod tests {
         let long = frame(0x81, &[b'x'; MAX_FRAME]);
         for _ in 0..3 {
             reader.receive(&long);
-            assert!(matches!(reader.next(), Ok(Some(Message::Text(text))) if text.len() == MAX_FRAME));
-            assert_eq!(reader.next(), Ok(None));
+            assert!(matches!(reader.message(), Ok(Some(Message::Text(text))) if text.len() == MAX_FRAME));
+            assert_eq!(reader.message(), Ok(None));
             assert_eq!(reader.octets.capacity(), 0);
         }
         reader.receive(&[long.as_slice(), &long[..100]].concat());
-        assert!(matches!(reader.next(), Ok(Some(Message::Text(_)))));
-        assert_eq!(reader.next(), Ok(None));
+        assert!(matches!(reader.message(), Ok(Some(Message::Text(_)))));
+        assert_eq!(reader.message(), Ok(None));
         assert_eq!((reader.octets.len(), reader.octets.capacity()), (100, 100), "whatever the frame announces");
         reader.receive(&long[100..]);
-        assert!(matches!(reader.next(), Ok(Some(Message::Text(_)))));
-        assert_eq!((reader.next(), reader.octets.capacity(), reader.text.capacity()), (Ok(None), 0, 0));
+        assert!(matches!(reader.message(), Ok(Some(Message::Text(_)))));
+        assert_eq!((reader.message(), reader.octets.capacity(), reader.text.capacity()), (Ok(None), 0, 0));
     }
 }

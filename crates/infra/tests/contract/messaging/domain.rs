@@ -1,7 +1,7 @@
 //! What the tests of all domains need to know about messaging.
 
 use clowder_accounts::privacy::tombstone;
-use clowder_core::{Ctx, FileId, IdempotencyKey, Made, PageRequest, Result};
+use clowder_core::{Ctx, Error, FileId, IdempotencyKey, Made, PageRequest, Result};
 use clowder_infra::Store;
 use clowder_media::{FileFilter, FileStatus};
 use clowder_messaging::{ChatFilter, Emoji, MessagePatch, NewChat, NewMessage, NewRead};
@@ -253,10 +253,18 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let key = (dice.below(3) == 0).then(|| IdempotencyKey::new(stage.fresh("k"), [1; 32]));
                 let client = (dice.below(2) == 0).then(|| stage.fresh("c"));
                 let mut new = mentioning(stage, dice, "hello ", &client);
-                new["attachments"] = json!(files(store, &ctx, dice).await?);
+                let attached = files(store, &ctx, dice).await?;
+                new["attachments"] = json!(attached);
                 let new = of::<NewMessage>(new);
                 let said = store.messaging.send(&Ctx { idempotency_key: key, ..ctx }, chat, new).await?.into_inner();
                 stage.said.lock().unwrap().push((who, said.id));
+                // Some delete a file that a message has.
+                if let Some(file) = attached.first().filter(|_| dice.below(4) == 0) {
+                    match store.media.delete_file(&stage.ctx(who), *file).await {
+                        Ok(()) | Err(Error::Refused(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
             }
             "Messaging::edit" => {
                 let said = stage.said.lock().unwrap().last().copied();
