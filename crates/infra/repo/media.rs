@@ -8,6 +8,7 @@ mod detaching;
 mod lease;
 mod links;
 mod loose;
+pub mod pictures;
 mod privacy;
 mod purging;
 mod read;

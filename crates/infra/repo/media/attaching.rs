@@ -17,6 +17,8 @@ pub struct FileFacts {
     pub size: i64,
     /// Whether it was uploaded as a voice message.
     pub voice: bool,
+    /// For what it was uploaded: one of the words of `clowder_media::Purpose`.
+    pub purpose: String,
     /// One of the words of `clowder_media::FileStatus`.
     pub status: String,
 }
@@ -32,6 +34,7 @@ pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> 
             name: file.name,
             size: object.size,
             voice: file.purpose == Purpose::Voice.as_str(),
+            purpose: file.purpose,
             status: object.status,
         };
         (file.id, facts)

@@ -83,7 +83,7 @@ pub fn there(conn: &mut Conn, ids: &[FileId]) -> Result<Vec<FileId>> {
 }
 
 fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
-    let FileFacts { owner, name, kind, size, voice, status } = facts;
+    let FileFacts { owner, name, kind, size, voice, status, .. } = facts;
     let shown = match status.as_str() {
         "uploading" => None,
         status => Some(Attachment {

@@ -1,6 +1,8 @@
 //! The rows of chats and messages.
 
-use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word, link::LinkFacts};
+use clowder_core::{
+    Card, ChatId, FileId, GroupId, Id, MessageId, Picture, Result, Timestamp, UserId, Word, link::LinkFacts,
+};
 use clowder_messaging::{
     ChatFace, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted,
     Rights, Status,
@@ -272,6 +274,7 @@ pub struct FaceRow {
     pub participant_count: i64,
     pub last_seq: i64,
     pub version: i64,
+    pub avatar_id: Option<FileId>,
 }
 
 impl FaceRow {
@@ -281,6 +284,7 @@ impl FaceRow {
             kind: ChatType::parse_word(&self.kind)?,
             title: self.title,
             description: self.description,
+            avatar: self.avatar_id.map(Picture::of),
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),
