@@ -1,5 +1,7 @@
 //! People upload files and read them again.
 
+mod pictures;
+
 use clowder_tests::{Answer, Client, User, World, client::form, on_both, setting, unique};
 use serde_json::{Value, json};
 
