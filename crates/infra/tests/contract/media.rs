@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clowder_core::{Ctx, NewJob, PageRequest, Result, Timestamp};
-use clowder_media::{Content, File, FileFilter, FileId, FileStatus, Key, NewFile, Purpose, policy::Limits};
 use clowder_infra::Store;
+use clowder_media::{Content, File, FileFilter, FileId, FileStatus, Key, NewFile, Purpose, policy::Limits};
 use futures_util::TryStreamExt;
 
 use crate::{

@@ -3,6 +3,7 @@
 mod analytics;
 mod attachments;
 mod exports;
+mod faces;
 mod imports;
 mod mentions;
 mod moderation;
@@ -22,6 +23,7 @@ use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as 
 pub use analytics::*;
 pub use attachments::*;
 pub use exports::*;
+pub use faces::*;
 pub use imports::*;
 pub use mentions::*;
 pub use moderation::*;
