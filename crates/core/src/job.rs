@@ -26,6 +26,8 @@ pub enum Queue {
     Mail,
     /// Exports of personal data, which take minutes.
     Exports,
+    /// Files that are examined after their upload, each for seconds of a processor.
+    Files,
     /// Everything that needs no queue of its own.
     Default,
 }
@@ -33,7 +35,7 @@ pub enum Queue {
 impl Word for Queue {
     const WHAT: &'static str = "queue";
     const WORDS: &'static [(&'static str, Self)] =
-        &[("mail", Self::Mail), ("exports", Self::Exports), ("default", Self::Default)];
+        &[("mail", Self::Mail), ("exports", Self::Exports), ("files", Self::Files), ("default", Self::Default)];
 }
 
 /// A job to enqueue.

@@ -34,6 +34,7 @@ pub mod scope;
 #[cfg(feature = "diesel")]
 pub mod sql;
 pub mod text;
+pub mod thumbnail;
 pub mod time;
 pub mod time_zone;
 pub mod topic;
@@ -62,6 +63,7 @@ pub use permission::Permission;
 pub use presence::Presence;
 pub use recurrence::Repeat;
 pub use scope::{Scope, Scopes};
+pub use thumbnail::Thumbnail;
 pub use time::Timestamp;
 pub use time_zone::TimeZone;
 pub use topic::{Topic, TopicKind};

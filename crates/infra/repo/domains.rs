@@ -68,6 +68,19 @@ pub struct Holder {
     /// Takes a file that is deleted, or about to be, from some of the things that have it. Answers from how many; none when
     /// no more is left to do.
     pub lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
+    /// Tells those who see some of the things with this file, after a place in their order, that the file has another state.
+    /// Answers with the place that it got to; none at the end.
+    pub tells: fn(&mut Tx<'_>, &Ctx, FileId, Option<Place>) -> Result<Option<Place>>,
+}
+
+/// Where a thing that has a file stands in the order of its domain.
+pub type Place = (Uuid, i64);
+
+/// How many holders have told of a file, and how far the next one is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told {
+    holders: usize,
+    place: Option<Place>,
 }
 
 /// How firmly something has a file.
@@ -228,6 +241,15 @@ pub fn let_file_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
         }
     }
     Ok(0)
+}
+
+/// Tells some of those who see things with a file that it has another state; answers how far that is, unless it is done.
+pub fn tell_of_file(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, told: Told) -> Result<Option<Told>> {
+    let Some(holder) = holders().nth(told.holders) else { return Ok(None) };
+    Ok(Some(match (holder.tells)(tx, ctx, file, told.place)? {
+        None => Told { holders: told.holders + 1, place: None },
+        place => Told { place, ..told },
+    }))
 }
 
 /// The encrypted columns of all domains, those under the key ring first.

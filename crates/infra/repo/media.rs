@@ -1,16 +1,19 @@
 //! Files over the database and the store of bytes. A row is there before the first byte and after the last one, whatever dies
 //! in between: what an object without files has left is purged by a job.
 
+mod announcing;
 mod arriving;
 pub mod attaching;
 mod deleting;
 mod detaching;
+mod examining;
 mod lease;
 mod links;
 mod loose;
 mod privacy;
 mod purging;
 mod read;
+mod scanning;
 
 use std::{ops::Range, sync::Arc};
 
@@ -20,7 +23,7 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, NewFile, NewFileUrl,
+    Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, Size,
     blobs::ByteStream, refusals::FILE_UNKNOWN,
 };
 use diesel::prelude::*;
@@ -37,10 +40,19 @@ use super::{
 use crate::domains::media::{file_objects, loose_files, object_of};
 
 pub use purging::stuck;
+pub use scanning::waiting;
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    words: &["file_objects.status", "file_objects.type", "files.purpose"],
+    words: &[
+        "file_objects.scan",
+        "file_objects.seen",
+        "file_objects.signatures",
+        "file_objects.status",
+        "file_objects.type",
+        "file_objects.virus",
+        "files.purpose",
+    ],
     times: &[
         when!(
             OnReturn,
@@ -49,6 +61,8 @@ pub const DOMAIN: Domain = Domain {
         ),
         when!(OnReturn, file_objects.created_at),
         when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
+        when!(OnReturn, file_objects.scanned_at),
+        when!(OnReturn, file_objects.scanning_since),
         never("files.created_at", SHOWN),
         when!(OnReturn, loose_files.due_at, until!(loose_files.due_at, |_| loose::UNATTACHED_FOR)),
     ],
@@ -56,12 +70,18 @@ pub const DOMAIN: Domain = Domain {
     crons: &[
         Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND },
         Cron { name: "file.tidy", schedule: "7,22,37,52 * * * * UTC", kind: loose::Tidy::KIND },
+        Cron { name: "file.requeue", schedule: "3,18,33,48 * * * * UTC", kind: scanning::Requeue::KIND },
+        Cron { name: "file.rescan", schedule: "41 * * * * UTC", kind: scanning::Rescan::KIND },
     ],
     workers: |repo| {
         vec![
             Arc::new(purging::Purger(Arc::clone(repo))),
             Arc::new(loose::Tidier(Arc::clone(repo))),
             Arc::new(detaching::Detacher(Arc::clone(repo))),
+            Arc::new(examining::ExamineWorker(Arc::clone(repo))),
+            Arc::new(announcing::Announcer(Arc::clone(repo))),
+            Arc::new(scanning::Rescanner(Arc::clone(repo))),
+            Arc::new(scanning::Requeuer(Arc::clone(repo))),
         ]
     },
     ..Domain::NONE
@@ -115,6 +135,12 @@ impl Files for Repo {
     async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content> {
         let viewer = Viewer::of(ctx)?;
         self.db.read(move |conn| read::content(conn, viewer, file)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content> {
+        let viewer = Viewer::of(ctx)?;
+        self.db.read(move |conn| read::thumbnail(conn, viewer, file, size, format)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -26,6 +26,22 @@ pub fn is_active(kind: &str) -> bool {
     markup || ["text/javascript", "text/x-script", "application/x-shockwave-flash"].contains(&kind)
 }
 
+/// Whether a file of this type is looked into: pictures and recordings, of types that there are decoders or readers for.
+pub fn is_examined(kind: &str) -> bool {
+    is_stripped(kind) || is_recording(kind)
+}
+
+/// Whether only a copy without metadata is shown of a file of this type: pictures.
+pub fn is_stripped(kind: &str) -> bool {
+    ["image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "image/avif"].contains(&kind)
+}
+
+fn is_recording(kind: &str) -> bool {
+    let video = ["video/mp4", "video/quicktime", "video/3gpp", "video/webm", "video/x-matroska"].contains(&kind);
+    let both = ["audio/mp4", "audio/webm", "audio/x-matroska"].contains(&kind);
+    video || both || ["audio/ogg", "audio/mpeg", "audio/flac", "audio/wav", "audio/aac"].contains(&kind)
+}
+
 /// Types of pictures and recordings that their content always shows, whatever program has made them.
 const SHOWN: &[&str] = &[
     "image/jpeg",

@@ -1,6 +1,6 @@
 //! Files, and what is asked of them.
 
-use clowder_core::{Fields, Id, Input, Timestamp, UserId, Word, text::Flaw};
+use clowder_core::{Fields, Id, Input, Thumbnail, Timestamp, UserId, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 
 pub use clowder_core::FileId;
@@ -19,18 +19,43 @@ pub struct File {
     /// Only for showing and saving.
     #[schema(max_length = 255)]
     pub name: String,
-    /// In octets; 0 while it arrives.
+    /// In octets, of the content that can be read; 0 while it arrives.
     #[schema(minimum = 0)]
     pub size: i64,
     /// By its content, whatever the name says.
     #[serde(rename = "type")]
     #[schema(example = "image/jpeg")]
     pub kind: String,
-    /// In hexadecimal digits; `null` while it arrives.
+    /// Of the content that can be read, in hexadecimal digits; `null` while it arrives. A picture has another one as soon as its
+    /// metadata is taken out.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: Option<String>,
     pub purpose: Purpose,
     pub status: FileStatus,
+    /// Whether the virus scanner has seen all of it and found nothing. `false` also if the server has no scanner.
+    pub scanned: bool,
+    /// Of a picture or video in pixels, as it is shown; `null` if that is not known.
+    #[schema(minimum = 1)]
+    pub width: Option<i64>,
+    #[schema(minimum = 1)]
+    pub height: Option<i64>,
+    /// Of a recording or video.
+    #[schema(minimum = 0)]
+    pub duration_ms: Option<i64>,
+    /// By how many degrees a player turns the video clockwise. The dimensions are those after that.
+    #[schema(minimum = 0, maximum = 270)]
+    pub rotation: Option<i64>,
+    /// Of a recording or video, such as `opus` or `h264`.
+    pub codecs: Vec<String>,
+    /// The loudness of a recording: the loudest sample in each hundredth of it, from 0 to 255.
+    #[schema(value_type = Option<Vec<u8>>, min_items = 100, max_items = 100)]
+    pub waveform: Option<Vec<u8>>,
+    /// What to show before the picture is there (<https://blurha.sh>).
+    #[schema(max_length = 100, example = "LEHV6nWB2yk8pyo0adR*.7kCMdnj")]
+    pub blurhash: Option<String>,
+    /// By size. None is larger than the picture; a picture that moves has its first frame.
+    #[schema(max_items = 5)]
+    pub thumbnails: Vec<Thumbnail>,
     pub uploaded_by: UserId,
     pub created_at: Timestamp,
 }
@@ -139,8 +164,8 @@ pub struct Content {
     pub name: String,
     pub kind: String,
     pub size: u64,
-    /// In hexadecimal digits.
-    pub sha256: String,
+    /// What nothing else has: the SHA-256 in hexadecimal digits, and what was made of it.
+    pub tag: String,
     pub created_at: Timestamp,
     /// Who sees it, and must not be suspended.
     pub viewer: UserId,

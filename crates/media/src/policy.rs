@@ -3,7 +3,7 @@
 use clowder_core::Result;
 
 use crate::{
-    Purpose, kinds,
+    Purpose, Seen, kinds,
     refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TRASH, FILE_TYPE, FILE_UPLOADS},
     sniff::Sniffed,
 };
@@ -117,6 +117,25 @@ pub fn may_be(purpose: Purpose, found: Sniffed, named: Option<&str>) -> Result<(
     if purpose.takes(found) { Ok(()) } else { Err(FILE_TYPE.into()) }
 }
 
+/// The longest recording that can be a voice message, in milliseconds.
+pub const LONGEST_VOICE: i64 = 15 * 60 * 1000;
+
+/// Whether a file can be used for its purpose, after it was examined. `seen` is what was found in it; nothing if it could not
+/// be read.
+pub fn is_fit(purpose: Purpose, kind: &str, seen: Option<&Seen>) -> bool {
+    match purpose {
+        Purpose::Voice => {
+            let duration = seen.and_then(|seen| seen.duration_ms);
+            kind.starts_with("audio/") && duration.is_some_and(|duration| duration <= LONGEST_VOICE)
+        }
+        Purpose::Video => kind.starts_with("video/") && seen.is_some(),
+        Purpose::Attachment => seen.is_some() || !kinds::is_stripped(kind),
+        Purpose::Avatar | Purpose::Cover | Purpose::Pet | Purpose::Event | Purpose::Chat | Purpose::Group => {
+            seen.is_some()
+        }
+    }
+}
+
 /// Whether new content fits beside what there is by now: other uploads may have ended meanwhile.
 pub fn may_keep(usage: Usage, size: i64, limits: Limits) -> Result<()> {
     if usage.octets + size > limits.octets { Err(FILE_QUOTA.into()) } else { Ok(()) }
@@ -181,6 +200,30 @@ mod tests {
             assert_eq!(limits.is_scarce(octets, objects), is_scarce, "{octets} {objects}");
         }
         assert!(!Limits::default().is_scarce(1 << 60, 1 << 60));
+    }
+
+    #[test]
+    fn a_file_that_was_examined_fits_its_purpose_or_not() {
+        let lasts = |duration_ms| Seen { duration_ms, ..Seen::default() };
+        let short = lasts(Some(LONGEST_VOICE));
+        for (purpose, kind, seen, fits) in [
+            (Purpose::Voice, "audio/ogg", Some(&short), true),
+            (Purpose::Voice, "audio/ogg", Some(&lasts(Some(LONGEST_VOICE + 1))), false),
+            (Purpose::Voice, "audio/ogg", Some(&lasts(None)), false),
+            (Purpose::Voice, "audio/ogg", None, false),
+            (Purpose::Voice, "video/webm", Some(&short), false),
+            (Purpose::Video, "video/webm", Some(&lasts(None)), true),
+            (Purpose::Video, "audio/webm", Some(&short), false),
+            (Purpose::Video, "video/mp4", None, false),
+            (Purpose::Attachment, "video/mp4", None, true),
+            (Purpose::Attachment, "audio/ogg", Some(&lasts(Some(LONGEST_VOICE + 1))), true),
+            (Purpose::Attachment, "image/png", None, false),
+            (Purpose::Attachment, "image/png", Some(&Seen::default()), true),
+            (Purpose::Avatar, "image/png", None, false),
+            (Purpose::Avatar, "image/png", Some(&Seen::default()), true),
+        ] {
+            assert_eq!(is_fit(purpose, kind, seen), fits, "{purpose:?} {kind} {seen:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
-use crate::{Content, File, FileFilter, FileId, FileQuota, FileUrl, NewFile, NewFileUrl, blobs::ByteStream};
+use crate::{
+    Content, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size, blobs::ByteStream,
+};
 
 /// Files of people. Changes are committed with what they tell.
 #[async_trait]
@@ -29,6 +31,10 @@ pub trait Files: Send + Sync {
 
     /// The content of a file that the caller may see and that is ready.
     async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content>;
+
+    /// A thumbnail of a file that the caller may see and that is ready: of this size, or the largest if the picture is smaller
+    /// than that; `file.no_thumbnail` if it has none.
+    async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content>;
 
     /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
     /// store signs addresses, it is a whole one of the store, and the caller does not matter any more; otherwise, it is a path

@@ -1,7 +1,7 @@
 //! The port of the virus scanner.
 
 use async_trait::async_trait;
-use clowder_core::Result;
+use clowder_core::{Result, Word};
 
 use crate::blobs::ByteStream;
 
@@ -14,6 +14,30 @@ pub enum Verdict {
     /// The scanner did not look at all of it, because the file, or something packed into it, is larger than its settings
     /// allow. It is neither clean nor infected.
     TooLarge,
+}
+
+/// What is known of a file from the scanner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scan {
+    /// There was no scanner.
+    None,
+    Clean,
+    Infected,
+    /// The scanner did not look at all of it.
+    TooLarge,
+    /// The scanner was away, and the server does without it. It is scanned later.
+    Skipped,
+}
+
+impl Word for Scan {
+    const WHAT: &'static str = "result of a scan";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("clean", Self::Clean),
+        ("infected", Self::Infected),
+        ("too_large", Self::TooLarge),
+        ("skipped", Self::Skipped),
+    ];
 }
 
 #[async_trait]

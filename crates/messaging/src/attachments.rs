@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Error, Fields, FileId, MessageId, Result, UserId, Word, text::Flaw};
+use clowder_core::{ChatId, Error, Fields, FileId, MessageId, Result, Thumbnail, UserId, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 
 use crate::{MessageType, polls::SentType, refusals::MESSAGE_NOT_FORWARDABLE};
@@ -28,12 +28,42 @@ pub struct Attachment {
     #[schema(minimum = 0)]
     pub size: Option<i64>,
     pub status: AttachmentStatus,
+    /// Of a picture or video in pixels, as it is shown; `null` before the file is ready, or if that is not known.
+    #[schema(minimum = 1)]
+    pub width: Option<i64>,
+    #[schema(minimum = 1)]
+    pub height: Option<i64>,
+    /// Of a recording or video.
+    #[schema(minimum = 0)]
+    pub duration_ms: Option<i64>,
+    /// The loudness of a recording: the loudest sample in each hundredth of it, from 0 to 255.
+    #[schema(value_type = Option<Vec<u8>>, min_items = 100, max_items = 100)]
+    pub waveform: Option<Vec<u8>>,
+    /// What to show before the picture is there (<https://blurha.sh>).
+    #[schema(max_length = 100, example = "LEHV6nWB2yk8pyo0adR*.7kCMdnj")]
+    pub blurhash: Option<String>,
+    /// By size; none is larger than the picture.
+    #[serde(default)]
+    #[schema(required = true, max_items = 5)]
+    pub thumbnails: Vec<Thumbnail>,
 }
 
 impl Attachment {
     /// What stays in a message of a file that is deleted.
     pub const fn deleted(id: FileId) -> Self {
-        Self { id, name: None, kind: None, size: None, status: AttachmentStatus::Deleted }
+        Self {
+            id,
+            name: None,
+            kind: None,
+            size: None,
+            status: AttachmentStatus::Deleted,
+            width: None,
+            height: None,
+            duration_ms: None,
+            waveform: None,
+            blurhash: None,
+            thumbnails: Vec::new(),
+        }
     }
 
     /// Whether its content can be read, now or after it has been examined.

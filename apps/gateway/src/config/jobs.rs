@@ -17,6 +17,7 @@ pub struct Jobs {
     pub concurrency: usize,
     pub mail_concurrency: Slots,
     pub exports_concurrency: Slots,
+    pub files_concurrency: Slots,
     pub default_concurrency: Slots,
     /// How long a job stays with a worker that does not respond.
     pub lease_seconds: u64,
@@ -29,6 +30,7 @@ impl Default for Jobs {
             concurrency: 4,
             mail_concurrency: unset,
             exports_concurrency: unset,
+            files_concurrency: unset,
             default_concurrency: unset,
             lease_seconds: 60,
         }
@@ -60,6 +62,7 @@ impl Jobs {
         let (slots, otherwise) = match queue {
             Queue::Mail => (self.mail_concurrency, self.concurrency),
             Queue::Exports => (self.exports_concurrency, half),
+            Queue::Files => (self.files_concurrency, half),
             Queue::Default => (self.default_concurrency, half),
         };
         slots.0.unwrap_or(otherwise)
@@ -89,6 +92,8 @@ pub const SETTINGS: &[Setting] = &[
         "How many jobs of the queue `mail` run at a time. Empty: as many as `concurrency` says. 0: none in this process. 0 to 256."),
     setting("jobs", "exports_concurrency", "JOB_EXPORTS_CONCURRENCY", |c| &mut c.jobs.exports_concurrency,
         "The same for the queue `exports`. Empty: half of `concurrency`, rounded up."),
+    setting("jobs", "files_concurrency", "JOB_FILES_CONCURRENCY", |c| &mut c.jobs.files_concurrency,
+        "The same for the queue `files`, which examines uploaded files. Each may take a processor and up to 2 GiB of memory. Empty: half of `concurrency`, rounded up."),
     setting("jobs", "default_concurrency", "JOB_DEFAULT_CONCURRENCY", |c| &mut c.jobs.default_concurrency,
         "The same for the queue `default`, which has all other jobs. Empty: half of `concurrency`, rounded up."),
     within(1, 3_600, setting("jobs", "lease_seconds", "JOB_LEASE_SECONDS", |c| &mut c.jobs.lease_seconds,
@@ -101,6 +106,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("jobs.concurrency", &["-1", "257", "two"]),
     ("jobs.mail_concurrency", &["-1", "257", "two"]),
     ("jobs.exports_concurrency", &["-1", "257", "two"]),
+    ("jobs.files_concurrency", &["-1", "257", "two"]),
     ("jobs.default_concurrency", &["-1", "257", "two"]),
     ("jobs.lease_seconds", &["0", "3601", "x"]),
 ];
@@ -116,28 +122,29 @@ mod tests {
             slots.set(text).unwrap();
             slots
         };
-        // Expected concurrency of mail, exports and the default queue.
-        for (concurrency, mail, exports, rest, serve, worker) in [
-            (4, "", "", "", [4, 2, 2], [4, 2, 2]),
-            (1, "", "", "", [1, 1, 1], [1, 1, 1]),
-            (7, "", "", "", [7, 4, 4], [7, 4, 4]),
-            (0, "", "", "", [0, 0, 0], [1, 1, 1]),
-            (4, "20", "1", "0", [20, 1, 0], [20, 1, 0]),
-            (0, "", "2", "", [0, 2, 0], [0, 2, 0]),
-            (0, "0", "", "", [0, 0, 0], [0, 1, 1]),
-            (4, "0", "0", "0", [0, 0, 0], [0, 0, 0]),
+        // Expected concurrency of mail, exports, files and the default queue.
+        for (concurrency, [mail, exports, files, rest], serve, worker) in [
+            (4, ["", "", "", ""], [4, 2, 2, 2], [4, 2, 2, 2]),
+            (1, ["", "", "", ""], [1, 1, 1, 1], [1, 1, 1, 1]),
+            (7, ["", "", "", ""], [7, 4, 4, 4], [7, 4, 4, 4]),
+            (0, ["", "", "", ""], [0, 0, 0, 0], [1, 1, 1, 1]),
+            (4, ["20", "1", "3", "0"], [20, 1, 3, 0], [20, 1, 3, 0]),
+            (0, ["", "2", "", ""], [0, 2, 0, 0], [0, 2, 0, 0]),
+            (0, ["0", "", "", ""], [0, 0, 0, 0], [0, 1, 1, 1]),
+            (4, ["0", "0", "0", "0"], [0, 0, 0, 0], [0, 0, 0, 0]),
         ] {
             let jobs = Jobs {
                 concurrency,
                 mail_concurrency: slots(mail),
                 exports_concurrency: slots(exports),
+                files_concurrency: slots(files),
                 default_concurrency: slots(rest),
                 ..Jobs::default()
             };
             let of = |queues: HashMap<Queue, usize>| {
-                [Queue::Mail, Queue::Exports, Queue::Default].map(|queue| queues[&queue])
+                [Queue::Mail, Queue::Exports, Queue::Files, Queue::Default].map(|queue| queues[&queue])
             };
-            let told = format!("{concurrency} {mail:?} {exports:?} {rest:?}");
+            let told = format!("{concurrency} {mail:?} {exports:?} {files:?} {rest:?}");
             assert_eq!(of(jobs.queues()), serve, "{told}");
             assert_eq!(of(jobs.queues_of_worker()), worker, "{told}");
         }

@@ -16,6 +16,7 @@ mod audio;
 mod boxes;
 mod child;
 mod images;
+mod port;
 mod poster;
 mod video;
 
@@ -27,6 +28,7 @@ use std::{
 
 pub use child::{Inspector, answer, confine};
 pub use images::{Headers, headers};
+pub use port::examined;
 use serde::{Deserialize, Serialize};
 
 /// The sizes of thumbnails: the longest side that they may have.

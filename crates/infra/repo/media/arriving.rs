@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_core::{Ctx, Error, Result, Timestamp, UserId, Word};
 use clowder_media::{
-    Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId,
+    Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId, Scan,
     blobs::Writing,
     file_name, kinds,
     policy::{Room, may_be, may_begin, may_keep},
@@ -26,7 +26,7 @@ use super::{
     },
     Stored, deleting,
     lease::Lease,
-    loose, purging, read,
+    examining, loose, purging, read,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
@@ -36,6 +36,9 @@ use crate::{
 
 /// How long after an error bytes may still become visible: a request to a store that was given up may be carried out later.
 const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
+
+/// How many files share an object at most, because all of them change together.
+const SHARED_BY: i64 = 100;
 
 /// An upload that is going on.
 struct Arrival {
@@ -249,6 +252,14 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         purge_at: None,
         arriving_until: Some(ctx.now.plus(lease)),
         purge_failures: 0,
+        scanning_since: None,
+        scan: Scan::None.as_str().to_owned(),
+        signatures: None,
+        virus: None,
+        scanned_at: Timestamp::from_micros(0),
+        seen: None,
+        clean_size: None,
+        clean_sha256: None,
     };
     diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
     let file = FileRow {
@@ -258,6 +269,7 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         name: new.name.clone(),
         purpose: new.purpose.as_str().to_owned(),
         created_at: ctx.now,
+        failed: false,
     };
     diesel::insert_into(files::table).values(&file).execute(tx.conn)?;
     diesel::insert_into(file_usage::table)
@@ -291,20 +303,22 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     profile::own(tx.conn, user)?;
-    let (row, object) = read::own(tx.conn, user, file)?;
+    let (mut row, object) = read::own(tx.conn, user, file)?;
     if object.status()? != FileStatus::Uploading {
         return Err(FILE_UNKNOWN.into());
     }
     // What has no file any more is about to be purged, so it is not taken again.
     let same: Option<ObjectRow> = file_objects::table
         .filter(file_objects::owner_id.eq(user).and(file_objects::sha256.eq(arrived.sha256.as_slice())))
-        .filter(file_objects::refs.gt(0))
+        .filter(file_objects::refs.gt(0).and(file_objects::refs.lt(SHARED_BY)))
         .select(ObjectRow::as_select())
         .first(tx.conn)
         .optional()?;
     let object = match same {
         Some(same) => {
-            diesel::update(files::table.find(file)).set(files::object_id.eq(same.id)).execute(tx.conn)?;
+            row.failed = examining::is_unfit(&tx.services.options.media, &same, &row.purpose)?;
+            let shares = (files::object_id.eq(same.id), files::failed.eq(row.failed));
+            diesel::update(files::table.find(file)).set(shares).execute(tx.conn)?;
             let one_more = file_objects::refs.eq(file_objects::refs + 1);
             diesel::update(file_objects::table.find(same.id)).set(one_more).execute(tx.conn)?;
             // The bytes have arrived all the same, and count until they are gone.
@@ -318,9 +332,12 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
             may_keep(read::usage(tx.conn, user, ctx.now)?, arrived.size, tx.services.options.media.limits)?;
             let one_more = file_usage::octets.eq(file_usage::octets + arrived.size);
             diesel::update(file_usage::table.find(user)).set(one_more).execute(tx.conn)?;
+            let waits = examining::is_needed(&tx.services.options.media, arrived.kind);
+            let status = if waits { FileStatus::Scanning } else { FileStatus::Ready };
             let kept = diesel::update(file_objects::table.find(object.id))
                 .set((
-                    file_objects::status.eq(FileStatus::Ready.as_str()),
+                    file_objects::status.eq(status.as_str()),
+                    file_objects::scanning_since.eq(waits.then_some(ctx.now)),
                     file_objects::size.eq(arrived.size),
                     file_objects::sha256.eq(arrived.sha256.as_slice()),
                     file_objects::kind.eq(arrived.kind),
@@ -328,6 +345,9 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
                 ))
                 .returning(ObjectRow::as_returning())
                 .get_result(tx.conn)?;
+            if waits {
+                examining::order(tx, ctx, user, kept.id)?;
+            }
             more(tx, arrived.size, 0)?;
             kept
         }

@@ -7,7 +7,7 @@ use clowder_media::{Purpose, kinds};
 use diesel::prelude::*;
 
 use super::super::{among::AmongIds, db::Tx, dialect, dialect::Conn};
-use crate::domains::media::{FileRow, ObjectRow, file_objects, files};
+use crate::domains::media::{FileRow, Look, ObjectRow, file_objects, files};
 
 /// A file as it is now.
 pub struct FileFacts {
@@ -18,7 +18,9 @@ pub struct FileFacts {
     /// Whether it was uploaded as a voice message.
     pub voice: bool,
     /// One of the words of `clowder_media::FileStatus`.
-    pub status: String,
+    pub status: &'static str,
+    /// What was found in it, once it is ready.
+    pub look: Look,
 }
 
 /// Those of these files that exist.
@@ -29,14 +31,15 @@ pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> 
         let facts = FileFacts {
             owner: file.owner_id,
             kind: kinds::named(&object.kind, &file.name).to_owned(),
-            name: file.name,
-            size: object.size,
+            size: object.clean_size.unwrap_or(object.size),
             voice: file.purpose == Purpose::Voice.as_str(),
-            status: object.status,
+            status: file.status(&object)?.as_str(),
+            look: file.look(&object)?,
+            name: file.name,
         };
-        (file.id, facts)
+        Ok((file.id, facts))
     });
-    Ok(facts.collect())
+    facts.collect()
 }
 
 /// Says that something does not have these files any more: if nothing else has them, they are deleted soon.

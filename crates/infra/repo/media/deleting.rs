@@ -150,6 +150,7 @@ pub fn let_go(tx: &mut Tx<'_>, object: ObjectId, octets: i64, purge_at: Timestam
         file_objects::size.eq(octets),
         file_objects::purge_at.eq(purge_at),
         file_objects::arriving_until.eq(None::<Timestamp>),
+        file_objects::scanning_since.eq(None::<Timestamp>),
     );
     diesel::update(file_objects::table.find(object)).set(gone).execute(tx.conn)?;
     Ok(())

@@ -78,6 +78,7 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
             file_objects::status.eq(FileStatus::Failed.as_str()),
             file_objects::purge_at.eq(purge_at),
             file_objects::arriving_until.eq(None::<Timestamp>),
+            file_objects::scanning_since.eq(None::<Timestamp>),
         );
         let these = file_objects::table.filter(file_objects::id.eq_any(these.collect::<Vec<_>>()));
         diesel::update(these).set(gone).execute(tx.conn)?;

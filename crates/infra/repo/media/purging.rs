@@ -8,7 +8,7 @@ use clowder_core::{
     Ctx, Error, NewJob, Result, Timestamp, UserId,
     job::{Queue, Taken, Work, Worker, pause},
 };
-use clowder_media::{Blobs, ObjectId, policy::Limits};
+use clowder_media::{Blobs, ObjectId, Variant, kinds, policy::Limits};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use super::{
     },
     deleting::{discard, has_files, stale},
 };
-use crate::domains::media::{file_objects, file_totals, file_usage, key_of};
+use crate::domains::media::{file_objects, file_totals, file_usage, key_of, variant_key};
 
 /// How old a write is that will not be finished any more: an upload takes six hours at most.
 const UNFINISHED: Duration = Duration::from_secs(12 * 3600);
@@ -74,8 +74,8 @@ impl Worker for Purger {
     }
 }
 
-/// An object that is due.
-type Due = (ObjectId, Option<UserId>, i64);
+/// An object that is due: whose it was, how often purging it has failed, and of which type it is.
+type Due = (ObjectId, Option<UserId>, i64, String);
 
 impl Purger {
     async fn forget_stale(&self, ctx: &Ctx) -> Result<()> {
@@ -98,8 +98,8 @@ impl Purger {
         loop {
             let limits = self.0.deps.options.media.limits;
             let due = self.0.db.read(move |conn| due(conn, now, limits)).await?;
-            for (object, owner, failures) in &due {
-                let Err(error) = self.purge(blobs, *object, *owner).await else {
+            for (object, owner, failures, kind) in &due {
+                let Err(error) = self.purge(blobs, *object, *owner, kind).await else {
                     in_a_row = 0;
                     continue;
                 };
@@ -116,11 +116,16 @@ impl Purger {
     }
 
     /// The bytes first: as long as the row is there, the next try finds it.
-    async fn purge(&self, blobs: &dyn Blobs, object: ObjectId, owner: Option<UserId>) -> Result<()> {
+    async fn purge(&self, blobs: &dyn Blobs, object: ObjectId, owner: Option<UserId>, kind: &str) -> Result<()> {
         if self.0.db.read(move |conn| has_files(conn, object)).await? {
             return Err(Error::internal(format!("the object {object} is due to be purged, but has files")));
         }
         blobs.delete(&key_of(object)?).await?;
+        // An examination that was cut off has noted nothing of what it has made.
+        let variants = Variant::all().filter(|_| kinds::is_examined(kind));
+        for variant in variants {
+            blobs.delete(&variant_key(object, variant)?).await?;
+        }
         self.0.db.write(move |tx| forget(tx, object, owner)).await
     }
 
@@ -175,5 +180,5 @@ fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
         false => deleted.filter(past),
     };
     let due = due.order(file_objects::purge_at).limit(PIECE);
-    Ok(due.select((file_objects::id, file_objects::owner_id, file_objects::purge_failures)).load(conn)?)
+    Ok(due.select((file_objects::id, file_objects::owner_id, file_objects::purge_failures, file_objects::kind)).load(conn)?)
 }

@@ -2,7 +2,7 @@
 
 use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_media::{
-    Content, File, FileFilter, FileId, FileStatus, ObjectId,
+    Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Size,
     policy::{Trash, Usage},
     refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_UNKNOWN},
 };
@@ -41,6 +41,11 @@ pub fn shown(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<File> {
 pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content> {
     let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
     row.content(&object, viewer.id)
+}
+
+pub fn thumbnail(conn: &mut Conn, viewer: Viewer, file: FileId, size: Size, format: Format) -> Result<Content> {
+    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    row.thumbnail(&object, viewer.id, size, format)
 }
 
 /// A file that somebody wants to change: only their own.

@@ -19,7 +19,7 @@ use super::{
         chats::edit::tell,
         db::Tx,
         dialect::{self, Backend, Conn},
-        domains::{Hold, Holder},
+        domains::{Hold, Holder, Place},
         journal,
         media::attaching::{self, FileFacts},
         people::Viewer,
@@ -33,7 +33,7 @@ use crate::{
     statement::statement,
 };
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go };
+pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
 
 /// How many messages a deleted file is taken from in one transaction.
 const PIECE: i64 = 50;
@@ -83,8 +83,8 @@ pub fn there(conn: &mut Conn, ids: &[FileId]) -> Result<Vec<FileId>> {
 }
 
 fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
-    let FileFacts { owner, name, kind, size, voice, status } = facts;
-    let shown = match status.as_str() {
+    let FileFacts { owner, name, kind, size, voice, status, look } = facts;
+    let shown = match status {
         "uploading" => None,
         status => Some(Attachment {
             id,
@@ -92,6 +92,12 @@ fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
             kind: Some(kind),
             size: Some(size),
             status: AttachmentStatus::parse_word(status)?,
+            width: look.seen.width,
+            height: look.seen.height,
+            duration_ms: look.seen.duration_ms,
+            waveform: look.seen.waveform,
+            blurhash: look.seen.blurhash,
+            thumbnails: look.thumbnails,
         }),
     };
     Ok(Found { owner, voice, shown })
@@ -224,6 +230,35 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
     let gone = rows.iter().map(|row| Removed { chat_id: row.chat_id, message_id: row.id, seq: row.seq, file_id: file });
     tell(tx, ctx, &gone.map(Change::AttachmentRemoved).collect::<Vec<_>>())?;
     Ok(wanted.len())
+}
+
+/// Tells the chats of some messages that a file of these has another state.
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    let mut some = table::table
+        .filter(table::file_id.eq(file).and(table::name.is_not_null()))
+        .order((table::chat_id, table::seq))
+        .limit(PIECE)
+        .select((table::chat_id, table::seq))
+        .into_boxed();
+    if let Some((chat, seq)) = after {
+        let chat = ChatId::from_uuid(chat);
+        some = some.filter(table::chat_id.gt(chat).or(table::chat_id.eq(chat).and(table::seq.gt(seq))));
+    }
+    let places: Vec<(ChatId, i64)> = some.load(tx.conn)?;
+    let Some((chat, seq)) = places.last() else { return Ok(None) };
+    let next = (chat.uuid(), *seq);
+    let ids: BTreeSet<ChatId> = places.iter().map(|(chat, _)| *chat).collect();
+    for chat in &ids {
+        dialect::messaging::lock_chat(tx.conn, *chat)?;
+        // Summaries of chats are cached under their revision.
+        diesel::update(chats::table.find(chat)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
+    }
+    // What was deleted meanwhile shows no file.
+    let mut rows = messages_at(tx.conn, &places)?;
+    rows.retain(|row| row.deleted_at.is_none() && row.expires_at.is_none_or(|at| at > ctx.now));
+    let told = shown(tx.conn, &rows)?.into_iter().map(|said| Change::MessageUpdated(Box::new(said)));
+    tell(tx, ctx, &told.collect::<Vec<_>>())?;
+    Ok(Some(next))
 }
 
 /// Messages as events show them, which is the same for everybody.

@@ -22,7 +22,7 @@ use crate::domains::messaging::{
     ReviewAttachmentRow, ReviewRow, message_reviews as reviews, participants, review_attachments as table,
 };
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go: |_, _, _| Ok(0) };
+pub const HOLDER: Holder = Holder { shows, holds, lets_go: |_, _, _| Ok(0), tells: |_, _, _, _| Ok(None) };
 
 /// Keeps the files of a message, which stay until the end of the transaction.
 pub fn keep(conn: &mut Conn, review: ReviewId, files: &[FileId]) -> Result<()> {

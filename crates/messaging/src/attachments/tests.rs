@@ -14,7 +14,7 @@ const ADA: u128 = 1;
 const BOB: u128 = 2;
 
 fn file(n: u128, kind: &str, status: AttachmentStatus) -> Attachment {
-    Attachment { id: id(n), name: Some("a".into()), kind: Some(kind.into()), size: Some(1), status }
+    Attachment { name: Some("a".into()), kind: Some(kind.into()), size: Some(1), status, ..Attachment::deleted(id(n)) }
 }
 
 fn found(owner: u128, voice: bool, shown: Option<Attachment>) -> Found {

@@ -263,11 +263,11 @@ fn every_part(text: &str) -> Message {
         reactions: vec![Reacted { emoji: text.to_owned(), count: 2, mine: None }],
         edited_at: Some(NOW),
         attachments: vec![Attachment {
-            id: id(12),
             name: Some(text.to_owned()),
             kind: Some(text.to_owned()),
             size: Some(5),
             status: AttachmentStatus::Ready,
+            ..Attachment::deleted(id(12))
         }],
         poll: poll(text),
         ..message(text)

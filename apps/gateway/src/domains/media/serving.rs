@@ -188,7 +188,7 @@ mod tests {
             name: name.into(),
             kind: kind.into(),
             size: 10,
-            sha256: "ab".repeat(32),
+            tag: "ab".repeat(32),
             created_at: Timestamp::from_micros(1_700_000_000_500_000),
             viewer: UserId::from_uuid(uuid::Uuid::from_u128(1)),
         }

@@ -1,9 +1,9 @@
 //! The rows of files, and where the bytes of an object are.
 
-use clowder_core::{Error, Result, Timestamp, UserId, Word};
+use clowder_core::{Error, Result, Thumbnail, Timestamp, UserId, Word};
 use clowder_media::{
-    Content, File, FileId, FileStatus, Key, ObjectId, Purpose, kinds,
-    refusals::{FILE_FAILED, FILE_INFECTED, FILE_NOT_READY},
+    Content, File, FileId, FileStatus, Format, Key, ObjectId, Purpose, Scan, Seen, Size, Variant, kinds,
+    refusals::{FILE_FAILED, FILE_INFECTED, FILE_NO_THUMBNAIL, FILE_NOT_READY},
 };
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
@@ -19,6 +19,8 @@ pub struct FileRow {
     pub name: String,
     pub purpose: String,
     pub created_at: Timestamp,
+    /// It does not fit its purpose, as its examination has shown.
+    pub failed: bool,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -36,24 +38,91 @@ pub struct ObjectRow {
     pub purge_at: Option<Timestamp>,
     pub arriving_until: Option<Timestamp>,
     pub purge_failures: i64,
+    pub scanning_since: Option<Timestamp>,
+    pub scan: String,
+    pub signatures: Option<String>,
+    /// What the virus scanner has found.
+    pub virus: Option<String>,
+    pub scanned_at: Timestamp,
+    /// What was found in it, as JSON.
+    pub seen: Option<String>,
+    pub clean_size: Option<i64>,
+    pub clean_sha256: Option<Vec<u8>>,
 }
 
 impl ObjectRow {
     pub fn status(&self) -> Result<FileStatus> {
         FileStatus::parse_word(&self.status)
     }
+
+    /// What was found in it; nothing if it was not looked into, or could not be read.
+    pub fn seen(&self) -> Result<Option<Seen>> {
+        Ok(self.seen.as_deref().map(serde_json::from_str).transpose()?)
+    }
+
+    /// The length and the hash of the content that can be read.
+    fn shown(&self) -> (i64, Option<&[u8]>) {
+        match self.clean_size {
+            Some(size) => (size, self.clean_sha256.as_deref()),
+            None => (self.size, self.sha256.as_deref()),
+        }
+    }
+
+    /// Where the content is that can be read.
+    pub fn shown_key(&self) -> Result<Key> {
+        match self.clean_size {
+            Some(_) => variant_key(self.id, Variant::Clean),
+            None => key_of(self.id),
+        }
+    }
+}
+
+/// What a message shows of a file that was looked into, too.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    pub seen: Seen,
+    pub thumbnails: Vec<Thumbnail>,
 }
 
 impl FileRow {
+    pub fn status(&self, object: &ObjectRow) -> Result<FileStatus> {
+        Ok(match object.status()? {
+            FileStatus::Ready if self.failed => FileStatus::Failed,
+            status => status,
+        })
+    }
+
+    /// What others may know of what is in it: nothing before it is ready.
+    pub fn look(&self, object: &ObjectRow) -> Result<Look> {
+        if self.status(object)? != FileStatus::Ready {
+            return Ok(Look::default());
+        }
+        let seen = object.seen()?.unwrap_or_default();
+        let of = seen.thumbnails.iter();
+        let thumbnails = of.map(|made| Thumbnail::of(self.id, made.size, made.width, made.height)).collect();
+        Ok(Look { seen, thumbnails })
+    }
+
     pub fn file(self, object: &ObjectRow) -> Result<File> {
+        let (status, Look { seen, thumbnails }) = (self.status(object)?, self.look(object)?);
+        let (size, sha256) = object.shown();
         Ok(File {
             id: self.id,
             kind: kinds::named(&object.kind, &self.name).to_owned(),
             name: self.name,
-            size: object.size,
-            sha256: object.sha256.as_deref().map(|octets| HEXLOWER.encode(octets)),
+            size,
+            sha256: sha256.map(|octets| HEXLOWER.encode(octets)),
             purpose: Purpose::parse_word(&self.purpose)?,
-            status: object.status()?,
+            status,
+            scanned: object.scan == Scan::Clean.as_str(),
+            width: seen.width,
+            height: seen.height,
+            duration_ms: seen.duration_ms,
+            rotation: seen.rotation,
+            codecs: seen.codecs,
+            waveform: seen.waveform,
+            blurhash: seen.blurhash,
+            thumbnails,
             uploaded_by: self.owner_id,
             created_at: self.created_at,
         })
@@ -61,23 +130,48 @@ impl FileRow {
 
     /// The content for somebody who sees the file, if anybody may get it.
     pub fn content(self, object: &ObjectRow, viewer: UserId) -> Result<Content> {
-        match object.status()? {
-            FileStatus::Ready => {}
-            FileStatus::Uploading | FileStatus::Scanning => return Err(FILE_NOT_READY.into()),
-            FileStatus::Quarantined => return Err(FILE_INFECTED.into()),
-            FileStatus::Failed => return Err(FILE_FAILED.into()),
-        }
-        let sha256 =
-            object.sha256.as_deref().ok_or_else(|| Error::internal("a file that is ready without its hash"))?;
+        self.is_ready(object)?;
+        let (size, sha256) = object.shown();
+        let sha256 = sha256.ok_or_else(|| Error::internal("a file that is ready without its hash"))?;
         Ok(Content {
-            key: key_of(object.id)?,
+            key: object.shown_key()?,
             kind: kinds::named(&object.kind, &self.name).to_owned(),
             name: self.name,
-            size: u64::try_from(object.size).map_err(|_| Error::internal("a file of less than nothing"))?,
-            sha256: HEXLOWER.encode(sha256),
+            size: u64::try_from(size).map_err(|_| Error::internal("a file of less than nothing"))?,
+            tag: HEXLOWER.encode(sha256),
             created_at: self.created_at,
             viewer,
         })
+    }
+
+    /// The thumbnail of this size, or the largest of a smaller picture, for somebody who sees the file.
+    pub fn thumbnail(self, object: &ObjectRow, viewer: UserId, size: Size, format: Format) -> Result<Content> {
+        self.is_ready(object)?;
+        let seen = object.seen()?.unwrap_or_default();
+        let made = seen.thumbnails.iter().find(|made| made.size == size.pixels()).or(seen.thumbnails.last());
+        let made = made.ok_or(FILE_NO_THUMBNAIL)?;
+        let sha256 = object.sha256.as_deref().unwrap_or_default();
+        Ok(Content {
+            key: variant_key(object.id, Variant::Thumbnail { size: made.size, format })?,
+            kind: format.media_type().to_owned(),
+            name: format!("{}.{}", self.id, format.ending()),
+            size: match format {
+                Format::WebP => made.webp,
+                Format::Jpeg => made.jpeg,
+            },
+            tag: format!("{}-{}-{}", HEXLOWER.encode(sha256), made.size, format.ending()),
+            created_at: self.created_at,
+            viewer,
+        })
+    }
+
+    fn is_ready(&self, object: &ObjectRow) -> Result<()> {
+        match self.status(object)? {
+            FileStatus::Ready => Ok(()),
+            FileStatus::Uploading | FileStatus::Scanning => Err(FILE_NOT_READY.into()),
+            FileStatus::Quarantined => Err(FILE_INFECTED.into()),
+            FileStatus::Failed => Err(FILE_FAILED.into()),
+        }
     }
 }
 
@@ -88,8 +182,19 @@ pub fn key_of(object: ObjectId) -> Result<Key> {
     Key::new(format!("files/{folder}/{name}"))
 }
 
-/// Which object has this key.
+/// Where something is that was made of it.
+pub fn variant_key(object: ObjectId, variant: Variant) -> Result<Key> {
+    let name = object.to_string();
+    let folder = name.get(name.len() - 2..).unwrap_or_default();
+    Key::new(match variant {
+        Variant::Clean => format!("made/{folder}/{name}-clean"),
+        Variant::Thumbnail { size, format } => format!("made/{folder}/{name}-{size}.{}", format.ending()),
+    })
+}
+
+/// Which object has this key, or what was made of it.
 pub fn object_of(key: &Key) -> Result<ObjectId> {
+    const ID: usize = 36;
     let name = key.as_str().rsplit('/').next().unwrap_or_default();
-    name.parse().map_err(|_| Error::internal(format!("{key} is the key of no object")))
+    name.get(..ID).unwrap_or(name).parse().map_err(|_| Error::internal(format!("{key} is the key of no object")))
 }

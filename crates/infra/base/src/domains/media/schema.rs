@@ -10,6 +10,7 @@ diesel::table! {
         name -> Text,
         purpose -> Text,
         created_at -> Ts,
+        failed -> Bool,
     }
 }
 
@@ -29,6 +30,14 @@ diesel::table! {
         purge_at -> Nullable<Ts>,
         arriving_until -> Nullable<Ts>,
         purge_failures -> BigInt,
+        scanning_since -> Nullable<Ts>,
+        scan -> Text,
+        signatures -> Nullable<Text>,
+        virus -> Nullable<Text>,
+        scanned_at -> Ts,
+        seen -> Nullable<Text>,
+        clean_size -> Nullable<BigInt>,
+        clean_sha256 -> Nullable<Binary>,
     }
 }
 

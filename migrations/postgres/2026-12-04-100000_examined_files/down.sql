@@ -1,0 +1,14 @@
+UPDATE file_objects SET status = 'ready' WHERE status = 'scanning';
+ALTER TABLE files DROP COLUMN failed;
+ALTER TABLE file_objects DROP COLUMN clean_sha256;
+ALTER TABLE file_objects DROP COLUMN clean_size;
+ALTER TABLE file_objects DROP COLUMN seen;
+DROP INDEX file_objects_sha256;
+DROP INDEX file_objects_scans;
+ALTER TABLE file_objects DROP COLUMN scanned_at;
+ALTER TABLE file_objects DROP COLUMN virus;
+ALTER TABLE file_objects DROP COLUMN signatures;
+ALTER TABLE file_objects DROP COLUMN scan;
+DROP INDEX file_objects_scanned_of;
+DROP INDEX file_objects_scanning;
+ALTER TABLE file_objects DROP COLUMN scanning_since;
