@@ -21,6 +21,7 @@ pub mod pooler;
 pub mod postgres;
 mod process;
 pub mod proxy;
+pub mod recorded;
 pub mod redis;
 pub mod redis_groups;
 pub mod relay;

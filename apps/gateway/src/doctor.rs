@@ -11,6 +11,7 @@ use clowder_gateway::{
     open_files,
 };
 use clowder_infra::{DatabaseUrl, Store, mail, redis_way::RedisWay};
+use clowder_media::Scanner;
 use serde::Serialize;
 use serde_json::json;
 
@@ -102,6 +103,9 @@ pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     if let Some(address) = config.redis.address() {
         findings.add("Redis", redis(config, address.to_owned()).await);
     }
+    if let Some(told) = scanner(config).await {
+        findings.add("virus scanner", told);
+    }
     findings.add("open files", files());
     findings.add("port", port(config));
     database(config, &mut findings).await;
@@ -160,6 +164,22 @@ async fn redis(config: &Config, address: String) -> Told {
             error.to_string().trim_start_matches("unavailable: ")
         )),
     }
+}
+
+/// Without the scanner, files wait or are let through.
+async fn scanner(config: &Config) -> Option<Told> {
+    let clamd = match config.media.clamd() {
+        Ok(clamd) => clamd?,
+        Err(error) => return Some(failed(error.to_string())),
+    };
+    Some(match tokio::time::timeout(PATIENCE, clamd.signatures()).await {
+        Ok(Ok(signatures)) => ok(signatures),
+        Ok(Err(error)) => warning(format!(
+            "{}; check CLAMD_URL, that clamd runs, and that it accepts connections from this machine",
+            error.to_string().trim_start_matches("unavailable: ")
+        )),
+        Err(_) => warning(format!("clamd does not answer within {PATIENCE:?}")),
+    })
 }
 
 fn files() -> Told {
@@ -240,7 +260,9 @@ async fn database(config: &Config, findings: &mut Findings) {
     }
     match app::open_existing(config).await {
         Ok(store) => {
-            for check in store.upkeep.check(clock::now).await {
+            // The scanner has been asked already.
+            let checks = store.upkeep.check(clock::now).await;
+            for check in checks.into_iter().filter(|check| check.name != "scanner") {
                 findings.add(check.name, if check.ok { ok(check.detail) } else { failed(check.detail) });
             }
             findings.add("encryption keys", keyring::finding(&store).await.map_or_else(failed, ok));

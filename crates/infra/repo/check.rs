@@ -34,7 +34,8 @@ pub async fn all(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
 
 async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
     let read = repo.db.read(move |conn| Ok((pending_on(conn)?, skew(conn, now)?)));
-    let (read, writes, files) = tokio::join!(within(read), within(repo.db.try_to_write()), files(repo));
+    let (read, writes, files, scanner) =
+        tokio::join!(within(read), within(repo.db.try_to_write()), files(repo), scanner(repo));
     let (schema, skew) = match read {
         Ok((pending, skew)) => (Ok(pending), Some(skew)),
         Err(error) => (Err(error), None),
@@ -80,6 +81,7 @@ async fn look(repo: &Repo, now: fn() -> Timestamp) -> Vec<Check> {
         },
     ];
     checks.extend(files);
+    checks.extend(scanner);
     // A bus that does not work makes nothing fail: what it would have told comes with the next poll.
     checks.extend(repo.deps.feed.exchange().state().map(|(name, works)| Check {
         name: "bus",
@@ -107,6 +109,25 @@ async fn files(repo: &Repo) -> Option<Check> {
         Ok(_) | Err(_) => String::new(),
     };
     Some(Check { name: "files", ok: true, detail: format!("{}: {state}{stuck}", blobs.name()) })
+}
+
+/// Whether the virus scanner answers. If not, files wait, and all else can still be done.
+async fn scanner(repo: &Repo) -> Option<Check> {
+    let scanner = repo.deps.options.media.scanner.as_ref()?;
+    let (answer, waiting) = tokio::join!(within(scanner.signatures()), within(repo.db.read(media::waiting)));
+    metrics::gauge!("clowder_scanner_up").set(if answer.is_ok() { 1.0 } else { 0.0 });
+    let state = match &answer {
+        Ok(signatures) => signatures.as_str(),
+        Err(error) => {
+            tracing::warn!(%error, "a check of the virus scanner failed");
+            describe(error)
+        }
+    };
+    let waiting = match waiting {
+        Ok(waiting @ 1..) => format!("; {waiting} files wait to be examined"),
+        Ok(_) | Err(_) => String::new(),
+    };
+    Some(Check { name: "scanner", ok: true, detail: format!("{state}{waiting}") })
 }
 
 /// Measures the skew between the clock of `now` and the database's. It is measured around the query, so that waiting

@@ -1,11 +1,16 @@
 //! `[media]`: where files are stored, and how much people can have.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::available_parallelism,
+};
 
 use clowder_core::{Error, Result};
 use clowder_infra::{
     Options,
-    blobs::{self, Credentials, Place},
+    blobs::{self, Address, Clamd, Credentials, Place},
+    inspect::{Inspector, Limits as InspectionLimits},
 };
 
 use clowder_media::policy::Limits;
@@ -32,6 +37,12 @@ pub struct Media {
     /// How many octets and files the server stores for all together; 0 sets no limit.
     pub server_quota_bytes: i64,
     pub server_files: i64,
+    /// Where the virus scanner listens; empty if there is none.
+    pub clamd_url: String,
+    /// Whether files wait while it is away.
+    pub scan_required: bool,
+    /// The program that makes posters of videos; empty if there is none.
+    pub ffmpeg: String,
 }
 
 impl Default for Media {
@@ -46,6 +57,9 @@ impl Default for Media {
             uploads_at_once: 10,
             server_quota_bytes: 0,
             server_files: 0,
+            clamd_url: String::new(),
+            scan_required: true,
+            ffmpeg: String::new(),
         }
     }
 }
@@ -64,7 +78,31 @@ impl Media {
         let place = Place::parse(&self.storage_url, media_root);
         let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
         options.media.blobs = Some(blobs::open(&place, self.credentials(), work)?);
+        if let Some(clamd) = self.clamd()? {
+            options.media.scanner = Some(Arc::new(clamd));
+        }
+        options.media.scan_required = self.scan_required;
+        options.media.examiner = Some(Arc::new(self.inspector()?));
+        options.media.work = work.join("examined");
         Ok(())
+    }
+
+    /// The virus scanner, if there is one.
+    pub fn clamd(&self) -> Result<Option<Clamd>> {
+        if self.clamd_url.is_empty() {
+            return Ok(None);
+        }
+        let address = Address::parse(&self.clamd_url);
+        let address = address.map_err(|error| Error::internal(format!("CLAMD_URL: {error}")))?;
+        Ok(Some(Clamd::new(address)))
+    }
+
+    /// What looks into files: this program, in processes of its own.
+    fn inspector(&self) -> Result<Inspector> {
+        let program = std::env::current_exe().map_err(|error| Error::file("the program of this server", &error))?;
+        let ffmpeg = (!self.ffmpeg.is_empty()).then(|| PathBuf::from(&self.ffmpeg));
+        let at_once = available_parallelism().map_or(1, usize::from);
+        Ok(Inspector::new(program, ffmpeg, InspectionLimits::default(), at_once))
     }
 
     fn credentials(&self) -> Option<Credentials> {
@@ -95,6 +133,12 @@ pub const SETTINGS: &[Setting] = &[
         "How many bytes all files of the server can have together, those included that wait to be removed; 0 sets no limit.")),
     within(0, 1_000_000_000_000, setting("media", "server_files", "SERVER_FILES", |c| &mut c.media.server_files,
         "How many files the server can store, each content of a person once; 0 sets no limit.")),
+    checked(clamd_url, setting("media", "clamd_url", "CLAMD_URL", |c| &mut c.media.clamd_url,
+        "Where the virus scanner clamd listens: `tcp://host:port` or `unix:/path`. Empty: files are not scanned.")),
+    setting("media", "scan_required", "SCAN_REQUIRED", |c| &mut c.media.scan_required,
+        "Whether files wait while the virus scanner is away, and are refused if they are too large for it. If not, they are let through, and `scanned` of the file is false."),
+    checked(program, setting("media", "ffmpeg", "FFMPEG", |c| &mut c.media.ffmpeg,
+        "The path of an ffmpeg that makes thumbnails of videos, such as `/usr/bin/ffmpeg`. Empty: videos have none.")),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -109,10 +153,25 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("media.uploads_at_once", &["0", "1001", "many"]),
     ("media.server_quota_bytes", &["-1", "1152921504606846977", "much"]),
     ("media.server_files", &["-1", "1000000000001", "many"]),
+    ("media.clamd_url", &["clamav:3310", "http://clamav:3310", "tcp://clamav"]),
+    ("media.scan_required", &["maybe"]),
+    ("media.ffmpeg", &["ffmpeg", "./ffmpeg"]),
 ];
 
 fn storage_url(text: &str) -> Checked {
     Place::parse(text, Path::new("media")).map(drop)
+}
+
+fn clamd_url(text: &str) -> Checked {
+    if text.is_empty() { Ok(()) } else { Address::parse(text).map(drop) }
+}
+
+/// It is started without a search path.
+fn program(text: &str) -> Checked {
+    match text.is_empty() || text.starts_with('/') {
+        true => Ok(()),
+        false => Err("must be the full path of the program, such as /usr/bin/ffmpeg".to_owned()),
+    }
 }
 
 /// The parts of a key are copied, and what is copied may have a space or another line with it.

@@ -13,6 +13,7 @@ use diesel::{dsl::exists, prelude::*, sql_types::BigInt};
 
 use super::{
     super::{
+        among::AmongIds,
         batch::messaging::{attachments as statements, messages_at},
         cards::Cards,
         chat_exports,
@@ -254,8 +255,13 @@ fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Resu
         diesel::update(chats::table.find(chat)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
     }
     // What was deleted meanwhile shows no file.
+    let live = chats::table.filter(chats::id.among(&ids)).filter(chats::deleted_at.is_null());
+    let live: HashSet<ChatId> = live.select(chats::id).load(tx.conn)?.into_iter().collect();
     let mut rows = messages_at(tx.conn, &places)?;
-    rows.retain(|row| row.deleted_at.is_none() && row.expires_at.is_none_or(|at| at > ctx.now));
+    rows.retain(|row| {
+        let expired = row.expires_at.is_some_and(|at| at <= ctx.now);
+        live.contains(&row.chat_id) && row.deleted_at.is_none() && !expired
+    });
     let told = shown(tx.conn, &rows)?.into_iter().map(|said| Change::MessageUpdated(Box::new(said)));
     tell(tx, ctx, &told.collect::<Vec<_>>())?;
     Ok(Some(next))

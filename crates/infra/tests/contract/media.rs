@@ -1,6 +1,7 @@
 //! The guarantees of `Files`, over a folder.
 
 pub mod domain;
+pub mod examining;
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use crate::{
 pub const EVENTS: &[Event] = &[
     Event {
         name: "file.updated",
-        about: "A file of yours has arrived, or has another status",
+        about: "A file of yours has arrived, or has another status. Chats whose messages have it receive `message.updated`",
         scope: Some(FILES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<FileTold>,

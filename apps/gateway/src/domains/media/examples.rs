@@ -9,7 +9,13 @@ pub fn of(name: &str) -> Option<Value> {
         "File" => json!({
             "id": THING, "name": "beach.jpg", "size": 48_213, "type": "image/jpeg",
             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "purpose": "attachment",
-            "status": "ready", "uploaded_by": ADA, "created_at": AT
+            "status": "ready", "scanned": true, "width": 4032, "height": 3024, "duration_ms": null, "rotation": null,
+            "codecs": [], "waveform": null, "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+            "thumbnails": [
+                { "size": 64, "width": 64, "height": 48, "url": format!("/api/files/{THING}/thumbnail?size=64") },
+                { "size": 256, "width": 256, "height": 192, "url": format!("/api/files/{THING}/thumbnail?size=256") }
+            ],
+            "uploaded_by": ADA, "created_at": AT
         }),
         "FileQuota" => {
             json!({"bytes_used": 48_213, "bytes_limit": 10_737_418_240_i64, "count": 1, "count_limit": 100_000})

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, web::Data};
+use actix_web::{
+    Either, HttpRequest, HttpResponse,
+    http::header,
+    web::Data,
+};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
-use clowder_media::{Arriving, File, FileFilter, FileId, FileQuota, FileUrl, Files, NewFile, NewFileUrl, Purpose};
+use clowder_media::{
+    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose, Size,
+};
 use tokio::time::timeout;
 
 use super::serving;
 use crate::{
-    answer::{Created, Done, Listed, Shown},
+    answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
     call::{MaybeJson, Path},
     front::suspended,
@@ -28,14 +34,21 @@ const PIECE: usize = 256 << 10;
 /// How long one upload can take. The store forgets those that have not ended after a day.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-pub async fn upload(files: Port, Caller(ctx): Caller, mut query: Query, mut form: Form) -> Answer<Created<File>> {
+/// 201, or 202 if the file is examined first.
+pub type Uploaded = Either<Created<File>, Accepted<File>>;
+
+pub async fn upload(files: Port, Caller(ctx): Caller, mut query: Query, mut form: Form) -> Answer<Uploaded> {
     let purpose: Option<Purpose> = query.word("purpose");
     query.check()?;
     while let Some(part) = form.next().await? {
         if part.name() == "file" {
             let arriving = arrive(&files, &ctx, purpose.unwrap_or_default(), part);
             let late = |_| Problem::new(refusals::BODY_SLOW).because("The file took too long to arrive");
-            return Ok(Created(timeout(LONGEST, arriving).await.map_err(late)??));
+            let file = timeout(LONGEST, arriving).await.map_err(late)??;
+            return Ok(match file.status {
+                FileStatus::Scanning => Either::Right(Accepted(file)),
+                _ => Either::Left(Created(file)),
+            });
         }
         part.skip().await?;
     }
@@ -92,6 +105,36 @@ pub async fn content(
     serving::serve(files.into_inner(), content, &request).await
 }
 
+pub async fn thumbnail(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    mut query: Query,
+    request: HttpRequest,
+) -> Answer<HttpResponse> {
+    let size: Option<Size> = query.word("size");
+    query.check()?;
+    let content = files.thumbnail(&ctx, file, size.unwrap_or_default(), wanted(&request)).await?;
+    serving::serve_forever(files.into_inner(), content, &request).await
+}
+
+/// WebP if the caller says that it takes that.
+fn wanted(request: &HttpRequest) -> Format {
+    let accepts = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok());
+    match accepts.flat_map(|value| value.split(',')).any(takes_webp) {
+        true => Format::WebP,
+        false => Format::Jpeg,
+    }
+}
+
+/// Whether one range of `Accept` (RFC 9110 §12.5.1) names WebP. `*/*` is what those say who know nothing of it.
+fn takes_webp(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(Format::WebP.media_type()));
+    let is_zero = |weight: &str| weight.parse::<f32>().is_ok_and(|weight| weight == 0.0);
+    named && !parts.any(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")).is_some_and(is_zero))
+}
+
 pub async fn link(
     files: Port,
     public: Data<PublicUrl>,
@@ -120,4 +163,24 @@ pub async fn download(
         return Err(suspended(&suspension));
     }
     serving::serve(files.into_inner(), content, &request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn webp_is_for_those_who_name_it() {
+        for (range, takes) in [
+            ("image/webp", true),
+            (" Image/WebP;q=0.8", true),
+            ("image/webp; q=0", false),
+            ("image/webp;q=0.000", false),
+            ("image/*", false),
+            ("*/*", false),
+            ("", false),
+        ] {
+            assert_eq!(takes_webp(range), takes, "{range}");
+        }
+    }
 }

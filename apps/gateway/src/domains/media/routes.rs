@@ -3,7 +3,7 @@
 use clowder_accounts::refusals::ACCOUNT_SUSPENDED;
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose,
+    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Size,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
@@ -28,12 +28,13 @@ fn of_files() -> Vec<Endpoint> {
         post("/api/files/upload", handlers::upload)
             .says("Upload a file")
             .called("uploadFile")
-            .notes("The form has the file in its member `file`; what comes after that is ignored. `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
+            .notes("The form has the file in its member `file`; what comes after that is ignored. `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. Pictures and recordings are examined before anybody gets them, and everything is if the server has a virus scanner (202): then `status` is `scanning` first. Metadata, such as the place of a photo, is taken out of pictures. A voice message of more than 15 minutes, or a file that cannot be read as what it is, becomes `failed`. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
             .scope(FILES_WRITE)
             .takes_file::<NewUpload>(MOST_OCTETS as usize)
             .asks::<Purpose>("purpose", "What it is for: `attachment` when absent")
             .creates()
             .gives::<File>(201, "The new file")
+            .gives::<File>(202, "The new file, which is examined first; `file.updated` says when that is done")
             .refuses(&[
                 FILE_TOO_LARGE,
                 FILE_TYPE,
@@ -85,6 +86,18 @@ fn of_contents() -> Vec<Endpoint> {
             .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
             .gives_nothing(304, "The caller has it already")
             .refuses(&[FILE_UNKNOWN, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
+            .fails(&[refusals::RANGE]),
+        get("/api/files/{file_id}/thumbnail", handlers::thumbnail)
+            .says("Read a thumbnail of a picture or video")
+            .called("getFileThumbnail")
+            .notes("As WebP if `Accept` names `image/webp`, otherwise as JPEG. It fits into the size, and is never cropped or enlarged: of a smaller picture it is the largest that there is. `thumbnails` of the file lists them. It never changes, so it may be cached for ever by whoever got it.")
+            .scope(FILES_READ)
+            .downloads()
+            .asks::<Size>("size", "The longest side that it may have, in pixels: 256 when absent")
+            .gives_text("*/*", "The thumbnail, `image/webp` or `image/jpeg`")
+            .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
+            .gives_nothing(304, "The caller has it already")
+            .refuses(&[FILE_UNKNOWN, FILE_NO_THUMBNAIL, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
             .fails(&[refusals::RANGE]),
         post("/api/files/{file_id}/url", handlers::link)
             .says("Create an address of a file that needs no token")

@@ -29,12 +29,32 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-
 /// Who may see a file changes, so it is asked each time; the content never does.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
+/// What is shown to this caller at this address never changes, and another caller may not see it.
+const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
+/// Whoever has it in their cache asks each time whether they may still see it.
 pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
-    let tag = format!("\"{}\"", content.sha256);
+    send(files, content, request, CACHE).await
+}
+
+/// The content depends on who asks for it, and on what they accept.
+pub async fn serve_forever(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
+    let mut answer = send(files, content, request, FOREVER).await?;
+    answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept, Authorization"));
+    Ok(answer)
+}
+
+async fn send(
+    files: Arc<dyn Files>,
+    content: Content,
+    request: &HttpRequest,
+    cache: HeaderValue,
+) -> Answer<HttpResponse> {
+    let tag = format!("\"{}\"", content.tag);
     let modified = modified(&content);
     let headers = request.headers();
     if is_known(headers, &tag, modified) {
-        return Ok(described(StatusCode::NOT_MODIFIED, &tag, modified).finish());
+        return Ok(described(StatusCode::NOT_MODIFIED, &tag, modified, cache).finish());
     }
     let size = content.size;
     let asked = if may_be_partial(request, &tag, modified) { ranges::asked(headers, size) } else { Asked::Whole };
@@ -44,7 +64,7 @@ pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpReques
         Asked::One(range) => (StatusCode::PARTIAL_CONTENT, kind, vec![Piece::Range(range)]),
         Asked::Several(ranges) => {
             // No content has its own hash in it.
-            let boundary = &content.sha256;
+            let boundary = &content.tag;
             let kind = format!("multipart/byteranges; boundary={boundary}");
             (StatusCode::PARTIAL_CONTENT, kind, several(&ranges, boundary, &content))
         }
@@ -55,7 +75,7 @@ pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpReques
         }
     };
     let length: u64 = parts.iter().map(Piece::length).sum();
-    let mut answer = described(status, &tag, modified);
+    let mut answer = described(status, &tag, modified, cache);
     answer
         .insert_header((header::CONTENT_TYPE, kind))
         .insert_header((header::CONTENT_DISPOSITION, content_disposition(&content)));
@@ -135,13 +155,13 @@ async fn open(files: &Arc<dyn Files>, content: &Content, part: Piece) -> Result<
 }
 
 /// The headers that a 304 has, too.
-fn described(status: StatusCode, tag: &str, modified: SystemTime) -> HttpResponseBuilder {
+fn described(status: StatusCode, tag: &str, modified: SystemTime, cache: HeaderValue) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
         .insert_header((header::ETAG, tag))
         .insert_header((header::LAST_MODIFIED, HttpDate::from(modified)))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((header::CACHE_CONTROL, CACHE));
+        .insert_header((header::CACHE_CONTROL, cache));
     answer
 }
 
@@ -197,7 +217,7 @@ mod tests {
     #[test]
     fn preconditions_compare_what_the_caller_has() {
         let content = content("a", "image/png");
-        let (tag, at) = (format!("\"{}\"", content.sha256), modified(&content));
+        let (tag, at) = (format!("\"{}\"", content.tag), modified(&content));
         let headers = |name: HeaderName, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::try_from(value).unwrap());

@@ -21,6 +21,7 @@ pub const DOMAIN: Domain = Domain {
         "Files::file",
         "Files::file_quota",
         "Files::content",
+        "Files::thumbnail",
         "Files::link_file",
         "Files::linked_content",
         "Files::read_content",
@@ -74,6 +75,10 @@ pub const DOMAIN: Domain = Domain {
         (
             "an upload that nobody gives up, or a file that counts as one",
             "file_objects o WHERE (o.status = 'uploading') <> (o.arriving_until IS NOT NULL)",
+        ),
+        (
+            "a file that nobody examines, or one that is examined and does not wait",
+            "file_objects o WHERE (o.status = 'scanning') <> (o.scanning_since IS NOT NULL)",
         ),
         (
             "other octets or objects than are counted for the server",
@@ -146,6 +151,9 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     subject: None,
                     recipient: None,
                 };
+                for kind in ["file.requeue", "file.rescan"] {
+                    store.jobs.order(&ctx, NewJob { kind, ..job.clone() }).await?;
+                }
                 store.jobs.order(&ctx, job).await?;
                 store.media.delete_file(&ctx, file.id).await
             }

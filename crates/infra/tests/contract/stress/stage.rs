@@ -119,6 +119,7 @@ impl Stage {
                 options.encryption_keys = encryption_keys;
                 // Without the hourly limit of emails, which would keep participants waiting.
                 options.credentials.emails_an_hour = u32::MAX;
+                options.media.scanner = Some(std::sync::Arc::new(crate::media::examining::Guard::default()));
                 (options.groups.owned, options.groups.memberships) = (100_000, 100_000);
                 // Some of them leave deletions to a job.
                 options.groups.at_once = if reveal_taken { 200 } else { 0 };

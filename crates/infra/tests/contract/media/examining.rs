@@ -1,0 +1,384 @@
+//! Files are examined after their upload, by decoders in this process and by a scanner that knows one word.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use clowder_core::{ChatId, Error, JobId, NewJob, PageRequest, Result, audit::AuditFilter, job::{JobState, Taken}};
+use clowder_infra::{
+    Store,
+    inspect::{Limits, examined, inspect},
+};
+use clowder_media::{
+    Content, Examined, Examiner, File, FileStatus, Format, NewFile, Purpose, Scanner, Size, Verdict, blobs::ByteStream,
+};
+use clowder_messaging::{AttachmentStatus, Message, NewMessage};
+use clowder_tests::recorded::{png, wav};
+use futures_util::TryStreamExt;
+use serde_json::json;
+
+use super::{new, read, upload, used};
+use crate::{
+    privacy::{system, work},
+    stress::of,
+    world::{Person, World, code, on_both},
+};
+
+/// Looks into files without a process of its own.
+struct Here;
+
+#[async_trait]
+impl Examiner for Here {
+    async fn examine(&self, file: &Path, kind: &str, folder: &Path) -> Result<std::result::Result<Examined, String>> {
+        let (file, kind, folder) = (file.to_owned(), kind.to_owned(), folder.to_owned());
+        let looked = tokio::task::spawn_blocking(move || {
+            let found = inspect(&file, &kind, &folder, None, &Limits::default());
+            found.map(|found| examined(found, &folder)).map_err(|fault| fault.to_string())
+        });
+        Ok(looked.await.unwrap())
+    }
+}
+
+/// A scanner that knows one word.
+#[derive(Default)]
+pub struct Guard {
+    pub is_away: AtomicBool,
+    pub asked: AtomicUsize,
+    word: Mutex<&'static str>,
+}
+
+impl Guard {
+    /// Its signatures are the word.
+    pub fn looks_for(&self, word: &'static str) {
+        *self.word.lock().unwrap() = word;
+    }
+
+    fn is_there(&self) -> Result<&'static str> {
+        match self.is_away.load(Ordering::SeqCst) {
+            true => Err(Error::unavailable("the scanner is away")),
+            false => Ok(*self.word.lock().unwrap()),
+        }
+    }
+}
+
+#[async_trait]
+impl Scanner for Guard {
+    async fn scan(&self, bytes: ByteStream) -> Result<Verdict> {
+        let word = self.is_there()?;
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let pieces: Vec<Bytes> = bytes.try_collect().await?;
+        let content = pieces.concat();
+        if content.starts_with(b"too large") {
+            return Ok(Verdict::TooLarge);
+        }
+        let has = !word.is_empty() && content.windows(word.len()).any(|window| window == word.as_bytes());
+        Ok(if has { Verdict::Infected(format!("Test.{word}")) } else { Verdict::Clean })
+    }
+
+    async fn signatures(&self) -> Result<String> {
+        Ok(format!("Guard/{}", self.is_there()?))
+    }
+}
+
+/// A node that looks into files.
+async fn looking(world: &World) -> Store {
+    world.node_with(|options| options.media.examiner = Some(Arc::new(Here))).await
+}
+
+/// A node that looks into files and has a scanner.
+async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
+    let guard = Arc::new(Guard::default());
+    guard.looks_for("malice");
+    let scanner = Arc::clone(&guard);
+    let node = world.node_with(|options| {
+        options.media.examiner = Some(Arc::new(Here));
+        options.media.scanner = Some(scanner);
+        options.media.scan_required = required;
+    });
+    (node.await, guard)
+}
+
+/// Uploads a file by way of this node.
+async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
+    let new = NewFile { purpose, ..new("a file") };
+    let mut arriving = node.media.begin_upload(&world.ctx(who), new).await.unwrap();
+    for piece in content.chunks(1 << 18) {
+        arriving.write(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    arriving.finish().await.unwrap()
+}
+
+async fn now(world: &World, who: &Person, file: &File) -> File {
+    world.store.media.file(&world.ctx(who), file.id).await.unwrap()
+}
+
+/// Whether the store has what can be read of a file.
+async fn is_stored(world: &World, content: &Content) -> bool {
+    world.options.media.blobs.as_ref().unwrap().head(&content.key).await.unwrap().is_some()
+}
+
+/// Runs this job, as its hour comes.
+async fn run(world: &World, node: &Store, kind: &'static str) {
+    let job = NewJob { kind, payload: b"{}".to_vec(), run_at: world.now(), key: None, subject: None, recipient: None };
+    node.jobs.order(&system(world), job).await.unwrap();
+    work(world, node).await;
+}
+
+/// Takes the jobs of this kind that are due, without doing them.
+async fn taken(world: &World, node: &Store, kind: &'static str) -> Vec<Taken> {
+    node.jobs.take(&system(world), vec![kind], 100).await.unwrap()
+}
+
+async fn do_once(world: &World, node: &Store, job: &Taken) -> Result<()> {
+    let worker = node.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
+    worker.work(&system(world), job).await
+}
+
+async fn send(world: &World, who: &Person, chat: ChatId, file: &File) -> Message {
+    let new = of::<NewMessage>(json!({"attachments": [file.id]}));
+    world.store.messaging.send(&world.ctx(who), chat, new).await.unwrap().into_inner()
+}
+
+/// What the events with this name show of the file of a message.
+async fn shown(world: &World, name: &str) -> Vec<(AttachmentStatus, Option<i64>)> {
+    let changes = world.changes().await;
+    let named = changes.iter().filter(|change| *change.name == *name);
+    let messages = named.map(|change| serde_json::from_str::<Message>(change.data.get()).unwrap());
+    messages.map(|message| (message.attachments[0].status, message.attachments[0].width)).collect()
+}
+
+on_both! {
+    async fn a_picture_gets_dimensions_and_thumbnails_and_loses_its_metadata(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = looking(&world).await;
+        let content = png(300, 200, "zqplace");
+        let file = put(&world, &node, &ada, Purpose::Attachment, &content).await;
+        assert_eq!((file.status, file.width, file.size), (FileStatus::Scanning, None, content.len() as i64));
+        assert_eq!(code(node.media.content(&world.ctx(&ada), file.id).await), "file.not_ready");
+        let small = async |who: &Person| node.media.thumbnail(&world.ctx(who), file.id, Size::Icon, Format::WebP).await;
+        assert_eq!(code(small(&ada).await), "file.not_ready");
+        work(&world, &node).await;
+        let ready = now(&world, &ada, &file).await;
+        assert_eq!((ready.status, ready.width, ready.height), (FileStatus::Ready, Some(300), Some(200)));
+        assert!(ready.blurhash.is_some() && !ready.scanned);
+        let sizes: Vec<_> = ready.thumbnails.iter().map(|it| (it.size, it.width, it.height)).collect();
+        assert_eq!(sizes, [(64, 64, 43), (128, 128, 85), (256, 256, 171), (512, 300, 200)]);
+        assert_eq!(ready.thumbnails[0].url, format!("/api/files/{}/thumbnail?size=64", file.id));
+        let shown = node.media.content(&world.ctx(&ada), file.id).await.unwrap();
+        let clean = read(&world, &shown).await;
+        assert_eq!((clean.len() as i64, Some(&shown.tag)), (ready.size, ready.sha256.as_ref()));
+        assert!(clean.starts_with(&content[..33]) && !clean.windows(7).any(|part| part == b"zqplace"));
+        assert_ne!(ready.sha256, file.sha256);
+        // What was uploaded is nowhere any more.
+        let uploaded = clowder_media::Key::new(shown.key.as_str().replacen("made/", "files/", 1).replace("-clean", "")).unwrap();
+        assert!(world.options.media.blobs.as_ref().unwrap().head(&uploaded).await.unwrap().is_none());
+        let told = world.changes().await;
+        let told: Vec<_> = told.iter().map(|change| (change.name.to_string(), change.data.get().contains("ready"))).collect();
+        assert_eq!(told, [("file.updated".to_owned(), false), ("file.updated".to_owned(), true)]);
+
+        for (size, format, begins) in [(Size::Icon, Format::WebP, b"RIFF".as_slice()), (Size::Screen, Format::Jpeg, b"\xFF\xD8\xFF")] {
+            let thumbnail = node.media.thumbnail(&world.ctx(&ada), file.id, size, format).await.unwrap();
+            let octets = read(&world, &thumbnail).await;
+            assert!(octets.starts_with(begins) && octets.len() as u64 == thumbnail.size, "{size:?} {format:?}");
+        }
+        assert_eq!(code(small(&bob).await), "file.unknown");
+        // The same content again has been examined already.
+        let again = put(&world, &node, &ada, Purpose::Avatar, &content).await;
+        assert_eq!((again.status, again.width, used(&world, &ada).await.1), (FileStatus::Ready, Some(300), 2));
+
+        let thumbnail = small(&ada).await.unwrap();
+        assert!(is_stored(&world, &shown).await && is_stored(&world, &thumbnail).await);
+        for file in [&file, &again] {
+            node.media.delete_file(&world.ctx(&ada), file.id).await.unwrap();
+        }
+        world.wait(Duration::from_secs(8 * 24 * 3600));
+        run(&world, &node, "file.purge").await;
+        assert!(!is_stored(&world, &shown).await && !is_stored(&world, &thumbnail).await, "all of it goes");
+    }
+
+    async fn what_cannot_be_read_fails_if_that_matters(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let node = looking(&world).await;
+        let (broken, mut noise) = (&png(8, 8, "")[..40], wav(1, 8000));
+        noise.truncate(30);
+        let (long, short) = (wav(901, 100), wav(2, 8000));
+        let note = b"\x1A\x45\xDF\xA3\x88\x42\x82\x84webm".as_slice();
+        for (purpose, content, expected) in [
+            (Purpose::Attachment, broken, FileStatus::Failed),
+            (Purpose::Attachment, noise.as_slice(), FileStatus::Ready),
+            (Purpose::Voice, note, FileStatus::Failed),
+            (Purpose::Voice, short.as_slice(), FileStatus::Ready),
+            (Purpose::Attachment, long.as_slice(), FileStatus::Ready),
+            (Purpose::Voice, long.as_slice(), FileStatus::Failed),
+        ] {
+            let file = put(&world, &node, &ada, purpose, content).await;
+            work(&world, &node).await;
+            let file = now(&world, &ada, &file).await;
+            assert_eq!(file.status, expected, "{purpose:?} {}", file.kind);
+            let got = node.media.content(&world.ctx(&ada), file.id).await;
+            match expected {
+                FileStatus::Ready => drop(got.unwrap()),
+                _ => assert_eq!(code(got), "file.failed"),
+            }
+        }
+        let voice = put(&world, &node, &ada, Purpose::Voice, &short).await;
+        assert_eq!((voice.duration_ms, voice.codecs), (Some(2000), vec!["pcm".to_owned()]));
+        assert_eq!(voice.waveform.map(|peaks| peaks.len()), Some(100));
+        let none = node.media.thumbnail(&world.ctx(&ada), voice.id, Size::Icon, Format::Jpeg).await;
+        assert_eq!(code(none), "file.no_thumbnail");
+    }
+
+    async fn what_is_infected_is_quarantined(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let (node, guard) = scanning(&world, true).await;
+        let bad = put(&world, &node, &ada, Purpose::Attachment, b"some malice").await;
+        let good = put(&world, &node, &ada, Purpose::Attachment, b"something").await;
+        assert_eq!((bad.status, good.status), (FileStatus::Scanning, FileStatus::Scanning));
+        let (one, two) = (send(&world, &ada, chat, &bad).await, send(&world, &ada, chat, &bad).await);
+        assert_eq!(shown(&world, "message.sent").await, [(AttachmentStatus::Scanning, None); 2]);
+        work(&world, &node).await;
+        assert_eq!(shown(&world, "message.updated").await, [(AttachmentStatus::Quarantined, None); 2]);
+        for message in [&one, &two] {
+            let seen = world.store.messaging.message(&world.ctx(&bob), message.id).await.unwrap();
+            assert_eq!((seen.attachments[0].status, seen.version), (AttachmentStatus::Quarantined, message.version));
+        }
+        let (bad, good) = (now(&world, &ada, &bad).await, now(&world, &ada, &good).await);
+        assert_eq!((bad.status, good.status), (FileStatus::Quarantined, FileStatus::Ready));
+        assert_eq!((bad.scanned, good.scanned), (false, true));
+        for who in [&ada, &bob] {
+            assert_eq!(code(node.media.content(&world.ctx(who), bad.id).await), "file.infected");
+        }
+        let root = world.store.audit.page(&system(&world), AuditFilter::default(), PageRequest::default()).await.unwrap();
+        assert!(root.items.iter().any(|entry| entry.action == "file.quarantined"));
+        // What is known of a content is not asked again.
+        let asked = guard.asked.load(Ordering::SeqCst);
+        let his = put(&world, &node, &bob, Purpose::Attachment, b"some malice").await;
+        work(&world, &node).await;
+        assert_eq!(now(&world, &bob, &his).await.status, FileStatus::Quarantined);
+        assert_eq!(guard.asked.load(Ordering::SeqCst), asked);
+        let large = put(&world, &node, &bob, Purpose::Attachment, b"too large for it").await;
+        work(&world, &node).await;
+        assert_eq!(now(&world, &bob, &large).await.status, FileStatus::Failed);
+    }
+
+    async fn files_wait_for_a_scanner_that_is_away(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let (node, guard) = scanning(&world, true).await;
+        guard.is_away.store(true, Ordering::SeqCst);
+        let file = put(&world, &node, &ada, Purpose::Attachment, b"something").await;
+        let [mut job] = taken(&world, &node, "file.examine").await.try_into().unwrap();
+        assert!(do_once(&world, &node, &job).await.unwrap_err().is_ours(), "it is tried again");
+        // After some hours, the job makes room, and another one comes.
+        job.attempts = 12;
+        let given_up = do_once(&world, &node, &job).await;
+        node.jobs.settle(&system(&world), &job, clowder_core::job::decide(world.now(), 12, 0.5, &given_up)).await.unwrap();
+        assert_eq!((given_up.is_ok(), now(&world, &ada, &file).await.status), (true, FileStatus::Scanning));
+        guard.is_away.store(false, Ordering::SeqCst);
+        work(&world, &node).await;
+        assert_eq!(now(&world, &ada, &file).await.status, FileStatus::Scanning, "nobody is there to do it");
+        world.wait(Duration::from_secs(3600));
+        run(&world, &node, "file.requeue").await;
+        assert_eq!(now(&world, &ada, &file).await.status, FileStatus::Ready);
+    }
+
+    async fn files_are_let_through_if_no_scan_is_required(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let (node, guard) = scanning(&world, false).await;
+        guard.is_away.store(true, Ordering::SeqCst);
+        let bad = put(&world, &node, &ada, Purpose::Attachment, b"some malice").await;
+        let good = put(&world, &node, &ada, Purpose::Attachment, &png(9, 9, "")).await;
+        let large = put(&world, &node, &ada, Purpose::Attachment, b"too large for it").await;
+        work(&world, &node).await;
+        for file in [&bad, &good, &large] {
+            let file = now(&world, &ada, file).await;
+            assert_eq!((file.status, file.scanned), (FileStatus::Ready, false));
+        }
+        // As soon as it is there again, it scans them.
+        guard.is_away.store(false, Ordering::SeqCst);
+        run(&world, &node, "file.rescan").await;
+        let states = [now(&world, &ada, &bad).await, now(&world, &ada, &good).await, now(&world, &ada, &large).await];
+        let states = states.map(|file| (file.status, file.scanned));
+        assert_eq!(states, [(FileStatus::Quarantined, false), (FileStatus::Ready, true), (FileStatus::Ready, false)]);
+    }
+
+    async fn new_signatures_find_what_old_ones_have_not(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let (node, guard) = scanning(&world, true).await;
+        let text = put(&world, &node, &ada, Purpose::Attachment, b"a new trick").await;
+        let picture = put(&world, &node, &ada, Purpose::Attachment, &png(20, 10, "a comment")).await;
+        work(&world, &node).await;
+        send(&world, &ada, chat, &text).await;
+        world.changes().await;
+        let asked = || guard.asked.load(Ordering::SeqCst);
+        let before = asked();
+        run(&world, &node, "file.rescan").await;
+        assert_eq!(asked(), before, "nothing is new");
+        guard.looks_for("trick");
+        run(&world, &node, "file.rescan").await;
+        assert_eq!(asked(), before + 2);
+        assert_eq!(now(&world, &ada, &text).await.status, FileStatus::Quarantined);
+        assert_eq!(shown(&world, "message.updated").await, [(AttachmentStatus::Quarantined, None)]);
+        guard.looks_for("IDAT");
+        run(&world, &node, "file.rescan").await;
+        assert_eq!(now(&world, &ada, &picture).await.status, FileStatus::Quarantined);
+        // It was a mistake of the signatures.
+        guard.looks_for("malice");
+        run(&world, &node, "file.rescan").await;
+        for file in [&text, &picture] {
+            let file = now(&world, &ada, file).await;
+            assert_eq!((file.status, file.scanned), (FileStatus::Ready, true));
+            let content = node.media.content(&world.ctx(&ada), file.id).await.unwrap();
+            assert_eq!(read(&world, &content).await.len() as i64, file.size);
+        }
+        assert_eq!(now(&world, &ada, &picture).await.width, Some(20));
+    }
+
+    async fn a_run_that_was_cut_off_is_done_again(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let node = looking(&world).await;
+        let file = put(&world, &node, &ada, Purpose::Attachment, &png(70, 70, "a comment")).await;
+        let [job] = taken(&world, &node, "file.examine").await.try_into().unwrap();
+        // Two workers, of which one has lost its lease.
+        let (one, two) = tokio::join!(do_once(&world, &node, &job), do_once(&world, &node, &job));
+        one.and(two).unwrap();
+        do_once(&world, &node, &job).await.unwrap();
+        let ready = now(&world, &ada, &file).await;
+        assert_eq!((ready.status, ready.thumbnails.len()), (FileStatus::Ready, 2));
+        assert_eq!(world.names().await, ["file.updated", "file.updated"], "told once");
+        // Deleted while it is examined, and purged before the end.
+        let gone = put(&world, &node, &ada, Purpose::Attachment, &png(80, 80, "a comment")).await;
+        let [job] = taken(&world, &node, "file.examine").await.try_into().unwrap();
+        node.media.delete_file(&world.ctx(&ada), gone.id).await.unwrap();
+        do_once(&world, &node, &job).await.unwrap();
+        world.wait(Duration::from_secs(8 * 24 * 3600));
+        run(&world, &node, "file.purge").await;
+        do_once(&world, &node, &job).await.unwrap();
+        assert_eq!(used(&world, &ada).await.1, 1);
+    }
+
+    async fn whoever_uploads_much_does_not_hold_up_others(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (node, _) = scanning(&world, true).await;
+        for n in 0..13 {
+            put(&world, &node, &ada, Purpose::Attachment, format!("{n}").as_bytes()).await;
+        }
+        put(&world, &node, &bob, Purpose::Attachment, b"his").await;
+        let due = taken(&world, &node, "file.examine").await;
+        assert_eq!(due.len(), 11, "ten of hers and his");
+        let waiting = node.jobs.list(&system(&world), Some(JobState::Waiting), PageRequest::default()).await.unwrap();
+        let later: Vec<JobId> = waiting.items.iter().filter(|job| job.kind == "file.examine").map(|job| job.id).collect();
+        assert_eq!(later.len(), 3);
+        world.wait(Duration::from_secs(4));
+        assert_eq!(taken(&world, &node, "file.examine").await.len(), 3);
+    }
+}
+
