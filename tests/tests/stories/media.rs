@@ -1,17 +1,16 @@
 //! People upload files and read them again.
 
-use clowder_tests::{Answer, Client, User, World, client::form, on_both, setting, unique};
+use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};
 use serde_json::{Value, json};
 
-on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, addresses, once_under_a_key);
+on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, addresses, once_under_a_key, looked_into);
 on_both!(shared with [("UPLOADS_AT_ONCE", "1"), ("FILES_PER_PERSON", "2"), ("QUOTA_BYTES", "1048576")]; within_the_quota);
 on_both!(shared with [("SERVER_QUOTA_BYTES", "1000000")]; within_the_room_of_the_server);
+on_both!(with [("CLAMD_URL", &*super::needed("TEST_CLAMD_URL"))]; scanned);
 on_both!(with [
     ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*super::needed("TEST_S3_KEY")),
     ("AWS_SECRET_ACCESS_KEY", &*super::needed("TEST_S3_SECRET")),
 ]; in_a_bucket);
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
 
 fn needed(name: &str) -> String {
     setting(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`, or `make services` for a shell"))
@@ -34,6 +33,15 @@ async fn send(user: &User, query: &str, part: &str, content: &[u8]) -> Answer {
 
 async fn upload(user: &User, name: &str, content: &[u8]) -> Value {
     send(user, "", &format!("; filename=\"{name}\""), content).await.expect(201)
+}
+
+/// The same, of a file that is examined first; as it is afterwards.
+async fn examined(user: &User, query: &str, part: &str, content: &[u8]) -> Value {
+    let file = send(user, query, part, content).await.expect(202);
+    assert_eq!(file["status"], "scanning");
+    let now = async || user.get(&path(&file, "")).await.expect(200);
+    until("the file has been examined", async || now().await["status"] != "scanning").await;
+    now().await
 }
 
 fn path(file: &Value, rest: &str) -> String {
@@ -138,9 +146,9 @@ async fn what_is_refused(world: World) {
     send(&ada, "?purpose=avatar", "; filename=\"a.svg\"", b"<svg onload=\"alert(1)\"/>")
         .await
         .refused(415, "file.type");
-    let picture = send(&ada, "?purpose=avatar", renamed, PNG).await.expect(201);
+    let picture = examined(&ada, "?purpose=avatar", renamed, &png(3, 2, "")).await;
     assert_eq!((&picture["type"], &picture["purpose"]), (&json!("image/png"), &json!("avatar")));
-    let large = [PNG, &vec![0; 10 << 20]].concat();
+    let large = [png(3, 2, ""), vec![0; 10 << 20]].concat();
     send(&ada, "?purpose=avatar", renamed, &large).await.refused(413, "file.too_large");
     assert_eq!(send(&ada, "", "; filename=\"empty\"", b"").await.wrong_fields(), ["/file"]);
     let none = Answer::to(form(ada.request("POST", "/api/files/upload"), &json!({"other": "x"}))).await;
@@ -157,7 +165,7 @@ async fn what_is_refused(world: World) {
 
 async fn addresses(world: World) {
     let ada = world.user("ada").await;
-    let file = upload(&ada, "photo.png", PNG).await;
+    let file = examined(&ada, "", "; filename=\"photo.png\"", &png(3, 2, "")).await;
     let made = ada.post(&path(&file, "/url"), json!({"expires_in": 60})).await.expect(200);
     let url = made["url"].as_str().unwrap();
     let at = url.find("/api/").unwrap();
@@ -173,6 +181,69 @@ async fn addresses(world: World) {
     assert_eq!(ada.post(&path(&file, "/url"), json!({"expires_in": 90_000})).await.wrong_fields(), ["/expires_in"]);
     ada.delete(&path(&file, "")).await.expect(204);
     world.nobody().get(&url[at..]).await.refused(404, "file.link_invalid");
+}
+
+async fn looked_into(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let (mut hers, mut his) = (ada.socket().await, bob.socket().await);
+    let content = png(300, 200, "zqplace");
+    let file = send(&ada, "", "; filename=\"photo.png\"", &content).await.expect(202);
+    let said = ada.post(&format!("/api/chats/{chat}/messages"), json!({"attachments": [file["id"]]})).await.expect(201);
+    while hers.until("file.updated").await["data"]["status"] != "ready" {}
+    // The message may have been sent before or after.
+    if said["attachments"][0]["status"] == "scanning" {
+        let told = his.until("message.updated").await["data"]["attachments"][0].clone();
+        assert_eq!((&told["status"], &told["width"], &told["height"]), (&json!("ready"), &json!(300), &json!(200)));
+    }
+    let file = ada.get(&path(&file, "")).await.expect(200);
+    assert_eq!((&file["width"], &file["height"], &file["scanned"]), (&json!(300), &json!(200), &json!(false)));
+    let shown = bob.get(&format!("/api/messages/{}", said["id"].as_str().unwrap())).await.expect(200)["attachments"][0].clone();
+    for member in ["id", "name", "type", "size", "status", "width", "height", "blurhash", "thumbnails"] {
+        assert_eq!(shown[member], file[member], "{member}");
+    }
+    let clean = bob.get(&path(&file, "/content")).await;
+    assert_eq!((clean.status, clean.text.contains("zqplace"), clean.text.contains("IHDR")), (200, false, true));
+    assert_eq!(clean.header("etag"), format!("\"{}\"", file["sha256"].as_str().unwrap()));
+
+    let sizes: Vec<_> = file["thumbnails"].as_array().unwrap().iter().map(|it| it["size"].as_i64().unwrap()).collect();
+    assert_eq!(sizes, [64, 128, 256, 512]);
+    let small = file["thumbnails"][0]["url"].as_str().unwrap();
+    let webp = get(&bob, small, &[("accept", "image/avif,image/webp,*/*")]).await;
+    assert_eq!((webp.status, webp.header("content-type")), (200, "image/webp"));
+    assert_eq!(webp.header("cache-control"), "private, max-age=31536000, immutable");
+    let known = get(&bob, small, &[("accept", "image/webp"), ("if-none-match", webp.header("etag"))]).await;
+    assert_eq!(known.status, 304);
+    let jpeg = bob.get(&path(&file, "/thumbnail?size=1024")).await;
+    assert_eq!((jpeg.status, jpeg.header("content-type")), (200, "image/jpeg"));
+    assert_ne!(jpeg.header("etag"), webp.header("etag"));
+    let head = Answer::to(bob.request("HEAD", small)).await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+    assert_eq!(bob.get(&path(&file, "/thumbnail?size=63")).await.wrong_fields(), ["?size"]);
+    world.user("eve").await.get(small).await.refused(404, "file.unknown");
+    let text = upload(&ada, "a.txt", b"no picture").await;
+    ada.get(&path(&text, "/thumbnail")).await.refused(404, "file.no_thumbnail");
+
+    let bomb = [b"GIF89a".as_slice(), &[0x10, 0x27, 0x10, 0x27, 0x80, 0, 0, 1, 2, 3, 4, 5, 6], b";"].concat();
+    let bomb = examined(&ada, "", "; filename=\"bomb.gif\"", &bomb).await;
+    assert_eq!(bomb["status"], "failed");
+    ada.get(&path(&bomb, "/content")).await.refused(409, "file.failed");
+}
+
+async fn scanned(world: World) {
+    let checks = world.nobody().get("/api/health").await.expect(200)["checks"].clone();
+    let scanner = checks.as_array().unwrap().iter().find(|check| check["name"] == "scanner").unwrap();
+    assert!(scanner["detail"].as_str().unwrap().starts_with("ClamAV"), "{scanner}");
+    let ada = world.user("ada").await;
+    // The test file of EICAR, in two halves, because scanners would also find it here.
+    let eicar = format!("{}{}", r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*");
+    let bad = examined(&ada, "", "; filename=\"a.com\"", eicar.as_bytes()).await;
+    assert_eq!((&bad["status"], &bad["scanned"]), (&json!("quarantined"), &json!(false)));
+    ada.get(&path(&bad, "/content")).await.refused(403, "file.infected");
+    ada.post(&path(&bad, "/url"), json!({})).await.refused(403, "file.infected");
+    let good = examined(&ada, "", "; filename=\"a.txt\"", b"harmless").await;
+    assert_eq!((&good["status"], &good["scanned"]), (&json!("ready"), &json!(true)));
+    assert_eq!(ada.get(&path(&good, "/content")).await.text, "harmless");
 }
 
 async fn once_under_a_key(world: World) {

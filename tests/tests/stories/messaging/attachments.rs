@@ -1,6 +1,12 @@
 //! People send files to each other, over REST and over a socket, and see in a message what has become of them.
 
-use clowder_tests::{Answer, User, World, client::form, on_both, until};
+use clowder_tests::{
+    Answer, User, World,
+    client::form,
+    on_both,
+    recorded::{png, wav},
+    until,
+};
 use serde_json::{Value, json};
 
 on_both!(shared; sent_and_read, live, what_is_refused, seen_by_whom, deleted, in_all_lists, later, held_back);
@@ -11,17 +17,17 @@ async fn upload(user: &User, content: &str) -> Value {
     Answer::to(form(request, &json!({"file": content}))).await.expect(201)
 }
 
-/// A new file of this type.
+/// A new file of this type, which has been examined.
 async fn recorded(user: &User, query: &str, name: &str, content: &[u8]) -> Value {
     let head = format!("--bound\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
     let body = [head.as_bytes(), content, b"\r\n--bound--\r\n"].concat();
     let request = user.request("POST", &format!("/api/files/upload{query}"));
-    Answer::to(request.header("content-type", "multipart/form-data; boundary=bound").body(body)).await.expect(201)
+    let sent = request.header("content-type", "multipart/form-data; boundary=bound").body(body);
+    let file = Answer::to(sent).await.expect(202);
+    let now = async || user.get(&path(&file, "")).await.expect(200);
+    until("the file is ready", async || now().await["status"] == "ready").await;
+    now().await
 }
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
-const OGG: &[u8] =
-    b"OggS\0\x02\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01\x13OpusHead\x01\x01\0\0\x80\xbb\0\0\0\0\0";
 
 fn messages(chat: &str) -> String {
     format!("/api/chats/{chat}/messages")
@@ -43,13 +49,15 @@ async fn send(user: &User, chat: &str, files: &[&Value]) -> Value {
 
 /// What a message shows of a file that is there.
 fn shown(file: &Value) -> Value {
-    json!({
-        "id": file["id"], "name": file["name"], "type": file["type"], "size": file["size"], "status": file["status"]
-    })
+    let members = ["id", "name", "type", "size", "status", "width", "height", "duration_ms", "waveform", "blurhash", "thumbnails"];
+    members.into_iter().map(|member| (member.to_owned(), file[member].clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn gone(file: &Value) -> Value {
-    json!({"id": file["id"], "name": null, "type": null, "size": null, "status": "deleted"})
+    json!({
+        "id": file["id"], "name": null, "type": null, "size": null, "status": "deleted", "width": null, "height": null,
+        "duration_ms": null, "waveform": null, "blurhash": null, "thumbnails": []
+    })
 }
 
 /// What is wrong with which member.
@@ -66,7 +74,7 @@ fn wrong(answer: Answer) -> Vec<String> {
 async fn sent_and_read(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.group("Lunch", &[&bob]).await;
-    let (text, picture) = (upload(&ada, "the menu").await, recorded(&ada, "", "dish.png", PNG).await);
+    let (text, picture) = (upload(&ada, "the menu").await, recorded(&ada, "", "dish.png", &png(30, 20, "")).await);
     let new = json!({"content": "Look", "attachments": [picture["id"], text["id"]], "client_id": "phone-1"});
     let said = ada.post(&messages(&chat), new.clone()).await.expect(201);
     assert_eq!(said["attachments"], json!([shown(&picture), shown(&text)]));
@@ -78,7 +86,7 @@ async fn sent_and_read(world: World) {
     // The type is what all of them are, unless the message says it.
     let only = send(&ada, &chat, &[&picture]).await;
     assert_eq!((&only["type"], &only["content"]), (&json!("image"), &json!("")));
-    let voice = recorded(&ada, "?purpose=voice", "note.ogg", OGG).await;
+    let voice = recorded(&ada, "?purpose=voice", "note.wav", &wav(1, 8000)).await;
     assert_eq!(send(&ada, &chat, &[&voice]).await["type"], "voice");
     let as_file = json!({"attachments": [picture["id"]], "type": "file"});
     assert_eq!(ada.post(&messages(&chat), as_file).await.expect(201)["type"], "file");

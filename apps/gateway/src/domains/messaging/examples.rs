@@ -235,7 +235,13 @@ fn message() -> Value {
 
 /// A message with a picture.
 fn with_file() -> Value {
-    let file = json!({ "id": THING, "name": "beach.jpg", "type": "image/jpeg", "size": 48_213, "status": "ready" });
+    let file = json!({
+        "id": THING, "name": "beach.jpg", "type": "image/jpeg", "size": 48_213, "status": "ready", "width": 4032,
+        "height": 3024, "duration_ms": null, "waveform": null, "blurhash": "LEHV6nWB2yk8pyo0adR*.7kCMdnj",
+        "thumbnails": [
+            { "size": 256, "width": 256, "height": 192, "url": format!("/api/files/{THING}/thumbnail?size=256") }
+        ]
+    });
     with(with(message(), "attachments", json!([file])), "type", json!("image"))
 }
 

@@ -11,7 +11,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use clowder_core::{ChatId, Error, JobId, NewJob, PageRequest, Result, audit::AuditFilter, job::{JobState, Taken}};
+use clowder_accounts::audit::AuditFilter;
+use clowder_core::{
+    ChatId, Error, JobId, NewJob, PageRequest, Result,
+    job::{JobState, Taken, decide},
+};
 use clowder_infra::{
     Store,
     inspect::{Limits, examined, inspect},
@@ -24,7 +28,7 @@ use clowder_tests::recorded::{png, wav};
 use futures_util::TryStreamExt;
 use serde_json::json;
 
-use super::{new, read, upload, used};
+use super::{new, read, used};
 use crate::{
     privacy::{system, work},
     stress::of,
@@ -256,7 +260,7 @@ on_both! {
         for who in [&ada, &bob] {
             assert_eq!(code(node.media.content(&world.ctx(who), bad.id).await), "file.infected");
         }
-        let root = world.store.audit.page(&system(&world), AuditFilter::default(), PageRequest::default()).await.unwrap();
+        let root = world.store.audit.records(&system(&world), AuditFilter::default(), PageRequest::default()).await.unwrap();
         assert!(root.items.iter().any(|entry| entry.action == "file.quarantined"));
         // What is known of a content is not asked again.
         let asked = guard.asked.load(Ordering::SeqCst);
@@ -279,7 +283,7 @@ on_both! {
         // After some hours, the job makes room, and another one comes.
         job.attempts = 12;
         let given_up = do_once(&world, &node, &job).await;
-        node.jobs.settle(&system(&world), &job, clowder_core::job::decide(world.now(), 12, 0.5, &given_up)).await.unwrap();
+        node.jobs.settle(&system(&world), &job, decide(world.now(), 12, 0.5, &given_up)).await.unwrap();
         assert_eq!((given_up.is_ok(), now(&world, &ada, &file).await.status), (true, FileStatus::Scanning));
         guard.is_away.store(false, Ordering::SeqCst);
         work(&world, &node).await;
