@@ -12,10 +12,16 @@ pub const FILE_INFECTED: Refusal = Refusal::new(
     "file.infected",
     "The virus scanner found something in the file, so nobody gets its content",
 );
-pub const FILE_FAILED: Refusal =
-    Refusal::new(Conflict, "file.failed", "The file could not be examined, or does not fit its purpose; upload another one");
-pub const FILE_NO_THUMBNAIL: Refusal =
-    Refusal::new(Unknown, "file.no_thumbnail", "The file has no thumbnails: it is no picture that the server can decode");
+pub const FILE_FAILED: Refusal = Refusal::new(
+    Conflict,
+    "file.failed",
+    "The file could not be examined, or does not fit its purpose; upload another one",
+);
+pub const FILE_NO_THUMBNAIL: Refusal = Refusal::new(
+    Unknown,
+    "file.no_thumbnail",
+    "The file has no thumbnails: it is no picture that the server can decode",
+);
 pub const FILE_TOO_LARGE: Refusal =
     Refusal::new(TooLarge, "file.too_large", "The file is larger than a file for this purpose can be");
 pub const FILE_TYPE: Refusal =

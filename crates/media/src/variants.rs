@@ -36,7 +36,10 @@ impl Format {
 pub enum Variant {
     /// The picture without its metadata, which takes the place of what was uploaded.
     Clean,
-    Thumbnail { size: i64, format: Format },
+    Thumbnail {
+        size: i64,
+        format: Format,
+    },
 }
 
 impl Variant {

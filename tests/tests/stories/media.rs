@@ -198,7 +198,8 @@ async fn looked_into(world: World) {
     }
     let file = ada.get(&path(&file, "")).await.expect(200);
     assert_eq!((&file["width"], &file["height"], &file["scanned"]), (&json!(300), &json!(200), &json!(false)));
-    let shown = bob.get(&format!("/api/messages/{}", said["id"].as_str().unwrap())).await.expect(200)["attachments"][0].clone();
+    let shown =
+        bob.get(&format!("/api/messages/{}", said["id"].as_str().unwrap())).await.expect(200)["attachments"][0].clone();
     for member in ["id", "name", "type", "size", "status", "width", "height", "blurhash", "thumbnails"] {
         assert_eq!(shown[member], file[member], "{member}");
     }

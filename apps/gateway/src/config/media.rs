@@ -13,7 +13,7 @@ use clowder_infra::{
     inspect::{Inspector, Limits as InspectionLimits},
 };
 
-use clowder_media::policy::Limits;
+use clowder_media::{Scanner, policy::Limits};
 
 use super::{
     Secret,
@@ -87,8 +87,15 @@ impl Media {
         Ok(())
     }
 
-    /// The virus scanner, if there is one.
-    pub fn clamd(&self) -> Result<Option<Clamd>> {
+    /// Which signatures the virus scanner has, if there is one.
+    pub async fn signatures(&self) -> Result<Option<String>> {
+        match self.clamd()? {
+            Some(clamd) => clamd.signatures().await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn clamd(&self) -> Result<Option<Clamd>> {
         if self.clamd_url.is_empty() {
             return Ok(None);
         }

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use clowder_core::Error;
-use clowder_media::{
-    Examined, Examiner, Format, Seen, Variant,
-    examiner::Reduced,
-};
+use clowder_media::{Examined, Examiner, Format, Seen, Variant, examiner::Reduced};
 
 use crate::{Inspected, Inspector, SIZES};
 

@@ -24,9 +24,9 @@ use super::{
         db::{Db, Tx},
         dialect, journal,
     },
-    Stored, deleting,
+    Stored, deleting, examining,
     lease::Lease,
-    examining, loose, purging, read,
+    loose, purging, read,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},

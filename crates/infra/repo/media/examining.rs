@@ -9,9 +9,7 @@ use clowder_core::{
     audit::{Entry, Target},
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_media::{
-    Blobs, Change, FileStatus, ObjectId, Purpose, Seen, Variant, kinds, policy::is_fit,
-};
+use clowder_media::{Blobs, Change, FileStatus, ObjectId, Purpose, Seen, Variant, kinds, policy::is_fit};
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -250,7 +248,9 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, object: ObjectId, outcome: &Outcome) -> Re
 /// Whether a file of this content cannot be used for this purpose, as far as anybody has looked.
 pub fn is_unfit(options: &Options, object: &ObjectRow, purpose: &str) -> Result<bool> {
     let looked = options.examiner.is_some() && object.status()? == FileStatus::Ready;
-    Ok(looked && kinds::is_examined(&object.kind) && !is_fit(Purpose::parse_word(purpose)?, &object.kind, object.seen()?.as_ref()))
+    Ok(looked
+        && kinds::is_examined(&object.kind)
+        && !is_fit(Purpose::parse_word(purpose)?, &object.kind, object.seen()?.as_ref()))
 }
 
 /// Tells the owner, those who see things with these files, and the audit log that these files have another state.
@@ -271,4 +271,3 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId, object: &ObjectRow, of_it
     let told = told.collect::<Result<Vec<_>>>()?;
     journal::append_all(tx, &told.iter().map(|change| (ctx, change)).collect::<Vec<_>>())
 }
-

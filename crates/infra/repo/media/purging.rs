@@ -180,5 +180,7 @@ fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
         false => deleted.filter(past),
     };
     let due = due.order(file_objects::purge_at).limit(PIECE);
-    Ok(due.select((file_objects::id, file_objects::owner_id, file_objects::purge_failures, file_objects::kind)).load(conn)?)
+    Ok(due
+        .select((file_objects::id, file_objects::owner_id, file_objects::purge_failures, file_objects::kind))
+        .load(conn)?)
 }

@@ -49,8 +49,24 @@ async fn send(user: &User, chat: &str, files: &[&Value]) -> Value {
 
 /// What a message shows of a file that is there.
 fn shown(file: &Value) -> Value {
-    let members = ["id", "name", "type", "size", "status", "width", "height", "duration_ms", "waveform", "blurhash", "thumbnails"];
-    members.into_iter().map(|member| (member.to_owned(), file[member].clone())).collect::<serde_json::Map<_, _>>().into()
+    let members = [
+        "id",
+        "name",
+        "type",
+        "size",
+        "status",
+        "width",
+        "height",
+        "duration_ms",
+        "waveform",
+        "blurhash",
+        "thumbnails",
+    ];
+    members
+        .into_iter()
+        .map(|member| (member.to_owned(), file[member].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn gone(file: &Value) -> Value {

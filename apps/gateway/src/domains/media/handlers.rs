@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use actix_web::{
-    Either, HttpRequest, HttpResponse,
-    http::header,
-    web::Data,
-};
+use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
-    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose, Size,
+    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
+    Size,
 };
 use tokio::time::timeout;
 

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_accounts::audit::AuditFilter;
 use clowder_core::{
-    ChatId, Error, JobId, NewJob, PageRequest, Result,
+    ChatId, Error, Id, JobId, NewJob, PageRequest, Result,
     job::{JobState, Taken, decide},
 };
 use clowder_infra::{
@@ -352,7 +352,8 @@ on_both! {
         let file = put(&world, &node, &ada, Purpose::Attachment, &png(70, 70, "a comment")).await;
         let [job] = taken(&world, &node, "file.examine").await.try_into().unwrap();
         // Two workers, of which one has lost its lease.
-        let (one, two) = tokio::join!(do_once(&world, &node, &job), do_once(&world, &node, &job));
+        let other = Taken { lease: Id::new(world.now()), ..job.clone() };
+        let (one, two) = tokio::join!(do_once(&world, &node, &job), do_once(&world, &node, &other));
         one.and(two).unwrap();
         do_once(&world, &node, &job).await.unwrap();
         let ready = now(&world, &ada, &file).await;
@@ -385,4 +386,3 @@ on_both! {
         assert_eq!(taken(&world, &node, "file.examine").await.len(), 3);
     }
 }
-

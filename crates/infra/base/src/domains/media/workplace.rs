@@ -28,7 +28,7 @@ impl Workplace {
     /// A new folder below `root` with this name, which nothing else has. Removes those that processes have left behind.
     pub async fn prepare(root: &Path, name: &str, now: Timestamp) -> Result<Self> {
         let (root, folder) = (root.to_owned(), root.join(name));
-        let prepare = move || {
+        let prepare = move || -> Result<Self> {
             let fault = |error: io::Error| Error::file(folder.display(), &error);
             clear(&root, now.minus(LEFT_BEHIND));
             let place = Self(folder.clone());
@@ -52,7 +52,8 @@ impl Workplace {
     pub async fn fetch(&self, blobs: &dyn Blobs, key: &Key) -> Result<bool> {
         let Some(mut reading) = blobs.read(key, None).await? else { return Ok(false) };
         let path = self.file();
-        let mut file = on_a_thread(move || File::create(&path).map_err(|error| Error::file(path.display(), &error))).await?;
+        let mut file =
+            on_a_thread(move || File::create(&path).map_err(|error| Error::file(path.display(), &error))).await?;
         while let Some(piece) = reading.bytes.next().await {
             let piece = piece?;
             let write = move || match file.write_all(&piece) {
@@ -89,7 +90,7 @@ fn clear(root: &Path, before: Timestamp) {
 
 /// The length and the SHA-256 of a file.
 pub async fn hash(path: PathBuf) -> Result<(i64, [u8; 32])> {
-    let hash = move || {
+    let hash = move || -> Result<(i64, [u8; 32])> {
         let mut hash = Sha256::new();
         let length = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
         let length = length.map_err(|error| Error::file(path.display(), &error))?;
@@ -114,7 +115,7 @@ pub async fn store(blobs: &dyn Blobs, key: &Key, path: PathBuf) -> Result<()> {
 async fn pass_on(writing: &mut dyn Writing, path: PathBuf) -> Result<()> {
     let mut file = on_a_thread(move || File::open(&path).map_err(|error| Error::file(path.display(), &error))).await?;
     loop {
-        let read = move || {
+        let read = move || -> Result<(File, Vec<u8>)> {
             let mut piece = vec![0; PIECE];
             let read = loop {
                 match file.read(&mut piece) {
