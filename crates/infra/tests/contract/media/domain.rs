@@ -1,12 +1,15 @@
 //! What the tests of all domains need to know about files.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clowder_core::{NewJob, PageRequest, Result};
 use clowder_media::{Arriving, FileFilter};
 
-use super::{new, upload};
+use super::{
+    examining::{Guard, do_once, taken},
+    new, upload,
+};
 use crate::{
     copies::once,
     domains::Domain,
@@ -98,6 +101,16 @@ fn ahead(world: &World) -> Performed<'_> {
         world.store.media.delete_file(&world.ctx(&owner), file.id).await?;
         // Its process is killed.
         std::mem::forget(world.store.media.begin_upload(&world.ctx(&owner), new("arriving")).await?);
+        // One has been scanned, and another one waits for it.
+        let node = world.node_with(|options| options.media.scanner = Some(Arc::new(Guard::default()))).await;
+        for content in ["scanned", "waiting"] {
+            let mut arriving = node.media.begin_upload(&world.ctx(&owner), new(content)).await?;
+            arriving.write(Bytes::from(content)).await?;
+            arriving.finish().await?;
+            for job in taken(world, &node, "file.examine").await.into_iter().filter(|_| content == "scanned") {
+                do_once(world, &node, &job).await?;
+            }
+        }
         Ok(())
     })
 }

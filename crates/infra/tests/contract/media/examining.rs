@@ -136,11 +136,11 @@ async fn run(world: &World, node: &Store, kind: &'static str) {
 }
 
 /// Takes the jobs of this kind that are due, without doing them.
-async fn taken(world: &World, node: &Store, kind: &'static str) -> Vec<Taken> {
+pub async fn taken(world: &World, node: &Store, kind: &'static str) -> Vec<Taken> {
     node.jobs.take(&system(world), vec![kind], 100).await.unwrap()
 }
 
-async fn do_once(world: &World, node: &Store, job: &Taken) -> Result<()> {
+pub async fn do_once(world: &World, node: &Store, job: &Taken) -> Result<()> {
     let worker = node.workers.iter().find(|worker| worker.kind() == job.kind).unwrap();
     worker.work(&system(world), job).await
 }
