@@ -6,7 +6,7 @@ pub fn png(width: u32, height: u32, comment: &str) -> Vec<u8> {
     let row = |y: u32| (0..width).flat_map(move |x| [shade(x, width), shade(y, height), 128]);
     let rows: Vec<u8> = (0..height).flat_map(|y| std::iter::once(0).chain(row(y))).collect();
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    let text = [b"Comment\0", comment.as_bytes()].concat();
+    let text = [b"Comment\0".as_slice(), comment.as_bytes()].concat();
     let chunks = [chunk(b"IHDR", &header), chunk(b"tEXt", &text), chunk(b"IDAT", &stored(&rows)), chunk(b"IEND", b"")];
     [b"\x89PNG\r\n\x1a\n".to_vec(), chunks.concat()].concat()
 }

@@ -79,7 +79,7 @@ impl Drop for Workplace {
 
 /// Whatever cannot be removed stays until the next time.
 fn clear(root: &Path, before: Timestamp) {
-    let before = UNIX_EPOCH + Duration::from_micros(before.as_micros().unsigned_abs());
+    let before = UNIX_EPOCH + Duration::from_micros(u64::try_from(before.as_micros()).unwrap_or(0));
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let modified = entry.metadata().and_then(|entry| entry.modified());
         if modified.is_ok_and(|modified| modified < before) {
