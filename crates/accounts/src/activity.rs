@@ -116,6 +116,8 @@ pub struct Rule {
     pub target: Target,
     /// If not all of these changes count: those whose payload meets this.
     pub only: Option<fn(&Value) -> bool>,
+    /// If only those changes count that happened at the time that is there in the payload, as a JSON pointer.
+    pub at: Option<&'static str>,
 }
 
 /// In whose log an item is.
@@ -147,11 +149,15 @@ pub enum Target {
 
 impl Rule {
     pub const fn new(change: &'static str, kind: &'static str, whose: Whose, target: Target) -> Self {
-        Self { change, kind, whose, target, only: None }
+        Self { change, kind, whose, target, only: None, at: None }
     }
 
     pub const fn only(self, only: fn(&Value) -> bool) -> Self {
         Self { only: Some(only), ..self }
+    }
+
+    pub const fn at(self, place: &'static str) -> Self {
+        Self { at: Some(place), ..self }
     }
 }
 
@@ -195,6 +201,12 @@ fn act(rule: &Rule, change: &Recorded) -> Option<Act> {
         && !serde_json::from_str(change.data.get()).is_ok_and(|data| only(&data))
     {
         return None;
+    }
+    if let Some(place) = rule.at {
+        let data: Value = serde_json::from_str(change.data.get()).ok()?;
+        // As the payload has it, in whole milliseconds.
+        let at = serde_json::to_value(change.at).ok()?;
+        data.pointer(place).filter(|there| **there == at)?;
     }
     Some(Act { user, kind: rule.kind, target_kind, target, at: change.at })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use clowder_core::{ChatId, Ctx, FileId, Result, UserId, Word, sql::Uid};
+use clowder_core::{Actor, ChatId, Ctx, FileId, Id, Result, Role, UserId, Via, Word, sql::Uid};
 use clowder_messaging::{
     Attachment, AttachmentStatus, Change, Message, Status,
     attachments::{Files, Found, Removed},
@@ -10,6 +10,7 @@ use clowder_messaging::{
     polls::SentType,
 };
 use diesel::{dsl::exists, prelude::*, sql_types::BigInt};
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -262,14 +263,20 @@ fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Resu
         let expired = row.expires_at.is_some_and(|at| at <= ctx.now);
         live.contains(&row.chat_id) && row.deleted_at.is_none() && !expired
     });
-    let told = shown(tx.conn, &rows)?.into_iter().map(|said| Change::MessageUpdated(Box::new(said)));
-    tell(tx, ctx, &told.collect::<Vec<_>>())?;
+    // As a message of its sender, because there are people who hide them.
+    let via = Via::Session(Id::from_uuid(Uuid::nil()));
+    let told = shown(tx.conn, &rows)?.into_iter().map(|said| {
+        let author = Actor::User { id: said.sender.id, via, role: Role::User };
+        (ctx.clone().by(author), Change::MessageUpdated(Box::new(said)))
+    });
+    let told: Vec<_> = told.collect();
+    journal::append_all(tx, &told.iter().map(|(ctx, change)| (ctx, change)).collect::<Vec<_>>())?;
     Ok(Some(next))
 }
 
 /// Messages as events show them, which is the same for everybody.
 fn shown(conn: &mut Conn, rows: &[MessageRow]) -> Result<Vec<Message>> {
-    let nobody = UserId::from_uuid(uuid::Uuid::nil());
+    let nobody = UserId::from_uuid(Uuid::nil());
     let (mentioned, reacted) = (AllMentioned::of(conn, rows.iter())?, AllReacted::at(conn, nobody, rows.iter())?);
     let attached = AllAttached::of(conn, rows.iter())?;
     let cards = Cards::of(conn, None, rows.iter().map(|row| row.sender_id))?;

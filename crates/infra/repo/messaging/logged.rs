@@ -7,7 +7,8 @@ pub const RULES: &[Rule] = &[
     Rule::new("chat.created", "chat.created", Whose::Actor, Target::Subject("chat")).only(is_own_chat),
     Rule::new("chat.created", "chat.joined", Whose::Follower(Step::Enter), Target::Subject("chat")).only(is_joined),
     Rule::new("message.deleted", "message.deleted", Whose::Actor, Target::Topic),
-    Rule::new("message.updated", "message.edited", Whose::Actor, Target::Topic),
+    // A message is told again when one of its files has another state, which is no edit.
+    Rule::new("message.updated", "message.edited", Whose::Actor, Target::Topic).at("/edited_at"),
     Rule::new("message.sent", "message.sent", Whose::Actor, Target::Topic).only(is_of_a_person),
     Rule::new("participant.removed", "chat.left", Whose::Follower(Step::Leave), Target::Subject("chat")),
 ];

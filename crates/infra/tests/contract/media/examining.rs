@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_accounts::audit::AuditFilter;
 use clowder_core::{
-    ChatId, Error, Id, JobId, NewJob, PageRequest, Result,
+    ChatId, Error, Id, JobId, NewJob, PageRequest, Recorded, Result,
     job::{JobState, Taken, decide},
 };
 use clowder_infra::{
@@ -153,8 +153,11 @@ async fn send(world: &World, who: &Person, chat: ChatId, file: &File) -> Message
 /// What the events with this name show of the file of a message.
 async fn shown(world: &World, name: &str) -> Vec<(AttachmentStatus, Option<i64>)> {
     let changes = world.changes().await;
-    let named = changes.iter().filter(|change| *change.name == *name);
-    let messages = named.map(|change| serde_json::from_str::<Message>(change.data.get()).unwrap());
+    states(changes.iter().filter(|change| *change.name == *name))
+}
+
+fn states<'r>(changes: impl Iterator<Item = &'r Recorded>) -> Vec<(AttachmentStatus, Option<i64>)> {
+    let messages = changes.map(|change| serde_json::from_str::<Message>(change.data.get()).unwrap());
     messages.map(|message| (message.attachments[0].status, message.attachments[0].width)).collect()
 }
 
@@ -250,7 +253,10 @@ on_both! {
         let (one, two) = (send(&world, &ada, chat, &bad).await, send(&world, &ada, chat, &bad).await);
         assert_eq!(shown(&world, "message.sent").await, [(AttachmentStatus::Scanning, None); 2]);
         work(&world, &node).await;
-        assert_eq!(shown(&world, "message.updated").await, [(AttachmentStatus::Quarantined, None); 2]);
+        let changes = world.changes().await;
+        let told: Vec<_> = changes.iter().filter(|change| &*change.name == "message.updated").collect();
+        assert_eq!(states(told.iter().copied()), [(AttachmentStatus::Quarantined, None); 2]);
+        assert!(told.iter().all(|change| change.actor == Some(ada.id)), "people who hide her are told so");
         for message in [&one, &two] {
             let seen = world.store.messaging.message(&world.ctx(&bob), message.id).await.unwrap();
             assert_eq!((seen.attachments[0].status, seen.version), (AttachmentStatus::Quarantined, message.version));
