@@ -279,6 +279,17 @@ mod tests {
     }
 
     #[test]
+    fn some_changes_count_only_at_the_time_that_they_tell() {
+        let ada = UserId::new(at(1));
+        let rule = [Rule::new("x.done", "x.edited", Whose::Actor, OfTopic).at("/edited_at")];
+        for (edited_at, counted) in [(serde_json::json!(at(5)), 1), (serde_json::json!(at(4)), 0), (Value::Null, 0)] {
+            let data = payload(&serde_json::json!({"edited_at": edited_at}).to_string());
+            let change = Recorded { data, ..change("x.done", Topic::new(CHAT, Id::<()>::new(at(1))), Some(ada)) };
+            assert_eq!(decide(&rule, &change).count(), counted, "{edited_at}");
+        }
+    }
+
+    #[test]
     fn whoever_does_something_to_somebody_finds_it_once() {
         let [ada, bob, eve] = [1, 2, 3].map(|second| UserId::new(at(second)));
         let chat = Topic::new(CHAT, Id::<()>::new(at(1)));

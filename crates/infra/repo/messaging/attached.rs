@@ -267,7 +267,7 @@ fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Resu
     let via = Via::Session(Id::from_uuid(Uuid::nil()));
     let told = shown(tx.conn, &rows)?.into_iter().map(|said| {
         let author = Actor::User { id: said.sender.id, via, role: Role::User };
-        (ctx.clone().by(author), Change::MessageUpdated(Box::new(said)))
+        (ctx.by(author), Change::MessageUpdated(Box::new(said)))
     });
     let told: Vec<_> = told.collect();
     journal::append_all(tx, &told.iter().map(|(ctx, change)| (ctx, change)).collect::<Vec<_>>())?;
