@@ -7,6 +7,7 @@ on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, ad
 on_both!(shared with [("UPLOADS_AT_ONCE", "1"), ("FILES_PER_PERSON", "2"), ("QUOTA_BYTES", "1048576")]; within_the_quota);
 on_both!(shared with [("SERVER_QUOTA_BYTES", "1000000")]; within_the_room_of_the_server);
 on_both!(with [("CLAMD_URL", &*super::needed("TEST_CLAMD_URL"))]; scanned);
+on_both!(with [("CLAMD_URL", "tcp://127.0.0.1:1"), ("SCAN_REQUIRED", "false")]; without_its_scanner);
 on_both!(with [
     ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*super::needed("TEST_S3_KEY")),
     ("AWS_SECRET_ACCESS_KEY", &*super::needed("TEST_S3_SECRET")),
@@ -247,6 +248,19 @@ async fn scanned(world: World) {
     assert_eq!(ada.get(&path(&good, "/content")).await.text, "harmless");
 }
 
+async fn without_its_scanner(world: World) {
+    let ready = world.nobody().get("/api/health/ready").await.expect(200);
+    let scanner = ready["checks"].as_array().unwrap().iter().find(|check| check["name"] == "scanner").unwrap();
+    assert_eq!((&scanner["ok"], &scanner["detail"]), (&json!(true), &json!("cannot be reached")));
+    let ada = world.user("ada").await;
+    let file = examined(&ada, "", "; filename=\"a.txt\"", b"harmless").await;
+    assert_eq!((&file["status"], &file["scanned"]), (&json!("ready"), &json!(false)));
+    let metrics = world.nobody().get("/metrics").await.text;
+    for line in ["clowder_scanner_up 0", "clowder_file_scans_total{result=\"skipped\"} 1"] {
+        assert!(metrics.lines().any(|known| known == line), "{line}");
+    }
+}
+
 async fn once_under_a_key(world: World) {
     let ada = world.user("ada").await;
     let send = async |content: &str, key: &str| {
@@ -290,6 +304,12 @@ async fn in_a_bucket(world: World) {
     let page = upload(&ada, "käse.html", b"<!doctype html><script>alert(1)</script>").await;
     let content = ada.get(&path(&page, "/content")).await;
     assert_eq!((content.status, content.header("content-type")), (200, "application/octet-stream"));
+
+    // A picture is fetched for its examination, and what is made of it goes there.
+    let picture = examined(&ada, "", "; filename=\"a.png\"", &png(100, 50, "zqplace")).await;
+    assert_eq!((&picture["status"], &picture["width"]), (&json!("ready"), &json!(100)));
+    assert!(!ada.get(&path(&picture, "/content")).await.text.contains("zqplace"));
+    assert_eq!(ada.get(&path(&picture, "/thumbnail?size=64")).await.header("content-type"), "image/jpeg");
 
     // The address is one of the bucket, with the same headers.
     let url = ada.post(&path(&page, "/url"), json!({"expires_in": 60})).await.expect(200)["url"].clone();
