@@ -30,7 +30,7 @@ pub use sign_ups::{Imported, Invite, InviteId, NewImport, NewInvite, NewInvited,
 pub use staff::{Account, AccountFilter, NewRole, NewSuspension, Reason, ResetLink, Status};
 pub use values::{Email, Password, RefreshToken, Username};
 
-use clowder_core::{Card, Friendship, Presence, Role, SessionId, Timestamp, UserId, Visibility};
+use clowder_core::{Card, Friendship, Picture, Presence, Role, SessionId, Timestamp, UserId, Visibility};
 use serde::{Deserialize, Serialize};
 
 use crate::{profiles::User, standing::Suspension};
@@ -72,14 +72,14 @@ pub struct Own {
     pub two_factor: bool,
     /// Who may see the profile: everybody, friends (others see only the name), or nobody.
     pub visibility: Visibility,
-    /// `null` in this version.
+    /// `null` for somebody without a picture.
     #[serde(default)]
-    #[schema(value_type = Option<Object>, required = true)]
-    pub avatar: (),
-    /// `null` in this version.
+    #[schema(required = true)]
+    pub avatar: Option<Picture>,
+    /// The wide picture of the profile.
     #[serde(default)]
-    #[schema(value_type = Option<Object>, required = true)]
-    pub cover: (),
+    #[schema(required = true)]
+    pub cover: Option<Picture>,
     /// What others see of your presence now. This and the next members are known to `/api/users/me`; everywhere else they
     /// are `null`.
     #[serde(default)]
@@ -129,7 +129,7 @@ impl Own {
     }
 
     pub fn card(&self) -> Card {
-        Card::new(self.id, self.username.clone(), self.display_name.clone())
+        Card { avatar: self.avatar, ..Card::new(self.id, self.username.clone(), self.display_name.clone()) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 pub use clowder_core::SeenAs;
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED, versions,
+    Actor, Fields, Friendship, Input, Picture, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED, versions,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -32,9 +32,8 @@ pub struct User {
     pub username: String,
     #[schema(example = "Ada Lovelace")]
     pub display_name: String,
-    /// `null` in this version.
-    #[schema(value_type = Option<Object>)]
-    pub avatar: (),
+    /// `null` for somebody without a picture.
+    pub avatar: Option<Picture>,
     pub bio: Option<String>,
     pub status_text: Option<String>,
     /// When the status text ends by itself.
@@ -46,9 +45,8 @@ pub struct User {
     /// What administrators put on the profile, in alphabetical order.
     #[schema(max_items = 10)]
     pub badges: Option<Vec<String>>,
-    /// `null` in this version.
-    #[schema(value_type = Option<Object>)]
-    pub cover: (),
+    /// The wide picture of the profile.
+    pub cover: Option<Picture>,
     pub email: Option<String>,
     pub presence: Option<Presence>,
     /// When the user was last online, to the minute while they are; `null` if that is unknown or hidden.
@@ -157,7 +155,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         id: person.id,
         username: person.username,
         display_name: person.display_name,
-        avatar: (),
+        avatar: person.avatar,
         bio: person.bio.filter(|_| shown(FieldGroup::Bio)),
         status_text: person.status_text.filter(|_| shown(FieldGroup::Bio)),
         status_until: person.status_until.filter(|_| shown(FieldGroup::Bio)),
@@ -165,7 +163,7 @@ pub fn show(facts: ProfileFacts) -> Option<Shown> {
         location: person.location.filter(|_| shown(FieldGroup::Details)),
         links: Some(person.links).filter(|_| shown(FieldGroup::Details)),
         badges: Some(person.badges).filter(|_| all),
-        cover: (),
+        cover: person.cover.filter(|_| all),
         email: Some(person.email).filter(|_| shown(FieldGroup::Email)),
         presence: Some(presence.presence(now)).filter(|_| shown(FieldGroup::Presence)),
         last_seen_at: presence.last_seen_at(now).filter(|_| shown(FieldGroup::Presence)),
@@ -291,8 +289,8 @@ mod tests {
             role: Role::User,
             two_factor: false,
             visibility,
-            avatar: (),
-            cover: (),
+            avatar: None,
+            cover: None,
             presence: None,
             last_seen_at: None,
             friendship: None,
@@ -357,7 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn a_card_has_no_more_than_a_name() {
+    fn a_card_has_no_more_than_a_name_and_a_picture() {
+        let [face, wide] = [1, 2].map(|at| Some(Picture::of(Id::new(Timestamp::from_micros(at)))));
+        let mut pictured = facts(Visibility::Friends, Friendship::None);
+        (pictured.person.avatar, pictured.person.cover) = (face, wide);
+        let user = show(pictured.clone()).unwrap().user;
+        assert_eq!((user.avatar, user.cover), (face, None));
+        let friend = show(ProfileFacts { friendship: Friendship::Friends, ..pictured }).unwrap().user;
+        assert_eq!((friend.avatar, friend.cover), (face, wide));
         let user = show(facts(Visibility::Friends, Friendship::None)).unwrap().user;
         let told = serde_json::to_value(&user).unwrap();
         let told = told.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::UserId;
+use crate::{FileId, Picture, UserId};
 
 /// The minimum that is shown of a user everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -12,15 +12,21 @@ pub struct Card {
     pub username: String,
     #[schema(example = "Ada Lovelace")]
     pub display_name: String,
-    /// `null` in this version.
+    /// `null` for somebody without a picture.
     #[serde(default)]
-    #[schema(value_type = Option<Object>, required = true)]
-    pub avatar: (),
+    #[schema(required = true)]
+    pub avatar: Option<Picture>,
 }
 
 impl Card {
     pub const fn new(id: UserId, username: String, display_name: String) -> Self {
-        Self { id, username, display_name, avatar: () }
+        Self { id, username, display_name, avatar: None }
+    }
+
+    /// The same with this picture.
+    #[must_use]
+    pub fn pictured(self, avatar: Option<FileId>) -> Self {
+        Self { avatar: avatar.map(Picture::of), ..self }
     }
 }
 
@@ -40,5 +46,8 @@ mod tests {
         let Value::Object(mut members) = told else { panic!("a card is an object") };
         members.remove("avatar");
         assert_eq!(serde_json::from_value::<Card>(Value::Object(members)).unwrap(), card);
+        let file = FileId::new(Timestamp::from_micros(2));
+        let told = serde_json::to_value(card.pictured(Some(file))).unwrap();
+        assert_eq!(told["avatar"]["file_id"], json!(file));
     }
 }

@@ -71,7 +71,7 @@ pub fn past() -> Flaw {
 
 /// The flaw of a member that names files.
 pub fn no_files() -> Flaw {
-    Flaw::new("no_files", "files cannot be attached in this version")
+    Flaw::new("no_files", "files cannot be given here")
 }
 
 /// The members of any input that name files.
@@ -163,7 +163,12 @@ impl Fields {
 
     /// Refuses files, so that nobody believes that theirs were taken. `null` and an empty array name none.
     pub fn expect_no_files(&mut self) {
-        for name in FILES {
+        self.expect_no_files_but(&[]);
+    }
+
+    /// The same for all members but these, which the input reads.
+    pub fn expect_no_files_but(&mut self, read: &[&str]) {
+        for name in FILES.into_iter().filter(|name| !read.contains(name)) {
             match self.take(name) {
                 None => {}
                 Some(Value::Array(files)) if files.is_empty() => {}

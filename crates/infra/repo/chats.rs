@@ -6,6 +6,7 @@ pub mod directory;
 pub mod edit;
 pub mod hold;
 pub mod notes;
+pub mod pictures;
 mod privacy;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("chat.uninvited", "chat.uninvited", Whose::OnAnother("/user_id"), Target::Subject("chat"))
             .only(is_withdrawn),
     ],
+    files: &[pictures::HOLDER],
     sealed: &[notes::TITLE, notes::DRAFT],
     words: &["chat_attempts.kind", "chat_guests.role", "chat_guests.status", "chat_links.role"],
     times: &[

@@ -6,6 +6,7 @@ mod clearing;
 mod invitations;
 mod invites;
 mod people;
+mod pictures;
 mod privacy;
 pub mod read;
 mod severing;
@@ -72,6 +73,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("group.updated", "group.changed", Whose::Actor, Target::Subject("group")),
     ],
     followed: &[read::FOLLOWED],
+    files: &[pictures::HOLDER],
     words: &["group_attempts.kind", "group_people.role", "group_people.status", "groups.visibility"],
     told: &[
         ("group_words.word", "one word of a name, which may be part of any text"),

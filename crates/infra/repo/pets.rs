@@ -5,6 +5,7 @@ mod invitations;
 mod keepers;
 mod log;
 mod microchips;
+mod photos;
 mod privacy;
 pub mod read;
 mod search;
@@ -52,6 +53,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("pet.keeper_updated", "pet.transferred", Whose::Actor, Target::Subject("pet")).only(is_new_owner),
         Rule::new("pet.updated", "pet.changed", Whose::Actor, Target::Subject("pet")),
     ],
+    files: &[photos::HOLDER],
     sealed: &[microchips::NUMBER],
     words: &[
         "pet_attempts.kind",

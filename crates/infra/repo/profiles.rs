@@ -4,6 +4,7 @@ pub mod index;
 mod list;
 mod look;
 mod near;
+mod pictures;
 mod search;
 mod suggest;
 
@@ -46,6 +47,7 @@ use crate::domains::presence::Online;
 
 pub const DOMAIN: Domain = Domain {
     // All of them are derived from names, which are texts themselves.
+    files: &[pictures::HOLDER],
     words: &["name_grams.gram", "name_index.display_name", "name_index.username", "name_index.written"],
     ..Domain::NONE
 };

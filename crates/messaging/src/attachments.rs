@@ -5,7 +5,9 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Error, Fields, FileId, MessageId, Result, Thumbnail, UserId, Word, text::Flaw};
+use clowder_core::{
+    ChatId, Error, Fields, FileId, MessageId, Result, Thumbnail, UserId, Word, picture::different_files, text::Flaw,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{MessageType, polls::SentType, refusals::MESSAGE_NOT_FORWARDABLE};
@@ -129,14 +131,7 @@ pub type Files = HashMap<FileId, Found>;
 
 /// The files that an input names, all different; absent means "unchanged".
 pub(crate) fn read(fields: &mut Fields) -> Option<Option<Vec<FileId>>> {
-    let given: Option<Vec<FileId>> = fields.list_patch("attachments", MOST_ATTACHED)?;
-    for (index, id) in given.iter().flatten().enumerate() {
-        if given.iter().flatten().take(index).any(|earlier| earlier == id) {
-            let flaw = Flaw::new("distinct", "must be different from the other files");
-            fields.flaw(&format!("attachments/{index}"), flaw);
-        }
-    }
-    Some(given)
+    different_files(fields, "attachments", MOST_ATTACHED)
 }
 
 /// The flaw of a message that has neither a text nor a file.

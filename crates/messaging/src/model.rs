@@ -14,7 +14,7 @@ pub use values::{
     OptionalTime, Status, Title, TypingKind,
 };
 
-use clowder_core::{Card, ChatId, GroupId, MessageId, Timestamp, UserId, Word};
+use clowder_core::{Card, ChatId, GroupId, MessageId, Picture, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -35,6 +35,10 @@ pub struct Chat {
     #[schema(example = "Lunch")]
     pub title: Option<String>,
     pub description: Option<String>,
+    /// That of the chat of a group is the group's. A private chat has none: clients show the other person's.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub avatar: Option<Picture>,
     /// The other person of a private chat.
     pub peer: Option<Card>,
     /// The group whose chat this is: it decides about the title and the people. `null` for every other chat.
@@ -121,6 +125,9 @@ pub struct ChatFace {
     pub kind: ChatType,
     pub title: Option<String>,
     pub description: Option<String>,
+    #[serde(default)]
+    #[schema(required = true)]
+    pub avatar: Option<Picture>,
     pub visibility: ChatVisibility,
     pub history: History,
     pub rights: Rights,
@@ -146,6 +153,7 @@ pub struct ChatEntry {
     #[schema(example = "Lunch")]
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar: Option<Picture>,
     #[schema(minimum = 0)]
     pub participant_count: i64,
     /// Whether the viewer is in it.

@@ -1,7 +1,7 @@
 //! Inputs of accounts.
 
 use clowder_core::{
-    Error, Field, Fields, Input, Name, Nested, Result, Timestamp, Visibility,
+    Error, Field, Fields, FileId, Input, Name, Nested, Nullable, Picture, Result, Timestamp, Visibility,
     input::{past, string},
     name::is_blank,
     text::{self, Flaw},
@@ -113,15 +113,25 @@ pub struct ProfilePatch {
     /// All of them; `null` or an empty array clears them.
     #[schema(value_type = Option<Vec<NewLink>>, max_items = 5)]
     pub links: Option<Vec<NewLink>>,
-    /// Who may see the profile: everybody, friends (others see only the name), or nobody.
+    /// Who may see the profile: everybody, friends (others see only the name and the picture), or nobody.
     pub visibility: Option<Visibility>,
+    /// One's own file, uploaded as an `avatar`; `null` takes the picture away.
+    #[schema(value_type = Option<FileId>)]
+    pub avatar: Option<Nullable<FileId>>,
+    /// One's own file, uploaded as a `cover`; `null` takes the picture away.
+    #[schema(value_type = Option<FileId>)]
+    pub cover: Option<Nullable<FileId>>,
 }
 
 impl ProfilePatch {
     /// Whether this changes the profile.
     pub fn changes(&self, own: &Own) -> bool {
-        let Self { username, display_name, bio, status_text, status_until: _, pronouns, location, links, visibility } =
+        let Self { username, display_name, bio, status_text, status_until: _, pronouns, location, links, visibility, .. } =
             self;
+        let Self { avatar, cover, .. } = self;
+        let is_other = |new: &Option<Nullable<FileId>>, now: Option<Picture>| {
+            new.is_some_and(|new| new.0 != now.map(|picture| picture.file_id))
+        };
         let links = links.as_ref().map(|links| links.iter().map(NewLink::link).collect::<Vec<_>>());
         username.as_ref().is_some_and(|name| name.as_str() != own.username)
             || display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
@@ -132,6 +142,8 @@ impl ProfilePatch {
             || location.as_ref().is_some_and(|line| line.as_option() != &own.location)
             || links.is_some_and(|links| links != own.links)
             || visibility.is_some_and(|visibility| visibility != own.visibility)
+            || is_other(avatar, own.avatar)
+            || is_other(cover, own.cover)
     }
 }
 
@@ -149,7 +161,8 @@ impl ProfilePatch {
         Err(Error::Invalid(vec![flaw.at("/status_until")]))
     }
 
-    /// Takes away everything that somebody wrote about themselves: only the username stays, also as the display name.
+    /// Takes away everything that somebody wrote about themselves, and their pictures: only the username stays, also as the
+    /// display name.
     pub fn without_texts(own: &Own) -> Self {
         Self {
             display_name: DisplayName::parse(own.username.clone().into()).ok(),
@@ -158,6 +171,8 @@ impl ProfilePatch {
             pronouns: Some(Line::default()),
             location: Some(Line::default()),
             links: Some(Vec::new()),
+            avatar: Some(Nullable(None)),
+            cover: Some(Nullable(None)),
             ..Self::default()
         }
     }
@@ -175,7 +190,7 @@ impl ProfilePatch {
 
 impl Input for ProfilePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.expect_no_files();
+        fields.expect_no_files_but(&["avatar", "cover"]);
         let username = fields.optional("username");
         let display_name = fields.optional("display_name");
         let bio = fields.patch("bio");
@@ -185,6 +200,7 @@ impl Input for ProfilePatch {
         let (pronouns, location) = (fields.patch("pronouns"), fields.patch("location"));
         let links = fields.list_patch::<Nested<NewLink>>("links", MOST_LINKS);
         let visibility = fields.optional("visibility");
+        let (avatar, cover) = (fields.patch("avatar"), fields.patch("cover"));
         Some(Self {
             username: username?,
             display_name: display_name?,
@@ -195,6 +211,8 @@ impl Input for ProfilePatch {
             location: location?,
             links: links?.map(|links| links.into_iter().map(|Nested(link)| link).collect()),
             visibility: visibility?,
+            avatar: avatar?,
+            cover: cover?,
         })
     }
 }
@@ -284,8 +302,8 @@ mod tests {
             role: Role::User,
             two_factor: false,
             visibility: Visibility::Public,
-            avatar: (),
-            cover: (),
+            avatar: None,
+            cover: None,
             presence: None,
             last_seen_at: None,
             friendship: None,

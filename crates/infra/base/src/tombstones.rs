@@ -53,7 +53,7 @@ mod tests {
         let card = tombstone(ada);
         let shown = |id, username: &str, name: &str| json!({"id": id, "username": username, "display_name": name});
         let data = json!({
-            "id": bob, "peer": {"id": ada, "username": "ada", "display_name": "Ada", "avatar": "a.png"},
+            "id": bob, "peer": {"id": ada, "username": "ada", "display_name": "Ada", "avatar": {"file_id": bob, "url": "/a"}},
             "last_message": {"sender": shown(bob, "bob", "Bob"), "content": "ada", "sender_id": ada, "client_id": "b"},
             "said": {"sender": shown(ada, "ada", "Ada"), "client_id": "ada's phone", "seq": 1},
             "list": [shown(ada, "ada", "Ada"), 1],

@@ -1,7 +1,7 @@
 //! Personal data of an account itself and its sessions: exported, and erased by turning the account into a tombstone.
 
 use clowder_accounts::{Change, privacy::tombstone};
-use clowder_core::{Ctx, Error, Result, Role, SessionId, Topic, Visibility, Word};
+use clowder_core::{Ctx, Error, FileId, Result, Role, SessionId, Topic, Visibility, Word};
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -98,6 +98,8 @@ fn bury(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resul
         users::badges.eq(None::<String>),
         users::renamed_at.eq(None::<clowder_core::Timestamp>),
         users::imported_as.eq(None::<Vec<u8>>),
+        users::avatar_id.eq(None::<FileId>),
+        users::cover_id.eq(None::<FileId>),
         users::visibility.eq(Visibility::Private.as_str()),
         users::role.eq(Role::User.as_str()),
         users::two_factor_at.eq(None::<clowder_core::Timestamp>),

@@ -8,7 +8,7 @@ use clowder_accounts::{
     usernames::{RenameFacts, Renamer, may_rename},
 };
 use clowder_core::{
-    Ctx, Error, Result, Timestamp, UserId, Versions, Word,
+    Ctx, Error, FileId, Result, Timestamp, UserId, Versions, Word,
     audit::{Entry, Target},
     versions,
 };
@@ -23,7 +23,9 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal, presence,
+        journal,
+        media::pictures::{self, Chosen},
+        presence,
         profiles::index,
     },
     names,
@@ -51,6 +53,8 @@ struct Edited {
     location: Option<Option<String>>,
     links: Option<Option<String>>,
     visibility: Option<&'static str>,
+    avatar_id: Option<Option<FileId>>,
+    cover_id: Option<Option<FileId>>,
 }
 
 /// By what a profile is edited.
@@ -119,6 +123,12 @@ pub fn change(
     if let Some(username) = &username {
         look(tx.conn, ctx.now, user, by, username)?;
     }
+    let [had, has] = pictures_of(&before, &patch);
+    let chosen = [
+        Chosen::other("avatar", pictures::AVATAR, had[0], has[0]),
+        Chosen::other("cover", pictures::COVER, had[1], has[1]),
+    ];
+    pictures::hold(tx, user, &chosen.into_iter().flatten().collect::<Vec<_>>())?;
     let links = patch.links.as_ref().map(|links| {
         let links: Vec<_> = links.iter().map(NewLink::link).collect();
         if links.is_empty() { Ok(None) } else { serde_json::to_string(&links).map(Some) }
@@ -135,6 +145,8 @@ pub fn change(
         bio: patch.bio.map(Note::into_option),
         status_text: patch.status_text.map(Note::into_option),
         visibility: patch.visibility.map(Word::as_str),
+        avatar_id: patch.avatar.map(|avatar| avatar.0),
+        cover_id: patch.cover.map(|cover| cover.0),
     };
     let row: UserRow = diesel::update(users::table.find(user))
         .set((&edited, users::version.eq(users::version + 1)))
@@ -149,6 +161,7 @@ pub fn change(
     if let Some(username) = &username {
         names::change(tx.conn, ctx.now, user, &before.username, username)?;
     }
+    pictures::replace(tx, &had, &has)?;
     let after = row.own()?.at(ctx.now);
     if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
         index::put(tx.conn, user, &after.username, &after.display_name)?;
@@ -159,6 +172,13 @@ pub fn change(
         journal::supersede(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;
     }
     Ok(Some((before, after)))
+}
+
+/// The avatar and the cover before and after a change.
+fn pictures_of(own: &Own, patch: &ProfilePatch) -> [[Option<FileId>; 2]; 2] {
+    let before = [own.avatar, own.cover].map(|picture| picture.map(|picture| picture.file_id));
+    let chosen = [patch.avatar, patch.cover];
+    [before, [0, 1].map(|n| chosen[n].map_or(before[n], |chosen| chosen.0))]
 }
 
 /// Whether a locked account may get this name.

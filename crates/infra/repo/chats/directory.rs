@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use clowder_core::{
-    ChatId, Page, PageRequest, Result, Timestamp, UserId, Word,
+    ChatId, FileId, Page, PageRequest, Picture, Result, Timestamp, UserId, Word,
     words::{end_of, words},
 };
 use clowder_messaging::{ChatEntry, ChatType, chats::DirectoryFilter, search::title_words};
@@ -27,6 +27,7 @@ struct EntryRow {
     description: Option<String>,
     participant_count: i64,
     created_at: Timestamp,
+    avatar_id: Option<FileId>,
 }
 
 pub fn list(conn: &mut Conn, viewer: UserId, filter: &DirectoryFilter, page: &PageRequest) -> Result<Page<ChatEntry>> {
@@ -44,6 +45,7 @@ pub fn list(conn: &mut Conn, viewer: UserId, filter: &DirectoryFilter, page: &Pa
             kind: ChatType::parse_word(&row.kind)?,
             title: row.title,
             description: row.description,
+            avatar: row.avatar_id.map(Picture::of),
             participant_count: row.participant_count,
             joined: mine.contains(&row.id),
             created_at: row.created_at,

@@ -26,7 +26,7 @@ use super::{
     },
     clearing,
     hold::{Held, hold, living, put_role},
-    notes,
+    notes, pictures,
 };
 use crate::domains::messaging::{chat_deletions as deletions, chats as table, participants};
 
@@ -37,7 +37,8 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
         return notes::whole(tx, ctx, chat);
     };
     change(tx, ctx, chat)?;
-    if after.title != before.title || after.description != before.description {
+    let is_said = after.title != before.title || after.description != before.description;
+    if is_said || after.avatar != before.avatar {
         // Everybody reads it at once, as they read a message.
         let own = participants::table.find((chat, caller));
         let (silent_until, spoke_at) =
@@ -45,12 +46,16 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, version: Option<&Versions>
         may_speak(silent_until, ctx.now)?;
         may_write(seat.role, before.slow_seconds, spoke_at, ctx.now)?;
         diesel::update(own).set(participants::spoke_at.eq(ctx.now)).execute(tx.conn)?;
-        screening::allow(tx, ctx, chat, seat.role, [&after.title, &after.description])?;
+        if is_said {
+            screening::allow(tx, ctx, chat, seat.role, [&after.title, &after.description])?;
+        }
     }
+    pictures::replace(tx, caller, &before, &after)?;
     diesel::update(table::table.find(chat))
         .set((
             table::title.eq(&after.title),
             table::description.eq(&after.description),
+            table::avatar_id.eq(after.avatar.map(|picture| picture.file_id)),
             table::visibility.eq(after.visibility.as_str()),
             table::history.eq(after.history.as_str()),
             table::rights.eq(after.rights.to_bits()),

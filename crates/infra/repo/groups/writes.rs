@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use clowder_core::{ChatId, Ctx, Error, Result, Timestamp, UserId, Versions, Word, words::words};
+use clowder_core::{ChatId, Ctx, Error, FileId, Result, Timestamp, UserId, Versions, Word, words::words};
 use clowder_social::groups::{
     Change, Deletion, Gone, Group, GroupId, GroupPatch, GroupVisibility, NewGroup, Role, Standing,
     change::{Added, Audience, Face, SHOW_THE_GROUP},
@@ -21,6 +21,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         journal,
+        media::pictures,
         messaging::{
             change,
             membership::{self, SystemAction},
@@ -170,6 +171,10 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
     let name = new.name.into_string();
     let description = new.description.and_then(Optional::into_option);
     membership::create(tx, ctx, chat, id, &name)?;
+    super::pictures::hold(tx, owner, [None; 2], [new.avatar, new.cover])?;
+    if new.avatar.is_some() {
+        membership::picture(tx, chat, new.avatar)?;
+    }
     if !membership::may_be_called(tx, ctx, chat, &name, description.as_deref())? {
         return Err(GROUP_FILTERED.into());
     }
@@ -185,6 +190,8 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewGroup) -> Result<Group> {
             groups::chat_id.eq(chat),
             groups::created_at.eq(ctx.now),
             groups::version.eq(1),
+            groups::avatar_id.eq(new.avatar),
+            groups::cover_id.eq(new.cover),
         ))
         .execute(tx.conn)?;
     index(tx.conn, id, &name, new.visibility)?;
@@ -241,13 +248,19 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     if let Some(visibility) = patch.visibility {
         after.visibility = visibility.as_str().to_owned();
     }
+    if let Some(avatar) = patch.avatar {
+        after.avatar_id = avatar.0;
+    }
+    if let Some(cover) = patch.cover {
+        after.cover_id = cover.0;
+    }
     if after == before {
         return before.group(held.place, &HashSet::new());
     }
     change(tx, ctx, after.chat_id)?;
     // Members read these at once, as they read a message.
-    let is_written =
-        (&after.name, &after.description, &after.rules) != (&before.name, &before.description, &before.rules);
+    let is_written = (&after.name, &after.description, &after.rules, after.pictures())
+        != (&before.name, &before.description, &before.rules, before.pictures());
     if is_written && !membership::may_speak(tx, ctx, after.chat_id)? {
         return Err(GROUP_MUTED.into());
     }
@@ -255,6 +268,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
     if !is_said && !membership::may_be_called(tx, ctx, after.chat_id, &after.name, after.description.as_deref())? {
         return Err(GROUP_FILTERED.into());
     }
+    super::pictures::hold(tx, held.caller, before.pictures(), after.pictures())?;
     let Some((after, updated)) = changed(tx, &before, after)? else { return before.group(held.place, &HashSet::new()) };
     let mut told = vec![Told::Group(updated)];
     if after.name != before.name {
@@ -265,7 +279,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions>,
 }
 
 /// Writes a changed row of a held group, also to its chat and to the journal, and returns what members are told.
-fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Option<(GroupRow, Change)>> {
+pub fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Option<(GroupRow, Change)>> {
     if after == *before {
         return Ok(None);
     }
@@ -277,6 +291,8 @@ fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Op
         groups::rules.eq(&after.rules),
         groups::visibility.eq(&after.visibility),
         groups::version.eq(after.version),
+        groups::avatar_id.eq(after.avatar_id),
+        groups::cover_id.eq(after.cover_id),
     );
     diesel::update(groups::table.find(group)).set(edited).execute(tx.conn)?;
     if after.name != before.name {
@@ -288,12 +304,16 @@ fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Result<Op
         let own = group_words::table.filter(group_words::group_id.eq(group));
         diesel::update(own).set(listed).execute(tx.conn)?;
     }
+    if after.avatar_id != before.avatar_id {
+        membership::picture(tx, after.chat_id, after.avatar_id)?;
+    }
+    pictures::replace(tx, &before.pictures(), &after.pictures())?;
     let updated = Change::Updated(Box::new(after.face()?));
     journal::supersede(tx, SHOW_THE_GROUP, &updated)?;
     Ok(Some((after, updated)))
 }
 
-/// Takes the texts of a group away by the decision of another domain, hides it from everybody who is not in it, and revokes
+/// Takes the texts and the pictures of a group away by the decision of another domain, hides it from everybody who is not in it, and revokes
 /// its links. Answers the change, which the caller appends; nothing if the group is gone.
 pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Option<Change>> {
     dialect::groups::lock_group(tx.conn, group)?;
@@ -304,6 +324,8 @@ pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<O
         description: None,
         rules: None,
         visibility: GroupVisibility::Secret.as_str().to_owned(),
+        avatar_id: None,
+        cover_id: None,
         ..before.clone()
     };
     Ok(changed(tx, &before, after)?.map(|(_, updated)| updated))
@@ -327,7 +349,7 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions
     Ok(Gone::Started(Deletion { group_id: group, status: DeletionStatus::Running, progress: 0.0 }))
 }
 
-/// Hides a held group from everybody, takes its texts, and takes its owner out of it and of its chat. The rest is to be
+/// Hides a held group from everybody, takes its texts and pictures, and takes its owner out of it and of its chat. The rest is to be
 /// cleared.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Result<Vec<Told>> {
     let group = row.id;
@@ -337,12 +359,18 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
         groups::name.eq(""),
         groups::description.eq(None::<String>),
         groups::rules.eq(None::<String>),
+        groups::avatar_id.eq(None::<FileId>),
+        groups::cover_id.eq(None::<FileId>),
     );
     diesel::update(groups::table.find(group)).set(hidden).execute(tx.conn)?;
     unindex(tx, group)?;
     let told = clearing::take_out(tx, group, row.chat_id, &[owner])?;
+    if row.avatar_id.is_some() {
+        membership::picture(tx, row.chat_id, None)?;
+    }
+    pictures::replace(tx, &row.pictures(), &[])?;
     // Whoever is still to be taken out may read them again, so they keep their form.
-    let face = Face { name: String::new(), description: None, rules: None, ..row.face()? };
+    let face = Face { name: String::new(), description: None, rules: None, avatar: None, cover: None, ..row.face()? };
     journal::supersede(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;
     Ok(told)
 }

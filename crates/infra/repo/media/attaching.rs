@@ -17,6 +17,8 @@ pub struct FileFacts {
     pub size: i64,
     /// Whether it was uploaded as a voice message.
     pub voice: bool,
+    /// For what it was uploaded: one of the words of `clowder_media::Purpose`.
+    pub purpose: String,
     /// One of the words of `clowder_media::FileStatus`.
     pub status: &'static str,
     /// What was found in it, once it is ready.
@@ -33,6 +35,7 @@ pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> 
             kind: kinds::named(&object.kind, &file.name).to_owned(),
             size: object.clean_size.unwrap_or(object.size),
             voice: file.purpose == Purpose::Voice.as_str(),
+            purpose: file.purpose.clone(),
             status: file.status(&object)?.as_str(),
             look: file.look(&object)?,
             name: file.name,

@@ -85,7 +85,7 @@ pub fn there(conn: &mut Conn, ids: &[FileId]) -> Result<Vec<FileId>> {
 }
 
 fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
-    let FileFacts { owner, name, kind, size, voice, status, look } = facts;
+    let FileFacts { owner, name, kind, size, voice, status, look, .. } = facts;
     let shown = match status {
         "uploading" => None,
         status => Some(Attachment {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use clowder_core::{ChatId, GroupId, Id, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, FileId, GroupId, Id, Page, PageRequest, Picture, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     CHAT, Chat, ChatFilter, ChatPreferences, ChatRole, ChatType, ChatVisibility, History, Lifetime, Message, Rights,
     chats::Pair,
@@ -76,6 +76,7 @@ struct ConstantRow {
     slow_seconds: i64,
     lifetime: Option<i64>,
     group_id: Option<GroupId>,
+    avatar_id: Option<FileId>,
 }
 
 impl ConstantRow {
@@ -90,6 +91,7 @@ impl ConstantRow {
             lifetime: self.lifetime.map(Lifetime::from_number),
             title: self.title,
             description: self.description,
+            avatar: self.avatar_id.map(Picture::of),
             pair: self.pair.as_deref().and_then(Pair::from_bytes),
             created_at: self.created_at,
             last,
@@ -215,6 +217,7 @@ pub fn fresh(conn: &mut Conn, chat: ChatId, role: ChatRole) -> Result<Chat> {
         kind: summary.kind,
         title: summary.title,
         description: summary.description,
+        avatar: summary.avatar,
         peer: None,
         participant_count: row.participant_count,
         my_role: role,
@@ -376,6 +379,7 @@ fn views(
             kind: summary.kind,
             title: summary.title.clone(),
             description: summary.description.clone(),
+            avatar: summary.avatar,
             group_id: summary.group_id,
             peer: summary.pair.map(|pair| cards.card(pair.other(viewer))).transpose()?,
             participant_count: chat.participant_count,

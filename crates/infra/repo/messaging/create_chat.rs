@@ -171,6 +171,7 @@ fn view(creation: &ChatCreation, cards: &HashMap<UserId, Card>, viewer: UserId) 
         kind: creation.kind,
         title: creation.title.clone(),
         description: creation.description.clone(),
+        avatar: None,
         peer: peer.and_then(|(user, _)| cards.get(user)).cloned(),
         participant_count: creation.participants.len() as i64,
         my_role,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{ChatId, Ctx, Error, GroupId, Id, Result, Timestamp, Topic, UserId, Word};
+use clowder_core::{ChatId, Ctx, Error, FileId, GroupId, Id, Result, Timestamp, Topic, UserId, Word};
 use clowder_messaging::{
     CHAT, Chat, ChatType, History, SystemNote,
     change::{CHAT_CREATED, ChatDeleted, ParticipantRemoved},
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{
     super::{
         chat_analytics, chat_imports,
-        chats::hold::is_alive,
+        chats::{hold::is_alive, pictures},
         db::Tx,
         dialect::{self, Conn},
         journal,
@@ -135,6 +135,14 @@ pub fn rename(tx: &mut Tx<'_>, chat: ChatId, title: &str) -> Result<()> {
     diesel::update(table::table.find(chat)).set(renamed).execute(tx.conn)?;
     titles::unindex(tx, chat)?;
     titles::index(tx.conn, chat, title)
+}
+
+/// The chat of a group shows the picture of its group. Whoever takes one away says so.
+pub fn picture(tx: &mut Tx<'_>, chat: ChatId, avatar: Option<FileId>) -> Result<()> {
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let shown = (table::avatar_id.eq(avatar), table::version.eq(table::version + 1));
+    diesel::update(table::table.find(chat)).set(shown).execute(tx.conn)?;
+    Ok(())
 }
 
 /// A message of the system about these people, which the caller appends. None in a chat of many people, where it would say
@@ -285,6 +293,7 @@ pub fn messages_of(conn: &mut Conn, chat: ChatId) -> Result<(i64, i64)> {
 /// Deletes an empty chat.
 pub fn delete(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
     titles::unindex(tx, chat)?;
+    pictures::take_away(tx, chat)?;
     diesel::delete(table::table.find(chat)).execute(tx.conn)?;
     Ok(())
 }

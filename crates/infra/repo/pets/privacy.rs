@@ -16,7 +16,7 @@ use super::{
     },
     clearing::piece,
     keepers::{hand_over, heir, take_out},
-    microchips,
+    microchips, photos,
     writes::{lock, remove, tell},
 };
 use crate::{
@@ -68,6 +68,7 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
         .select((KeeperRow::as_select(), PetRow::as_select()))
         .load(conn)?;
     let last = rows.last().map(|(keeper, _)| keeper.pet_id);
+    let mut photos = photos::of(conn, rows.iter().map(|(keeper, _)| keeper.pet_id))?;
     let item = |(keeper, pet): (KeeperRow, PetRow)| -> Result<_> {
         let role = Some(keeper.role()?).filter(|_| keeper.accepted);
         // What the owners wrote is theirs.
@@ -77,6 +78,7 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
                 "name": pet.name, "species": pet.species,
             }));
         }
+        let shown = photos.remove(&pet.id).unwrap_or_default();
         let chip = pet.microchip.as_ref();
         let chip = chip.and_then(|sealed| microchips::read(&asking.ring, pet.id, sealed));
         let lost = pet.lost_since.map(|since| {
@@ -89,7 +91,7 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
         Ok(json!({
             "id": pet.id, "role": keeper.role, "accepted": keeper.accepted, "since": keeper.since, "name": pet.name,
             "species": pet.species, "breed": pet.breed, "sex": pet.sex, "birth_date": pet.birth_date, "bio": pet.bio,
-            "visibility": pet.visibility, "microchip": chip, "lost": lost, "created_at": pet.created_at,
+            "visibility": pet.visibility, "avatar": pet.avatar_id, "photos": shown, "microchip": chip, "lost": lost, "created_at": pet.created_at,
         }))
     };
     Ok(ExportPage::by_id(rows.into_iter().map(item).collect::<Result<_>>()?, last))

@@ -22,7 +22,7 @@ use super::{
         fragment::Fragment,
         people::{self, Viewer},
     },
-    microchips,
+    microchips, photos,
 };
 use crate::{
     domains::{
@@ -37,7 +37,7 @@ use crate::{
 pub struct Seen {
     pub row: PetRow,
     pub role: Option<Role>,
-    sight: Sight,
+    pub sight: Sight,
     co_owners: Vec<UserId>,
 }
 
@@ -278,7 +278,9 @@ pub fn views<'r>(
 ) -> Result<impl Iterator<Item = Result<Pet>> + use<'r>> {
     let people = seen.iter().flat_map(|seen| seen.co_owners.iter().copied().chain([seen.row.owner_id]));
     let cards = Cards::of(conn, None, people.collect::<Vec<_>>())?;
+    let mut photos = photos::of(conn, seen.iter().map(|seen| seen.row.id))?;
     let view = move |seen: Seen| {
+        let photos = photos.remove(&seen.row.id).unwrap_or_default();
         let Seen { row, role, sight, co_owners } = seen;
         let microchip = match &row.microchip {
             Some(sealed) if chips || sees_microchip(role) => microchips::read(ring, row.id, sealed),
@@ -286,7 +288,7 @@ pub fn views<'r>(
         };
         let owner = cards.card(row.owner_id)?;
         let co_owners = co_owners.into_iter().map(|user| cards.card(user)).collect::<Result<_>>()?;
-        row.pet(Beside { role, sight, owner, co_owners, microchip })
+        row.pet(Beside { role, sight, owner, co_owners, microchip, photos })
     };
     Ok(seen.into_iter().map(view))
 }

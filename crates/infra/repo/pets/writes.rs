@@ -22,11 +22,12 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
         jobs, journal,
+        media::pictures,
         messaging::change,
         people::Viewer,
     },
     clearing::Clear,
-    microchips, read,
+    microchips, photos, read,
 };
 use crate::domains::{
     accounts::users,
@@ -109,7 +110,9 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewPet) -> Result<Pet> {
         created_at: ctx.now,
         version: 1,
         written_by: Some(viewer.id),
+        avatar_id: new.avatar,
     };
+    photos::hold(tx, viewer.id, None, &[], new.avatar, &new.photos)?;
     diesel::insert_into(pets::table).values(&row).execute(tx.conn)?;
     let owner = KeeperRow {
         pet_id: id,
@@ -119,6 +122,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, new: NewPet) -> Result<Pet> {
         since: ctx.now,
     };
     diesel::insert_into(pet_keepers::table).values(owner).execute(tx.conn)?;
+    photos::put(tx.conn, id, &new.photos)?;
     index(tx.conn, id, &row.name)?;
     tell(tx, ctx, &[Change { to: viewer.id, news: News::Created(Version { pet_id: id, version: 1 }) }])?;
     read::one(tx.conn, &tx.services.ring, viewer, id)
@@ -170,8 +174,20 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId, version: Option<&Versions>, 
             (after.microchip, after.microchip_index) = (sealed, index);
         }
     }
+    if let Some(avatar) = patch.avatar {
+        after.avatar_id = avatar.0;
+    }
+    let had = photos::of(tx.conn, [pet])?.remove(&pet).unwrap_or_default();
+    let has = patch.photos.unwrap_or_else(|| had.clone());
     let after = written(&held.row, after, held.caller);
-    put(tx, ctx, &held.row, after)?;
+    if after == held.row && has == had {
+        return read::one(tx.conn, &tx.services.ring, held.viewer, pet);
+    }
+    photos::hold(tx, held.caller, held.row.avatar_id, &had, after.avatar_id, &has)?;
+    change(tx, ctx, pet)?;
+    photos::replace(tx, pet, &had, &has)?;
+    let told = rewritten(tx, &held.row, after)?;
+    tell(tx, ctx, &told)?;
     read::one(tx.conn, &tx.services.ring, held.viewer, pet)
 }
 
@@ -181,7 +197,7 @@ fn written(before: &PetRow, after: PetRow, by: UserId) -> PetRow {
     PetRow { written_by, ..after }
 }
 
-/// Takes the texts of a pet away by the decision of another domain, and hides it. Answers the changes, which the caller
+/// Takes the texts and the pictures of a pet away by the decision of another domain, and hides it. Answers the changes, which the caller
 /// appends; nothing if the pet is gone.
 pub fn blank_by_decision(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
     let Some(before) = lock(tx, pet)? else { return Ok(Vec::new()) };
@@ -196,9 +212,15 @@ pub fn blank_by_decision(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
         lost_lat: None,
         lost_lng: None,
         written_by: None,
+        avatar_id: None,
         ..before.clone()
     };
-    changed(tx, &before, after)
+    let had = photos::of(tx.conn, [pet])?.remove(&pet).unwrap_or_default();
+    if after == before && had.is_empty() {
+        return Ok(Vec::new());
+    }
+    photos::replace(tx, pet, &had, &[])?;
+    rewritten(tx, &before, after)
 }
 
 /// Writes a changed row, if it is another, and tells everybody who keeps the pet.
@@ -211,9 +233,11 @@ fn put(tx: &mut Tx<'_>, ctx: &Ctx, before: &PetRow, after: PetRow) -> Result<()>
 }
 
 fn changed(tx: &mut Tx<'_>, before: &PetRow, after: PetRow) -> Result<Vec<Change>> {
-    if after == *before {
-        return Ok(Vec::new());
-    }
+    if after == *before { Ok(Vec::new()) } else { rewritten(tx, before, after) }
+}
+
+/// Writes the next version of a locked pet, whatever of it changes, and answers what those who keep it are told.
+pub fn rewritten(tx: &mut Tx<'_>, before: &PetRow, after: PetRow) -> Result<Vec<Change>> {
     let after = PetRow { version: before.version + 1, ..after };
     diesel::update(pets::table.find(after.id)).set(&after).execute(tx.conn)?;
     if after.name != before.name {
@@ -221,6 +245,7 @@ fn changed(tx: &mut Tx<'_>, before: &PetRow, after: PetRow) -> Result<Vec<Change
         index(tx.conn, after.id, &after.name)?;
     }
     tx.deleted_text |= after.texts() != before.texts();
+    pictures::replace(tx, &[before.avatar_id], &[after.avatar_id])?;
     let updated = News::Updated(Version { pet_id: after.id, version: after.version });
     Ok(Change::to_all(keepers(tx.conn, after.id)?, updated))
 }
@@ -240,6 +265,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, pet: PetId) -> Result<Vec<Change>> {
     let concerned: Vec<UserId> = concerned.select(pet_keepers::user_id).load(tx.conn)?;
     diesel::delete(pet_keepers::table.filter(pet_keepers::pet_id.eq(pet))).execute(tx.conn)?;
     unindex(tx, pet)?;
+    photos::take_away(tx, pet)?;
     diesel::delete(pets::table.find(pet)).execute(tx.conn)?;
     let log = pet_log::table.filter(pet_log::pet_id.eq(pet));
     if diesel::select(exists(log)).get_result::<bool>(tx.conn)? {

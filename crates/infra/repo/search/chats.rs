@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::HashMap, time::Duration};
 
-use clowder_core::{Card, ChatId, Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{Card, ChatId, FileId, Page, PageRequest, Picture, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     ChatEntry, ChatType,
     chats::{DirectoryFilter, Pair},
@@ -76,7 +76,8 @@ type Own = (Timestamp, Option<Pair>, ChatEntry);
 
 /// So many of these chats behind a place, the most recently active first.
 fn own(conn: &mut Conn, ids: &[ChatId], behind: Option<(Timestamp, ChatId)>, limit: u32) -> Result<Vec<Own>> {
-    type Row = (ChatId, String, Option<String>, Option<String>, i64, Option<Vec<u8>>, (Timestamp, Timestamp));
+    type Row =
+        (ChatId, String, (Option<String>, Option<String>, Option<FileId>), i64, Option<Vec<u8>>, (Timestamp, Timestamp));
     let mut some = chats::table
         .filter(chats::id.among(ids))
         .filter(chats::deleted_at.is_null())
@@ -85,8 +86,7 @@ fn own(conn: &mut Conn, ids: &[ChatId], behind: Option<(Timestamp, ChatId)>, lim
         .select((
             chats::id,
             chats::kind,
-            chats::title,
-            chats::description,
+            (chats::title, chats::description, chats::avatar_id),
             chats::participant_count,
             chats::pair,
             (chats::created_at, chats::active_at),
@@ -96,9 +96,10 @@ fn own(conn: &mut Conn, ids: &[ChatId], behind: Option<(Timestamp, ChatId)>, lim
         some = some.filter(chats::active_at.lt(at).or(chats::active_at.eq(at).and(chats::id.lt(id))));
     }
     let rows: Vec<Row> = some.load(conn)?;
-    let entry = |(id, kind, title, description, participant_count, pair, (created_at, active_at)): Row| {
+    let entry = |(id, kind, (title, description, avatar), participant_count, pair, (created_at, active_at)): Row| {
         let kind = ChatType::parse_word(&kind)?;
-        let chat = ChatEntry { id, kind, title, description, participant_count, joined: true, created_at };
+        let avatar = avatar.map(Picture::of);
+        let chat = ChatEntry { id, kind, title, description, avatar, participant_count, joined: true, created_at };
         Ok((active_at, pair.as_deref().and_then(Pair::from_bytes), chat))
     };
     rows.into_iter().map(entry).collect()

@@ -1,13 +1,13 @@
 //! Inputs about chats themselves.
 
-use clowder_core::{Fields, Input, UserId, input::Nested, text::Flaw};
+use clowder_core::{Fields, FileId, Input, Nullable, UserId, input::Nested, text::Flaw};
 
 use crate::lifetimes::{Lifetime, OptionalLifetime};
 use crate::model::{
     ChatType, ChatVisibility, History, Notify, Optional, OptionalText, OptionalTime, RightsPatch, Title,
 };
 
-/// Absent members stay; `null` takes the description away.
+/// Absent members stay; `null` takes the description or the picture away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"title": "Late lunch", "rights": {"add": false}}))]
 pub struct ChatPatch {
@@ -23,16 +23,19 @@ pub struct ChatPatch {
     /// How long messages stay that are sent from now on; `null` lets them stay.
     #[schema(value_type = Option<Lifetime>)]
     pub lifetime: Option<OptionalLifetime>,
+    /// One's own file, uploaded as `chat` or `avatar`.
+    #[schema(value_type = Option<FileId>)]
+    pub avatar: Option<Nullable<FileId>>,
 }
 
 impl ChatPatch {
-    /// Whether it changes more than the texts.
+    /// Whether it changes more than the texts and the picture.
     pub const fn configures(&self) -> bool {
         self.visibility.is_some() || self.history.is_some() || self.rights.is_some()
     }
 
     pub const fn writes(&self) -> bool {
-        self.title.is_some() || self.description.is_some()
+        self.title.is_some() || self.description.is_some() || self.avatar.is_some()
     }
 
     /// Whether it is about nothing but how long messages stay, which both people of a private chat decide, too.
@@ -43,13 +46,14 @@ impl ChatPatch {
 
 impl Input for ChatPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.expect_no_files();
+        fields.expect_no_files_but(&["avatar"]);
         let title = fields.either(["title", "name"]);
         let description = fields.patch("description");
         let (visibility, history) = (fields.optional("visibility"), fields.optional("history"));
         let rights = fields.optional::<Nested<RightsPatch>>("rights");
-        let lifetime = fields.patch("lifetime");
+        let (lifetime, avatar) = (fields.patch("lifetime"), fields.patch("avatar"));
         Some(Self {
+            avatar: avatar?,
             title: title?,
             description: description?,
             visibility: visibility?,

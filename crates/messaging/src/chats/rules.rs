@@ -1,6 +1,6 @@
 //! The rules of editing, handing over and deleting chats, and of what people choose for themselves.
 
-use clowder_core::{Error, Result, Timestamp, Versions, versions};
+use clowder_core::{Error, Picture, Result, Timestamp, Versions, versions};
 
 use super::{ChatPatch, PreferencesPatch};
 use crate::{
@@ -30,6 +30,9 @@ pub fn edit(seat: Seat, version: Option<&Versions>, patch: ChatPatch, before: &C
     }
     if let Some(description) = patch.description {
         after.description = description.0;
+    }
+    if let Some(avatar) = patch.avatar {
+        after.avatar = avatar.0.map(Picture::of);
     }
     after.visibility = patch.visibility.unwrap_or(after.visibility);
     after.history = patch.history.unwrap_or(after.history);
@@ -142,6 +145,7 @@ mod tests {
             kind: ChatType::Group,
             title: Some("Lunch".to_owned()),
             description: None,
+            avatar: None,
             visibility: ChatVisibility::Private,
             history: History::All,
             rights: Rights::of(ChatType::Group),
@@ -158,6 +162,7 @@ mod tests {
         use ChatRole::{Admin, Member};
         let open = Seat { rights: Rights { edit: true, ..Rights::NONE }, ..seat(ChatType::Group, Member) };
         let of_group = Seat { of_group: true, ..seat(ChatType::Group, ChatRole::Owner) };
+        let picture: clowder_core::FileId = Id::new(Timestamp::from_micros(9));
         for (seat, patch, refused) in [
             (seat(ChatType::Group, Admin), json!({"title": "Tea"}), None),
             (seat(ChatType::Group, Member), json!({"title": "Tea"}), Some(CHAT_FORBIDDEN)),
@@ -165,6 +170,10 @@ mod tests {
             (open, json!({"title": "Tea"}), None),
             (open, json!({"title": "Tea", "history": "since_join"}), Some(CHAT_FORBIDDEN)),
             (seat(ChatType::Private, Member), json!({"title": "Tea"}), Some(CHAT_PRIVATE)),
+            (seat(ChatType::Group, Member), json!({"avatar": null}), Some(CHAT_FORBIDDEN)),
+            (seat(ChatType::Private, Member), json!({"avatar": picture}), Some(CHAT_PRIVATE)),
+            (of_group, json!({"avatar": picture}), Some(CHAT_OF_GROUP)),
+            (open, json!({"avatar": picture}), None),
             (of_group, json!({"title": "Tea"}), Some(CHAT_OF_GROUP)),
             (of_group, json!({"visibility": "public"}), Some(CHAT_OF_GROUP)),
         ] {
@@ -176,6 +185,9 @@ mod tests {
         assert_eq!(edited(json!({"title": "Lunch", "rights": {"post": true}})), None, "nothing has changed");
         let after = edited(json!({"rights": {"post": false}, "description": "At noon"})).unwrap();
         assert_eq!((after.rights.post, after.rights.add, after.version), (false, true, 5));
+        let pictured = edited(json!({"avatar": picture})).unwrap();
+        assert_eq!((pictured.avatar, pictured.version), (Some(Picture::of(picture)), 5));
+        assert_eq!(edited(json!({"avatar": null})), None, "it has none");
         let stale = edit(admin, Some(&3.into()), ChatPatch::default(), &face());
         assert_eq!(refusal(stale), Some(CHAT_STALE));
     }

@@ -99,6 +99,7 @@ fn set_table() {
         kind: ChatType::Group,
         title: Some("Lunch".to_owned()),
         description: None,
+        avatar: None,
         visibility: ChatVisibility::Private,
         history: History::All,
         rights: Rights::of(ChatType::Group),

@@ -1,7 +1,7 @@
 //! Changes in groups.
 
 pub use clowder_core::attempt::{Decided, Unwanted};
-use clowder_core::{Card, ChatId, Follow, Timestamp, Topic, TopicKind, UserId, follow::Step};
+use clowder_core::{Card, ChatId, Follow, Picture, Timestamp, Topic, TopicKind, UserId, follow::Step};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
@@ -60,10 +60,8 @@ pub struct Face {
     pub description: Option<String>,
     pub rules: Option<String>,
     pub visibility: GroupVisibility,
-    /// `null`: groups have no pictures yet.
-    pub avatar: Option<String>,
-    /// `null`: groups have no pictures yet.
-    pub cover: Option<String>,
+    pub avatar: Option<Picture>,
+    pub cover: Option<Picture>,
     pub owner_id: UserId,
     pub chat_id: ChatId,
     pub created_at: Timestamp,

@@ -13,7 +13,7 @@ pub use input::{
 };
 pub use values::{GroupVisibility, Mine, MyRole, Optional, Role, Standing, Verb};
 
-use clowder_core::{Card, ChatId, Id, Timestamp, UserId, versions};
+use clowder_core::{Card, ChatId, Id, Picture, Timestamp, UserId, versions};
 use serde::{Deserialize, Serialize};
 
 pub enum InviteKind {}
@@ -28,10 +28,8 @@ pub struct Group {
     pub description: Option<String>,
     pub rules: Option<String>,
     pub visibility: GroupVisibility,
-    /// `null`: groups have no pictures yet.
-    pub avatar: Option<String>,
-    /// `null`: groups have no pictures yet.
-    pub cover: Option<String>,
+    pub avatar: Option<Picture>,
+    pub cover: Option<Picture>,
     /// `null` unless the viewer is a member or may see the owner.
     pub owner_id: Option<UserId>,
     #[schema(minimum = 1)]

@@ -12,8 +12,11 @@ pub use input::{
 pub use place::{Degrees, Latitude, Longitude};
 pub use values::{Action, EntryKind, Erasable, Grams, KeeperRole, Microchip, MyRole, Role, Sex, Species, SpeciesName};
 
-use clowder_core::{Card, Id, Timestamp, Visibility};
+use clowder_core::{Card, Id, Picture, Timestamp, Visibility};
 use serde::{Deserialize, Serialize};
+
+/// How many photos one pet can have.
+pub const MOST_PHOTOS: usize = 20;
 
 pub enum PetKind {}
 pub type PetId = Id<PetKind>;
@@ -35,8 +38,11 @@ pub struct Pet {
     pub birth_date: Option<String>,
     pub birth_date_precision: Option<Precision>,
     pub bio: Option<String>,
-    /// `null`: pets have no pictures yet.
-    pub avatar: Option<String>,
+    pub avatar: Option<Picture>,
+    /// In the order of its owners; none for whoever sees no more than that the pet is lost.
+    #[serde(default)]
+    #[schema(required = true, max_items = 20)]
+    pub photos: Vec<Picture>,
     pub owner: Card,
     /// The owner, and the co-owners whom the viewer may see.
     pub owners: Vec<Card>,

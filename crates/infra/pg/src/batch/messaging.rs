@@ -31,8 +31,8 @@ use crate::{
 /// from writing. People who are not in the chat, or are erased, have none.
 pub fn lock_seats(conn: &mut Conn, wanted: &[(ChatId, UserId)]) -> Result<Vec<SeatRow>> {
     let (chats, users): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(Uid, Text, Nullable<Ts>, Nullable<Ts>, (Uid, Text, Text)), Pg>(
-        "SELECT p.chat_id, p.role, p.silent_until, p.spoke_at, u.id, u.username, u.display_name \
+    Ok(statement::<(Uid, Text, Nullable<Ts>, Nullable<Ts>, (Uid, Text, Text, Nullable<Uid>)), Pg>(
+        "SELECT p.chat_id, p.role, p.silent_until, p.spoke_at, u.id, u.username, u.display_name, u.avatar_id \
          FROM unnest(?, ?) AS w(chat_id, user_id) \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id \
          JOIN users u ON u.id = w.user_id AND u.deleted_at IS NULL \

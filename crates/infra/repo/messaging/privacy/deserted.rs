@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::super::{
     super::{
         chat_analytics, chat_imports,
+        chats::pictures,
         db::Tx,
         dialect::{self, Conn},
         journal,
@@ -101,6 +102,7 @@ fn clear_some(tx: &mut Tx<'_>, user: UserId, chat: ChatId) -> Result<u64> {
         let memberships = participants::table.filter(participants::chat_id.eq(chat));
         return Ok(diesel::delete(memberships.filter(participants::user_id.eq_any(others))).execute(tx.conn)? as u64);
     }
+    pictures::take_away(tx, chat)?;
     let membership = diesel::delete(participants::table.find((chat, user))).execute(tx.conn)?;
     Ok((membership + diesel::delete(chats::table.find(chat)).execute(tx.conn)?) as u64)
 }

@@ -38,7 +38,7 @@ pub const DOMAIN: Domain = Domain {
         "Accounts::ticket_holder",
     ],
     perform,
-    ids: &["sessions.id"],
+    ids: &["sessions.id", "users.avatar_id", "users.cover_id"],
     met: &[
         ("refresh token that was used twice", "audit WHERE action = 'token.reused'"),
         ("account that was made when its address was confirmed", "users WHERE email_verified_at = created_at"),

@@ -30,6 +30,7 @@ pub const DOMAIN: Domain = Domain {
         "chat_deletions.chat_id",
         "chat_links.id",
         "chat_notes.id",
+        "chats.avatar_id",
         "chats.group_id",
     ],
     never: &[

@@ -43,7 +43,15 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["group_attempts.group_id", "group_attempts.id", "group_deletions.group_id", "group_links.id", "groups.id"],
+    ids: &[
+        "group_attempts.group_id",
+        "group_attempts.id",
+        "group_deletions.group_id",
+        "group_links.id",
+        "groups.avatar_id",
+        "groups.cover_id",
+        "groups.id",
+    ],
     never: &[
         (
             "a wrong count of members",
@@ -68,6 +76,15 @@ pub const DOMAIN: Domain = Domain {
         (
             "a word that does not know whether its group is listed",
             "groups g JOIN group_words w ON w.group_id = g.id WHERE w.listed = (g.visibility = 'secret')",
+        ),
+        (
+            "a group whose chat shows another picture",
+            "groups g JOIN chats c ON c.id = g.chat_id \
+             WHERE coalesce(g.avatar_id, g.id) <> coalesce(c.avatar_id, g.id)",
+        ),
+        (
+            "a picture of a deleted group",
+            "groups g WHERE g.deleted_at IS NOT NULL AND (g.avatar_id IS NOT NULL OR g.cover_id IS NOT NULL)",
         ),
         ("words of a deleted group", "groups g JOIN group_words w ON w.group_id = g.id WHERE g.deleted_at IS NOT NULL"),
     ],

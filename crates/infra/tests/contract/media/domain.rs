@@ -52,7 +52,12 @@ pub const DOMAIN: Domain = Domain {
             "a file that nothing has, and at which nobody looks",
             "files f JOIN file_objects o ON o.id = f.object_id WHERE o.status <> 'uploading'
                AND NOT EXISTS (SELECT 1 FROM loose_files l WHERE l.file_id = f.id)
-               AND NOT EXISTS (SELECT 1 FROM message_attachments a WHERE a.file_id = f.id)",
+               AND NOT EXISTS (SELECT 1 FROM message_attachments a WHERE a.file_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM users u WHERE f.id IN (u.avatar_id, u.cover_id))
+               AND NOT EXISTS (SELECT 1 FROM groups g WHERE f.id IN (g.avatar_id, g.cover_id))
+               AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.avatar_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM pets p WHERE p.avatar_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM pet_photos p WHERE p.file_id = f.id)",
         ),
         ("an object without files that stays", "file_objects o WHERE o.refs = 0 AND o.purge_at IS NULL"),
         ("an object with files that goes", "file_objects o WHERE o.refs > 0 AND o.purge_at IS NOT NULL"),

@@ -32,7 +32,15 @@ pub const DOMAIN: Domain = Domain {
     perform,
     keeps,
     repeats,
-    ids: &["pet_attempts.id", "pet_attempts.pet_id", "pet_log.id", "pet_log.pet_id", "pets.id"],
+    ids: &[
+        "pet_attempts.id",
+        "pet_attempts.pet_id",
+        "pet_log.id",
+        "pet_log.pet_id",
+        "pet_photos.file_id",
+        "pets.avatar_id",
+        "pets.id",
+    ],
     never: &[
         (
             "a pet whose owner is not its owner",

@@ -1,6 +1,6 @@
 //! Inputs of groups.
 
-use clowder_core::{Fields, Input, Name, Timestamp, UserId, text::Flaw};
+use clowder_core::{Fields, FileId, Input, Name, Nullable, Timestamp, UserId, text::Flaw};
 
 use super::{GroupVisibility, Mine, Optional, Role, Standing, Uses, Verb};
 use crate::Prose;
@@ -8,7 +8,7 @@ use crate::Prose;
 /// The maximum number of people invited at once.
 pub const MAX_INVITED: usize = 100;
 
-/// `{name, description?, rules?, visibility?}`
+/// `{name, description?, rules?, visibility?, avatar?, cover?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"name": "Gardeners", "description": "Seeds and advice", "visibility": "closed"}))]
 pub struct NewGroup {
@@ -22,14 +22,19 @@ pub struct NewGroup {
     /// `public` if absent.
     #[schema(value_type = Option<GroupVisibility>)]
     pub visibility: GroupVisibility,
+    /// One's own file, uploaded as `group` or `avatar`.
+    pub avatar: Option<FileId>,
+    /// One's own file, uploaded as `group` or `cover`.
+    pub cover: Option<FileId>,
 }
 
 impl Input for NewGroup {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.expect_no_files();
+        fields.expect_no_files_but(&["avatar", "cover"]);
         let name = fields.either(["name", "title"]);
         let (description, rules) = (fields.optional("description"), fields.optional("rules"));
         let visibility = fields.optional("visibility");
+        let (avatar, cover) = (fields.optional("avatar"), fields.optional("cover"));
         if name == Some(None) {
             fields.flaw("name", Flaw::new("required", "is required"));
         }
@@ -38,11 +43,13 @@ impl Input for NewGroup {
             description: description?,
             rules: rules?,
             visibility: visibility?.unwrap_or(GroupVisibility::Public),
+            avatar: avatar?,
+            cover: cover?,
         })
     }
 }
 
-/// Absent members stay; `null` takes `description` or `rules` away.
+/// Absent members stay; `null` takes `description`, `rules`, `avatar` or `cover` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"rules": "Be kind."}))]
 pub struct GroupPatch {
@@ -54,14 +61,28 @@ pub struct GroupPatch {
     #[schema(value_type = Option<String>, max_length = 8000)]
     pub rules: Option<Optional<8_000>>,
     pub visibility: Option<GroupVisibility>,
+    /// One's own file, uploaded as `group` or `avatar`.
+    #[schema(value_type = Option<FileId>)]
+    pub avatar: Option<Nullable<FileId>>,
+    /// One's own file, uploaded as `group` or `cover`.
+    #[schema(value_type = Option<FileId>)]
+    pub cover: Option<Nullable<FileId>>,
 }
 
 impl Input for GroupPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.expect_no_files();
+        fields.expect_no_files_but(&["avatar", "cover"]);
         let (name, visibility) = (fields.either(["name", "title"]), fields.optional("visibility"));
         let (description, rules) = (fields.patch("description"), fields.patch("rules"));
-        Some(Self { name: name?, description: description?, rules: rules?, visibility: visibility? })
+        let (avatar, cover) = (fields.patch("avatar"), fields.patch("cover"));
+        Some(Self {
+            name: name?,
+            description: description?,
+            rules: rules?,
+            visibility: visibility?,
+            avatar: avatar?,
+            cover: cover?,
+        })
     }
 }
 

@@ -1,13 +1,16 @@
 //! Inputs of pets.
 
-use clowder_core::{Fields, Input, Name, Nested, Timestamp, UserId, Visibility, text::Flaw};
+use clowder_core::{
+    Fields, FileId, Input, Name, Nested, Timestamp, UserId, Visibility, picture::different_files, text::Flaw,
+};
 
 use super::{
-    Action, BirthDate, EntryKind, Erasable, Grams, KeeperRole, Latitude, Longitude, Microchip, Precision, Sex, Species,
+    Action, BirthDate, EntryKind, Erasable, Grams, KeeperRole, Latitude, Longitude, MOST_PHOTOS, Microchip, Precision, Sex,
+    Species,
 };
 use crate::{Prose, groups::model::Optional};
 
-/// `{name, species, breed?, sex?, birth_date?, birth_date_precision?, bio?, visibility?, microchip?}`
+/// `{name, species, breed?, sex?, birth_date?, birth_date_precision?, bio?, visibility?, microchip?, avatar?, photos?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"name": "Minka", "species": "cat", "sex": "female", "birth_date": "2020-05", "visibility": "private"}))]
 pub struct NewPet {
@@ -32,11 +35,16 @@ pub struct NewPet {
     /// Its number according to ISO 11784: 15 digits. Stored encrypted, and shown to the owner and the co-owners only.
     #[schema(value_type = Option<String>, min_length = 15, max_length = 15)]
     pub microchip: Option<Microchip>,
+    /// One's own file, uploaded as `pet` or `avatar`.
+    pub avatar: Option<FileId>,
+    /// One's own files, uploaded as `pet` or `avatar`, in their order, all different.
+    #[schema(required = false, max_items = 20)]
+    pub photos: Vec<FileId>,
 }
 
 impl Input for NewPet {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.expect_no_files();
+        fields.expect_no_files_but(&["avatar", "photos"]);
         let (name, species) = (fields.required("name"), fields.required("species"));
         let (breed, sex, bio) = (fields.optional("breed"), fields.optional("sex"), fields.optional("bio"));
         let (birth_date, precision): (Option<Option<BirthDate>>, _) =
@@ -45,6 +53,7 @@ impl Input for NewPet {
             fields.expect_now("birth_date", |now| date.flaw_at(now));
         }
         let (visibility, microchip) = (fields.optional("visibility"), fields.optional("microchip"));
+        let (avatar, photos) = (fields.optional("avatar"), different_files(fields, "photos", MOST_PHOTOS));
         Some(Self {
             name: name?,
             species: species?,
@@ -55,6 +64,8 @@ impl Input for NewPet {
             bio: bio?,
             visibility: visibility?.unwrap_or(Visibility::Public),
             microchip: microchip?,
+            avatar: avatar?,
+            photos: photos?.unwrap_or_default(),
         })
     }
 }
@@ -73,7 +84,7 @@ impl Input for SoughtMicrochip {
     }
 }
 
-/// Absent members stay; `null` takes `breed`, `birth_date`, `bio` or `microchip` away.
+/// Absent members stay; `null` takes `breed`, `birth_date`, `bio`, `microchip`, `avatar` or `photos` away.
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
 #[schema(example = json!({"bio": "Sleeps on the printer.", "visibility": "friends"}))]
 pub struct PetPatch {
@@ -94,11 +105,17 @@ pub struct PetPatch {
     /// Its number according to ISO 11784: 15 digits.
     #[schema(value_type = Option<String>, min_length = 15, max_length = 15)]
     pub microchip: Option<Erasable<Microchip>>,
+    /// One's own file, uploaded as `pet` or `avatar`.
+    #[schema(value_type = Option<FileId>)]
+    pub avatar: Option<Erasable<FileId>>,
+    /// All of them in their order, all different: those that it has, and one's own files, uploaded as `pet` or `avatar`.
+    #[schema(value_type = Option<Vec<FileId>>, max_items = 20)]
+    pub photos: Option<Vec<FileId>>,
 }
 
 impl Input for PetPatch {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.expect_no_files();
+        fields.expect_no_files_but(&["avatar", "photos"]);
         let (name, species) = (fields.optional("name"), fields.optional("species"));
         let (breed, sex, bio) = (fields.patch("breed"), fields.optional("sex"), fields.patch("bio"));
         let (birth_date, precision): (Option<Option<Erasable<BirthDate>>>, _) =
@@ -107,6 +124,7 @@ impl Input for PetPatch {
             fields.expect_now("birth_date", |now| date.flaw_at(now));
         }
         let (visibility, microchip) = (fields.optional("visibility"), fields.patch("microchip"));
+        let (avatar, photos) = (fields.patch("avatar"), different_files(fields, "photos", MOST_PHOTOS));
         Some(Self {
             name: name?,
             species: species?,
@@ -117,6 +135,8 @@ impl Input for PetPatch {
             bio: bio?,
             visibility: visibility?,
             microchip: microchip?,
+            avatar: avatar?,
+            photos: photos?,
         })
     }
 }

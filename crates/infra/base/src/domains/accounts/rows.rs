@@ -1,7 +1,7 @@
 //! The rows of accounts and their sessions.
 
 use clowder_accounts::{Own, Session, Suspension};
-use clowder_core::{Card, Ctx, Result, Role, SessionId, Timestamp, UserId, Visibility, Word};
+use clowder_core::{Card, Ctx, FileId, Picture, Result, Role, SessionId, Timestamp, UserId, Visibility, Word};
 use diesel::prelude::*;
 
 use super::schema::{sessions, users};
@@ -37,6 +37,8 @@ pub struct UserRow {
     pub renamed_at: Option<Timestamp>,
     /// A JSON array.
     pub badges: Option<String>,
+    pub avatar_id: Option<FileId>,
+    pub cover_id: Option<FileId>,
 }
 
 impl UserRow {
@@ -68,6 +70,8 @@ impl UserRow {
             status_until: None,
             renamed_at: None,
             badges: None,
+            avatar_id: None,
+            cover_id: None,
         }
     }
 
@@ -89,8 +93,8 @@ impl UserRow {
             email_verified: self.email_verified_at.is_some(),
             role: Role::parse_word(&self.role)?,
             two_factor: self.two_factor_at.is_some(),
-            avatar: (),
-            cover: (),
+            avatar: self.avatar_id.map(Picture::of),
+            cover: self.cover_id.map(Picture::of),
             presence: None,
             last_seen_at: None,
             friendship: None,
@@ -111,11 +115,12 @@ pub struct CardRow {
     pub id: UserId,
     pub username: String,
     pub display_name: String,
+    pub avatar_id: Option<FileId>,
 }
 
 impl From<CardRow> for Card {
     fn from(row: CardRow) -> Self {
-        Self::new(row.id, row.username, row.display_name)
+        Self::new(row.id, row.username, row.display_name).pictured(row.avatar_id)
     }
 }
 

@@ -30,6 +30,8 @@ diesel::table! {
         renamed_at -> Nullable<Ts>,
         badges -> Nullable<Text>,
         imported_as -> Nullable<Binary>,
+        avatar_id -> Nullable<Uid>,
+        cover_id -> Nullable<Uid>,
     }
 }
 

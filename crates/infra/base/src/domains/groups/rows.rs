@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use clowder_core::{ChatId, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, FileId, Picture, Result, Timestamp, UserId, Word};
 use clowder_social::groups::{
     Group, GroupId, GroupVisibility, Invite, InviteId, Role, Standing,
     change::Face,
@@ -26,9 +26,15 @@ pub struct GroupRow {
     pub chat_id: ChatId,
     pub created_at: Timestamp,
     pub version: i64,
+    pub avatar_id: Option<FileId>,
+    pub cover_id: Option<FileId>,
 }
 
 impl GroupRow {
+    pub const fn pictures(&self) -> [Option<FileId>; 2] {
+        [self.avatar_id, self.cover_id]
+    }
+
     pub fn visibility(&self) -> Result<GroupVisibility> {
         GroupVisibility::parse_word(&self.visibility)
     }
@@ -47,8 +53,8 @@ impl GroupRow {
             name: self.name,
             description: self.description,
             rules: self.rules,
-            avatar: None,
-            cover: None,
+            avatar: self.avatar_id.map(Picture::of),
+            cover: self.cover_id.map(Picture::of),
             member_count: self.member_count,
             my_role: place.shown(),
             chat_id: place.is_member().then_some(self.chat_id),
@@ -64,8 +70,8 @@ impl GroupRow {
             description: self.description.clone(),
             rules: self.rules.clone(),
             visibility: self.visibility()?,
-            avatar: None,
-            cover: None,
+            avatar: self.avatar_id.map(Picture::of),
+            cover: self.cover_id.map(Picture::of),
             owner_id: self.owner()?,
             chat_id: self.chat_id,
             created_at: self.created_at,

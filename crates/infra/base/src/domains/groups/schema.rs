@@ -17,6 +17,8 @@ diesel::table! {
         created_at -> Ts,
         deleted_at -> Nullable<Ts>,
         version -> BigInt,
+        avatar_id -> Nullable<Uid>,
+        cover_id -> Nullable<Uid>,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of chats and messages.
 
-use clowder_core::{Card, ChatId, GroupId, Id, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{Card, ChatId, FileId, GroupId, Id, MessageId, Picture, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
     ChatFace, ChatPreferences, ChatType, ChatVisibility, History, Message, MessageType, Notify, Reacted, Rights,
     Status,
@@ -270,6 +270,7 @@ pub struct FaceRow {
     pub participant_count: i64,
     pub last_seq: i64,
     pub version: i64,
+    pub avatar_id: Option<FileId>,
 }
 
 impl FaceRow {
@@ -279,6 +280,7 @@ impl FaceRow {
             kind: ChatType::parse_word(&self.kind)?,
             title: self.title,
             description: self.description,
+            avatar: self.avatar_id.map(Picture::of),
             visibility: ChatVisibility::parse_word(&self.visibility)?,
             history: History::parse_word(&self.history)?,
             rights: Rights::from_bits(self.rights).within(self.group_id.is_some()),

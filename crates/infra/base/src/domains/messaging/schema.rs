@@ -34,6 +34,7 @@ diesel::table! {
         filter_version -> BigInt,
         lifetime -> Nullable<BigInt>,
         timers_due -> Bool,
+        avatar_id -> Nullable<Uid>,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use clowder_core::{ChatId, GroupId, Timestamp};
+use clowder_core::{ChatId, GroupId, Picture, Timestamp};
 use clowder_messaging::{ChatRole, ChatType, ChatVisibility, History, Lifetime, Rights, chats::Pair, policy::Seat};
 use quick_cache::{Weighter, sync::Cache};
 
@@ -30,6 +30,7 @@ pub struct ChatSummary {
     pub group_id: Option<GroupId>,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar: Option<Picture>,
     /// Members of a private chat.
     pub pair: Option<Pair>,
     pub created_at: Timestamp,
@@ -116,6 +117,7 @@ mod tests {
             group_id: None,
             title: Some("Lunch".to_owned()),
             description: None,
+            avatar: None,
             pair: None,
             created_at: now,
             last: None,

@@ -1,6 +1,6 @@
 //! The rows of pets.
 
-use clowder_core::{Card, Result, Timestamp, UserId, Visibility, Word};
+use clowder_core::{Card, FileId, Picture, Result, Timestamp, UserId, Visibility, Word};
 use clowder_social::pets::{
     Entry, EntryId, Lost, LostPlace, Pet, PetId, Role, Sex, Species,
     model::{BirthDate, Degrees, EntryKind},
@@ -36,6 +36,7 @@ pub struct PetRow {
     pub version: i64,
     /// Who last wrote one of its texts.
     pub written_by: Option<UserId>,
+    pub avatar_id: Option<FileId>,
 }
 
 /// What decides who sees a pet, of its row.
@@ -63,6 +64,8 @@ pub struct Beside {
     pub co_owners: Vec<Card>,
     /// If the viewer may see it.
     pub microchip: Option<String>,
+    /// In their order.
+    pub photos: Vec<FileId>,
 }
 
 impl PetRow {
@@ -77,7 +80,7 @@ impl PetRow {
     }
 
     pub fn pet(self, beside: Beside) -> Result<Pet> {
-        let Beside { role, sight, owner, co_owners, microchip } = beside;
+        let Beside { role, sight, owner, co_owners, microchip, photos } = beside;
         let is_full = sight == Sight::Full;
         let birth_date = self.birth_date()?.filter(|_| is_full);
         let place = self.lost_place.map(|text| LostPlace {
@@ -97,7 +100,8 @@ impl PetRow {
             birth_date_precision: birth_date.as_ref().map(BirthDate::precision),
             birth_date: birth_date.map(BirthDate::into_string),
             bio: self.bio.filter(|_| is_full),
-            avatar: None,
+            avatar: self.avatar_id.map(Picture::of),
+            photos: photos.into_iter().filter(|_| is_full).map(Picture::of).collect(),
             owner,
             owners,
             visibility: Visibility::parse_word(&self.visibility)?,

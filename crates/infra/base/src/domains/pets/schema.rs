@@ -25,6 +25,17 @@ diesel::table! {
         created_at -> Ts,
         version -> BigInt,
         written_by -> Nullable<Uid>,
+        avatar_id -> Nullable<Uid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    pet_photos (pet_id, place) {
+        pet_id -> Uid,
+        place -> BigInt,
+        file_id -> Uid,
     }
 }
 
@@ -80,5 +91,6 @@ diesel::table! {
 
 diesel::joinable!(pet_keepers -> pets (pet_id));
 diesel::joinable!(pet_keepers -> users (user_id));
+diesel::joinable!(pet_photos -> pets (pet_id));
 diesel::joinable!(pet_words -> pets (pet_id));
-diesel::allow_tables_to_appear_in_same_query!(pet_keepers, pet_words, pets, users);
+diesel::allow_tables_to_appear_in_same_query!(pet_keepers, pet_photos, pet_words, pets, users);

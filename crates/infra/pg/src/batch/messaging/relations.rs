@@ -16,7 +16,8 @@ use crate::{
     statement::statement,
 };
 
-type Row = (BigInt, Uid, BigInt, Text, Bool, Nullable<Ts>, Bool, Bool, Bool, Nullable<Text>, (Uid, Text, Text));
+type Card = (Uid, Text, Text, Nullable<Uid>);
+type Row = (BigInt, Uid, BigInt, Text, Bool, Nullable<Ts>, Bool, Bool, Bool, Nullable<Text>, Card);
 
 /// Those of these messages of these chats that these people see.
 pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Result<Vec<TargetRow>> {
@@ -27,7 +28,7 @@ pub fn targets(conn: &mut Conn, wanted: &[(ChatId, UserId, MessageId)]) -> Resul
     Ok(statement::<Row, Pg>(format!(
             "SELECT w.n - 1, m.id, m.seq, m.type, m.deleted_at IS NOT NULL, m.expires_at, m.thread_id IS NOT NULL, \
          m.replies IS NOT NULL, EXISTS (SELECT 1 FROM blocks b WHERE b.user_id = p.user_id AND b.blocked_id = m.sender_id \
-         AND b.hide_messages), substr(m.content, 1, 200), u.id, u.username, u.display_name \
+         AND b.hide_messages), substr(m.content, 1, 200), u.id, u.username, u.display_name, u.avatar_id \
          FROM unnest(?, ?, ?) WITH ORDINALITY AS w(chat_id, user_id, message_id, n) \
          CROSS JOIN LATERAL (SELECT * FROM messages x WHERE x.id = w.message_id LIMIT 1) m \
          JOIN participants p ON p.chat_id = w.chat_id AND p.user_id = w.user_id AND {MESSAGE_IS_SEEN} \

@@ -1,0 +1,13 @@
+DROP INDEX pets_avatar;
+DROP INDEX chats_avatar;
+DROP INDEX groups_cover;
+DROP INDEX groups_avatar;
+DROP INDEX users_cover;
+DROP INDEX users_avatar;
+DROP TABLE pet_photos;
+ALTER TABLE pets DROP COLUMN avatar_id;
+ALTER TABLE chats DROP COLUMN avatar_id;
+ALTER TABLE groups DROP COLUMN cover_id;
+ALTER TABLE groups DROP COLUMN avatar_id;
+ALTER TABLE users DROP COLUMN cover_id;
+ALTER TABLE users DROP COLUMN avatar_id;
