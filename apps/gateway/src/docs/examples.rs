@@ -26,6 +26,11 @@ pub fn with(mut thing: Value, member: &str, value: Value) -> Value {
     thing
 }
 
+/// A picture of a person or a thing.
+pub fn picture() -> Value {
+    json!({ "file_id": THING, "url": format!("/api/files/{THING}/content"), "thumbnails": null })
+}
+
 pub fn card(id: &str, username: &str, display_name: &str) -> Value {
     json!({ "id": id, "username": username, "display_name": display_name, "avatar": null })
 }

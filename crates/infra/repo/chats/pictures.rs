@@ -63,18 +63,16 @@ fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
     Ok(diesel::select(exists(asked)).get_result(conn)?)
 }
 
-fn with(conn: &mut Conn, file: FileId) -> Result<Option<ChatId>> {
-    let pictured = table::table.filter(table::avatar_id.eq(file)).order(table::id).select(table::id);
-    Ok(pictured.first(conn).optional()?)
-}
-
 fn holds(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {
-    Ok(with(conn, file)?.map(|_| Hold::Firm))
+    let has = diesel::select(exists(table::table.filter(table::avatar_id.eq(file)))).get_result::<bool>(conn)?;
+    Ok(has.then_some(Hold::Firm))
 }
 
-/// Takes a file from one of the chats that have it, and tells whoever is in it.
+/// Takes a file from one of the chats that have it, and tells whoever is in it. From that of a group its group takes it.
 fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
-    let Some(chat) = with(tx.conn, file)? else { return Ok(0) };
+    let pictured = table::table.filter(table::avatar_id.eq(file)).filter(table::group_id.is_null());
+    let next = pictured.order(table::id).select(table::id).first::<ChatId>(tx.conn).optional()?;
+    let Some(chat) = next else { return Ok(0) };
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let own = table::table.find(chat).filter(table::avatar_id.eq(file));
     let without = (table::avatar_id.eq(None::<FileId>), table::version.eq(table::version + 1));

@@ -1,7 +1,11 @@
 //! The guarantees of `Files`, over a folder.
 
 pub mod domain;
+<<<<<<< HEAD
 pub mod examining;
+=======
+mod pictures;
+>>>>>>> 011e66ad (Pictures: documents, contract tests and stories)
 
 use std::time::Duration;
 
@@ -9,6 +13,7 @@ use bytes::Bytes;
 use clowder_core::{Ctx, NewJob, PageRequest, Result, Timestamp};
 use clowder_infra::{Store, blobs};
 use clowder_media::{Content, File, FileFilter, FileId, FileStatus, Key, NewFile, Purpose, policy::Limits};
+use clowder_infra::Store;
 use futures_util::TryStreamExt;
 
 use crate::{
@@ -21,9 +26,21 @@ pub fn new(name: &str) -> NewFile {
     NewFile { name: name.to_owned(), named: None, purpose: Purpose::Attachment }
 }
 
+/// How a picture begins.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
+
+/// A picture for this purpose.
+pub fn picture(purpose: Purpose) -> NewFile {
+    NewFile { purpose, ..new("face.png") }
+}
+
 /// Uploads a file in two pieces.
 pub async fn upload(world: &World, ctx: &Ctx, new: NewFile, content: &[u8]) -> Result<File> {
-    let mut arriving = world.store.media.begin_upload(ctx, new).await?;
+    upload_to(&world.store, ctx, new, content).await
+}
+
+pub async fn upload_to(store: &Store, ctx: &Ctx, new: NewFile, content: &[u8]) -> Result<File> {
+    let mut arriving = store.media.begin_upload(ctx, new).await?;
     let (first, rest) = content.split_at(content.len() / 2);
     for piece in [first, rest] {
         arriving.write(Bytes::copy_from_slice(piece)).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ACCESS, ADA, AT, LATER, REFRESH, THING, card, with};
+use crate::docs::examples::{ACCESS, ADA, AT, LATER, REFRESH, THING, card, picture, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -70,7 +70,7 @@ fn own() -> Value {
         "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "email": "ada@example.org", "email_verified": true,
         "bio": null, "status_text": "counting", "status_until": null, "pronouns": "she/her", "location": "London",
         "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }], "badges": ["founder"], "role": "user", "visibility": "public", "two_factor": false,
-        "avatar": null, "cover": null, "presence": null, "last_seen_at": null, "friendship": null, "friends_count": null,
+        "avatar": picture(), "cover": null, "presence": null, "last_seen_at": null, "friendship": null, "friends_count": null,
         "pets_count": null, "suspension": null, "erase_at": null, "created_at": AT, "version": 2
     })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, with};
+use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, picture, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -32,7 +32,7 @@ pub fn of(name: &str) -> Option<Value> {
 fn group(my_role: &str, chat: Value) -> Value {
     let group = json!({
         "id": THING, "name": "Gardeners of the north side", "description": "Seeds and advice", "rules": "Be kind.",
-        "visibility": "closed", "avatar": null, "cover": null, "owner_id": ADA, "member_count": 12,
+        "visibility": "closed", "avatar": picture(), "cover": null, "owner_id": ADA, "member_count": 12,
         "my_role": my_role, "created_at": AT, "version": 1
     });
     with(group, "chat_id", chat)

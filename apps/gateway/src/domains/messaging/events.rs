@@ -47,7 +47,7 @@ pub const EVENTS: &[Event] = &[
         shape: Shape::of::<Chat>,
         example: || {
             json!({
-                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
+                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "avatar": null, "peer": null, "group_id": null,
                 "my_role": "member",
                 "participant_count": 3, "last_message": null, "last_seq": 0, "read_seq": 0, "unread_count": 0, "mention_count": 0,
                 "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0,
@@ -62,13 +62,13 @@ pub const EVENTS: &[Event] = &[
     },
     Event {
         name: "chat.updated",
-        about: "Something about a chat of yours changed for everybody in it: its title, its rights, or whether messages can be sent",
+        about: "Something about a chat of yours changed for everybody in it: its title, its picture, its rights, or whether messages can be sent",
         scope: Some(CHATS_READ),
         kind: Kind::Durable,
         shape: Shape::of::<ChatFace>,
         example: || {
             json!({
-                "id": CHAT, "type": "group", "title": "Late lunch", "description": null, "visibility": "private",
+                "id": CHAT, "type": "group", "title": "Late lunch", "description": null, "avatar": null, "visibility": "private",
                 "history": "all", "rights": rights(), "slow_seconds": 30, "lifetime": null, "closed": false,
                 "participant_count": 3, "version": 2
             })

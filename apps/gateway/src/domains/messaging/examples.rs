@@ -3,11 +3,11 @@
 use clowder_messaging::refusals::CHAT_CLOSED;
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, with};
+use crate::docs::examples::{ADA, AT, BOB, CHAT, LATER, THING, card, picture, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
-        "Chat" => group(),
+        "Chat" => with(group(), "avatar", picture()),
         "createChat 201" => new_group(),
         "createChat 200" => private(),
         "setChatLifetime 200" => for_a_day(),
@@ -28,7 +28,7 @@ pub fn of(name: &str) -> Option<Value> {
         "PollVoter" => json!({ "user": card(ADA, "ada", "Ada"), "options": [0], "at": AT }),
         "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
         "ChatEntry" => json!({
-            "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today",
+            "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today", "avatar": null,
             "participant_count": 1200, "joined": false, "created_at": AT
         }),
         "ChatPreferences" => preferences(),
@@ -118,7 +118,7 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "FoundChat" => json!({
             "chat": {
-                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "participant_count": 3, "joined": true,
+                "id": CHAT, "type": "group", "title": "Lunch", "description": null, "avatar": null, "participant_count": 3, "joined": true,
                 "created_at": AT
             },
             "peer": null, "own_title": null, "highlight": "<mark>Lunch</mark>", "score": 0.9
@@ -130,7 +130,7 @@ pub fn of(name: &str) -> Option<Value> {
 
 fn group() -> Value {
     json!({
-        "id": CHAT, "type": "group", "title": "Lunch", "description": null, "peer": null, "group_id": null,
+        "id": CHAT, "type": "group", "title": "Lunch", "description": null, "avatar": null, "peer": null, "group_id": null,
         "participant_count": 3, "my_role": "owner", "last_message": message(), "last_seq": 17, "read_seq": 16, "unread_count": 1, "mention_count": 0,
         "visibility": "private", "history": "all", "rights": rights(), "slow_seconds": 0, "silent_until": null,
         "lifetime": null, "writable": true, "preferences": preferences(), "created_at": AT, "active_at": AT, "version": 1

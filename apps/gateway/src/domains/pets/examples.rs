@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, BOB, THING, card, with};
+use crate::docs::examples::{ADA, AT, BOB, THING, card, picture, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -28,7 +28,8 @@ fn pet() -> Value {
     let ada = card(ADA, "ada", "Ada Lovelace");
     json!({
         "id": THING, "name": "Minka", "species": "cat", "breed": "European shorthair", "sex": "female",
-        "birth_date": "2020-05", "birth_date_precision": "month", "bio": "Sleeps on the printer.", "avatar": null,
+        "birth_date": "2020-05", "birth_date_precision": "month", "bio": "Sleeps on the printer.", "avatar": picture(),
+        "photos": [picture()],
         "owner": ada, "owners": [ada], "visibility": "friends",
         "lost": {
             "since": AT, "text": "Shy, answers to Minka.",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::docs::examples::{ADA, AT, LATER, with};
+use crate::docs::examples::{ADA, AT, LATER, picture, with};
 
 pub fn of(name: &str) -> Option<Value> {
     Some(match name {
@@ -16,7 +16,7 @@ pub fn of(name: &str) -> Option<Value> {
 
 fn user() -> Value {
     json!({
-        "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": null, "bio": "Counting.",
+        "id": ADA, "username": "ada", "display_name": "Ada Lovelace", "avatar": picture(), "bio": "Counting.",
         "status_text": "counting", "status_until": LATER, "pronouns": "she/her", "location": "London",
         "links": [{ "label": "My garden", "url": "https://ada.example/garden", "verified": false }],
         "badges": ["founder"], "cover": null, "email": null, "presence": "online",

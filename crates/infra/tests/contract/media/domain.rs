@@ -3,17 +3,25 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use clowder_core::{NewJob, PageRequest, Result};
-use clowder_media::{Arriving, FileFilter};
+use clowder_accounts::ProfilePatch;
+use clowder_core::{Ctx, Error, NewJob, PageRequest, Result};
+use clowder_infra::Store;
+use clowder_media::{Arriving, FileFilter, Purpose};
+use clowder_social::pets::{MyRole, PetFilter, PetPatch};
+use serde_json::json;
 
+<<<<<<< HEAD
 use super::{
     examining::{Guard, do_once, taken},
     new, upload,
 };
+=======
+use super::{PNG, new, picture, upload, upload_to};
+>>>>>>> 011e66ad (Pictures: documents, contract tests and stories)
 use crate::{
     copies::once,
     domains::Domain,
-    stress::{NOTHING_TO_DO, Performed, Scene},
+    stress::{NOTHING_TO_DO, Performed, Scene, of},
     world::{Person, World},
 };
 
@@ -146,10 +154,31 @@ async fn arrive(mut arriving: Box<dyn Arriving>, content: usize) -> Result<()> {
     arriving.finish().await.map(drop)
 }
 
+/// A picture of the member, who takes the one before away, and of a pet of theirs.
+async fn pictured(store: &Store, ctx: &Ctx, which: usize) -> Result<()> {
+    let file = upload_to(store, ctx, picture(Purpose::Avatar), &[PNG, &[b'0' + which as u8]].concat()).await?;
+    let patch = match which {
+        0 => json!({"avatar": null}),
+        _ => json!({"avatar": file.id}),
+    };
+    // Another task of the same person may delete it meanwhile.
+    let done = |done: Result<()>| done.or_else(|error| matches!(error, Error::Invalid(_)).then_some(()).ok_or(error));
+    done(store.accounts.edit_me(ctx, None, of::<ProfilePatch>(patch)).await.map(drop))?;
+    let filter = PetFilter { mine: true, ..PetFilter::default() };
+    let pets = store.pets.pets(ctx, filter, PageRequest::default()).await?.items;
+    let Some(pet) = pets.iter().find(|pet| pet.my_role == MyRole::Owner) else { return Ok(()) };
+    let patch = json!({"avatar": file.id, "photos": [file.id]});
+    match store.pets.edit(ctx, pet.id, None, of::<PetPatch>(patch)).await {
+        Err(Error::Refused(refusal)) if refusal.code.starts_with("pet.") => Ok(()),
+        edited => done(edited.map(drop)),
+    }
+}
+
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let Scene { store, ctx, dice, .. } = scene;
         let outcome = match write {
+            "Files::begin_upload" if dice.below(3) == 0 => pictured(store, &ctx, dice.below(4)).await,
             "Files::begin_upload" => match store.media.begin_upload(&ctx, new("stress")).await {
                 Ok(arriving) if dice.below(4) == 0 => arriving.abort().await,
                 Ok(arriving) => arrive(arriving, dice.below(3)).await,
@@ -179,7 +208,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         match outcome {
             // Another task of the same person was faster, or has as many uploads as fit.
-            Err(clowder_core::Error::Refused(refusal)) if refusal.code.starts_with("file.") => {
+            Err(Error::Refused(refusal)) if refusal.code.starts_with("file.") => {
                 Err(NOTHING_TO_DO.into())
             }
             outcome => outcome,
