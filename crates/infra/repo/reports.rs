@@ -1,6 +1,7 @@
 //! Reports over the database: making them, deciding about them, and the statements of reasons that follow.
 
 mod expiry;
+mod files;
 mod handle;
 mod make;
 mod privacy;
@@ -38,6 +39,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("report.made", "report.made", Whose::Actor, Target::Subject("report")),
         Rule::new("statement.issued", "statement.received", Whose::Told, Target::Subject("statement")),
     ],
+    files: &[files::HOLDER],
     sealed: &[COMMENT, EVIDENCE, REASON, STATED, APPEAL, ANSWER],
     words: &[
         "report_parties.kind",

@@ -1,12 +1,8 @@
 //! People upload files and read them again.
 
-<<<<<<< HEAD
-use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};
-=======
 mod pictures;
 
-use clowder_tests::{Answer, Client, User, World, client::form, on_both, setting, unique};
->>>>>>> 011e66ad (Pictures: documents, contract tests and stories)
+use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};
 use serde_json::{Value, json};
 
 on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, addresses, once_under_a_key, looked_into);

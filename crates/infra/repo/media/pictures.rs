@@ -12,6 +12,8 @@ use super::{
 #[derive(Debug, Clone, Copy)]
 pub struct Kind(&'static [Purpose]);
 
+/// For what takes any file.
+pub const ANY: Kind = Kind(&[]);
 pub const AVATAR: Kind = Kind(&[Purpose::Avatar]);
 pub const COVER: Kind = Kind(&[Purpose::Cover]);
 pub const GROUP: Kind = Kind(&[Purpose::Group, Purpose::Avatar]);
@@ -69,6 +71,9 @@ fn flaw(kind: Kind, facts: &FileFacts) -> Option<Flaw> {
     }
     if is(FileStatus::Quarantined) || is(FileStatus::Failed) {
         return Some(Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content"));
+    }
+    if kind.0.is_empty() {
+        return None;
     }
     let fits = kind.0.iter().any(|purpose| purpose.as_str() == facts.purpose) && facts.kind.starts_with("image/");
     let purposes: Vec<_> = kind.0.iter().map(|purpose| purpose.as_str()).collect();

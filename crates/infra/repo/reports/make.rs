@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::{
     super::{accounts::profile, audit, db::Tx, dialect, journal},
+    files,
     read::UNDECIDED,
     targets::{self, Seen},
 };
@@ -34,7 +35,7 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
     dialect::accounts::lock_user(tx.conn, reporter)?;
     // Their account is not gone.
     profile::own(tx.conn, reporter)?;
-    let NewReport { target, category, comment } = new;
+    let NewReport { target, category, comment, attachments } = new;
     let Seen { reported, parties, involved, evidence } = targets::seen(tx.conn, ctx, target)?;
     let own = || table::table.filter(table::reporter_id.eq(reporter));
     let open = || own().filter(table::status.eq_any(UNDECIDED));
@@ -45,6 +46,7 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         open: open().count().get_result(tx.conn)?,
         today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
     })?;
+    files::hold(tx, reporter, &attachments)?;
     let (id, ring) = (ReportId::new(ctx.now), &tx.services.ring);
     let comment = comment.map(Prose::into_string);
     let row = NewReportRow {
@@ -61,14 +63,15 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         version: 1,
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
+    files::put(tx.conn, id, &attachments)?;
     let involved = involved.into_iter().filter(|user| *user != reported && !parties.contains(user));
     let involved: Vec<_> = involved.map(|user| (user, INVOLVED)).collect();
     let all = parties.into_iter().map(|user| (user, OWNER)).chain(involved).map(|(user, kind)| {
         (report_parties::report_id.eq(id), report_parties::user_id.eq(user), report_parties::kind.eq(kind))
     });
     diesel::insert_into(report_parties::table).values(all.collect::<Vec<_>>()).execute(tx.conn)?;
-    let report =
-        Report { id, target, category, comment, status: ReportStatus::Open, resolution: None, created_at: ctx.now };
+    let (status, created_at) = (ReportStatus::Open, ctx.now);
+    let report = Report { id, target, category, comment, attachments, status, resolution: None, created_at };
     let entry = Entry::new("report.made").on(Target::of("report", id));
     audit::record(tx, ctx, &entry.after(json!({"target": target, "category": category})))?;
     journal::append(tx, ctx, &Change::Made(reporter, (&report).into()))?;

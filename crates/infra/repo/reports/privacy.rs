@@ -15,6 +15,7 @@ use super::{
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
         },
     },
+    files,
     read::UNDECIDED,
 };
 use crate::{
@@ -54,7 +55,12 @@ fn export_reports(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Resul
     let next: ReportId = after(mark)?;
     let own = reports::table.filter(reports::reporter_id.eq(asking.user).and(reports::id.gt(next)));
     let rows: Vec<ReportRow> = own.order(reports::id).limit(ROWS).select(ReportRow::as_select()).load(conn)?;
-    let items = rows.iter().map(|row| Ok(json!(row.report(&asking.ring)?))).collect::<Result<_>>()?;
+    let mut attached = files::of(conn, rows.iter().map(|row| row.id))?;
+    let item = |row: &ReportRow| -> Result<_> {
+        let attachments = attached.remove(&row.id).unwrap_or_default();
+        Ok(json!(row.report(&asking.ring, attachments)?))
+    };
+    let items = rows.iter().map(item).collect::<Result<_>>()?;
     Ok(ExportPage::by_id(items, rows.last().map(|row| row.id)))
 }
 

@@ -24,6 +24,7 @@ use super::{
         dialect::{Backend, Conn},
         pets,
     },
+    files,
     make::OWNER,
 };
 use crate::{
@@ -50,7 +51,8 @@ pub fn own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, report: ReportId) 
     if row.reporter_id != Some(reporter) {
         return Err(REPORT_UNKNOWN.into());
     }
-    row.report(ring)
+    let attachments = files::of(conn, [report])?.remove(&report).unwrap_or_default();
+    row.report(ring, attachments)
 }
 
 pub fn list_own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, page: &PageRequest) -> Result<Page<Report>> {
@@ -64,7 +66,9 @@ pub fn list_own(conn: &mut Conn, ring: &KeyRing, reporter: UserId, page: &PageRe
         query = query.filter(table::id.lt::<ReportId>(before));
     }
     let rows: Vec<ReportRow> = query.load(conn)?;
-    Page::fill(rows.iter().map(|row| row.report(ring)), page, |report| report.id.to_string())
+    let mut attached = files::of(conn, rows.iter().map(|row| row.id))?;
+    let reports = rows.iter().map(|row| row.report(ring, attached.remove(&row.id).unwrap_or_default()));
+    Page::fill(reports, page, |report| report.id.to_string())
 }
 
 /// Which reports a moderator can list: all but those about themselves, or about pets of theirs.
@@ -152,7 +156,7 @@ pub fn list(
         if !involved.contains(&report.id) {
             return Ok(report);
         }
-        Ok(ModeratedReport { reporter: None, comment: None, ..report })
+        Ok(ModeratedReport { reporter: None, comment: None, attachments: Vec::new(), ..report })
     });
     Page::fill(reports, page, |report| report.id.to_string())
 }
@@ -202,6 +206,7 @@ pub fn one(conn: &mut Conn, ring: &KeyRing, row: ReportRow) -> Result<ModeratedR
 /// A fixed number of queries, however many reports.
 fn moderated(conn: &mut Conn, ring: &KeyRing, rows: Vec<ReportRow>) -> Result<Vec<Result<ModeratedReport>>> {
     let ids: Vec<ReportId> = rows.iter().map(|row| row.id).collect();
+    let mut attached = files::of(conn, ids.iter().copied())?;
     let appealed = statements::table
         .filter(statements::report_id.eq_any(ids).and(statements::appealed_at.is_not_null()))
         .select(StatementRow::as_select());
@@ -225,6 +230,7 @@ fn moderated(conn: &mut Conn, ring: &KeyRing, rows: Vec<ReportRow>) -> Result<Ve
             target: row.target()?,
             category: row.category()?,
             comment: text(ring, COMMENT, row.id, row.comment.as_ref()),
+            attachments: attached.remove(&row.id).unwrap_or_default(),
             status: row.status()?,
             reporter: card(row.reporter_id)?,
             reported: card(row.reported_id)?,

@@ -1,11 +1,8 @@
 //! The guarantees of `Files`, over a folder.
 
 pub mod domain;
-<<<<<<< HEAD
 pub mod examining;
-=======
 mod pictures;
->>>>>>> 011e66ad (Pictures: documents, contract tests and stories)
 
 use std::time::Duration;
 
@@ -13,7 +10,6 @@ use bytes::Bytes;
 use clowder_core::{Ctx, NewJob, PageRequest, Result, Timestamp};
 use clowder_infra::{Store, blobs};
 use clowder_media::{Content, File, FileFilter, FileId, FileStatus, Key, NewFile, Purpose, policy::Limits};
-use clowder_infra::Store;
 use futures_util::TryStreamExt;
 
 use crate::{

@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod ends;
+mod files;
 mod removing;
 
 use std::time::Duration;

@@ -8,7 +8,7 @@ pub use evidence::{Evidence, ReportedGroup, ReportedMessage, ReportedPet, Report
 pub use input::{Handling, NewAppeal, NewReport, ReportFilter, ReportPatch};
 pub use words::{AppealStatus, Assigned, ModerationAction, ReportCategory, ReportSort, ReportStatus, ReportTargetType};
 
-use clowder_core::{Card, Fields, Id, Input, Timestamp};
+use clowder_core::{Card, Fields, FileId, Id, Input, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub enum ReportKind {}
@@ -43,6 +43,9 @@ pub struct Report {
     pub category: ReportCategory,
     #[schema(max_length = 2000, example = "The same link in every chat")]
     pub comment: Option<String>,
+    /// Your files that it has; those that you have deleted are left out.
+    #[schema(max_items = 10)]
+    pub attachments: Vec<FileId>,
     pub status: ReportStatus,
     /// `null` until it is decided.
     pub resolution: Option<Resolution>,
@@ -65,6 +68,9 @@ pub struct ModeratedReport {
     pub category: ReportCategory,
     #[schema(max_length = 2000, example = "The same link in every chat")]
     pub comment: Option<String>,
+    /// Files of the reporter that it has; those that they have deleted are left out.
+    #[schema(max_items = 10)]
+    pub attachments: Vec<FileId>,
     pub status: ReportStatus,
     /// `null` if their account was erased.
     pub reporter: Option<Card>,

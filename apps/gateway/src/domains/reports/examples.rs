@@ -8,11 +8,11 @@ pub fn of(name: &str) -> Option<Value> {
     Some(match name {
         "Report" => json!({
             "id": THING, "target": {"type": "user", "id": BOB}, "category": "spam",
-            "comment": "The same link in every chat", "status": "open", "resolution": null, "created_at": AT
+            "comment": "The same link in every chat", "attachments": [], "status": "open", "resolution": null, "created_at": AT
         }),
         "ModeratedReport" => json!({
             "id": THING, "target": {"type": "message", "id": CHAT}, "category": "spam",
-            "comment": "The same link in every chat", "status": "reviewing",
+            "comment": "The same link in every chat", "attachments": [THING], "status": "reviewing",
             "reporter": card(ADA, "ada", "Ada Lovelace"), "reported": card(BOB, "bob", "Bob"),
             "assigned": card(THING, "mod", "Moderator"), "decision": null, "appeal": null,
             "evidence": {

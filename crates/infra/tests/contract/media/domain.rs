@@ -10,14 +10,11 @@ use clowder_media::{Arriving, FileFilter, Purpose};
 use clowder_social::pets::{MyRole, PetFilter, PetPatch};
 use serde_json::json;
 
-<<<<<<< HEAD
 use super::{
+    PNG,
     examining::{Guard, do_once, taken},
-    new, upload,
+    new, picture, upload, upload_to,
 };
-=======
-use super::{PNG, new, picture, upload, upload_to};
->>>>>>> 011e66ad (Pictures: documents, contract tests and stories)
 use crate::{
     copies::once,
     domains::Domain,

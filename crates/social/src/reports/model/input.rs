@@ -1,6 +1,8 @@
 //! Inputs of reports: making one, deciding about it, and appealing.
 
-use clowder_core::{Fields, Input, Timestamp, UserId, Word, input::Nested, text::Flaw};
+use clowder_core::{
+    Fields, FileId, Input, Timestamp, UserId, Word, input::Nested, picture::different_files, text::Flaw,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -8,7 +10,10 @@ use super::{
 };
 use crate::Prose;
 
-/// `{target, category, comment?}`
+/// How many files a report can have.
+const MOST_FILES: usize = 10;
+
+/// `{target, category, comment?, attachments?}`
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({
     "target": {"type": "user", "id": "01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"}, "category": "spam",
@@ -20,13 +25,22 @@ pub struct NewReport {
     /// For the moderators.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
     pub comment: Option<Prose<2_000>>,
+    /// Files of one's own, such as pictures of a screen, for the moderators; all different.
+    #[schema(required = false, max_items = 10)]
+    pub attachments: Vec<FileId>,
 }
 
 impl Input for NewReport {
     fn read(fields: &mut Fields) -> Option<Self> {
         let target = fields.required::<Nested<ReportTarget>>("target");
         let (category, comment) = (fields.required("category"), fields.optional("comment"));
-        Some(Self { target: target?.0, category: category?, comment: comment? })
+        let attachments = different_files(fields, "attachments", MOST_FILES);
+        Some(Self {
+            target: target?.0,
+            category: category?,
+            comment: comment?,
+            attachments: attachments?.unwrap_or_default(),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rows of reports and statements, and how their texts are encrypted: with the key ring, because they must outlive the
 //! accounts that they are about.
 
-use clowder_core::{Error, Id, Result, Timestamp, UserId, Word};
+use clowder_core::{Error, FileId, Id, Result, Timestamp, UserId, Word};
 use clowder_social::reports::{
     Appeal, AppealStatus, ModerationAction, Report, ReportCategory, ReportId, ReportStatus, ReportTarget,
     ReportTargetType, Resolution, Statement, StatementId, TargetId,
@@ -67,14 +67,15 @@ impl ReportRow {
         Ok(Some(Resolution { action: ModerationAction::parse_word(action)?, decided_at }))
     }
 
-    /// As its author sees it.
-    pub fn report(&self, ring: &KeyRing) -> Result<Report> {
+    /// As its author sees it, with these files.
+    pub fn report(&self, ring: &KeyRing, attachments: Vec<FileId>) -> Result<Report> {
         let status = self.status()?;
         Ok(Report {
             id: self.id,
             target: self.target()?,
             category: self.category()?,
             comment: text(ring, COMMENT, self.id, self.comment.as_ref()),
+            attachments,
             status,
             resolution: self.resolution()?.filter(|_| status.is_decided()),
             created_at: self.created_at,

@@ -53,4 +53,11 @@ diesel::table! {
     report_parties (report_id, user_id) { report_id -> Uid, user_id -> Uid, kind -> Text, }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(report_parties, reports, statements);
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    report_files (report_id, place) { report_id -> Uid, place -> BigInt, file_id -> Uid, }
+}
+
+diesel::joinable!(report_files -> reports (report_id));
+diesel::allow_tables_to_appear_in_same_query!(report_files, report_parties, reports, statements);

@@ -1,0 +1,8 @@
+-- The files that somebody attaches to a report, in their order. They go with the report, and with the file.
+CREATE TABLE report_files (
+    report_id UUID NOT NULL REFERENCES reports (id) ON DELETE CASCADE,
+    place BIGINT NOT NULL,
+    file_id UUID NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    PRIMARY KEY (report_id, place)
+);
+CREATE INDEX report_files_file ON report_files (file_id);
