@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 pub use clowder_core::SeenAs;
 use clowder_core::{
-    Actor, Fields, Friendship, Input, Picture, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED, versions,
+    Actor, Fields, Friendship, Input, Picture, Presence, Refusal, Timestamp, UserId, Via, Word, ctx::PERMISSION_DENIED,
+    versions,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{

@@ -126,8 +126,18 @@ pub struct ProfilePatch {
 impl ProfilePatch {
     /// Whether this changes the profile.
     pub fn changes(&self, own: &Own) -> bool {
-        let Self { username, display_name, bio, status_text, status_until: _, pronouns, location, links, visibility, .. } =
-            self;
+        let Self {
+            username,
+            display_name,
+            bio,
+            status_text,
+            status_until: _,
+            pronouns,
+            location,
+            links,
+            visibility,
+            ..
+        } = self;
         let Self { avatar, cover, .. } = self;
         let is_other = |new: &Option<Nullable<FileId>>, now: Option<Picture>| {
             new.is_some_and(|new| new.0 != now.map(|picture| picture.file_id))

@@ -21,12 +21,7 @@ use crate::domains::groups::{GroupRow, groups};
 pub const HOLDER: Holder = Holder { shows, holds, lets_go };
 
 /// Holds the avatar and the cover that a group is to have, as far as they are others than before; they must be this person's.
-pub fn hold(
-    tx: &mut Tx<'_>,
-    owner: UserId,
-    before: [Option<FileId>; 2],
-    after: [Option<FileId>; 2],
-) -> Result<()> {
+pub fn hold(tx: &mut Tx<'_>, owner: UserId, before: [Option<FileId>; 2], after: [Option<FileId>; 2]) -> Result<()> {
     let chosen = [
         Chosen::other("avatar", pictures::GROUP, before[0], after[0]),
         Chosen::other("cover", pictures::GROUP_COVER, before[1], after[1]),

@@ -51,8 +51,7 @@ pub fn hold(
     new_avatar: Option<FileId>,
     new_photos: &[FileId],
 ) -> Result<()> {
-    let mut chosen: Vec<Chosen> =
-        Chosen::other("avatar", pictures::PET, avatar, new_avatar).into_iter().collect();
+    let mut chosen: Vec<Chosen> = Chosen::other("avatar", pictures::PET, avatar, new_avatar).into_iter().collect();
     let others = new_photos.iter().enumerate().filter(|(_, file)| !photos.contains(file));
     chosen.extend(others.map(|(place, file)| Chosen::new(&format!("photos/{place}"), pictures::PET, *file)));
     pictures::hold(tx, owner, &chosen)

@@ -33,9 +33,8 @@ pub fn hold(tx: &mut Tx<'_>, owner: UserId, files: &[FileId]) -> Result<()> {
 }
 
 pub fn put(conn: &mut Conn, report: ReportId, files: &[FileId]) -> Result<()> {
-    let row = |(place, file): (i64, &FileId)| {
-        (table::report_id.eq(report), table::place.eq(place), table::file_id.eq(*file))
-    };
+    let row =
+        |(place, file): (i64, &FileId)| (table::report_id.eq(report), table::place.eq(place), table::file_id.eq(*file));
     let rows: Vec<_> = (0..).zip(files).map(row).collect();
     diesel::insert_into(table::table).values(rows).execute(conn)?;
     Ok(())

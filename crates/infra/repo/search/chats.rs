@@ -76,8 +76,14 @@ type Own = (Timestamp, Option<Pair>, ChatEntry);
 
 /// So many of these chats behind a place, the most recently active first.
 fn own(conn: &mut Conn, ids: &[ChatId], behind: Option<(Timestamp, ChatId)>, limit: u32) -> Result<Vec<Own>> {
-    type Row =
-        (ChatId, String, (Option<String>, Option<String>, Option<FileId>), i64, Option<Vec<u8>>, (Timestamp, Timestamp));
+    type Row = (
+        ChatId,
+        String,
+        (Option<String>, Option<String>, Option<FileId>),
+        i64,
+        Option<Vec<u8>>,
+        (Timestamp, Timestamp),
+    );
     let mut some = chats::table
         .filter(chats::id.among(ids))
         .filter(chats::deleted_at.is_null())

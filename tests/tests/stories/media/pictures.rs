@@ -111,9 +111,13 @@ async fn what_is_refused(world: World) {
     let (his, pet) = (picture(&bob, "avatar", 1).await, picture(&ada, "pet", 2).await);
     let note = send(&ada, "", "; filename=\"note.txt\"", b"a note").await.expect(201);
     let me = "/api/users/me";
-    for (given, code) in
-        [(&his["id"], "no_file"), (&pet["id"], "unfit"), (&note["id"], "unfit"), (&json!("x"), "uuid"), (&json!([]), "type")]
-    {
+    for (given, code) in [
+        (&his["id"], "no_file"),
+        (&pet["id"], "unfit"),
+        (&note["id"], "unfit"),
+        (&json!("x"), "uuid"),
+        (&json!([]), "type"),
+    ] {
         let told = wrong(&ada.patch(me, json!({"avatar": given, "cover": null})).await);
         assert_eq!(told, [format!("/avatar {code}")], "{given}");
     }

@@ -3,6 +3,7 @@
 mod analytics;
 mod attachments;
 mod exports;
+mod faces;
 mod imports;
 mod links;
 mod mentions;
@@ -23,6 +24,7 @@ use clowder_messaging::{chats::MOST, moderation::pace::Rate, scheduled::MOST as 
 pub use analytics::*;
 pub use attachments::*;
 pub use exports::*;
+pub use faces::*;
 pub use imports::*;
 pub use links::*;
 pub use mentions::*;

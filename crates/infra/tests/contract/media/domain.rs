@@ -205,9 +205,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         match outcome {
             // Another task of the same person was faster, or has as many uploads as fit.
-            Err(Error::Refused(refusal)) if refusal.code.starts_with("file.") => {
-                Err(NOTHING_TO_DO.into())
-            }
+            Err(Error::Refused(refusal)) if refusal.code.starts_with("file.") => Err(NOTHING_TO_DO.into()),
             outcome => outcome,
         }
     })

@@ -5,8 +5,8 @@ use clowder_core::{
 };
 
 use super::{
-    Action, BirthDate, EntryKind, Erasable, Grams, KeeperRole, Latitude, Longitude, MOST_PHOTOS, Microchip, Precision, Sex,
-    Species,
+    Action, BirthDate, EntryKind, Erasable, Grams, KeeperRole, Latitude, Longitude, MOST_PHOTOS, Microchip, Precision,
+    Sex, Species,
 };
 use crate::{Prose, groups::model::Optional};
 
