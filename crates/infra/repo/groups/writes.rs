@@ -313,8 +313,8 @@ pub fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Resul
     Ok(Some((after, updated)))
 }
 
-/// Takes the texts and the pictures of a group away by the decision of another domain, hides it from everybody who is not in it, and revokes
-/// its links. Answers the change, which the caller appends; nothing if the group is gone.
+/// Takes the texts and the pictures of a group away by the decision of another domain, hides it from everybody who is not in
+/// it, and revokes its links. Answers the change, which the caller appends; nothing if the group is gone.
 pub fn blank_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId) -> Result<Option<Change>> {
     dialect::groups::lock_group(tx.conn, group)?;
     let Some(before) = read::row(tx.conn, group)? else { return Ok(None) };
@@ -349,8 +349,8 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, tags: Option<&Versions
     Ok(Gone::Started(Deletion { group_id: group, status: DeletionStatus::Running, progress: 0.0 }))
 }
 
-/// Hides a held group from everybody, takes its texts and pictures, and takes its owner out of it and of its chat. The rest is to be
-/// cleared.
+/// Hides a held group from everybody, takes its texts and pictures, and takes its owner out of it and of its chat. The rest
+/// is to be cleared.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Result<Vec<Told>> {
     let group = row.id;
     let hidden = (

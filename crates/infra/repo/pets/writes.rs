@@ -197,8 +197,8 @@ fn written(before: &PetRow, after: PetRow, by: UserId) -> PetRow {
     PetRow { written_by, ..after }
 }
 
-/// Takes the texts and the pictures of a pet away by the decision of another domain, and hides it. Answers the changes, which the caller
-/// appends; nothing if the pet is gone.
+/// Takes the texts and the pictures of a pet away by the decision of another domain, and hides it. Answers the changes, which
+/// the caller appends; nothing if the pet is gone.
 pub fn blank_by_decision(tx: &mut Tx<'_>, pet: PetId) -> Result<Vec<Change>> {
     let Some(before) = lock(tx, pet)? else { return Ok(Vec::new()) };
     let after = PetRow {
