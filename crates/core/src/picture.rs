@@ -43,14 +43,31 @@ struct Shown {
     /// Where its content is, on this server. Needs the same credentials as every other call.
     #[schema(max_length = 100, example = "/api/files/01993c4f-02d1-7e10-8c44-52a0b1f0a9d3/content")]
     url: String,
-    /// `null` in this version.
-    #[schema(value_type = Option<Object>, required = true)]
-    thumbnails: (),
+    #[schema(value_type = Vec<Small>)]
+    thumbnails: [Small; 2],
 }
+
+/// Where a small copy of a picture is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PictureThumbnail)]
+struct Small {
+    /// The longest side that it can have, in pixels. A picture that is smaller is not enlarged.
+    #[schema(minimum = 64, maximum = 1024, example = 128)]
+    size: i64,
+    /// A path of this server. It needs the same credentials as every other call; 404 if the picture cannot be decoded, or 409
+    /// while it is being examined.
+    #[schema(max_length = 100, example = "/api/files/01993c4f-02d1-7e10-8c44-52a0b1f0a9d3/thumbnail?size=128")]
+    url: String,
+}
+
+/// The sizes of which every picture gives the address: for lists, and for a page of its own.
+const SIZES: [i64; 2] = [128, 512];
 
 impl From<Picture> for Shown {
     fn from(Picture { file_id }: Picture) -> Self {
-        Self { file_id, url: format!("/api/files/{file_id}/content"), thumbnails: () }
+        let url = |size| format!("/api/files/{file_id}/thumbnail?size={size}");
+        let thumbnails = SIZES.map(|size| Small { size, url: url(size) });
+        Self { file_id, url: format!("/api/files/{file_id}/content"), thumbnails }
     }
 }
 
@@ -93,8 +110,12 @@ mod tests {
     fn a_picture_says_where_it_is_and_is_read_by_its_file() {
         let picture = Picture::of(FileId::new(Timestamp::from_micros(1)));
         let told = serde_json::to_value(picture).unwrap();
-        let url = format!("/api/files/{}/content", picture.file_id);
-        assert_eq!(told, json!({"file_id": picture.file_id, "url": url, "thumbnails": null}));
+        let of = |rest: &str| format!("/api/files/{}/{rest}", picture.file_id);
+        let thumbnails = json!([
+            {"size": 128, "url": of("thumbnail?size=128")},
+            {"size": 512, "url": of("thumbnail?size=512")},
+        ]);
+        assert_eq!(told, json!({"file_id": picture.file_id, "url": of("content"), "thumbnails": thumbnails}));
         assert_eq!(serde_json::from_value::<Picture>(told).unwrap(), picture);
         // Whatever a later version says besides.
         let other = json!({"file_id": picture.file_id, "url": "elsewhere", "width": 7});

@@ -104,7 +104,7 @@ pub trait Queued: Sized + Send + 'static {
 /// The result of one item of a batch.
 pub enum Outcome<T> {
     Done(Result<T>),
-    /// It depends on another item of this batch and must be retried in a transaction of its own.
+    /// It depends on another item of this batch and must be retried once that is committed.
     Again,
     /// Another transaction holds a lock that it needs.
     Held,

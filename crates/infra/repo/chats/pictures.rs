@@ -8,7 +8,7 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        domains::{Hold, Holder},
+        domains::{Hold, Holder, Place},
         fragment::Fragment,
         journal,
         media::{
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domains::messaging::{chat_guests as guests, chats as table, participants};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go };
+pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
 
 /// Whoever is invited sees the chat, too.
 const IS_INVITED: Fragment<Bool> = Fragment::new("(chat_guests.status = 'invited')");
@@ -86,4 +86,8 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
         tell(tx, ctx, &[updated])?;
     }
     Ok(1)
+}
+
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
+    pictures::withdraw(tx, ctx, file, lets_go)
 }

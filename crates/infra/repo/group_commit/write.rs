@@ -68,8 +68,13 @@ pub fn write<Q: Queued>(
     });
     match outcomes {
         Ok(outcomes) => {
-            let later = settle(batch, outcomes);
+            let (all, later) = (batch.len(), settle(batch, outcomes));
             let written = Written { held: later.held, ..Written::default() };
+            // Repeats of one call are answered together once the first of them is committed. So each round answers some.
+            if later.again.len() < all {
+                let again = later.again.into_iter().filter_map(Pending::still_waiting).collect();
+                return written.and(write(conn, services, again, &mut |_| ()));
+            }
             written.and(write_alone(conn, services, later.again))
         }
         // No item can have caused this, so trying them one by one would only take longer.

@@ -8,7 +8,7 @@ use super::{
     super::{
         db::Tx,
         dialect::{self, Conn},
-        domains::{Hold, Holder},
+        domains::{Hold, Holder, Place},
         media::pictures::{self, Chosen},
         people::Viewer,
     },
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::domains::groups::{GroupRow, groups};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go };
+pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
 
 /// Holds the avatar and the cover that a group is to have, as far as they are others than before; they must be this person's.
 pub fn hold(tx: &mut Tx<'_>, owner: UserId, before: [Option<FileId>; 2], after: [Option<FileId>; 2]) -> Result<()> {
@@ -62,6 +62,10 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
     let Some(group) = with(tx.conn, file)?.first().map(|row| row.id) else { return Ok(0) };
     take(tx, ctx, group, file)?;
     Ok(1)
+}
+
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
+    pictures::withdraw(tx, ctx, file, lets_go)
 }
 
 fn take(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, file: FileId) -> Result<()> {

@@ -1,10 +1,10 @@
 //! Pictures of people and things: which files somebody can give to them, and what becomes of those that go.
 
-use clowder_core::{Error, FileId, Result, UserId, Word, text::Flaw};
+use clowder_core::{Ctx, Error, FileId, Result, UserId, Word, text::Flaw};
 use clowder_media::{FileStatus, Purpose};
 
 use super::{
-    super::{db::Tx, dialect},
+    super::{db::Tx, dialect, domains::Place},
     attaching::{self, FileFacts},
 };
 
@@ -69,7 +69,7 @@ fn flaw(kind: Kind, facts: &FileFacts) -> Option<Flaw> {
     if is(FileStatus::Uploading) {
         return Some(Flaw::new("not_ready", "has not arrived yet"));
     }
-    if is(FileStatus::Quarantined) || is(FileStatus::Failed) {
+    if is_unusable(facts) {
         return Some(Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content"));
     }
     if kind.0.is_empty() {
@@ -78,6 +78,25 @@ fn flaw(kind: Kind, facts: &FileFacts) -> Option<Flaw> {
     let fits = kind.0.iter().any(|purpose| purpose.as_str() == facts.purpose) && facts.kind.starts_with("image/");
     let purposes: Vec<_> = kind.0.iter().map(|purpose| purpose.as_str()).collect();
     (!fits).then(|| Flaw::new("unfit", format!("must be a picture that was uploaded as: {}", purposes.join(", "))))
+}
+
+/// Whether nobody will ever get its content.
+fn is_unusable(facts: &FileFacts) -> bool {
+    [FileStatus::Quarantined, FileStatus::Failed].iter().any(|status| facts.status == status.as_str())
+}
+
+/// Takes a picture that was found to be infected or broken from some of what shows it, as `lets_go` does; answers whether
+/// that was any. Pictures that are ready look to others as they did before.
+pub fn withdraw(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    file: FileId,
+    lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
+) -> Result<Option<Place>> {
+    if !attaching::facts(tx.conn, &[file])?.get(&file).is_some_and(is_unusable) {
+        return Ok(None);
+    }
+    Ok((lets_go(tx, ctx, file)? > 0).then_some((file.uuid(), 0)))
 }
 
 /// Says that something has the pictures of `after` and no longer those of `before`. After the locks of whatever has them.

@@ -11,7 +11,7 @@ use super::{
         among::AmongIds,
         db::Tx,
         dialect::Conn,
-        domains::{Hold, Holder},
+        domains::{Hold, Holder, Place},
         media::{
             attaching::loosen,
             pictures::{self, Chosen},
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::domains::pets::{PetRow, pet_photos as table, pets};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go };
+pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
 
 /// At how many pets is looked for whoever wants to see a file: few have the same.
 const MOST: i64 = 200;
@@ -121,4 +121,8 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
     let told = rewritten(tx, &before, after)?;
     tell(tx, ctx, &told)?;
     Ok(1)
+}
+
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
+    pictures::withdraw(tx, ctx, file, lets_go)
 }

@@ -9,12 +9,13 @@ use super::super::{
     accounts::profile,
     db::Tx,
     dialect::{self, Conn},
-    domains::{Hold, Holder},
+    domains::{Hold, Holder, Place},
+    media::pictures,
     people::{Viewer, visible_to},
 };
 use crate::domains::{accounts::users, friends::friendships};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go };
+pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
 
 /// Whoever sees somebody sees their avatar, and whoever sees their profile its cover.
 fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
@@ -59,4 +60,8 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
         profile::tell(tx, ctx, &before, &after)?;
     }
     Ok(1)
+}
+
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
+    pictures::withdraw(tx, ctx, file, lets_go)
 }

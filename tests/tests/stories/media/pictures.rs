@@ -1,26 +1,30 @@
 //! People give pictures to themselves, their groups, chats and pets, and others see them.
 
-use clowder_tests::{Answer, User, World, on_both, until};
+use clowder_tests::{Answer, User, World, on_both, recorded::png, until};
 use serde_json::{Value, json};
 
-use super::{PNG, path, send};
+use super::{examined, path, send};
 
 on_both!(shared; of_people, of_groups, of_chats, of_pets, what_is_refused, deleted);
 
 /// A new picture for this purpose, unlike all others.
 async fn picture(user: &User, purpose: &str, mark: u8) -> Value {
-    let content = [PNG, &[mark]].concat();
-    send(user, &format!("?purpose={purpose}"), "; filename=\"face.png\"", &content).await.expect(201)
+    examined(user, &format!("?purpose={purpose}"), "; filename=\"face.png\"", &png(200, 100 + u32::from(mark), "")).await
 }
 
 /// What is shown of a picture.
 fn shown(file: &Value) -> Value {
-    json!({"file_id": file["id"], "url": path(file, "/content"), "thumbnails": null})
+    let thumbnails = [128, 512].map(|size| json!({"size": size, "url": path(file, &format!("/thumbnail?size={size}"))}));
+    json!({"file_id": file["id"], "url": path(file, "/content"), "thumbnails": thumbnails})
 }
 
-/// Follows the address of a picture.
+/// Follows the addresses of a picture, which all say the same.
 async fn gets(user: &User, picture: &Value) -> u16 {
-    user.get(picture["url"].as_str().unwrap()).await.status
+    let status = user.get(picture["url"].as_str().unwrap()).await.status;
+    for small in picture["thumbnails"].as_array().unwrap() {
+        assert_eq!(user.get(small["url"].as_str().unwrap()).await.status, status);
+    }
+    status
 }
 
 #[track_caller]

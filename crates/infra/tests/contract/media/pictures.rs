@@ -194,9 +194,8 @@ on_both! {
         let chats = &world.store.messaging;
         let list = chats.chats(&world.ctx(&bob), ChatFilter::default(), PageRequest::default()).await.unwrap();
         assert_eq!(list.items[0].avatar, shown[0]);
-        let refused = world.store.chats.edit_chat(
-            &world.ctx(&ada), edited.chat_id.unwrap(), None, of::<ChatPatch>(json!({"avatar": null}))
-        );
+        let (ctx, without) = (world.ctx(&ada), of::<ChatPatch>(json!({"avatar": null})));
+        let refused = world.store.chats.edit_chat(&ctx, edited.chat_id.unwrap(), None, without);
         assert_eq!(code(refused.await), "chat.of_group");
         groups.leave(&world.ctx(&bob), group.id).await.unwrap();
         assert!(!gets(&world, &bob, face).await, "at once");
@@ -277,7 +276,8 @@ on_both! {
         edit_me(&world, &ada, json!({"avatar": face})).await.unwrap();
         let chat = world.group(&bob, &[&ada]).await.id;
         world.store.participants.set_role(&world.ctx(&bob), chat, ada.id, of(json!({"role": "admin"}))).await.unwrap();
-        let edited = world.store.chats.edit_chat(&world.ctx(&ada), chat, None, of::<ChatPatch>(json!({"avatar": face})));
+        let (ctx, with) = (world.ctx(&ada), of::<ChatPatch>(json!({"avatar": face})));
+        let edited = world.store.chats.edit_chat(&ctx, chat, None, with);
         assert_eq!(edited.await.unwrap().avatar, Some(Picture::of(face)));
         let pet = json!({"name": "Minka", "species": "cat", "avatar": face, "photos": [face]});
         let pet = world.store.pets.create(&world.ctx(&ada), of::<NewPet>(pet)).await.unwrap();
@@ -293,7 +293,7 @@ on_both! {
         assert_eq!(code(world.store.pets.pet(&world.ctx(&bob), pet.id).await), "pet.unknown");
         let rest = world.everything().await;
         let rest: Vec<_> = rest.iter().filter(|change| change.data.get().contains(&face.to_string())).collect();
-        assert!(rest.iter().all(|change| change.name == "file.updated" || change.name == "file.deleted"), "{rest:?}");
+        assert!(rest.iter().all(|change| ["file.updated", "file.deleted"].contains(&&*change.name)), "{rest:?}");
     }
 
     async fn suspended_people_show_no_pictures(world: World) {

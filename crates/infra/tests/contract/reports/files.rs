@@ -83,8 +83,8 @@ on_both! {
             let job = clowder_core::NewJob { kind, payload, run_at, key: None, subject: None, recipient: None };
             world.store.jobs.order(&system(&world), job).await.unwrap();
             work(&world, &world.store).await;
-            let mine = world.store.media.files(&world.ctx(&ada), FileFilter::default(), PageRequest::default());
-            mine.await.unwrap().items.len()
+            let mine = world.ctx(&ada);
+            world.store.media.files(&mine, FileFilter::default(), PageRequest::default()).await.unwrap().items.len()
         };
         assert_eq!((tidy().await, tidy().await), (1, 1));
         let judge = staff(&world, "judge").await;

@@ -91,10 +91,16 @@ fn clear(root: &Path, before: Timestamp) {
 /// The length and the SHA-256 of a file.
 pub async fn hash(path: PathBuf) -> Result<(i64, [u8; 32])> {
     let hash = move || -> Result<(i64, [u8; 32])> {
-        let mut hash = Sha256::new();
-        let length = File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
-        let length = length.map_err(|error| Error::file(path.display(), &error))?;
-        let length = i64::try_from(length).map_err(|_| Error::internal("a file of too many octets"))?;
+        let mut file = File::open(&path).map_err(|error| Error::file(path.display(), &error))?;
+        let (mut hash, mut length) = (Sha256::new(), 0);
+        loop {
+            let piece = next_piece(&mut file)?;
+            if piece.is_empty() {
+                break;
+            }
+            hash.update(&piece);
+            length += i64::try_from(piece.len()).map_err(|_| Error::internal("a piece of too many octets"))?;
+        }
         Ok((length, hash.finalize().into()))
     };
     on_a_thread(hash).await
@@ -115,18 +121,7 @@ pub async fn store(blobs: &dyn Blobs, key: &Key, path: PathBuf) -> Result<()> {
 async fn pass_on(writing: &mut dyn Writing, path: PathBuf) -> Result<()> {
     let mut file = on_a_thread(move || File::open(&path).map_err(|error| Error::file(path.display(), &error))).await?;
     loop {
-        let read = move || -> Result<(File, Vec<u8>)> {
-            let mut piece = vec![0; PIECE];
-            let read = loop {
-                match file.read(&mut piece) {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    read => break read,
-                }
-            };
-            let length = read.map_err(|error| Error::file("a file that is stored", &error))?;
-            piece.truncate(length);
-            Ok((file, piece))
-        };
+        let read = move || next_piece(&mut file).map(|piece| (file, piece));
         let (rest, piece) = on_a_thread(read).await?;
         if piece.is_empty() {
             return Ok(());
@@ -134,6 +129,19 @@ async fn pass_on(writing: &mut dyn Writing, path: PathBuf) -> Result<()> {
         file = rest;
         writing.write(Bytes::from(piece)).await?;
     }
+}
+
+/// Empty at the end.
+fn next_piece(file: &mut File) -> Result<Vec<u8>> {
+    let mut piece = vec![0; PIECE];
+    let read = loop {
+        match file.read(&mut piece) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    piece.truncate(read.map_err(|error| Error::file("a file of this machine", &error))?);
+    Ok(piece)
 }
 
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
