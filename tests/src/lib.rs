@@ -14,6 +14,7 @@ pub mod database;
 mod documented;
 pub mod documents;
 pub mod domains;
+pub mod files;
 pub mod job_process;
 pub mod lists;
 pub mod mail;

@@ -1,12 +1,10 @@
 //! Files: one of the owner, and a list of many.
 
-use serde_json::json;
-
 use super::{Domain, Reasons};
 use crate::{
-    Answer,
-    client::form,
+    files::examined,
     lists::{List, MANY},
+    recorded::png,
     things::{Comes, Thing},
     unique,
 };
@@ -18,9 +16,9 @@ const THINGS: &[Thing] = &[Thing {
     name: "file_id",
     comes: Comes::Made(|stage| {
         Box::pin(async move {
-            let content = json!({"file": format!("a file, {}", unique())});
-            let sent = Answer::to(form(stage.owner.request("POST", "/api/files/upload"), &content)).await;
-            sent.expect(201)["id"].as_str().unwrap().to_owned()
+            let content = png(3, 2, &format!("{}", unique()));
+            let file = examined(stage.owner, "", "; filename=\"a.png\"", &content).await;
+            file["id"].as_str().unwrap().to_owned()
         })
     }),
 }];

@@ -2,7 +2,14 @@
 
 mod pictures;
 
-use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};
+use clowder_tests::{
+    Answer, Client, User, World,
+    client::form,
+    files::{examined, send},
+    on_both,
+    recorded::png,
+    setting, unique,
+};
 use serde_json::{Value, json};
 
 on_both!(shared; up_and_down, in_ranges, only_for_its_owner, what_is_refused, addresses, once_under_a_key, looked_into);
@@ -26,25 +33,8 @@ fn bucket() -> String {
     format!("{}&public_endpoint={endpoint}", url.replacen('?', &format!("/{}?", unique()), 1))
 }
 
-/// Sends a form with these headers of the part, and this content.
-async fn send(user: &User, query: &str, part: &str, content: &[u8]) -> Answer {
-    let head = format!("--bound\r\nContent-Disposition: form-data; name=\"file\"{part}\r\n\r\n");
-    let body = [head.as_bytes(), content, b"\r\n--bound--\r\n"].concat();
-    let request = user.request("POST", &format!("/api/files/upload{query}"));
-    Answer::to(request.header("content-type", "multipart/form-data; boundary=bound").body(body)).await
-}
-
 async fn upload(user: &User, name: &str, content: &[u8]) -> Value {
     send(user, "", &format!("; filename=\"{name}\""), content).await.expect(201)
-}
-
-/// The same, of a file that is examined first; as it is afterwards.
-async fn examined(user: &User, query: &str, part: &str, content: &[u8]) -> Value {
-    let file = send(user, query, part, content).await.expect(202);
-    assert_eq!(file["status"], "scanning");
-    let now = async || user.get(&path(&file, "")).await.expect(200);
-    until("the file has been examined", async || now().await["status"] != "scanning").await;
-    now().await
 }
 
 fn path(file: &Value, rest: &str) -> String {

@@ -1,6 +1,7 @@
 //! An example of everything that is answered, by the name of its schema, gathered from all domains, and what they have in
 //! common. A test holds each against its schema and against what the server answers. Inputs have theirs beside their type.
 
+use clowder_core::Picture;
 use serde_json::{Value, json};
 
 use crate::domains::DOMAINS;
@@ -28,7 +29,7 @@ pub fn with(mut thing: Value, member: &str, value: Value) -> Value {
 
 /// A picture of a person or a thing.
 pub fn picture() -> Value {
-    json!({ "file_id": THING, "url": format!("/api/files/{THING}/content"), "thumbnails": null })
+    json!(Picture::of(THING.parse().expect("an id")))
 }
 
 pub fn card(id: &str, username: &str, display_name: &str) -> Value {
