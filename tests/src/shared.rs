@@ -1,5 +1,6 @@
 //! One server per suite, database and list of settings, for tests that need none of their own: the first test starts it,
-//! all other tests of the run use it, and it ends with the run, however that ends.
+//! and other tests of the run use it. It ends when no test has used it for a while, so that it takes no time from others,
+//! and with the run, however that ends.
 //!
 //! nextest runs each test in a process of its own, and its setup scripts cannot run until the end; so a keeper, a small
 //! shell in a process group of its own, owns the server and waits until the runner is gone. Interrupts, failures or
@@ -8,6 +9,7 @@
 use std::{
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
     os::unix::process::parent_id,
     path::{Path, PathBuf},
     process::Stdio,
@@ -18,14 +20,24 @@ use tokio::process::Command;
 
 use crate::{Database, Server, database, server, setting, unique, until};
 
-/// Starts the server, waits for the end of the run, and cleans up.
+/// Starts the server, waits for the end of the run or until nobody uses it, and cleans up. Whoever uses it holds a lock; the
+/// other lock belongs to whoever starts or ends a server. Without `flock`, it stays until the end of the run.
 const KEEPER: &str = r#"
 trap '' INT HUP
 "$CLOWDER" serve >"$DATA_DIR/log" 2>&1 &
 server=$!
-tail --pid="$RUN" -s 0.5 -f /dev/null 2>/dev/null || while kill -0 "$RUN" 2>/dev/null; do sleep 1; done
+unused=0
+while kill -0 "$RUN" 2>/dev/null; do
+    sleep 1
+    if flock -n "$SHARED/use" true 2>/dev/null; then unused=$((unused + 1)); else unused=0; fi
+    [ "$unused" -ge 8 ] || continue
+    unused=0
+    flock "$SHARED/lock" flock -n "$SHARED/use" rm -f "$SHARED/server.json" && break
+done
 kill "$server"; wait "$server"
 [ -z "$DROP" ] || psql -XqAt -c "$DROP" "$ADMIN_URL"
+rm -rf "$DATA_DIR"
+tail --pid="$RUN" -s 0.5 -f /dev/null 2>/dev/null || while kill -0 "$RUN" 2>/dev/null; do sleep 1; done
 rm -rf "$SHARED"
 "#;
 
@@ -68,6 +80,10 @@ pub async fn server(embedded: bool, settings: &[(&str, &str)]) -> (Server, Datab
         fs::write(&note, started.to_string()).unwrap();
     }
     let started: Value = serde_json::from_str(&fs::read_to_string(&note).unwrap()).unwrap();
+    // Before anybody can end it, and until this process ends.
+    let used = File::create(folder.join("use")).unwrap();
+    used.lock_shared().unwrap();
+    mem::forget(used);
     let text = |name: &str| started[name].as_str().unwrap().to_owned();
     let data = PathBuf::from(text("data"));
     (Server::of_the_suite(text("address"), data.join("log")), Database::of_the_suite(text("url"), data))
