@@ -16,7 +16,7 @@ const THINGS: &[Thing] = &[Thing {
     name: "file_id",
     comes: Comes::Made(|stage| {
         Box::pin(async move {
-            let content = png(3, 2, &format!("{}", unique()));
+            let content = png(3, 2, &unique());
             let file = examined(stage.owner, "", "; filename=\"a.png\"", &content).await;
             file["id"].as_str().unwrap().to_owned()
         })
