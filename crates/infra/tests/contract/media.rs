@@ -224,7 +224,7 @@ on_both! {
         let mut arriving = node.media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
         for _ in 0..3 {
             // Longer than the lease lasts that was seen last.
-            let later = world.now().plus(lease * 3 / 2).as_micros();
+            let later = world.now().plus(lease * 2).as_micros();
             let later = if world.is_postgres() { format!("to_timestamp({later} / 1e6)") } else { later.to_string() };
             let renewed = format!("UPDATE file_objects SET size = size WHERE arriving_until > {later}");
             while world.meddle(&renewed).unwrap() == 0 {
