@@ -68,10 +68,12 @@ pub struct Holder {
     /// Takes a file that is deleted, or about to be, from some of the things that have it. Answers from how many; none when
     /// no more is left to do.
     pub lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
-    /// Tells those who see some of the things with this file, after a place in their order, that the file has another state.
-    /// Answers with the place that it got to; none at the end.
-    pub tells: fn(&mut Tx<'_>, &Ctx, FileId, Option<Place>) -> Result<Option<Place>>,
+    pub tells: Tells,
 }
+
+/// Tells those who see some of the things with this file, after a place in their order, that the file has another state.
+/// Answers with the place that it got to; none at the end.
+pub type Tells = fn(&mut Tx<'_>, &Ctx, FileId, Option<Place>) -> Result<Option<Place>>;
 
 /// Where a thing that has a file stands in the order of its domain.
 pub type Place = (Uuid, i64);
