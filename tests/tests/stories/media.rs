@@ -208,6 +208,8 @@ async fn looked_into(world: World) {
     assert_eq!(webp.header("cache-control"), "private, max-age=31536000, immutable");
     let known = get(&bob, small, &[("accept", "image/webp"), ("if-none-match", webp.header("etag"))]).await;
     assert_eq!(known.status, 304);
+    let part = get(&bob, small, &[("accept", "image/webp"), ("range", "bytes=0-3")]).await;
+    assert_eq!((part.status, part.text.as_str()), (206, "RIFF"));
     let jpeg = bob.get(&path(&file, "/thumbnail?size=1024")).await;
     assert_eq!((jpeg.status, jpeg.header("content-type")), (200, "image/jpeg"));
     assert_ne!(jpeg.header("etag"), webp.header("etag"));

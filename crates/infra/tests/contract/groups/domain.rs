@@ -148,7 +148,14 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let patch = of::<GroupPatch>(json!({"name": stage.fresh("Cooks "), "rules": stage.fresh("be kind ")}));
                 groups.edit(&staff, group, None, patch).await.map(drop)
             }
-            "Groups::delete" => groups.delete(&staff, group, None).await.map(drop),
+            "Groups::delete" => {
+                // One with somebody in it is cleared by a job.
+                let new = json!({"name": stage.fresh("Full "), "visibility": "public"});
+                let full = groups.create(&ctx, of::<NewGroup>(new)).await?.id;
+                let joined = groups.join(&stage.ctx((who + 1) % 6), full).await.map(drop);
+                groups.delete(&ctx, full, None).await?;
+                joined.and(groups.delete(&staff, group, None).await.map(drop))
+            }
             "Groups::join" => groups.join(&ctx, group).await.map(drop),
             "Groups::join_by_code" => {
                 let link = groups.invite(&staff, group, of::<NewGroupInvite>(json!({"max_uses": 1}))).await;

@@ -23,12 +23,15 @@ pub const DOMAIN: Domain = Domain {
              JOIN users u ON u.id = p.user_id AND u.deleted_at IS NULL \
              WHERE p.chat_id = m.chat_id AND p.user_id <> m.sender_id AND p.read_seq < m.seq)",
         ),
+        // What somebody reads who has a block with its sender begins nothing.
         (
             "messages that all have read and whose time nobody begins",
             "messages m JOIN chats c ON c.id = m.chat_id AND NOT c.timers_due AND c.participant_count BETWEEN 2 AND 256 \
              WHERE m.lifetime < 0 AND (m.expires_at IS NULL OR m.timer_waits) AND m.deleted_at IS NULL AND c.deleted_at IS NULL \
              AND NOT EXISTS (SELECT 1 FROM participants p WHERE p.chat_id = m.chat_id AND p.user_id <> m.sender_id \
-             AND p.read_seq < m.seq)",
+             AND p.read_seq < m.seq) \
+             AND NOT EXISTS (SELECT 1 FROM participants p JOIN blocks b ON (b.user_id = p.user_id AND b.blocked_id = m.sender_id) \
+             OR (b.blocked_id = p.user_id AND b.user_id = m.sender_id) WHERE p.chat_id = m.chat_id)",
         ),
         ("a time without a lifetime", "messages m WHERE m.expires_at IS NOT NULL AND m.lifetime IS NULL"),
     ],
