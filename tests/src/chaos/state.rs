@@ -19,8 +19,6 @@ use super::{
 };
 use crate::client::http;
 
-/// How many people compare what they know of a chat: one of each way to listen.
-const WAYS: usize = 3;
 /// How long a call that comes late may still change something.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -212,20 +210,20 @@ impl Compared {
     }
 
     /// Compares a chat in somebody's list with what they know.
-    fn chat(&mut self, person: &str, known: &Chat, said: &Value) {
+    fn chat(&mut self, person: &str, known: &Chat, listed: &Value) {
         self.chats += 1;
+        let chat = &listed["id"];
         let mut same = |what: &str, known: Option<i64>, said: &Value| {
             if known.is_some_and(|known| *said != known) {
-                let chat = &said["id"];
                 self.different.push(format!("the {what} of {person} in {chat} is {known:?}, and the server says {said}"));
             }
         };
-        same("last message", known.messages.keys().next_back().copied(), &said["last_message"]["seq"]);
-        same("read mark", known.read, &said["read_seq"]);
+        same("last message", known.messages.keys().next_back().copied(), &listed["last_message"]["seq"]);
+        same("read mark", known.read, &listed["read_seq"]);
         // What was there before nobody was told of.
         let read = known.read.filter(|read| known.messages.keys().next().is_some_and(|first| first - 1 <= *read));
         let unread = read.map(|read| known.unread(person, read) as i64);
-        same("number of unread messages", unread, &said["unread_count"]);
+        same("number of unread messages", unread, &listed["unread_count"]);
         self.marks += usize::from(known.read.is_some());
     }
 
@@ -240,7 +238,7 @@ impl Compared {
 }
 
 /// Compares what clients know with what the server says, when nobody writes any more: of every person their list of chats,
-/// and of every chat all that some of its people know.
+/// and of every chat all that one of its people knows of each way to listen.
 pub async fn compare(addresses: &Addresses, people: &[Person], heard: &[Arc<Mutex<Heard>>]) -> Compared {
     let asks = Asks { addresses: Arc::clone(addresses), http: http().timeout(LATE).build().unwrap() };
     let until = Instant::now() + LATE;
@@ -249,7 +247,6 @@ pub async fn compare(addresses: &Addresses, people: &[Person], heard: &[Arc<Mute
         // Two of four listen over sockets.
         let way = [0, 0, 1, 2][number % 4];
         let of_whom: Vec<_> = person.chats.keys().filter(|chat| who.entry(chat).or_default().insert(way)).collect();
-        debug_assert!(way < WAYS);
         let of_person = loop {
             let known = heard.lock().unwrap().state.chats.clone();
             let of_person = asks.compare(person, &known, &of_whom).await;
