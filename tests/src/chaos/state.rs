@@ -215,7 +215,8 @@ impl Compared {
         let chat = &listed["id"];
         let mut same = |what: &str, known: Option<i64>, said: &Value| {
             if known.is_some_and(|known| *said != known) {
-                self.different.push(format!("the {what} of {person} in {chat} is {known:?}, and the server says {said}"));
+                self.different
+                    .push(format!("the {what} of {person} in {chat} is {known:?}, and the server says {said}"));
             }
         };
         same("last message", known.messages.keys().next_back().copied(), &listed["last_message"]["seq"]);

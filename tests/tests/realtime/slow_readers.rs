@@ -52,7 +52,7 @@ async fn what_waits_for_many_slow_readers_is_in_memory_once() {
     for number in 0..PEOPLE {
         people.push(world.user(&format!("slow{number}")).await);
     }
-    let chat = speaker.group(&people.iter().collect::<Vec<_>>()).await;
+    let chat = speaker.group("Slow", &people.iter().collect::<Vec<_>>()).await;
     let mut readers = JoinSet::new();
     for person in &people {
         for _ in 0..EACH {

@@ -89,7 +89,10 @@ mod tests {
 
     fn rows(pairs: &[(u128, u128)]) -> Vec<FormerEpochRow> {
         let heads = |at: u128| Positions::new(vec![at as i64]);
-        pairs.iter().map(|(epoch, next)| row(Uuid::from_u128(*epoch), Uuid::from_u128(*next), &heads(*epoch)).unwrap()).collect()
+        pairs
+            .iter()
+            .map(|(epoch, next)| row(Uuid::from_u128(*epoch), Uuid::from_u128(*next), &heads(*epoch)).unwrap())
+            .collect()
     }
 
     fn chain(epoch: u128, pairs: &[(u128, u128)]) -> Vec<(u128, i64)> {

@@ -12,11 +12,7 @@ use diesel::prelude::*;
 use uuid::{Builder, Uuid};
 
 use super::{
-    super::{
-        Repo, batch,
-        db::Tx,
-        dialect::Conn,
-    },
+    super::{Repo, batch, db::Tx, dialect::Conn},
     look,
 };
 use crate::{
@@ -93,7 +89,8 @@ pub fn check(tx: &mut Tx<'_>, wanted: &[(i16, i64)], advanced: &Advanced) -> Res
     // What others have appended and not committed yet comes after this.
     let Look { epoch, stored, streams, timelines } = batch::journal::extent(tx.conn)?;
     tx.stored = stored;
-    let before = || Positions::new(streams.iter().enumerate().map(|(stream, (head, ..))| head - count(stream)).collect());
+    let before =
+        || Positions::new(streams.iter().enumerate().map(|(stream, (head, ..))| head - count(stream)).collect());
     match timelines.turn() {
         // Another epoch says already that the journal has gone back.
         Turn::None if !is_known || water.read().is_none_or(|mark| mark.epoch != epoch) => Ok(()),
@@ -115,7 +112,8 @@ fn turn_to(tx: &mut Tx<'_>, turn: Turn, timeline: Option<i64>, epoch: Uuid, head
             let successor = batch::journal::extent(tx.conn)?.epoch;
             diesel::insert_into(former_epochs::table).values(epochs::row(epoch, successor, heads)?).execute(tx.conn)?;
             // Others are of servers and databases that this one does not follow any more.
-            let kept = epochs::before(successor, &rows(tx.conn)?)?.into_iter().map(|former| Id::from_uuid(former.epoch));
+            let kept =
+                epochs::before(successor, &rows(tx.conn)?)?.into_iter().map(|former| Id::from_uuid(former.epoch));
             let kept: Vec<Id<()>> = kept.collect();
             diesel::delete(former_epochs::table.filter(former_epochs::epoch.ne_all(kept))).execute(tx.conn)?;
         }
