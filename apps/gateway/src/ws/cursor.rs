@@ -156,6 +156,17 @@ mod tests {
         assert_eq!(sealer.open_former(present, &former, "nonsense"), None);
     }
 
+    /// Clients keep them over an upgrade, and nodes of two versions give them out together.
+    #[test]
+    fn cursors_of_earlier_versions_open() {
+        let sealer = Sealer::new(&Keys::new("secret"));
+        let place = Place::new(Uuid::from_u128(7), Positions::new((0..16).map(|stream| stream * 1_000).collect()));
+        assert_eq!(sealer.open(place.epoch, OF_AN_EARLIER_VERSION), Some(place.clone()));
+        assert_eq!(sealer.seal(&place.pack()), OF_AN_EARLIER_VERSION, "and those of this one open there");
+    }
+
+    const OF_AN_EARLIER_VERSION: &str = "";
+
     /// Two cursors do not tell how much was written between them.
     #[test]
     fn positions_cannot_be_read() {
