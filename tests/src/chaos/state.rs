@@ -158,10 +158,10 @@ impl Chat {
             "message.pinned" | "message.unpinned" => known.is_pinned = kind == "message.pinned",
             "reaction.added" | "reaction.removed" => {
                 let emoji = text(&data["emoji"]);
-                match data["count"].as_i64() {
-                    Some(0) | None => drop(known.reactions.remove(&emoji)),
-                    Some(count) => drop(known.reactions.insert(emoji, count)),
-                }
+                match data["count"].as_i64().filter(|count| *count > 0) {
+                    Some(count) => known.reactions.insert(emoji, count),
+                    None => known.reactions.remove(&emoji),
+                };
             }
             _ => {}
         }

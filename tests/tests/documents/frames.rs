@@ -80,7 +80,9 @@ impl<'d> Members<'d> {
     fn kinds(&self, schema: &Value) -> BTreeSet<String> {
         let mut kinds: BTreeSet<String> = self.target(schema).map(|(name, _)| name).into_iter().collect();
         match &schema["type"] {
-            Value::String(kind) => drop(kinds.insert(kind.clone())),
+            Value::String(kind) => {
+                kinds.insert(kind.clone());
+            }
             Value::Array(all) => kinds.extend(all.iter().filter_map(|kind| kind.as_str().map(str::to_owned))),
             _ => {}
         }
