@@ -213,16 +213,15 @@ async fn whoever_appends_first_on_another_timeline_notes_what_was_there() {
         let before = world.store.journal.extent().await.unwrap();
         world.batch(PROMOTED);
         // Both append at once, in the same stream and in others.
-        let both = [&world.store, &other].map(|store| async {
+        let append = async |store: &Store| {
             for n in 0..10 {
                 let new = NewMessage::from_json(json!({"content": format!("{n}")})).unwrap();
                 store.messaging.send(&world.ctx(&ada), chat, new).await.unwrap();
                 let new = NewChat::from_json(json!({"type": "group", "title": "Lunch"})).unwrap();
                 store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap();
             }
-        });
-        let [one, two] = both;
-        tokio::join!(one, two);
+        };
+        tokio::join!(append(&world.store), append(&other));
         let after = world.store.journal.extent().await.unwrap();
         assert_ne!(after.epoch, before.epoch);
         let former = world.store.journal.former(after.epoch).await.unwrap();
