@@ -223,7 +223,8 @@ pub fn sizes(conn: &mut Conn, span: Span, stretches: &[Stretch], most: i64) -> R
     let (streams, after, until) = columns(stretches)?;
     read_from(conn, span, |conn, journal| {
         statement::<(SmallInt, BigInt, Integer, Nullable<Uid>), Pg>(format!(
-            "SELECT w.stream, j.position, j.octets, (SELECT id FROM epoch WHERE single = 1) FROM unnest(?, ?, ?) AS w(stream, after, until) \
+            "SELECT w.stream, j.position, j.octets, (SELECT id FROM epoch WHERE single = 1) \
+             FROM unnest(?, ?, ?) AS w(stream, after, until) \
              CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM {journal} \
              AND j.stream = w.stream AND j.position > w.after AND j.position <= w.until ORDER BY j.position LIMIT ?) j"
         ))
