@@ -291,8 +291,8 @@ fn positions(conn: &mut Conn, name: &str) -> Result<(Positions, i64)> {
 }
 
 /// A new reader starts with what the journal still has. If the journal is another one than before, its positions mean
-/// nothing: the reader starts at the present heads. If it goes on in another epoch, so does the reader. Which journal it is, is asked under the lock: whoever has looked before
-/// would set back a reader that is in a later one.
+/// nothing: the reader starts at the present heads. If it goes on in another epoch, so does the reader. Which journal it is,
+/// is asked under the lock: whoever has looked before would set back a reader that is in a later one.
 fn begin(tx: &mut Tx<'_>, name: &'static str, known: &KnownSegments) -> Result<Stored> {
     let epoch = Id::<()>::from_uuid(journal::present(tx.conn, known)?.epoch);
     diesel::insert_into(readers::table)

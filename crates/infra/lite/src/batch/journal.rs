@@ -119,7 +119,8 @@ pub fn places(conn: &mut Conn, _: Span, windows: &[(i16, Window)]) -> Result<Vec
     Ok(found)
 }
 
-/// The streams, positions and sizes of what stands in these stretches; of each at most so many. And the epoch at that moment.
+/// The streams, positions and sizes of what stands in these stretches; of each at most so many. And the epoch at that
+/// moment.
 pub fn sizes(conn: &mut Conn, _: Span, stretches: &[Stretch], most: i64) -> Result<Vec<SizeRow>> {
     each(stretches, |stream, Stretch { after, until, .. }| {
         statement::<(SmallInt, BigInt, Integer, Nullable<Uid>), Sqlite>(
