@@ -165,7 +165,8 @@ mod tests {
         assert_eq!(sealer.seal(&place.pack()), OF_AN_EARLIER_VERSION, "and those of this one open there");
     }
 
-    const OF_AN_EARLIER_VERSION: &str = "";
+    const OF_AN_EARLIER_VERSION: &str =
+        "d6PfjGum-ZQAScMFURyIghG4GjdOXDjDb1EKg4sKGAUrf0xoO-ICZG8OFz9YWe1aQ7QPbOCitIbCjlvUi7sgUVSg3GM42Wk";
 
     /// Two cursors do not tell how much was written between them.
     #[test]
