@@ -167,6 +167,13 @@ impl Server {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// How much memory its process uses, without what is only mapped from files, in octets.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1_024
+    }
+
     fn pid(&self) -> String {
         let child = self.child.as_ref().expect("the server of the whole suite");
         child.id().expect("the server has ended already").to_string()

@@ -2,6 +2,7 @@
 //! client of every test.
 
 mod asyncapi;
+mod frames;
 mod live;
 mod names;
 mod tours;

@@ -168,7 +168,10 @@ impl Hub {
                 }
             }
             Followed::Unreadable { .. } => {}
-            Followed::Swept { .. } | Followed::Renewed { .. } => self.online.missed(clock::now()),
+            // What was read of people may be lost with what came last, although nobody was told of that.
+            Followed::Swept { .. } | Followed::Renewed { .. } | Followed::Continued { .. } => {
+                self.online.missed(clock::now());
+            }
         }
     }
 
@@ -325,6 +328,10 @@ fn step_for_shards(step: Followed, place: &mut Place, sealer: &Sealer) -> Step {
         Followed::Renewed { epoch, heads } => {
             *place = Place::new(epoch, heads);
             Step::Renewed(Arc::new(place.clone()))
+        }
+        Followed::Continued { epoch } => {
+            place.epoch = epoch;
+            Step::Continued(epoch)
         }
     }
 }

@@ -249,6 +249,11 @@ pub fn expires(identity: &Identity) -> Instant {
 /// Where a cursor resumes, or why it cannot.
 async fn judge(hub: &Hub, cursor: &str) -> Result<Result<Place, &'static str>, Close> {
     let extent = hub.resuming.extent().await?;
-    let place = hub.sealer.open(extent.epoch, cursor).ok_or("unknown");
+    let place = match hub.sealer.open(extent.epoch, cursor) {
+        // It may be of the time before another server became the primary.
+        None => hub.sealer.open_former(extent.epoch, &hub.resuming.former(extent.epoch).await?, cursor),
+        place => place,
+    };
+    let place = place.ok_or("unknown");
     Ok(place.and_then(|place| if extent.can_replay(&place.positions) { Ok(place) } else { Err("expired") }))
 }

@@ -3,12 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clowder_core::{Error, Journal, Result, UserId, journal::Extent};
+use clowder_core::{
+    Error, Journal, Result, UserId,
+    journal::{Extent, Former},
+};
 use clowder_infra::turns::Turns;
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
+use uuid::Uuid;
 
 /// How long a client waits for its turn to read: if the database does not respond, others hold all turns.
 pub const TURN_WITHIN: Duration = Duration::from_secs(30);
@@ -21,6 +25,8 @@ pub struct Resuming {
     each: Turns<UserId>,
     /// The last look at the journal, and when it began.
     looked: Mutex<Option<(Instant, Extent)>>,
+    /// An epoch, and those before it, which never change.
+    former: Mutex<Option<(Uuid, Arc<[Former]>)>>,
 }
 
 /// The right to read, until it is dropped.
@@ -33,7 +39,7 @@ impl Resuming {
     /// `read_connections` is the number of connections that read.
     pub fn new(journal: Arc<dyn Journal>, read_connections: usize) -> Self {
         let readers = Semaphore::new((read_connections / 2).max(1));
-        Self { journal, readers, each: Turns::new(1, TURN_WITHIN), looked: Mutex::default() }
+        Self { journal, readers, each: Turns::new(1, TURN_WITHIN), looked: Mutex::default(), former: Mutex::default() }
     }
 
     /// First waits for the user's own turn, so that clients of one user that wait for each other block nobody else.
@@ -53,6 +59,18 @@ impl Resuming {
         let extent = self.journal.extent().await?;
         *looked = Some((began, extent.clone()));
         Ok(extent)
+    }
+
+    /// The epochs before this one of which a part was kept, the latest first. They are read once, however many cursors come
+    /// that belong to none of them.
+    pub async fn former(&self, epoch: Uuid) -> Result<Arc<[Former]>> {
+        let mut known = timeout(TURN_WITHIN, self.former.lock()).await.map_err(|_| late())?;
+        if let Some((_, former)) = known.as_ref().filter(|(of, _)| *of == epoch) {
+            return Ok(Arc::clone(former));
+        }
+        let former: Arc<[Former]> = self.journal.former(epoch).await?.into();
+        *known = Some((epoch, Arc::clone(&former)));
+        Ok(former)
     }
 }
 
