@@ -68,6 +68,11 @@ impl World {
         Self::open(Database::postgres_migrated(migrate)).await
     }
 
+    /// The same database in another process.
+    pub async fn beside(url: String) -> std::sync::Arc<Self> {
+        Self::open(Database::of_another(url)).await
+    }
+
     async fn open(database: Database) -> std::sync::Arc<Self> {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
