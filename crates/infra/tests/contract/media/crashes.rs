@@ -132,8 +132,7 @@ async fn sound(world: &World, node: &Store, store: &dyn Blobs, place: &str, ada:
             continue;
         }
         let content = node.media.content(&world.ctx(ada), file.id).await.unwrap();
-        let pieces: Vec<Bytes> =
-            node.media.read_content(&content, None).await.unwrap().try_collect().await.unwrap();
+        let pieces: Vec<Bytes> = node.media.read_content(&content, None).await.unwrap().try_collect().await.unwrap();
         assert_eq!(pieces.concat().len() as i64, file.size, "{place}");
     }
     for key in names(store).await {
