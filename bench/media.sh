@@ -19,13 +19,13 @@ results=${OUT:-$work/results.jsonl}
 trap 'stop; kill ${crowd[@]+"${crowd[@]}"} ${nginx:-} 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 crowd=() nginx=
 
-row() { # peer, workload, seconds
-    echo "{\"peer\":\"$1\",\"workload\":\"$2\",\"secs\":$3}" >>"$results"
+row() { # peer, workload, seconds, more members
+    echo "{\"peer\":\"$1\",\"workload\":\"$2\",\"secs\":$3${4:-}}" >>"$results"
 }
 timed() { # peer, workload, command
     local begun=$EPOCHREALTIME
     "${@:3}"
-    row "$1" "$2" "$(awk "BEGIN { print $EPOCHREALTIME - $begun }")"
+    row "$1" "$2" "$(awk "BEGIN { print $EPOCHREALTIME - $begun }")" "${octets:+,\"octets\":$octets}"
 }
 member() { # of a JSON document on the standard input
     python3 -c 'import json, sys; print(eval("json.load(sys.stdin)" + sys.argv[1]))' "$1"
@@ -40,7 +40,7 @@ signed_in=$(curl -sf "$url/api/auth/register" -H 'Content-Type: application/json
 token=$(member "['access']" <<<"$signed_in")
 call() { curl -sf --max-time 600 -H "Authorization: Bearer $token" "$@"; }
 upload() { call -o "$work/answer" -F "file=@$1;filename=file" "$url/api/files/upload"; }
-id() { member "['id']" <"$work/answer"; }
+uploaded() { member "['id']" <"$work/answer"; }
 store() { cat "$work/large" >"$work/copy" && sync "$work/copy"; }
 
 # nginx with the files of a folder.
@@ -64,6 +64,7 @@ start_nginx() {
 start_nginx
 
 echo "== uploads and downloads" >&2
+octets=$LARGE
 for _ in $(seq "$ROUNDS"); do
     # The same content again would be stored once.
     head -c "$LARGE" /dev/urandom >"$work/large"
@@ -71,7 +72,7 @@ for _ in $(seq "$ROUNDS"); do
     rm -f "$work/copy"
     timed cat file-upload store
     timed files file-upload upload "$work/large"
-    large=$(id)
+    large=$(uploaded)
     timed files file-download call -o /dev/null "$url/api/files/$large/content"
     if [ -n "$nginx" ]; then
         mv "$work/copy" "$work/served/large"
@@ -80,6 +81,7 @@ for _ in $(seq "$ROUNDS"); do
     call -X DELETE "$url/api/files/$large"
 done
 
+octets=
 echo "== small downloads" >&2
 head -c "$SMALL" /dev/urandom >"$work/served/small"
 upload "$work/served/small"
@@ -88,7 +90,7 @@ import json, sys
 json.dump({"users": [{"id": "", "name": "bench", "password": "", "token": sys.argv[1]}]}, open(sys.argv[2], "w"))
 PYTHON
 adapter ours "$port" >"$work/ours.toml"
-sed "s|\"/api/auth/me\"|\"/api/files/$(id)/content\"|" "$work/ours.toml" >"$work/small.toml"
+sed "s|\"/api/auth/me\"|\"/api/files/$(uploaded)/content\"|" "$work/ours.toml" >"$work/small.toml"
 printf 'name = "nginx"\nhttp = "127.0.0.1:%s"\n\n[me]\npath = "/small"\n' "$((port + 1))" >"$work/nginx.toml"
 load() { # adapter, peer, label, connections
     "$loadgen" --adapter "$work/$1.toml" --world "$work/world.json" --name "$2" --workload me --label "$3" --conns "$4" \
@@ -100,7 +102,7 @@ for _ in $(seq "$ROUNDS"); do
 done
 
 echo "== thumbnails" >&2
-venv=$PWD/${CARGO_TARGET_DIR:-target}/bench-vips
+venv=$(realpath -m "${CARGO_TARGET_DIR:-target}")/bench-vips
 if [ ! -e "$venv/ready" ]; then
     rm -rf "$venv"
     { python3 -m venv "$venv" && "$venv/bin/pip" -q install 'pyvips[binary]==3.2.0' && touch "$venv/ready"; } >"$work/vips.log" 2>&1 || true

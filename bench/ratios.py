@@ -209,13 +209,15 @@ def beside_files(rows):
         return statistics.median(values) if values else None
 
     for workload, peer, things, others, aim in (
-        ("file-upload", "cat", "an upload of 100 MB", "`cat > file; sync file`", 0.6),
-        ("file-download", "nginx", "a download of 100 MB", "nginx", 0.7),
+        ("file-upload", "cat", "an upload", "`cat > file; sync file`", 0.6),
+        ("file-download", "nginx", "a download", "nginx", 0.7),
         ("thumbnails", "vips", "all thumbnails of 12 megapixels", "libvips", 0.5),
     ):
         ours, theirs = median("files", workload), median(peer, workload)
         if ours and theirs:
-            print(f"- files: {things} takes {ours:.3f} s, {ratio(ours, theirs, False)} as fast as {others} ({theirs:.3f} s; aim: {aim})")
+            octets = median("files", workload, "octets")
+            size = f" of {octets / 1e6:,.0f} MB" if octets else ""
+            print(f"- files: {things}{size}: {ours:.3f} s, {ratio(ours, theirs, False)} as fast as {others} ({theirs:.3f} s; aim: {aim})")
     ours, theirs = median("files", "file-small", "ok_per_s"), median("nginx", "file-small", "ok_per_s")
     if ours:
         print(f"- files: {ours:,.0f} small downloads a second (aim: 1,000), {ratio(ours, theirs, True)} those of nginx (aim: 0.5)")
