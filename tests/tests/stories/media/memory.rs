@@ -10,7 +10,7 @@ use tokio::{
 };
 
 const MIB: usize = 1 << 20;
-const SIZE: usize = 8 * MIB;
+const SIZE: usize = 4 * MIB;
 const FEW: usize = 10;
 const MANY: usize = 50;
 
