@@ -173,9 +173,8 @@ async fn node(world: &World, folder: &Path, examiner: Arc<dyn Examiner>, store: 
 async fn be_killed(told: &str) {
     let told: Value = serde_json::from_str(told).unwrap();
     let text = |name: &str| told[name].as_str().unwrap();
-    let world = World::beside(text("url").to_owned()).await;
-    let now = told["now"].as_i64().unwrap() - world.now().as_micros();
-    world.wait(Duration::from_micros(u64::try_from(now).unwrap()));
+    let now = Timestamp::from_micros(told["now"].as_i64().unwrap());
+    let world = World::beside(text("url").to_owned(), now).await;
     let caller = world.by(text("access"));
     let ada = Person { id: caller.user().unwrap(), actor: caller.actor };
     let (place, folder) = (text("place").to_owned(), PathBuf::from(text("folder")));
