@@ -18,6 +18,9 @@ mod frame;
 #[path = "../../../fuzz/fuzz_targets/media.rs"]
 #[allow(unused_attributes, reason = "the same")]
 mod media;
+#[path = "../../../fuzz/fuzz_targets/names.rs"]
+#[allow(unused_attributes, reason = "the same")]
+mod names;
 #[path = "../../../fuzz/fuzz_targets/octets.rs"]
 #[allow(unused_attributes, reason = "the same")]
 mod octets;
@@ -27,11 +30,12 @@ mod query;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 6] = [
+const TARGETS: [(&str, Target); 7] = [
     ("bus", bus::run),
     ("cursor", cursor::run),
     ("frame", frame::run),
     ("media", media::run),
+    ("names", names::run),
     ("octets", octets::run),
     ("query", query::run),
 ];
