@@ -19,7 +19,7 @@ use clowder_media::{
     Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key,
     blobs::{Head, Listed, Reading, Shown, SignedPut, Writing},
 };
-use clowder_tests::{recorded::png, setting};
+use clowder_tests::{recorded::png, setting, unique};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 
@@ -47,7 +47,16 @@ const PLACES: [&str; 6] = [ARRIVING, STORED, EXAMINED, MADE, DECIDED, PURGED];
 async fn sqlite() {
     match setting(TOLD) {
         Some(told) => be_killed(&told).await,
-        None => everywhere(&World::sqlite().await, "media::crashes::sqlite").await,
+        None => everywhere(&World::sqlite().await, "media::crashes::sqlite", false).await,
+    }
+}
+
+/// The same with the bytes in a bucket.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_bucket() {
+    match setting(TOLD) {
+        Some(told) => be_killed(&told).await,
+        None => everywhere(&World::sqlite().await, "media::crashes::in_a_bucket", true).await,
     }
 }
 
@@ -55,25 +64,80 @@ async fn sqlite() {
 async fn postgres() {
     match setting(TOLD) {
         Some(told) => be_killed(&told).await,
-        None => everywhere(&World::postgres().await, "media::crashes::postgres").await,
+        None => everywhere(&World::postgres().await, "media::crashes::postgres", false).await,
     }
 }
 
-async fn everywhere(world: &World, test: &str) {
+async fn everywhere(world: &World, test: &str, in_bucket: bool) {
     for (number, place) in PLACES.into_iter().enumerate() {
         let signed_in = world.register(&format!("ada{number}")).await;
         let ada = Person { id: signed_in.user.id, actor: world.by(&signed_in.access).actor };
         let folder = tempfile::tempdir().unwrap();
-        kill(world, test, place, folder.path(), &signed_in.access);
-        mend(world, place, folder.path(), &ada).await;
+        let spot = Spot { folder: folder.path().to_owned(), bucket: in_bucket.then(bucket) };
+        kill(world, test, place, &spot, &signed_in.access);
+        mend(world, place, &spot, &ada).await;
         assert_eq!(objects(world), 0, "{place}: no row is left");
     }
 }
 
+/// Where the bytes of one process are.
+struct Spot {
+    folder: PathBuf,
+    /// The URL of a bucket, if they are not in the folder.
+    bucket: Option<String>,
+}
+
+/// A part of the bucket that nobody else writes to.
+fn bucket() -> String {
+    needed("TEST_S3_URL").replacen('?', &format!("/{}?", unique()), 1)
+}
+
+fn needed(name: &str) -> String {
+    setting(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`, or `make services` for a shell"))
+}
+
+impl Spot {
+    fn media(&self) -> PathBuf {
+        self.folder.join("media")
+    }
+
+    fn open(&self) -> Arc<dyn Blobs> {
+        let Some(url) = &self.bucket else {
+            return blobs::open(&blobs::Place::Folder(self.media()), None, &self.folder).unwrap();
+        };
+        let key = blobs::Credentials { key_id: needed("TEST_S3_KEY"), secret: needed("TEST_S3_SECRET"), token: None };
+        blobs::open(&blobs::Place::parse(url, &self.folder).unwrap(), Some(key), &self.folder).unwrap()
+    }
+
+    /// What has been begun in the folder, and not finished.
+    fn begun(&self) -> Vec<PathBuf> {
+        match self.bucket {
+            // Less than a part is only on the disk of the process, in a file without a name.
+            Some(_) => Vec::new(),
+            None => fs::read_dir(self.media().join(".begun")).unwrap().map(|file| file.unwrap().path()).collect(),
+        }
+    }
+
+    async fn node(&self, world: &World, examiner: Arc<dyn Examiner>, store: Arc<dyn Blobs>) -> Store {
+        let node = world.node_with(|options| {
+            options.media.blobs = Some(store);
+            options.media.examiner = Some(examiner);
+            options.media.work = self.folder.join("examined");
+        });
+        node.await
+    }
+}
+
 /// Kills a process (SIGKILL) when it has come to this place.
-fn kill(world: &World, test: &str, place: &str, folder: &Path, access: &str) {
-    let now = world.now().as_micros();
-    let told = json!({"place": place, "url": world.database.url, "folder": folder, "now": now, "access": access});
+fn kill(world: &World, test: &str, place: &str, spot: &Spot, access: &str) {
+    let told = json!({
+        "place": place,
+        "url": world.database.url,
+        "folder": spot.folder,
+        "bucket": spot.bucket,
+        "now": world.now().as_micros(),
+        "access": access,
+    });
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads", "1"])
         .env(TOLD, told.to_string())
@@ -89,21 +153,20 @@ fn kill(world: &World, test: &str, place: &str, folder: &Path, access: &str) {
 }
 
 /// What is found afterwards, and what another node makes of it.
-async fn mend(world: &World, place: &str, folder: &Path, ada: &Person) {
-    let store = opened(folder);
-    let node = node(world, folder, Arc::new(Here), store.clone()).await;
+async fn mend(world: &World, place: &str, spot: &Spot, ada: &Person) {
+    let store = spot.open();
+    let node = spot.node(world, Arc::new(Here), store.clone()).await;
     sound(world, &node, &*store, place, ada).await;
     // The leases have run out.
     world.wait(Duration::from_secs(if place == PURGED { 9 * 24 * 3600 } else { 3600 }));
     // As if what was begun had been begun half a day ago.
-    let begun = || fs::read_dir(media(folder).join(".begun")).unwrap().map(|file| file.unwrap().path());
-    assert_eq!(begun().count(), usize::from(place == ARRIVING), "{place}");
-    for file in begun() {
+    assert_eq!(spot.begun().len(), usize::from(place == ARRIVING && spot.bucket.is_none()), "{place}");
+    for file in spot.begun() {
         OsFile::options().write(true).open(file).unwrap().set_modified(UNIX_EPOCH).unwrap();
     }
     purge_with(world, &node).await;
     sound(world, &node, &*store, place, ada).await;
-    assert_eq!(begun().count(), 0, "{place}");
+    assert_eq!(spot.begun().len(), 0, "{place}");
 
     let there = files(world, &node, ada).await;
     match place {
@@ -152,23 +215,6 @@ async fn names(store: &dyn Blobs) -> Vec<Key> {
     store.list("", None, 1_000).await.unwrap().into_iter().map(|one| one.key).collect()
 }
 
-fn media(folder: &Path) -> PathBuf {
-    folder.join("media")
-}
-
-fn opened(folder: &Path) -> Arc<dyn Blobs> {
-    blobs::open(&blobs::Place::Folder(media(folder)), None, folder).unwrap()
-}
-
-async fn node(world: &World, folder: &Path, examiner: Arc<dyn Examiner>, store: Arc<dyn Blobs>) -> Store {
-    let node = world.node_with(|options| {
-        options.media.blobs = Some(store);
-        options.media.examiner = Some(examiner);
-        options.media.work = folder.join("examined");
-    });
-    node.await
-}
-
 /// What the process does until it is killed.
 async fn be_killed(told: &str) {
     let told: Value = serde_json::from_str(told).unwrap();
@@ -177,10 +223,11 @@ async fn be_killed(told: &str) {
     let world = World::beside(text("url").to_owned(), now).await;
     let caller = world.by(text("access"));
     let ada = Person { id: caller.user().unwrap(), actor: caller.actor };
-    let (place, folder) = (text("place").to_owned(), PathBuf::from(text("folder")));
+    let place = text("place").to_owned();
+    let spot = Spot { folder: text("folder").into(), bucket: told["bucket"].as_str().map(str::to_owned) };
     let examiner: Arc<dyn Examiner> = if place == EXAMINED { Arc::new(Stuck) } else { Arc::new(Here) };
-    let store = Arc::new(Stopping { store: opened(&folder), place: place.clone() });
-    let node = node(&world, &folder, examiner, store).await;
+    let store = Arc::new(Stopping { store: spot.open(), place: place.clone() });
+    let node = spot.node(&world, examiner, store).await;
 
     if place == ARRIVING {
         let mut arriving = node.media.begin_upload(&world.ctx(&ada), new("a")).await.unwrap();
