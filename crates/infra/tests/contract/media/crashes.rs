@@ -47,7 +47,7 @@ const PLACES: [&str; 6] = [ARRIVING, STORED, EXAMINED, MADE, DECIDED, PURGED];
 async fn sqlite() {
     match setting(TOLD) {
         Some(told) => be_killed(&told).await,
-        None => everywhere(&World::sqlite().await, "media::crashes::sqlite", false).await,
+        None => everywhere(World::sqlite().await, "media::crashes::sqlite", false).await,
     }
 }
 
@@ -56,7 +56,7 @@ async fn sqlite() {
 async fn in_a_bucket() {
     match setting(TOLD) {
         Some(told) => be_killed(&told).await,
-        None => everywhere(&World::sqlite().await, "media::crashes::in_a_bucket", true).await,
+        None => everywhere(World::sqlite().await, "media::crashes::in_a_bucket", true).await,
     }
 }
 
@@ -64,19 +64,19 @@ async fn in_a_bucket() {
 async fn postgres() {
     match setting(TOLD) {
         Some(told) => be_killed(&told).await,
-        None => everywhere(&World::postgres().await, "media::crashes::postgres", false).await,
+        None => everywhere(World::postgres().await, "media::crashes::postgres", false).await,
     }
 }
 
-async fn everywhere(world: &World, test: &str, in_bucket: bool) {
+async fn everywhere(world: Arc<World>, test: &str, in_bucket: bool) {
     for (number, place) in PLACES.into_iter().enumerate() {
         let signed_in = world.register(&format!("ada{number}")).await;
         let ada = Person { id: signed_in.user.id, actor: world.by(&signed_in.access).actor };
         let folder = tempfile::tempdir().unwrap();
         let spot = Spot { folder: folder.path().to_owned(), bucket: in_bucket.then(bucket) };
-        kill(world, test, place, &spot, &signed_in.access);
-        mend(world, place, &spot, &ada).await;
-        assert_eq!(objects(world), 0, "{place}: no row is left");
+        kill(&world, test, place, &spot, &signed_in.access);
+        mend(&world, place, &spot, &ada).await;
+        assert_eq!(objects(&world), 0, "{place}: no row is left");
     }
 }
 
