@@ -17,6 +17,8 @@ pub mod docs;
 pub mod domains;
 pub mod etag;
 pub mod front;
+#[cfg(test)]
+mod fuzzing;
 pub mod grants;
 pub mod open_files;
 mod page;
@@ -31,3 +33,9 @@ pub mod telemetry;
 mod threads;
 pub mod upload;
 pub mod ws;
+
+// By these names the fuzz targets know what they use.
+#[cfg(test)]
+extern crate self as clowder_gateway;
+#[cfg(test)]
+extern crate self as libfuzzer_sys;

@@ -9,13 +9,7 @@ use std::{
 };
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
-    dev::Payload,
-    error::PayloadError,
-    mime::Name,
-    web::{Bytes, BytesMut},
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, mime::Name, web::Bytes};
 use futures_util::{Stream, StreamExt};
 
 use crate::{
@@ -149,7 +143,7 @@ impl Form {
     pub async fn next(&mut self) -> Answer<Option<Part>> {
         let field = self.parts.next().await.transpose().map_err(|error| failed(error, &self.passed))?;
         self.passed.found_content();
-        Ok(field.map(|field| Part { field: Some(field), rest: BytesMut::new(), passed: self.passed.clone() }))
+        Ok(field.map(|field| Part { field: Some(field), rest: Bytes::new(), passed: self.passed.clone() }))
     }
 }
 
@@ -157,7 +151,8 @@ impl Form {
 pub struct Part {
     /// Until its end has been read.
     field: Option<Field>,
-    rest: BytesMut,
+    /// What has been read of it and not been given yet.
+    rest: Bytes,
     passed: Passed,
 }
 
@@ -180,15 +175,22 @@ impl Part {
         Some(self.field.as_ref()?.content_type()?.to_string())
     }
 
-    /// The next piece, of exactly so many octets unless it is the last one.
+    /// The next piece, of exactly so many octets unless it is the last one. At most twice as many are in memory, and only
+    /// while it grows.
     pub async fn piece(&mut self, octets: usize) -> Answer<Option<Vec<u8>>> {
-        while self.rest.len() < octets
-            && let Some(chunk) = self.chunk().await?
-        {
-            self.rest.extend_from_slice(&chunk);
+        // It doubles from there, so that the last piece of a small part stays small.
+        let mut piece = Vec::with_capacity(octets.min(LOOK));
+        while piece.len() < octets {
+            if self.rest.is_empty() {
+                match self.chunk().await? {
+                    Some(chunk) => self.rest = chunk,
+                    None => break,
+                }
+            }
+            let some = self.rest.split_to(self.rest.len().min(octets - piece.len()));
+            piece.extend_from_slice(&some);
         }
-        let piece = self.rest.split_to(octets.min(self.rest.len()));
-        Ok(if piece.is_empty() { None } else { Some(piece.to_vec()) })
+        Ok(if piece.is_empty() { None } else { Some(piece) })
     }
 
     async fn chunk(&mut self) -> Answer<Option<Bytes>> {

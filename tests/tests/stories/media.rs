@@ -1,5 +1,8 @@
 //! People upload files and read them again.
 
+mod durability;
+mod hostile;
+mod memory;
 mod pictures;
 
 use clowder_tests::{

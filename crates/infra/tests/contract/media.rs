@@ -1,5 +1,6 @@
 //! The guarantees of `Files`, over a folder.
 
+mod crashes;
 pub mod domain;
 pub mod examining;
 mod pictures;

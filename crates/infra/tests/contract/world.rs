@@ -40,6 +40,9 @@ pub async fn entries_after(store: &Store, stream: usize, position: i64, chunk: C
     store.journal.read(vec![Stretch::after(stream, position)], chunk).await.unwrap().entries
 }
 
+/// When the clock of a test begins.
+const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
 pub struct World {
     pub store: Store,
     pub options: Options,
@@ -61,14 +64,19 @@ fn migrate(url: &str) {
 
 impl World {
     pub async fn sqlite() -> std::sync::Arc<Self> {
-        Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate)).await
+        Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate), START).await
     }
 
     pub async fn postgres() -> std::sync::Arc<Self> {
-        Self::open(Database::postgres_migrated(migrate)).await
+        Self::open(Database::postgres_migrated(migrate), START).await
     }
 
-    async fn open(database: Database) -> std::sync::Arc<Self> {
+    /// The database of another process, at this time.
+    pub async fn beside(url: String, now: Timestamp) -> std::sync::Arc<Self> {
+        Self::open(Database::of_another(url), now).await
+    }
+
+    async fn open(database: Database, start: Timestamp) -> std::sync::Arc<Self> {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
@@ -80,7 +88,6 @@ impl World {
         if !options.url.is_embedded() {
             options.database.read_connections = 3;
         }
-        let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
         std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), database })

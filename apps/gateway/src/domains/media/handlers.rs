@@ -26,8 +26,8 @@ use crate::{
 
 type Port = Data<dyn Files>;
 
-/// How many octets are passed on at once.
-const PIECE: usize = 256 << 10;
+/// How many octets are passed on at once. The store collects them, so more would only be more in memory.
+const PIECE: usize = 64 << 10;
 /// How long one upload can take. The store forgets those that have not ended after a day.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 

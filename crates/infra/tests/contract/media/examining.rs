@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Looks into files without a process of its own.
-struct Here;
+pub struct Here;
 
 #[async_trait]
 impl Examiner for Here {
