@@ -8,7 +8,10 @@ use clowder_core::{Permission, Refusal, Scope, page::MAX_LIMIT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
-use super::{asked::Asked, shape::Shape};
+use super::{
+    asked::{Asked, AskedHeader},
+    shape::Shape,
+};
 use crate::{
     cursor,
     front::{self, Policy},
@@ -77,14 +80,20 @@ pub struct Endpoint {
     /// Whether any `Host` is accepted: probes use addresses.
     pub any_host: bool,
     pub takes: Option<Shape>,
-    /// How large a form with a file can be, in octets: then that is the body, and the handler reads it as it arrives.
+    /// How large a body with a file can be, in octets: then the handler reads it as it arrives.
     pub uploads: Option<usize>,
+    /// The type of the body.
+    pub media: &'static str,
     /// Whether the body may be missing.
     pub or_nothing: bool,
     /// Whether unknown members are refused; otherwise they are ignored.
     pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
+    /// Headers of the request that it reads, beside those that follow from its kind.
+    pub headers: &'static [AskedHeader],
+    /// Headers of its successful answers, likewise.
+    pub shows: &'static [&'static str],
     /// Whether other parameters of the query string are ignored: links to pages get some on their way, and probes bring
     /// their own. Everywhere else they are refused.
     pub ignores_others: bool,
@@ -159,6 +168,11 @@ pub fn put<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::PUT, path, verb)
 }
 
+/// OPTIONS, where it says more than the methods.
+pub fn options<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::OPTIONS, path, verb)
+}
+
 pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
@@ -183,10 +197,13 @@ impl Endpoint {
             any_host: false,
             takes: None,
             uploads: None,
+            media: "application/json",
             or_nothing: false,
             nothing_else: false,
             gives: Vec::new(),
             asks: Vec::new(),
+            headers: &[],
+            shows: &[],
             ignores_others: false,
             exclusive: &[],
             refusals: Vec::new(),
@@ -310,7 +327,27 @@ impl Endpoint {
     /// A form with a file (multipart/form-data) of at most so many octets.
     pub fn takes_file<T: ToSchema>(mut self, most: usize) -> Self {
         self.uploads = Some(most + FORM);
+        self.media = "multipart/form-data";
         self.takes::<T>()
+    }
+
+    /// Octets of a file, as they are, of this type and at most so many.
+    pub fn takes_octets<T: ToSchema>(mut self, media: &'static str, most: usize) -> Self {
+        self.uploads = Some(most);
+        self.media = media;
+        self.takes::<T>()
+    }
+
+    /// The body may be missing.
+    pub fn or_nothing(mut self) -> Self {
+        self.or_nothing = true;
+        self
+    }
+
+    /// Headers of its successful answers, beside those that follow from its kind.
+    pub fn shows(mut self, headers: &'static [&'static str]) -> Self {
+        self.shows = headers;
+        self
     }
 
     /// Unknown members of the body are refused.

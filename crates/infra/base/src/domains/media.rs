@@ -28,6 +28,8 @@ pub struct Options {
     pub work: PathBuf,
     /// How long an upload counts as going on unless its process renews that.
     pub lease: Duration,
+    /// How long an upload can be continued.
+    pub resumable_for: Duration,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             examiner: None,
             work: PathBuf::from("examined"),
             lease: Duration::from_secs(120),
+            resumable_for: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -1,0 +1,81 @@
+//! A resumable upload that has arrived whole becomes a file: its bytes are put together, and read once to learn their hash and
+//! their type. If that does not work right now, the job `file.purge` does the same again.
+
+use clowder_core::{Ctx, Error, Id, Result};
+use clowder_media::{
+    Blobs, Change, File,
+    blobs::Grown,
+    change::FileGone,
+    policy::may_be,
+    sniff::Sniffer,
+};
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+
+use super::{
+    super::{Repo, db::Db, journal},
+    arriving::{self, Arrived},
+    deleting,
+    lease::Lease,
+    resumable::{self, Claim, Of},
+};
+
+/// Whoever calls this holds the upload, and lets go of it if this fails. One that is refused is gone.
+pub async fn finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, grown: &Grown) -> Result<File> {
+    let finished = try_to_finish(db, blobs, ctx, claim, grown).await;
+    match &finished {
+        Ok(_) => {}
+        Err(error) if error.is_ours() => {
+            let claim = claim.clone();
+            db.write(move |tx| resumable::release(tx, &claim)).await?;
+        }
+        Err(_) => {
+            let (ctx, user, file, length) = (ctx.clone(), claim.user, claim.file, claim.length);
+            db.write(move |tx| deleting::discard(tx, &ctx, user, file, length, ctx.now).map(drop)).await?;
+        }
+    }
+    finished
+}
+
+async fn try_to_finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, grown: &Grown) -> Result<File> {
+    blobs.complete(&claim.key, grown).await?;
+    let arrived = read_through(blobs, claim).await?;
+    let (ctx, user, file) = (ctx.clone(), claim.user, claim.file);
+    db.write(move |tx| arriving::keep(tx, &ctx, user, file, &arrived)).await
+}
+
+async fn read_through(blobs: &dyn Blobs, claim: &Claim) -> Result<Arrived> {
+    let lost = || Error::internal(format!("{} is missing in the store of bytes", claim.key));
+    let mut reading = blobs.read(&claim.key, None).await?.ok_or_else(lost)?;
+    let (mut hash, mut sniffer, mut size) = (Sha256::new(), Sniffer::default(), 0);
+    while let Some(piece) = reading.bytes.next().await {
+        let piece = piece?;
+        size += piece.len() as u64;
+        hash.update(&piece);
+        sniffer.push(&piece);
+    }
+    let size = resumable::octets(size)?;
+    if size != claim.length {
+        return Err(Error::internal(format!("{} has {size} octets and not {}", claim.key, claim.length)));
+    }
+    let found = sniffer.end();
+    may_be(claim.purpose, found, claim.named.as_deref())?;
+    Ok(Arrived { size, sha256: hash.finalize().into(), kind: found.media_type })
+}
+
+/// What a job does with an upload that nobody has finished. Its owner is told if it is refused.
+pub async fn finish_again(repo: &Repo, blobs: &dyn Blobs, ctx: &Ctx, (user, file): Of) -> Result<()> {
+    let (caller, writer) = (ctx.clone(), Id::new(ctx.now));
+    let claimed = repo.db.write(move |tx| resumable::claim_whole(tx, &caller, user, file, writer)).await?;
+    let Some(claim) = claimed else { return Ok(()) };
+    let _lease = Lease::hold(repo.db.clone(), claim.object, ctx.now, repo.deps.options.media.lease);
+    match finish(&repo.db, blobs, ctx, &claim, &claim.grown).await {
+        Err(error) if !error.is_ours() => {
+            tracing::info!(%file, %error, "an upload that has arrived whole cannot be kept");
+            let ctx = ctx.clone();
+            let gone = Change::Deleted(user, FileGone { id: file });
+            repo.db.write(move |tx| journal::append(tx, &ctx, &gone)).await
+        }
+        finished => finished.map(drop),
+    }
+}
