@@ -95,6 +95,6 @@ pub trait Appending: Send {
     /// the upload has become a file, or is gone because such a file cannot be kept.
     async fn finish(self: Box<Self>) -> Result<Appended>;
 
-    /// Forgets what has arrived, of a part that counts only as a whole.
+    /// Forgets what has arrived: all of it, if the part counts only as a whole, and otherwise what is not durable yet.
     async fn undo(self: Box<Self>) -> Result<()>;
 }

@@ -130,14 +130,8 @@ impl Appender {
         let growing = self.growing.take();
         let outcome = match kept {
             Ok(true) => self.keep(growing).await,
-            Ok(false) => self.release().await.map(|()| None),
-            Err(error) => {
-                // What the store has taken before is kept as far as it settles.
-                if let Err(again) = self.release().await {
-                    tracing::warn!(error = %again, "an upload stays held until its lease ends");
-                }
-                Err(error)
-            }
+            Ok(false) => self.release().await.map(|_| None),
+            Err(error) => Err(self.let_go(error).await),
         };
         if matches!(&outcome, Err(Error::Refused(refusal)) if *refusal == FILE_UNKNOWN) {
             self.clear_away().await;
@@ -192,10 +186,7 @@ impl Appender {
         if let Some(mut growing) = growing {
             match growing.settle(true).await {
                 Ok(grown) => self.grown = grown,
-                Err(error) => {
-                    self.release().await?;
-                    return Err(error);
-                }
+                Err(error) => return Err(self.let_go(error).await),
             }
         }
         let (ctx, claim, grown) = (self.ctx.clone(), self.claim.clone(), self.grown.clone());
@@ -209,9 +200,21 @@ impl Appender {
         Ok(Some(Appended { upload, file: Some(file) }))
     }
 
-    async fn release(&self) -> Result<()> {
+    async fn release(&self) -> Result<bool> {
         let claim = self.claim.clone();
         self.db.write(move |tx| resumable::release(tx, &claim)).await
+    }
+
+    /// After an error. If the upload is gone, that is the reason, and what the store says follows from it.
+    async fn let_go(&self, error: Error) -> Error {
+        match self.release().await {
+            Ok(true) => error,
+            Ok(false) => FILE_UNKNOWN.into(),
+            Err(again) => {
+                tracing::warn!(error = %again, "an upload stays held until its lease ends");
+                error
+            }
+        }
     }
 
     /// The upload is gone, and whoever has removed it may not know of what was written since.

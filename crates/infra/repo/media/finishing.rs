@@ -7,6 +7,7 @@ use clowder_media::{
     blobs::Grown,
     change::FileGone,
     policy::may_be,
+    refusals::FILE_UNKNOWN,
     sniff::Sniffer,
 };
 use futures_util::StreamExt;
@@ -27,11 +28,18 @@ pub async fn finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, grown:
         Ok(_) => {}
         Err(error) if error.is_ours() => {
             let claim = claim.clone();
-            db.write(move |tx| resumable::release(tx, &claim)).await?;
+            if !db.write(move |tx| resumable::release(tx, &claim)).await? {
+                // Its bytes were removed meanwhile.
+                return Err(FILE_UNKNOWN.into());
+            }
         }
         Err(_) => {
             let (ctx, user, file, length) = (ctx.clone(), claim.user, claim.file, claim.length);
-            db.write(move |tx| deleting::discard(tx, &ctx, user, file, length, ctx.now).map(drop)).await?;
+            let is_file = db.write(move |tx| deleting::discard(tx, &ctx, user, file, length, ctx.now)).await?;
+            // Whoever has ended it meanwhile may have purged it before it was put together.
+            if !is_file && let Err(error) = blobs.delete(&claim.key).await {
+                tracing::warn!(%error, key = %claim.key, "cannot delete what was refused right now");
+            }
         }
     }
     finished

@@ -245,19 +245,19 @@ pub fn settle(tx: &mut Tx<'_>, ctx: &Ctx, claim: &Claim, grown: &Grown) -> Resul
         diesel::update(resumable_uploads::table.find(claim.object)).set(later).execute(tx.conn)?;
         return Ok(());
     }
-    release(tx, claim)?;
-    advance(tx, claim, grown)
+    if release(tx, claim)? { advance(tx, claim, grown) } else { Err(FILE_UNKNOWN.into()) }
 }
 
-/// Says that this call writes no more, unless another one has taken over.
-pub fn release(tx: &mut Tx<'_>, claim: &Claim) -> Result<()> {
-    let own = resumable_uploads::table.find(claim.object).filter(resumable_uploads::writer.eq(claim.writer));
+/// Says that this call writes no more. `false` if the upload is gone, or another call has taken over.
+pub fn release(tx: &mut Tx<'_>, claim: &Claim) -> Result<bool> {
+    let own = resumable_uploads::object_id.eq(claim.object).and(resumable_uploads::writer.eq(claim.writer));
+    let own = resumable_uploads::table.inner_join(file_objects::table).filter(own.and(file_objects::refs.gt(0)));
     if own.count().get_result::<i64>(tx.conn)? == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let held = file_objects::table.find(claim.object).filter(file_objects::refs.gt(0));
-    diesel::update(held).set(file_objects::arriving_until.eq(None::<Timestamp>)).execute(tx.conn)?;
-    Ok(())
+    let released = diesel::update(held).set(file_objects::arriving_until.eq(None::<Timestamp>)).execute(tx.conn)?;
+    Ok(released == 1)
 }
 
 /// The upload has become a file.

@@ -3,6 +3,7 @@
 pub mod domain;
 pub mod examining;
 mod pictures;
+mod resumable;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use actix_web::{
     HttpRequest, HttpResponse, Responder,
     http::{
         Method, StatusCode,
-        header::{self, HeaderName, HeaderValue},
+        header::{self, HeaderValue},
     },
     web::{Bytes, Data},
 };
@@ -214,7 +214,7 @@ async fn receive(part: &mut dyn Appending, body: &mut Octets, mut checksum: Opti
                 part.write(piece).await.map_err(|error| Received::Refused(error.into()))?;
             }
         }
-        Ok(())
+        Ok::<(), Received>(())
     });
     let late = |_| Err(Received::Cut(Problem::new(refusals::BODY_SLOW).because("The part took too long to arrive")));
     match passed.await.unwrap_or_else(late) {
@@ -246,12 +246,12 @@ fn described(mut answer: HttpResponse, upload: &Resumable) -> HttpResponse {
 
 /// Every answer says which version of the protocol it is of.
 fn marked(answer: Answer<HttpResponse>) -> Answer<HttpResponse> {
-    const VERSION: (HeaderName, HeaderValue) = (headers::RESUMABLE, HeaderValue::from_static(headers::VERSION));
+    let version = HeaderValue::from_static(headers::VERSION);
     match answer {
         Ok(mut answer) => {
-            answer.headers_mut().insert(VERSION.0, VERSION.1);
+            answer.headers_mut().insert(headers::RESUMABLE, version);
             Ok(answer)
         }
-        Err(problem) => Err(problem.header(VERSION.0, VERSION.1)),
+        Err(problem) => Err(problem.header(headers::RESUMABLE, version)),
     }
 }

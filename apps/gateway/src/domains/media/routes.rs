@@ -108,13 +108,11 @@ fn of_resumable_uploads() -> Vec<Endpoint> {
                 FILE_SERVER_FULL,
                 FILE_UPLOADS,
                 FILE_RESUMABLES,
-                FILE_OFFSET,
                 FILE_BUSY,
-                FILE_UNKNOWN,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
             ])
-            .refuses_again(&[FILE_EXPIRED])
+            .refuses_again(&[FILE_UNKNOWN, FILE_EXPIRED])
             .fails(&[refusals::TUS_VERSION, refusals::CHECKSUM_MISMATCH, refusals::CHECKSUM_UNSUPPORTED]),
         get(ONE, resumable::read)
             .says("Read how far a resumable upload is")

@@ -167,9 +167,11 @@ impl Growing for Growth {
 }
 
 impl Drop for Growth {
-    /// What has settled stays; a later call goes on with it.
+    /// What has settled stays, and a later call goes on with it. An upload of which no state knows is aborted.
     fn drop(&mut self) {
-        self.begun.keep();
+        if State::parse(&self.settled.state).upload.is_some() {
+            self.begun.keep();
+        }
     }
 }
 
