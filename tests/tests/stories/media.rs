@@ -1,6 +1,7 @@
 //! People upload files and read them again.
 
 mod pictures;
+mod resumable;
 
 use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};
 use serde_json::{Value, json};
