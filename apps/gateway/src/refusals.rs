@@ -50,11 +50,8 @@ pub const RANGE: Failure =
     failure(416, "range.unsatisfiable", "Nothing of the content is in the range that `Range` asks for");
 pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "The input is invalid; `errors` lists what is wrong");
 /// The status is that of the protocol tus.
-pub const CHECKSUM_MISMATCH: Failure = failure(
-    460,
-    "checksum.mismatch",
-    "The body does not match its `Upload-Checksum`, so nothing of it was kept",
-);
+pub const CHECKSUM_MISMATCH: Failure =
+    failure(460, "checksum.mismatch", "The body does not match its `Upload-Checksum`, so nothing of it was kept");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
 pub const STREAM_NOT_ACCEPTED: Failure = failure(

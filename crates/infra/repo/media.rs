@@ -27,8 +27,8 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl,
-    NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
+    Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile,
+    NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};

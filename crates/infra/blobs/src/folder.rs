@@ -151,9 +151,8 @@ impl Blobs for Folder {
     async fn sweep(&self, before: Timestamp) -> Result<u64> {
         let folders = [BEGUN, GROWING].map(|folder| self.root.join(folder));
         blocking(move || {
-            let sweep = |folder: &PathBuf| {
-                walk::sweep(folder, before).map_err(|error| Error::file(folder.display(), &error))
-            };
+            let sweep =
+                |folder: &PathBuf| walk::sweep(folder, before).map_err(|error| Error::file(folder.display(), &error));
             // Both, whatever becomes of the first.
             let [begun, growing] = folders.each_ref().map(sweep);
             Ok(begun? + growing?)

@@ -3,12 +3,7 @@
 
 use clowder_core::{Ctx, Error, Id, Result};
 use clowder_media::{
-    Blobs, Change, File,
-    blobs::Grown,
-    change::FileGone,
-    policy::may_be,
-    refusals::FILE_UNKNOWN,
-    sniff::Sniffer,
+    Blobs, Change, File, blobs::Grown, change::FileGone, policy::may_be, refusals::FILE_UNKNOWN, sniff::Sniffer,
 };
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};

@@ -2,7 +2,9 @@
 
 use std::{process::Stdio, sync::Arc};
 
-use clowder_tests::{Answer, Client, Server, User, World, client::form, on_both, recorded::png, setting, unique, until};
+use clowder_tests::{
+    Answer, Client, Server, User, World, client::form, on_both, recorded::png, setting, unique, until,
+};
 use futures_util::stream;
 use reqwest::{Body, RequestBuilder};
 use serde_json::{Value, json};
@@ -76,7 +78,10 @@ async fn in_parts(world: World) {
     assert_eq!((upload.status, upload.header("upload-offset")), (201, "0"));
     assert!(upload.header("upload-expires").ends_with(" GMT"), "{upload:?}");
     let (place, id) = (upload.header("location").to_owned(), upload.body["id"].as_str().unwrap().to_owned());
-    assert_eq!((&upload.body["name"], &upload.body["offset"], &upload.body["length"]), (&json!("käse.txt"), &json!(0), &json!(11)));
+    assert_eq!(
+        (&upload.body["name"], &upload.body["offset"], &upload.body["length"]),
+        (&json!("käse.txt"), &json!(0), &json!(11))
+    );
     assert_eq!(ada.get(&format!("/api/files/{id}")).await.expect(200)["status"], "uploading");
     assert_eq!(ada.get("/api/files/quota").await.expect(200)["bytes_used"], 11);
     let first = append(&ada, &place, 0, "was es ").await;
@@ -85,7 +90,10 @@ async fn in_parts(world: World) {
     assert_eq!(offset(&ada, &place).await, 7);
     let head = Answer::to(ask(&ada, "HEAD", &place, &[])).await;
     assert_eq!(head.header("upload-length"), "11");
-    assert_eq!(head.header("upload-metadata"), "filename a8Okc2UudHh0,purpose YXR0YWNobWVudA==,filetype dGV4dC9wbGFpbg==");
+    assert_eq!(
+        head.header("upload-metadata"),
+        "filename a8Okc2UudHh0,purpose YXR0YWNobWVudA==,filetype dGV4dC9wbGFpbg=="
+    );
     assert_eq!(ada.get(&place).await.expect(200)["offset"], 7, "without the headers of the protocol, for people");
     let last = append(&ada, &place, 7, "gibt").await;
     assert_eq!((last.status, last.header("upload-offset"), last.header("clowder-file-id")), (204, "11", &*id));
@@ -120,7 +128,8 @@ async fn with_its_first_part(world: World) {
     assert_eq!(last.status, 204);
     assert!(!last.header("clowder-file-id").is_empty());
 
-    let wrong = [("Upload-Length", "3"), ("Content-Type", OCTETS), ("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=")];
+    let wrong =
+        [("Upload-Length", "3"), ("Content-Type", OCTETS), ("Upload-Checksum", "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA=")];
     let wrong = Answer::to(ask(&ada, "POST", ALL, &wrong).body("one")).await;
     let place = wrong.header("location").to_owned();
     wrong.refused(460, "checksum.mismatch");
@@ -140,7 +149,9 @@ async fn what_is_refused(world: World) {
         assert_eq!(answer.header("tus-version"), "1.0.0");
         answer.refused(412, "tus.version");
     }
-    for (length, expected) in [("0", "Upload-Length"), ("-5", "Upload-Length"), ("many", "Upload-Length"), ("", "Upload-Length")] {
+    for (length, expected) in
+        [("0", "Upload-Length"), ("-5", "Upload-Length"), ("many", "Upload-Length"), ("", "Upload-Length")]
+    {
         let answer = Answer::to(ask(&ada, "POST", ALL, &[("Upload-Length", length)])).await;
         assert_eq!(answer.wrong_fields(), [expected], "{length}");
     }
@@ -316,7 +327,8 @@ async fn within_the_limits(world: World) {
     begun(&ada, 1, "").await;
     // As many as wait, but one at a time.
     let waits = begun_files(&ada).await;
-    let endless = part(&ada, &waits[0], 0).body(Body::wrap_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>()));
+    let endless =
+        part(&ada, &waits[0], 0).body(Body::wrap_stream(stream::pending::<Result<Vec<u8>, std::io::Error>>()));
     let endless = tokio::spawn(endless.send());
     until("the first has begun", async || {
         let second = append(&ada, &waits[0], 5, "x").await;
@@ -348,7 +360,8 @@ async fn expired(world: World) {
 async fn run(client: &User, mut asked: Value) -> Value {
     asked["headers"] = json!({"Authorization": format!("Bearer {}", client.token())});
     let program = setting("TEST_TUS_CLIENT");
-    let program = program.unwrap_or_else(|| panic!("TEST_TUS_CLIENT is not set: run `make test`, or `make services` for a shell"));
+    let program = program
+        .unwrap_or_else(|| panic!("TEST_TUS_CLIENT is not set: run `make test`, or `make services` for a shell"));
     let said = Command::new("node").arg(program).arg(asked.to_string()).stdin(Stdio::null()).output().await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     serde_json::from_str(out.trim()).unwrap_or_else(|error| panic!("{error}: {out}{err}"))
@@ -361,7 +374,8 @@ async fn by_a_client_of_others(world: World) {
     let folder = tempfile::tempdir().unwrap();
     let (file, all) = (folder.path().join("noise.bin"), noise(3_000_000));
     std::fs::write(&file, &all).unwrap();
-    let asked = json!({"endpoint": endpoint, "file": file, "metadata": {"filename": "käse.bin", "purpose": "attachment"}});
+    let asked =
+        json!({"endpoint": endpoint, "file": file, "metadata": {"filename": "käse.bin", "purpose": "attachment"}});
     let with = |more: Value| {
         let mut asked = asked.clone();
         asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -221,7 +221,11 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("Tus-Resumable", "string", "The version of the protocol of resumable uploads"),
     ("Tus-Version", "string", "The versions that the server knows"),
     ("Tus-Extension", "string", "The extensions of the protocol that the server knows, separated by commas"),
-    ("Tus-Checksum-Algorithm", "string", "The algorithms of `Upload-Checksum` that the server knows, separated by commas"),
+    (
+        "Tus-Checksum-Algorithm",
+        "string",
+        "The algorithms of `Upload-Checksum` that the server knows, separated by commas",
+    ),
     ("Tus-Max-Size", "integer", "How many octets a file can have, whatever its purpose"),
     ("Upload-Offset", "integer", "How many octets have arrived and are durable"),
     ("Upload-Length", "integer", "How many octets the file has"),

@@ -131,7 +131,12 @@ async fn go_on(files: &Port, ctx: &Ctx, file: FileId, request: &HttpRequest, bod
     Ok(described(HttpResponse::NoContent().finish(), &appended.upload))
 }
 
-pub async fn end(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>, request: HttpRequest) -> Answer<HttpResponse> {
+pub async fn end(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    request: HttpRequest,
+) -> Answer<HttpResponse> {
     marked(terminate(&files, &ctx, file, &request).await)
 }
 

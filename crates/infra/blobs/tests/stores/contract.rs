@@ -141,7 +141,8 @@ async fn grow(store: &Store, grown: &Grown, bytes: Bytes) -> Grown {
 
 async fn what_grows_is_whole_in_the_end(store: &Store) {
     let (blobs, part) = (&*store.blobs, 8 << 20);
-    for sizes in [&[1][..], &[5, 300_000, 9_000_000, 1], &[part], &[part, 1], &[part - 1, 1, part], &[20_000_000, 0, 7]] {
+    for sizes in [&[1][..], &[5, 300_000, 9_000_000, 1], &[part], &[part, 1], &[part - 1, 1, part], &[20_000_000, 0, 7]]
+    {
         let all = noise(sizes.len() as u64, sizes.iter().sum());
         let (mut rest, mut grown) = (all.clone(), Grown::default());
         for size in sizes {

@@ -12,9 +12,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use clowder_core::{Error, Timestamp, Word, text::Flaw};
-use clowder_media::{
-    NewFile, NewResumable, Purpose, Resumable, purpose::MOST_OCTETS, refusals::FILE_TOO_LARGE,
-};
+use clowder_media::{NewFile, NewResumable, Purpose, Resumable, purpose::MOST_OCTETS, refusals::FILE_TOO_LARGE};
 
 use super::checksum::Checksum;
 use crate::{
