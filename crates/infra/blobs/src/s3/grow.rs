@@ -38,7 +38,9 @@ impl State {
 
     fn text(&self) -> String {
         let (upload, rest) = (self.upload.as_deref().unwrap_or_default(), self.rest.as_deref().unwrap_or_default());
-        [&[upload, rest], self.parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat().join("\n")
+        let mut lines = vec![upload, rest];
+        lines.extend(self.parts.iter().map(String::as_str));
+        lines.join("\n")
     }
 }
 
@@ -161,17 +163,12 @@ impl Growing for Growth {
         } else if state.parts.len() == self.parts || !self.more {
             return Ok(self.settled.clone());
         }
-        self.settled = Grown { size, state: state.text() };
-        Ok(self.settled.clone())
-    }
-}
-
-impl Drop for Growth {
-    /// What has settled stays, and a later call goes on with it. An upload of which no state knows is aborted.
-    fn drop(&mut self) {
-        if State::parse(&self.settled.state).upload.is_some() {
+        // An upload of which no state knows is aborted.
+        if state.upload.is_some() {
             self.begun.keep();
         }
+        self.settled = Grown { size, state: state.text() };
+        Ok(self.settled.clone())
     }
 }
 

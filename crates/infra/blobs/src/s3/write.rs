@@ -43,6 +43,8 @@ pub struct Begun {
     upload: Option<MultipartId>,
     sent: Vec<PartId>,
     failed: bool,
+    /// Whether the upload stays when this is dropped, because somebody else goes on with it.
+    keeps: bool,
 }
 
 /// Where the bytes of a request are.
@@ -83,13 +85,26 @@ async fn read((file, at, size): (Arc<File>, u64, u64)) -> Result<Option<(Bytes, 
 
 impl Begun {
     pub fn new(inner: Arc<Inner>, path: Path) -> Self {
-        Self { inner, path, next: Vec::new(), part: None, size: 0, upload: None, sent: Vec::new(), failed: false }
+        Self {
+            inner,
+            path,
+            next: Vec::new(),
+            part: None,
+            size: 0,
+            upload: None,
+            sent: Vec::new(),
+            failed: false,
+            keeps: false,
+        }
     }
 
     /// Goes on with an upload that has these parts.
     pub fn resumed(inner: Arc<Inner>, path: Path, upload: Option<MultipartId>, parts: Vec<String>) -> Self {
-        let sent = parts.into_iter().map(|content_id| PartId { content_id }).collect();
-        Self { upload, sent, ..Self::new(inner, path) }
+        let mut begun = Self::new(inner, path);
+        begun.keeps = upload.is_some();
+        begun.upload = upload;
+        begun.sent = parts.into_iter().map(|content_id| PartId { content_id }).collect();
+        begun
     }
 
     pub fn inner(&self) -> Arc<Inner> {
@@ -115,9 +130,7 @@ impl Begun {
         if !self.next.is_empty() {
             self.put_aside().await?;
         }
-        let outcome = self.finish_parts().await;
-        self.keep();
-        outcome
+        self.finish_parts().await
     }
 
     async fn finish_parts(&mut self) -> Result<()> {
@@ -131,9 +144,9 @@ impl Begun {
         completed.map(drop).map_err(|error| fault::of(&self.path, error))
     }
 
-    /// Dropping it does not abort the upload any more.
+    /// From now on, dropping it does not abort the upload.
     pub fn keep(&mut self) {
-        self.upload = None;
+        self.keeps = true;
     }
 
     /// Moves what has been collected to the file.
@@ -202,7 +215,7 @@ impl Begun {
             return self.put(&[], &Source::File(file, self.size)).await.map(drop);
         }
         self.finish_parts().await?;
-        self.keep();
+        self.upload = None;
         Ok(())
     }
 
@@ -281,7 +294,8 @@ impl Writing for Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if let (Some(upload), Ok(runtime)) = (self.upload.take(), Handle::try_current()) {
+        let upload = self.upload.take().filter(|_| !self.keeps);
+        if let (Some(upload), Ok(runtime)) = (upload, Handle::try_current()) {
             runtime.spawn(abort(self.inner.clone(), self.path.clone(), upload));
         }
     }
