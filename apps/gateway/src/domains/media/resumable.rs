@@ -200,7 +200,9 @@ impl Received {
                 Err(problem)
             }
             Self::Refused(problem) => {
-                part.undo().await?;
+                if let Err(error) = part.undo().await {
+                    Problem::from(error).log("a part of an upload ends by itself");
+                }
                 Err(problem)
             }
         }
