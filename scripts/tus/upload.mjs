@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import * as tus from "tus-js-client";
 
-const { endpoint, file, headers, metadata, chunkSize, url, stopAt, terminate } = JSON.parse(process.argv[2]);
+const { endpoint, file, headers = {}, metadata = {}, chunkSize, url, stopAt, terminate } = JSON.parse(process.argv[2]);
 
 const say = (what) => console.log(JSON.stringify(what));
 const failed = (error) => say({ failed: String(error.message ?? error), status: error.originalResponse?.getStatus() ?? null });
