@@ -25,8 +25,9 @@ use crate::domains::media::{
     FileRow, ObjectRow, ResumableRow, file_objects, file_totals, files, key_of, resumable_uploads,
 };
 
-/// How many uploads are looked at in one run of a job.
-const AT_ONCE: i64 = 1_000;
+/// How many uploads one run of a job removes, and how many it finishes, which takes longer.
+const EXPIRED_AT_ONCE: i64 = 1_000;
+const WHOLE_AT_ONCE: i64 = 20;
 
 /// What a call needs that is writing to an upload.
 #[derive(Debug, Clone)]
@@ -284,7 +285,8 @@ pub type Of = (UserId, FileId);
 pub fn expired(conn: &mut Conn, now: Timestamp) -> Result<Vec<Of>> {
     let expired = resumable_uploads::table.inner_join(file_objects::table);
     let expired = expired.filter(resumable_uploads::expires_at.le(now).and(file_objects::refs.gt(0)));
-    let expired = expired.order(resumable_uploads::expires_at).limit(AT_ONCE).select(resumable_uploads::file_id);
+    let expired =
+        expired.order(resumable_uploads::expires_at).limit(EXPIRED_AT_ONCE).select(resumable_uploads::file_id);
     owners(conn, expired.load(conn)?)
 }
 
@@ -293,7 +295,7 @@ pub fn whole(conn: &mut Conn, now: Timestamp) -> Result<Vec<Of>> {
     let free = file_objects::arriving_until.is_null().or(file_objects::arriving_until.le(now));
     let whole = resumable_uploads::table.inner_join(file_objects::table);
     let whole = whole.filter(resumable_uploads::arrived.eq(file_objects::size).and(file_objects::refs.gt(0)).and(free));
-    let whole = whole.order(resumable_uploads::expires_at).limit(AT_ONCE).select(resumable_uploads::file_id);
+    let whole = whole.order(resumable_uploads::expires_at).limit(WHOLE_AT_ONCE).select(resumable_uploads::file_id);
     owners(conn, whole.load(conn)?)
 }
 

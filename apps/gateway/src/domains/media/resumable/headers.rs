@@ -118,7 +118,7 @@ fn text<'r>(request: &'r HttpRequest, name: &HeaderName) -> Option<&'r str> {
 }
 
 fn wrong(name: &str, code: &'static str, says: impl Into<String>) -> Problem {
-    Error::Invalid(vec![Flaw::new(code, says.into()).at(name)]).into()
+    Error::Invalid(vec![Flaw::new(code, says).at(name)]).into()
 }
 
 pub fn expect_version(request: &HttpRequest) -> Answer<()> {
