@@ -200,13 +200,13 @@ impl Appender {
         Ok(Some(Appended { upload, file: Some(file) }))
     }
 
-    async fn release(&self) -> Result<bool> {
+    async fn release(&mut self) -> Result<bool> {
         let claim = self.claim.clone();
         self.db.write(move |tx| resumable::release(tx, &claim)).await
     }
 
     /// After an error. If the upload is gone, that is the reason, and what the store says follows from it.
-    async fn let_go(&self, error: Error) -> Error {
+    async fn let_go(&mut self, error: Error) -> Error {
         match self.release().await {
             Ok(true) => error,
             Ok(false) => FILE_UNKNOWN.into(),
@@ -218,7 +218,7 @@ impl Appender {
     }
 
     /// The upload is gone, and whoever has removed it may not know of what was written since.
-    async fn clear_away(&self) {
+    async fn clear_away(&mut self) {
         let object = self.claim.object;
         // Unless another call has taken over.
         if self.db.read(move |conn| read::is_kept(conn, object)).await.unwrap_or(true) {

@@ -30,7 +30,7 @@ fn ask(client: &Client, method: &str, path: &str, headers: &[(&str, &str)]) -> R
 
 async fn begin(user: &User, length: usize, metadata: &str) -> Answer {
     let length = length.to_string();
-    Answer::to(ask(user, "POST", ALL, &[("Upload-Length", &length), ("Upload-Metadata", metadata)])).await
+    Answer::to(ask(user, "POST", ALL, &[("Upload-Length", &*length), ("Upload-Metadata", metadata)])).await
 }
 
 /// The path of a new upload.
@@ -41,7 +41,8 @@ async fn begun(user: &User, length: usize, metadata: &str) -> String {
 }
 
 fn part(client: &Client, upload: &str, offset: usize) -> RequestBuilder {
-    ask(client, "PATCH", upload, &[("Upload-Offset", &offset.to_string()), ("Content-Type", OCTETS)])
+    let offset = offset.to_string();
+    ask(client, "PATCH", upload, &[("Upload-Offset", &*offset), ("Content-Type", OCTETS)])
 }
 
 async fn append(user: &User, upload: &str, offset: usize, content: impl Into<Body>) -> Answer {

@@ -224,8 +224,10 @@ async fn receive(part: &mut dyn Appending, body: &mut Octets, mut checksum: Opti
         Ok::<(), Received>(())
     });
     let late = |_| Err(Received::Cut(Problem::new(refusals::BODY_SLOW).because("The part took too long to arrive")));
-    match passed.await.unwrap_or_else(late) {
-        Ok(()) if checksum.is_some_and(|checksum| !checksum.matches()) => Received::Wrong,
+    let passed = passed.await.unwrap_or_else(late);
+    let is_wrong = checksum.is_some_and(|checksum| !checksum.matches());
+    match passed {
+        Ok(()) if is_wrong => Received::Wrong,
         Ok(()) => Received::Whole,
         Err(Received::Cut(problem)) if whole => Received::Refused(problem),
         Err(received) => received,

@@ -251,7 +251,7 @@ mod tests {
             text("image/png"),
             text("avatar")
         );
-        let new = new_upload(&request(vec![("upload-length", "5"), ("upload-metadata", &metadata)])).unwrap();
+        let new = new_upload(&request(vec![("upload-length", "5"), ("upload-metadata", metadata.as_str())])).unwrap();
         assert_eq!((new.length, new.file.name.as_str(), new.file.purpose), (5, "käse.png", Purpose::Avatar));
         assert_eq!(new.file.named.as_deref(), Some("image/png"));
         let plain = new_upload(&request(vec![("upload-length", "209715200")])).unwrap();
@@ -269,8 +269,8 @@ mod tests {
             (vec![("upload-length", "209715201")], (413, "file.too_large")),
             (vec![("upload-defer-length", "1")], (422, "Upload-Defer-Length unwanted")),
             (vec![("upload-length", "1"), ("upload-metadata", "filename ?")], (422, "Upload-Metadata characters")),
-            (vec![("upload-length", "1"), ("upload-metadata", &of_fun)], (422, "Upload-Metadata choice")),
-            (vec![("upload-length", "1"), ("upload-metadata", &long)], (422, "Upload-Metadata too_long")),
+            (vec![("upload-length", "1"), ("upload-metadata", of_fun.as_str())], (422, "Upload-Metadata choice")),
+            (vec![("upload-length", "1"), ("upload-metadata", long.as_str())], (422, "Upload-Metadata too_long")),
         ] {
             let (status, what) = problem(new_upload(&request(&headers)));
             assert_eq!((status, what.as_str()), expected, "{headers:?}");
