@@ -2,6 +2,7 @@
 //! the documents, the front and the tests need to know about it.
 
 mod asked;
+mod body;
 mod endpoint;
 mod router;
 mod shape;

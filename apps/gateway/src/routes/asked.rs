@@ -45,6 +45,12 @@ impl Endpoint {
         self
     }
 
+    /// Headers of its successful answers, beside those that follow from its kind.
+    pub fn shows(mut self, headers: &'static [&'static str]) -> Self {
+        self.shows = headers;
+        self
+    }
+
     /// Parameters of which at most one can be given.
     pub fn excludes(mut self, names: &'static [&'static str]) -> Self {
         self.exclusive = names;

@@ -19,8 +19,6 @@ use crate::{
     refusals::Failure,
 };
 
-/// How large a form can be beside the file in it.
-const FORM: usize = 16 << 10;
 /// Accepted by PATCH and PUT alike.
 const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
     that changes nothing is answered 200 with the current `version`, and causes no event.";
@@ -309,50 +307,6 @@ impl Endpoint {
     /// Parameters of the query string that it does not know are ignored.
     pub fn ignores_others(mut self) -> Self {
         self.ignores_others = true;
-        self
-    }
-
-    /// A JSON body.
-    pub fn takes<T: ToSchema>(mut self) -> Self {
-        self.takes = Some(Shape::of::<T>());
-        self
-    }
-
-    /// A JSON body whose members are all optional.
-    pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
-        self.or_nothing = true;
-        self.takes::<T>()
-    }
-
-    /// A form with a file (multipart/form-data) of at most so many octets.
-    pub fn takes_file<T: ToSchema>(mut self, most: usize) -> Self {
-        self.uploads = Some(most + FORM);
-        self.media = "multipart/form-data";
-        self.takes::<T>()
-    }
-
-    /// Octets of a file, as they are, of this type and at most so many.
-    pub fn takes_octets<T: ToSchema>(mut self, media: &'static str, most: usize) -> Self {
-        self.uploads = Some(most);
-        self.media = media;
-        self.takes::<T>()
-    }
-
-    /// The body may be missing.
-    pub fn or_nothing(mut self) -> Self {
-        self.or_nothing = true;
-        self
-    }
-
-    /// Headers of its successful answers, beside those that follow from its kind.
-    pub fn shows(mut self, headers: &'static [&'static str]) -> Self {
-        self.shows = headers;
-        self
-    }
-
-    /// Unknown members of the body are refused.
-    pub fn nothing_else(mut self) -> Self {
-        self.nothing_else = true;
         self
     }
 
