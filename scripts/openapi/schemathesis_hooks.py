@@ -39,7 +39,8 @@ def before_load_schema(context, raw_schema):
 @schemathesis.serializer("application/offset+octet-stream")
 def octets(context, value):
     """A part of an upload is sent as it is."""
-    return value if isinstance(value, bytes) else str(value).encode()
+    data = getattr(value, "data", value)
+    return data if isinstance(data, bytes) else str(value).encode(errors="replace")
 
 
 @schemathesis.check
