@@ -36,11 +36,8 @@ def before_load_schema(context, raw_schema):
             pending.extend(value)
 
 
-@schemathesis.serializer("application/offset+octet-stream")
-def octets(context, value):
-    """A part of an upload is sent as it is."""
-    data = getattr(value, "data", value)
-    return data if isinstance(data, bytes) else str(value).encode(errors="replace")
+# A part of an upload is sent as it is.
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @schemathesis.check
