@@ -2,11 +2,7 @@
 //! their type. If that does not work right now, the job `file.purge` does the same again.
 
 use clowder_core::{Ctx, Error, Id, Result};
-use clowder_media::{
-    Blobs, Change, File, blobs::Grown, change::FileGone, policy::may_be, refusals::FILE_UNKNOWN, sniff::Sniffer,
-};
-use futures_util::StreamExt;
-use sha2::{Digest, Sha256};
+use clowder_media::{Blobs, Change, File, blobs::Grown, change::FileGone, policy::may_be, refusals::FILE_UNKNOWN};
 
 use super::{
     super::{Repo, db::Db, journal},
@@ -15,6 +11,7 @@ use super::{
     lease::Lease,
     resumable::{self, Claim, Of},
 };
+use crate::domains::media::read_through;
 
 /// Whoever calls this holds the upload, and lets go of it if this fails. One that is refused is gone.
 pub async fn finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, grown: &Grown) -> Result<File> {
@@ -42,28 +39,14 @@ pub async fn finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, grown:
 
 async fn try_to_finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, grown: &Grown) -> Result<File> {
     blobs.complete(&claim.key, grown).await?;
-    let arrived = read_through(blobs, claim).await?;
+    let found = read_through(blobs, &claim.key).await?;
+    if found.size != claim.length {
+        return Err(Error::internal(format!("{} has {} octets and not {}", claim.key, found.size, claim.length)));
+    }
+    may_be(claim.purpose, found.kind, claim.named.as_deref())?;
+    let arrived = Arrived { size: found.size, sha256: found.sha256, kind: found.kind.media_type };
     let (ctx, user, file) = (ctx.clone(), claim.user, claim.file);
     db.write(move |tx| arriving::keep(tx, &ctx, user, file, &arrived)).await
-}
-
-async fn read_through(blobs: &dyn Blobs, claim: &Claim) -> Result<Arrived> {
-    let lost = || Error::internal(format!("{} is missing in the store of bytes", claim.key));
-    let mut reading = blobs.read(&claim.key, None).await?.ok_or_else(lost)?;
-    let (mut hash, mut sniffer, mut size) = (Sha256::new(), Sniffer::default(), 0);
-    while let Some(piece) = reading.bytes.next().await {
-        let piece = piece?;
-        size += piece.len() as u64;
-        hash.update(&piece);
-        sniffer.push(&piece);
-    }
-    let size = resumable::octets(size)?;
-    if size != claim.length {
-        return Err(Error::internal(format!("{} has {size} octets and not {}", claim.key, claim.length)));
-    }
-    let found = sniffer.end();
-    may_be(claim.purpose, found, claim.named.as_deref())?;
-    Ok(Arrived { size, sha256: hash.finalize().into(), kind: found.media_type })
 }
 
 /// What a job does with an upload that nobody has finished. Its owner is told if it is refused.

@@ -287,7 +287,8 @@ pub fn expired(conn: &mut Conn, now: Timestamp) -> Result<Vec<Of>> {
     let expired = expired.filter(resumable_uploads::expires_at.le(now).and(file_objects::refs.gt(0)));
     let expired =
         expired.order(resumable_uploads::expires_at).limit(EXPIRED_AT_ONCE).select(resumable_uploads::file_id);
-    owners(conn, expired.load(conn)?)
+    let expired = expired.load(conn)?;
+    owners(conn, expired)
 }
 
 /// Uploads that have arrived whole and that nobody is making files of.
@@ -296,7 +297,8 @@ pub fn whole(conn: &mut Conn, now: Timestamp) -> Result<Vec<Of>> {
     let whole = resumable_uploads::table.inner_join(file_objects::table);
     let whole = whole.filter(resumable_uploads::arrived.eq(file_objects::size).and(file_objects::refs.gt(0)).and(free));
     let whole = whole.order(resumable_uploads::expires_at).limit(WHOLE_AT_ONCE).select(resumable_uploads::file_id);
-    owners(conn, whole.load(conn)?)
+    let whole = whole.load(conn)?;
+    owners(conn, whole)
 }
 
 fn owners(conn: &mut Conn, some: Vec<FileId>) -> Result<Vec<Of>> {
