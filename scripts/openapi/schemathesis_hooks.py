@@ -17,7 +17,7 @@ BEYOND_FORM = {
 BEYOND_PATTERN = {
     ("/at", "range"), ("/poll/most", "range"), ("/birth_date", "date"), ("/birth_date", "range"), ("/until", "range"),
     ("?from", "date"), ("?to", "date"), ("?to", "range"), ("?q", "required"), ("/title", "required"),
-    ("/file", "required"), ("/content", "required"), ("/attachments", "required"),
+    ("Upload-Metadata", "choice"), ("/file", "required"), ("/content", "required"), ("/attachments", "required"),
 }
 
 
@@ -34,6 +34,10 @@ def before_load_schema(context, raw_schema):
             pending.extend(value.values())
         elif isinstance(value, list):
             pending.extend(value)
+
+
+# A part of an upload is sent as it is.
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @schemathesis.check

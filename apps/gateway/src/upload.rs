@@ -1,4 +1,4 @@
-//! Forms with files (multipart/form-data), whose parts are read as they arrive.
+//! Forms with files (multipart/form-data), whose parts are read as they arrive; and octets as they are.
 
 use std::{
     cell::Cell,
@@ -32,6 +32,25 @@ const BOUNDARY: std::ops::RangeInclusive<usize> = 4..=70;
 pub struct Form {
     parts: Multipart,
     passed: Passed,
+}
+
+/// The body of a call that takes octets as they are. The front has made sure that it is not too large and keeps arriving.
+pub struct Octets(Payload);
+
+impl FromRequest for Octets {
+    type Error = Problem;
+    type Future = Ready<Answer<Self>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(Ok(Self(payload.take())))
+    }
+}
+
+impl Octets {
+    /// What has arrived next.
+    pub async fn next(&mut self) -> Answer<Option<Bytes>> {
+        self.0.next().await.transpose().map_err(body_failed)
+    }
 }
 
 /// How many octets have arrived since there was the last content of a part.

@@ -2,11 +2,13 @@
 //! in between: what an object without files has left is purged by a job.
 
 mod announcing;
+mod appending;
 mod arriving;
 pub mod attaching;
 mod deleting;
 mod detaching;
 mod examining;
+mod finishing;
 mod lease;
 mod links;
 mod loose;
@@ -14,6 +16,7 @@ pub mod pictures;
 mod privacy;
 mod purging;
 mod read;
+mod resumable;
 mod scanning;
 
 use std::{ops::Range, sync::Arc};
@@ -24,8 +27,8 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, Size,
-    blobs::ByteStream, refusals::FILE_UNKNOWN,
+    Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile,
+    NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -38,7 +41,7 @@ use super::{
     idempotency::Stub,
     people::Viewer,
 };
-use crate::domains::media::{file_objects, loose_files, object_of};
+use crate::domains::media::{file_objects, loose_files, object_of, resumable_uploads};
 
 pub use purging::stuck;
 pub use scanning::waiting;
@@ -53,6 +56,8 @@ pub const DOMAIN: Domain = Domain {
         "file_objects.type",
         "file_objects.virus",
         "files.purpose",
+        "resumable_uploads.named",
+        "resumable_uploads.state",
     ],
     times: &[
         when!(
@@ -66,6 +71,11 @@ pub const DOMAIN: Domain = Domain {
         when!(OnReturn, file_objects.scanning_since),
         never("files.created_at", SHOWN),
         when!(OnReturn, loose_files.due_at, until!(loose_files.due_at, |_| loose::UNATTACHED_FOR)),
+        when!(
+            OnReturn,
+            resumable_uploads.expires_at,
+            until!(resumable_uploads.expires_at, |options| options.media.resumable_for)
+        ),
     ],
     // Whatever the jobs that deletions order have missed.
     crons: &[
@@ -105,6 +115,28 @@ impl Files for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
         arriving::begin(self, ctx, new).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn begin_resumable(&self, ctx: &Ctx, new: NewResumable) -> Result<Resumable> {
+        resumable::begin(self, ctx, new).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn resumable(&self, ctx: &Ctx, file: FileId) -> Result<Resumable> {
+        let (user, now) = (ctx.user()?, ctx.now);
+        self.db.read(move |conn| resumable::shown(conn, user, file, now)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn continue_resumable(&self, ctx: &Ctx, file: FileId, next: Next) -> Result<Box<dyn Appending>> {
+        appending::begin(self, ctx, file, next).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn end_resumable(&self, ctx: &Ctx, file: FileId) -> Result<()> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| resumable::end(tx, &ctx, file)).await
     }
 
     #[instrument(level = "debug", skip_all)]

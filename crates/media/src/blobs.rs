@@ -108,6 +108,27 @@ pub trait Writing: Send {
     async fn abort(self: Box<Self>);
 }
 
+/// How far an object is that is written in several calls, maybe by several processes. Whoever writes stores it after each
+/// [`Growing::settle`], and gives it back when it goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grown {
+    /// So many octets are durable.
+    pub size: u64,
+    /// What the store needs to go on, in words of its own of at most 8 KiB; empty at the beginning.
+    pub state: String,
+}
+
+/// An object that grows. Dropping it leaves it as it was when it settled last. Only one at a time may write to an object.
+#[async_trait]
+pub trait Growing: Send {
+    /// Adds bytes. Waits until the store has taken them, and keeps at most 1 MiB in memory. After an error it cannot go on.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Makes what has been written durable: all of it, or, if `all` is false, what costs nothing but waiting. Answers how
+    /// far the object is then, which is never less than before.
+    async fn settle(&mut self, all: bool) -> Result<Grown>;
+}
+
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// What it is, in a word: `folder` or `s3`.
@@ -115,6 +136,17 @@ pub trait Blobs: Send + Sync {
 
     /// Begins to write an object.
     async fn begin(&self, key: &Key) -> Result<Box<dyn Writing>>;
+
+    /// Goes on with an object that grows, after what was durable when it settled; whatever came after that is forgotten.
+    /// Nobody sees the object before [`Blobs::complete`]. Fails with [`Cause::Contended`](clowder_core::Cause::Contended)
+    /// if somebody else is writing to it right now and the store can tell.
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>>;
+
+    /// Makes what has grown the object: whole, durable and visible. If an earlier attempt has done so, that is fine.
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()>;
+
+    /// Removes what has grown and was not completed. If it is gone already, that is fine.
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()>;
 
     /// Reads an object, or the range of it; `None` if there is no such object. A range that is empty or goes beyond the end
     /// is an internal error: the caller knows the size.
@@ -139,7 +171,7 @@ pub trait Blobs: Send + Sync {
     /// object `from`, which may also mean that an earlier attempt has moved it.
     async fn rename(&self, from: &Key, to: &Key) -> Result<bool>;
 
-    /// Removes the writes that began before this time and were not finished, and says how many. If some cannot be removed, it
+    /// Removes the writes, and what has grown, that began before this time and were not finished, and says how many. If some cannot be removed, it
     /// removes the others and then fails. One that is still going on
     /// fails then; so the time must be longer ago than a write may take.
     async fn sweep(&self, before: Timestamp) -> Result<u64>;

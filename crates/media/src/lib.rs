@@ -14,6 +14,7 @@ pub mod policy;
 pub mod port;
 pub mod purpose;
 pub mod refusals;
+pub mod resumable;
 pub mod scanner;
 pub mod scopes;
 pub mod showing;
@@ -26,7 +27,8 @@ pub use examiner::{Examined, Examiner, Seen};
 pub use model::{
     Content, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, NewFile, NewFileUrl, NewUpload, ObjectId,
 };
-pub use port::{Arriving, Files};
+pub use port::{Appending, Arriving, Files};
 pub use purpose::Purpose;
+pub use resumable::{NewResumable, Resumable};
 pub use scanner::{Scan, Scanner, Verdict};
 pub use variants::{Format, Size, Variant};

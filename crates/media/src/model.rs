@@ -19,7 +19,7 @@ pub struct File {
     /// Only for showing and saving.
     #[schema(max_length = 255)]
     pub name: String,
-    /// In octets, of the content that can be read; 0 while it arrives.
+    /// In octets, of the content that can be read. While it arrives, what was announced of a resumable upload, or 0.
     #[schema(minimum = 0)]
     pub size: i64,
     /// By its content, whatever the name says.
@@ -85,6 +85,11 @@ impl Word for FileStatus {
         ("failed", Self::Failed),
     ];
 }
+
+/// Octets of a file, as they are.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Octets(pub Vec<u8>);
 
 /// A form with the file in it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -4,7 +4,11 @@ use clowder_core::Result;
 
 use crate::{
     Purpose, Seen, kinds,
-    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TRASH, FILE_TYPE, FILE_UPLOADS},
+    refusals::{
+        FILE_BUSY, FILE_EXPIRED, FILE_MISMATCH, FILE_OFFSET, FILE_QUOTA, FILE_RESUMABLES, FILE_SERVER_FULL,
+        FILE_TOO_LARGE, FILE_TRASH, FILE_TYPE, FILE_UPLOADS,
+    },
+    resumable::Progress,
     sniff::Sniffed,
 };
 
@@ -16,6 +20,8 @@ pub struct Limits {
     pub files: i64,
     /// How many of them may be arriving at the same time.
     pub at_once: i64,
+    /// How many resumable uploads may wait to be continued.
+    pub resumables: i64,
     /// In all objects of the server, those included that wait to be purged.
     pub server_octets: i64,
     /// How many objects the server can have.
@@ -24,7 +30,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { octets: 10 << 30, files: 100_000, at_once: 10, server_octets: i64::MAX, server_objects: i64::MAX }
+        Self {
+            octets: 10 << 30,
+            files: 100_000,
+            at_once: 10,
+            resumables: 100,
+            server_octets: i64::MAX,
+            server_objects: i64::MAX,
+        }
     }
 }
 
@@ -67,15 +80,44 @@ impl Trash {
     }
 }
 
-/// Whether one more upload may begin.
-pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
+/// Whether there may be one more file.
+fn may_have_more(usage: Usage, limits: Limits) -> Result<()> {
     if usage.trash.is_full(limits) {
         return Err(FILE_TRASH.into());
     }
-    if usage.files >= limits.files || usage.octets >= limits.octets {
-        return Err(FILE_QUOTA.into());
-    }
+    let is_full = usage.files >= limits.files || usage.octets >= limits.octets;
+    if is_full { Err(FILE_QUOTA.into()) } else { Ok(()) }
+}
+
+/// Whether one more file may arrive right now.
+fn may_arrive(usage: Usage, limits: Limits) -> Result<()> {
     if usage.arriving >= limits.at_once { Err(FILE_UPLOADS.into()) } else { Ok(()) }
+}
+
+/// Whether one more upload may begin.
+pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
+    may_have_more(usage, limits)?;
+    may_arrive(usage, limits)
+}
+
+/// Whether one more resumable upload may begin, beside so many that are not complete.
+pub fn may_reserve(usage: Usage, open: i64, limits: Limits) -> Result<()> {
+    may_have_more(usage, limits)?;
+    if open >= limits.resumables { Err(FILE_RESUMABLES.into()) } else { Ok(()) }
+}
+
+/// Whether a resumable upload may go on, from this offset.
+pub fn may_continue(progress: Progress, offset: u64, usage: Usage, limits: Limits) -> Result<()> {
+    if progress.is_expired {
+        return Err(FILE_EXPIRED.into());
+    }
+    if progress.is_busy {
+        return Err(FILE_BUSY.into());
+    }
+    if progress.arrived != offset {
+        return Err(FILE_OFFSET.into());
+    }
+    may_arrive(usage, limits)
 }
 
 /// How large an upload for a purpose can become.
@@ -136,9 +178,10 @@ pub fn is_fit(purpose: Purpose, kind: &str, seen: Option<&Seen>) -> bool {
     }
 }
 
-/// Whether new content fits beside what there is by now: other uploads may have ended meanwhile.
+/// Whether so much new content, for which no room is reserved, fits beside what there is by now: other uploads may have
+/// ended meanwhile.
 pub fn may_keep(usage: Usage, size: i64, limits: Limits) -> Result<()> {
-    if usage.octets + size > limits.octets { Err(FILE_QUOTA.into()) } else { Ok(()) }
+    if size > 0 && usage.octets + size > limits.octets { Err(FILE_QUOTA.into()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -157,7 +200,7 @@ mod tests {
     }
 
     const LIMITS: Limits =
-        Limits { octets: 20 << 20, files: 3, at_once: 2, server_octets: 30 << 20, server_objects: 4 };
+        Limits { octets: 20 << 20, files: 3, at_once: 2, resumables: 2, server_octets: 30 << 20, server_objects: 4 };
 
     #[test]
     fn nobody_has_more_than_the_quota() {
@@ -182,6 +225,14 @@ mod tests {
             assert_eq!(trash.overflows(LIMITS), overflows, "{trash:?}");
             assert_eq!(code(may_begin(Usage { trash, ..Usage::default() }, LIMITS)), begin, "{trash:?}");
         }
+        for (has, open, reserve) in [
+            (usage(0, 2, 2), 1, ""),
+            (usage(0, 2, 0), 2, "file.resumables"),
+            (usage(0, 3, 0), 0, "file.quota"),
+            (usage(20 << 20, 1, 0), 0, "file.quota"),
+        ] {
+            assert_eq!(code(may_reserve(has, open, LIMITS)), reserve, "{has:?} {open}");
+        }
         assert_eq!(code(may_keep(usage(20 << 20, 1, 0), 0, LIMITS)), "");
         assert_eq!(code(may_keep(usage((20 << 20) - 5, 1, 0), 6, LIMITS)), "file.quota");
         let room = Room::of(Purpose::Avatar, usage(0, 0, 0), 29 << 20, LIMITS);
@@ -190,6 +241,23 @@ mod tests {
         for (octets, may) in [(0, ""), (5 << 20, ""), ((5 << 20) + 1, "file.quota"), ((10 << 20) + 1, "file.too_large")]
         {
             assert_eq!(code(room.may_have(octets)), may, "{octets}");
+        }
+    }
+
+    #[test]
+    fn a_resumable_upload_goes_on_where_it_is() {
+        let progress = Progress { arrived: 5, is_busy: false, is_expired: false };
+        let usage = |arriving| Usage { arriving, ..Usage::default() };
+        for (progress, offset, usage, may) in [
+            (progress, 5, usage(1), ""),
+            (progress, 4, usage(0), "file.offset"),
+            (progress, 6, usage(0), "file.offset"),
+            (progress, 5, usage(2), "file.uploads"),
+            (Progress { is_busy: true, ..progress }, 5, usage(0), "file.busy"),
+            (Progress { is_busy: true, ..progress }, 4, usage(0), "file.busy"),
+            (Progress { is_busy: true, is_expired: true, ..progress }, 5, usage(0), "file.expired"),
+        ] {
+            assert_eq!(code(may_continue(progress, offset, usage, LIMITS)), may, "{progress:?} {offset}");
         }
     }
 

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::{
-    Content, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size, blobs::ByteStream,
+    Content, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size,
+    blobs::ByteStream,
+    resumable::{Appended, NewResumable, Next, Resumable},
 };
 
 /// Files of people. Changes are committed with what they tell.
@@ -16,6 +18,22 @@ pub trait Files: Send + Sync {
     /// Begins an upload: from now on there is a row, and no byte is stored without one. `file.quota`, `file.trash`
     /// and `file.uploads` if the caller can have no further file now.
     async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>>;
+
+    /// Begins an upload that can be continued until it expires, and reserves room for all of it. `file.quota`, `file.trash`,
+    /// `file.server_full`, `file.too_large` and `file.resumables` if there is none. Honours `ctx.idempotency_key`: a repeated call
+    /// gets the same upload, as it is now.
+    async fn begin_resumable(&self, ctx: &Ctx, new: NewResumable) -> Result<Resumable>;
+
+    /// How far such an upload of the caller is; also when it has become a file, whose id is that of the upload. What it
+    /// says has arrived is durable. `file.unknown`, or `file.expired`.
+    async fn resumable(&self, ctx: &Ctx, file: FileId) -> Result<Resumable>;
+
+    /// Goes on with such an upload. `file.expired`, `file.busy` if another call is writing to it, `file.offset` if it is
+    /// not that far, or further, and `file.uploads`.
+    async fn continue_resumable(&self, ctx: &Ctx, file: FileId, next: Next) -> Result<Box<dyn Appending>>;
+
+    /// Ends such an upload and removes what has arrived; one that has become a file is deleted.
+    async fn end_resumable(&self, ctx: &Ctx, file: FileId) -> Result<()>;
 
     /// The caller's files, the newest first.
     async fn files(&self, ctx: &Ctx, filter: FileFilter, page: PageRequest) -> Result<Page<File>>;
@@ -63,4 +81,20 @@ pub trait Arriving: Send {
 
     /// Forgets the file.
     async fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// A part of an upload that arrives. Dropping it ends it without waiting for that: what has arrived is kept, unless the part
+/// counts only as a whole.
+#[async_trait]
+pub trait Appending: Send {
+    /// Adds bytes, and waits until they are on their way to the store. `file.beyond` if these are more than the upload has;
+    /// after an error, what has arrived so far can only be finished or undone.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Keeps what has arrived, even if nobody waits for that any more. When this returns, it is durable. If it was the last of it,
+    /// the upload has become a file, or is gone because such a file cannot be kept.
+    async fn finish(self: Box<Self>) -> Result<Appended>;
+
+    /// Forgets what has arrived: all of it, if the part counts only as a whole, and otherwise what is not durable yet.
+    async fn undo(self: Box<Self>) -> Result<()>;
 }

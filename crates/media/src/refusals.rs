@@ -45,6 +45,21 @@ pub const FILE_SERVER_FULL: Refusal = Refusal::new(
 );
 pub const FILE_UPLOADS: Refusal =
     Refusal::new(Conflict, "file.uploads", "You upload as many files at once as one person can");
+pub const FILE_RESUMABLES: Refusal = Refusal::new(
+    Conflict,
+    "file.resumables",
+    "You have as many resumable uploads that are not complete as one person can; finish or delete some first",
+);
+pub const FILE_OFFSET: Refusal =
+    Refusal::new(Conflict, "file.offset", "`Upload-Offset` is not how far the upload is: ask for that with HEAD");
+pub const FILE_BUSY: Refusal = Refusal::new(
+    Conflict,
+    "file.busy",
+    "Another call is writing to this upload; when that has ended, ask how far it is with HEAD",
+);
+pub const FILE_BEYOND: Refusal =
+    Refusal::new(TooLarge, "file.beyond", "With these octets, the upload would be longer than its `Upload-Length`");
+pub const FILE_EXPIRED: Refusal = Refusal::new(Gone, "file.expired", "The upload has expired; begin a new one");
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 
@@ -63,5 +78,10 @@ pub const ALL: &[Refusal] = &[
     FILE_TRASH,
     FILE_SERVER_FULL,
     FILE_UPLOADS,
+    FILE_RESUMABLES,
+    FILE_OFFSET,
+    FILE_BUSY,
+    FILE_BEYOND,
+    FILE_EXPIRED,
     FILE_LINK_INVALID,
 ];

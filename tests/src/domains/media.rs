@@ -41,6 +41,14 @@ const LISTS: &[List] = &[List {
     }),
 }];
 
-const OPEN: Reasons = &[("GET /api/files/{file_id}/download", "what the address holds is the credential, and expires")];
+const OPEN: Reasons = &[
+    ("GET /api/files/{file_id}/download", "what the address holds is the credential, and expires"),
+    ("OPTIONS /api/files/resumable", "only says what the server can do"),
+];
 
-const NOT_SENT: Reasons = &[("downloadFile", "the example has no address that was made here")];
+const NOT_SENT: Reasons = &[
+    ("downloadFile", "the example has no address that was made here"),
+    ("createResumableUpload", "the length and the version of the protocol are in headers"),
+    ("continueResumableUpload", "where it goes on, and the version of the protocol, are in headers"),
+    ("endResumableUpload", "the version of the protocol is in a header"),
+];

@@ -4,6 +4,7 @@ mod durability;
 mod hostile;
 mod memory;
 mod pictures;
+mod resumable;
 
 use clowder_tests::{
     Answer, Client, User, World,

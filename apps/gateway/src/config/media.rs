@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::available_parallelism,
+    time::Duration,
 };
 
 use clowder_core::{Error, Result};
@@ -34,6 +35,8 @@ pub struct Media {
     pub files_per_person: i64,
     /// How many of them at the same time.
     pub uploads_at_once: i64,
+    /// How long a resumable upload can be continued, in seconds.
+    pub resumable_seconds: i64,
     /// How many octets and files the server stores for all together; 0 sets no limit.
     pub server_quota_bytes: i64,
     pub server_files: i64,
@@ -55,6 +58,7 @@ impl Default for Media {
             quota_bytes: 10 << 30,
             files_per_person: 100_000,
             uploads_at_once: 10,
+            resumable_seconds: 86_400,
             server_quota_bytes: 0,
             server_files: 0,
             clamd_url: String::new(),
@@ -74,7 +78,9 @@ impl Media {
             at_once: self.uploads_at_once,
             server_octets: if_any(self.server_quota_bytes),
             server_objects: if_any(self.server_files),
+            ..Limits::default()
         };
+        options.media.resumable_for = Duration::from_secs(self.resumable_seconds.unsigned_abs());
         let place = Place::parse(&self.storage_url, media_root);
         let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
         options.media.blobs = Some(blobs::open(&place, self.credentials(), work)?);
@@ -136,6 +142,8 @@ pub const SETTINGS: &[Setting] = &[
         "How many files one person can have.")),
     within(1, 1_000, setting("media", "uploads_at_once", "UPLOADS_AT_ONCE", |c| &mut c.media.uploads_at_once,
         "How many files one person can upload at the same time.")),
+    within(60, 30 * 86_400, setting("media", "resumable_seconds", "RESUMABLE_SECONDS", |c| &mut c.media.resumable_seconds,
+        "How long a resumable upload can be continued, in seconds from its beginning.")),
     within(0, 1 << 60, setting("media", "server_quota_bytes", "SERVER_QUOTA_BYTES", |c| &mut c.media.server_quota_bytes,
         "How many bytes all files of the server can have together, those included that wait to be removed; 0 sets no limit.")),
     within(0, 1_000_000_000_000, setting("media", "server_files", "SERVER_FILES", |c| &mut c.media.server_files,
@@ -158,6 +166,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("media.quota_bytes", &["0", "1048575", "much"]),
     ("media.files_per_person", &["0", "10000001", "many"]),
     ("media.uploads_at_once", &["0", "1001", "many"]),
+    ("media.resumable_seconds", &["59", "2592001", "a day"]),
     ("media.server_quota_bytes", &["-1", "1152921504606846977", "much"]),
     ("media.server_files", &["-1", "1000000000001", "many"]),
     ("media.clamd_url", &["clamav:3310", "http://clamav:3310", "tcp://clamav"]),

@@ -129,11 +129,10 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
         if let Some(example) = components.example(shape.schema()) {
             content["example"] = example;
         }
-        let media = if line.uploads.is_some() { "multipart/form-data" } else { "application/json" };
         operation["requestBody"] = json!({
             "description": format!("At most {} KiB", line.most_octets() >> 10),
             "required": !line.or_nothing,
-            "content": { media: content }
+            "content": { line.media: content }
         });
     }
     operation

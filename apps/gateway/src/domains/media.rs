@@ -4,6 +4,7 @@ mod events;
 mod examples;
 mod handlers;
 mod ranges;
+mod resumable;
 mod routes;
 mod serving;
 

@@ -8,7 +8,10 @@ use clowder_core::{Permission, Refusal, Scope, page::MAX_LIMIT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
-use super::{asked::Asked, shape::Shape};
+use super::{
+    asked::{Asked, AskedHeader},
+    shape::Shape,
+};
 use crate::{
     cursor,
     front::{self, Policy},
@@ -16,8 +19,6 @@ use crate::{
     refusals::Failure,
 };
 
-/// How large a form can be beside the file in it.
-const FORM: usize = 16 << 10;
 /// Accepted by PATCH and PUT alike.
 const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
     that changes nothing is answered 200 with the current `version`, and causes no event.";
@@ -77,14 +78,20 @@ pub struct Endpoint {
     /// Whether any `Host` is accepted: probes use addresses.
     pub any_host: bool,
     pub takes: Option<Shape>,
-    /// How large a form with a file can be, in octets: then that is the body, and the handler reads it as it arrives.
+    /// How large a body with a file can be, in octets: then the handler reads it as it arrives.
     pub uploads: Option<usize>,
+    /// The type of the body.
+    pub media: &'static str,
     /// Whether the body may be missing.
     pub or_nothing: bool,
     /// Whether unknown members are refused; otherwise they are ignored.
     pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
+    /// Headers of the request that it reads, beside those that follow from its kind.
+    pub headers: &'static [AskedHeader],
+    /// Headers of its successful answers, likewise.
+    pub shows: &'static [&'static str],
     /// Whether other parameters of the query string are ignored: links to pages get some on their way, and probes bring
     /// their own. Everywhere else they are refused.
     pub ignores_others: bool,
@@ -159,6 +166,11 @@ pub fn put<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::PUT, path, verb)
 }
 
+/// OPTIONS, where it says more than the methods.
+pub fn options<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::OPTIONS, path, verb)
+}
+
 pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
@@ -183,10 +195,13 @@ impl Endpoint {
             any_host: false,
             takes: None,
             uploads: None,
+            media: "application/json",
             or_nothing: false,
             nothing_else: false,
             gives: Vec::new(),
             asks: Vec::new(),
+            headers: &[],
+            shows: &[],
             ignores_others: false,
             exclusive: &[],
             refusals: Vec::new(),
@@ -292,30 +307,6 @@ impl Endpoint {
     /// Parameters of the query string that it does not know are ignored.
     pub fn ignores_others(mut self) -> Self {
         self.ignores_others = true;
-        self
-    }
-
-    /// A JSON body.
-    pub fn takes<T: ToSchema>(mut self) -> Self {
-        self.takes = Some(Shape::of::<T>());
-        self
-    }
-
-    /// A JSON body whose members are all optional.
-    pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
-        self.or_nothing = true;
-        self.takes::<T>()
-    }
-
-    /// A form with a file (multipart/form-data) of at most so many octets.
-    pub fn takes_file<T: ToSchema>(mut self, most: usize) -> Self {
-        self.uploads = Some(most + FORM);
-        self.takes::<T>()
-    }
-
-    /// Unknown members of the body are refused.
-    pub fn nothing_else(mut self) -> Self {
-        self.nothing_else = true;
         self
     }
 

@@ -5,6 +5,7 @@
 
 mod connect;
 mod fault;
+mod grow;
 mod presign;
 mod unfinished;
 mod write;
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use clowder_core::{Error, Result, Timestamp};
 use clowder_media::{
     Blobs, Key,
-    blobs::{ByteStream, Head, Listed, Reading, Shown, SignedPut, Writing},
+    blobs::{ByteStream, Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
 };
 use futures_util::{StreamExt, stream};
 use http::Method;
@@ -130,6 +131,18 @@ impl Blobs for S3 {
 
     async fn begin(&self, key: &Key) -> Result<Box<dyn Writing>> {
         Ok(Box::new(write::Begun::new(self.inner.clone(), self.inner.at(key)?)))
+    }
+
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
+        Ok(Box::new(grow::begin(self, key, grown).await?))
+    }
+
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
+        grow::complete(self, key, grown).await
+    }
+
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()> {
+        grow::abandon(self, key, grown).await
     }
 
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {

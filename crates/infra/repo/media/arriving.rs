@@ -26,7 +26,7 @@ use super::{
     },
     Stored, deleting, examining,
     lease::Lease,
-    loose, purging, read,
+    loose, purging, read, resumable,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
@@ -63,10 +63,10 @@ struct Arrival {
 
 /// What has arrived.
 #[derive(Clone)]
-struct Arrived {
-    size: i64,
-    sha256: [u8; 32],
-    kind: &'static str,
+pub struct Arrived {
+    pub size: i64,
+    pub sha256: [u8; 32],
+    pub kind: &'static str,
 }
 
 pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
@@ -74,11 +74,7 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
     let new = NewFile { name: file_name::of(&new.name), ..new };
     let (caller, wanted) = (ctx.clone(), new.clone());
     let begun = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await;
-    if matches!(&begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
-        // What was deleted makes room.
-        let caller = ctx.clone();
-        repo.db.write(move |tx| purging::order(tx, &caller)).await?;
-    }
+    ask_for_room(repo, ctx, &begun).await?;
     let (file, object, room) = begun?;
     let mut arrival = Box::new(Arrival {
         db: repo.db.clone(),
@@ -107,6 +103,15 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
             Err(error)
         }
     }
+}
+
+/// If the server has no room left, what was deleted makes some.
+pub async fn ask_for_room<T>(repo: &Repo, ctx: &Ctx, begun: &Result<T>) -> Result<()> {
+    if !matches!(begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
+        return Ok(());
+    }
+    let caller = ctx.clone();
+    repo.db.write(move |tx| purging::order(tx, &caller)).await
 }
 
 #[async_trait]
@@ -188,7 +193,7 @@ impl Arrival {
         }
         let (caller, again_by, user, file) = (call.clone(), call.clone(), self.user, self.file);
         let size = arrived.size;
-        let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, file, &arrived)?, Stored(file)));
+        let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, user, file, &arrived)?, Stored(file)));
         let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| {
             deleting::discard(tx, &again_by, user, file, size, again_by.now)?;
             let (row, object) = read::own(tx.conn, user, earlier)?;
@@ -239,18 +244,32 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
     profile::own(tx.conn, user)?;
     let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
     may_begin(usage, limits)?;
-    let lease = tx.services.options.media.lease;
+    let until = ctx.now.plus(tx.services.options.media.lease);
+    let (file, object, stored) = add_rows(tx, ctx, new, 0, Some(until))?;
+    Ok((file, object, Room::of(new.purpose, usage, stored, limits)))
+}
+
+/// The rows of a file that is about to arrive, for which so many octets are reserved. Also answers how many octets the
+/// server stores then.
+pub fn add_rows(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    new: &NewFile,
+    reserved: i64,
+    arriving_until: Option<Timestamp>,
+) -> Result<(FileId, ObjectId, i64)> {
+    let user = ctx.user()?;
     let object = ObjectRow {
         id: ObjectId::new(ctx.now),
         owner_id: Some(user),
         status: FileStatus::Uploading.as_str().to_owned(),
-        size: 0,
+        size: reserved,
         sha256: None,
         kind: kinds::OCTETS.to_owned(),
         refs: 1,
         created_at: ctx.now,
         purge_at: None,
-        arriving_until: Some(ctx.now.plus(lease)),
+        arriving_until,
         purge_failures: 0,
         scanning_since: None,
         scan: Scan::None.as_str().to_owned(),
@@ -273,13 +292,13 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
     };
     diesel::insert_into(files::table).values(&file).execute(tx.conn)?;
     diesel::insert_into(file_usage::table)
-        .values((file_usage::user_id.eq(user), file_usage::octets.eq(0), file_usage::files.eq(1)))
+        .values((file_usage::user_id.eq(user), file_usage::octets.eq(reserved), file_usage::files.eq(1)))
         .on_conflict(file_usage::user_id)
         .do_update()
-        .set(file_usage::files.eq(file_usage::files + 1))
+        .set((file_usage::octets.eq(file_usage::octets + reserved), file_usage::files.eq(file_usage::files + 1)))
         .execute(tx.conn)?;
-    let stored = more(tx, 0, 1)?;
-    Ok((file.id, object.id, Room::of(new.purpose, usage, stored, limits)))
+    let stored = more(tx, reserved, 1)?;
+    Ok((file.id, object.id, stored))
 }
 
 /// Counts what the server stores more, and says how many octets that are now. All uploads wait for this row, so it is
@@ -299,14 +318,15 @@ fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<i64> {
     Ok(counted.ok_or(FILE_SERVER_FULL)?)
 }
 
-fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<File> {
-    let user = ctx.user()?;
+/// Makes what has arrived the file. What was reserved for it counts already.
+pub fn keep(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, file: FileId, arrived: &Arrived) -> Result<File> {
     dialect::accounts::lock_user(tx.conn, user)?;
     profile::own(tx.conn, user)?;
-    let (mut row, object) = read::own(tx.conn, user, file)?;
-    if object.status()? != FileStatus::Uploading {
+    let (mut row, arrives) = read::own(tx.conn, user, file)?;
+    if arrives.status()? != FileStatus::Uploading {
         return Err(FILE_UNKNOWN.into());
     }
+    let reserved = arrives.size;
     // What has no file any more is about to be purged, so it is not taken again.
     let same: Option<ObjectRow> = file_objects::table
         .filter(file_objects::owner_id.eq(user).and(file_objects::sha256.eq(arrived.sha256.as_slice())))
@@ -322,19 +342,22 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
             let one_more = file_objects::refs.eq(file_objects::refs + 1);
             diesel::update(file_objects::table.find(same.id)).set(one_more).execute(tx.conn)?;
             // The bytes have arrived all the same, and count until they are gone.
-            deleting::let_go(tx, object.id, arrived.size, ctx.now)?;
+            deleting::let_go(tx, arrives.id, arrived.size, ctx.now)?;
+            let free = file_usage::octets.eq(file_usage::octets - reserved);
+            diesel::update(file_usage::table.find(user)).set(free).execute(tx.conn)?;
             deleting::count_trash(tx, user, arrived.size)?;
-            deleting::count_stored(tx, arrived.size)?;
+            deleting::count_stored(tx, arrived.size - reserved)?;
             purging::order(tx, ctx)?;
             same
         }
         None => {
-            may_keep(read::usage(tx.conn, user, ctx.now)?, arrived.size, tx.services.options.media.limits)?;
-            let one_more = file_usage::octets.eq(file_usage::octets + arrived.size);
+            let new = arrived.size - reserved;
+            may_keep(read::usage(tx.conn, user, ctx.now)?, new, tx.services.options.media.limits)?;
+            let one_more = file_usage::octets.eq(file_usage::octets + new);
             diesel::update(file_usage::table.find(user)).set(one_more).execute(tx.conn)?;
             let waits = examining::is_needed(&tx.services.options.media, arrived.kind);
             let status = if waits { FileStatus::Scanning } else { FileStatus::Ready };
-            let kept = diesel::update(file_objects::table.find(object.id))
+            let kept = diesel::update(file_objects::table.find(arrives.id))
                 .set((
                     file_objects::status.eq(status.as_str()),
                     file_objects::scanning_since.eq(waits.then_some(ctx.now)),
@@ -348,10 +371,11 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
             if waits {
                 examining::order(tx, ctx, user, kept.id)?;
             }
-            more(tx, arrived.size, 0)?;
+            more(tx, new, 0)?;
             kept
         }
     };
+    resumable::forget(tx, arrives.id)?;
     loose::note_new(tx, ctx, row.id)?;
     let kept = row.file(&object)?;
     journal::append(tx, ctx, &Change::Updated(user, (&kept).into()))?;

@@ -8,7 +8,7 @@ use diesel::{dsl::exists, prelude::*};
 
 use super::{
     super::{db::Tx, dialect, journal, people::Viewer},
-    detaching, loose, purging, read,
+    detaching, loose, purging, read, resumable,
 };
 use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, files};
 
@@ -21,8 +21,16 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let (row, object) = read::changeable(tx.conn, Viewer::of(ctx)?, file)?;
     // Whoever is attaching it is done then.
     dialect::media::lock_file(tx.conn, file)?;
-    let trash = remove(tx, user, row.id, &object, object.size, ctx.now.plus(KEPT_FOR))?;
+    // What has arrived of an upload is of no use.
+    let (octets, purge_at) = match resumable::grown(tx.conn, object.id)? {
+        Some(grown) => (resumable::octets(grown.size)?, ctx.now),
+        None => (object.size, ctx.now.plus(KEPT_FOR)),
+    };
+    let trash = remove(tx, user, row.id, &object, octets, purge_at)?;
     make_room(tx, ctx, user, trash)?;
+    if purge_at == ctx.now {
+        purging::order(tx, ctx)?;
+    }
     detaching::order(tx, ctx, file)?;
     journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
 }
@@ -167,7 +175,10 @@ pub fn stale(conn: &mut dialect::Conn, after: Timestamp, now: Timestamp) -> Resu
     let old: Vec<(ObjectId, Option<Timestamp>)> =
         old.select((file_objects::id, file_objects::arriving_until)).load(conn)?;
     let last = old.last().filter(|_| old.len() == STALE_AT_ONCE).and_then(|(_, until)| *until);
-    let objects: Vec<ObjectId> = old.into_iter().map(|(object, _)| object).collect();
+    let mut objects: Vec<ObjectId> = old.into_iter().map(|(object, _)| object).collect();
+    // Another call may go on with these.
+    let resumable = resumable::among(conn, &objects)?;
+    objects.retain(|object| !resumable.contains(object));
     let of_these = files::table.filter(files::object_id.eq_any(objects));
     Ok((of_these.select((files::owner_id, files::id)).load(conn)?, last))
 }

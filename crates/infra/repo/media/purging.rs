@@ -1,5 +1,5 @@
-//! The job that removes bytes that no file has any more, and forgets uploads whose process has died. Whatever cannot be done
-//! holds up nothing else.
+//! The job that removes bytes that no file has any more, forgets uploads whose process has died or that have expired, and
+//! finishes resumable ones that have arrived whole. Whatever cannot be done holds up nothing else.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,10 +20,12 @@ use super::{
         jobs,
     },
     deleting::{discard, has_files, stale},
+    finishing, resumable,
 };
 use crate::domains::media::{file_objects, file_totals, file_usage, key_of, variant_key};
 
-/// How old a write is that will not be finished any more: an upload takes six hours at most.
+/// How old a write is that will not be finished any more: an upload takes six hours at most, and a resumable one as long as
+/// it can be continued.
 const UNFINISHED: Duration = Duration::from_secs(12 * 3600);
 /// How many objects are purged between two looks.
 const PIECE: i64 = 100;
@@ -65,12 +67,14 @@ impl Worker for Purger {
     async fn work(&self, ctx: &Ctx, _: &Taken) -> Result<()> {
         // A command without a store of bytes runs no jobs, so this is a mistake, and another process does it.
         let blobs = self.0.blobs()?;
-        let forgotten = self.forget_stale(ctx).await;
+        let forgotten = self.forget_stale(ctx).await.and(self.forget_expired(ctx).await);
+        let finished = self.finish_whole(ctx, &*blobs).await;
         let purged = self.purge_due(ctx, &*blobs).await;
-        let swept = blobs.sweep(ctx.now.minus(UNFINISHED)).await.map(drop);
+        let unfinished = UNFINISHED + self.0.deps.options.media.resumable_for;
+        let swept = blobs.sweep(ctx.now.minus(unfinished)).await.map(drop);
         self.0.db.read(stuck).await?;
         // Each has been tried, whatever became of the others.
-        forgotten.and(purged).and(swept)
+        forgotten.and(finished).and(purged).and(swept)
     }
 }
 
@@ -88,6 +92,28 @@ impl Purger {
                 let ctx = ctx.clone();
                 let forgotten = self.0.db.write(move |tx| discard(tx, &ctx, user, file, 0, ctx.now)).await;
                 outcome = outcome.and(forgotten.map(drop));
+            }
+        }
+        outcome
+    }
+
+    async fn forget_expired(&self, ctx: &Ctx) -> Result<()> {
+        let (now, mut outcome) = (ctx.now, Ok(()));
+        for (user, file) in self.0.db.read(move |conn| resumable::expired(conn, now)).await? {
+            let ctx = ctx.clone();
+            outcome = outcome.and(self.0.db.write(move |tx| resumable::expire(tx, &ctx, user, file)).await);
+        }
+        outcome
+    }
+
+    async fn finish_whole(&self, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
+        let (now, mut outcome, mut in_a_row) = (ctx.now, Ok(()), 0);
+        for upload in self.0.db.read(move |conn| resumable::whole(conn, now)).await? {
+            let finished = finishing::finish_again(&self.0, blobs, ctx, upload).await;
+            in_a_row = if finished.is_err() { in_a_row + 1 } else { 0 };
+            outcome = outcome.and(finished);
+            if in_a_row == GIVES_UP_AFTER {
+                break;
             }
         }
         outcome
@@ -119,6 +145,9 @@ impl Purger {
     async fn purge(&self, blobs: &dyn Blobs, object: ObjectId, owner: Option<UserId>, kind: &str) -> Result<()> {
         if self.0.db.read(move |conn| has_files(conn, object)).await? {
             return Err(Error::internal(format!("the object {object} is due to be purged, but has files")));
+        }
+        if let Some(grown) = self.0.db.read(move |conn| resumable::grown(conn, object)).await? {
+            blobs.abandon(&key_of(object)?, &grown).await?;
         }
         blobs.delete(&key_of(object)?).await?;
         // An examination that was cut off has noted nothing of what it has made.

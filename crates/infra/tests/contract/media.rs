@@ -4,6 +4,7 @@ mod crashes;
 pub mod domain;
 pub mod examining;
 mod pictures;
+mod resumable;
 
 use std::time::Duration;
 

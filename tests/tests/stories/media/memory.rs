@@ -23,9 +23,9 @@ async fn an_upload_keeps_at_most_a_mebibyte() {
     let few = world.server.peak_memory();
     at_once(&world, &ada, MANY).await;
     let many = world.server.peak_memory();
-    let each = (many - few) / (MANY - FEW) as u64;
+    let each = (many - few) / (MANY - FEW);
     println!("{} MiB with {FEW}, {} MiB with {MANY}: {} KiB each", few >> 20, many >> 20, each >> 10);
-    assert!(each <= MIB as u64, "{} KiB for each upload", each >> 10);
+    assert!(each <= MIB, "{} KiB for each upload", each >> 10);
 }
 
 /// Uploads so many files, each of which has come halfway before any of them goes on.

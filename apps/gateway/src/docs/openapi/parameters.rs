@@ -45,6 +45,15 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
             "\"3\"",
         );
     }
+    for asked in line.headers {
+        let schema = json!({ "type": "string", "maxLength": asked.most, "pattern": asked.pattern });
+        let mut parameter = json!({ "name": asked.name, "in": "header", "description": asked.says, "schema": schema });
+        parameter["example"] = json!(asked.example);
+        if asked.required {
+            parameter["required"] = json!(true);
+        }
+        parameters.push(parameter);
+    }
     parameters
 }
 

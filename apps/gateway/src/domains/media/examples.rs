@@ -20,6 +20,10 @@ pub fn of(name: &str) -> Option<Value> {
         "FileQuota" => {
             json!({"bytes_used": 48_213, "bytes_limit": 10_737_418_240_i64, "count": 1, "count_limit": 100_000})
         }
+        "ResumableUpload" => json!({
+            "id": THING, "name": "beach.jpg", "filetype": "image/jpeg", "purpose": "attachment", "offset": 16_384,
+            "length": 48_213, "expires_at": LATER
+        }),
         "FileUrl" => json!({
             "url": format!("https://chat.example/api/files/{THING}/download?token=AZPEToHUfwKMHlLJt6Tm8wAAAABp…"),
             "expires_at": LATER

@@ -27,9 +27,9 @@ use crate::{
 type Port = Data<dyn Files>;
 
 /// How many octets are passed on at once. The store collects them, so more would only be more in memory.
-const PIECE: usize = 64 << 10;
-/// How long one upload can take. The store forgets those that have not ended after a day.
-const LONGEST: Duration = Duration::from_secs(6 * 3600);
+pub const PIECE: usize = 64 << 10;
+/// How long one upload, or a part of one, can take. The store forgets those that have not ended after a day.
+pub const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
 /// 201, or 202 if the file is examined first.
 pub type Uploaded = Either<Created<File>, Accepted<File>>;

@@ -3,22 +3,24 @@
 use clowder_accounts::refusals::ACCOUNT_SUSPENDED;
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Size,
+    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size,
+    model::Octets,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
 };
 
-use super::handlers;
+use super::{handlers, resumable};
 use crate::{
     refusals,
-    routes::{Endpoint, delete, get, post},
+    routes::{Endpoint, delete, get, options, patch, post},
 };
 
 const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = of_files();
+    all.extend(of_resumable_uploads());
     all.extend(of_contents());
     all
 }
@@ -71,6 +73,87 @@ fn of_files() -> Vec<Endpoint> {
             .scope(FILES_WRITE)
             .gives_nothing(204, "It is gone")
             .refuses(&[FILE_UNKNOWN, FILE_FORBIDDEN]),
+    ]
+}
+
+/// tus 1.0.0
+fn of_resumable_uploads() -> Vec<Endpoint> {
+    const ONE: &str = "/api/files/resumable/{file_id}";
+    const ALL: &str = "/api/files/resumable";
+    vec![
+        options(ALL, resumable::options)
+            .says("Read what resumable uploads can do")
+            .called("getResumableUploadOptions")
+            .public()
+            .shows(resumable::SHOWN_OF_ALL)
+            .gives_nothing(204, "In the headers"),
+        post(ALL, resumable::create)
+            .says("Begin a resumable upload")
+            .called("createResumableUpload")
+            .notes("The protocol is tus 1.0.0 (creation, creation-with-upload, expiration, termination, checksum), so its clients can be used. `Location` says where the upload is. It can be continued for a day, also after the server has restarted. Its id is that of the file. Room for all of it is reserved at once. `Upload-Metadata` can name `filename`, `filetype` (which decides nothing, except that what is called a picture or a recording must be one) and `purpose` (`attachment` when absent). The body can have the beginning of the file, or all of it.")
+            .scope(FILES_WRITE)
+            .asks_headers(resumable::ASKED_TO_CREATE)
+            .takes_octets::<Octets>(resumable::OCTETS, MOST_OCTETS as usize)
+            .or_nothing()
+            .creates()
+            .shows(resumable::SHOWN_OF_A_NEW_UPLOAD)
+            .gives::<Resumable>(201, "The new upload")
+            .refuses(&[
+                FILE_TOO_LARGE,
+                FILE_BEYOND,
+                FILE_TYPE,
+                FILE_MISMATCH,
+                FILE_QUOTA,
+                FILE_TRASH,
+                FILE_SERVER_FULL,
+                FILE_UPLOADS,
+                FILE_RESUMABLES,
+                FILE_BUSY,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ])
+            .refuses_again(&[FILE_UNKNOWN, FILE_EXPIRED])
+            .fails(&[refusals::TUS_VERSION, refusals::CHECKSUM_MISMATCH, refusals::CHECKSUM_UNSUPPORTED]),
+        get(ONE, resumable::read)
+            .says("Read how far a resumable upload is")
+            .called("getResumableUpload")
+            .notes("HEAD gives the same headers. What `Upload-Offset` says has arrived is durable. Once the upload has become a file, `Clowder-File-Id` is there.")
+            .scope(FILES_WRITE)
+            .shows(resumable::SHOWN_OF_AN_UPLOAD)
+            .gives::<Resumable>(200, "The upload")
+            .refuses(&[FILE_UNKNOWN, FILE_EXPIRED])
+            .fails(&[refusals::TUS_VERSION]),
+        patch(ONE, resumable::append)
+            .says("Continue a resumable upload")
+            .called("continueResumableUpload")
+            .notes("The body comes after what has arrived. If it is cut off, what has arrived of it is kept, unless it has an `Upload-Checksum`. After the last octet, the upload becomes a file, which `Clowder-File-Id` names, and which is examined as after any other upload; one that is not taken is gone (415).")
+            .scope(FILES_WRITE)
+            .asks_headers(resumable::ASKED_TO_APPEND)
+            .takes_octets::<Octets>(resumable::OCTETS, MOST_OCTETS as usize)
+            .shows(resumable::SHOWN_OF_A_PART)
+            .gives_nothing(204, "It has arrived; `Upload-Offset` is the next offset")
+            .refuses(&[
+                FILE_UNKNOWN,
+                FILE_EXPIRED,
+                FILE_OFFSET,
+                FILE_BUSY,
+                FILE_BEYOND,
+                FILE_TYPE,
+                FILE_MISMATCH,
+                FILE_QUOTA,
+                FILE_SERVER_FULL,
+                FILE_UPLOADS,
+            ])
+            .fails(&[refusals::TUS_VERSION, refusals::CHECKSUM_MISMATCH, refusals::CHECKSUM_UNSUPPORTED]),
+        delete(ONE, resumable::end)
+            .says("End a resumable upload")
+            .called("endResumableUpload")
+            .notes("What has arrived is removed, and the room that was reserved for it is free again. If the upload has become a file, the file is deleted.")
+            .scope(FILES_WRITE)
+            .asks_headers(resumable::ASKED_TO_END)
+            .gives_nothing(204, "It is gone")
+            .refuses(&[FILE_UNKNOWN, FILE_EXPIRED])
+            .fails(&[refusals::TUS_VERSION]),
     ]
 }
 

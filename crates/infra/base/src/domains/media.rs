@@ -1,5 +1,6 @@
 //! Files and their bytes.
 
+mod content;
 mod rows;
 mod schema;
 mod workplace;
@@ -8,6 +9,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
+pub use content::*;
 pub use rows::*;
 pub use schema::*;
 pub use workplace::*;
@@ -28,6 +30,8 @@ pub struct Options {
     pub work: PathBuf,
     /// How long an upload counts as going on unless its process renews that.
     pub lease: Duration,
+    /// How long an upload can be continued.
+    pub resumable_for: Duration,
 }
 
 impl Default for Options {
@@ -40,6 +44,7 @@ impl Default for Options {
             examiner: None,
             work: PathBuf::from("examined"),
             lease: Duration::from_secs(120),
+            resumable_for: Duration::from_secs(24 * 3600),
         }
     }
 }

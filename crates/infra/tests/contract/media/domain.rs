@@ -6,28 +6,37 @@ use bytes::Bytes;
 use clowder_accounts::ProfilePatch;
 use clowder_core::{Ctx, Error, NewJob, PageRequest, Result};
 use clowder_infra::Store;
-use clowder_media::{Arriving, FileFilter, Purpose};
+use clowder_media::{Arriving, FileFilter, FileStatus, Purpose, resumable::Next};
 use clowder_social::pets::{MyRole, PetFilter, PetPatch};
 use serde_json::json;
 
 use super::{
     PNG,
     examining::{Guard, do_once, taken},
-    new, picture, upload, upload_to,
+    new, picture,
+    resumable::long,
+    upload, upload_to,
 };
 use crate::{
     copies::once,
     domains::Domain,
-    stress::{NOTHING_TO_DO, Performed, Scene, of},
+    stress::{Dice, NOTHING_TO_DO, Performed, Scene, of},
     world::{Person, World},
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Files::begin_upload", "Files::delete_file"],
+    writes: &[
+        "Files::begin_upload",
+        "Files::begin_resumable",
+        "Files::continue_resumable",
+        "Files::end_resumable",
+        "Files::delete_file",
+    ],
     reads: &[
         "Files::files",
         "Files::file",
         "Files::file_quota",
+        "Files::resumable",
         "Files::content",
         "Files::thumbnail",
         "Files::link_file",
@@ -37,6 +46,10 @@ pub const DOMAIN: Domain = Domain {
         "Arriving::write",
         "Arriving::finish",
         "Arriving::abort",
+        // The same of `continue_resumable`.
+        "Appending::write",
+        "Appending::finish",
+        "Appending::undo",
     ],
     perform,
     ahead,
@@ -46,8 +59,15 @@ pub const DOMAIN: Domain = Domain {
         ("file_objects.arriving_until", |options| options.media.lease),
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
         ("loose_files.due_at", |_| Duration::from_secs(24 * 3600)),
+        ("resumable_uploads.expires_at", |options| options.media.resumable_for),
     ],
-    ids: &["file_objects.id", "files.id", "loose_files.file_id"],
+    ids: &[
+        "file_objects.id",
+        "files.id",
+        "loose_files.file_id",
+        "resumable_uploads.file_id",
+        "resumable_uploads.writer",
+    ],
     never: &[
         (
             "an object that counts other files than it has",
@@ -87,7 +107,13 @@ pub const DOMAIN: Domain = Domain {
         ),
         (
             "an upload that nobody gives up, or a file that counts as one",
-            "file_objects o WHERE (o.status = 'uploading') <> (o.arriving_until IS NOT NULL)",
+            "file_objects o WHERE (o.status = 'uploading') <> (o.arriving_until IS NOT NULL OR o.refs > 0 \
+               AND EXISTS (SELECT 1 FROM resumable_uploads r WHERE r.object_id = o.id))",
+        ),
+        (
+            "a resumable upload that is a file, or longer than it will be",
+            "resumable_uploads r JOIN file_objects o ON o.id = r.object_id \
+               WHERE o.refs > 0 AND (o.status <> 'uploading' OR r.arrived > o.size)",
         ),
         (
             "a file that nobody examines, or one that is examined and does not wait",
@@ -111,6 +137,7 @@ fn ahead(world: &World) -> Performed<'_> {
         world.store.media.delete_file(&world.ctx(&owner), file.id).await?;
         // Its process is killed.
         std::mem::forget(world.store.media.begin_upload(&world.ctx(&owner), new("arriving")).await?);
+        world.store.media.begin_resumable(&world.ctx(&owner), long("later", 5)).await?;
         // One has been scanned, and another one waits for it.
         let node = world.node_with(|options| options.media.scanner = Some(Arc::new(Guard::default()))).await;
         for content in ["scanned", "waiting"] {
@@ -128,6 +155,7 @@ fn ahead(world: &World) -> Performed<'_> {
 fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
     Box::pin(async move {
         upload(world, &world.ctx(ada), new("a peculiar name"), b"kept").await?;
+        world.store.media.begin_resumable(&world.ctx(ada), long("a peculiar upload", 5)).await?;
         upload(world, &world.ctx(ada), new("another"), b"kept, too").await.map(drop)
     })
 }
@@ -139,6 +167,13 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         assert_eq!(again, made);
         assert!(upload(world, &once(world.ctx(ada), "upload"), new("a"), b"another").await.is_err());
         assert!(upload(world, &once(world.ctx(ada), "upload"), new("b"), b"the same").await.is_err());
+        let begin = async |name: &str, length| {
+            world.store.media.begin_resumable(&once(world.ctx(ada), "resumable"), long(name, length)).await
+        };
+        let made = begin("b", 5).await?;
+        assert_eq!(begin("b", 5).await?, made);
+        assert!(begin("b", 6).await.is_err() && begin("c", 5).await.is_err());
+        world.store.media.end_resumable(&world.ctx(ada), made.id).await?;
         let quota = world.store.media.file_quota(&world.ctx(ada)).await?;
         assert_eq!((quota.count, quota.bytes_used), (1, 8), "nothing is left of the others");
         Ok(())
@@ -171,6 +206,32 @@ async fn pictured(store: &Store, ctx: &Ctx, which: usize) -> Result<()> {
     }
 }
 
+/// Goes on with some upload of the member, or begins one: to its end, to its middle, or not at all.
+async fn resumed(store: &Store, ctx: &Ctx, dice: &mut Dice) -> Result<()> {
+    let files = store.media.files(ctx, FileFilter::default(), PageRequest::default()).await?.items;
+    let open = files.iter().find(|file| file.status == FileStatus::Uploading && file.size == 9);
+    let id = match open {
+        Some(open) => open.id,
+        None => store.media.begin_resumable(ctx, long("stress", 9)).await?.id,
+    };
+    let upload = store.media.resumable(ctx, id).await?;
+    let offset = usize::try_from(upload.offset).unwrap();
+    let next = Next { offset: upload.offset.unsigned_abs(), whole: dice.below(4) == 0 };
+    let mut part = store.media.continue_resumable(ctx, id, next).await?;
+    let content = format!("content {}", dice.below(3));
+    let until = if dice.below(3) == 0 { offset.max(4) } else { 9 };
+    part.write(Bytes::from(content.as_bytes()[offset..until].to_vec())).await?;
+    match dice.below(5) {
+        0 => part.undo().await,
+        // The client goes away.
+        1 => {
+            drop(part);
+            Ok(())
+        }
+        _ => part.finish().await.map(drop),
+    }
+}
+
 fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
     Box::pin(async move {
         let Scene { store, ctx, dice, .. } = scene;
@@ -181,6 +242,15 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 Ok(arriving) => arrive(arriving, dice.below(3)).await,
                 Err(error) => Err(error),
             },
+            "Files::begin_resumable" => store.media.begin_resumable(&ctx, long("stress", 9)).await.map(drop),
+            "Files::continue_resumable" => resumed(store, &ctx, dice).await,
+            "Files::end_resumable" => {
+                let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
+                let Some(open) = files.iter().find(|file| file.status == FileStatus::Uploading) else {
+                    return Err(NOTHING_TO_DO.into());
+                };
+                store.media.end_resumable(&ctx, open.id).await
+            }
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
                 // Messages have the newest ones.

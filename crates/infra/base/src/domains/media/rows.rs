@@ -1,14 +1,16 @@
 //! The rows of files, and where the bytes of an object are.
 
-use clowder_core::{Error, Result, Thumbnail, Timestamp, UserId, Word};
+use clowder_core::{Error, Id, Result, Thumbnail, Timestamp, UserId, Word};
 use clowder_media::{
-    Content, File, FileId, FileStatus, Format, Key, ObjectId, Purpose, Scan, Seen, Size, Variant, kinds,
+    Content, File, FileId, FileStatus, Format, Key, ObjectId, Purpose, Scan, Seen, Size, Variant,
+    blobs::Grown,
+    kinds,
     refusals::{FILE_FAILED, FILE_INFECTED, FILE_NO_THUMBNAIL, FILE_NOT_READY},
 };
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 
-use super::schema::{file_objects, files};
+use super::schema::{file_objects, files, resumable_uploads};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = files)]
@@ -74,6 +76,27 @@ impl ObjectRow {
             Some(_) => variant_key(self.id, Variant::Clean),
             None => key_of(self.id),
         }
+    }
+}
+
+/// An upload that can be continued. How long it will be is the size of its object.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = resumable_uploads)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ResumableRow {
+    pub object_id: ObjectId,
+    pub file_id: FileId,
+    pub arrived: i64,
+    pub state: String,
+    pub named: Option<String>,
+    pub writer: Option<Id<()>>,
+    pub expires_at: Timestamp,
+}
+
+impl ResumableRow {
+    pub fn grown(&self) -> Result<Grown> {
+        let size = u64::try_from(self.arrived).map_err(|_| Error::internal("an upload of less than nothing"))?;
+        Ok(Grown { size, state: self.state.clone() })
     }
 }
 

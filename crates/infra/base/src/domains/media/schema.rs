@@ -63,5 +63,20 @@ diesel::table! {
     loose_files (file_id) { file_id -> Uid, due_at -> Ts, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    resumable_uploads (object_id) {
+        object_id -> Uid,
+        file_id -> Uid,
+        arrived -> BigInt,
+        state -> Text,
+        named -> Nullable<Text>,
+        writer -> Nullable<Uid>,
+        expires_at -> Ts,
+    }
+}
+
 diesel::joinable!(files -> file_objects (object_id));
-diesel::allow_tables_to_appear_in_same_query!(files, file_objects);
+diesel::joinable!(resumable_uploads -> file_objects (object_id));
+diesel::allow_tables_to_appear_in_same_query!(files, file_objects, resumable_uploads);
