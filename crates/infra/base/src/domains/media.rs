@@ -1,5 +1,7 @@
 //! Files and their bytes.
 
+mod comparing;
+mod pieces;
 mod rows;
 mod schema;
 mod workplace;
@@ -8,6 +10,8 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
+pub use comparing::{Copies, compare, copy};
+pub use pieces::Pieces;
 pub use rows::*;
 pub use schema::*;
 pub use workplace::*;
