@@ -12,7 +12,7 @@ use std::time::Duration;
 use clowder_core::{Result, Timestamp};
 
 pub use model::{
-    Amount, Checked, Cleaned, Copied, Fault, QuarantinedFile, Stray, Strayed, Trashed, Walk, Wanted, Wrong,
+    Amount, Checked, Cleaned, Copied, Fault, Moderated, QuarantinedFile, Stray, Strayed, Trashed, Walk, Wanted, Wrong,
 };
 pub use port::FileCare;
 

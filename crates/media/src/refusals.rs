@@ -45,6 +45,8 @@ pub const FILE_SERVER_FULL: Refusal = Refusal::new(
 );
 pub const FILE_UPLOADS: Refusal =
     Refusal::new(Conflict, "file.uploads", "You upload as many files at once as one person can");
+pub const FILE_NOT_QUARANTINED: Refusal =
+    Refusal::new(Unknown, "file.not_quarantined", "There is no such file in quarantine");
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 
@@ -63,5 +65,6 @@ pub const ALL: &[Refusal] = &[
     FILE_TRASH,
     FILE_SERVER_FULL,
     FILE_UPLOADS,
+    FILE_NOT_QUARANTINED,
     FILE_LINK_INVALID,
 ];

@@ -5,7 +5,7 @@ use clowder_core::{
     audit::{Entry, Target},
 };
 use clowder_media::{
-    Change, FileId, FileStatus, Purpose, care::QuarantinedFile, change::FileGone, kinds, refusals::FILE_UNKNOWN,
+    Change, FileId, FileStatus, Purpose, care::QuarantinedFile, change::FileGone, kinds, refusals::FILE_NOT_QUARANTINED,
 };
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
@@ -16,7 +16,6 @@ use super::super::{
     cards::Cards,
     db::Tx,
     dialect::{self, Conn},
-    domains::holds_file,
     journal,
     media::{deleting, read},
 };
@@ -49,7 +48,6 @@ pub fn list(conn: &mut Conn, people: &Memory, page: &PageRequest) -> Result<Page
             sha256: object.sha256.as_deref().map(|octets| HEXLOWER.encode(octets)),
             purpose: Purpose::parse_word(&file.purpose)?,
             status: FileStatus::Quarantined,
-            attached: holds_file(conn, file.id)?.is_some(),
             uploaded_by: cards.card(file.owner_id)?,
             created_at: file.created_at,
             scanned_at: object.scanned_at,
@@ -62,11 +60,11 @@ pub fn list(conn: &mut Conn, people: &Memory, page: &PageRequest) -> Result<Page
 
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let owner = files::table.find(file).select(files::owner_id).first::<UserId>(tx.conn).optional()?;
-    let owner = owner.ok_or(FILE_UNKNOWN)?;
+    let owner = owner.ok_or(FILE_NOT_QUARANTINED)?;
     dialect::accounts::lock_user(tx.conn, owner)?;
-    let (row, object) = read::find(tx.conn, owner, file)?.ok_or(FILE_UNKNOWN)?;
+    let (row, object) = read::find(tx.conn, owner, file)?.ok_or(FILE_NOT_QUARANTINED)?;
     if object.status()? != FileStatus::Quarantined {
-        return Err(FILE_UNKNOWN.into());
+        return Err(FILE_NOT_QUARANTINED.into());
     }
     deleting::end(tx, ctx, owner, &row, &object)?;
     let sha256 = object.sha256.as_deref().map(|octets| HEXLOWER.encode(octets));

@@ -1,40 +1,20 @@
 //! Walks through the objects of the store: which no row asks for, and what is in the trash.
 
-use std::collections::{HashMap, HashSet};
-
 use clowder_core::{Result, Timestamp};
 use clowder_media::{
     Blobs, FileStatus, Key, ObjectId,
     blobs::Listed,
     care::{Amount, FOLDERS, Stray, Strayed, TRASH, Trashed, Walk, is_over, is_stray, trashed, untrashed},
 };
-use diesel::prelude::*;
 
-use super::{
-    super::{Repo, among::AmongIds, dialect::Conn},
-    walking::asks_for,
-};
-use crate::domains::media::{ObjectRow, file_objects, object_of};
+use super::{super::Repo, walking::asks_for};
+use crate::domains::media::{ObjectRow, object_of};
 
 /// How many objects are listed at once: as many as a server of S3 lists in one answer.
 const LISTED: usize = 1_000;
 
 fn octets(listed: &Listed) -> i64 {
     i64::try_from(listed.head.size).unwrap_or(i64::MAX)
-}
-
-/// The rows of these objects, after they were listed: a row is there before its object.
-async fn rows(repo: &Repo, ids: HashSet<ObjectId>) -> Result<HashMap<ObjectId, ObjectRow>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    repo.db.read(move |conn| these(conn, &ids)).await
-}
-
-fn these(conn: &mut Conn, ids: &HashSet<ObjectId>) -> Result<HashMap<ObjectId, ObjectRow>> {
-    let rows = file_objects::table.filter(file_objects::id.among(ids)).select(ObjectRow::as_select());
-    let rows: Vec<ObjectRow> = rows.load(conn)?;
-    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Whether an object may be of use to its row: as long as that has none of its states behind it, whatever was made of it; once
@@ -55,7 +35,8 @@ pub async fn find(repo: &Repo, blobs: &dyn Blobs, now: Timestamp, walk: Walk) ->
     // Whatever somebody else has put there has another name.
     let ours = listed.into_iter().filter_map(|one| Some((object_of(&one.key).ok()?, one)));
     let ours: Vec<(ObjectId, Listed)> = ours.collect();
-    let rows = rows(repo, ours.iter().map(|(object, _)| *object).collect()).await?;
+    // After they were listed: a row is there before its object.
+    let rows = repo.objects_now(ours.iter().map(|(object, _)| *object).collect()).await?;
     for (object, one) in ours {
         found.looked_at += Amount::of(octets(&one));
         let is_wanted = match rows.get(&object) {
@@ -96,7 +77,7 @@ pub async fn empty(
         Some((object_of(&before).ok()?, before, one))
     });
     let ours: Vec<(ObjectId, Key, Listed)> = ours.collect();
-    let rows = rows(repo, ours.iter().map(|(object, ..)| *object).collect()).await?;
+    let rows = repo.objects_now(ours.iter().map(|(object, ..)| *object).collect()).await?;
     for (object, before, one) in ours {
         let amount = Amount::of(octets(&one));
         let is_asked_for = rows.get(&object).is_some_and(|row| asks_for(row, &before));

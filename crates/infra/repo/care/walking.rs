@@ -68,11 +68,7 @@ impl Repo {
     }
 
     /// The rows of these objects as they are now.
-    async fn objects_now<'w>(
-        &self,
-        wanted: impl Iterator<Item = &'w Wanted>,
-    ) -> Result<HashMap<ObjectId, ObjectRow>> {
-        let ids: HashSet<ObjectId> = wanted.map(|one| one.object).collect();
+    pub(super) async fn objects_now(&self, ids: HashSet<ObjectId>) -> Result<HashMap<ObjectId, ObjectRow>> {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
@@ -94,9 +90,9 @@ pub async fn check(repo: &Repo, blobs: &Arc<dyn Blobs>, after: Option<ObjectId>,
     let looked_at = amount_of(&wants);
     let wrong = compare(blobs, wants, hashes).await?;
     // What was deleted or examined meanwhile is looked at again, as it is now.
-    let now = repo.objects_now(wrong.iter().map(|(one, _)| one)).await?;
+    let now = repo.objects_now(wrong.iter().map(|(one, _)| one.object).collect()).await?;
     let still = compare(blobs, wanted(now.values())?, hashes).await?;
-    let latest = repo.objects_now(still.iter().map(|(one, _)| one)).await?;
+    let latest = repo.objects_now(still.iter().map(|(one, _)| one.object).collect()).await?;
     let mut faults = faults(still, &latest);
     faults.retain(|fault| latest.get(&fault.wanted.object).is_some_and(|row| asks_for(row, &fault.wanted.key)));
     faults.sort_by(|one, other| (one.wanted.object, &one.wanted.key).cmp(&(other.wanted.object, &other.wanted.key)));
@@ -123,7 +119,7 @@ pub async fn copy_some(
     // What was deleted or replaced meanwhile has been deleted from the other store before it came there, or only from the
     // first one.
     let touched = copies.copied.iter().chain(copies.wrong.iter().map(|(one, _)| one));
-    let now = repo.objects_now(touched).await?;
+    let now = repo.objects_now(touched.map(|one| one.object).collect()).await?;
     for one in &copies.copied {
         if !now.get(&one.object).is_some_and(|row| asks_for(row, &one.key)) {
             to.delete(&one.key).await?;

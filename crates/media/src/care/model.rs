@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use clowder_core::{Card, Timestamp, UserId};
+use clowder_core::{Card, Timestamp, UserId, Word};
 use serde::Serialize;
 
 use crate::{FileId, FileStatus, Key, ObjectId, Purpose};
@@ -147,6 +147,20 @@ pub struct Copied {
     pub next: Option<ObjectId>,
 }
 
+/// Which files moderators list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case", as = ModeratedFileStatus)]
+pub enum Moderated {
+    /// The virus scanner found something in them.
+    #[default]
+    Quarantined,
+}
+
+impl Word for Moderated {
+    const WHAT: &'static str = "status of a file that moderators see";
+    const WORDS: &'static [(&'static str, Self)] = &[("quarantined", Self::Quarantined)];
+}
+
 /// A file in which the virus scanner has found something, for moderators. Nobody gets its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct QuarantinedFile {
@@ -167,8 +181,6 @@ pub struct QuarantinedFile {
     /// What the virus scanner calls it.
     #[schema(example = "Win.Test.EICAR_HDB-1")]
     pub virus: Option<String>,
-    /// Whether a message, a picture or anything else has it.
-    pub attached: bool,
     pub uploaded_by: Card,
     pub created_at: Timestamp,
     /// When it was scanned last.

@@ -47,6 +47,6 @@ pub trait FileCare: Send + Sync {
     /// The files in quarantine, those that were scanned last first.
     async fn quarantined(&self, ctx: &Ctx, page: PageRequest) -> Result<Page<QuarantinedFile>>;
 
-    /// Deletes a file that is in quarantine, as its owner could; `file.unknown` for all others.
+    /// Deletes a file that is in quarantine, as its owner could; `file.not_quarantined` for all others.
     async fn delete_quarantined(&self, ctx: &Ctx, file: FileId) -> Result<()>;
 }
