@@ -88,44 +88,34 @@ fn note(tx: &mut Tx<'_>, now: Timestamp, cleaned: &Cleaned) -> Result<()> {
 
 /// Tells the audit log what jobs have cleaned up since it was last told, and what somebody has cleaned up in the store.
 pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, of_store: Cleaned) -> Result<()> {
-    type Row = (Timestamp, i64, i64, i64, i64, i64);
-    let row: Row = table::table
-        .select((
-            table::since,
-            table::unattached,
-            table::unattached_octets,
-            table::unfinished,
-            table::deleted,
-            table::deleted_octets,
-        ))
-        .first(tx.conn)?;
-    let (since, unattached, unattached_octets, unfinished, deleted, deleted_octets) = row;
-    let cleaned = Cleaned {
-        unattached: Amount { count: unattached, octets: unattached_octets },
-        unfinished: Amount { count: unfinished, octets: 0 },
-        deleted: Amount { count: deleted, octets: deleted_octets },
-        ..of_store
+    // Others who note or report something come before or after this.
+    diesel::update(table::table).set(table::since.eq(table::since)).execute(tx.conn)?;
+    let counts = (table::unattached, table::unattached_octets, table::unfinished, table::deleted, table::deleted_octets);
+    let (since, counts): (Timestamp, (i64, i64, i64, i64, i64)) =
+        table::table.select((table::since, counts)).first(tx.conn)?;
+    let by_jobs = Cleaned {
+        unattached: Amount { count: counts.0, octets: counts.1 },
+        unfinished: Amount { count: counts.2, octets: 0 },
+        deleted: Amount { count: counts.3, octets: counts.4 },
+        ..Cleaned::default()
     };
+    let Cleaned { unattached, unfinished, deleted, .. } = by_jobs;
+    let cleaned = Cleaned { unattached, unfinished, deleted, ..of_store };
     if cleaned.is_nothing() {
         return Ok(());
     }
-    // Whatever is noted meanwhile stays for the next time.
-    let told = diesel::update(table::table)
+    diesel::update(table::table)
         .set((
             table::since.eq(ctx.now),
-            table::unattached.eq(table::unattached - unattached),
-            table::unattached_octets.eq(table::unattached_octets - unattached_octets),
-            table::unfinished.eq(table::unfinished - unfinished),
-            table::deleted.eq(table::deleted - deleted),
-            table::deleted_octets.eq(table::deleted_octets - deleted_octets),
+            table::unattached.eq(0),
+            table::unattached_octets.eq(0),
+            table::unfinished.eq(0),
+            table::deleted.eq(0),
+            table::deleted_octets.eq(0),
         ))
-        .returning((table::unattached, table::unfinished, table::deleted))
-        .get_result::<(i64, i64, i64)>(tx.conn)?;
-    if told.0 < 0 || told.1 < 0 || told.2 < 0 {
-        return Err(clowder_core::Error::unavailable("another process reports the same"));
-    }
-    let since = (unattached + unfinished + deleted > 0).then_some(since);
-    let Cleaned { unattached, unfinished, deleted, strays, trash, restored, .. } = cleaned;
+        .execute(tx.conn)?;
+    let since = (!by_jobs.is_nothing()).then_some(since);
+    let Cleaned { strays, trash, restored, .. } = of_store;
     let said = json!({
         "since": since, "unattached": unattached, "unfinished": unfinished.count, "deleted": deleted,
         "strays": strays, "trash": trash, "restored": restored,
