@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
-    admin::AdminCommand, auditing::AuditCommand, care::FilesCommand, inspect::InspectFile, jobs::JobsCommand, keyring::KeysCommand,
-    output::Form, search::SearchCommand, users::UsersCommand,
+    admin::AdminCommand, auditing::AuditCommand, care::FilesCommand, inspect::InspectFile, jobs::JobsCommand,
+    keyring::KeysCommand, output::Form, search::SearchCommand, users::UsersCommand,
 };
 
 /// Social and messaging backend: runs the server and manages it.

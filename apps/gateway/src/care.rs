@@ -358,8 +358,7 @@ impl Moving {
         let (mut far, mut copied, mut faults, mut after) = (Far::default(), Amount::default(), Vec::new(), None);
         loop {
             let between = || (Arc::clone(&self.from), Arc::clone(&self.to));
-            let some: Copied =
-                patiently(async || store.care.copy_some(&ctx(), between(), after, hashes).await).await?;
+            let some: Copied = patiently(async || store.care.copy_some(&ctx(), between(), after, hashes).await).await?;
             copied += some.copied;
             let room = LISTED.saturating_sub(faults.len());
             faults.extend(some.faults.into_iter().take(room));

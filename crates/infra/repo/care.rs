@@ -59,11 +59,7 @@ impl FileCare for Repo {
     async fn find_strays(&self, ctx: &Ctx, walk: Walk, trash: bool) -> Result<Strayed> {
         let blobs = self.blobs()?;
         let found = strays::find(self, &*blobs, ctx.now, walk).await?;
-        if trash {
-            strays::trash(&*blobs, found).await
-        } else {
-            Ok(found)
-        }
+        if trash { strays::trash(&*blobs, found).await } else { Ok(found) }
     }
 
     #[instrument(level = "debug", skip_all)]

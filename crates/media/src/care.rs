@@ -55,12 +55,7 @@ mod tests {
 
     #[test]
     fn trash_knows_where_things_were() {
-        for (key, back) in [
-            ("files/2f/a", true),
-            ("made/2f/a-clean", true),
-            ("parts/a", false),
-            ("files", false),
-        ] {
+        for (key, back) in [("files/2f/a", true), ("made/2f/a-clean", true), ("parts/a", false), ("files", false)] {
             let trashed = trashed(&Key::new(key).unwrap()).unwrap();
             assert_eq!(trashed.as_str(), format!("trash/{key}"));
             assert_eq!(untrashed(&trashed), back.then(|| Key::new(key).unwrap()), "{key}");
@@ -72,7 +67,9 @@ mod tests {
     fn nothing_is_a_stray_within_a_day_and_nothing_leaves_the_trash_within_a_week() {
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let ago = |hours: u64| now.minus(Duration::from_secs(hours * 3600));
-        for (hours, stray, over) in [(0, false, false), (23, false, false), (24, true, false), (167, true, false), (168, true, true)] {
+        for (hours, stray, over) in
+            [(0, false, false), (23, false, false), (24, true, false), (167, true, false), (168, true, true)]
+        {
             assert_eq!((is_stray(now, ago(hours)), is_over(now, ago(hours))), (stray, over), "{hours}");
         }
         let later = now.plus(Duration::from_secs(3600));

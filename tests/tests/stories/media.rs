@@ -1,5 +1,6 @@
 //! People upload files and read them again.
 
+mod care;
 mod pictures;
 
 use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};

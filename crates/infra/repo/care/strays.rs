@@ -62,13 +62,7 @@ pub async fn trash(blobs: &dyn Blobs, mut found: Strayed) -> Result<Strayed> {
     Ok(found)
 }
 
-pub async fn empty(
-    repo: &Repo,
-    blobs: &dyn Blobs,
-    now: Timestamp,
-    after: Option<Key>,
-    dry: bool,
-) -> Result<Trashed> {
+pub async fn empty(repo: &Repo, blobs: &dyn Blobs, now: Timestamp, after: Option<Key>, dry: bool) -> Result<Trashed> {
     let listed = blobs.list(TRASH, after.as_ref(), LISTED).await?;
     let next = listed.last().filter(|_| listed.len() == LISTED).map(|last| last.key.clone());
     let mut found = Trashed { next, ..Trashed::default() };

@@ -90,7 +90,8 @@ fn note(tx: &mut Tx<'_>, now: Timestamp, cleaned: &Cleaned) -> Result<()> {
 pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, of_store: Cleaned) -> Result<()> {
     // Others who note or report something come before or after this.
     diesel::update(table::table).set(table::since.eq(table::since)).execute(tx.conn)?;
-    let counts = (table::unattached, table::unattached_octets, table::unfinished, table::deleted, table::deleted_octets);
+    let counts =
+        (table::unattached, table::unattached_octets, table::unfinished, table::deleted, table::deleted_octets);
     let (since, counts): (Timestamp, (i64, i64, i64, i64, i64)) =
         table::table.select((table::since, counts)).first(tx.conn)?;
     let by_jobs = Cleaned {

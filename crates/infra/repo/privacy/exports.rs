@@ -210,13 +210,7 @@ fn of_a_file(conn: &mut Conn, file: &Download, number: i32) -> Result<Option<Pie
         .inner_join(table::table)
         .filter(export_files::export_id.eq(file.id).and(export_files::first.le(number)))
         .order(export_files::first.desc())
-        .select((
-            table::link_id,
-            export_files::first,
-            export_files::object_id,
-            export_files::clean,
-            export_files::size,
-        ))
+        .select((table::link_id, export_files::first, export_files::object_id, export_files::clean, export_files::size))
         .first(conn)
         .optional()?;
     let Some((link, first, object, clean, size)) = found else { return Ok(None) };

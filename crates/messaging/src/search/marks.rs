@@ -85,7 +85,8 @@ mod tests {
         assert_eq!(mark, "¶by0000000000000000000000000000001f");
         let at = at(Id::from_uuid(Uuid::from_u128(0x1f)));
         let kinds = MessageType::WORDS.iter().map(|(word, _)| of_type(word));
-        let all = [mark, at].into_iter().chain(kinds).chain([LINK, HASHTAG, FILE, MENTION, EVERYBODY].map(str::to_owned));
+        let all =
+            [mark, at].into_iter().chain(kinds).chain([LINK, HASHTAG, FILE, MENTION, EVERYBODY].map(str::to_owned));
         for mark in all {
             assert!(mark.strip_prefix(MARK).unwrap().bytes().all(|octet| octet.is_ascii_alphanumeric()), "{mark}");
         }

@@ -50,7 +50,9 @@ async fn finding(world: World) {
     let menu = json!({"content": "dinner menu", "attachments": [file]});
     let menu = bob.post(&format!("/api/chats/{chat}/messages"), menu).await.expect(201);
     until("it is found", async || !found(&ada, "q=dinner&has=file").await.is_empty()).await;
-    for query in ["q=dinn&has=file", "has=file", "has=file&type=file&from=@", &format!("has=file&in={chat}&sort=oldest")] {
+    for query in
+        ["q=dinn&has=file", "has=file", "has=file&type=file&from=@", &format!("has=file&in={chat}&sort=oldest")]
+    {
         let query = query.replace("from=@", &format!("from=@{by}"));
         assert_eq!(each(&found(&ada, &query).await, "message")[0]["id"], menu["id"], "{query}");
     }

@@ -28,7 +28,10 @@ async fn what_is_in_either_is_read() {
     // Once it has been copied, the first one counts.
     write(&*main.blobs, "a/old", noise(4, 20)).await;
     assert_eq!(read(&both, "a/old").await.unwrap(), noise(4, 20));
-    assert_eq!(both.list("", None, 10).await.unwrap().iter().map(|one| one.head.size).collect::<Vec<_>>(), [10, 10, 20]);
+    assert_eq!(
+        both.list("", None, 10).await.unwrap().iter().map(|one| one.head.size).collect::<Vec<_>>(),
+        [10, 10, 20]
+    );
     for limit in 1..=3 {
         let page = both.list("a/", None, limit).await.unwrap();
         assert_eq!(page.len(), limit, "a short page is the last");

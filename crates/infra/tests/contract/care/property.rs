@@ -43,7 +43,13 @@ struct Model {
 
 impl Model {
     fn held(&self) -> BTreeSet<FileId> {
-        self.messages.values().flatten().chain(&self.avatar).copied().filter(|file| self.files.contains_key(file)).collect()
+        self.messages
+            .values()
+            .flatten()
+            .chain(&self.avatar)
+            .copied()
+            .filter(|file| self.files.contains_key(file))
+            .collect()
     }
 }
 

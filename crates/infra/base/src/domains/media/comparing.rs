@@ -197,7 +197,8 @@ mod tests {
         let made = serde_json::json!({"size": 64, "width": 64, "height": 48, "webp": 5, "jpeg": 6});
         let seen = Seen { thumbnails: vec![serde_json::from_value(made).unwrap()], ..Seen::default() };
         let seen = Some(serde_json::to_string(&seen).unwrap());
-        let picture = ObjectRow { seen, clean_size: Some(8), clean_sha256: Some(vec![2; 32]), ..row(FileStatus::Ready, 1) };
+        let picture =
+            ObjectRow { seen, clean_size: Some(8), clean_sha256: Some(vec![2; 32]), ..row(FileStatus::Ready, 1) };
         let wanted = picture.wanted().unwrap();
         let shown: Vec<_> = wanted.iter().map(|one| (one.key.as_str().rsplit('-').next().unwrap(), one.size)).collect();
         assert_eq!(shown, [("clean", 8), ("64.webp", 5), ("64.jpg", 6)]);

@@ -109,11 +109,8 @@ impl Indexed {
     pub fn new(row: &SaidRow, number: i64, said: &str, to: &Addressed) -> Self {
         let SaidRow { chat_id: chat, seq, version, .. } = *row;
         let mut marks = vec![by(row.sender_id), of_type(&row.kind)];
-        let others = [
-            (row.attached > 0, FILE),
-            (to.everybody || !to.people.is_empty(), MENTION),
-            (to.everybody, EVERYBODY),
-        ];
+        let others =
+            [(row.attached > 0, FILE), (to.everybody || !to.people.is_empty(), MENTION), (to.everybody, EVERYBODY)];
         let others = others.into_iter().filter(|(has, _)| *has).map(|(_, mark)| mark);
         marks.extend(of_text(said).chain(others).map(str::to_owned));
         marks.extend(to.people.iter().copied().map(at));
