@@ -132,8 +132,8 @@ pub fn planned(conn: &mut Conn, now: Timestamp, after: Option<Place>) -> Result<
 /// When to look at a file, and the file.
 pub type Place = (Timestamp, FileId);
 
-/// Deletes a file if nothing has it; answers how many octets that frees later if it did. Whoever attaches it holds the file, and whoever takes it from
-/// something holds the note, so both come before this or after it.
+/// Deletes a file if nothing has it; answers how many octets that frees later, if it did. Whoever attaches it holds the file,
+/// and whoever takes it from something holds the note, so both come before this or after it.
 fn tidy(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<Option<i64>> {
     let owner = files::table.find(file).select(files::owner_id);
     let Some(owner) = owner.first::<UserId>(tx.conn).optional()? else { return forget(tx, file).map(|()| None) };

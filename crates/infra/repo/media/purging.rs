@@ -120,7 +120,7 @@ impl Repo {
             let limits = self.deps.options.media.limits;
             let due = self.db.read(move |conn| due(conn, now, limits)).await?;
             for (object, owner, failures, kind) in &due {
-                let error = match self.purge(blobs, *object, *owner, kind).await {
+                let error = match self.purge_object(blobs, *object, *owner, kind).await {
                     Ok(octets) => {
                         cleaned.deleted += octets.map(Amount::of).unwrap_or_default();
                         in_a_row = 0;
@@ -128,7 +128,7 @@ impl Repo {
                     }
                     Err(error) => error,
                 };
-                self.postpone(now, *object, *failures, &error).await?;
+                self.postpone_purge(now, *object, *failures, &error).await?;
                 in_a_row += 1;
                 if in_a_row == GIVES_UP_AFTER {
                     return Err(error);
@@ -142,7 +142,7 @@ impl Repo {
 
     /// The bytes first: as long as the row is there, the next try finds it. Answers how many octets that were, unless another
     /// node was faster.
-    async fn purge(
+    async fn purge_object(
         &self,
         blobs: &dyn Blobs,
         object: ObjectId,
@@ -162,7 +162,7 @@ impl Repo {
     }
 
     /// It is tried again after a pause that grows with each failure, and nothing waits for it.
-    async fn postpone(&self, now: Timestamp, object: ObjectId, failures: i64, error: &Error) -> Result<()> {
+    async fn postpone_purge(&self, now: Timestamp, object: ObjectId, failures: i64, error: &Error) -> Result<()> {
         metrics::counter!("clowder_file_purge_failures_total").increment(1);
         let again = now.plus(pause(i16::try_from(failures + 1).unwrap_or(i16::MAX), 0.5));
         tracing::warn!(%object, %error, failures = failures + 1, %again, "cannot remove a deleted file from the store");
@@ -221,19 +221,18 @@ fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
 pub fn planned(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<(Amount, Amount)> {
     let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
     let deleted = || file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
-    let (past, later) = (file_objects::purge_at.le(now), file_objects::purge_at.gt(now));
-    let amount = (count_star(), sql::<BigInt>("CAST(COALESCE(SUM(file_objects.size), 0) AS BIGINT)"));
-    let (count, octets): (i64, i64) = deleted().filter(past).select(amount.clone()).first(conn)?;
-    let mut due = Amount { count, octets };
-    let waits: (i64, i64) = deleted().filter(later).select(amount.clone()).first(conn)?;
-    let mut waiting = Amount { count: waits.0, octets: waits.1 };
-    if limits.is_scarce(totals.0, totals.1) {
-        let soon = later.and(file_objects::purge_failures.eq(0));
-        let (count, octets): (i64, i64) = deleted().filter(soon).select(amount).first(conn)?;
-        due += Amount { count, octets };
-        waiting += Amount { count: -count, octets: -octets };
-    }
-    Ok((due, waiting))
+    let amount = || (count_star(), sql::<BigInt>("CAST(COALESCE(SUM(file_objects.size), 0) AS BIGINT)"));
+    let past: (i64, i64) = deleted().filter(file_objects::purge_at.le(now)).select(amount()).first(conn)?;
+    let later: (i64, i64) = deleted().filter(file_objects::purge_at.gt(now)).select(amount()).first(conn)?;
+    let soon: (i64, i64) = match limits.is_scarce(totals.0, totals.1) {
+        true => {
+            let soon = file_objects::purge_at.gt(now).and(file_objects::purge_failures.eq(0));
+            deleted().filter(soon).select(amount()).first(conn)?
+        }
+        false => (0, 0),
+    };
+    let due = Amount { count: past.0 + soon.0, octets: past.1 + soon.1 };
+    Ok((due, Amount { count: later.0 - soon.0, octets: later.1 - soon.1 }))
 }
 
 /// How many uploads wait to be forgotten.

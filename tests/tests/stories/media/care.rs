@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{examined, needed, path, upload};
 
 on_both!(cleaned_and_compared, moved_to_a_bucket, exported);
-on_both!(with [("CLAMD_URL", &*needed("TEST_CLAMD_URL"))]; quarantined);
+on_both!(with [("CLAMD_URL", &*super::needed("TEST_CLAMD_URL"))]; quarantined);
 
 /// All files below a folder.
 fn below(folder: &Path) -> Vec<PathBuf> {
@@ -108,7 +108,7 @@ async fn moved_to_a_bucket(world: World) {
 
 async fn exported(world: World) {
     let ada = world.user("ada").await;
-    let long: String = (0..700_000).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
+    let long: String = (0..700_000_u64).map(|n| char::from(b'a' + (n * n % 23) as u8)).collect();
     let file = upload(&ada, "lang und käse.txt", long.as_bytes()).await;
     let picture = examined(&ada, "", "; filename=\"photo.png\"", &png(30, 20, "zqplace")).await;
     let asked = ada.post("/api/users/me/export", json!({})).await.expect(202);

@@ -44,7 +44,7 @@ impl ObjectRow {
 pub async fn compare(blobs: &Arc<dyn Blobs>, wanted: Vec<Wanted>, hashes: bool) -> Result<Vec<(Wanted, Wrong)>> {
     let looks = wanted.into_iter().map(|one| {
         let blobs = Arc::clone(blobs);
-        async move { Ok(look(&*blobs, &one, hashes).await?.map(|wrong| (one, wrong))) }
+        async move { Ok::<_, Error>(look(&*blobs, &one, hashes).await?.map(|wrong| (one, wrong))) }
     });
     gather(stream::iter(looks).buffer_unordered(AT_ONCE)).await
 }
@@ -99,7 +99,7 @@ pub async fn copy(from: &Arc<dyn Blobs>, to: &Arc<dyn Blobs>, wanted: Vec<Wanted
     let copies = wanted.into_iter().map(|one| {
         let (from, to) = (Arc::clone(from), Arc::clone(to));
         async move {
-            Ok(match copy_one(&*from, &*to, &one, hashes).await? {
+            Ok::<_, Error>(match copy_one(&*from, &*to, &one, hashes).await? {
                 Copied::Now => Some((one, None)),
                 Copied::Before => None,
                 Copied::Not(wrong) => Some((one, Some(wrong))),
