@@ -1,5 +1,7 @@
 //! `clowder files`: cleans up, compares the database with the store, and copies all files to another store.
 
+#![allow(rustdoc::bare_urls, reason = "the comments are what `--help` prints")]
+
 use std::{sync::Arc, time::Duration};
 
 use clap::Subcommand;

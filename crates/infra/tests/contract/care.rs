@@ -250,7 +250,7 @@ on_both! {
     }
 
     async fn moderators_see_what_is_in_quarantine(world: World) {
-        let [ada, root] = world.people(["ada", "root"]).await;
+        let [ada, root] = world.people(["ada", "rita"]).await;
         let (node, guard) = scanning(&world, true).await;
         let mut bad = Vec::new();
         for content in ["malice one", "malice two", "malice three"] {
