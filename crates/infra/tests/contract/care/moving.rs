@@ -136,7 +136,8 @@ on_both! {
             for file in &files {
                 let content = node.media.content(&world.ctx(&ada), file.id).await.unwrap();
                 assert_eq!(read_at(node, &content).await.len() as i64, file.size);
-                node.media.read_content(&content, Some(1..3)).await.unwrap();
+                let part = node.media.read_content(&content, Some(1..3)).await.unwrap();
+                assert_eq!(part.try_collect::<Vec<Bytes>>().await.unwrap().concat().len(), 2);
             }
             assert_eq!(faults(&world, node, true).await, []);
         }
