@@ -3,6 +3,7 @@
 mod admin;
 mod arguments;
 mod auditing;
+mod care;
 mod doctor;
 mod inspect;
 mod jobs;
@@ -112,6 +113,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
         }
         Command::Users(command) => carry_out(&config()?, |config| wait(users::run(config, command, out)))?,
         Command::Search(command) => carry_out(&config()?, |config| wait(search::run(config, command, out)))?,
+        Command::Files(command) => carry_out(&config()?, |config| wait(care::run(config, command, out)))?,
         Command::Keys(command) => carry_out(&config()?, |config| wait(keyring::run(config, command, out)))?,
         Command::Audit(command) => carry_out(&config()?, |config| wait(auditing::run(config, command, out)))?,
         Command::Admin(command) => carry_out(&config()?, |config| wait(admin::run(config, command, out)))?,

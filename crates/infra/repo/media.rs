@@ -5,17 +5,19 @@ mod announcing;
 mod appending;
 mod arriving;
 pub mod attaching;
-mod deleting;
+pub mod cleaning;
+pub mod deleting;
 mod detaching;
-mod examining;
+pub mod examining;
+pub mod exporting;
 mod finishing;
 mod lease;
 mod links;
-mod loose;
+pub mod loose;
 pub mod pictures;
 mod privacy;
-mod purging;
-mod read;
+pub mod purging;
+pub mod read;
 mod resumable;
 mod scanning;
 
@@ -41,7 +43,7 @@ use super::{
     idempotency::Stub,
     people::Viewer,
 };
-use crate::domains::media::{file_objects, loose_files, object_of, resumable_uploads};
+use crate::domains::media::{file_cleaning, file_objects, loose_files, object_of, resumable_uploads};
 
 pub use purging::stuck;
 pub use scanning::waiting;
@@ -69,6 +71,7 @@ pub const DOMAIN: Domain = Domain {
         when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
         when!(OnReturn, file_objects.scanned_at),
         when!(OnReturn, file_objects.scanning_since),
+        when!(OnReturn, file_cleaning.since),
         never("files.created_at", SHOWN),
         when!(OnReturn, loose_files.due_at, until!(loose_files.due_at, |_| loose::UNATTACHED_FOR)),
         when!(
@@ -82,6 +85,7 @@ pub const DOMAIN: Domain = Domain {
         Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND },
         Cron { name: "file.tidy", schedule: "7,22,37,52 * * * * UTC", kind: loose::Tidy::KIND },
         Cron { name: "file.requeue", schedule: "3,18,33,48 * * * * UTC", kind: scanning::Requeue::KIND },
+        Cron { name: "file.report", schedule: "26 4 * * * UTC", kind: cleaning::Report::KIND },
         Cron { name: "file.rescan", schedule: "41 * * * * UTC", kind: scanning::Rescan::KIND },
     ],
     workers: |repo| {
@@ -93,6 +97,7 @@ pub const DOMAIN: Domain = Domain {
             Arc::new(announcing::Announcer(Arc::clone(repo))),
             Arc::new(scanning::Rescanner(Arc::clone(repo))),
             Arc::new(scanning::Requeuer(Arc::clone(repo))),
+            Arc::new(cleaning::Reporter(Arc::clone(repo))),
         ]
     },
     ..Domain::NONE
@@ -105,7 +110,7 @@ struct Stored(FileId);
 impl Stub for Stored {}
 
 impl Repo {
-    fn blobs(&self) -> Result<Arc<dyn Blobs>> {
+    pub(super) fn blobs(&self) -> Result<Arc<dyn Blobs>> {
         self.deps.options.media.blobs.clone().ok_or_else(|| Error::internal("there is no store of bytes"))
     }
 }

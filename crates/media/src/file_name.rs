@@ -1,7 +1,7 @@
 //! The name of a file as its uploader gave it. It is only shown and suggested for saving, and never names anything on this
 //! server; so whatever could mislead somebody is taken out of it, and no name is refused.
 
-use clowder_core::text;
+use clowder_core::{FileId, text};
 
 /// How many characters a name has at most.
 pub const LONGEST: usize = 255;
@@ -20,6 +20,23 @@ pub fn of(given: &str) -> String {
     // With less of it if it becomes too long when it is normalised.
     let named = ROOMS.into_iter().find_map(|room| text::line(&marked(shortened(plain, room)), 1, LONGEST).ok());
     named.unwrap_or_else(|| NAMELESS.to_owned())
+}
+
+/// How many octets of a name an archive has: with the id before it, many systems take 255.
+const ARCHIVED: usize = 200;
+
+/// The path of a file in an archive: every system can unpack it, and no two files have the same.
+pub fn in_archive(file: FileId, name: &str) -> String {
+    let name = of(name);
+    let (stem, extension) = match name.rsplit_once('.') {
+        Some((stem, extension)) if (1..=16).contains(&extension.len()) && !stem.is_empty() => (stem, extension),
+        _ => (name.as_str(), ""),
+    };
+    let dot = if extension.is_empty() { "" } else { "." };
+    let room = ARCHIVED - extension.len() - dot.len();
+    let ends = stem.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room);
+    let stem = ends.last().and_then(|end| stem.get(..end)).unwrap_or_default();
+    format!("files/{file}-{stem}{dot}{extension}")
 }
 
 /// Control characters, and those that show nothing or change the direction of what stands around them.
@@ -89,6 +106,26 @@ mod tests {
             (".hidden", ".hidden"),
         ] {
             assert_eq!(of(given), shown, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn paths_in_an_archive_stay_below_its_folder() {
+        let file = FileId::from_uuid(uuid::Uuid::from_u128(7));
+        for (name, path) in [
+            ("cat.jpg", "cat.jpg"),
+            ("../../.ssh/keys", "keys"),
+            ("C:\\a.txt", "a.txt"),
+            (".hidden", ".hidden"),
+            ("", "file"),
+        ] {
+            assert_eq!(in_archive(file, name), format!("files/{file}-{path}"), "{name:?}");
+        }
+        for long in ["ä".repeat(250) + ".jpeg", "🐈".repeat(250), "x".repeat(250)] {
+            let path = in_archive(file, &long);
+            let part = path.strip_prefix("files/").unwrap();
+            assert!((200..=255).contains(&part.len()) && !part.contains('/'), "{path}");
+            assert_eq!(part.ends_with(".jpeg"), long.ends_with(".jpeg"));
         }
     }
 

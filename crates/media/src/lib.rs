@@ -5,6 +5,7 @@
 //! in the content ([`sniff`]). Files of one person with the same content share one object.
 
 pub mod blobs;
+pub mod care;
 pub mod change;
 pub mod examiner;
 pub mod file_name;
@@ -22,6 +23,7 @@ pub mod sniff;
 pub mod variants;
 
 pub use blobs::{Blobs, Key};
+pub use care::FileCare;
 pub use change::Change;
 pub use examiner::{Examined, Examiner, Seen};
 pub use model::{

@@ -60,6 +60,8 @@ pub const FILE_BUSY: Refusal = Refusal::new(
 pub const FILE_BEYOND: Refusal =
     Refusal::new(TooLarge, "file.beyond", "With these octets, the upload would be longer than its `Upload-Length`");
 pub const FILE_EXPIRED: Refusal = Refusal::new(Gone, "file.expired", "The upload has expired; begin a new one");
+pub const FILE_NOT_QUARANTINED: Refusal =
+    Refusal::new(Unknown, "file.not_quarantined", "There is no such file in quarantine");
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 
@@ -83,5 +85,6 @@ pub const ALL: &[Refusal] = &[
     FILE_BUSY,
     FILE_BEYOND,
     FILE_EXPIRED,
+    FILE_NOT_QUARANTINED,
     FILE_LINK_INVALID,
 ];

@@ -12,34 +12,41 @@ use crate::{
 pub const DOMAIN: Domain =
     Domain { things: THINGS, lists: LISTS, open: OPEN, not_sent: NOT_SENT, ..Domain::new("Files") };
 
-const THINGS: &[Thing] = &[Thing {
-    name: "file_id",
-    comes: Comes::Made(|stage| {
-        Box::pin(async move {
-            let content = png(3, 2, &unique());
-            let file = examined(stage.owner, "", "; filename=\"a.png\"", &content).await;
-            file["id"].as_str().unwrap().to_owned()
-        })
-    }),
-}];
+const THINGS: &[Thing] = &[
+    Thing {
+        name: "file_id",
+        comes: Comes::Made(|stage| {
+            Box::pin(async move {
+                let content = png(3, 2, &unique());
+                let file = examined(stage.owner, "", "; filename=\"a.png\"", &content).await;
+                file["id"].as_str().unwrap().to_owned()
+            })
+        }),
+    },
+    Thing { name: "quarantined_file_id", comes: Comes::Never { unknown: "file.not_quarantined" } },
+];
 
-const LISTS: &[List] = &[List {
-    path: "/api/files",
-    at_least: MANY,
-    rows: Some(|scene| {
-        format!(
-            "INSERT INTO file_objects (id, owner_id, status, size, sha256, type, refs, created_at)
-               SELECT {of_n}, {me}, 'ready', 1, {octets}, 'text/plain', 1, {now} FROM {series};
-             INSERT INTO files (id, owner_id, object_id, name, purpose, created_at)
-               SELECT {of_n}, {me}, {of_n}, 'a file', 'attachment', {now} FROM {series};",
-            of_n = scene.id_of_n(),
-            me = scene.me(),
-            octets = scene.octets_of_n(),
-            now = scene.at("0"),
-            series = scene.series(MANY),
-        )
-    }),
-}];
+const LISTS: &[List] = &[
+    List {
+        path: "/api/files",
+        at_least: MANY,
+        rows: Some(|scene| {
+            format!(
+                "INSERT INTO file_objects (id, owner_id, status, size, sha256, type, refs, created_at)
+                   SELECT {of_n}, {me}, 'quarantined', 1, {octets}, 'text/plain', 1, {now} FROM {series};
+                 INSERT INTO files (id, owner_id, object_id, name, purpose, created_at)
+                   SELECT {of_n}, {me}, {of_n}, 'a file', 'attachment', {now} FROM {series};",
+                of_n = scene.id_of_n(),
+                me = scene.me(),
+                octets = scene.octets_of_n(),
+                now = scene.at("0"),
+                series = scene.series(MANY),
+            )
+        }),
+    },
+    // The same ones.
+    List { path: "/api/admin/files", at_least: MANY, rows: None },
+];
 
 const OPEN: Reasons = &[
     ("GET /api/files/{file_id}/download", "what the address holds is the credential, and expires"),

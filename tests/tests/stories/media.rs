@@ -1,5 +1,6 @@
 //! People upload files and read them again.
 
+mod care;
 mod durability;
 mod hostile;
 mod memory;

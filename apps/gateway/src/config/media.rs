@@ -10,11 +10,11 @@ use std::{
 use clowder_core::{Error, Result};
 use clowder_infra::{
     Options,
-    blobs::{self, Address, Clamd, Credentials, Place},
+    blobs::{self, Address, Both, Clamd, Credentials, Place},
     inspect::{Inspector, Limits as InspectionLimits},
 };
 
-use clowder_media::{Scanner, policy::Limits};
+use clowder_media::{Blobs, Scanner, policy::Limits};
 
 use super::{
     Secret,
@@ -29,6 +29,11 @@ pub struct Media {
     pub key_id: String,
     pub secret_key: Option<Secret>,
     pub session_token: Option<Secret>,
+    /// A second store, from which is read what the first does not have, while files move between them; with its own keys,
+    /// if they are others.
+    pub other_url: String,
+    pub other_key_id: String,
+    pub other_secret_key: Option<Secret>,
     /// How many octets the files of one person can have together.
     pub quota_bytes: i64,
     /// How many files one person can have.
@@ -55,6 +60,9 @@ impl Default for Media {
             key_id: String::new(),
             secret_key: None,
             session_token: None,
+            other_url: String::new(),
+            other_key_id: String::new(),
+            other_secret_key: None,
             quota_bytes: 10 << 30,
             files_per_person: 100_000,
             uploads_at_once: 10,
@@ -81,9 +89,14 @@ impl Media {
             ..Limits::default()
         };
         options.media.resumable_for = Duration::from_secs(self.resumable_seconds.unsigned_abs());
-        let place = Place::parse(&self.storage_url, media_root);
-        let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
-        options.media.blobs = Some(blobs::open(&place, self.credentials(), work)?);
+        let (place, main) = self.open_main(media_root, work)?;
+        options.media.blobs = Some(match self.open_other(work)? {
+            Some((other, _)) if other.is_same(&place) => {
+                return Err(Error::internal("STORAGE_OTHER_URL: must be another store than STORAGE_URL"));
+            }
+            Some((_, other)) => Arc::new(Both::new(main, other)),
+            None => main,
+        });
         if let Some(clamd) = self.clamd()? {
             options.media.scanner = Some(Arc::new(clamd));
         }
@@ -91,6 +104,34 @@ impl Media {
         options.media.examiner = Some(Arc::new(self.inspector()?));
         options.media.work = work.join("examined");
         Ok(())
+    }
+
+    /// The store to which new files go, and where it is.
+    pub fn open_main(&self, media_root: &Path, work: &Path) -> Result<(Place, Arc<dyn Blobs>)> {
+        let place = Place::parse(&self.storage_url, media_root);
+        let place = place.map_err(|error| Error::internal(format!("STORAGE_URL: {error}")))?;
+        let main = blobs::open(&place, self.credentials(), work)?;
+        Ok((place, main))
+    }
+
+    /// The second store, if there is one.
+    pub fn open_other(&self, work: &Path) -> Result<Option<(Place, Arc<dyn Blobs>)>> {
+        if self.other_url.is_empty() {
+            return Ok(None);
+        }
+        let place = Place::parse(&self.other_url, Path::new(""));
+        let place = place.map_err(|error| Error::internal(format!("STORAGE_OTHER_URL: {error}")))?;
+        let other = self.open_at(&place, work)?;
+        Ok(Some((place, other)))
+    }
+
+    /// A store with the keys of the second one.
+    pub fn open_at(&self, place: &Place, work: &Path) -> Result<Arc<dyn Blobs>> {
+        let given = |secret: &Secret| secret.expose().to_owned();
+        let secret = self.other_secret_key.as_ref().map(given).filter(|it| !it.is_empty());
+        let own = secret.filter(|_| !self.other_key_id.is_empty());
+        let own = own.map(|secret| Credentials { key_id: self.other_key_id.clone(), secret, token: None });
+        blobs::open(place, own.or_else(|| self.credentials()), work)
     }
 
     /// Which signatures the virus scanner has, if there is one.
@@ -136,6 +177,12 @@ pub const SETTINGS: &[Setting] = &[
         "The key for S3."))),
     secret(checked(word, setting("media", "session_token", "AWS_SESSION_TOKEN", |c| &mut c.media.session_token,
         "The token of a temporary key for S3."))),
+    checked(other_url, setting("media", "other_url", "STORAGE_OTHER_URL", |c| &mut c.media.other_url,
+        "A second store, while files move between two: what is not in the first is read from it, and what is deleted is deleted in both. Empty: there is none.")),
+    checked(word, setting("media", "other_key_id", "STORAGE_OTHER_KEY_ID", |c| &mut c.media.other_key_id,
+        "The id of the key for the second store. Empty: the key of the first.")),
+    secret(checked(word, setting("media", "other_secret_key", "STORAGE_OTHER_SECRET_KEY", |c| &mut c.media.other_secret_key,
+        "The key for the second store."))),
     within(1 << 20, 1 << 50, setting("media", "quota_bytes", "QUOTA_BYTES", |c| &mut c.media.quota_bytes,
         "How many bytes the files of one person can have together. The same content counts once.")),
     within(1, 10_000_000, setting("media", "files_per_person", "FILES_PER_PERSON", |c| &mut c.media.files_per_person,
@@ -163,6 +210,9 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("media.key_id", &["a b", "ä"]),
     ("media.secret_key", &["a b"]),
     ("media.session_token", &["a b"]),
+    ("media.other_url", &["bucket", "http://bucket", "s3://", "/folder"]),
+    ("media.other_key_id", &["a b", "ä"]),
+    ("media.other_secret_key", &["a b"]),
     ("media.quota_bytes", &["0", "1048575", "much"]),
     ("media.files_per_person", &["0", "10000001", "many"]),
     ("media.uploads_at_once", &["0", "1001", "many"]),
@@ -176,6 +226,10 @@ pub const WRONG: &[(&str, &[&str])] = &[
 
 fn storage_url(text: &str) -> Checked {
     Place::parse(text, Path::new("media")).map(drop)
+}
+
+fn other_url(text: &str) -> Checked {
+    if text.is_empty() { Ok(()) } else { storage_url(text) }
 }
 
 fn clamd_url(text: &str) -> Checked {

@@ -10,7 +10,7 @@ use super::{
     super::{db::Tx, dialect, journal, people::Viewer},
     detaching, loose, purging, read, resumable,
 };
-use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, files};
+use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files};
 
 /// How long bytes stay after the last file with them was deleted, in case that was a mistake of this program.
 pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -19,20 +19,25 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let (row, object) = read::changeable(tx.conn, Viewer::of(ctx)?, file)?;
+    end(tx, ctx, user, &row, &object)?;
+    journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
+}
+
+/// Ends a file, whatever has it; its owner is locked.
+pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId, row: &FileRow, object: &ObjectRow) -> Result<()> {
     // Whoever is attaching it is done then.
-    dialect::media::lock_file(tx.conn, file)?;
+    dialect::media::lock_file(tx.conn, row.id)?;
     // What has arrived of an upload is of no use.
     let (octets, purge_at) = match resumable::grown(tx.conn, object.id)? {
         Some(grown) => (resumable::octets(grown.size)?, ctx.now),
         None => (object.size, ctx.now.plus(KEPT_FOR)),
     };
-    let trash = remove(tx, user, row.id, &object, octets, purge_at)?;
-    make_room(tx, ctx, user, trash)?;
+    let trash = remove(tx, owner, row.id, object, octets, purge_at)?;
+    make_room(tx, ctx, owner, trash)?;
     if purge_at == ctx.now {
         purging::order(tx, ctx)?;
     }
-    detaching::order(tx, ctx, file)?;
-    journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
+    detaching::order(tx, ctx, row.id)
 }
 
 /// Forgets an upload that has not ended, and has left so many octets in the store. Answers whether there is a file because

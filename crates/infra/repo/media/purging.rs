@@ -8,8 +8,17 @@ use clowder_core::{
     Ctx, Error, NewJob, Result, Timestamp, UserId,
     job::{Queue, Taken, Work, Worker, pause},
 };
-use clowder_media::{Blobs, ObjectId, Variant, kinds, policy::Limits};
-use diesel::prelude::*;
+use clowder_media::{
+    Blobs, ObjectId, Variant,
+    care::{Amount, Cleaned},
+    kinds,
+    policy::Limits,
+};
+use diesel::{
+    dsl::{count_star, sql},
+    prelude::*,
+    sql_types::BigInt,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -65,33 +74,45 @@ impl Worker for Purger {
     }
 
     async fn work(&self, ctx: &Ctx, _: &Taken) -> Result<()> {
-        // A command without a store of bytes runs no jobs, so this is a mistake, and another process does it.
-        let blobs = self.0.blobs()?;
-        let forgotten = self.forget_stale(ctx).await.and(self.forget_expired(ctx).await);
-        let finished = self.finish_whole(ctx, &*blobs).await;
-        let purged = self.purge_due(ctx, &*blobs).await;
-        let unfinished = UNFINISHED + self.0.deps.options.media.resumable_for;
-        let swept = blobs.sweep(ctx.now.minus(unfinished)).await.map(drop);
-        self.0.db.read(stuck).await?;
-        // Each has been tried, whatever became of the others.
-        forgotten.and(finished).and(purged).and(swept)
+        self.0.purge_files(ctx).await.1
     }
 }
 
 /// An object that is due: whose it was, how often purging it has failed, and of which type it is.
 type Due = (ObjectId, Option<UserId>, i64, String);
 
-impl Purger {
-    async fn forget_stale(&self, ctx: &Ctx) -> Result<()> {
+impl Repo {
+    /// Forgets uploads whose process has died, and removes what is due. Says what it has done, and whether all of that worked.
+    pub async fn purge_files(self: &Arc<Self>, ctx: &Ctx) -> (Cleaned, Result<()>) {
+        let mut cleaned = Cleaned::default();
+        // A command without a store of bytes runs no jobs, so this is a mistake, and another process does it.
+        let blobs = match self.blobs() {
+            Ok(blobs) => blobs,
+            Err(error) => return (cleaned, Err(error)),
+        };
+        let forgotten = self.forget_stale(ctx, &mut cleaned).await.and(self.forget_expired(ctx).await);
+        let finished = self.finish_whole(ctx, &*blobs).await;
+        let purged = self.purge_due(ctx, &*blobs, &mut cleaned).await;
+        let unfinished = UNFINISHED + self.deps.options.media.resumable_for;
+        let swept = blobs.sweep(ctx.now.minus(unfinished)).await.map(drop);
+        let counted = self.db.read(stuck).await.map(drop);
+        let noted = self.note_cleaning(ctx, cleaned).await;
+        // Each has been tried, whatever became of the others.
+        (cleaned, forgotten.and(finished).and(purged).and(swept).and(counted).and(noted))
+    }
+
+    async fn forget_stale(&self, ctx: &Ctx, cleaned: &mut Cleaned) -> Result<()> {
         let (now, mut outcome) = (ctx.now, Ok(()));
         let mut next = Some(Timestamp::from_micros(0));
         while let Some(after) = next {
             let some;
-            (some, next) = self.0.db.read(move |conn| stale(conn, after, now)).await?;
+            (some, next) = self.db.read(move |conn| stale(conn, after, now)).await?;
             for (user, file) in some {
                 let ctx = ctx.clone();
-                let forgotten = self.0.db.write(move |tx| discard(tx, &ctx, user, file, 0, ctx.now)).await;
-                outcome = outcome.and(forgotten.map(drop));
+                match self.db.write(move |tx| discard(tx, &ctx, user, file, 0, ctx.now)).await {
+                    Ok(has_ended) => cleaned.unfinished.count += i64::from(!has_ended),
+                    Err(error) => outcome = outcome.and(Err(error)),
+                }
             }
         }
         outcome
@@ -99,17 +120,17 @@ impl Purger {
 
     async fn forget_expired(&self, ctx: &Ctx) -> Result<()> {
         let (now, mut outcome) = (ctx.now, Ok(()));
-        for (user, file) in self.0.db.read(move |conn| resumable::expired(conn, now)).await? {
+        for (user, file) in self.db.read(move |conn| resumable::expired(conn, now)).await? {
             let ctx = ctx.clone();
-            outcome = outcome.and(self.0.db.write(move |tx| resumable::expire(tx, &ctx, user, file)).await);
+            outcome = outcome.and(self.db.write(move |tx| resumable::expire(tx, &ctx, user, file)).await);
         }
         outcome
     }
 
-    async fn finish_whole(&self, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
+    async fn finish_whole(self: &Arc<Self>, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
         let (now, mut outcome, mut in_a_row) = (ctx.now, Ok(()), 0);
-        for upload in self.0.db.read(move |conn| resumable::whole(conn, now)).await? {
-            let finished = finishing::finish_again(&self.0, blobs, ctx, upload).await;
+        for upload in self.db.read(move |conn| resumable::whole(conn, now)).await? {
+            let finished = finishing::finish_again(self, blobs, ctx, upload).await;
             in_a_row = if finished.is_err() { in_a_row + 1 } else { 0 };
             outcome = outcome.and(finished);
             if in_a_row == GIVES_UP_AFTER {
@@ -119,17 +140,21 @@ impl Purger {
         outcome
     }
 
-    async fn purge_due(&self, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
+    async fn purge_due(&self, ctx: &Ctx, blobs: &dyn Blobs, cleaned: &mut Cleaned) -> Result<()> {
         let (now, mut in_a_row) = (ctx.now, 0);
         loop {
-            let limits = self.0.deps.options.media.limits;
-            let due = self.0.db.read(move |conn| due(conn, now, limits)).await?;
+            let limits = self.deps.options.media.limits;
+            let due = self.db.read(move |conn| due(conn, now, limits)).await?;
             for (object, owner, failures, kind) in &due {
-                let Err(error) = self.purge(blobs, *object, *owner, kind).await else {
-                    in_a_row = 0;
-                    continue;
+                let error = match self.purge_object(blobs, *object, *owner, kind).await {
+                    Ok(octets) => {
+                        cleaned.deleted += octets.map(Amount::of).unwrap_or_default();
+                        in_a_row = 0;
+                        continue;
+                    }
+                    Err(error) => error,
                 };
-                self.postpone(now, *object, *failures, &error).await?;
+                self.postpone_purge(now, *object, *failures, &error).await?;
                 in_a_row += 1;
                 if in_a_row == GIVES_UP_AFTER {
                     return Err(error);
@@ -141,12 +166,19 @@ impl Purger {
         }
     }
 
-    /// The bytes first: as long as the row is there, the next try finds it.
-    async fn purge(&self, blobs: &dyn Blobs, object: ObjectId, owner: Option<UserId>, kind: &str) -> Result<()> {
-        if self.0.db.read(move |conn| has_files(conn, object)).await? {
+    /// The bytes first: as long as the row is there, the next try finds it. Answers how many octets that were, unless another
+    /// node was faster.
+    async fn purge_object(
+        &self,
+        blobs: &dyn Blobs,
+        object: ObjectId,
+        owner: Option<UserId>,
+        kind: &str,
+    ) -> Result<Option<i64>> {
+        if self.db.read(move |conn| has_files(conn, object)).await? {
             return Err(Error::internal(format!("the object {object} is due to be purged, but has files")));
         }
-        if let Some(grown) = self.0.db.read(move |conn| resumable::grown(conn, object)).await? {
+        if let Some(grown) = self.db.read(move |conn| resumable::grown(conn, object)).await? {
             blobs.abandon(&key_of(object)?, &grown).await?;
         }
         blobs.delete(&key_of(object)?).await?;
@@ -155,11 +187,11 @@ impl Purger {
         for variant in variants {
             blobs.delete(&variant_key(object, variant)?).await?;
         }
-        self.0.db.write(move |tx| forget(tx, object, owner)).await
+        self.db.write(move |tx| forget(tx, object, owner)).await
     }
 
     /// It is tried again after a pause that grows with each failure, and nothing waits for it.
-    async fn postpone(&self, now: Timestamp, object: ObjectId, failures: i64, error: &Error) -> Result<()> {
+    async fn postpone_purge(&self, now: Timestamp, object: ObjectId, failures: i64, error: &Error) -> Result<()> {
         metrics::counter!("clowder_file_purge_failures_total").increment(1);
         let again = now.plus(pause(i16::try_from(failures + 1).unwrap_or(i16::MAX), 0.5));
         tracing::warn!(%object, %error, failures = failures + 1, %again, "cannot remove a deleted file from the store");
@@ -170,12 +202,12 @@ impl Purger {
             diesel::update(row).set(later).execute(tx.conn)?;
             Ok(())
         };
-        self.0.db.write(postpone).await
+        self.db.write(postpone).await
     }
 }
 
 /// Forgets an object that is no longer in the store.
-fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()> {
+fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<Option<i64>> {
     if let Some(owner) = owner {
         // Whoever writes what somebody has locks them first.
         dialect::accounts::lock_user(tx.conn, owner)?;
@@ -183,7 +215,7 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
     let row = file_objects::table.find(object).filter(file_objects::refs.eq(0));
     let gone = diesel::delete(row).returning((file_objects::size, file_objects::owner_id));
     let gone: Option<(i64, Option<UserId>)> = gone.get_result(tx.conn).optional()?;
-    let Some((size, owner)) = gone else { return Ok(()) };
+    let Some((size, owner)) = gone else { return Ok(None) };
     if let Some(owner) = owner {
         let less = (
             file_usage::trash_octets.eq(file_usage::trash_octets - size),
@@ -193,7 +225,7 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
     }
     let less = (file_totals::octets.eq(file_totals::octets - size), file_totals::objects.eq(file_totals::objects - 1));
     diesel::update(file_totals::table).set(less).execute(tx.conn)?;
-    Ok(())
+    Ok(Some(size))
 }
 
 /// What is due, the oldest first. If the server has little room left, everything that was deleted is: or else people who
@@ -212,4 +244,27 @@ fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
     Ok(due
         .select((file_objects::id, file_objects::owner_id, file_objects::purge_failures, file_objects::kind))
         .load(conn)?)
+}
+
+/// What is due, and what of deleted files stays for now.
+pub fn planned(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<(Amount, Amount)> {
+    let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
+    let deleted = || file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
+    let amount = || (count_star(), sql::<BigInt>("CAST(COALESCE(SUM(file_objects.size), 0) AS BIGINT)"));
+    let past: (i64, i64) = deleted().filter(file_objects::purge_at.le(now)).select(amount()).first(conn)?;
+    let later: (i64, i64) = deleted().filter(file_objects::purge_at.gt(now)).select(amount()).first(conn)?;
+    let soon: (i64, i64) = match limits.is_scarce(totals.0, totals.1) {
+        true => {
+            let soon = file_objects::purge_at.gt(now).and(file_objects::purge_failures.eq(0));
+            deleted().filter(soon).select(amount()).first(conn)?
+        }
+        false => (0, 0),
+    };
+    let due = Amount { count: past.0 + soon.0, octets: past.1 + soon.1 };
+    Ok((due, Amount { count: later.0 - soon.0, octets: later.1 - soon.1 }))
+}
+
+/// How many uploads wait to be forgotten.
+pub fn unfinished(conn: &mut Conn, now: Timestamp) -> Result<i64> {
+    Ok(file_objects::table.filter(file_objects::arriving_until.le(now)).count().get_result(conn)?)
 }

@@ -52,7 +52,7 @@ async fn put(world: &World, who: &Person, name: &str, content: &str) -> File {
     file
 }
 
-async fn read(world: &World, content: &Content) -> Vec<u8> {
+pub async fn read(world: &World, content: &Content) -> Vec<u8> {
     let bytes = world.store.media.read_content(content, None).await.unwrap();
     let pieces: Vec<Bytes> = bytes.try_collect().await.unwrap();
     pieces.concat()

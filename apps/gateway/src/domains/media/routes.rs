@@ -1,16 +1,20 @@
 //! The routes of files.
 
-use clowder_accounts::refusals::ACCOUNT_SUSPENDED;
+use clowder_accounts::{
+    refusals::ACCOUNT_SUSPENDED,
+    scopes::{ADMIN_READ, ADMIN_WRITE},
+};
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
     File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size,
+    care::{Moderated, QuarantinedFile, permissions::MODERATE_FILES},
     model::Octets,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
 };
 
-use super::{handlers, resumable};
+use super::{handlers, moderating, resumable};
 use crate::{
     refusals,
     routes::{Endpoint, delete, get, options, patch, post},
@@ -22,6 +26,7 @@ pub fn all() -> Vec<Endpoint> {
     let mut all = of_files();
     all.extend(of_resumable_uploads());
     all.extend(of_contents());
+    all.extend(of_moderators());
     all
 }
 
@@ -154,6 +159,27 @@ fn of_resumable_uploads() -> Vec<Endpoint> {
             .gives_nothing(204, "It is gone")
             .refuses(&[FILE_UNKNOWN, FILE_EXPIRED])
             .fails(&[refusals::TUS_VERSION]),
+    ]
+}
+
+fn of_moderators() -> Vec<Endpoint> {
+    vec![
+        get("/api/admin/files", moderating::list)
+            .says("List the files in quarantine, those that were scanned last first")
+            .called("listQuarantinedFiles")
+            .notes("The virus scanner found something in them. Nobody gets their content, moderators neither.")
+            .needs(MODERATE_FILES)
+            .scope(ADMIN_READ)
+            .asks::<Moderated>("status", "`quarantined`, also when absent")
+            .lists::<QuarantinedFile>(),
+        delete("/api/admin/files/{quarantined_file_id}", moderating::delete)
+            .says("Delete a file in quarantine")
+            .called("deleteQuarantinedFile")
+            .notes("As its owner could: whatever has it shows that it is gone. It is in the audit log (`file.removed`). Other files do not exist here.")
+            .needs(MODERATE_FILES)
+            .scope(ADMIN_WRITE)
+            .gives_nothing(204, "It is gone")
+            .refuses(&[FILE_NOT_QUARANTINED]),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! Files and their bytes.
 
+mod comparing;
 mod content;
+mod pieces;
 mod rows;
 mod schema;
 mod workplace;
@@ -9,7 +11,9 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
+pub use comparing::{Copies, compare, copy};
 pub use content::*;
+pub use pieces::Pieces;
 pub use rows::*;
 pub use schema::*;
 pub use workplace::*;

@@ -1,16 +1,19 @@
-//! What both stores promise.
+//! What both stores promise, and the two as one.
 
 use bytes::Bytes;
 use clowder_core::{Error, Timestamp};
 use clowder_media::blobs::Grown;
 
-use super::stores::{FOREVER, NEVER, Store, all, folder, key, names, noise, read, s3, write};
+use super::stores::{FOREVER, NEVER, Store, all, both, folder, key, names, noise, read, s3, write};
 
 /// A module per store, with each of these tests.
 macro_rules! on_both {
     ($($(#[$about:meta])* $name:ident;)*) => {
         mod in_a_folder {
             $($(#[$about])* #[tokio::test] async fn $name() { super::$name(&super::folder()).await; })*
+        }
+        mod in_both {
+            $($(#[$about])* #[tokio::test] async fn $name() { super::$name(&super::both()).await; })*
         }
         mod in_s3 {
             $($(#[$about])* #[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(&super::s3()).await; })*

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clowder_core::Timestamp;
-use clowder_infra_blobs::{Credentials, Place, open};
+use clowder_infra_blobs::{Both, Credentials, Place, open};
 use clowder_media::{Blobs, Key, blobs::ByteStream};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,14 @@ pub fn s3() -> Store {
     let name = folder.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_owned();
     let url = needed("TEST_S3_URL").replacen('?', &format!("/{name}?"), 1);
     Store { blobs: opened(&url, folder.path()), url, folder }
+}
+
+/// Two folders as one store, as while objects move from one to the other.
+pub fn both() -> Store {
+    let folder = tempfile::tempdir().unwrap();
+    let [url, other] = ["media", "other"].map(|name| format!("file:{}", folder.path().join(name).display()));
+    let blobs = Arc::new(Both::new(opened(&url, folder.path()), opened(&other, folder.path())));
+    Store { blobs, url, folder }
 }
 
 pub fn credentials() -> Credentials {

@@ -265,7 +265,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     subject: None,
                     recipient: None,
                 };
-                for kind in ["file.requeue", "file.rescan"] {
+                for kind in ["file.requeue", "file.rescan", "file.report"] {
                     store.jobs.order(&ctx, NewJob { kind, ..job.clone() }).await?;
                 }
                 store.jobs.order(&ctx, job).await?;

@@ -91,13 +91,18 @@ impl Scanner for Guard {
     }
 }
 
+/// What looks into files in this process.
+pub fn examiner() -> Arc<dyn Examiner> {
+    Arc::new(Here)
+}
+
 /// A node that looks into files.
 async fn looking(world: &World) -> Store {
     world.node_with(|options| options.media.examiner = Some(Arc::new(Here))).await
 }
 
 /// A node that looks into files and has a scanner.
-async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
+pub async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
     let guard = Arc::new(Guard::default());
     guard.looks_for("malice");
     let scanner = Arc::clone(&guard);
@@ -110,7 +115,7 @@ async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
 }
 
 /// Uploads a file by way of this node.
-async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
+pub async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
     let new = NewFile { purpose, ..new("a file") };
     let mut arriving = node.media.begin_upload(&world.ctx(who), new).await.unwrap();
     for piece in content.chunks(1 << 18) {
@@ -129,7 +134,7 @@ async fn is_stored(world: &World, content: &Content) -> bool {
 }
 
 /// Runs this job, as its hour comes.
-async fn run(world: &World, node: &Store, kind: &'static str) {
+pub async fn run(world: &World, node: &Store, kind: &'static str) {
     let job = NewJob { kind, payload: b"{}".to_vec(), run_at: world.now(), key: None, subject: None, recipient: None };
     node.jobs.order(&system(world), job).await.unwrap();
     work(world, node).await;

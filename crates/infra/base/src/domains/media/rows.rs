@@ -63,7 +63,7 @@ impl ObjectRow {
     }
 
     /// The length and the hash of the content that can be read.
-    fn shown(&self) -> (i64, Option<&[u8]>) {
+    pub fn shown(&self) -> (i64, Option<&[u8]>) {
         match self.clean_size {
             Some(size) => (size, self.clean_sha256.as_deref()),
             None => (self.size, self.sha256.as_deref()),

@@ -60,6 +60,20 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
+    file_cleaning (single) {
+        single -> SmallInt,
+        since -> Ts,
+        unattached -> BigInt,
+        unattached_octets -> BigInt,
+        unfinished -> BigInt,
+        deleted -> BigInt,
+        deleted_octets -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
     loose_files (file_id) { file_id -> Uid, due_at -> Ts, }
 }
 
