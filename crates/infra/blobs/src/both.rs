@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use clowder_core::{Result, Timestamp};
 use clowder_media::{
     Blobs, Key,
-    blobs::{Head, Listed, Reading, Shown, SignedPut, Writing},
+    blobs::{Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
 };
 use futures_util::StreamExt;
 
@@ -48,6 +48,19 @@ impl Blobs for Both {
 
     async fn begin(&self, key: &Key) -> Result<Box<dyn Writing>> {
         self.main.begin(key).await
+    }
+
+    /// What has begun to grow in the second store cannot go on: whoever writes it begins anew.
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
+        self.main.grow(key, grown).await
+    }
+
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
+        self.main.complete(key, grown).await
+    }
+
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()> {
+        self.main.abandon(key, grown).await
     }
 
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {

@@ -74,7 +74,25 @@ impl Worker for Purger {
     }
 
     async fn work(&self, ctx: &Ctx, _: &Taken) -> Result<()> {
-        self.0.purge_files(ctx).await.1
+        let finished = self.finish_whole(ctx).await;
+        finished.and(self.0.purge_files(ctx).await.1)
+    }
+}
+
+impl Purger {
+    /// Makes files of the uploads that have arrived whole, and that nobody finished.
+    async fn finish_whole(&self, ctx: &Ctx) -> Result<()> {
+        let blobs = self.0.blobs()?;
+        let (now, mut outcome, mut in_a_row) = (ctx.now, Ok(()), 0);
+        for upload in self.0.db.read(move |conn| resumable::whole(conn, now)).await? {
+            let finished = finishing::finish_again(&self.0, &*blobs, ctx, upload).await;
+            in_a_row = if finished.is_err() { in_a_row + 1 } else { 0 };
+            outcome = outcome.and(finished);
+            if in_a_row == GIVES_UP_AFTER {
+                break;
+            }
+        }
+        outcome
     }
 }
 
@@ -83,7 +101,7 @@ type Due = (ObjectId, Option<UserId>, i64, String);
 
 impl Repo {
     /// Forgets uploads whose process has died, and removes what is due. Says what it has done, and whether all of that worked.
-    pub async fn purge_files(self: &Arc<Self>, ctx: &Ctx) -> (Cleaned, Result<()>) {
+    pub async fn purge_files(&self, ctx: &Ctx) -> (Cleaned, Result<()>) {
         let mut cleaned = Cleaned::default();
         // A command without a store of bytes runs no jobs, so this is a mistake, and another process does it.
         let blobs = match self.blobs() {
@@ -91,14 +109,13 @@ impl Repo {
             Err(error) => return (cleaned, Err(error)),
         };
         let forgotten = self.forget_stale(ctx, &mut cleaned).await.and(self.forget_expired(ctx).await);
-        let finished = self.finish_whole(ctx, &*blobs).await;
         let purged = self.purge_due(ctx, &*blobs, &mut cleaned).await;
         let unfinished = UNFINISHED + self.deps.options.media.resumable_for;
         let swept = blobs.sweep(ctx.now.minus(unfinished)).await.map(drop);
         let counted = self.db.read(stuck).await.map(drop);
         let noted = self.note_cleaning(ctx, cleaned).await;
         // Each has been tried, whatever became of the others.
-        (cleaned, forgotten.and(finished).and(purged).and(swept).and(counted).and(noted))
+        (cleaned, forgotten.and(purged).and(swept).and(counted).and(noted))
     }
 
     async fn forget_stale(&self, ctx: &Ctx, cleaned: &mut Cleaned) -> Result<()> {
@@ -123,19 +140,6 @@ impl Repo {
         for (user, file) in self.db.read(move |conn| resumable::expired(conn, now)).await? {
             let ctx = ctx.clone();
             outcome = outcome.and(self.db.write(move |tx| resumable::expire(tx, &ctx, user, file)).await);
-        }
-        outcome
-    }
-
-    async fn finish_whole(self: &Arc<Self>, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
-        let (now, mut outcome, mut in_a_row) = (ctx.now, Ok(()), 0);
-        for upload in self.db.read(move |conn| resumable::whole(conn, now)).await? {
-            let finished = finishing::finish_again(self, blobs, ctx, upload).await;
-            in_a_row = if finished.is_err() { in_a_row + 1 } else { 0 };
-            outcome = outcome.and(finished);
-            if in_a_row == GIVES_UP_AFTER {
-                break;
-            }
         }
         outcome
     }

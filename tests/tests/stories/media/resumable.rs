@@ -16,8 +16,8 @@ on_both!(shared; in_parts, with_its_first_part, what_is_refused, checked, ended,
 on_both!(shared with [("UPLOADS_AT_ONCE", "1"), ("QUOTA_BYTES", "1048576")]; within_the_limits);
 on_both!(by_a_client_of_others, killed, expired);
 on_both!(with [
-    ("STORAGE_URL", &*bucket()), ("AWS_ACCESS_KEY_ID", &*needed("TEST_S3_KEY")),
-    ("AWS_SECRET_ACCESS_KEY", &*needed("TEST_S3_SECRET")),
+    ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*super::needed("TEST_S3_KEY")),
+    ("AWS_SECRET_ACCESS_KEY", &*super::needed("TEST_S3_SECRET")),
 ]; in_a_bucket);
 
 const ALL: &str = "/api/files/resumable";

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use clowder_core::{Result, Timestamp};
 use clowder_media::{
     Blobs, Key,
-    blobs::{Head, Listed, Reading, Shown, SignedPut, Writing},
+    blobs::{Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
 };
 
 type Happening = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -43,6 +43,18 @@ impl Blobs for Wrapped {
 
     async fn begin(&self, key: &Key) -> Result<Box<dyn Writing>> {
         self.inner.begin(key).await
+    }
+
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
+        self.inner.grow(key, grown).await
+    }
+
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
+        self.inner.complete(key, grown).await
+    }
+
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()> {
+        self.inner.abandon(key, grown).await
     }
 
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {

@@ -17,7 +17,7 @@ use clowder_core::{PageRequest, Result, Timestamp};
 use clowder_infra::{Store, blobs};
 use clowder_media::{
     Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key,
-    blobs::{Head, Listed, Reading, Shown, SignedPut, Writing},
+    blobs::{Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
 };
 use clowder_tests::{recorded::png, setting, unique};
 use futures_util::TryStreamExt;
@@ -302,6 +302,18 @@ impl Blobs for Stopping {
         let is_made = key.as_str().starts_with("made/");
         let stops = if is_made { self.place == MADE } else { self.place == STORED };
         Ok(Box::new(Finishing { writing: self.store.begin(key).await?, stops }))
+    }
+
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
+        self.store.grow(key, grown).await
+    }
+
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
+        self.store.complete(key, grown).await
+    }
+
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()> {
+        self.store.abandon(key, grown).await
     }
 
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {

@@ -251,10 +251,10 @@ mod tests {
             text("image/png"),
             text("avatar")
         );
-        let new = new_upload(&request(vec![("upload-length", "5"), ("upload-metadata", metadata.as_str())])).unwrap();
+        let new = new_upload(&request(&[("upload-length", "5"), ("upload-metadata", metadata.as_str())])).unwrap();
         assert_eq!((new.length, new.file.name.as_str(), new.file.purpose), (5, "käse.png", Purpose::Avatar));
         assert_eq!(new.file.named.as_deref(), Some("image/png"));
-        let plain = new_upload(&request(vec![("upload-length", "209715200")])).unwrap();
+        let plain = new_upload(&request(&[("upload-length", "209715200")])).unwrap();
         assert_eq!((plain.file.name.as_str(), plain.file.purpose), ("", Purpose::Attachment));
         let of_fun = format!("purpose {}", text("fun"));
         let long = format!("filename {}", "a".repeat(LONGEST));
@@ -287,18 +287,18 @@ mod tests {
             let (status, what) = problem(offset(&request(&headers)));
             assert_eq!((status, what.as_str()), expected, "{headers:?}");
         }
-        assert_eq!(offset(&request(vec![("upload-offset", "17")])).ok(), Some(17));
+        assert_eq!(offset(&request(&[("upload-offset", "17")])).ok(), Some(17));
         for (sum, expected) in [
             ("sha1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=", (200, "")),
             ("sha1 ?", (422, "Upload-Checksum characters")),
             ("crc32 AAAA", (400, "checksum.unsupported")),
             ("", (400, "checksum.unsupported")),
         ] {
-            let (status, what) = problem(checksum(&request(vec![("upload-checksum", sum)])));
+            let (status, what) = problem(checksum(&request(&[("upload-checksum", sum)])));
             assert_eq!((status, what.as_str()), expected, "{sum}");
         }
         for (version, expected) in [("1.0.0", 200), ("0.2.2", 412), ("", 412)] {
-            assert_eq!(problem(expect_version(&request(vec![("tus-resumable", version)]))).0, expected, "{version}");
+            assert_eq!(problem(expect_version(&request(&[("tus-resumable", version)]))).0, expected, "{version}");
         }
         assert_eq!(problem(expect_version(&request(&[]))).0, 412);
     }
