@@ -80,8 +80,7 @@ impl World {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
-        // Keys are unique, so that all tests can share a folder.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media");
+        let folder = database.folder.path().join("media");
         options.media.blobs = Some(blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap());
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
         options.database.write_connections = 6;

@@ -114,7 +114,7 @@ impl Play<'_> {
             self.node.messaging.delete(&self.world.ctx(&self.ada), message, None).await.unwrap();
             self.model.messages.remove(&message);
         } else {
-            let patch = of::<MessagePatch>(json!({"attachments": []}));
+            let patch = of::<MessagePatch>(json!({"content": "hi", "attachments": []}));
             self.node.messaging.edit(&self.world.ctx(&self.ada), message, None, patch).await.unwrap();
             self.model.messages.insert(message, Vec::new());
         }

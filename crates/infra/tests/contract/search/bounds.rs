@@ -99,7 +99,7 @@ on_both! {
         assert_eq!(find(&world, &bob, has_file(search("lunch"))).await, ["lunch menu"]);
         world.meddle("UPDATE messages SET attached = 0 WHERE content = 'lunch alone'").unwrap();
         // An edit that takes the file away counts at once, and so does a deletion.
-        let patch = of(json!({"attachments": []}));
+        let patch = of(json!({"content": "lunch menu", "attachments": []}));
         world.store.messaging.edit(&world.ctx(&ada), lunch_menu.id, None, patch).await.unwrap();
         assert_eq!(find(&world, &bob, any()).await, ["", "dinner menu"]);
         assert_eq!(find(&world, &bob, search("lunch")).await, ["lunch alone", "lunch menu"]);

@@ -1,3 +1,5 @@
+//! What a shard does with what it hears.
+
 use clowder_core::{Id, Timestamp};
 
 use super::*;
