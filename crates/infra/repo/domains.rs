@@ -63,6 +63,8 @@ pub struct Domain {
 pub struct Holder {
     /// Whether somebody sees a thing that has this file: then they see the file.
     pub shows: fn(&mut Conn, Viewer, FileId) -> Result<bool>,
+    /// Whether whoever sees such a thing learns the name of the file, too.
+    pub names: bool,
     /// How firmly anything has this file.
     pub holds: fn(&mut Conn, FileId) -> Result<Option<Hold>>,
     /// Takes a file that is deleted, or about to be, from some of the things that have it. Answers from how many; none when
@@ -213,14 +215,24 @@ fn holders() -> impl Iterator<Item = &'static Holder> {
     DOMAINS.iter().flat_map(|domain| domain.files)
 }
 
-/// Whether somebody sees anything that has this file, in any domain.
-pub fn shows_file(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
-    for holder in holders() {
-        if (holder.shows)(conn, viewer, file)? {
-            return Ok(true);
+/// What somebody sees of a file of another person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Only a picture, without the name that its owner has given to it.
+    Picture,
+    Named,
+}
+
+/// What somebody sees of this file because of anything that has it, in any domain.
+pub fn shows_file(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Sight>> {
+    for sight in [Sight::Named, Sight::Picture] {
+        for holder in holders().filter(|holder| holder.names == (sight == Sight::Named)) {
+            if (holder.shows)(conn, viewer, file)? {
+                return Ok(Some(sight));
+            }
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// How firmly anything has this file, in any domain.

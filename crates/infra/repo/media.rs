@@ -34,12 +34,16 @@ use tracing::instrument;
 use super::{
     Repo,
     clock::{SHOWN, never, until, when},
+    dialect::Conn,
     domains::Domain,
     idempotency::Stub,
     people::Viewer,
 };
 use crate::domains::media::{file_objects, loose_files, object_of};
 
+use links::Pass;
+
+pub use links::end as end_links;
 pub use purging::stuck;
 pub use scanning::waiting;
 
@@ -146,20 +150,19 @@ impl Files for Repo {
 
     #[instrument(level = "debug", skip_all)]
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
-        let (user, viewer) = (ctx.user()?, Viewer::of(ctx)?);
-        let content = self.db.read(move |conn| read::content(conn, viewer, file)).await?;
+        let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
+        let found = move |conn: &mut Conn| Ok((read::content(conn, viewer, file)?, Pass::of(conn, &caller)?));
+        let (content, pass) = self.db.read(found).await?;
         match links::signed(&*self.blobs()?, ctx.now, &content, new).await? {
             Some(signed) => Ok(signed),
-            None => Ok(links::link(&self.deps.keys, ctx.now, user, file, new)),
+            None => Ok(links::link(&self.deps.keys, ctx.now, pass, file, new)),
         }
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn linked_content(&self, ctx: &Ctx, file: FileId, token: &str) -> Result<Content> {
-        let user = links::viewer(&self.deps.keys, ctx.now, file, token)?;
-        // What they see as everybody does.
-        let viewer = Viewer { id: user, staff: false, now: ctx.now };
-        self.db.read(move |conn| read::linked(conn, viewer, file)).await
+        let (now, pass) = (ctx.now, links::read(&self.deps.keys, ctx.now, file, token)?);
+        self.db.read(move |conn| read::linked(conn, now, pass, file)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -16,7 +16,7 @@ pub type ObjectId = Id<Object>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct File {
     pub id: FileId,
-    /// Only for showing and saving.
+    /// Only for showing and saving. Of a picture of somebody else, it is its purpose, such as `avatar.png`.
     #[schema(max_length = 255)]
     pub name: String,
     /// In octets, of the content that can be read; 0 while it arrives.
@@ -56,7 +56,8 @@ pub struct File {
     /// By size. None is larger than the picture; a picture that moves has its first frame.
     #[schema(max_items = 5)]
     pub thumbnails: Vec<Thumbnail>,
-    pub uploaded_by: UserId,
+    /// You, or `null` if it is a file of somebody else.
+    pub uploaded_by: Option<UserId>,
     pub created_at: Timestamp,
 }
 
@@ -128,6 +129,8 @@ pub struct FileQuota {
 /// How long an address of a file is good, in seconds.
 pub const DEFAULT_LIFE: i64 = 900;
 pub const LONGEST_LIFE: i64 = 86_400;
+/// The same for one that the store signs, which nothing can end earlier.
+pub const LONGEST_SIGNED: i64 = 900;
 
 /// `{expires_in?}`
 #[derive(Debug, Clone, Copy, utoipa::ToSchema)]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::domains::messaging::{chat_guests as guests, chats as table, participants};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// Whoever is invited sees the chat, too.
 const IS_INVITED: Fragment<Bool> = Fragment::new("(chat_guests.status = 'invited')");

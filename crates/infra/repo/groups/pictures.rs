@@ -18,7 +18,7 @@ use super::{
 };
 use crate::domains::groups::{GroupRow, groups};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// Holds the avatar and the cover that a group is to have, as far as they are others than before; they must be this person's.
 pub fn hold(tx: &mut Tx<'_>, owner: UserId, before: [Option<FileId>; 2], after: [Option<FileId>; 2]) -> Result<()> {

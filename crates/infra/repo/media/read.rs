@@ -8,11 +8,15 @@ use clowder_media::{
 };
 use diesel::{dsl::exists, prelude::*};
 
-use super::super::{dialect::Conn, domains::shows_file, people::Viewer};
-use crate::domains::{
-    accounts::users,
-    media::{FileRow, ObjectRow, file_objects, file_usage, files},
+use super::{
+    super::{
+        dialect::Conn,
+        domains::{Sight, shows_file},
+        people::Viewer,
+    },
+    links::Pass,
 };
+use crate::domains::media::{FileRow, ObjectRow, file_objects, file_usage, files};
 
 /// A file of this person.
 pub fn find(conn: &mut Conn, user: UserId, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
@@ -24,18 +28,27 @@ pub fn own(conn: &mut Conn, user: UserId, file: FileId) -> Result<(FileRow, Obje
     Ok(find(conn, user, file)?.ok_or(FILE_UNKNOWN)?)
 }
 
-/// A file that somebody sees: their own, or one of a thing that they see, as its domain says.
+/// A file that somebody sees: their own, or one of a thing that they see, as its domain says. Of another person's picture,
+/// nobody learns the name.
 fn visible_to(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
     let any = files::table.inner_join(file_objects::table).filter(files::id.eq(file));
     let any = any.select((FileRow::as_select(), ObjectRow::as_select()));
     let Some((row, object)) = any.first::<(FileRow, ObjectRow)>(conn).optional()? else { return Ok(None) };
-    let sees = row.owner_id == viewer.id || shows_file(conn, viewer, file)?;
-    Ok(sees.then_some((row, object)))
+    if row.owner_id == viewer.id {
+        return Ok(Some((row, object)));
+    }
+    Ok(shows_file(conn, viewer, file)?.map(|sight| match sight {
+        Sight::Named => (row, object),
+        Sight::Picture => (row.unnamed(&object), object),
+    }))
 }
 
 pub fn shown(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<File> {
     let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
-    row.file(&object)
+    let owner = row.owner_id;
+    let file = row.file(&object)?;
+    // Whoever forwards a file, or gives it to a group, does not say whose it is.
+    Ok(File { uploaded_by: file.uploaded_by.filter(|_| owner == viewer.id), ..file })
 }
 
 pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content> {
@@ -54,12 +67,13 @@ pub fn changeable(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<(File
     if row.owner_id == viewer.id { Ok((row, object)) } else { Err(FILE_FORBIDDEN.into()) }
 }
 
-/// The content at an address that somebody has made: as long as they see the file.
-pub fn linked(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content> {
-    let lives = users::table.find(viewer.id).filter(users::deleted_at.is_null());
-    if !diesel::select(exists(lives)).get_result(conn)? {
+/// The content at an address that somebody has made: as long as they see the file, and have not ended the address.
+pub fn linked(conn: &mut Conn, now: Timestamp, pass: Pass, file: FileId) -> Result<Content> {
+    if !pass.is_good(conn, now)? {
         return Err(FILE_LINK_INVALID.into());
     }
+    // What they see as everybody does.
+    let viewer = Viewer { id: pass.user, staff: false, now };
     let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_LINK_INVALID)?;
     row.content(&object, viewer.id)
 }

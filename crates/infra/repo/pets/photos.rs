@@ -23,7 +23,7 @@ use super::{
 };
 use crate::domains::pets::{PetRow, pet_photos as table, pets};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// At how many pets is looked for whoever wants to see a file: few have the same.
 const MOST: i64 = 200;

@@ -15,7 +15,7 @@ use super::super::{
 };
 use crate::domains::{accounts::users, friends::friendships};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// Whoever sees somebody sees their avatar, and whoever sees their profile its cover.
 fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {

@@ -20,7 +20,7 @@ use super::{
 use crate::domains::reports::{ReportRow, report_files as table, reports};
 
 /// A report ends without a word, and takes its files along: whether it still has one is asked again.
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells: |_, _, _, _| Ok(None) };
+pub const HOLDER: Holder = Holder { shows, names: true, holds, lets_go, tells: |_, _, _, _| Ok(None) };
 
 /// At how many reports is looked for a moderator who wants to see a file.
 const MOST: i64 = 200;

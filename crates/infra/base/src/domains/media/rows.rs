@@ -103,6 +103,16 @@ impl FileRow {
         Ok(Look { seen, thumbnails })
     }
 
+    /// The same file for those who see it only as a picture: its name says what it is for, such as `avatar.png`.
+    pub fn unnamed(self, object: &ObjectRow) -> Self {
+        let name = match object.kind.strip_prefix("image/") {
+            Some(ending) => format!("{}.{ending}", self.purpose),
+            None => self.purpose.clone(),
+        };
+        Self { name, ..self }
+    }
+
+    /// As its owner sees it.
     pub fn file(self, object: &ObjectRow) -> Result<File> {
         let (status, Look { seen, thumbnails }) = (self.status(object)?, self.look(object)?);
         let (size, sha256) = object.shown();
@@ -123,7 +133,7 @@ impl FileRow {
             waveform: seen.waveform,
             blurhash: seen.blurhash,
             thumbnails,
-            uploaded_by: self.owner_id,
+            uploaded_by: Some(self.owner_id),
             created_at: self.created_at,
         })
     }

@@ -63,5 +63,11 @@ diesel::table! {
     loose_files (file_id) { file_id -> Uid, due_at -> Ts, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    file_links (user_id) { user_id -> Uid, link_id -> Uid, }
+}
+
 diesel::joinable!(files -> file_objects (object_id));
 diesel::allow_tables_to_appear_in_same_query!(files, file_objects);
