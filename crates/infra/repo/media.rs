@@ -10,6 +10,7 @@ mod examining;
 mod lease;
 mod links;
 mod loose;
+mod once;
 pub mod pictures;
 mod privacy;
 mod purging;

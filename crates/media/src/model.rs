@@ -19,7 +19,7 @@ pub struct File {
     /// Only for showing and saving. Of a picture of somebody else, it is its purpose, such as `avatar.png`.
     #[schema(max_length = 255)]
     pub name: String,
-    /// In octets, of the content that can be read; 0 while it arrives.
+    /// In bytes, of the content that can be read; 0 while it arrives.
     #[schema(minimum = 0)]
     pub size: i64,
     /// By its content, whatever the name says.

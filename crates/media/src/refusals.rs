@@ -31,7 +31,7 @@ pub const FILE_MISMATCH: Refusal =
 pub const FILE_QUOTA: Refusal = Refusal::new(
     Conflict,
     "file.quota",
-    "You have as many files, or as many octets in them, as one person can have; delete some first",
+    "You have as many files, or as many bytes in them, as one person can have; delete some first",
 );
 pub const FILE_TRASH: Refusal = Refusal::new(
     Conflict,
@@ -41,10 +41,10 @@ pub const FILE_TRASH: Refusal = Refusal::new(
 pub const FILE_SERVER_FULL: Refusal = Refusal::new(
     Conflict,
     "file.server_full",
-    "The server has as many files, or as many octets in them, as it can have",
+    "The server has as many files, or as many bytes in them, as it can have",
 );
 pub const FILE_UPLOADS: Refusal =
-    Refusal::new(Conflict, "file.uploads", "You upload as many files at once as one person can");
+    Refusal::new(Conflict, "file.uploads", "You are already uploading as many files at once as one person may");
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 

@@ -22,11 +22,11 @@ use super::{
         Repo,
         accounts::profile,
         db::{Db, Tx},
-        dialect, journal,
+        dialect, idempotency, journal,
     },
     Stored, deleting, examining,
     lease::Lease,
-    loose, purging, read,
+    loose, once, purging, read,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
@@ -237,6 +237,10 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
     dialect::accounts::lock_user(tx.conn, user)?;
     // Their account is not gone.
     profile::own(tx.conn, user)?;
+    let claim = ctx.idempotency_key.as_ref().map(|key| idempotency::id_of(&tx.services.keys, ctx, key));
+    if let Some(claim) = claim {
+        once::may_begin(tx.conn, user, claim, ctx.now)?;
+    }
     let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
     may_begin(usage, limits)?;
     let lease = tx.services.options.media.lease;
@@ -262,6 +266,9 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         clean_sha256: None,
     };
     diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
+    if let Some(claim) = claim {
+        once::claim(tx.conn, object.id, claim)?;
+    }
     let file = FileRow {
         id: FileId::new(ctx.now),
         owner_id: user,

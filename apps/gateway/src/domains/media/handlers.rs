@@ -112,7 +112,7 @@ pub async fn thumbnail(
     let size: Option<Size> = query.word("size");
     query.check()?;
     let content = files.thumbnail(&ctx, file, size.unwrap_or_default(), wanted(&request)).await?;
-    serving::serve_forever(files.into_inner(), content, &request).await
+    serving::serve_for_a_day(files.into_inner(), content, &request).await
 }
 
 /// WebP if the caller says that it takes that.

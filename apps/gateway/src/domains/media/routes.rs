@@ -90,7 +90,7 @@ fn of_contents() -> Vec<Endpoint> {
         get("/api/files/{file_id}/thumbnail", handlers::thumbnail)
             .says("Read a thumbnail of a picture or video")
             .called("getFileThumbnail")
-            .notes("As WebP if `Accept` names `image/webp`, otherwise as JPEG. It fits into the size, and is never cropped or enlarged: of a smaller picture it is the largest that there is. `thumbnails` of the file lists them. It never changes, so it may be cached for ever by whoever got it.")
+            .notes("As WebP if `Accept` names `image/webp`, otherwise as JPEG. It fits into the size, and is never cropped or enlarged: of a smaller picture it is the largest that there is. `thumbnails` of the file lists them. It never changes, and whoever got it may keep it for a day.")
             .scope(FILES_READ)
             .downloads()
             .asks::<Size>("size", "The longest side that it may have, in pixels: 256 when absent")

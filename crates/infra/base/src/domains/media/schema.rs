@@ -38,6 +38,7 @@ diesel::table! {
         seen -> Nullable<Text>,
         clean_size -> Nullable<BigInt>,
         clean_sha256 -> Nullable<Binary>,
+        claim_id -> Nullable<Uid>,
     }
 }
 
