@@ -7,6 +7,7 @@ pub mod attaching;
 mod deleting;
 mod detaching;
 mod examining;
+pub mod held;
 mod lease;
 mod links;
 mod loose;
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
-    Repo,
+    Repo, audit,
     clock::{SHOWN, never, until, when},
     dialect::Conn,
     domains::Domain,
@@ -103,6 +104,15 @@ impl Repo {
     fn blobs(&self) -> Result<Arc<dyn Blobs>> {
         self.deps.options.media.blobs.clone().ok_or_else(|| Error::internal("there is no store of bytes"))
     }
+
+    /// A content, once what the audit log has of that is recorded.
+    async fn looked(&self, ctx: &Ctx, (content, look): read::Looked) -> Result<Content> {
+        if let Some(look) = look {
+            let ctx = ctx.clone();
+            self.db.write(move |tx| audit::record(tx, &ctx, &look)).await?;
+        }
+        Ok(content)
+    }
 }
 
 #[async_trait]
@@ -140,20 +150,23 @@ impl Files for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content> {
         let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| read::content(conn, viewer, file)).await
+        let looked = self.db.read(move |conn| read::content(conn, viewer, file)).await?;
+        self.looked(ctx, looked).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content> {
         let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| read::thumbnail(conn, viewer, file, size, format)).await
+        let looked = self.db.read(move |conn| read::thumbnail(conn, viewer, file, size, format)).await?;
+        self.looked(ctx, looked).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
         let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
         let found = move |conn: &mut Conn| Ok((read::content(conn, viewer, file)?, Pass::of(conn, &caller)?));
-        let (content, pass) = self.db.read(found).await?;
+        let (looked, pass) = self.db.read(found).await?;
+        let content = self.looked(ctx, looked).await?;
         match links::signed(&*self.blobs()?, ctx.now, &content, new).await? {
             Some(signed) => Ok(signed),
             None => Ok(links::link(&self.deps.keys, ctx.now, pass, file, new)),

@@ -9,7 +9,10 @@ use clowder_core::{
     job::{Queue, Taken, Work, Worker, pause},
 };
 use clowder_media::{Blobs, ObjectId, Variant, kinds, policy::Limits};
-use diesel::prelude::*;
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -21,7 +24,7 @@ use super::{
     },
     deleting::{discard, has_files, stale},
 };
-use crate::domains::media::{file_objects, file_totals, file_usage, key_of, variant_key};
+use crate::domains::media::{file_objects, file_totals, file_usage, held_objects, key_of, variant_key};
 
 /// How old a write is that will not be finished any more: an upload takes six hours at most.
 const UNFINISHED: Duration = Duration::from_secs(12 * 3600);
@@ -172,7 +175,9 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
 fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
     let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
     let deleted = file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
-    let deleted = deleted.into_boxed();
+    // What is evidence stays.
+    let held = held_objects::table.filter(held_objects::object_id.eq(file_objects::id));
+    let deleted = deleted.filter(not(exists(held))).into_boxed();
     let past = file_objects::purge_at.le(now);
     let due = match limits.is_scarce(totals.0, totals.1) {
         // What could not be removed keeps its pause.

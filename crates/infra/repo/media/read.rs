@@ -1,6 +1,6 @@
 //! Reading files: who sees them, what they are, and how much somebody has.
 
-use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
+use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word, audit::Entry};
 use clowder_media::{
     Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Size,
     policy::{Trash, Usage},
@@ -11,7 +11,7 @@ use diesel::{dsl::exists, prelude::*};
 use super::{
     super::{
         dialect::Conn,
-        domains::{Sight, shows_file},
+        domains::{Evidence, Sight, evidence, shows_file},
         people::Viewer,
     },
     links::Pass,
@@ -28,42 +28,62 @@ pub fn own(conn: &mut Conn, user: UserId, file: FileId) -> Result<(FileRow, Obje
     Ok(find(conn, user, file)?.ok_or(FILE_UNKNOWN)?)
 }
 
+/// A file that somebody sees, and what the audit log has of that.
+struct Sighted {
+    row: FileRow,
+    object: ObjectRow,
+    look: Option<Entry>,
+}
+
 /// A file that somebody sees: their own, or one of a thing that they see, as its domain says. Of another person's picture,
-/// nobody learns the name.
-fn visible_to(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
+/// nobody learns the name; of evidence, it is in the report.
+fn visible_to(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Sighted>> {
     let any = files::table.inner_join(file_objects::table).filter(files::id.eq(file));
     let any = any.select((FileRow::as_select(), ObjectRow::as_select()));
-    let Some((row, object)) = any.first::<(FileRow, ObjectRow)>(conn).optional()? else { return Ok(None) };
-    if row.owner_id == viewer.id {
-        return Ok(Some((row, object)));
+    let found = any.first::<(FileRow, ObjectRow)>(conn).optional()?;
+    if let Some((row, object)) = found.clone() {
+        if row.owner_id == viewer.id {
+            return Ok(Some(Sighted { row, object, look: None }));
+        }
+        if let Some(sight) = shows_file(conn, viewer, file)? {
+            let row = if sight == Sight::Named { row } else { row.unnamed(&object) };
+            return Ok(Some(Sighted { row, object, look: None }));
+        }
     }
-    Ok(shows_file(conn, viewer, file)?.map(|sight| match sight {
-        Sight::Named => (row, object),
-        Sight::Picture => (row.unnamed(&object), object),
-    }))
+    let Some(Evidence { object, ready, look }) = evidence(conn, viewer, file)? else { return Ok(None) };
+    let look = Some(look);
+    if let Some((row, object)) = found {
+        return Ok(Some(Sighted { row: row.unnamed(&object), object, look }));
+    }
+    let object = file_objects::table.find(object).select(ObjectRow::as_select());
+    let object = object.first::<ObjectRow>(conn)?.as_it_was(ready);
+    Ok(Some(Sighted { row: FileRow::gone(file, &object).unnamed(&object), object, look }))
 }
 
 pub fn shown(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<File> {
-    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    let Sighted { row, object, .. } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
     let owner = row.owner_id;
     let file = row.file(&object)?;
     // Whoever forwards a file, or gives it to a group, does not say whose it is.
     Ok(File { uploaded_by: file.uploaded_by.filter(|_| owner == viewer.id), ..file })
 }
 
-pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content> {
-    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
-    row.content(&object, viewer.id)
+/// A content, and what the audit log has of whoever looks at it.
+pub type Looked = (Content, Option<Entry>);
+
+pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Looked> {
+    let Sighted { row, object, look } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    Ok((row.content(&object, viewer.id)?, look))
 }
 
-pub fn thumbnail(conn: &mut Conn, viewer: Viewer, file: FileId, size: Size, format: Format) -> Result<Content> {
-    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
-    row.thumbnail(&object, viewer.id, size, format)
+pub fn thumbnail(conn: &mut Conn, viewer: Viewer, file: FileId, size: Size, format: Format) -> Result<Looked> {
+    let Sighted { row, object, look } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    Ok((row.thumbnail(&object, viewer.id, size, format)?, look))
 }
 
 /// A file that somebody wants to change: only their own.
 pub fn changeable(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<(FileRow, ObjectRow)> {
-    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
+    let Sighted { row, object, .. } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
     if row.owner_id == viewer.id { Ok((row, object)) } else { Err(FILE_FORBIDDEN.into()) }
 }
 
@@ -74,7 +94,7 @@ pub fn linked(conn: &mut Conn, now: Timestamp, pass: Pass, file: FileId) -> Resu
     }
     // What they see as everybody does.
     let viewer = Viewer { id: pass.user, staff: false, now };
-    let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_LINK_INVALID)?;
+    let Sighted { row, object, .. } = visible_to(conn, viewer, file)?.ok_or(FILE_LINK_INVALID)?;
     row.content(&object, viewer.id)
 }
 

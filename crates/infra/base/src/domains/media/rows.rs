@@ -7,6 +7,7 @@ use clowder_media::{
 };
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::schema::{file_objects, files};
 
@@ -77,6 +78,16 @@ impl ObjectRow {
     }
 }
 
+impl ObjectRow {
+    /// The same as it was before it lost its last file, if what was found in it then allows to show it.
+    pub fn as_it_was(self, was_ready: bool) -> Self {
+        // Only what was looked into became ready later.
+        let was_ready = self.scan != Scan::Infected.as_str() && (was_ready || self.seen.is_some());
+        let status = if was_ready { FileStatus::Ready } else { FileStatus::Failed };
+        Self { status: status.as_str().to_owned(), ..self }
+    }
+}
+
 /// What a message shows of a file that was looked into, too.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
@@ -110,6 +121,19 @@ impl FileRow {
             None => self.purpose.clone(),
         };
         Self { name, ..self }
+    }
+
+    /// A file that is deleted, of which only the object is left.
+    pub fn gone(id: FileId, object: &ObjectRow) -> Self {
+        Self {
+            id,
+            owner_id: UserId::from_uuid(Uuid::nil()),
+            object_id: object.id,
+            name: String::new(),
+            purpose: Purpose::Attachment.as_str().to_owned(),
+            created_at: object.created_at,
+            failed: false,
+        }
     }
 
     /// As its owner sees it.

@@ -70,5 +70,11 @@ diesel::table! {
     file_links (user_id) { user_id -> Uid, link_id -> Uid, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    held_objects (report_id, file_id) { report_id -> Uid, file_id -> Uid, object_id -> Uid, ready -> Bool, }
+}
+
 diesel::joinable!(files -> file_objects (object_id));
-diesel::allow_tables_to_appear_in_same_query!(files, file_objects);
+diesel::allow_tables_to_appear_in_same_query!(files, file_objects, held_objects);
