@@ -13,6 +13,7 @@ mod links;
 mod loose;
 mod once;
 pub mod pictures;
+mod posters;
 mod privacy;
 mod purging;
 mod read;
@@ -26,7 +27,7 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, Size,
+    Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, Size,
     blobs::ByteStream, refusals::FILE_UNKNOWN,
 };
 use diesel::prelude::*;
@@ -73,6 +74,7 @@ pub const DOMAIN: Domain = Domain {
         never("files.created_at", SHOWN),
         when!(OnReturn, loose_files.due_at, until!(loose_files.due_at, |_| loose::UNATTACHED_FOR)),
     ],
+    files: &[posters::HOLDER],
     // Whatever the jobs that deletions order have missed.
     crons: &[
         Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND },
@@ -132,6 +134,12 @@ impl Files for Repo {
     async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File> {
         let viewer = Viewer::of(ctx)?;
         self.db.read(move |conn| read::shown(conn, viewer, file)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn edit_file(&self, ctx: &Ctx, file: FileId, patch: FilePatch) -> Result<File> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| posters::edit(tx, &ctx, file, patch)).await
     }
 
     #[instrument(level = "debug", skip_all)]

@@ -1,6 +1,6 @@
 //! Files, and what is asked of them.
 
-use clowder_core::{Fields, Id, Input, Thumbnail, Timestamp, UserId, Word, text::Flaw};
+use clowder_core::{Fields, Id, Input, Nullable, Thumbnail, Timestamp, UserId, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 
 pub use clowder_core::FileId;
@@ -56,6 +56,8 @@ pub struct File {
     /// By size. None is larger than the picture; a picture that moves has its first frame.
     #[schema(max_items = 5)]
     pub thumbnails: Vec<Thumbnail>,
+    /// The picture whose thumbnails this video has; `null` if it has none, or is a file of somebody else.
+    pub poster_id: Option<FileId>,
     /// You, or `null` if it is a file of somebody else.
     pub uploaded_by: Option<UserId>,
     pub created_at: Timestamp,
@@ -104,6 +106,21 @@ pub struct NewFile {
     /// The type that the uploader gives to it.
     pub named: Option<String>,
     pub purpose: Purpose,
+}
+
+/// Absent members stay; `null` takes the poster away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(example = json!({"poster_id": "01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"}))]
+pub struct FilePatch {
+    /// One's own picture, which is ready.
+    #[schema(value_type = Option<FileId>)]
+    pub poster_id: Option<Nullable<FileId>>,
+}
+
+impl Input for FilePatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { poster_id: fields.patch("poster_id")? })
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::{
-    Content, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size, blobs::ByteStream,
+    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size, blobs::ByteStream,
 };
 
 /// Files of people. Changes are committed with what they tell.
@@ -22,6 +22,11 @@ pub trait Files: Send + Sync {
 
     /// A file that the caller may see, or `file.unknown`.
     async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File>;
+
+    /// Gives a video of the caller a poster: an own picture that is ready, whose thumbnails are then those of the video, for
+    /// everybody who sees it. The picture stays as long as the video has it. Told as a new state of the file is;
+    /// `file.no_video` for any other file.
+    async fn edit_file(&self, ctx: &Ctx, file: FileId, patch: FilePatch) -> Result<File>;
 
     /// Deletes a file of the caller. Nobody sees it any more; if no other file has the same content, that is removed from the
     /// store seven days later, or as soon as the caller has deleted more than a person can have.

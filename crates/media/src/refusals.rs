@@ -4,7 +4,7 @@ use clowder_core::{Refusal, error::Kind::*};
 
 pub const FILE_UNKNOWN: Refusal = Refusal::new(Unknown, "file.unknown", "There is no such file, or you may not see it");
 pub const FILE_FORBIDDEN: Refusal =
-    Refusal::new(Forbidden, "file.forbidden", "Only the person who has uploaded a file can delete it");
+    Refusal::new(Forbidden, "file.forbidden", "Only the person who has uploaded a file can change or delete it");
 pub const FILE_NOT_READY: Refusal =
     Refusal::new(Conflict, "file.not_ready", "The file has not arrived yet, or is still being examined");
 pub const FILE_INFECTED: Refusal = Refusal::new(
@@ -22,6 +22,7 @@ pub const FILE_NO_THUMBNAIL: Refusal = Refusal::new(
     "file.no_thumbnail",
     "The file has no thumbnails: it is no picture that the server can decode",
 );
+pub const FILE_NO_VIDEO: Refusal = Refusal::new(Conflict, "file.no_video", "Only a video has a poster");
 pub const FILE_TOO_LARGE: Refusal =
     Refusal::new(TooLarge, "file.too_large", "The file is larger than a file for this purpose can be");
 pub const FILE_TYPE: Refusal =
@@ -56,6 +57,7 @@ pub const ALL: &[Refusal] = &[
     FILE_INFECTED,
     FILE_FAILED,
     FILE_NO_THUMBNAIL,
+    FILE_NO_VIDEO,
     FILE_TOO_LARGE,
     FILE_TYPE,
     FILE_MISMATCH,

@@ -45,4 +45,7 @@ const LISTS: &[List] = &[List {
 
 const OPEN: Reasons = &[("GET /api/files/{file_id}/download", "what the address holds is the credential, and expires")];
 
-const NOT_SENT: Reasons = &[("downloadFile", "the example has no address that was made here")];
+const NOT_SENT: Reasons = &[
+    ("editFile", "the example names no picture of the walk"),
+    ("downloadFile", "the example has no address that was made here"),
+];

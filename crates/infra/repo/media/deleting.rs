@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{
     super::{db::Tx, dialect, journal, people::Viewer},
-    detaching, loose, purging, read,
+    detaching, loose, posters, purging, read,
 };
 use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, files, held_objects};
 
@@ -59,6 +59,7 @@ pub fn remove(
     octets: i64,
     purge_at: Timestamp,
 ) -> Result<Trash> {
+    posters::forget(tx, file)?;
     diesel::delete(files::table.find(file)).execute(tx.conn)?;
     loose::forget(tx, file)?;
     // Its name.

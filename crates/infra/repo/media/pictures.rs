@@ -60,8 +60,12 @@ pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
 }
 
-fn unknown() -> Flaw {
+pub fn unknown() -> Flaw {
     Flaw::new("no_file", "must be a file that you have uploaded")
+}
+
+pub fn unusable() -> Flaw {
+    Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content")
 }
 
 /// What keeps an own file from being such a picture. While it is being examined, it can be one already.
@@ -71,7 +75,7 @@ fn flaw(kind: Kind, facts: &FileFacts) -> Option<Flaw> {
         return Some(Flaw::new("not_ready", "has not arrived yet"));
     }
     if is_unusable(facts) {
-        return Some(Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content"));
+        return Some(unusable());
     }
     if kind.0.is_empty() {
         return None;

@@ -17,7 +17,7 @@ use super::{
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
         },
     },
-    loose, purging,
+    loose, posters, purging,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_links, file_objects, file_usage, files},
@@ -42,7 +42,12 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     let rows: Vec<(FileRow, ObjectRow)> =
         own.order(files::id).limit(ROWS).select((FileRow::as_select(), ObjectRow::as_select())).load(conn)?;
     let last = rows.last().map(|(row, _)| row.id);
-    let items = rows.into_iter().map(|(row, object)| Ok(json!(row.file(&object)?))).collect::<Result<_>>()?;
+    let posters = posters::of(conn, &rows.iter().map(|(row, _)| row.id).collect::<Vec<_>>())?;
+    let item = |(row, object): (FileRow, ObjectRow)| {
+        let poster = posters.get(&row.id);
+        Ok(json!(posters::file(row, &object, poster)?))
+    };
+    let items = rows.into_iter().map(item).collect::<Result<_>>()?;
     Ok(ExportPage::by_id(items, last))
 }
 

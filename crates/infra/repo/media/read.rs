@@ -15,6 +15,7 @@ use super::{
         people::Viewer,
     },
     links::Pass,
+    posters,
 };
 use crate::domains::media::{FileRow, ObjectRow, file_objects, file_usage, files};
 
@@ -62,10 +63,10 @@ fn visible_to(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Si
 
 pub fn shown(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<File> {
     let Sighted { row, object, .. } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
-    let owner = row.owner_id;
-    let file = row.file(&object)?;
+    let (is_own, poster) = (row.owner_id == viewer.id, posters::to(conn, &row, &object)?);
+    let file = posters::file(row, &object, poster.as_ref())?;
     // Whoever forwards a file, or gives it to a group, does not say whose it is.
-    Ok(File { uploaded_by: file.uploaded_by.filter(|_| owner == viewer.id), ..file })
+    Ok(if is_own { file } else { File { uploaded_by: None, poster_id: None, ..file } })
 }
 
 /// A content, and what the audit log has of whoever looks at it.
@@ -78,7 +79,8 @@ pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Looked> 
 
 pub fn thumbnail(conn: &mut Conn, viewer: Viewer, file: FileId, size: Size, format: Format) -> Result<Looked> {
     let Sighted { row, object, look } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
-    Ok((row.thumbnail(&object, viewer.id, size, format)?, look))
+    let poster = posters::to(conn, &row, &object)?;
+    Ok((posters::thumbnail(row, &object, poster, viewer.id, size, format)?, look))
 }
 
 /// A file that somebody wants to change: only their own.
@@ -114,7 +116,13 @@ pub fn list(conn: &mut Conn, user: UserId, filter: FileFilter, page: &PageReques
         own = own.filter(files::id.lt(before));
     }
     let rows: Vec<(FileRow, ObjectRow)> = own.load(conn)?;
-    Page::fill(rows.into_iter().map(|(row, object)| row.file(&object)), page, |file| file.id.to_string())
+    let videos = rows.iter().filter(|(_, object)| posters::is_video(object)).map(|(row, _)| row.id);
+    let posters = posters::of(conn, &videos.collect::<Vec<_>>())?;
+    let all = rows.into_iter().map(|(row, object)| {
+        let poster = posters.get(&row.id);
+        posters::file(row, &object, poster)
+    });
+    Page::fill(all, page, |file| file.id.to_string())
 }
 
 /// How many octets somebody has, in how many files.

@@ -15,7 +15,7 @@ pub fn of(name: &str) -> Option<Value> {
                 { "size": 64, "width": 64, "height": 48, "url": format!("/api/files/{THING}/thumbnail?size=64") },
                 { "size": 256, "width": 256, "height": 192, "url": format!("/api/files/{THING}/thumbnail?size=256") }
             ],
-            "uploaded_by": ADA, "created_at": AT
+            "poster_id": null, "uploaded_by": ADA, "created_at": AT
         }),
         "FileQuota" => {
             json!({"bytes_used": 48_213, "bytes_limit": 10_737_418_240_i64, "count": 1, "count_limit": 100_000})

@@ -6,7 +6,7 @@ use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
-    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
+    Arriving, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
     Size,
 };
 use tokio::time::timeout;
@@ -15,7 +15,7 @@ use super::serving;
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
-    call::{MaybeJson, Path},
+    call::{Json, MaybeJson, Path},
     front::suspended,
     problem::{Answer, Problem},
     public_url::PublicUrl,
@@ -85,6 +85,15 @@ pub async fn quota(files: Port, Caller(ctx): Caller) -> Answer<Shown<FileQuota>>
 
 pub async fn one(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> Answer<Shown<File>> {
     Ok(Shown(files.file(&ctx, file).await?))
+}
+
+pub async fn edit(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    Json(patch): Json<FilePatch>,
+) -> Answer<Shown<File>> {
+    Ok(Shown(files.edit_file(&ctx, file, patch).await?))
 }
 
 pub async fn delete(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> Answer<Done> {

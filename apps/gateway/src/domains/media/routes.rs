@@ -3,7 +3,7 @@
 use clowder_accounts::refusals::ACCOUNT_SUSPENDED;
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Size,
+    File, FilePatch, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Size,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
@@ -12,7 +12,7 @@ use clowder_media::{
 use super::handlers;
 use crate::{
     refusals,
-    routes::{Endpoint, delete, get, post},
+    routes::{Endpoint, delete, get, patch, post},
 };
 
 const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
@@ -64,6 +64,15 @@ fn of_files() -> Vec<Endpoint> {
             .scope(FILES_READ)
             .gives::<File>(200, "The file")
             .refuses(&[FILE_UNKNOWN]),
+        patch("/api/files/{file_id}", handlers::edit)
+            .or_put()
+            .says("Give a video of yours a poster")
+            .called("editFile")
+            .notes("The thumbnails and the blurhash of the video are then those of the picture, for everybody who sees the video. The picture stays as long as the video has it. `null` takes it away. Chats whose messages have the video receive `message.updated`.")
+            .scope(FILES_WRITE)
+            .takes::<FilePatch>()
+            .gives::<File>(200, "As it is now")
+            .refuses(&[FILE_UNKNOWN, FILE_FORBIDDEN, FILE_NO_VIDEO]),
         delete("/api/files/{file_id}", handlers::delete)
             .says("Delete a file of yours")
             .called("deleteFile")

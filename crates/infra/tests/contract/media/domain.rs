@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Files::begin_upload", "Files::delete_file"],
+    writes: &["Files::begin_upload", "Files::edit_file", "Files::delete_file"],
     reads: &[
         "Files::files",
         "Files::file",
@@ -47,7 +47,7 @@ pub const DOMAIN: Domain = Domain {
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
         ("loose_files.due_at", |_| Duration::from_secs(24 * 3600)),
     ],
-    ids: &["file_objects.id", "file_objects.claim_id", "files.id", "loose_files.file_id", "file_links.link_id", "held_objects.file_id"],
+    ids: &["file_objects.id", "file_objects.claim_id", "files.id", "loose_files.file_id", "file_links.link_id", "held_objects.file_id", "file_posters.poster_id"],
     never: &[
         (
             "an object that counts other files than it has",
@@ -62,7 +62,8 @@ pub const DOMAIN: Domain = Domain {
                AND NOT EXISTS (SELECT 1 FROM groups g WHERE f.id IN (g.avatar_id, g.cover_id))
                AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.avatar_id = f.id)
                AND NOT EXISTS (SELECT 1 FROM pets p WHERE p.avatar_id = f.id)
-               AND NOT EXISTS (SELECT 1 FROM pet_photos p WHERE p.file_id = f.id)",
+               AND NOT EXISTS (SELECT 1 FROM pet_photos p WHERE p.file_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM file_posters p WHERE p.poster_id = f.id)",
         ),
         ("an object without files that stays", "file_objects o WHERE o.refs = 0 AND o.purge_at IS NULL"),
         ("an object with files that goes", "file_objects o WHERE o.refs > 0 AND o.purge_at IS NOT NULL"),
@@ -181,6 +182,12 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 Ok(arriving) => arrive(arriving, dice.below(3)).await,
                 Err(error) => Err(error),
             },
+            "Files::edit_file" => {
+                let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
+                let Some(file) = files.get(dice.below(files.len().max(1))) else { return Err(NOTHING_TO_DO.into()) };
+                let poster = json!({"poster_id": (dice.below(2) == 0).then_some(file.id)});
+                store.media.edit_file(&ctx, file.id, of(poster)).await.map(drop)
+            }
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
                 // Messages have the newest ones.

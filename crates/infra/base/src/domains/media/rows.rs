@@ -136,7 +136,7 @@ impl FileRow {
         }
     }
 
-    /// As its owner sees it.
+    /// As its owner sees it, without a poster.
     pub fn file(self, object: &ObjectRow) -> Result<File> {
         let (status, Look { seen, thumbnails }) = (self.status(object)?, self.look(object)?);
         let (size, sha256) = object.shown();
@@ -157,6 +157,7 @@ impl FileRow {
             waveform: seen.waveform,
             blurhash: seen.blurhash,
             thumbnails,
+            poster_id: None,
             uploaded_by: Some(self.owner_id),
             created_at: self.created_at,
         })
@@ -199,7 +200,7 @@ impl FileRow {
         })
     }
 
-    fn is_ready(&self, object: &ObjectRow) -> Result<()> {
+    pub fn is_ready(&self, object: &ObjectRow) -> Result<()> {
         match self.status(object)? {
             FileStatus::Ready => Ok(()),
             FileStatus::Uploading | FileStatus::Scanning => Err(FILE_NOT_READY.into()),

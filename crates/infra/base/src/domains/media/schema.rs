@@ -76,5 +76,12 @@ diesel::table! {
     held_objects (report_id, file_id) { report_id -> Uid, file_id -> Uid, object_id -> Uid, ready -> Bool, }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    file_posters (file_id) { file_id -> Uid, poster_id -> Uid, }
+}
+
+diesel::joinable!(file_posters -> files (poster_id));
 diesel::joinable!(files -> file_objects (object_id));
-diesel::allow_tables_to_appear_in_same_query!(files, file_objects, held_objects);
+diesel::allow_tables_to_appear_in_same_query!(file_objects, file_posters, files, held_objects);
