@@ -27,8 +27,8 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, Size,
-    blobs::ByteStream, refusals::FILE_UNKNOWN,
+    Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format, NewFile,
+    NewFileUrl, Size, blobs::ByteStream, refusals::FILE_UNKNOWN,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -24,7 +24,8 @@ pub use blobs::{Blobs, Key};
 pub use change::Change;
 pub use examiner::{Examined, Examiner, Seen};
 pub use model::{
-    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, LONGEST_SIGNED, NewFile, NewFileUrl, NewUpload, ObjectId,
+    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, LONGEST_SIGNED, NewFile, NewFileUrl,
+    NewUpload, ObjectId,
 };
 pub use port::{Arriving, Files};
 pub use purpose::Purpose;

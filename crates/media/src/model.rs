@@ -153,7 +153,7 @@ pub const LONGEST_SIGNED: i64 = 900;
 #[derive(Debug, Clone, Copy, utoipa::ToSchema)]
 #[schema(example = json!({"expires_in": 900}))]
 pub struct NewFileUrl {
-    /// In seconds; 900 when absent.
+    /// In seconds; 900 when absent. If the address is one of a bucket, at most 900 count.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 86400)]
     pub expires_in: i64,
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::{
-    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size, blobs::ByteStream,
+    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size,
+    blobs::ByteStream,
 };
 
 /// Files of people. Changes are committed with what they tell.
@@ -42,8 +43,9 @@ pub trait Files: Send + Sync {
     async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content>;
 
     /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
-    /// store signs addresses, it is a whole one of the store, and the caller does not matter any more; otherwise, it is a path
-    /// of this server.
+    /// store signs addresses, it is a whole one of the store, and the caller does not matter any more, so it is good for a short
+    /// time ([`LONGEST_SIGNED`](crate::LONGEST_SIGNED)); otherwise, it is a path of this server, which also ends with what ends
+    /// links to exports, and with the API key that made it.
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl>;
 
     /// The content at such an address, for anybody, or `file.link_invalid`.

@@ -78,7 +78,6 @@ fn renew(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Resu
     Ok(Some((group.uuid(), 0)))
 }
 
-
 fn take(tx: &mut Tx<'_>, ctx: &Ctx, group: GroupId, file: FileId) -> Result<()> {
     dialect::groups::lock_group(tx.conn, group)?;
     let Some(before) = read::row(tx.conn, group)? else { return Ok(()) };

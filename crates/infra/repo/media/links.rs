@@ -89,10 +89,10 @@ pub fn link(keys: &Keys, now: Timestamp, pass: Pass, file: FileId, new: NewFileU
     // In whole seconds, rounded up.
     let until = now.plus(Duration::from_secs(new.expires_in.unsigned_abs())).plus(Duration::from_micros(999_999));
     let seconds = until.as_seconds();
-    let ids = [pass.user.uuid(), pass.key.uuid(), pass.link.uuid()].map(Uuid::into_bytes).concat();
+    let [user, key, link] = [pass.user.uuid(), pass.key.uuid(), pass.link.uuid()].map(Uuid::into_bytes);
     let when = seconds.to_be_bytes();
-    let code = mac(&keys.derive(PURPOSE), &[file.uuid().as_bytes(), &ids, &when]);
-    let token = BASE64.encode([&ids[..], &when, &code].concat());
+    let code = mac(&keys.derive(PURPOSE), &[file.uuid().as_bytes(), &user, &key, &link, &when]);
+    let token = BASE64.encode([&user[..], &key, &link, &when, &code].concat());
     FileUrl {
         url: format!("/api/files/{file}/download?token={token}"),
         expires_at: Timestamp::from_micros(seconds.saturating_mul(1_000_000)),
@@ -102,12 +102,14 @@ pub fn link(keys: &Keys, now: Timestamp, pass: Pass, file: FileId, new: NewFileU
 /// What an address says, if this server has made it for this file and its time is not over.
 pub fn read(keys: &Keys, now: Timestamp, file: FileId, token: &str) -> Result<Pass> {
     let octets = BASE64.decode(token).map_err(|_| FILE_LINK_INVALID)?;
-    let (ids, rest) = octets.split_first_chunk::<48>().ok_or(FILE_LINK_INVALID)?;
+    let (user, rest) = octets.split_first_chunk::<16>().ok_or(FILE_LINK_INVALID)?;
+    let (key, rest) = rest.split_first_chunk::<16>().ok_or(FILE_LINK_INVALID)?;
+    let (link, rest) = rest.split_first_chunk::<16>().ok_or(FILE_LINK_INVALID)?;
     let (when, code) = rest.split_first_chunk::<8>().ok_or(FILE_LINK_INVALID)?;
-    let is_ours = is_mac(&keys.derive(PURPOSE), &[file.uuid().as_bytes(), ids, when], code);
+    let is_ours = is_mac(&keys.derive(PURPOSE), &[file.uuid().as_bytes(), user, key, link, when], code);
     if !is_ours || i64::from_be_bytes(*when) <= now.as_seconds() {
         return Err(FILE_LINK_INVALID.into());
     }
-    let id = |at: usize| Uuid::from_slice(&ids[at..at + 16]).map_err(|_| FILE_LINK_INVALID);
-    Ok(Pass { user: Id::from_uuid(id(0)?), key: Id::from_uuid(id(16)?), link: Id::from_uuid(id(32)?) })
+    let [user, key, link] = [user, key, link].map(|id| Uuid::from_bytes(*id));
+    Ok(Pass { user: Id::from_uuid(user), key: Id::from_uuid(key), link: Id::from_uuid(link) })
 }

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use clowder_core::{Ctx, Error, Nullable, Result, Thumbnail, UserId, Word, text::Flaw};
-use clowder_media::{Change, Content, File, FileId, FilePatch, FileStatus, Format, Seen, Size, refusals::FILE_NO_VIDEO};
+use clowder_media::{
+    Change, Content, File, FileId, FilePatch, FileStatus, Format, Seen, Size, refusals::FILE_NO_VIDEO,
+};
 use diesel::{dsl::exists, prelude::*};
 
 use super::{

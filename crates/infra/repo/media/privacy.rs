@@ -27,7 +27,12 @@ use crate::{
 pub const PARTS: &[Part] = &[Part {
     name: "files",
     phase: Phase::Content,
-    references: &[erased("files", "owner_id"), erased("file_objects", "owner_id"), erased("file_usage", "user_id"), erased("file_links", "user_id")],
+    references: &[
+        erased("files", "owner_id"),
+        erased("file_objects", "owner_id"),
+        erased("file_usage", "user_id"),
+        erased("file_links", "user_id"),
+    ],
     files: &[File { name: "files.json", about: "the files that you have uploaded", shape: Shape::List, read: export }],
     erase,
 }];

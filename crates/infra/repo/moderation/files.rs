@@ -60,10 +60,8 @@ pub fn of(conn: &mut Conn, rows: &[ReviewRow]) -> Result<HashMap<ReviewId, Vec<A
 
 /// Those who decide: the staff of the chat about what its filter holds, and moderators of the server about the rest.
 fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
-    let by_server = table::table
-        .inner_join(reviews::table)
-        .filter(table::file_id.eq(file))
-        .filter(reviews::by_server.eq(true));
+    let by_server =
+        table::table.inner_join(reviews::table).filter(table::file_id.eq(file)).filter(reviews::by_server.eq(true));
     if viewer.staff && diesel::select(exists(by_server)).get_result(conn)? {
         return Ok(true);
     }

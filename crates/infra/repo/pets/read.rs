@@ -71,7 +71,9 @@ pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<Reported>
     let PetRow { id, name, breed, bio, lost_text: lost, lost_place: place, avatar_id, .. } = row;
     let mut files: Vec<FileId> = avatar_id.into_iter().collect();
     if sight == Sight::Full {
-        files.extend(photos::of(conn, [id])?.remove(&id).unwrap_or_default().iter().filter(|it| avatar_id != Some(**it)));
+        files.extend(
+            photos::of(conn, [id])?.remove(&id).unwrap_or_default().iter().filter(|it| avatar_id != Some(**it)),
+        );
     }
     let bio = bio.filter(|_| sight == Sight::Full);
     let pet = ReportedPet { id, name, breed, bio, lost, place, owner, pictures: Vec::new() };

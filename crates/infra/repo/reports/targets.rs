@@ -3,7 +3,8 @@
 use clowder_accounts::refusals::USER_UNKNOWN;
 use clowder_core::{Ctx, FileId, Id, Result, UserId};
 use clowder_social::reports::{
-    Evidence, ReportTarget, ReportTargetType, ReportedFile, ReportedGroup, ReportedMessage, ReportedUser, TargetId, policy::BEFORE,
+    Evidence, ReportTarget, ReportTargetType, ReportedFile, ReportedGroup, ReportedMessage, ReportedUser, TargetId,
+    policy::BEFORE,
 };
 use diesel::{dsl::exists, prelude::*};
 

@@ -3,6 +3,7 @@
 pub mod domain;
 pub mod examining;
 mod pictures;
+mod sight;
 
 use std::time::Duration;
 

@@ -9,12 +9,14 @@ on_both!(shared; of_people, of_groups, of_chats, of_pets, what_is_refused, delet
 
 /// A new picture for this purpose, unlike all others.
 async fn picture(user: &User, purpose: &str, mark: u8) -> Value {
-    examined(user, &format!("?purpose={purpose}"), "; filename=\"face.png\"", &png(200, 100 + u32::from(mark), "")).await
+    examined(user, &format!("?purpose={purpose}"), "; filename=\"face.png\"", &png(200, 100 + u32::from(mark), ""))
+        .await
 }
 
 /// What is shown of a picture.
 fn shown(file: &Value) -> Value {
-    let thumbnails = [128, 512].map(|size| json!({"size": size, "url": path(file, &format!("/thumbnail?size={size}"))}));
+    let thumbnails =
+        [128, 512].map(|size| json!({"size": size, "url": path(file, &format!("/thumbnail?size={size}"))}));
     json!({"file_id": file["id"], "url": path(file, "/content"), "thumbnails": thumbnails})
 }
 
@@ -45,6 +47,11 @@ async fn of_people(world: World) {
     let seen = bob.get(&format!("/api/users/{}", ada.id)).await.expect(200);
     assert_eq!((&seen["avatar"], &seen["cover"]), (&shown(&face), &shown(&wide)));
     assert_eq!(gets(&bob, &seen["avatar"]).await, 200);
+    // Nobody else learns how its owner has called it.
+    let content = seen["avatar"]["url"].as_str().unwrap();
+    assert_eq!(ada.get(content).await.header("content-disposition"), "inline; filename=\"face.png\"");
+    assert_eq!(bob.get(content).await.header("content-disposition"), "inline; filename=\"avatar.png\"");
+    assert_eq!(bob.get(&path(&face, "")).await.expect(200)["name"], "avatar.png");
     let chat = ada.private_chat(&bob).await;
     ada.says(&chat, "hi").await;
     let list = bob.chat(&chat).await;

@@ -6,8 +6,8 @@ use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
-    Arriving, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
-    Size,
+    Arriving, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl,
+    Purpose, Size,
 };
 use tokio::time::timeout;
 

@@ -47,7 +47,15 @@ pub const DOMAIN: Domain = Domain {
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
         ("loose_files.due_at", |_| Duration::from_secs(24 * 3600)),
     ],
-    ids: &["file_objects.id", "file_objects.claim_id", "files.id", "loose_files.file_id", "file_links.link_id", "held_objects.file_id", "file_posters.poster_id"],
+    ids: &[
+        "file_objects.id",
+        "file_objects.claim_id",
+        "files.id",
+        "loose_files.file_id",
+        "file_links.link_id",
+        "held_objects.file_id",
+        "file_posters.poster_id",
+    ],
     never: &[
         (
             "an object that counts other files than it has",
