@@ -4,7 +4,7 @@ use clowder_core::{FileId, Id, Result, Word};
 use clowder_media::{FileStatus, ObjectId};
 use diesel::prelude::*;
 
-use super::super::{db::Tx, dialect, dialect::Conn};
+use super::super::{among::AmongIds, db::Tx, dialect, dialect::Conn};
 use crate::domains::media::{file_objects, files, held_objects as table};
 
 /// Keeps the bytes of those of these files that exist, as long as there is the report. It waits for whoever is deleting one of
@@ -17,7 +17,7 @@ pub fn keep(tx: &mut Tx<'_>, report: Id<()>, ids: &[FileId]) -> Result<()> {
     ids.sort_unstable();
     ids.dedup();
     let kept = dialect::media::keep_files(tx.conn, &ids)?;
-    let of_these = files::table.inner_join(file_objects::table).filter(files::id.eq_any(kept));
+    let of_these = files::table.inner_join(file_objects::table).filter(files::id.among(&kept));
     let of_these: Vec<(FileId, ObjectId, String)> =
         of_these.order(files::id).select((files::id, file_objects::id, file_objects::status)).load(tx.conn)?;
     let row = |(file, object, status): (FileId, ObjectId, String)| {
