@@ -322,6 +322,9 @@ async fn in_a_bucket(world: World) {
         assert_eq!(seen.headers()[name], content.header(name));
     }
     assert_eq!(seen.text().await.unwrap(), content.text);
+    // Nothing ends it before its time, so that is short.
+    let long = ada.post(&path(&page, "/url"), json!({"expires_in": 86_400})).await.expect(200);
+    assert!(long["url"].as_str().unwrap().contains("X-Amz-Expires=900&"), "{long}");
     let forged = rest.replacen("octet-stream", "html", 1);
     let forged = Client::new(place.strip_prefix("http://").unwrap()).request("GET", &forged).send().await.unwrap();
     assert_eq!(forged.status(), 403);
