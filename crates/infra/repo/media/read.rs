@@ -2,7 +2,7 @@
 
 use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word, audit::Entry};
 use clowder_media::{
-    Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Size,
+    Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Purpose, Size,
     policy::{Trash, Usage},
     refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_UNKNOWN},
 };
@@ -54,7 +54,11 @@ fn visible_to(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Si
     let Some(Evidence { object, ready, look }) = evidence(conn, viewer, file)? else { return Ok(None) };
     let look = Some(look);
     if let Some((row, object)) = found {
-        return Ok(Some(Sighted { row: row.unnamed(&object), object, look }));
+        // The report has the names of files of messages.
+        let is_picture =
+            ![Purpose::Attachment, Purpose::Voice, Purpose::Video].iter().any(|it| it.as_str() == row.purpose);
+        let row = if is_picture { row.unnamed(&object) } else { row };
+        return Ok(Some(Sighted { row, object, look }));
     }
     let object = file_objects::table.find(object).select(ObjectRow::as_select());
     let object = object.first::<ObjectRow>(conn)?.as_it_was(ready);
