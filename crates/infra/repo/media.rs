@@ -11,10 +11,13 @@ mod detaching;
 pub mod examining;
 pub mod exporting;
 mod finishing;
+pub mod held;
 mod lease;
 mod links;
 pub mod loose;
+mod once;
 pub mod pictures;
+mod posters;
 mod privacy;
 pub mod purging;
 pub mod read;
@@ -29,22 +32,25 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile,
-    NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
+Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
-    Repo,
+    Repo, audit,
     clock::{SHOWN, never, until, when},
+    dialect::Conn,
     domains::Domain,
     idempotency::Stub,
     people::Viewer,
 };
 use crate::domains::media::{file_cleaning, file_objects, loose_files, object_of, resumable_uploads};
 
+use links::Pass;
+
+pub use links::end as end_links;
 pub use purging::stuck;
 pub use scanning::waiting;
 
@@ -80,6 +86,7 @@ pub const DOMAIN: Domain = Domain {
             until!(resumable_uploads.expires_at, |options| options.media.resumable_for)
         ),
     ],
+    files: &[posters::HOLDER],
     // Whatever the jobs that deletions order have missed.
     crons: &[
         Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND },
@@ -112,6 +119,15 @@ impl Stub for Stored {}
 impl Repo {
     pub(super) fn blobs(&self) -> Result<Arc<dyn Blobs>> {
         self.deps.options.media.blobs.clone().ok_or_else(|| Error::internal("there is no store of bytes"))
+    }
+
+    /// A content, once what the audit log has of that is recorded.
+    async fn looked(&self, ctx: &Ctx, (content, look): read::Looked) -> Result<Content> {
+        if let Some(look) = look {
+            let ctx = ctx.clone();
+            self.db.write(move |tx| audit::record(tx, &ctx, &look)).await?;
+        }
+        Ok(content)
     }
 }
 
@@ -157,6 +173,12 @@ impl Files for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn edit_file(&self, ctx: &Ctx, file: FileId, patch: FilePatch) -> Result<File> {
+        let ctx = ctx.clone();
+        self.db.write(move |tx| posters::edit(tx, &ctx, file, patch)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn delete_file(&self, ctx: &Ctx, file: FileId) -> Result<()> {
         let ctx = ctx.clone();
         self.db.write(move |tx| deleting::delete(tx, &ctx, file)).await
@@ -172,31 +194,33 @@ impl Files for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn content(&self, ctx: &Ctx, file: FileId) -> Result<Content> {
         let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| read::content(conn, viewer, file)).await
+        let looked = self.db.read(move |conn| read::content(conn, viewer, file)).await?;
+        self.looked(ctx, looked).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content> {
         let viewer = Viewer::of(ctx)?;
-        self.db.read(move |conn| read::thumbnail(conn, viewer, file, size, format)).await
+        let looked = self.db.read(move |conn| read::thumbnail(conn, viewer, file, size, format)).await?;
+        self.looked(ctx, looked).await
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
-        let (user, viewer) = (ctx.user()?, Viewer::of(ctx)?);
-        let content = self.db.read(move |conn| read::content(conn, viewer, file)).await?;
+        let (caller, viewer) = (ctx.clone(), Viewer::of(ctx)?);
+        let found = move |conn: &mut Conn| Ok((read::content(conn, viewer, file)?, Pass::of(conn, &caller)?));
+        let (looked, pass) = self.db.read(found).await?;
+        let content = self.looked(ctx, looked).await?;
         match links::signed(&*self.blobs()?, ctx.now, &content, new).await? {
             Some(signed) => Ok(signed),
-            None => Ok(links::link(&self.deps.keys, ctx.now, user, file, new)),
+            None => Ok(links::link(&self.deps.keys, ctx.now, pass, file, new)),
         }
     }
 
     #[instrument(level = "debug", skip_all)]
     async fn linked_content(&self, ctx: &Ctx, file: FileId, token: &str) -> Result<Content> {
-        let user = links::viewer(&self.deps.keys, ctx.now, file, token)?;
-        // What they see as everybody does.
-        let viewer = Viewer { id: user, staff: false, now: ctx.now };
-        self.db.read(move |conn| read::linked(conn, viewer, file)).await
+        let (now, pass) = (ctx.now, links::read(&self.deps.keys, ctx.now, file, token)?);
+        self.db.read(move |conn| read::linked(conn, now, pass, file)).await
     }
 
     #[instrument(level = "debug", skip_all)]

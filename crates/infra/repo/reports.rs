@@ -40,6 +40,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("statement.issued", "statement.received", Whose::Told, Target::Subject("statement")),
     ],
     files: &[files::HOLDER],
+    evidence: files::evidence,
     sealed: &[COMMENT, EVIDENCE, REASON, STATED, APPEAL, ANSWER],
     words: &[
         "report_parties.kind",

@@ -27,7 +27,8 @@ pub use care::FileCare;
 pub use change::Change;
 pub use examiner::{Examined, Examiner, Seen};
 pub use model::{
-    Content, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, NewFile, NewFileUrl, NewUpload, ObjectId,
+    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, LONGEST_SIGNED, NewFile, NewFileUrl,
+    NewUpload, ObjectId,
 };
 pub use port::{Appending, Arriving, Files};
 pub use purpose::Purpose;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::{
-    Content, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size,
+    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size,
     blobs::ByteStream,
     resumable::{Appended, NewResumable, Next, Resumable},
 };
@@ -41,6 +41,11 @@ pub trait Files: Send + Sync {
     /// A file that the caller may see, or `file.unknown`.
     async fn file(&self, ctx: &Ctx, file: FileId) -> Result<File>;
 
+    /// Gives a video of the caller a poster: an own picture that is ready, whose thumbnails are then those of the video, for
+    /// everybody who sees it. The picture stays as long as the video has it. Told as a new state of the file is;
+    /// `file.no_video` for any other file.
+    async fn edit_file(&self, ctx: &Ctx, file: FileId, patch: FilePatch) -> Result<File>;
+
     /// Deletes a file of the caller. Nobody sees it any more; if no other file has the same content, that is removed from the
     /// store seven days later, or as soon as the caller has deleted more than a person can have.
     async fn delete_file(&self, ctx: &Ctx, file: FileId) -> Result<()>;
@@ -55,8 +60,9 @@ pub trait Files: Send + Sync {
     async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content>;
 
     /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
-    /// store signs addresses, it is a whole one of the store, and the caller does not matter any more; otherwise, it is a path
-    /// of this server.
+    /// store signs addresses, it is a whole one of the store, and the caller does not matter any more, so it is good for a short
+    /// time ([`LONGEST_SIGNED`](crate::LONGEST_SIGNED)); otherwise, it is a path of this server, which also ends with what ends
+    /// links to exports, and with the API key that made it.
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl>;
 
     /// The content at such an address, for anybody, or `file.link_invalid`.

@@ -4,7 +4,7 @@ use clowder_core::{Refusal, error::Kind::*};
 
 pub const FILE_UNKNOWN: Refusal = Refusal::new(Unknown, "file.unknown", "There is no such file, or you may not see it");
 pub const FILE_FORBIDDEN: Refusal =
-    Refusal::new(Forbidden, "file.forbidden", "Only the person who has uploaded a file can delete it");
+    Refusal::new(Forbidden, "file.forbidden", "Only the person who has uploaded a file can change or delete it");
 pub const FILE_NOT_READY: Refusal =
     Refusal::new(Conflict, "file.not_ready", "The file has not arrived yet, or is still being examined");
 pub const FILE_INFECTED: Refusal = Refusal::new(
@@ -22,6 +22,7 @@ pub const FILE_NO_THUMBNAIL: Refusal = Refusal::new(
     "file.no_thumbnail",
     "The file has no thumbnails: it is no picture that the server can decode",
 );
+pub const FILE_NO_VIDEO: Refusal = Refusal::new(Conflict, "file.no_video", "Only a video has a poster");
 pub const FILE_TOO_LARGE: Refusal =
     Refusal::new(TooLarge, "file.too_large", "The file is larger than a file for this purpose can be");
 pub const FILE_TYPE: Refusal =
@@ -31,7 +32,7 @@ pub const FILE_MISMATCH: Refusal =
 pub const FILE_QUOTA: Refusal = Refusal::new(
     Conflict,
     "file.quota",
-    "You have as many files, or as many octets in them, as one person can have; delete some first",
+    "You have as many files, or as many bytes in them, as one person can have; delete some first",
 );
 pub const FILE_TRASH: Refusal = Refusal::new(
     Conflict,
@@ -41,10 +42,10 @@ pub const FILE_TRASH: Refusal = Refusal::new(
 pub const FILE_SERVER_FULL: Refusal = Refusal::new(
     Conflict,
     "file.server_full",
-    "The server has as many files, or as many octets in them, as it can have",
+    "The server has as many files, or as many bytes in them, as it can have",
 );
 pub const FILE_UPLOADS: Refusal =
-    Refusal::new(Conflict, "file.uploads", "You upload as many files at once as one person can");
+    Refusal::new(Conflict, "file.uploads", "You are already uploading as many files at once as one person may");
 pub const FILE_RESUMABLES: Refusal = Refusal::new(
     Conflict,
     "file.resumables",
@@ -58,7 +59,7 @@ pub const FILE_BUSY: Refusal = Refusal::new(
     "Another call is writing to this upload; when that has ended, ask how far it is with HEAD",
 );
 pub const FILE_BEYOND: Refusal =
-    Refusal::new(TooLarge, "file.beyond", "With these octets, the upload would be longer than its `Upload-Length`");
+    Refusal::new(TooLarge, "file.beyond", "With these bytes, the upload would be longer than its `Upload-Length`");
 pub const FILE_EXPIRED: Refusal = Refusal::new(Gone, "file.expired", "The upload has expired; begin a new one");
 pub const FILE_NOT_QUARANTINED: Refusal =
     Refusal::new(Unknown, "file.not_quarantined", "There is no such file in quarantine");
@@ -73,6 +74,7 @@ pub const ALL: &[Refusal] = &[
     FILE_INFECTED,
     FILE_FAILED,
     FILE_NO_THUMBNAIL,
+    FILE_NO_VIDEO,
     FILE_TOO_LARGE,
     FILE_TYPE,
     FILE_MISMATCH,

@@ -54,8 +54,10 @@ const OPEN: Reasons = &[
 ];
 
 const NOT_SENT: Reasons = &[
+    ("editFile", "the example names no picture of the walk"),
     ("downloadFile", "the example has no address that was made here"),
     ("createResumableUpload", "the length and the version of the protocol are in headers"),
     ("continueResumableUpload", "where it goes on, and the version of the protocol, are in headers"),
     ("endResumableUpload", "the version of the protocol is in a header"),
+    ("deleteQuarantinedFile", "no file of the walk is in quarantine"),
 ];

@@ -26,7 +26,7 @@ use super::{
     },
     Stored, deleting, examining,
     lease::Lease,
-    loose, purging, read, resumable,
+loose, once, purging, read, resumable,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
@@ -242,10 +242,14 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
     dialect::accounts::lock_user(tx.conn, user)?;
     // Their account is not gone.
     profile::own(tx.conn, user)?;
+    let claim = once::may_begin(tx, ctx, user)?;
     let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
     may_begin(usage, limits)?;
     let until = ctx.now.plus(tx.services.options.media.lease);
     let (file, object, stored) = add_rows(tx, ctx, new, 0, Some(until))?;
+    if let Some(claim) = claim {
+        once::claim(tx.conn, object, claim)?;
+    }
     Ok((file, object, Room::of(new.purpose, usage, stored, limits)))
 }
 

@@ -6,7 +6,10 @@ use clowder_core::{FileId, Result, Timestamp, UserId, Word};
 use clowder_media::{Purpose, kinds};
 use diesel::prelude::*;
 
-use super::super::{among::AmongIds, db::Tx, dialect, dialect::Conn};
+use super::{
+    super::{among::AmongIds, db::Tx, dialect, dialect::Conn},
+    posters,
+};
 use crate::domains::media::{FileRow, Look, ObjectRow, file_objects, files};
 
 /// A file as it is now.
@@ -29,6 +32,8 @@ pub struct FileFacts {
 pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> Result<HashMap<FileId, FileFacts>> {
     let some = files::table.inner_join(file_objects::table).filter(files::id.among(ids));
     let rows: Vec<(FileRow, ObjectRow)> = some.select((FileRow::as_select(), ObjectRow::as_select())).load(conn)?;
+    let videos = rows.iter().filter(|(_, object)| posters::is_video(object)).map(|(file, _)| file.id);
+    let posters = posters::of(conn, &videos.collect::<Vec<_>>())?;
     let facts = rows.into_iter().map(|(file, object)| {
         let facts = FileFacts {
             owner: file.owner_id,
@@ -37,7 +42,7 @@ pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> 
             voice: file.purpose == Purpose::Voice.as_str(),
             purpose: file.purpose.clone(),
             status: file.status(&object)?.as_str(),
-            look: file.look(&object)?,
+            look: posters::look(&file, &object, posters.get(&file.id))?,
             name: file.name,
         };
         Ok((file.id, facts))

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use clowder_core::{Ctx, Result, Timestamp, UserId, Word};
 use clowder_media::{Change, FileId, FileStatus, ObjectId, change::FileGone, policy::Trash};
-use diesel::{dsl::exists, prelude::*};
+use diesel::{
+    dsl::{exists, not},
+    prelude::*,
+};
 
 use super::{
     super::{db::Tx, dialect, journal, people::Viewer},
-    detaching, loose, purging, read, resumable,
+detaching, loose, posters, purging, read, resumable,
 };
-use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files};
+use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, held_objects};
 
 /// How long bytes stay after the last file with them was deleted, in case that was a mistake of this program.
 pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -69,6 +72,7 @@ pub fn remove(
     octets: i64,
     purge_at: Timestamp,
 ) -> Result<Trash> {
+    posters::forget(tx, file)?;
     diesel::delete(files::table.find(file)).execute(tx.conn)?;
     loose::forget(tx, file)?;
     // Its name.
@@ -119,6 +123,7 @@ pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, mut trash: Trash) -> 
     }
     let oldest: Vec<(ObjectId, i64, Option<Timestamp>, i64)> = file_objects::table
         .filter(file_objects::owner_id.eq(user).and(file_objects::purge_at.is_not_null()))
+        .filter(not(exists(held_objects::table.filter(held_objects::object_id.eq(file_objects::id)))))
         .order(file_objects::purge_at)
         .limit(MADE_ROOM_FOR)
         .select((file_objects::id, file_objects::size, file_objects::purge_at, file_objects::purge_failures))

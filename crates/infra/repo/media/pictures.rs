@@ -2,6 +2,7 @@
 
 use clowder_core::{Ctx, Error, FileId, Result, UserId, Word, text::Flaw};
 use clowder_media::{FileStatus, Purpose};
+use uuid::Uuid;
 
 use super::{
     super::{db::Tx, dialect, domains::Place},
@@ -59,8 +60,12 @@ pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
 }
 
-fn unknown() -> Flaw {
+pub fn unknown() -> Flaw {
     Flaw::new("no_file", "must be a file that you have uploaded")
+}
+
+pub fn unusable() -> Flaw {
+    Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content")
 }
 
 /// What keeps an own file from being such a picture. While it is being examined, it can be one already.
@@ -70,7 +75,7 @@ fn flaw(kind: Kind, facts: &FileFacts) -> Option<Flaw> {
         return Some(Flaw::new("not_ready", "has not arrived yet"));
     }
     if is_unusable(facts) {
-        return Some(Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content"));
+        return Some(unusable());
     }
     if kind.0.is_empty() {
         return None;
@@ -85,18 +90,27 @@ fn is_unusable(facts: &FileFacts) -> bool {
     [FileStatus::Quarantined, FileStatus::Failed].iter().any(|status| facts.status == status.as_str())
 }
 
-/// Takes a picture that was found to be infected or broken from some of what shows it, as `lets_go` does; answers whether
-/// that was any. Pictures that are ready look to others as they did before.
-pub fn withdraw(
+/// What becomes of a picture that has another state, after a place in the order of what shows it. It is taken from some of
+/// that, as `lets_go` does, if it was found to be infected or broken; if it can be read now, those who see the next thing are
+/// told, as `renew` does: their clients asked too early. Nothing of the thing has changed, so it keeps its version.
+pub fn tell(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     file: FileId,
+    after: Option<Place>,
     lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
+    renew: fn(&mut Tx<'_>, &Ctx, FileId, Option<Place>) -> Result<Option<Place>>,
 ) -> Result<Option<Place>> {
-    if !attaching::facts(tx.conn, &[file])?.get(&file).is_some_and(is_unusable) {
-        return Ok(None);
+    match attaching::facts(tx.conn, &[file])?.get(&file) {
+        Some(facts) if is_unusable(facts) => Ok((lets_go(tx, ctx, file)? > 0).then_some((file.uuid(), 0))),
+        Some(facts) if facts.status == FileStatus::Ready.as_str() => renew(tx, ctx, file, after),
+        _ => Ok(None),
     }
-    Ok((lets_go(tx, ctx, file)? > 0).then_some((file.uuid(), 0)))
+}
+
+/// The id of the last thing that was told of; everything comes after the nil id.
+pub fn last(after: Option<Place>) -> Uuid {
+    after.map_or(Uuid::nil(), |(id, _)| id)
 }
 
 /// Says that something has the pictures of `after` and no longer those of `before`. After the locks of whatever has them.

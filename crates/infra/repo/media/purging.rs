@@ -15,7 +15,7 @@ use clowder_media::{
     policy::Limits,
 };
 use diesel::{
-    dsl::{count_star, sql},
+    dsl::{count_star, exists, not, sql},
     prelude::*,
     sql_types::BigInt,
 };
@@ -31,7 +31,7 @@ use super::{
     deleting::{discard, has_files, stale},
     finishing, resumable,
 };
-use crate::domains::media::{file_objects, file_totals, file_usage, key_of, variant_key};
+use crate::domains::media::{file_objects, file_totals, file_usage, held_objects, key_of, variant_key};
 
 /// How old a write is that will not be finished any more: an upload takes six hours at most, and a resumable one as long as
 /// it can be continued.
@@ -237,7 +237,9 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<Op
 fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
     let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
     let deleted = file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
-    let deleted = deleted.into_boxed();
+    // What is evidence stays.
+    let held = held_objects::table.filter(held_objects::object_id.eq(file_objects::id));
+    let deleted = deleted.filter(not(exists(held))).into_boxed();
     let past = file_objects::purge_at.le(now);
     let due = match limits.is_scarce(totals.0, totals.1) {
         // What could not be removed keeps its pause.
@@ -254,18 +256,20 @@ fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
 pub fn planned(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<(Amount, Amount)> {
     let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
     let deleted = || file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
+    let free = || not(exists(held_objects::table.filter(held_objects::object_id.eq(file_objects::id))));
     let amount = || (count_star(), sql::<BigInt>("CAST(COALESCE(SUM(file_objects.size), 0) AS BIGINT)"));
-    let past: (i64, i64) = deleted().filter(file_objects::purge_at.le(now)).select(amount()).first(conn)?;
-    let later: (i64, i64) = deleted().filter(file_objects::purge_at.gt(now)).select(amount()).first(conn)?;
+    let all: (i64, i64) = deleted().select(amount()).first(conn)?;
+    let past: (i64, i64) =
+        deleted().filter(free()).filter(file_objects::purge_at.le(now)).select(amount()).first(conn)?;
     let soon: (i64, i64) = match limits.is_scarce(totals.0, totals.1) {
         true => {
             let soon = file_objects::purge_at.gt(now).and(file_objects::purge_failures.eq(0));
-            deleted().filter(soon).select(amount()).first(conn)?
+            deleted().filter(free()).filter(soon).select(amount()).first(conn)?
         }
         false => (0, 0),
     };
     let due = Amount { count: past.0 + soon.0, octets: past.1 + soon.1 };
-    Ok((due, Amount { count: later.0 - soon.0, octets: later.1 - soon.1 }))
+    Ok((due, Amount { count: all.0 - due.count, octets: all.1 - due.octets }))
 }
 
 /// How many uploads wait to be forgotten.

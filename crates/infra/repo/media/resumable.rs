@@ -19,7 +19,7 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
     },
-    Stored, arriving, deleting, purging, read,
+    Stored, arriving, deleting, once, purging, read,
 };
 use crate::domains::media::{
     FileRow, ObjectRow, ResumableRow, file_objects, file_totals, files, key_of, resumable_uploads,
@@ -98,6 +98,8 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile, length: i64) -> Result<Resu
     dialect::accounts::lock_user(tx.conn, user)?;
     // Their account is not gone.
     profile::own(tx.conn, user)?;
+    // Its own answer is stored at once, so it need not claim the key.
+    once::may_begin(tx, ctx, user)?;
     let (usage, options) = (read::usage(tx.conn, user, ctx.now)?, &tx.services.options.media);
     let limits = options.limits;
     let expires_at = ctx.now.plus(options.resumable_for);

@@ -35,7 +35,7 @@ use crate::{
     statement::statement,
 };
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: true, holds, lets_go, tells };
 
 /// How many messages a deleted file is taken from in one transaction.
 const PIECE: i64 = 50;
@@ -195,8 +195,10 @@ fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
     Ok(diesel::select(exists(seen)).get_result(conn)?)
 }
 
+/// A message from which the file was taken away has only its place.
 fn holds(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {
-    let has = diesel::select(exists(table::table.filter(table::file_id.eq(file)))).get_result::<bool>(conn)?;
+    let named = table::table.filter(table::file_id.eq(file)).filter(table::name.is_not_null());
+    let has = diesel::select(exists(named)).get_result::<bool>(conn)?;
     Ok(has.then_some(Hold::Firm))
 }
 

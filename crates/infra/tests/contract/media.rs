@@ -5,6 +5,7 @@ pub mod domain;
 pub mod examining;
 mod pictures;
 mod resumable;
+mod sight;
 
 use std::time::Duration;
 
@@ -88,7 +89,7 @@ on_both! {
         let media = &world.store.media;
         let file = upload(&world, &world.ctx(&ada), new("../no\0te.txt"), b"what it says").await.unwrap();
         assert_eq!((file.name.as_str(), file.size, file.kind.as_str()), ("note.txt", 12, "text/plain"));
-        assert_eq!((file.status, file.uploaded_by), (FileStatus::Ready, ada.id));
+        assert_eq!((file.status, file.uploaded_by), (FileStatus::Ready, Some(ada.id)));
         let told = world.changes().await;
         let [told] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!((&*told.name, told.topic.as_user()), ("file.updated", Some(ada.id)));

@@ -53,6 +53,11 @@ async fn of_people(world: World) {
     let seen = bob.get(&format!("/api/users/{}", ada.id)).await.expect(200);
     assert_eq!((&seen["avatar"], &seen["cover"]), (&shown(&face), &shown(&wide)));
     assert_eq!(gets(&bob, &seen["avatar"]).await, 200);
+    // Nobody else learns how its owner has called it.
+    let content = seen["avatar"]["url"].as_str().unwrap();
+    assert_eq!(ada.get(content).await.header("content-disposition"), "inline; filename=\"face.png\"");
+    assert_eq!(bob.get(content).await.header("content-disposition"), "inline; filename=\"avatar.png\"");
+    assert_eq!(bob.get(&path(&face, "")).await.expect(200)["name"], "avatar.png");
     let chat = ada.private_chat(&bob).await;
     ada.says(&chat, "hi").await;
     let list = bob.chat(&chat).await;

@@ -15,7 +15,7 @@ pub fn of(name: &str) -> Option<Value> {
                 { "size": 64, "width": 64, "height": 48, "url": format!("/api/files/{THING}/thumbnail?size=64") },
                 { "size": 256, "width": 256, "height": 192, "url": format!("/api/files/{THING}/thumbnail?size=256") }
             ],
-            "uploaded_by": ADA, "created_at": AT
+            "poster_id": null, "uploaded_by": ADA, "created_at": AT
         }),
         "QuarantinedFile" => json!({
             "id": THING, "name": "invoice.zip", "size": 48_213, "type": "application/zip",

@@ -6,8 +6,8 @@ use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
-    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
-    Size,
+    Arriving, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl,
+    Purpose, Size,
 };
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ use super::serving;
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
-    call::{MaybeJson, Path},
+    call::{Json, MaybeJson, Path},
     front::suspended,
     problem::{Answer, Problem},
     public_url::PublicUrl,
@@ -87,6 +87,15 @@ pub async fn one(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> 
     Ok(Shown(files.file(&ctx, file).await?))
 }
 
+pub async fn edit(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    Json(patch): Json<FilePatch>,
+) -> Answer<Shown<File>> {
+    Ok(Shown(files.edit_file(&ctx, file, patch).await?))
+}
+
 pub async fn delete(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> Answer<Done> {
     files.delete_file(&ctx, file).await?;
     Ok(Done)
@@ -112,7 +121,7 @@ pub async fn thumbnail(
     let size: Option<Size> = query.word("size");
     query.check()?;
     let content = files.thumbnail(&ctx, file, size.unwrap_or_default(), wanted(&request)).await?;
-    serving::serve_forever(files.into_inner(), content, &request).await
+    serving::serve_for_a_day(files.into_inner(), content, &request).await
 }
 
 /// WebP if the caller says that it takes that.

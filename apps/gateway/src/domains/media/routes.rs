@@ -6,9 +6,7 @@ use clowder_accounts::{
 };
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size,
-    care::{Moderated, QuarantinedFile, permissions::MODERATE_FILES},
-    model::Octets,
+File, FilePatch, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size, care::{Moderated, QuarantinedFile, permissions::MODERATE_FILES}, model::Octets,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
@@ -17,7 +15,7 @@ use clowder_media::{
 use super::{handlers, moderating, resumable};
 use crate::{
     refusals,
-    routes::{Endpoint, delete, get, options, patch, post},
+routes::{Endpoint, delete, get, options, patch, post},
 };
 
 const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
@@ -35,7 +33,7 @@ fn of_files() -> Vec<Endpoint> {
         post("/api/files/upload", handlers::upload)
             .says("Upload a file")
             .called("uploadFile")
-            .notes("The form has the file in its member `file`; what comes after that is ignored. `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. Pictures and recordings are examined before anybody gets them, and everything is if the server has a virus scanner (202): then `status` is `scanning` first. Metadata, such as the place of a photo, is taken out of pictures. A voice message of more than 15 minutes, or a file that cannot be read as what it is, becomes `failed`. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
+            .notes("The form has the file in its member `file`; what comes after that is ignored. `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording (AAC, FLAC, MP3, MP4, Ogg, WAV, WebM or Matroska) of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. Pictures and recordings are examined before anybody gets them, and everything is if the server has a virus scanner (202): then `status` is `scanning` first. Metadata, such as the place of a photo, is taken out of pictures. A voice message of more than 15 minutes, or a file that cannot be read as what it is, becomes `failed`. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
             .scope(FILES_WRITE)
             .takes_file::<NewUpload>(MOST_OCTETS as usize)
             .asks::<Purpose>("purpose", "What it is for: `attachment` when absent")
@@ -71,6 +69,15 @@ fn of_files() -> Vec<Endpoint> {
             .scope(FILES_READ)
             .gives::<File>(200, "The file")
             .refuses(&[FILE_UNKNOWN]),
+        patch("/api/files/{file_id}", handlers::edit)
+            .or_put()
+            .says("Give a video of yours a poster")
+            .called("editFile")
+            .notes("The thumbnails and the blurhash of the video are then those of the picture, for everybody who sees the video. The picture stays as long as the video has it. `null` takes it away. Chats whose messages have the video receive `message.updated`.")
+            .scope(FILES_WRITE)
+            .takes::<FilePatch>()
+            .gives::<File>(200, "As it is now")
+            .refuses(&[FILE_UNKNOWN, FILE_FORBIDDEN, FILE_NO_VIDEO]),
         delete("/api/files/{file_id}", handlers::delete)
             .says("Delete a file of yours")
             .called("deleteFile")
@@ -199,7 +206,7 @@ fn of_contents() -> Vec<Endpoint> {
         get("/api/files/{file_id}/thumbnail", handlers::thumbnail)
             .says("Read a thumbnail of a picture or video")
             .called("getFileThumbnail")
-            .notes("As WebP if `Accept` names `image/webp`, otherwise as JPEG. It fits into the size, and is never cropped or enlarged: of a smaller picture it is the largest that there is. `thumbnails` of the file lists them. It never changes, so it may be cached for ever by whoever got it.")
+            .notes("As WebP if `Accept` names `image/webp`, otherwise as JPEG. It fits into the size, and is never cropped or enlarged: of a smaller picture it is the largest that there is. `thumbnails` of the file lists them. It never changes, and whoever got it may keep it for a day.")
             .scope(FILES_READ)
             .downloads()
             .asks::<Size>("size", "The longest side that it may have, in pixels: 256 when absent")
@@ -211,7 +218,7 @@ fn of_contents() -> Vec<Endpoint> {
         post("/api/files/{file_id}/url", handlers::link)
             .says("Create an address of a file that needs no token")
             .called("createFileUrl")
-            .notes("Whoever has it can read the content until it expires. An address of this server also ends when you may not see the file any more; one of the bucket, if clients can reach that, does not. It is for what cannot send a header, such as an element of a page.")
+            .notes("Whoever has it can read the content until it expires. An address of this server also ends when you may not see the file any more, and with whatever ends your links to exports or the API key that made it; one of the bucket, if clients can reach that, does not, and is good for 900 seconds at most. It is for what cannot send a header, such as an element of a page.")
             .scope(FILES_READ)
             .takes_if_any::<NewFileUrl>()
             .gives::<FileUrl>(200, "The address")

@@ -29,8 +29,9 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-
 /// Who may see a file changes, so it is asked each time; the content never does.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// What is shown to this caller at this address never changes, and another caller may not see it.
-const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// What is shown to this caller at this address never changes, and another caller may not see it. A day, because the caller
+/// may lose the sight of it.
+const FOR_A_DAY: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 
 /// Whoever has it in their cache asks each time whether they may still see it.
 pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
@@ -38,8 +39,8 @@ pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpReques
 }
 
 /// The content depends on who asks for it, and on what they accept.
-pub async fn serve_forever(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
-    let mut answer = send(files, content, request, FOREVER).await?;
+pub async fn serve_for_a_day(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
+    let mut answer = send(files, content, request, FOR_A_DAY).await?;
     answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept, Authorization"));
     Ok(answer)
 }

@@ -30,6 +30,7 @@ pub const DOMAIN: Domain = Domain {
         "Files::begin_resumable",
         "Files::continue_resumable",
         "Files::end_resumable",
+        "Files::edit_file",
         "Files::delete_file",
     ],
     reads: &[
@@ -63,10 +64,14 @@ pub const DOMAIN: Domain = Domain {
     ],
     ids: &[
         "file_objects.id",
+        "file_objects.claim_id",
         "files.id",
         "loose_files.file_id",
         "resumable_uploads.file_id",
         "resumable_uploads.writer",
+        "file_links.link_id",
+        "held_objects.file_id",
+        "file_posters.poster_id",
     ],
     never: &[
         (
@@ -82,7 +87,8 @@ pub const DOMAIN: Domain = Domain {
                AND NOT EXISTS (SELECT 1 FROM groups g WHERE f.id IN (g.avatar_id, g.cover_id))
                AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.avatar_id = f.id)
                AND NOT EXISTS (SELECT 1 FROM pets p WHERE p.avatar_id = f.id)
-               AND NOT EXISTS (SELECT 1 FROM pet_photos p WHERE p.file_id = f.id)",
+               AND NOT EXISTS (SELECT 1 FROM pet_photos p WHERE p.file_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM file_posters p WHERE p.poster_id = f.id)",
         ),
         ("an object without files that stays", "file_objects o WHERE o.refs = 0 AND o.purge_at IS NULL"),
         ("an object with files that goes", "file_objects o WHERE o.refs > 0 AND o.purge_at IS NOT NULL"),
@@ -250,6 +256,12 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                     return Err(NOTHING_TO_DO.into());
                 };
                 store.media.end_resumable(&ctx, open.id).await
+            }
+            "Files::edit_file" => {
+                let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
+                let Some(file) = files.get(dice.below(files.len().max(1))) else { return Err(NOTHING_TO_DO.into()) };
+                let poster = json!({"poster_id": (dice.below(2) == 0).then_some(file.id)});
+                store.media.edit_file(&ctx, file.id, of(poster)).await.map(drop)
             }
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;

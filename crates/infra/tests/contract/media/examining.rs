@@ -161,6 +161,13 @@ async fn shown(world: &World, name: &str) -> Vec<(AttachmentStatus, Option<i64>)
     states(changes.iter().filter(|change| *change.name == *name))
 }
 
+/// The names of what has happened, in the order of the alphabet: topics have streams of their own.
+async fn named(world: &World) -> Vec<String> {
+    let mut names = world.names().await;
+    names.sort();
+    names
+}
+
 fn states<'r>(changes: impl Iterator<Item = &'r Recorded>) -> Vec<(AttachmentStatus, Option<i64>)> {
     let messages = changes.map(|change| serde_json::from_str::<Message>(change.data.get()).unwrap());
     messages.map(|message| (message.attachments[0].status, message.attachments[0].width)).collect()
@@ -387,6 +394,87 @@ on_both! {
         run(&world, &node, "file.purge").await;
         do_once(&world, &node, &job).await.unwrap();
         assert_eq!(used(&world, &ada).await.1, 1);
+    }
+
+    async fn those_who_see_a_picture_are_told_when_it_is_ready(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = looking(&world).await;
+        let face = put(&world, &node, &ada, Purpose::Avatar, &png(70, 70, "")).await;
+        assert_eq!(face.status, FileStatus::Scanning);
+        let ctx = world.ctx(&ada);
+        let me = node.accounts.edit_me(&ctx, None, of(json!({"avatar": face.id}))).await.unwrap();
+        let group = node.groups.create(&ctx, of(json!({"name": "Cooks", "avatar": face.id, "cover": null}))).await.unwrap();
+        let chat = world.group(&ada, &[&bob]).await.id;
+        node.chats.edit_chat(&ctx, chat, None, of(json!({"avatar": face.id}))).await.unwrap();
+        let pet = json!({"name": "Minka", "species": "cat", "avatar": face.id, "photos": [face.id]});
+        let pet = node.pets.create(&ctx, of(pet)).await.unwrap();
+        world.changes().await;
+        work(&world, &node).await;
+        assert_eq!(now(&world, &ada, &face).await.status, FileStatus::Ready);
+        assert_eq!(named(&world).await, ["chat.updated", "file.updated", "group.updated", "pet.updated", "user.updated"]);
+        // Only what is shown of the picture is new.
+        let version = node.accounts.me(&ctx).await.unwrap().version;
+        assert_eq!(version, me.version);
+        assert_eq!(node.groups.group(&ctx, group.id).await.unwrap().version, group.version);
+        assert_eq!(node.pets.pet(&ctx, pet.id).await.unwrap().version, pet.version);
+    }
+
+    async fn a_video_has_the_thumbnails_of_its_poster(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = looking(&world).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        // One that nobody can look into.
+        let video = put(&world, &node, &ada, Purpose::Attachment, b"\0\0\0\x18ftypisom\0\0\x02\0isom").await;
+        let poster = put(&world, &node, &ada, Purpose::Attachment, &png(300, 200, "")).await;
+        let early = node.media.edit_file(&world.ctx(&ada), video.id, of(json!({"poster_id": poster.id}))).await;
+        assert!(matches!(early, Err(Error::Invalid(errors)) if &*errors[0].code == "not_ready"));
+        work(&world, &node).await;
+        let said = send(&world, &ada, chat, &video).await;
+        assert!(said.attachments[0].thumbnails.is_empty());
+        world.changes().await;
+        let edit = async |poster: Option<clowder_core::FileId>| {
+            let edited = node.media.edit_file(&world.ctx(&ada), video.id, of(json!({"poster_id": poster}))).await.unwrap();
+            work(&world, &node).await;
+            edited
+        };
+        let edited = edit(Some(poster.id)).await;
+        assert_eq!((edited.poster_id, edited.thumbnails.len()), (Some(poster.id), 4));
+        assert_eq!(edited.thumbnails[0].url, format!("/api/files/{}/thumbnail?size=64", video.id));
+        assert_eq!(now(&world, &ada, &video).await, edited);
+        assert_eq!(named(&world).await, ["file.updated", "message.updated"]);
+        edit(Some(poster.id)).await;
+        assert!(world.names().await.is_empty(), "the same again");
+        // Whoever sees the video sees its thumbnails, and not the picture itself.
+        let seen = node.media.file(&world.ctx(&bob), video.id).await.unwrap();
+        assert_eq!((seen.poster_id, seen.uploaded_by, &seen.thumbnails), (None, None, &edited.thumbnails));
+        let shown = node.messaging.message(&world.ctx(&bob), said.id).await.unwrap().attachments[0].clone();
+        assert_eq!((&shown.thumbnails, &shown.blurhash), (&edited.thumbnails, &edited.blurhash));
+        let small = node.media.thumbnail(&world.ctx(&bob), video.id, Size::Icon, Format::Jpeg).await.unwrap();
+        assert!(read(&world, &small).await.starts_with(b"\xFF\xD8\xFF"));
+        assert_eq!(code(node.media.file(&world.ctx(&bob), poster.id).await), "file.unknown");
+        // The video has it, and it goes with the video.
+        world.wait(Duration::from_secs(3 * 24 * 3600));
+        run(&world, &node, "file.tidy").await;
+        assert_eq!(used(&world, &ada).await.1, 2);
+        edit(None).await;
+        assert!(now(&world, &ada, &video).await.thumbnails.is_empty());
+        run(&world, &node, "file.tidy").await;
+        assert_eq!(used(&world, &ada).await.1, 1);
+        let other = put(&world, &node, &ada, Purpose::Attachment, &png(90, 90, "")).await;
+        work(&world, &node).await;
+        edit(Some(other.id)).await;
+        world.changes().await;
+        node.media.delete_file(&world.ctx(&ada), other.id).await.unwrap();
+        work(&world, &node).await;
+        assert_eq!(named(&world).await, ["file.deleted", "file.updated", "message.updated"]);
+        assert_eq!(now(&world, &ada, &video).await.poster_id, None);
+        let last = put(&world, &node, &ada, Purpose::Attachment, &png(91, 90, "")).await;
+        work(&world, &node).await;
+        edit(Some(last.id)).await;
+        node.media.delete_file(&world.ctx(&ada), video.id).await.unwrap();
+        work(&world, &node).await;
+        run(&world, &node, "file.tidy").await;
+        assert_eq!(used(&world, &ada).await.1, 0);
     }
 
     async fn whoever_uploads_much_does_not_hold_up_others(world: World) {

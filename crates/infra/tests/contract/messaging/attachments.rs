@@ -292,7 +292,9 @@ on_both! {
         let both = edit(plan.id, json!({"attachments": [other.id, file.id]})).await.unwrap();
         assert_eq!(both.attachments.len(), 2);
         edit(plan.id, json!({"attachments": [file.id]})).await.unwrap();
-        let lost = schedule(json!({"content": "see", "attachments": [other.id], "send_at": after(3)})).await.unwrap();
+        let along = put(&world, &ada, "along.txt").await;
+        let both = json!({"content": "see", "attachments": [other.id, along.id], "send_at": after(3)});
+        let lost = schedule(both).await.unwrap();
         world.wait(Duration::from_secs(2 * 24 * 3600));
         tidy(&world).await;
         assert!(exists(&world, &ada, file.id).await && !gets(&world, &bob, file.id).await);
@@ -306,9 +308,11 @@ on_both! {
         assert!(gets(&world, &bob, file.id).await);
         let lost = world.store.scheduled.scheduled_message(&world.ctx(&ada), lost.id).await.unwrap();
         assert_eq!((lost.status, lost.problem.unwrap().code.as_str()), (ScheduledStatus::Refused, "scheduled.files"));
+        assert!(exists(&world, &ada, along.id).await);
         world.wait(Duration::from_secs(3 * 24 * 3600));
         tidy(&world).await;
         assert!(gets(&world, &bob, file.id).await);
+        assert!(!exists(&world, &ada, along.id).await, "nobody sends it any more");
     }
 
     async fn files_are_exported_and_go_with_their_owner(world: World) {

@@ -9,6 +9,7 @@ use clowder_media::{
 };
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::schema::{file_objects, files, resumable_uploads};
 
@@ -100,6 +101,16 @@ impl ResumableRow {
     }
 }
 
+impl ObjectRow {
+    /// The same as it was before it lost its last file, if what was found in it then allows to show it.
+    pub fn as_it_was(self, was_ready: bool) -> Self {
+        // Only what was looked into became ready later.
+        let was_ready = self.scan != Scan::Infected.as_str() && (was_ready || self.seen.is_some());
+        let status = if was_ready { FileStatus::Ready } else { FileStatus::Failed };
+        Self { status: status.as_str().to_owned(), ..self }
+    }
+}
+
 /// What a message shows of a file that was looked into, too.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
@@ -126,6 +137,29 @@ impl FileRow {
         Ok(Look { seen, thumbnails })
     }
 
+    /// The same file for those who see it only as a picture: its name says what it is for, such as `avatar.png`.
+    pub fn unnamed(self, object: &ObjectRow) -> Self {
+        let name = match object.kind.strip_prefix("image/") {
+            Some(ending) => format!("{}.{ending}", self.purpose),
+            None => self.purpose.clone(),
+        };
+        Self { name, ..self }
+    }
+
+    /// A file that is deleted, of which only the object is left.
+    pub fn gone(id: FileId, object: &ObjectRow) -> Self {
+        Self {
+            id,
+            owner_id: UserId::from_uuid(Uuid::nil()),
+            object_id: object.id,
+            name: String::new(),
+            purpose: Purpose::Attachment.as_str().to_owned(),
+            created_at: object.created_at,
+            failed: false,
+        }
+    }
+
+    /// As its owner sees it, without a poster.
     pub fn file(self, object: &ObjectRow) -> Result<File> {
         let (status, Look { seen, thumbnails }) = (self.status(object)?, self.look(object)?);
         let (size, sha256) = object.shown();
@@ -146,7 +180,8 @@ impl FileRow {
             waveform: seen.waveform,
             blurhash: seen.blurhash,
             thumbnails,
-            uploaded_by: self.owner_id,
+            poster_id: None,
+            uploaded_by: Some(self.owner_id),
             created_at: self.created_at,
         })
     }
@@ -188,7 +223,7 @@ impl FileRow {
         })
     }
 
-    fn is_ready(&self, object: &ObjectRow) -> Result<()> {
+    pub fn is_ready(&self, object: &ObjectRow) -> Result<()> {
         match self.status(object)? {
             FileStatus::Ready => Ok(()),
             FileStatus::Uploading | FileStatus::Scanning => Err(FILE_NOT_READY.into()),

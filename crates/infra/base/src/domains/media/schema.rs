@@ -38,6 +38,7 @@ diesel::table! {
         seen -> Nullable<Text>,
         clean_size -> Nullable<BigInt>,
         clean_sha256 -> Nullable<Binary>,
+        claim_id -> Nullable<Uid>,
     }
 }
 
@@ -91,6 +92,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    file_links (user_id) { user_id -> Uid, link_id -> Uid, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    held_objects (report_id, file_id) { report_id -> Uid, file_id -> Uid, object_id -> Uid, ready -> Bool, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    file_posters (file_id) { file_id -> Uid, poster_id -> Uid, }
+}
+
+diesel::joinable!(file_posters -> files (poster_id));
 diesel::joinable!(files -> file_objects (object_id));
 diesel::joinable!(resumable_uploads -> file_objects (object_id));
-diesel::allow_tables_to_appear_in_same_query!(files, file_objects, resumable_uploads);
+diesel::allow_tables_to_appear_in_same_query!(file_objects, file_posters, files, held_objects, resumable_uploads);
