@@ -6,6 +6,7 @@ mod arriving;
 pub mod attaching;
 mod deleting;
 mod detaching;
+mod digesting;
 mod examining;
 mod lease;
 mod links;
@@ -14,6 +15,7 @@ pub mod pictures;
 mod privacy;
 mod purging;
 mod read;
+mod rescanning;
 mod scanning;
 
 use std::{ops::Range, sync::Arc};
@@ -61,6 +63,12 @@ pub const DOMAIN: Domain = Domain {
             until!(file_objects.arriving_until, |options| options.media.lease)
         ),
         when!(OnReturn, file_objects.created_at),
+        when!(OnReturn, file_objects.made_at),
+        when!(
+            OnReturn,
+            file_objects.original_until,
+            until!(file_objects.original_until, |_| purging::ORIGINAL_KEPT_FOR)
+        ),
         when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
         when!(OnReturn, file_objects.scanned_at),
         when!(OnReturn, file_objects.scanning_since),
@@ -72,7 +80,7 @@ pub const DOMAIN: Domain = Domain {
         Cron { name: "file.purge", schedule: "*/5 * * * * UTC", kind: purging::Purge::KIND },
         Cron { name: "file.tidy", schedule: "7,22,37,52 * * * * UTC", kind: loose::Tidy::KIND },
         Cron { name: "file.requeue", schedule: "3,18,33,48 * * * * UTC", kind: scanning::Requeue::KIND },
-        Cron { name: "file.rescan", schedule: "41 * * * * UTC", kind: scanning::Rescan::KIND },
+        Cron { name: "file.rescan", schedule: "41 * * * * UTC", kind: rescanning::Rescan::KIND },
     ],
     workers: |repo| {
         vec![
@@ -81,7 +89,7 @@ pub const DOMAIN: Domain = Domain {
             Arc::new(detaching::Detacher(Arc::clone(repo))),
             Arc::new(examining::ExamineWorker(Arc::clone(repo))),
             Arc::new(announcing::Announcer(Arc::clone(repo))),
-            Arc::new(scanning::Rescanner(Arc::clone(repo))),
+            Arc::new(rescanning::Rescanner(Arc::clone(repo))),
             Arc::new(scanning::Requeuer(Arc::clone(repo))),
         ]
     },

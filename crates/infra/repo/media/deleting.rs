@@ -21,14 +21,14 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let (row, object) = read::changeable(tx.conn, Viewer::of(ctx)?, file)?;
     // Whoever is attaching it is done then.
     dialect::media::lock_file(tx.conn, file)?;
-    let trash = remove(tx, user, row.id, &object, object.size, ctx.now.plus(KEPT_FOR))?;
+    let trash = remove(tx, user, row.id, &object, object.counted(), ctx.now.plus(KEPT_FOR))?;
     make_room(tx, ctx, user, trash)?;
     detaching::order(tx, ctx, file)?;
     journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
 }
 
 /// Forgets an upload that has not ended, and has left so many octets in the store. Answers whether there is a file because
-/// it has ended after all.
+/// it has ended after all. If it is not purged at once, its bytes may appear until then, so that it must not go earlier.
 pub fn discard(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -43,6 +43,9 @@ pub fn discard(
         return Ok(true);
     }
     remove(tx, user, row.id, &object, octets, purge_at)?;
+    if purge_at > ctx.now {
+        diesel::update(file_objects::table.find(object.id)).set(file_objects::late.eq(true)).execute(tx.conn)?;
+    }
     purging::order(tx, ctx)?;
     Ok(false)
 }
@@ -66,7 +69,7 @@ pub fn remove(
         Size::default()
     } else {
         let_go(tx, object.id, octets, purge_at)?;
-        Size { gone: object.size, left: octets, objects: 1 }
+        Size { gone: object.counted(), left: octets, objects: 1 }
     };
     let less = (
         file_usage::octets.eq(file_usage::octets - less.gone),
@@ -77,8 +80,8 @@ pub fn remove(
     let trash = diesel::update(file_usage::table.find(user)).set(less);
     let trash =
         trash.returning((file_usage::trash_octets, file_usage::trash_objects)).get_result(tx.conn).optional()?;
-    if octets != object.size {
-        count_stored(tx, octets - object.size)?;
+    if octets != object.counted() {
+        count_stored(tx, octets - object.counted())?;
     }
     let (octets, objects) = trash.unwrap_or_default();
     Ok(Trash { octets, objects })
@@ -106,6 +109,7 @@ pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, mut trash: Trash) -> 
     }
     let oldest: Vec<(ObjectId, i64, Option<Timestamp>, i64)> = file_objects::table
         .filter(file_objects::owner_id.eq(user).and(file_objects::purge_at.is_not_null()))
+        .filter(file_objects::late.eq(false))
         .order(file_objects::purge_at)
         .limit(MADE_ROOM_FOR)
         .select((file_objects::id, file_objects::size, file_objects::purge_at, file_objects::purge_failures))

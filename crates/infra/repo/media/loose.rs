@@ -107,7 +107,7 @@ fn tidy(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<bool> {
     if later {
         return note_new(tx, ctx, file).map(|()| false);
     }
-    let trash = remove(tx, owner, row.id, &object, object.size, ctx.now.plus(KEPT_FOR))?;
+    let trash = remove(tx, owner, row.id, &object, object.counted(), ctx.now.plus(KEPT_FOR))?;
     make_room(tx, ctx, owner, trash)?;
     journal::append(tx, ctx, &Change::Deleted(owner, FileGone { id: file }))?;
     Ok(true)

@@ -12,7 +12,10 @@ use super::{
         db::Tx,
         dialect::Conn,
         domains::{Hold, Holder},
-        media::pictures::{self, Chosen},
+        media::{
+            attaching,
+            pictures::{self, Chosen},
+        },
         people::Viewer,
     },
     read,
@@ -54,10 +57,11 @@ pub fn of(conn: &mut Conn, ids: impl IntoIterator<Item = ReportId>) -> Result<Ha
     Ok(all)
 }
 
-/// A report has no files any more. The job that looks after these finds out.
-pub fn take_away(conn: &mut Conn, report: ReportId) -> Result<()> {
-    diesel::delete(table::table.filter(table::report_id.eq(report))).execute(conn)?;
-    Ok(())
+/// A report has no files any more.
+pub fn take_away(tx: &mut Tx<'_>, report: ReportId) -> Result<()> {
+    let gone = diesel::delete(table::table.filter(table::report_id.eq(report))).returning(table::file_id);
+    let gone: Vec<FileId> = gone.get_results(tx.conn)?;
+    attaching::loosen(tx, gone)
 }
 
 /// Moderators see the files of reports that they can open: those in which they have no part.

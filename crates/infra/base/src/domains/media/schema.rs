@@ -38,6 +38,12 @@ diesel::table! {
         seen -> Nullable<Text>,
         clean_size -> Nullable<BigInt>,
         clean_sha256 -> Nullable<Binary>,
+        looked_by -> BigInt,
+        made_at -> Nullable<Ts>,
+        original_until -> Nullable<Ts>,
+        faults -> BigInt,
+        signature_number -> BigInt,
+        late -> Bool,
     }
 }
 
