@@ -1,30 +1,21 @@
 //! What the virus scanner says of a file when it is examined, and which files wait for that.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use clowder_core::{
     Ctx, Error, Result, Timestamp, UserId, Word,
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_media::{
-    Blobs, FileStatus, ObjectId, Scan, Scanner, Variant, Verdict,
-    blobs::{ByteStream, Reading},
-    examiner, kinds,
-};
+use clowder_media::{Blobs, FileStatus, ObjectId, Scan, Scanner, Variant, Verdict, blobs::Reading, examiner, kinds};
 use diesel::prelude::*;
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Repo, db::Tx, dialect::Conn, jobs},
     examining::{self, hold, tell},
 };
-use crate::domains::media::{ObjectRow, file_objects, key_of, variant_key};
+use crate::domains::media::{Broke, ObjectRow, file_objects, key_of, variant_key};
 
 /// How often in a row looking at a file may fail although whoever looks is there, before it is taken for the file's doing.
 pub const MOST_FAULTS: i64 = 8;
@@ -111,11 +102,9 @@ pub async fn ask_anew(
     row: &ObjectRow,
 ) -> Result<Option<Scanned>> {
     let Some(reading) = read(blobs, row).await? else { return Ok(None) };
-    let broke = Arc::new(AtomicBool::new(false));
-    let verdict = match scanner.scan(watched(reading.bytes, &broke)).await {
-        Err(error) if error.cause().is_some() && !broke.load(Ordering::Relaxed) => {
-            give_up(repo, scanner, row, error).await?
-        }
+    let broke = Broke::default();
+    let verdict = match scanner.scan(broke.watch(reading.bytes)).await {
+        Err(error) if error.cause().is_some() && !broke.did() => give_up(repo, scanner, row, error).await?,
         verdict => verdict?,
     };
     let (scan, virus) = match verdict {
@@ -135,15 +124,6 @@ async fn read(blobs: &dyn Blobs, row: &ObjectRow) -> Result<Option<Reading>> {
         }
     }
     Ok(None)
-}
-
-/// The same bytes; notes whether it was the store that broke off.
-fn watched(bytes: ByteStream, broke: &Arc<AtomicBool>) -> ByteStream {
-    let broke = Arc::clone(broke);
-    let watch = move |piece: &Result<Bytes>| {
-        broke.fetch_or(piece.is_err(), Ordering::Relaxed);
-    };
-    bytes.inspect(watch).boxed()
 }
 
 /// A scanner that is there fails at this file. It is asked again; if that happens each time, the file is one that it cannot

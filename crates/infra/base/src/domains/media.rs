@@ -2,6 +2,7 @@
 
 mod rows;
 mod schema;
+mod watched;
 mod workplace;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
 pub use rows::*;
 pub use schema::*;
+pub use watched::*;
 pub use workplace::*;
 
 #[derive(Clone)]
