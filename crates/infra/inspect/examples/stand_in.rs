@@ -1,11 +1,14 @@
 //! Stands in for `clowder` in tests: as the process that looks at a file, also with decoders that misbehave.
 
-use std::{env::args_os, hint::black_box, path::Path};
+use std::{env::args_os, fs, hint::black_box, path::Path, process::Command};
 
-use clowder_infra_inspect::{Limits, answer, confine};
+use clowder_infra_inspect::{Limits, answer, confine, this_program};
 
 fn main() {
     let given: Vec<_> = args_os().skip(1).collect();
+    if given.first().is_some_and(|first| first == "is-replaced") {
+        return is_replaced();
+    }
     let after = |name: &str| given.iter().position(|arg| arg == name).and_then(|at| given.get(at + 1));
     let (Some(media_type), Some(folder), Some(file)) = (after("--type"), after("--into"), after("--")) else {
         return;
@@ -33,9 +36,23 @@ fn main() {
             }
         }
         "test/crashes" => std::process::abort(),
+        "test/panics" => panic!("a decoder that nobody has caught"),
+        "test/killed" => {
+            let own = std::process::id().to_string();
+            Command::new("kill").args(["-9", &own]).status().ok();
+        }
+        "test/mistaken" => std::process::exit(2),
         "test/babbles" => print!("no JSON"),
         media_type => {
             print!("{}", answer(Path::new(file), media_type, Path::new(folder), after("--ffmpeg").map(Path::new)));
         }
     }
+}
+
+/// An update puts another program in the place of this one, which goes on starting itself.
+fn is_replaced() {
+    let (Ok(place), Ok(program)) = (std::env::current_exe(), this_program()) else { return };
+    fs::remove_file(&place).ok();
+    fs::write(&place, "another program").ok();
+    Command::new(program).args(["inspect-file", "--type", "test/babbles", "--into", "/", "--", "/"]).status().ok();
 }
