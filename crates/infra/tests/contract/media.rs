@@ -2,6 +2,7 @@
 
 pub mod domain;
 pub mod examining;
+mod mending;
 mod pictures;
 
 use std::time::Duration;

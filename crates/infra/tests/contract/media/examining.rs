@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Looks into files without a process of its own.
-struct Here;
+pub struct Here;
 
 #[async_trait]
 impl Examiner for Here {
@@ -55,6 +55,10 @@ impl Examiner for Here {
 pub struct Guard {
     pub is_away: AtomicBool,
     pub asked: AtomicUsize,
+    /// Whether it fails at what begins with `odd`.
+    pub fails: AtomicBool,
+    /// Of its signatures; none if 0.
+    pub number: AtomicUsize,
     word: Mutex<&'static str>,
 }
 
@@ -79,6 +83,9 @@ impl Scanner for Guard {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let pieces: Vec<Bytes> = bytes.try_collect().await?;
         let content = pieces.concat();
+        if content.starts_with(b"odd") && self.fails.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("the scanner has crashed at a file"));
+        }
         if content.starts_with(b"too large") {
             return Ok(Verdict::TooLarge);
         }
@@ -87,17 +94,21 @@ impl Scanner for Guard {
     }
 
     async fn signatures(&self) -> Result<String> {
-        Ok(format!("Guard/{}", self.is_there()?))
+        let word = self.is_there()?;
+        Ok(match self.number.load(Ordering::SeqCst) {
+            0 => format!("Guard/{word}"),
+            number => format!("Guard 1.0/{number}/{word}"),
+        })
     }
 }
 
 /// A node that looks into files.
-async fn looking(world: &World) -> Store {
+pub async fn looking(world: &World) -> Store {
     world.node_with(|options| options.media.examiner = Some(Arc::new(Here))).await
 }
 
 /// A node that looks into files and has a scanner.
-async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
+pub async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
     let guard = Arc::new(Guard::default());
     guard.looks_for("malice");
     let scanner = Arc::clone(&guard);
@@ -110,7 +121,7 @@ async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
 }
 
 /// Uploads a file by way of this node.
-async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
+pub async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
     let new = NewFile { purpose, ..new("a file") };
     let mut arriving = node.media.begin_upload(&world.ctx(who), new).await.unwrap();
     for piece in content.chunks(1 << 18) {
@@ -119,17 +130,17 @@ async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, conten
     arriving.finish().await.unwrap()
 }
 
-async fn now(world: &World, who: &Person, file: &File) -> File {
+pub async fn now(world: &World, who: &Person, file: &File) -> File {
     world.store.media.file(&world.ctx(who), file.id).await.unwrap()
 }
 
 /// Whether the store has what can be read of a file.
-async fn is_stored(world: &World, content: &Content) -> bool {
+pub async fn is_stored(world: &World, content: &Content) -> bool {
     world.options.media.blobs.as_ref().unwrap().head(&content.key).await.unwrap().is_some()
 }
 
 /// Runs this job, as its hour comes.
-async fn run(world: &World, node: &Store, kind: &'static str) {
+pub async fn run(world: &World, node: &Store, kind: &'static str) {
     let job = NewJob { kind, payload: b"{}".to_vec(), run_at: world.now(), key: None, subject: None, recipient: None };
     node.jobs.order(&system(world), job).await.unwrap();
     work(world, node).await;
@@ -183,10 +194,16 @@ on_both! {
         assert_eq!((clean.len() as i64, Some(&shown.tag)), (ready.size, ready.sha256.as_ref()));
         assert!(clean.starts_with(&content[..33]) && !clean.windows(7).any(|part| part == b"zqplace"));
         assert_ne!(ready.sha256, file.sha256);
-        // What was uploaded is nowhere any more.
+        // What was uploaded stays for a day, for nodes of an earlier version.
         let uploaded = shown.key.as_str().replacen("made/", "files/", 1).replace("-clean", "");
         let uploaded = clowder_media::Key::new(uploaded).unwrap();
-        assert!(world.options.media.blobs.as_ref().unwrap().head(&uploaded).await.unwrap().is_none());
+        let blobs = world.options.media.blobs.clone().unwrap();
+        let is_there = async || blobs.head(&uploaded).await.unwrap().is_some();
+        run(&world, &node, "file.purge").await;
+        assert!(is_there().await);
+        world.wait(Duration::from_secs(24 * 3600 + 1));
+        run(&world, &node, "file.purge").await;
+        assert!(!is_there().await && is_stored(&world, &shown).await);
         let told = world.changes().await;
         let told = told.iter().map(|change| (change.name.to_string(), change.data.get().contains("ready")));
         let told: Vec<_> = told.collect();
