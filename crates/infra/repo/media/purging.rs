@@ -130,7 +130,7 @@ impl Purger {
                 let removed = blobs.delete(&key_of(*object)?).await;
                 let next = removed.is_err().then(|| now.plus(ORIGINAL_AGAIN));
                 let object = *object;
-                self.0.db.write(move |tx| note_original(tx, object, next)).await?;
+                self.0.db.write(move |tx| note_original(tx, now, object, next)).await?;
                 let Err(error) = removed else {
                     in_a_row = 0;
                     continue;
@@ -227,8 +227,8 @@ fn originals(conn: &mut Conn, now: Timestamp) -> Result<Vec<ObjectId>> {
 }
 
 /// What was uploaded is gone, or is tried again then.
-fn note_original(tx: &mut Tx<'_>, object: ObjectId, next: Option<Timestamp>) -> Result<()> {
-    let row = file_objects::table.find(object);
+fn note_original(tx: &mut Tx<'_>, now: Timestamp, object: ObjectId, next: Option<Timestamp>) -> Result<()> {
+    let row = file_objects::table.find(object).filter(file_objects::original_until.le(now));
     diesel::update(row).set(file_objects::original_until.eq(next)).execute(tx.conn)?;
     Ok(())
 }
