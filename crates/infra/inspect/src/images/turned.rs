@@ -24,7 +24,8 @@ enum Way {
 }
 
 /// From the best to the smallest. What was never of high quality does not gain by more octets.
-const JPEG: &[Way] = &[Way::Quality(92), Way::Quality(80), Way::Quality(65), Way::Quality(45), Way::Quality(25)];
+const JPEG: &[Way] =
+    &[Way::Quality(92), Way::Quality(80), Way::Quality(65), Way::Quality(45), Way::Quality(25), Way::Quality(10)];
 const WEBP: &[Way] = &[Way::Quality(90), Way::Quality(75), Way::Quality(50), Way::Quality(25), Way::Quality(5)];
 const LOSSLESS_WEBP: &[Way] = &[Way::Lossless, Way::Quality(95), Way::Quality(75), Way::Quality(50)];
 const PNG: &[Way] = &[Way::Lossless, Way::Smallest];

@@ -115,7 +115,7 @@ on_both! {
         // What the store has lost is stored anew, a copy as well as what was uploaded.
         let text = put(&world, &node, &ada, Purpose::Attachment, b"some text").await;
         let blobs = world.options.media.blobs.clone().unwrap();
-        for (file, uploaded) in [(&second, picture.as_slice()), (&text, b"some text")] {
+        for (file, uploaded) in [(&second, picture.as_slice()), (&text, b"some text".as_slice())] {
             let lost = node.media.content(&world.ctx(&ada), file.id).await.unwrap();
             let shared = put(&world, &node, &ada, Purpose::Attachment, uploaded).await;
             assert_eq!(node.media.content(&world.ctx(&ada), shared.id).await.unwrap().key, lost.key);
