@@ -18,7 +18,7 @@ use super::{
 use crate::domains::media::{Broke, ObjectRow, file_objects, key_of, variant_key};
 
 /// How often in a row looking at a file may fail although whoever looks is there, before it is taken for the file's doing.
-pub const MOST_FAULTS: i64 = 8;
+pub const MOST_FAULTS: i64 = 10;
 
 /// A result of the scanner.
 #[derive(Debug, Clone)]

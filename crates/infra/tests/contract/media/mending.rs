@@ -151,7 +151,7 @@ on_both! {
         let two = put(&world, &node, &ada, Purpose::Attachment, &png(20, 10, "two")).await;
         let job = the_job(&world, &node).await;
         examiner.is(Mood::Dies);
-        for _ in 0..7 {
+        for _ in 0..9 {
             assert!(do_once(&world, &node, &again(&world, &job)).await.unwrap_err().is_ours());
             assert_eq!(now(&world, &ada, &two).await.status, FileStatus::Scanning);
         }
@@ -329,7 +329,7 @@ on_both! {
         guard.fails.store(true, Ordering::SeqCst);
         let file = put(&world, &node, &ada, Purpose::Attachment, b"odd").await;
         let job = the_job(&world, &node).await;
-        for _ in 0..7 {
+        for _ in 0..9 {
             assert!(do_once(&world, &node, &again(&world, &job)).await.unwrap_err().is_ours());
         }
         // While it is away, that is no fault of the file.
@@ -353,7 +353,7 @@ on_both! {
         guard.looks_for("trick");
         run(&world, &node, "file.rescan").await;
         assert_eq!(now(&world, &ada, &other).await.status, FileStatus::Quarantined);
-        for _ in 0..7 {
+        for _ in 0..9 {
             let scanned = now(&world, &ada, &odd).await;
             assert_eq!((scanned.status, scanned.scanned), (FileStatus::Ready, true));
             run(&world, &node, "file.rescan").await;
