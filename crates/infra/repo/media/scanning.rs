@@ -144,7 +144,8 @@ pub async fn count_fault(repo: &Repo, object: ObjectId) -> Result<i64> {
         let one_more = diesel::update(file_objects::table.find(object))
             .set(file_objects::faults.eq(file_objects::faults + 1))
             .returning(file_objects::faults);
-        Ok(one_more.get_result(tx.conn).optional()?.unwrap_or(0))
+        let faults: Option<i64> = one_more.get_result(tx.conn).optional()?;
+        Ok(faults.unwrap_or(0))
     };
     repo.db.write(count).await
 }
