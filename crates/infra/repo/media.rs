@@ -8,6 +8,7 @@ pub mod attaching;
 pub mod cleaning;
 pub mod deleting;
 mod detaching;
+mod digesting;
 pub mod examining;
 pub mod exporting;
 mod finishing;
@@ -21,6 +22,7 @@ mod posters;
 mod privacy;
 pub mod purging;
 pub mod read;
+mod rescanning;
 mod resumable;
 mod scanning;
 
@@ -32,7 +34,8 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
+    Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format,
+    NewFile, NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -74,6 +77,12 @@ pub const DOMAIN: Domain = Domain {
             until!(file_objects.arriving_until, |options| options.media.lease)
         ),
         when!(OnReturn, file_objects.created_at),
+        when!(OnReturn, file_objects.made_at),
+        when!(
+            OnReturn,
+            file_objects.original_until,
+            until!(file_objects.original_until, |_| purging::ORIGINAL_KEPT_FOR)
+        ),
         when!(OnReturn, file_objects.purge_at, until!(file_objects.purge_at, |_| deleting::KEPT_FOR)),
         when!(OnReturn, file_objects.scanned_at),
         when!(OnReturn, file_objects.scanning_since),
@@ -93,7 +102,7 @@ pub const DOMAIN: Domain = Domain {
         Cron { name: "file.tidy", schedule: "7,22,37,52 * * * * UTC", kind: loose::Tidy::KIND },
         Cron { name: "file.requeue", schedule: "3,18,33,48 * * * * UTC", kind: scanning::Requeue::KIND },
         Cron { name: "file.report", schedule: "26 4 * * * UTC", kind: cleaning::Report::KIND },
-        Cron { name: "file.rescan", schedule: "41 * * * * UTC", kind: scanning::Rescan::KIND },
+        Cron { name: "file.rescan", schedule: "41 * * * * UTC", kind: rescanning::Rescan::KIND },
     ],
     workers: |repo| {
         vec![
@@ -102,7 +111,7 @@ pub const DOMAIN: Domain = Domain {
             Arc::new(detaching::Detacher(Arc::clone(repo))),
             Arc::new(examining::ExamineWorker(Arc::clone(repo))),
             Arc::new(announcing::Announcer(Arc::clone(repo))),
-            Arc::new(scanning::Rescanner(Arc::clone(repo))),
+            Arc::new(rescanning::Rescanner(Arc::clone(repo))),
             Arc::new(scanning::Requeuer(Arc::clone(repo))),
             Arc::new(cleaning::Reporter(Arc::clone(repo))),
         ]

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_core::{Error, Result, Timestamp};
 use futures_core::Stream;
+use uuid::Uuid;
 
 /// Bytes in pieces of at most 256 KiB, as they arrive. After an error, the stream ends.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -44,6 +45,15 @@ impl Key {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it has the shape of the keys of files and of what is made of them: `files/ab/<id>`, `made/ab/<id>-…`.
+    pub fn is_of_a_file(&self) -> bool {
+        const ID: usize = 36;
+        let segments: Vec<&str> = self.0.split('/').collect();
+        let ["files" | "made", folder, name] = segments.as_slice() else { return false };
+        let is_folder = folder.len() == 2 && folder.bytes().all(|octet| octet.is_ascii_hexdigit());
+        is_folder && name.get(..ID).is_some_and(|id| Uuid::try_parse(id).is_ok())
     }
 }
 
@@ -215,5 +225,22 @@ mod tests {
             assert!(Key::new(bad).is_err(), "{bad}");
         }
         assert!(Key::new(too_long).is_err());
+    }
+
+    #[test]
+    fn keys_of_files_have_a_shape() {
+        let id = "01939d3c-0000-7000-8000-0000000000ab";
+        for (key, is_ours) in [
+            (format!("files/ab/{id}"), true),
+            (format!("made/ab/{id}-clean"), true),
+            (format!("made/ab/{id}-64.webp"), true),
+            (format!("files/{id}"), false),
+            (format!("files/xy/{id}"), false),
+            (format!("files/ab/more/{id}"), false),
+            (format!("backups/ab/{id}"), false),
+            ("files/ab/report.pdf".to_owned(), false),
+        ] {
+            assert_eq!(Key::new(key.as_str()).unwrap().is_of_a_file(), is_ours, "{key}");
+        }
     }
 }

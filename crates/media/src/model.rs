@@ -191,6 +191,7 @@ pub struct Content {
     pub size: u64,
     /// What nothing else has: the SHA-256 in hexadecimal digits, and what was made of it.
     pub tag: String,
+    /// When what is read came to be.
     pub created_at: Timestamp,
     /// Who sees it, and must not be suspended.
     pub viewer: UserId,

@@ -11,7 +11,7 @@ use clowder_core::{Error, Result};
 use clowder_infra::{
     Options,
     blobs::{self, Address, Both, Clamd, Credentials, Place},
-    inspect::{Inspector, Limits as InspectionLimits},
+    inspect::{Inspector, Limits as InspectionLimits, this_program},
 };
 
 use clowder_media::{Blobs, Scanner, policy::Limits};
@@ -153,7 +153,7 @@ impl Media {
 
     /// What looks into files: this program, in processes of its own.
     fn inspector(&self) -> Result<Inspector> {
-        let program = std::env::current_exe().map_err(|error| Error::file("the program of this server", &error))?;
+        let program = this_program().map_err(|error| Error::file("the program of this server", &error))?;
         let ffmpeg = (!self.ffmpeg.is_empty()).then(|| PathBuf::from(&self.ffmpeg));
         let at_once = available_parallelism().map_or(1, usize::from);
         Ok(Inspector::new(program, ffmpeg, InspectionLimits::default(), at_once))

@@ -1,7 +1,8 @@
 //! The process that looks at a file: started here, confined there. Nothing that a file makes a decoder do reaches further.
 
 use std::{
-    io::{Read, stdin},
+    env,
+    io::{self, Read, stdin},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -27,6 +28,16 @@ const LONGEST: u64 = 1 << 20;
 const WRITTEN: u64 = 1 << 30;
 /// The files that may be open, of which a decoder needs one.
 const OPEN: u64 = 64;
+/// How long a process that has used up its time has left to end by the signal that says so, in seconds.
+const GRACE: u64 = 5;
+/// How a program ends that has panicked.
+const PANICKED: i32 = 101;
+
+/// The program of this process as it runs, whatever an update has put in its place on the disk.
+pub fn this_program() -> io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { env::current_exe() }
+}
 
 /// Looks at files, each in a process of its own.
 pub struct Inspector {
@@ -53,6 +64,8 @@ impl Inspector {
         if let Some(ffmpeg) = &self.ffmpeg {
             command.arg("--ffmpeg").arg(ffmpeg);
         }
+        // Its path says nothing to whoever lists processes.
+        command.arg0("clowder");
         // None of our settings and secrets is in its environment. A group of its own, so that an ffmpeg ends with it.
         command.arg("--").arg(file).env_clear().process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -83,13 +96,17 @@ fn verdict(status: ExitStatus, answer: &[u8]) -> Result<Inspected> {
     match status.signal().and_then(Signal::from_named_raw) {
         // Somebody stops the whole server.
         Some(Signal::TERM | Signal::INT | Signal::HUP) => return Err(Fault::Away("it was stopped".to_owned())),
+        // The system has no memory left, or somebody ends whatever is there.
+        Some(Signal::KILL) => return Err(Fault::Died("it was killed".to_owned())),
         Some(Signal::XCPU) => return gave("it took too much time of a processor".to_owned()),
         Some(signal) => return gave(format!("the decoder ended by signal {}", signal.as_raw())),
         None => {}
     }
     match serde_json::from_slice(answer) {
         Ok(answer) if status.success() => answer,
-        _ => gave(format!("the decoder ended with {status}")),
+        _ if status.code() == Some(PANICKED) => gave("the decoder panicked".to_owned()),
+        // Another program has taken its place, or it could not begin.
+        _ => Err(Fault::Died(format!("it ended with {status} and no answer"))),
     }
 }
 
@@ -121,14 +138,15 @@ pub fn answer(file: &Path, media_type: &str, folder: &Path, ffmpeg: Option<&Path
 /// dump. It ends when whoever started it does.
 pub fn confine(limits: &Limits) -> Result<()> {
     let bounds = [
-        (Resource::As, limits.memory),
-        (Resource::Cpu, limits.seconds),
-        (Resource::Fsize, WRITTEN),
-        (Resource::Nofile, OPEN),
-        (Resource::Core, 0),
+        (Resource::As, limits.memory, limits.memory),
+        // With a hard limit alone, it is killed as by anybody else.
+        (Resource::Cpu, limits.seconds, limits.seconds + GRACE),
+        (Resource::Fsize, WRITTEN, WRITTEN),
+        (Resource::Nofile, OPEN, OPEN),
+        (Resource::Core, 0, 0),
     ];
-    for (resource, most) in bounds {
-        let bound = Rlimit { current: Some(most), maximum: Some(most) };
+    for (resource, most, hard) in bounds {
+        let bound = Rlimit { current: Some(most), maximum: Some(hard) };
         setrlimit(resource, bound).map_err(|error| Fault::Away(error.to_string()))?;
     }
     let _ = setpriority_process(None, 5);

@@ -5,7 +5,7 @@
 //!
 //! - **Images** (JPEG, PNG, GIF, WebP): a header that promises too much is refused before anything is decoded. The
 //!   orientation is applied, thumbnails are in sRGB, and the file is written anew without metadata and without anything
-//!   that follows its end. Of HEIC and AVIF, dimensions are read and metadata is blanked out; there is no decoder whose
+//!   that follows its end. It becomes at most twice as long. Of HEIC and AVIF, dimensions are read and metadata is blanked out; there is no decoder whose
 //!   licence permits its use here, so they have no thumbnails.
 //! - **Audio** (Opus and Vorbis in Ogg and WebM, AAC in MP4, MP3, FLAC, WAV): everything is decoded, so duration and
 //!   waveform are those of what is heard, whatever the header says.
@@ -26,7 +26,7 @@ use std::{
     path::Path,
 };
 
-pub use child::{Inspector, answer, confine};
+pub use child::{Inspector, answer, confine, this_program};
 pub use images::{Headers, headers};
 pub use port::examined;
 use serde::{Deserialize, Serialize};
@@ -93,6 +93,9 @@ pub enum Fault {
     /// The decoder took too long or too much memory, or crashed.
     #[error("the file could not be looked at: {0}")]
     Gave(String),
+    /// The process ended in a way that may be the file's doing or somebody else's. It may be tried again, a few times.
+    #[error("the process that looks at files is gone: {0}")]
+    Died(String),
     /// The fault is ours, such as a full disk; the file may be tried again.
     #[error("files cannot be looked at: {0}")]
     Away(String),
@@ -101,7 +104,7 @@ pub enum Fault {
 impl Fault {
     /// Another attempt would end in the same way.
     pub fn is_lasting(&self) -> bool {
-        !matches!(self, Self::Away(_))
+        !matches!(self, Self::Away(_) | Self::Died(_))
     }
 }
 

@@ -17,7 +17,7 @@ use diesel::{
 };
 
 use super::super::{Repo, among::AmongIds, dialect::Conn};
-use crate::domains::media::{ObjectRow, compare, copy, file_objects};
+use crate::domains::media::{ObjectRow, compare, copy, file_objects, key_of};
 
 /// How many rows are read at once.
 const ROWS: i64 = 200;
@@ -99,8 +99,13 @@ pub async fn check(repo: &Repo, blobs: &Arc<dyn Blobs>, after: Option<ObjectId>,
     Ok(Checked { looked_at, faults, next })
 }
 
-/// Whether a row asks for an object. A row that cannot be read asks for everything.
+/// Whether a row asks for an object. A row that cannot be read asks for everything. What was uploaded stays for a while beside
+/// the copy that has taken its place, but nothing lacks it.
 pub fn asks_for(row: &ObjectRow, key: &Key) -> bool {
+    let has_original = row.refs > 0 && row.original_until.is_some();
+    if has_original && key_of(row.id).is_ok_and(|original| original == *key) {
+        return true;
+    }
     row.wanted().map_or(true, |wanted| wanted.iter().any(|one| one.key == *key))
 }
 

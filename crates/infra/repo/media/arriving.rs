@@ -8,13 +8,12 @@ use clowder_core::{Ctx, Error, Result, Timestamp, UserId, Word};
 use clowder_media::{
     Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId, Scan,
     blobs::Writing,
-    file_name, kinds,
+    examiner, file_name, kinds,
     policy::{Room, may_be, may_begin, may_keep},
     refusals::{FILE_SERVER_FULL, FILE_UNKNOWN},
-    sniff::Sniffer,
 };
 use diesel::prelude::*;
-use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
@@ -22,11 +21,14 @@ use super::{
         Repo,
         accounts::profile,
         db::{Db, Tx},
-        dialect, journal,
+        dialect::{self, Conn},
+        journal,
     },
-    Stored, deleting, examining,
+    Stored, deleting,
+    digesting::Digesting,
+    examining,
     lease::Lease,
-loose, once, purging, read, resumable,
+    loose, once, purging, read, resumable,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
@@ -39,13 +41,17 @@ const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
 
 /// How many files share an object at most, because all of them change together.
 const SHARED_BY: i64 = 100;
+/// At how many objects of the same content is looked for one that can be shared.
+const MOST_LOOKED_AT: usize = 3;
 
 /// An upload that is going on.
 struct Arrival {
     db: Db,
     keys: Arc<Keys>,
     blobs: Arc<dyn Blobs>,
+    /// When it began, which may be hours ago.
     ctx: Ctx,
+    begun: Instant,
     user: UserId,
     new: NewFile,
     file: FileId,
@@ -54,8 +60,7 @@ struct Arrival {
     lease: Lease,
     /// Until all bytes are there.
     writing: Option<Box<dyn Writing>>,
-    hash: Sha256,
-    sniffer: Sniffer,
+    digesting: Digesting,
     size: u64,
     /// Whether it has become a file, or has been forgotten.
     ended: bool,
@@ -81,6 +86,7 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
         keys: Arc::clone(&repo.deps.keys),
         blobs: Arc::clone(&blobs),
         ctx: ctx.clone(),
+        begun: Instant::now(),
         user: ctx.user()?,
         new,
         file,
@@ -88,8 +94,7 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
         room,
         lease: Lease::hold(repo.db.clone(), object, ctx.now, repo.deps.options.media.lease),
         writing: None,
-        hash: Sha256::new(),
-        sniffer: Sniffer::default(),
+        digesting: Digesting::default(),
         size: 0,
         ended: false,
     });
@@ -120,8 +125,7 @@ impl Arriving for Arrival {
         self.size += bytes.len() as u64;
         self.room.may_have(self.size)?;
         self.lease.still_held()?;
-        self.sniffer.push(&bytes);
-        self.hash.update(&bytes);
+        self.digesting.push(bytes.clone()).await?;
         let writing = self.writing.as_mut().ok_or_else(|| Error::internal("an upload that has ended goes on"))?;
         writing.write(bytes).await
     }
@@ -148,7 +152,7 @@ impl Arriving for Arrival {
 
 impl Arrival {
     async fn complete(mut self: Box<Self>) -> Result<File> {
-        let arrived = match self.examine() {
+        let arrived = match self.examine().await {
             Ok(arrived) => arrived,
             Err(error) => {
                 self.abort().await?;
@@ -168,20 +172,26 @@ impl Arrival {
         kept
     }
 
-    fn examine(&mut self) -> Result<Arrived> {
+    /// The same call, now.
+    fn at_the_end(&self) -> Ctx {
+        Ctx { now: self.ctx.now.plus(self.begun.elapsed()), ..self.ctx.clone() }
+    }
+
+    async fn examine(&mut self) -> Result<Arrived> {
         if self.size == 0 {
             return Err(Error::field("/file", "required", "is missing or empty"));
         }
-        let found = std::mem::take(&mut self.sniffer).end();
+        let (sha256, found) = self.digesting.end().await?;
         may_be(self.new.purpose, found, self.new.named.as_deref())?;
         let size = i64::try_from(self.size).map_err(|_| Error::internal("a file of too many octets"))?;
-        Ok(Arrived { size, sha256: std::mem::take(&mut self.hash).finalize().into(), kind: found.media_type })
+        Ok(Arrived { size, sha256, kind: found.media_type })
     }
 
     /// Makes it a file, or answers with the file that the first call with the same key has made.
     async fn keep(&mut self, arrived: Arrived) -> Result<File> {
         // The content is what makes a repeated call the same one.
-        let mut call = self.ctx.clone();
+        let missing = missing(&self.db, &*self.blobs, self.user, arrived.sha256).await?;
+        let mut call = self.at_the_end();
         if let Some(key) = &self.ctx.idempotency_key {
             let said = self.keys.fingerprint(&[
                 b"upload",
@@ -193,7 +203,7 @@ impl Arrival {
         }
         let (caller, again_by, user, file) = (call.clone(), call.clone(), self.user, self.file);
         let size = arrived.size;
-        let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, user, file, &arrived)?, Stored(file)));
+        let first = move |tx: &mut Tx<'_>| Ok((keep(tx, &caller, user, file, &arrived, &missing)?, Stored(file)));
         let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| {
             deleting::discard(tx, &again_by, user, file, size, again_by.now)?;
             let (row, object) = read::own(tx.conn, user, earlier)?;
@@ -205,7 +215,7 @@ impl Arrival {
     /// Forgets what was refused after all of it had arrived. If it was kept nevertheless, because only the answer of the
     /// database was lost, it stays.
     async fn take_back(&mut self, size: i64, late: Duration) {
-        let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
+        let (ctx, user, file) = (self.at_the_end(), self.user, self.file);
         let purge_at = ctx.now.plus(late);
         match self.db.write(move |tx| deleting::discard(tx, &ctx, user, file, size, purge_at)).await {
             Ok(true) => {}
@@ -283,6 +293,8 @@ pub fn add_rows(
         seen: None,
         clean_size: None,
         clean_sha256: None,
+        made_at: None,
+        original_until: None,
     };
     diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
     let file = FileRow {
@@ -322,8 +334,48 @@ fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<i64> {
     Ok(counted.ok_or(FILE_SERVER_FULL)?)
 }
 
-/// Makes what has arrived the file. What was reserved for it counts already.
-pub fn keep(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, file: FileId, arrived: &Arrived) -> Result<File> {
+/// An object of the same content that another file can share. What has no file any more is about to be purged, and what has
+/// failed may be put right by uploading it again; what is in quarantine stays there, whoever uploads it again.
+fn shareable(conn: &mut Conn, user: UserId, sha256: &[u8], without: &[ObjectId]) -> Result<Option<ObjectRow>> {
+    let usable = [FileStatus::Ready, FileStatus::Scanning, FileStatus::Quarantined].map(|status| status.as_str());
+    let same = file_objects::table
+        .filter(file_objects::owner_id.eq(user).and(file_objects::sha256.eq(sha256)))
+        .filter(file_objects::refs.gt(0).and(file_objects::refs.lt(SHARED_BY)))
+        .filter(file_objects::status.eq_any(usable).and(file_objects::id.ne_all(without)))
+        .order(file_objects::id.desc())
+        .select(ObjectRow::as_select());
+    Ok(same.first(conn).optional()?)
+}
+
+/// Objects of the same content that the store does not have, so that nobody shares them. If it does not answer, this upload is
+/// stored by itself, too.
+pub async fn missing(db: &Db, blobs: &dyn Blobs, user: UserId, sha256: [u8; 32]) -> Result<Vec<ObjectId>> {
+    let mut missing = Vec::new();
+    while missing.len() < MOST_LOOKED_AT {
+        let without = missing.clone();
+        let same = db.read(move |conn| shareable(conn, user, &sha256, &without)).await?;
+        let Some(same) = same else { break };
+        // Nobody reads what is in quarantine.
+        let is_bad = same.status()? == FileStatus::Quarantined;
+        if is_bad || matches!(blobs.head(&same.shown_key()?).await, Ok(Some(_))) {
+            break;
+        }
+        tracing::warn!(object = %same.id, "an object is not in the store, so its content is stored once more");
+        missing.push(same.id);
+    }
+    Ok(missing)
+}
+
+/// Makes what has arrived the file. What was reserved for it counts already. Those objects of the same content that are
+/// `missing` are not shared.
+pub fn keep(
+    tx: &mut Tx<'_>,
+    ctx: &Ctx,
+    user: UserId,
+    file: FileId,
+    arrived: &Arrived,
+    missing: &[ObjectId],
+) -> Result<File> {
     dialect::accounts::lock_user(tx.conn, user)?;
     profile::own(tx.conn, user)?;
     let (mut row, arrives) = read::own(tx.conn, user, file)?;
@@ -331,14 +383,10 @@ pub fn keep(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, file: FileId, arrived: &Ar
         return Err(FILE_UNKNOWN.into());
     }
     let reserved = arrives.size;
-    // What has no file any more is about to be purged, so it is not taken again.
-    let same: Option<ObjectRow> = file_objects::table
-        .filter(file_objects::owner_id.eq(user).and(file_objects::sha256.eq(arrived.sha256.as_slice())))
-        .filter(file_objects::refs.gt(0).and(file_objects::refs.lt(SHARED_BY)))
-        .select(ObjectRow::as_select())
-        .first(tx.conn)
-        .optional()?;
-    let object = match same {
+    // The upload may have taken hours.
+    row.created_at = ctx.now;
+    diesel::update(files::table.find(file)).set(files::created_at.eq(row.created_at)).execute(tx.conn)?;
+    let object = match shareable(tx.conn, user, &arrived.sha256, missing)? {
         Some(same) => {
             row.failed = examining::is_unfit(&tx.services.options.media, &same, &row.purpose)?;
             let shares = (files::object_id.eq(same.id), files::failed.eq(row.failed));
@@ -361,6 +409,7 @@ pub fn keep(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, file: FileId, arrived: &Ar
             diesel::update(file_usage::table.find(user)).set(one_more).execute(tx.conn)?;
             let waits = examining::is_needed(&tx.services.options.media, arrived.kind);
             let status = if waits { FileStatus::Scanning } else { FileStatus::Ready };
+            let looks = tx.services.options.media.examiner.is_some();
             let kept = diesel::update(file_objects::table.find(arrives.id))
                 .set((
                     file_objects::status.eq(status.as_str()),
@@ -369,6 +418,9 @@ pub fn keep(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, file: FileId, arrived: &Ar
                     file_objects::sha256.eq(arrived.sha256.as_slice()),
                     file_objects::kind.eq(arrived.kind),
                     file_objects::arriving_until.eq(None::<Timestamp>),
+                    file_objects::created_at.eq(ctx.now),
+                    // Otherwise, its examination says so.
+                    file_objects::looked_by.eq(if looks && !waits { examiner::VERSION } else { 0 }),
                 ))
                 .returning(ObjectRow::as_returning())
                 .get_result(tx.conn)?;

@@ -50,6 +50,14 @@ pub fn facts<'i>(conn: &mut Conn, ids: impl IntoIterator<Item = &'i FileId>) -> 
     facts.collect()
 }
 
+/// Says that something has these files now. A node of an earlier version, which may not know what it is, finds no note that
+/// they may be attached to nothing, and so deletes none of them. They are held by whoever attaches them.
+pub fn fasten(conn: &mut Conn, mut held: Vec<FileId>) -> Result<()> {
+    held.sort_unstable();
+    held.dedup();
+    if held.is_empty() { Ok(()) } else { dialect::media::forget_loose_files(conn, &held) }
+}
+
 /// Says that something does not have these files any more: if nothing else has them, they are deleted soon.
 pub fn loosen(tx: &mut Tx<'_>, mut gone: Vec<FileId>) -> Result<()> {
     gone.sort_unstable();

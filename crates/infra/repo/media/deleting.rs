@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{
     super::{db::Tx, dialect, journal, people::Viewer},
-detaching, loose, posters, purging, read, resumable,
+    detaching, loose, posters, purging, read, resumable,
 };
 use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, held_objects};
 
@@ -33,7 +33,7 @@ pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId, row: &FileRow, object: &Ob
     // What has arrived of an upload is of no use.
     let (octets, purge_at) = match resumable::grown(tx.conn, object.id)? {
         Some(grown) => (resumable::octets(grown.size)?, ctx.now),
-        None => (object.size, ctx.now.plus(KEPT_FOR)),
+        None => (object.counted(), ctx.now.plus(KEPT_FOR)),
     };
     let trash = remove(tx, owner, row.id, object, octets, purge_at)?;
     make_room(tx, ctx, owner, trash)?;
@@ -44,7 +44,7 @@ pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId, row: &FileRow, object: &Ob
 }
 
 /// Forgets an upload that has not ended, and has left so many octets in the store. Answers whether there is a file because
-/// it has ended after all.
+/// it has ended after all. If it is not purged at once, its bytes may appear until then, so that it must not go earlier.
 pub fn discard(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
@@ -59,6 +59,9 @@ pub fn discard(
         return Ok(true);
     }
     remove(tx, user, row.id, &object, octets, purge_at)?;
+    if purge_at > ctx.now {
+        diesel::update(file_objects::table.find(object.id)).set(file_objects::late.eq(true)).execute(tx.conn)?;
+    }
     purging::order(tx, ctx)?;
     Ok(false)
 }
@@ -83,7 +86,7 @@ pub fn remove(
         Size::default()
     } else {
         let_go(tx, object.id, octets, purge_at)?;
-        Size { gone: object.size, left: octets, objects: 1 }
+        Size { gone: object.counted(), left: octets, objects: 1 }
     };
     let less = (
         file_usage::octets.eq(file_usage::octets - less.gone),
@@ -94,8 +97,8 @@ pub fn remove(
     let trash = diesel::update(file_usage::table.find(user)).set(less);
     let trash =
         trash.returning((file_usage::trash_octets, file_usage::trash_objects)).get_result(tx.conn).optional()?;
-    if octets != object.size {
-        count_stored(tx, octets - object.size)?;
+    if octets != object.counted() {
+        count_stored(tx, octets - object.counted())?;
     }
     let (octets, objects) = trash.unwrap_or_default();
     Ok(Trash { octets, objects })
@@ -124,6 +127,7 @@ pub fn make_room(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, mut trash: Trash) -> 
     let oldest: Vec<(ObjectId, i64, Option<Timestamp>, i64)> = file_objects::table
         .filter(file_objects::owner_id.eq(user).and(file_objects::purge_at.is_not_null()))
         .filter(not(exists(held_objects::table.filter(held_objects::object_id.eq(file_objects::id)))))
+        .filter(file_objects::late.eq(false))
         .order(file_objects::purge_at)
         .limit(MADE_ROOM_FOR)
         .select((file_objects::id, file_objects::size, file_objects::purge_at, file_objects::purge_failures))

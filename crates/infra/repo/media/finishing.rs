@@ -46,7 +46,8 @@ async fn try_to_finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, gro
     may_be(claim.purpose, found.kind, claim.named.as_deref())?;
     let arrived = Arrived { size: found.size, sha256: found.sha256, kind: found.kind.media_type };
     let (ctx, user, file) = (ctx.clone(), claim.user, claim.file);
-    db.write(move |tx| arriving::keep(tx, &ctx, user, file, &arrived)).await
+    let missing = arriving::missing(db, blobs, user, arrived.sha256).await?;
+    db.write(move |tx| arriving::keep(tx, &ctx, user, file, &arrived, &missing)).await
 }
 
 /// What a job does with an upload that nobody has finished. Its owner is told if it is refused.

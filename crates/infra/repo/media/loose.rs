@@ -27,7 +27,7 @@ use super::{
     deleting::{KEPT_FOR, make_room, remove},
     read,
 };
-use crate::domains::media::{file_objects, files, loose_files};
+use crate::domains::media::{ObjectRow, file_objects, files, loose_files};
 
 /// How long a file may be attached to nothing after its upload.
 pub const UNATTACHED_FOR: Duration = Duration::from_secs(24 * 3600);
@@ -119,10 +119,9 @@ pub fn planned(conn: &mut Conn, now: Timestamp, after: Option<Place>) -> Result<
     let mut amount = Amount::default();
     for (_, file) in &due {
         let of_it = files::table.inner_join(file_objects::table).filter(files::id.eq(file));
-        let of_it = of_it.select((file_objects::status, file_objects::refs, file_objects::size));
-        let Some((status, refs, size)) = of_it.first::<(String, i64, i64)>(conn).optional()? else { continue };
-        if status != FileStatus::Uploading.as_str() && holds_file(conn, *file)?.is_none() {
-            amount += Amount::of(if refs == 1 { size } else { 0 });
+        let Some(object) = of_it.select(ObjectRow::as_select()).first(conn).optional()? else { continue };
+        if object.status()? != FileStatus::Uploading && holds_file(conn, *file)?.is_none() {
+            amount += Amount::of(if object.refs == 1 { object.counted() } else { 0 });
         }
     }
     let next = due.last().copied().filter(|_| due.len() == PIECE as usize);
@@ -152,8 +151,8 @@ fn tidy(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<Option<i64>> {
     if later {
         return note_new(tx, ctx, file).map(|()| None);
     }
-    let trash = remove(tx, owner, row.id, &object, object.size, ctx.now.plus(KEPT_FOR))?;
+    let trash = remove(tx, owner, row.id, &object, object.counted(), ctx.now.plus(KEPT_FOR))?;
     make_room(tx, ctx, owner, trash)?;
     journal::append(tx, ctx, &Change::Deleted(owner, FileGone { id: file }))?;
-    Ok(Some(if object.refs == 1 { object.size } else { 0 }))
+    Ok(Some(if object.refs == 1 { object.counted() } else { 0 }))
 }

@@ -41,8 +41,8 @@ impl Chosen {
     }
 }
 
-/// Holds these files until the end of the transaction, if each is this person's own and can be such a picture. It waits for
-/// whoever is deleting one of them, so all other locks but those of the journal are taken before.
+/// Holds these files until the end of the transaction, which attaches them, if each is this person's own and can be such a
+/// picture. It waits for whoever is deleting one of them, so all other locks but those of the journal are taken before.
 pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
     if chosen.is_empty() {
         return Ok(());
@@ -57,7 +57,7 @@ pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
         own.map_or_else(|| Some(unknown()), |facts| flaw(chosen.kind, facts)).map(|flaw| flaw.at(chosen.at.clone()))
     });
     let wrong: Vec<_> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    if wrong.is_empty() { attaching::fasten(tx.conn, kept) } else { Err(Error::Invalid(wrong)) }
 }
 
 pub fn unknown() -> Flaw {

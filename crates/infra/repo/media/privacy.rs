@@ -98,6 +98,7 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
             file_objects::refs.eq(0),
             file_objects::status.eq(FileStatus::Failed.as_str()),
             file_objects::purge_at.eq(purge_at),
+            file_objects::late.eq(late),
             file_objects::arriving_until.eq(None::<Timestamp>),
             file_objects::scanning_since.eq(None::<Timestamp>),
         );

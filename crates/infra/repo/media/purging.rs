@@ -31,8 +31,13 @@ use super::{
     deleting::{discard, has_files, stale},
     finishing, resumable,
 };
-use crate::domains::media::{file_objects, file_totals, file_usage, held_objects, key_of, variant_key};
+use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, held_objects, key_of, variant_key};
 
+/// How long what was uploaded stays beside the copy without metadata: as long as a node of an earlier version, or a database
+/// that is restored from a backup, may look for it.
+pub const ORIGINAL_KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// When to try again to remove an original that cannot be removed.
+const ORIGINAL_AGAIN: Duration = Duration::from_secs(3600);
 /// How old a write is that will not be finished any more: an upload takes six hours at most, and a resumable one as long as
 /// it can be continued.
 const UNFINISHED: Duration = Duration::from_secs(12 * 3600);
@@ -110,12 +115,13 @@ impl Repo {
         };
         let forgotten = self.forget_stale(ctx, &mut cleaned).await.and(self.forget_expired(ctx).await);
         let purged = self.purge_due(ctx, &*blobs, &mut cleaned).await;
+        let replaced = self.purge_originals(ctx, &*blobs).await;
         let unfinished = UNFINISHED + self.deps.options.media.resumable_for;
         let swept = blobs.sweep(ctx.now.minus(unfinished)).await.map(drop);
         let counted = self.db.read(stuck).await.map(drop);
         let noted = self.note_cleaning(ctx, cleaned).await;
         // Each has been tried, whatever became of the others.
-        (cleaned, forgotten.and(purged).and(swept).and(counted).and(noted))
+        (cleaned, forgotten.and(purged).and(replaced).and(swept).and(counted).and(noted))
     }
 
     async fn forget_stale(&self, ctx: &Ctx, cleaned: &mut Cleaned) -> Result<()> {
@@ -159,6 +165,32 @@ impl Repo {
                     Err(error) => error,
                 };
                 self.postpone_purge(now, *object, *failures, &error).await?;
+                in_a_row += 1;
+                if in_a_row == GIVES_UP_AFTER {
+                    return Err(error);
+                }
+            }
+            if due.len() < PIECE as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Removes what was uploaded where a copy without metadata has taken its place for long enough.
+    async fn purge_originals(&self, ctx: &Ctx, blobs: &dyn Blobs) -> Result<()> {
+        let (now, mut in_a_row) = (ctx.now, 0);
+        loop {
+            let due = self.db.read(move |conn| originals(conn, now)).await?;
+            for object in &due {
+                let removed = blobs.delete(&key_of(*object)?).await;
+                let next = removed.is_err().then(|| now.plus(ORIGINAL_AGAIN));
+                let object = *object;
+                self.db.write(move |tx| note_original(tx, now, object, next)).await?;
+                let Err(error) = removed else {
+                    in_a_row = 0;
+                    continue;
+                };
+                tracing::warn!(%object, %error, "cannot remove what was uploaded right now");
                 in_a_row += 1;
                 if in_a_row == GIVES_UP_AFTER {
                     return Err(error);
@@ -217,9 +249,10 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<Op
         dialect::accounts::lock_user(tx.conn, owner)?;
     }
     let row = file_objects::table.find(object).filter(file_objects::refs.eq(0));
-    let gone = diesel::delete(row).returning((file_objects::size, file_objects::owner_id));
-    let gone: Option<(i64, Option<UserId>)> = gone.get_result(tx.conn).optional()?;
-    let Some((size, owner)) = gone else { return Ok(None) };
+    let gone: Option<ObjectRow> =
+        diesel::delete(row).returning(ObjectRow::as_returning()).get_result(tx.conn).optional()?;
+    let Some(gone) = gone else { return Ok(None) };
+    let (size, owner) = (gone.counted(), gone.owner_id);
     if let Some(owner) = owner {
         let less = (
             file_usage::trash_octets.eq(file_usage::trash_octets - size),
@@ -233,7 +266,8 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<Op
 }
 
 /// What is due, the oldest first. If the server has little room left, everything that was deleted is: or else people who
-/// upload and delete could use up the room of all others for a week.
+/// upload and delete could use up the room of all others for a week. What could not be removed keeps its pause, and bytes that
+/// may come late are waited for.
 fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
     let totals: (i64, i64) = file_totals::table.select((file_totals::octets, file_totals::objects)).first(conn)?;
     let deleted = file_objects::table.filter(file_objects::refs.eq(0).and(file_objects::purge_at.is_not_null()));
@@ -242,8 +276,10 @@ fn due(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<Vec<Due>> {
     let deleted = deleted.filter(not(exists(held))).into_boxed();
     let past = file_objects::purge_at.le(now);
     let due = match limits.is_scarce(totals.0, totals.1) {
-        // What could not be removed keeps its pause.
-        true => deleted.filter(past.or(file_objects::purge_at.gt(now).and(file_objects::purge_failures.eq(0)))),
+        true => {
+            let early = file_objects::purge_failures.eq(0).and(file_objects::late.eq(false));
+            deleted.filter(past.or(file_objects::purge_at.gt(now).and(early)))
+        }
         false => deleted.filter(past),
     };
     let due = due.order(file_objects::purge_at).limit(PIECE);
@@ -263,7 +299,8 @@ pub fn planned(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<(Amoun
         deleted().filter(free()).filter(file_objects::purge_at.le(now)).select(amount()).first(conn)?;
     let soon: (i64, i64) = match limits.is_scarce(totals.0, totals.1) {
         true => {
-            let soon = file_objects::purge_at.gt(now).and(file_objects::purge_failures.eq(0));
+            let early = file_objects::purge_failures.eq(0).and(file_objects::late.eq(false));
+            let soon = file_objects::purge_at.gt(now).and(early);
             deleted().filter(free()).filter(soon).select(amount()).first(conn)?
         }
         false => (0, 0),
@@ -275,4 +312,16 @@ pub fn planned(conn: &mut Conn, now: Timestamp, limits: Limits) -> Result<(Amoun
 /// How many uploads wait to be forgotten.
 pub fn unfinished(conn: &mut Conn, now: Timestamp) -> Result<i64> {
     Ok(file_objects::table.filter(file_objects::arriving_until.le(now)).count().get_result(conn)?)
+}
+
+fn originals(conn: &mut Conn, now: Timestamp) -> Result<Vec<ObjectId>> {
+    let due = file_objects::table.filter(file_objects::original_until.le(now)).order(file_objects::original_until);
+    Ok(due.limit(PIECE).select(file_objects::id).load(conn)?)
+}
+
+/// What was uploaded is gone, or is tried again then.
+fn note_original(tx: &mut Tx<'_>, now: Timestamp, object: ObjectId, next: Option<Timestamp>) -> Result<()> {
+    let row = file_objects::table.find(object).filter(file_objects::original_until.le(now));
+    diesel::update(row).set(file_objects::original_until.eq(next)).execute(tx.conn)?;
+    Ok(())
 }

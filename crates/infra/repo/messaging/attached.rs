@@ -105,9 +105,11 @@ fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
     Ok(Found { owner, voice, shown })
 }
 
-/// Writes the files of new messages.
+/// Writes the files of new messages, which are held.
 pub fn write<'m>(conn: &mut Conn, all: impl Iterator<Item = &'m Message>) -> Result<()> {
-    statements::insert_attachments(conn, &all.flat_map(AttachmentRow::of).collect::<Vec<_>>())
+    let rows: Vec<AttachmentRow> = all.flat_map(AttachmentRow::of).collect();
+    statements::insert_attachments(conn, &rows)?;
+    attaching::fasten(conn, rows.iter().map(|row| row.file_id).collect())
 }
 
 /// Writes the files of a message anew, in a locked chat. Whoever takes some away takes their names from the journal, too.

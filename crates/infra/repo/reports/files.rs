@@ -61,11 +61,12 @@ pub fn of(conn: &mut Conn, ids: impl IntoIterator<Item = ReportId>) -> Result<Ha
     Ok(all)
 }
 
-/// A report has no files any more, of its reporter or as evidence. The jobs that look after these find out.
-pub fn take_away(conn: &mut Conn, report: ReportId) -> Result<()> {
-    held::release(conn, Id::from_uuid(report.uuid()))?;
-    diesel::delete(table::table.filter(table::report_id.eq(report))).execute(conn)?;
-    Ok(())
+/// A report has no files any more, of its reporter or as evidence.
+pub fn take_away(tx: &mut Tx<'_>, report: ReportId) -> Result<()> {
+    held::release(tx.conn, Id::from_uuid(report.uuid()))?;
+    let gone = diesel::delete(table::table.filter(table::report_id.eq(report))).returning(table::file_id);
+    let gone: Vec<FileId> = gone.get_results(tx.conn)?;
+    attaching::loosen(tx, gone)
 }
 
 /// Moderators see the files of reports that they can open.

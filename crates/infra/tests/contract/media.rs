@@ -3,6 +3,7 @@
 mod crashes;
 pub mod domain;
 pub mod examining;
+mod mending;
 mod pictures;
 mod resumable;
 mod sight;

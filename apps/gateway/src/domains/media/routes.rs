@@ -6,7 +6,9 @@ use clowder_accounts::{
 };
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-File, FilePatch, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size, care::{Moderated, QuarantinedFile, permissions::MODERATE_FILES}, model::Octets,
+    File, FilePatch, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size,
+    care::{Moderated, QuarantinedFile, permissions::MODERATE_FILES},
+    model::Octets,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
@@ -15,7 +17,7 @@ File, FilePatch, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, 
 use super::{handlers, moderating, resumable};
 use crate::{
     refusals,
-routes::{Endpoint, delete, get, options, patch, post},
+    routes::{Endpoint, delete, get, options, patch, post},
 };
 
 const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";

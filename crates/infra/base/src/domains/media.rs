@@ -5,6 +5,7 @@ mod content;
 mod pieces;
 mod rows;
 mod schema;
+mod watched;
 mod workplace;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -16,6 +17,7 @@ pub use content::*;
 pub use pieces::Pieces;
 pub use rows::*;
 pub use schema::*;
+pub use watched::*;
 pub use workplace::*;
 
 #[derive(Clone)]

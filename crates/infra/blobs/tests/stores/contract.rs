@@ -123,7 +123,7 @@ async fn what_is_aborted_or_dropped_leaves_nothing(store: &Store) {
         let mut writing = blobs.begin(&key("kept")).await.unwrap();
         writing.write(noise(7, size)).await.unwrap();
         writing.abort().await;
-        let mut writing = blobs.begin(&key("new")).await.unwrap();
+        let mut writing = blobs.begin(&key(super::stores::OF_A_FILE)).await.unwrap();
         writing.write(noise(7, size)).await.unwrap();
         drop(writing);
     }

@@ -23,6 +23,9 @@ pub fn needed(name: &str) -> String {
     setting(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`, or `make services` for a shell"))
 }
 
+/// The key of a file, as the server makes them.
+pub const OF_A_FILE: &str = "files/ab/01939d3c-0000-7000-8000-0000000000ab";
+
 /// A store of its own for a test.
 pub struct Store {
     pub blobs: Arc<dyn Blobs>,

@@ -57,7 +57,7 @@ fn metadata(content: &[u8], part: Range<usize>) -> Vec<u64> {
     entries.filter_map(item).collect()
 }
 
-/// Where the octets of these items are. The box says of how many octets its numbers are.
+/// Where the octets of these items are; `None` if that cannot be said of all. The box says of how many octets its numbers are.
 fn places_of(places: &[u8], items: &[u64], data: Option<&Range<usize>>) -> Option<Vec<Range<usize>>> {
     let version = *places.first()?;
     let (sizes, more) = (*places.get(4)?, *places.get(5)?);
@@ -74,13 +74,22 @@ fn places_of(places: &[u8], items: &[u64], data: Option<&Range<usize>>) -> Optio
     for _ in 0..take(wide)? {
         let item = take(wide)?;
         let method = if version > 0 { take(2)? & 15 } else { 0 };
-        take(2)?;
+        let elsewhere = take(2)? != 0;
+        let is_note = items.contains(&item);
+        // Metadata in another file, or made of other items, cannot be blanked out: nobody may see such a picture.
+        if is_note && (elsewhere || method > 1) {
+            return None;
+        }
         let start = take(base)?;
         for _ in 0..take(2)? {
             take(index)?;
             let (from, octets) = (usize::try_from(start.checked_add(take(offset)?)?).ok()?, take(length)?);
             let from = if method == 1 { data?.start.checked_add(from)? } else { from };
-            if items.contains(&item) {
+            if is_note {
+                // All that follows, wherever that ends.
+                if octets == 0 {
+                    return None;
+                }
                 found.push(from..from.checked_add(usize::try_from(octets).ok()?)?);
             }
         }

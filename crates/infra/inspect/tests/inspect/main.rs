@@ -7,4 +7,5 @@ mod made;
 mod metadata;
 mod processes;
 mod recordings;
+mod turned;
 mod videos;

@@ -48,3 +48,14 @@ pub fn note_loose_files(conn: &mut Conn, ids: &[FileId], due_at: Timestamp) -> R
     .execute(conn)?;
     Ok(())
 }
+
+/// Forgets that these files may be attached to nothing, in the order in which others note it.
+pub fn forget_loose_files(conn: &mut Conn, ids: &[FileId]) -> Result<()> {
+    statement::<(), Pg>(
+        "DELETE FROM loose_files WHERE file_id IN (SELECT l.file_id FROM loose_files l WHERE l.file_id = ANY(?) \
+         ORDER BY l.file_id FOR UPDATE)",
+    )
+    .bind::<Array<Uid>, _>(ids.to_vec())
+    .execute(conn)?;
+    Ok(())
+}

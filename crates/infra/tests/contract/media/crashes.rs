@@ -43,6 +43,9 @@ const DECIDED: &str = "the file is ready, and what was uploaded is still there";
 const PURGED: &str = "some of the bytes are removed, and the database does not know it";
 const PLACES: [&str; 6] = [ARRIVING, STORED, EXAMINED, MADE, DECIDED, PURGED];
 
+/// What was uploaded goes a day after its examination.
+const AFTER_A_DAY: Duration = Duration::from_secs(25 * 3600);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite() {
     match setting(TOLD) {
@@ -177,6 +180,12 @@ async fn mend(world: &World, place: &str, spot: &Spot, ada: &Person) {
         _ => {
             let [file] = there.as_slice() else { panic!("{place}: {there:?}") };
             assert_eq!((file.status, file.width, file.thumbnails.len()), (FileStatus::Ready, Some(70), 2), "{place}");
+            let kept = names(&*store).await;
+            let originals = kept.iter().filter(|key| key.as_str().starts_with("files/")).count();
+            assert_eq!((kept.len(), originals), (6, 1), "{place}: what was uploaded stays for a day");
+            world.wait(AFTER_A_DAY);
+            purge_with(world, &node).await;
+            sound(world, &node, &*store, place, ada).await;
             // The copy without metadata, and each thumbnail in both formats; not what was uploaded.
             let kept = names(&*store).await;
             assert!(kept.len() == 5 && kept.iter().all(|key| key.as_str().starts_with("made/")), "{place}: {kept:?}");
@@ -237,6 +246,8 @@ async fn be_killed(told: &str) {
     let file = upload_to(&node, &world.ctx(&ada), new("a.png"), &png(70, 70, "a comment")).await.unwrap();
     let [job] = taken(&world, &node, "file.examine").await.try_into().unwrap();
     do_once(&world, &node, &job).await.unwrap();
+    world.wait(AFTER_A_DAY);
+    purge_with(&world, &node).await;
     node.media.delete_file(&world.ctx(&ada), file.id).await.unwrap();
     world.wait(Duration::from_secs(8 * 24 * 3600));
     purge_with(&world, &node).await;
@@ -324,7 +335,7 @@ impl Blobs for Stopping {
         self.store.head(key).await
     }
 
-    /// What was uploaded is deleted after its examination, and again with the file.
+    /// What was uploaded is deleted a day after its examination, and again with the file.
     async fn delete(&self, key: &Key) -> Result<()> {
         if self.place == DECIDED {
             stop().await;

@@ -8,11 +8,12 @@ use clowder_core::{Ctx, Error, NewJob, PageRequest, Result};
 use clowder_infra::Store;
 use clowder_media::{Arriving, FileFilter, FileStatus, Purpose, resumable::Next};
 use clowder_social::pets::{MyRole, PetFilter, PetPatch};
+use clowder_tests::recorded::png;
 use serde_json::json;
 
 use super::{
     PNG,
-    examining::{Guard, do_once, taken},
+    examining::{Guard, Here, do_once, taken},
     new, picture,
     resumable::long,
     upload, upload_to,
@@ -58,6 +59,7 @@ pub const DOMAIN: Domain = Domain {
     repeats,
     lasts: &[
         ("file_objects.arriving_until", |options| options.media.lease),
+        ("file_objects.original_until", |_| Duration::from_secs(24 * 3600)),
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
         ("loose_files.due_at", |_| Duration::from_secs(24 * 3600)),
         ("resumable_uploads.expires_at", |options| options.media.resumable_for),
@@ -88,6 +90,7 @@ pub const DOMAIN: Domain = Domain {
                AND NOT EXISTS (SELECT 1 FROM chats c WHERE c.avatar_id = f.id)
                AND NOT EXISTS (SELECT 1 FROM pets p WHERE p.avatar_id = f.id)
                AND NOT EXISTS (SELECT 1 FROM pet_photos p WHERE p.file_id = f.id)
+               AND NOT EXISTS (SELECT 1 FROM report_files r WHERE r.file_id = f.id)
                AND NOT EXISTS (SELECT 1 FROM file_posters p WHERE p.poster_id = f.id)",
         ),
         ("an object without files that stays", "file_objects o WHERE o.refs = 0 AND o.purge_at IS NULL"),
@@ -102,12 +105,13 @@ pub const DOMAIN: Domain = Domain {
         ),
         (
             "other octets than are counted",
-            "file_usage u WHERE u.octets <> (SELECT coalesce(sum(o.size), 0) FROM file_objects o \
-               WHERE o.owner_id = u.user_id AND o.refs > 0)",
+            "file_usage u WHERE u.octets <> (SELECT coalesce(sum(CASE WHEN o.clean_size > o.size THEN o.clean_size ELSE o.size END), 0) \
+               FROM file_objects o WHERE o.owner_id = u.user_id AND o.refs > 0)",
         ),
         (
             "other octets or objects that wait to be purged than are counted",
-            "file_usage u WHERE u.trash_octets <> (SELECT coalesce(sum(o.size), 0) FROM file_objects o \
+            "file_usage u WHERE u.trash_octets <> (SELECT coalesce(sum(CASE WHEN o.clean_size > o.size THEN o.clean_size ELSE o.size END), 0) \
+               FROM file_objects o \
                WHERE o.owner_id = u.user_id AND o.refs = 0) \
                OR u.trash_objects <> (SELECT count(*) FROM file_objects o WHERE o.owner_id = u.user_id AND o.refs = 0)",
         ),
@@ -127,7 +131,8 @@ pub const DOMAIN: Domain = Domain {
         ),
         (
             "other octets or objects than are counted for the server",
-            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(size), 0) FROM file_objects) \
+            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(CASE WHEN clean_size > size THEN clean_size ELSE size END), 0) \
+               FROM file_objects) \
                OR t.objects <> (SELECT count(*) FROM file_objects)",
         ),
     ],
@@ -144,13 +149,18 @@ fn ahead(world: &World) -> Performed<'_> {
         // Its process is killed.
         std::mem::forget(world.store.media.begin_upload(&world.ctx(&owner), new("arriving")).await?);
         world.store.media.begin_resumable(&world.ctx(&owner), long("later", 5)).await?;
-        // One has been scanned, and another one waits for it.
-        let node = world.node_with(|options| options.media.scanner = Some(Arc::new(Guard::default()))).await;
-        for content in ["scanned", "waiting"] {
-            let mut arriving = node.media.begin_upload(&world.ctx(&owner), new(content)).await?;
-            arriving.write(Bytes::from(content)).await?;
+        // One has been scanned, another one waits for it, and of a picture there is a copy.
+        let node = world.node_with(|options| {
+            options.media.scanner = Some(Arc::new(Guard::default()));
+            options.media.examiner = Some(Arc::new(Here));
+        });
+        let node = node.await;
+        let picture = png(9, 9, "a comment");
+        for content in [b"scanned".as_slice(), &picture, b"waiting"] {
+            let mut arriving = node.media.begin_upload(&world.ctx(&owner), new("a")).await?;
+            arriving.write(Bytes::copy_from_slice(content)).await?;
             arriving.finish().await?;
-            for job in taken(world, &node, "file.examine").await.into_iter().filter(|_| content == "scanned") {
+            for job in taken(world, &node, "file.examine").await.into_iter().filter(|_| content != b"waiting") {
                 do_once(world, &node, &job).await?;
             }
         }

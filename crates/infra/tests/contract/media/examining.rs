@@ -55,6 +55,10 @@ impl Examiner for Here {
 pub struct Guard {
     pub is_away: AtomicBool,
     pub asked: AtomicUsize,
+    /// Whether it fails at what begins with `odd`.
+    pub fails: AtomicBool,
+    /// Of its signatures; none if 0.
+    pub number: AtomicUsize,
     word: Mutex<&'static str>,
 }
 
@@ -79,6 +83,9 @@ impl Scanner for Guard {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let pieces: Vec<Bytes> = bytes.try_collect().await?;
         let content = pieces.concat();
+        if content.starts_with(b"odd") && self.fails.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("the scanner has crashed at a file"));
+        }
         if content.starts_with(b"too large") {
             return Ok(Verdict::TooLarge);
         }
@@ -87,7 +94,11 @@ impl Scanner for Guard {
     }
 
     async fn signatures(&self) -> Result<String> {
-        Ok(format!("Guard/{}", self.is_there()?))
+        let word = self.is_there()?;
+        Ok(match self.number.load(Ordering::SeqCst) {
+            0 => format!("Guard/{word}"),
+            number => format!("Guard 1.0/{number}/{word}"),
+        })
     }
 }
 
@@ -97,7 +108,7 @@ pub fn examiner() -> Arc<dyn Examiner> {
 }
 
 /// A node that looks into files.
-async fn looking(world: &World) -> Store {
+pub async fn looking(world: &World) -> Store {
     world.node_with(|options| options.media.examiner = Some(Arc::new(Here))).await
 }
 
@@ -124,12 +135,12 @@ pub async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, co
     arriving.finish().await.unwrap()
 }
 
-async fn now(world: &World, who: &Person, file: &File) -> File {
+pub async fn now(world: &World, who: &Person, file: &File) -> File {
     world.store.media.file(&world.ctx(who), file.id).await.unwrap()
 }
 
 /// Whether the store has what can be read of a file.
-async fn is_stored(world: &World, content: &Content) -> bool {
+pub async fn is_stored(world: &World, content: &Content) -> bool {
     world.options.media.blobs.as_ref().unwrap().head(&content.key).await.unwrap().is_some()
 }
 
@@ -195,10 +206,16 @@ on_both! {
         assert_eq!((clean.len() as i64, Some(&shown.tag)), (ready.size, ready.sha256.as_ref()));
         assert!(clean.starts_with(&content[..33]) && !clean.windows(7).any(|part| part == b"zqplace"));
         assert_ne!(ready.sha256, file.sha256);
-        // What was uploaded is nowhere any more.
+        // What was uploaded stays for a day, for nodes of an earlier version.
         let uploaded = shown.key.as_str().replacen("made/", "files/", 1).replace("-clean", "");
         let uploaded = clowder_media::Key::new(uploaded).unwrap();
-        assert!(world.options.media.blobs.as_ref().unwrap().head(&uploaded).await.unwrap().is_none());
+        let blobs = world.options.media.blobs.clone().unwrap();
+        let is_there = async || blobs.head(&uploaded).await.unwrap().is_some();
+        run(&world, &node, "file.purge").await;
+        assert!(is_there().await);
+        world.wait(Duration::from_secs(24 * 3600 + 1));
+        run(&world, &node, "file.purge").await;
+        assert!(!is_there().await && is_stored(&world, &shown).await);
         let told = world.changes().await;
         let told = told.iter().map(|change| (change.name.to_string(), change.data.get().contains("ready")));
         let told: Vec<_> = told.collect();

@@ -183,6 +183,8 @@ mod tests {
             seen: None,
             clean_size: None,
             clean_sha256: None,
+            made_at: None,
+            original_until: None,
         }
     }
 

@@ -51,6 +51,10 @@ pub struct ObjectRow {
     pub seen: Option<String>,
     pub clean_size: Option<i64>,
     pub clean_sha256: Option<Vec<u8>>,
+    /// When thumbnails and the copy without metadata were made.
+    pub made_at: Option<Timestamp>,
+    /// Until when what was uploaded stays in the store beside that copy.
+    pub original_until: Option<Timestamp>,
 }
 
 impl ObjectRow {
@@ -61,6 +65,11 @@ impl ObjectRow {
     /// What was found in it; nothing if it was not looked into, or could not be read.
     pub fn seen(&self) -> Result<Option<Seen>> {
         Ok(self.seen.as_deref().map(serde_json::from_str).transpose()?)
+    }
+
+    /// How many octets it counts: a copy that was turned may be longer than what was uploaded.
+    pub fn counted(&self) -> i64 {
+        self.size.max(self.clean_size.unwrap_or(0))
     }
 
     /// The length and the hash of the content that can be read.
@@ -197,7 +206,7 @@ impl FileRow {
             name: self.name,
             size: u64::try_from(size).map_err(|_| Error::internal("a file of less than nothing"))?,
             tag: HEXLOWER.encode(sha256),
-            created_at: self.created_at,
+            created_at: if object.clean_size.is_some() { self.made_at(object) } else { self.created_at },
             viewer,
         })
     }
@@ -208,7 +217,10 @@ impl FileRow {
         let seen = object.seen()?.unwrap_or_default();
         let made = seen.thumbnails.iter().find(|made| made.size == size.pixels()).or(seen.thumbnails.last());
         let made = made.ok_or(FILE_NO_THUMBNAIL)?;
-        let sha256 = object.sha256.as_deref().unwrap_or_default();
+        let made_at = self.made_at(object);
+        // Nobody learns the hash of what was uploaded. The tag is also a boundary, of at most 70 characters.
+        let (_, sha256) = object.shown();
+        let of: String = HEXLOWER.encode(sha256.unwrap_or_default()).chars().take(32).collect();
         Ok(Content {
             key: variant_key(object.id, Variant::Thumbnail { size: made.size, format })?,
             kind: format.media_type().to_owned(),
@@ -217,10 +229,15 @@ impl FileRow {
                 Format::WebP => made.webp,
                 Format::Jpeg => made.jpeg,
             },
-            tag: format!("{}-{}-{}", HEXLOWER.encode(sha256), made.size, format.ending()),
-            created_at: self.created_at,
+            tag: format!("{of}-{:x}-{}-{}", made_at.as_micros(), made.size, format.ending()),
+            created_at: made_at,
             viewer,
         })
+    }
+
+    /// When what was made of it came to be: of a file that shares its content with an older one, when the file did.
+    fn made_at(&self, object: &ObjectRow) -> Timestamp {
+        object.made_at.map_or(self.created_at, |made_at| made_at.max(self.created_at))
     }
 
     pub fn is_ready(&self, object: &ObjectRow) -> Result<()> {
@@ -255,4 +272,20 @@ pub fn object_of(key: &Key) -> Result<ObjectId> {
     const ID: usize = 36;
     let name = key.as_str().rsplit('/').next().unwrap_or_default();
     name.get(..ID).unwrap_or(name).parse().map_err(|_| Error::internal(format!("{key} is the key of no object")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_are_known_as_those_of_files() {
+        let object = ObjectId::new(Timestamp::from_micros(1_700_000_000_000_000));
+        let made = Variant::all().map(|variant| variant_key(object, variant));
+        for key in std::iter::once(key_of(object)).chain(made) {
+            let key = key.unwrap();
+            assert!(key.is_of_a_file(), "{key}");
+            assert_eq!(object_of(&key).unwrap(), object);
+        }
+    }
 }

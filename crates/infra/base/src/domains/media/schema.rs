@@ -39,6 +39,12 @@ diesel::table! {
         clean_size -> Nullable<BigInt>,
         clean_sha256 -> Nullable<Binary>,
         claim_id -> Nullable<Uid>,
+        looked_by -> BigInt,
+        made_at -> Nullable<Ts>,
+        original_until -> Nullable<Ts>,
+        faults -> BigInt,
+        signature_number -> BigInt,
+        late -> Bool,
     }
 }
 
