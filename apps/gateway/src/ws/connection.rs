@@ -111,6 +111,7 @@ impl Connection {
                 // From now on the socket counts for this identity instead of its address.
                 let (_, key) = payer(identity.actor, &self.context.origin);
                 self.context.held = self.context.sockets.open(key).await.ok_or(Close::TooManySockets)?;
+                self.transport.admit(self.context.frames.room(key));
                 (identity, own.or(cursor))
             }
         };
@@ -118,6 +119,7 @@ impl Connection {
         let (_, key) = payer(identity.actor, &self.context.origin);
         let mut bound = Box::pin(Caller::from(key).scope(self.greet(identity, cursor))).await?;
         let queue = Arc::clone(&bound.queue);
+        self.transport.forgive();
         let mut work: Option<Work> = None;
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
         loop {
@@ -130,6 +132,7 @@ impl Connection {
                 () = queue.ready() => {}
                 (answer, renewed) = finished(&mut work) => {
                     work = None;
+                    self.transport.forgive();
                     if let Some(identity) = renewed {
                         bound.renew(identity);
                         timer.as_mut().reset(self.next_alarm(&bound));
