@@ -74,7 +74,8 @@ mod tests {
     use async_trait::async_trait;
     use clowder_core::{
         Ctx, Positions, Timestamp,
-        journal::{Chunk, Following, Others, Part, Replay, Replayed, Stretch},
+        follow::Following,
+        journal::{Chunk, Others, Part, Replay, Replayed, Stretch},
     };
     use clowder_infra::worker_pool::{Plan, WorkerPool};
     use uuid::Uuid;
@@ -147,7 +148,7 @@ mod tests {
             .map(|_| {
                 let served = Arc::clone(&served);
                 let job = pool.run(move |()| {
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::park_timeout(Duration::from_millis(5));
                     served.fetch_add(1, Ordering::SeqCst);
                     Ok(())
                 });
