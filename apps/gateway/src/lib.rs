@@ -20,6 +20,7 @@ pub mod front;
 pub mod grants;
 pub mod open_files;
 mod page;
+mod parse;
 pub mod problem;
 pub mod public_url;
 pub mod query;

@@ -7,7 +7,10 @@ use bytestring::ByteString;
 use clowder_accounts::Identity;
 use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId};
 use clowder_infra::worker_pool::fair::Caller;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, Sleep, sleep_until, timeout},
+};
 
 use super::{
     Ports,
@@ -138,6 +141,9 @@ impl Connection {
                         timer.as_mut().reset(self.next_alarm(&bound));
                     }
                     self.say(answer);
+                    self.flush(&queue, bound.expires).await?;
+                    // Those who share this thread take turns, however fast one of them asks.
+                    yield_now().await;
                 }
                 message = self.transport.next(), if work.is_none() => {
                     let request = self.hear(message?)?;
@@ -162,7 +168,8 @@ impl Connection {
             let Some(text) = self.control(message) else { continue };
             let first = Request::parse(&text).ok().filter(|first| first.name == Auth::NAME);
             let first = first.ok_or(Close::NotAuthenticated(Why::NoAuth))?;
-            let auth = Auth::from_json(first.data).map_err(|_| Close::NotAuthenticated(Why::NoAccess))?;
+            let data = first.data.parse().await.map_err(|_| Close::NotAuthenticated(Why::NoAuth))?;
+            let auth = Auth::from_json(data).map_err(|_| Close::NotAuthenticated(Why::NoAccess))?;
             let identity = self.context.store.accounts.identify(&auth.access, clock::now());
             return Ok((identity.map_err(|error| refused_token(&error, Why::TokenInvalid))?, auth.cursor));
         }
