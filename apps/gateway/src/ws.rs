@@ -46,6 +46,7 @@ pub use events::{Event, Kind, all as events};
 pub use hub::{Canary, Hearers, Hub, Passed, Signal};
 pub use request::Request;
 pub use sockets::Sockets;
+pub use subscription::CATCHING_UP;
 pub use transport::{FRAMES, Message, Reader};
 
 use self::{
@@ -85,6 +86,8 @@ pub struct Ports {
     pub sockets: Sockets,
     /// The memory for what is incomplete.
     pub frames: Arc<Rooms>,
+    /// The memory for what waits for clients that catch up.
+    pub catching_up: Arc<Rooms>,
     /// What has arrived at devices and is to be noted.
     pub arrived: Arc<arrivals::Notes>,
     pub public_url: Arc<PublicUrl>,

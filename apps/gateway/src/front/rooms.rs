@@ -58,8 +58,7 @@ impl Rooms {
 
     pub fn room(&self, caller: Key) -> Room {
         let is_nobody = matches!(caller, Key::Address(_));
-        let (used, all) =
-            if is_nobody { (&self.nobody, self.sizes.nobody) } else { (&self.known, self.sizes.known) };
+        let (used, all) = if is_nobody { (&self.nobody, self.sizes.nobody) } else { (&self.known, self.sizes.known) };
         Room { used: Arc::clone(used), all, mine: 0, large: Arc::clone(&self.large), caller, noted: 0 }
     }
 
@@ -96,6 +95,13 @@ impl Room {
                 Ok(())
             }
         }
+    }
+
+    /// Another that has what this one has; this one is empty afterwards.
+    pub fn take_over(&mut self) -> Self {
+        let (mine, noted) = (std::mem::take(&mut self.mine), std::mem::take(&mut self.noted));
+        let (used, large) = (Arc::clone(&self.used), Arc::clone(&self.large));
+        Self { used, all: self.all, mine, large, caller: self.caller, noted }
     }
 
     fn release(&mut self, octets: usize) {
@@ -151,7 +157,8 @@ mod tests {
     #[test]
     fn nobody_gets_more_than_a_share_and_all_is_released() {
         let rooms = Rooms::new(Sizes { nobody: 64 << 10, known: 1 << 20 });
-        for (callers, share) in [((1..=9).map(place).collect::<Vec<_>>(), 8 << 10), ((1..=9).map(user).collect(), 128 << 10)]
+        for (callers, share) in
+            [((1..=9).map(place).collect::<Vec<_>>(), 8 << 10), ((1..=9).map(user).collect(), 128 << 10)]
         {
             let mut held = Vec::new();
             for caller in &callers[..8] {
@@ -165,7 +172,10 @@ mod tests {
             assert_eq!((last.take(101), last.take(100)), (Err(Full), Ok(())));
             assert_eq!(held[0].hold(0), Ok(()));
             assert_eq!(rooms.room(callers[0]).take(LARGE + 1), Ok(()), "what is released counts for nobody");
-            drop((held, last));
+            let mut over = held[1].take_over();
+            assert_eq!((held[1].hold(0), over.hold(share), over.hold(100)), (Ok(()), Ok(()), Ok(())));
+            assert_eq!((held[1].take(share - 100), over.take(1)), (Ok(()), Ok(())), "what is small counts for nobody");
+            drop((held, last, over));
             assert!(rooms.is_empty());
         }
     }

@@ -9,10 +9,7 @@ use serde_json::{Map, Value, value::to_raw_value};
 
 /// What the changes say that something is to be taken out of, each with its index. Those that cannot be read are left out of
 /// what is replayed, because nobody can tell what they show.
-pub fn said<T: DeserializeOwned>(
-    changes: &mut Vec<Recorded>,
-    concerns: impl Fn(&Recorded) -> bool,
-) -> Vec<(usize, T)> {
+pub fn said<T: DeserializeOwned>(changes: &mut Vec<Recorded>, concerns: impl Fn(&Recorded) -> bool) -> Vec<(usize, T)> {
     let (mut said, mut kept) = (Vec::new(), Vec::with_capacity(changes.len()));
     for change in changes.drain(..) {
         if concerns(&change) {

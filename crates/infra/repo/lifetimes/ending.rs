@@ -43,8 +43,7 @@ struct Staying {
 /// Takes the texts of messages whose time is over, and which nobody has deleted yet, out of changes that are about to be
 /// replayed. Where the time counts from reading, the changes do not say when it is over.
 pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut Vec<Recorded>) -> Result<()> {
-    let mut staying: Vec<(usize, Staying)> =
-        said(changes, |change| SHOW_THE_MESSAGE.contains(&&*change.name));
+    let mut staying: Vec<(usize, Staying)> = said(changes, |change| SHOW_THE_MESSAGE.contains(&&*change.name));
     staying.retain(|(_, said)| said.lifetime.is_some());
     if staying.is_empty() {
         return Ok(());

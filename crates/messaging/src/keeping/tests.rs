@@ -129,7 +129,10 @@ fn what_somebody_has_removed_says_nothing() {
     let mut newer = said;
     (newer["type"], newer["shape"], newer["poll"]) = (json!("hologram"), json!({"corners": 8}), json!(["unknown"]));
     without_words(newer.as_object_mut().unwrap());
-    assert_eq!((&newer["type"], &newer["shape"], &newer["content"]), (&json!("hologram"), &json!({"corners": 8}), &json!(null)));
+    assert_eq!(
+        (&newer["type"], &newer["shape"], &newer["content"]),
+        (&json!("hologram"), &json!({"corners": 8}), &json!(null))
+    );
     for (member, expected) in [
         ("content", json!(null)),
         ("entities", json!([])),

@@ -62,8 +62,7 @@ async fn watch(call: Call, data: Value) -> Result<Done, Problem> {
     call.ports.store.online.watch(call.user, &ids, call.ctx.now);
     let seen = call.ports.store.presence.seen(&call.ctx, ids.clone()).await;
     let people = seen.as_deref().unwrap_or_default();
-    let unseen: Vec<UserId> =
-        ids.into_iter().filter(|id| people.iter().all(|seen| seen.user_id != *id)).collect();
+    let unseen: Vec<UserId> = ids.into_iter().filter(|id| people.iter().all(|seen| seen.user_id != *id)).collect();
     call.ports.hub.unwatch_people(&call.socket, &unseen, call.ctx.now);
     done(Watched { people: seen?, until })
 }
