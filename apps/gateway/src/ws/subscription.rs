@@ -284,3 +284,44 @@ async fn judge(hub: &Hub, cursor: &str) -> Result<Result<Place, &'static str>, C
     let place = hub.sealer.open(extent.epoch, cursor).ok_or("unknown");
     Ok(place.and_then(|place| if extent.can_replay(&place.positions) { Ok(place) } else { Err("expired") }))
 }
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Positions, Recorded, Timestamp, Topic, UserId};
+    use serde_json::value::to_raw_value;
+
+    use super::*;
+    use crate::front::Rooms;
+
+    #[test]
+    fn what_waits_for_those_who_catch_up_has_room_for_all_together() {
+        let now = Timestamp::from_micros(1);
+        let user: UserId = Id::new(now);
+        let read = |octets: usize| {
+            let recorded = Recorded {
+                stream: 0,
+                position: 1,
+                topic: Topic::user(user),
+                name: "message.sent".into(),
+                actor: None,
+                subject: None,
+                follow: None,
+                seq: None,
+                at: now,
+                data: to_raw_value(&"x".repeat(octets)).unwrap().into(),
+            };
+            Replayed { changes: vec![recorded], reached: Positions::new(vec![1]) }
+        };
+        let rooms = Rooms::new(Sizes { nobody: 0, known: 8 * 100_000 });
+        let (mut slow, mut other) = (rooms.room(Key::User(user)), rooms.room(Key::User(user)));
+        assert!(reserve(&mut slow, &read(90_000)).is_ok());
+        assert!(
+            matches!(reserve(&mut other, &read(20_000)), Err(Close::Busy { .. })),
+            "the rest of their share is less"
+        );
+        assert!(reserve(&mut slow, &read(50_000)).is_ok(), "in place of what has been written");
+        assert!(reserve(&mut other, &read(20_000)).is_ok());
+        drop((slow, other));
+        assert!(rooms.is_empty());
+    }
+}

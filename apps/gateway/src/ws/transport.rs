@@ -50,13 +50,13 @@ impl Transport {
             let is_open = match self.reader.until() {
                 None => self.receive().await,
                 // Boxed, because an idle socket needs no timer.
-                Some(until) => match Box::pin(timeout_at(until, self.receive())).await {
-                    Ok(is_open) => is_open,
-                    Err(_) => {
+                Some(until) => {
+                    let received = Box::pin(timeout_at(until, self.receive())).await;
+                    received.unwrap_or_else(|_| {
                         self.reader.give_up();
                         true
-                    }
-                },
+                    })
+                }
             };
             if !is_open {
                 return Err(Close::Goodbye);
