@@ -160,7 +160,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_ever_for_a_hash_that_has_begun_or_has_not() {
         let mut hasher = Hasher::start(&Options { cost: 4, threads: 1 }).unwrap();
-        hasher.within = Duration::from_millis(100);
+        hasher.within = Duration::from_millis(500);
         let ((begins, begun), (gate, opened)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
         let slow = hasher.run(move || {
             let _ = begins.send(());
