@@ -22,6 +22,7 @@ mod fuzzing;
 pub mod grants;
 pub mod open_files;
 mod page;
+mod parse;
 pub mod problem;
 pub mod public_url;
 pub mod query;

@@ -31,7 +31,7 @@ pub struct Domain {
     /// Whose presence somebody hears of unasked, as long as they are connected: people who need not be their friends.
     pub watched: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
     /// Takes what somebody sees no more out of changes that are about to be replayed to them.
-    pub conceal: fn(&mut Conn, Viewer, &mut [Recorded]) -> Result<()>,
+    pub conceal: fn(&mut Conn, Viewer, &mut Vec<Recorded>) -> Result<()>,
     /// The names of its changes that an erasure leaves as they are.
     pub kept_changes: &'static [&'static str],
     /// Its text columns without text of people: words, hashes, names of its own. A write that deletes a text of any other
@@ -197,7 +197,7 @@ pub fn others(conn: &mut Conn, user: UserId) -> Result<Others> {
 }
 
 /// Takes what somebody sees no more, in any domain, out of changes that are about to be replayed to them.
-pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut Vec<Recorded>) -> Result<()> {
     DOMAINS.iter().try_for_each(|domain| (domain.conceal)(conn, viewer, changes))
 }
 

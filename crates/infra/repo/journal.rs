@@ -3,6 +3,7 @@
 mod epoch;
 mod privacy;
 mod replay;
+pub mod said;
 mod sweep;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

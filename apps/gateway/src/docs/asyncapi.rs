@@ -30,9 +30,9 @@ const DESCRIPTION: &str = "Text frames of JSON. A client opens a connection with
     A command may be sent without `id`; its answer then has `id: null`. `auth` as the first frame is answered with \
     `hello`, or by closing the socket; later it is an `error` `frame.unexpected`. Every other command is answered with \
     one `ack` or `error`.\n\n\
-    A frame has at most 128 KiB, and a socket accepts 300 frames a second: the next one closes it with 4008, after \
-    earlier ones have been answered. Keep at most 50 commands unanswered. A command costs what a request does: beyond \
-    that, an `error` with `rate.limited`.";
+    A frame has at most 128 KiB (16 KiB before `hello`), and a socket accepts 300 frames a second: the next one closes it with 4008, after \
+    earlier ones have been answered. Keep at most 50 commands unanswered. A command costs what a request does, and a \
+    unit more for each further 16 KiB of its frame: beyond that, an `error` with `rate.limited`.";
 
 /// The host is empty if `public` is not set.
 pub fn asyncapi(public: &PublicUrl) -> Value {

@@ -7,7 +7,7 @@ use clowder_core::{
     Error, Journal, Result, UserId,
     journal::{Extent, Former},
 };
-use clowder_infra::turns::Turns;
+use clowder_infra::{turns::Turns, worker_pool::fair::Caller};
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
@@ -48,7 +48,7 @@ impl Resuming {
     }
 
     /// The extent of the journal, as of a moment after this was called. Those who call while somebody looks wait, and share
-    /// the next look.
+    /// the next look; so it is the server that looks, and not behind what else its caller waits for.
     pub async fn extent(&self) -> Result<Extent> {
         let asked = Instant::now();
         let mut looked = timeout(TURN_WITHIN, self.looked.lock()).await.map_err(|_| late())?;
@@ -56,7 +56,7 @@ impl Resuming {
             return Ok(extent.clone());
         }
         let began = Instant::now();
-        let extent = self.journal.extent().await?;
+        let extent = Caller::Server.scope(self.journal.extent()).await?;
         *looked = Some((began, extent.clone()));
         Ok(extent)
     }
@@ -84,6 +84,20 @@ fn late() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use async_trait::async_trait;
+    use clowder_core::{
+        Ctx, Positions, Timestamp,
+        follow::Following,
+        journal::{Chunk, Others, Part, Replay, Replayed, Stretch},
+    };
+    use clowder_infra::worker_pool::{Plan, WorkerPool};
+    use uuid::Uuid;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -94,5 +108,83 @@ mod tests {
         assert!(matches!(told, Err(Error::Unavailable(_))));
         drop(held);
         assert!(among(&turns).await.is_ok());
+    }
+
+    /// A journal whose extent is read in a queue with other things.
+    struct Queued(WorkerPool<()>);
+
+    #[async_trait]
+    impl Journal for Queued {
+        async fn extent(&self) -> Result<Extent> {
+            let none = || Positions::new(Vec::new());
+            self.0.run(move |()| Ok(Extent { epoch: Uuid::nil(), heads: none(), floors: none() })).await
+        }
+
+        async fn read(&self, _: Vec<Stretch>, _: Chunk) -> Result<Part> {
+            Err(late())
+        }
+
+        async fn followed(&self, _: UserId, _: Positions) -> Result<Vec<Following>> {
+            Err(late())
+        }
+
+        async fn others(&self, _: UserId) -> Result<Others> {
+            Err(late())
+        }
+
+        fn replay(&self, _: UserId, _: Arc<[Following]>, _: Positions, _: Positions) -> Box<dyn Replay> {
+            Box::new(Nothing)
+        }
+
+        async fn sweep(&self, _: &Ctx, _: Duration) -> Result<usize> {
+            Err(late())
+        }
+    }
+
+    struct Nothing;
+
+    #[async_trait]
+    impl Replay for Nothing {
+        async fn exceeds(&mut self, _: usize) -> Result<bool> {
+            Ok(false)
+        }
+
+        async fn next(&mut self, _: Chunk) -> Result<Option<Replayed>> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_behind_what_else_another_waits_for() {
+        let plan = Plan { name: "test", threads: 1, depth: 1_000, patience: TURN_WITHIN };
+        let pool = WorkerPool::start(plan, || Ok(())).unwrap();
+        let (gate, opened) = mpsc::channel::<()>();
+        pool.push(Box::new(move |_| opened.recv().is_ok())).unwrap();
+        let [ada, bob] = [1, 2].map(|micros| UserId::new(Timestamp::from_micros(micros)));
+        let served = Arc::new(AtomicUsize::new(0));
+        let mut waiting: Vec<_> = (0..100)
+            .map(|_| {
+                let served = Arc::clone(&served);
+                let job = pool.run(move |()| {
+                    std::thread::park_timeout(Duration::from_millis(5));
+                    served.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                });
+                Box::pin(Caller::User(ada).scope(job))
+            })
+            .collect();
+        for job in &mut waiting {
+            assert!(futures_util::poll!(job).is_pending());
+        }
+        let resuming = Resuming::new(Arc::new(Queued(pool.clone())), 1);
+        let theirs = Caller::User(ada).scope(resuming.extent());
+        let others = Caller::User(bob).scope(resuming.extent());
+        let opens = async {
+            tokio::task::yield_now().await;
+            gate.send(()).unwrap();
+        };
+        let (theirs, others, ()) = tokio::join!(theirs, others, opens);
+        assert!(theirs.is_ok() && others.is_ok());
+        assert!(served.load(Ordering::SeqCst) < 50, "both look before everything that one of them waits for is done");
     }
 }

@@ -160,6 +160,11 @@ impl Shard {
         self.lock().audience.contains_key(&topic)
     }
 
+    /// Whether any socket of a user watches somebody's presence.
+    pub fn is_watched(&self, by: UserId, user: UserId, at: Timestamp) -> bool {
+        self.lock().here.get(&by).is_some_and(|follows| follows.queues().any(|queue| queue.watches(user, at)))
+    }
+
     /// From now on a socket watches a topic, if it is still here.
     pub fn watch(&self, queue: &Arc<SendQueue>, topic: Topic, until: Timestamp) {
         let mut state = self.lock();
