@@ -6,6 +6,7 @@ mod arriving;
 pub mod attaching;
 mod deleting;
 mod detaching;
+mod direct;
 mod examining;
 mod lease;
 mod links;
@@ -24,8 +25,8 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Arriving, Blobs, Content, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format, NewFile, NewFileUrl, Size,
-    blobs::ByteStream, refusals::FILE_UNKNOWN,
+    Arriving, Blobs, Content, DirectUpload, File, FileFilter, FileId, FileQuota, FileUrl, Files, Format,
+    NewDirectUpload, NewFile, NewFileUrl, Size, blobs::ByteStream, refusals::FILE_UNKNOWN,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ use super::{
     idempotency::Stub,
     people::Viewer,
 };
-use crate::domains::media::{file_objects, loose_files, object_of};
+use crate::domains::media::{direct_uploads, file_objects, loose_files, object_of};
 
 pub use purging::stuck;
 pub use scanning::waiting;
@@ -46,6 +47,7 @@ pub use scanning::waiting;
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     words: &[
+        "direct_uploads.claim",
         "file_objects.scan",
         "file_objects.seen",
         "file_objects.signatures",
@@ -55,6 +57,7 @@ pub const DOMAIN: Domain = Domain {
         "files.purpose",
     ],
     times: &[
+        when!(OnReturn, direct_uploads.expires_at, until!(direct_uploads.expires_at, |_| direct::LIFE)),
         when!(
             OnReturn,
             file_objects.arriving_until,
@@ -105,6 +108,16 @@ impl Files for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
         arriving::begin(self, ctx, new).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn begin_direct(&self, ctx: &Ctx, new: NewDirectUpload) -> Result<DirectUpload> {
+        direct::begin(self, ctx, new).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn complete_direct(&self, ctx: &Ctx, file: FileId) -> Result<File> {
+        direct::complete(self, ctx, file).await
     }
 
     #[instrument(level = "debug", skip_all)]

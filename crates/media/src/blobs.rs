@@ -139,8 +139,8 @@ pub trait Blobs: Send + Sync {
     /// object `from`, which may also mean that an earlier attempt has moved it.
     async fn rename(&self, from: &Key, to: &Key) -> Result<bool>;
 
-    /// Removes the writes that began before this time and were not finished, and says how many. If some cannot be removed, it
-    /// removes the others and then fails. One that is still going on
+    /// Removes the writes that began before this time and were not finished, and what has arrived at signed addresses before
+    /// it and was not taken in, and says how many. If some cannot be removed, it removes the others and then fails. One that is still going on
     /// fails then; so the time must be longer ago than a write may take.
     async fn sweep(&self, before: Timestamp) -> Result<u64>;
 
@@ -155,15 +155,25 @@ pub trait Blobs: Send + Sync {
     /// response; `None` if the store cannot sign. It does not check that the object exists.
     async fn signed_get(&self, key: &Key, shown: Shown<'_>, lifetime: Duration) -> Result<Option<String>>;
 
-    /// An address to which anybody can upload the object for `lifetime` (at most seven days), with exactly this size and
-    /// type; `None` if the store cannot sign. What is uploaded again replaces the object.
+    /// An address to which anybody can upload for `lifetime` (at most seven days) what is to become the object, with
+    /// exactly this size and, if it is known, this SHA-256; `None` if the store cannot sign. What arrives there is no object,
+    /// and nobody sees it, before [`Blobs::accept`] has taken it in; what arrives again replaces what has arrived before.
     async fn signed_put(
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>>;
+
+    /// Makes the object of what has arrived at the signed address of its key, durable when it returns; replaces an earlier
+    /// object. Whatever arrives there later does not change the object. `false` if nothing has arrived, which may also mean
+    /// that an earlier attempt has taken it in.
+    async fn accept(&self, key: &Key) -> Result<bool>;
+
+    /// Removes what has arrived at the signed address of a key and was not taken in. What arrives after that stays until it
+    /// is swept.
+    async fn decline(&self, key: &Key) -> Result<()>;
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 pub mod blobs;
 pub mod change;
+pub mod direct;
 pub mod examiner;
 pub mod file_name;
 pub mod kinds;
@@ -22,6 +23,7 @@ pub mod variants;
 
 pub use blobs::{Blobs, Key};
 pub use change::Change;
+pub use direct::{DirectUpload, NewDirectUpload, UploadHeader};
 pub use examiner::{Examined, Examiner, Seen};
 pub use model::{
     Content, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, NewFile, NewFileUrl, NewUpload, ObjectId,

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::{
-    Content, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size, blobs::ByteStream,
+    Content, DirectUpload, File, FileFilter, FileId, FileQuota, FileUrl, Format, NewDirectUpload, NewFile, NewFileUrl,
+    Size, blobs::ByteStream,
 };
 
 /// Files of people. Changes are committed with what they tell.
@@ -16,6 +17,16 @@ pub trait Files: Send + Sync {
     /// Begins an upload: from now on there is a row, and no byte is stored without one. `file.quota`, `file.trash`
     /// and `file.uploads` if the caller can have no further file now.
     async fn begin_upload(&self, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>>;
+
+    /// Begins an upload that goes to the store without this server, and says where to; from now on there is a row, and its
+    /// size is reserved. `file.no_direct` if clients do not reach the store, and otherwise as with [`Files::begin_upload`].
+    /// Nobody sees what arrives, and it is removed after some hours, unless it is completed.
+    async fn begin_direct(&self, ctx: &Ctx, new: NewDirectUpload) -> Result<DirectUpload>;
+
+    /// Keeps what has arrived of such an upload of the caller, even if nobody waits for that any more: what may be uploaded
+    /// to its address later changes nothing. `file.not_ready` if nothing has arrived, or another call is completing it. If
+    /// anything is wrong with what has arrived, nothing is left of it. A file that is complete is answered as it is.
+    async fn complete_direct(&self, ctx: &Ctx, file: FileId) -> Result<File>;
 
     /// The caller's files, the newest first.
     async fn files(&self, ctx: &Ctx, filter: FileFilter, page: PageRequest) -> Result<Page<File>>;

@@ -48,6 +48,14 @@ pub const FILE_UPLOADS: Refusal =
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 
+pub const FILE_NO_DIRECT: Refusal = Refusal::new(
+    Conflict,
+    "file.no_direct",
+    "This server stores files where clients cannot upload to: upload the file with a form (`/api/files/upload`) or in pieces (`/api/files/resumable`)",
+);
+pub const FILE_DIFFERS: Refusal =
+    Refusal::new(Conflict, "file.differs", "What has arrived does not have the size or the SHA-256 that was announced");
+
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     FILE_UNKNOWN,
@@ -64,4 +72,6 @@ pub const ALL: &[Refusal] = &[
     FILE_SERVER_FULL,
     FILE_UPLOADS,
     FILE_LINK_INVALID,
+    FILE_NO_DIRECT,
+    FILE_DIFFERS,
 ];

@@ -3,6 +3,7 @@
 //! Signing, retries and most requests are `object_store`'s. The bytes of uploads we send ourselves, to addresses that it
 //! signs: it would hold each part, 5 MiB at least, in memory, and ours go through a file without a name.
 
+mod arrived;
 mod connect;
 mod fault;
 mod presign;
@@ -10,6 +11,7 @@ mod unfinished;
 mod write;
 
 use std::{
+    fmt,
     ops::Range,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
@@ -74,21 +76,10 @@ impl S3 {
         Ok(Self { inner: Arc::new(inner), public })
     }
 
-    async fn signed(
-        &self,
-        public: &AmazonS3,
-        method: Method,
-        key: &Key,
-        lifetime: Duration,
-        options: &SignedUrlOptions,
-    ) -> Result<String> {
-        let signed = public.signed_url_opts(method, &self.inner.at(key)?, lifetime, options).await;
-        signed.map(String::from).map_err(|error| fault::of(key, error))
-    }
 }
 
 impl Inner {
-    fn at(&self, key: &Key) -> Result<Path> {
+    fn at(&self, key: &(impl fmt::Display + ?Sized)) -> Result<Path> {
         Path::parse(format!("{}{key}", self.prefix)).map_err(|error| Error::internal(format!("{key}: {error}")))
     }
 
@@ -204,7 +195,9 @@ impl Blobs for S3 {
     }
 
     async fn sweep(&self, before: Timestamp) -> Result<u64> {
-        unfinished::sweep(&self.inner, before).await
+        let (unfinished, arrived) =
+            (unfinished::sweep(&self.inner, before).await, arrived::sweep(&self.inner, before).await);
+        Ok(unfinished? + arrived?)
     }
 
     async fn check(&self) -> Result<()> {
@@ -223,24 +216,27 @@ impl Blobs for S3 {
             ("response-content-disposition", shown.content_disposition),
             ("response-cache-control", shown.cache_control),
         ]);
-        self.signed(public, Method::GET, key, lifetime, &options).await.map(Some)
+        let signed = public.signed_url_opts(Method::GET, &self.inner.at(key)?, lifetime, &options).await;
+        Ok(Some(signed.map_err(|error| fault::of(key, error))?.into()))
     }
 
     async fn signed_put(
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>> {
         let Some(public) = &self.public else { return Ok(None) };
-        let length = size.to_string();
-        let url = self.signed(public, Method::PUT, key, lifetime, &SignedUrlOptions::default()).await?;
-        let credential = public.credentials().get_credential().await.map_err(|error| fault::of(key, error))?;
-        let headers = [("content-length", length.as_str()), ("content-type", content_type)];
-        let url = presign::sign("PUT", &url, &headers, &credential)?;
-        let headers = vec![("Content-Length", length), ("Content-Type", content_type.to_owned())];
-        Ok(Some(SignedPut { url, headers }))
+        arrived::sign(&self.inner, public, key, (size, sha256), lifetime).await.map(Some)
+    }
+
+    async fn accept(&self, key: &Key) -> Result<bool> {
+        arrived::accept(&self.inner, key).await
+    }
+
+    async fn decline(&self, key: &Key) -> Result<()> {
+        arrived::decline(&self.inner, key).await
     }
 }
 

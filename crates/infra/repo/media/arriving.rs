@@ -9,7 +9,7 @@ use clowder_media::{
     Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId, Scan,
     blobs::Writing,
     file_name, kinds,
-    policy::{Room, may_be, may_begin, may_keep},
+    policy::{may_be, may_begin, may_have, may_keep},
     refusals::{FILE_SERVER_FULL, FILE_UNKNOWN},
     sniff::Sniffer,
 };
@@ -24,7 +24,9 @@ use super::{
         db::{Db, Tx},
         dialect, journal,
     },
-    Stored, deleting, examining,
+    Stored,
+    deleting::{self, APPEARS_LATE},
+    examining,
     lease::Lease,
     loose, purging, read,
 };
@@ -33,9 +35,6 @@ use crate::{
     keys::Keys,
     worker_pool::fair::Caller,
 };
-
-/// How long after an error bytes may still become visible: a request to a store that was given up may be carried out later.
-const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
 
 /// How many files share an object at most, because all of them change together.
 const SHARED_BY: i64 = 100;
@@ -50,7 +49,8 @@ struct Arrival {
     new: NewFile,
     file: FileId,
     key: Key,
-    room: Room,
+    /// How many octets it may have until it reserves more.
+    reserved: i64,
     lease: Lease,
     /// Until all bytes are there.
     writing: Option<Box<dyn Writing>>,
@@ -63,23 +63,39 @@ struct Arrival {
 
 /// What has arrived.
 #[derive(Clone)]
-struct Arrived {
-    size: i64,
-    sha256: [u8; 32],
-    kind: &'static str,
+pub struct Arrived {
+    pub size: i64,
+    pub sha256: [u8; 32],
+    pub kind: &'static str,
+}
+
+/// A row that waits for its bytes.
+pub struct Begun {
+    pub file: FileId,
+    pub object: ObjectId,
+    /// How many octets it has reserved.
+    pub reserved: i64,
+}
+
+/// An upload that is about to begin.
+#[derive(Clone)]
+pub struct Beginning {
+    pub new: NewFile,
+    pub object: ObjectId,
+    /// How long it counts as going on unless that is renewed.
+    pub lasts: Duration,
+    /// How many octets it will have, if that is known.
+    pub size: Option<i64>,
 }
 
 pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
     let blobs = repo.blobs()?;
     let new = NewFile { name: file_name::of(&new.name), ..new };
-    let (caller, wanted) = (ctx.clone(), new.clone());
-    let begun = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await;
-    if matches!(&begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
-        // What was deleted makes room.
-        let caller = ctx.clone();
-        repo.db.write(move |tx| purging::order(tx, &caller)).await?;
-    }
-    let (file, object, room) = begun?;
+    let lease = repo.deps.options.media.lease;
+    let beginning = Beginning { new: new.clone(), object: ObjectId::new(ctx.now), lasts: lease, size: None };
+    let caller = ctx.clone();
+    let begun = repo.db.write(move |tx| insert(tx, &caller, &beginning)).await;
+    let Begun { file, object, reserved } = seek_room(&repo.db, ctx, begun).await?;
     let mut arrival = Box::new(Arrival {
         db: repo.db.clone(),
         keys: Arc::clone(&repo.deps.keys),
@@ -89,8 +105,8 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
         new,
         file,
         key: key_of(object)?,
-        room,
-        lease: Lease::hold(repo.db.clone(), object, ctx.now, repo.deps.options.media.lease),
+        reserved,
+        lease: Lease::hold(repo.db.clone(), object, ctx.now, lease),
         writing: None,
         hash: Sha256::new(),
         sniffer: Sniffer::default(),
@@ -109,12 +125,22 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
     }
 }
 
+/// If the server has no room, what was deleted makes some.
+pub async fn seek_room<T>(db: &Db, ctx: &Ctx, begun: Result<T>) -> Result<T> {
+    if matches!(&begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
+        let caller = ctx.clone();
+        db.write(move |tx| purging::order(tx, &caller)).await?;
+    }
+    begun
+}
+
 #[async_trait]
 impl Arriving for Arrival {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.size += bytes.len() as u64;
-        self.room.may_have(self.size)?;
+        may_have(self.new.purpose, self.size)?;
         self.lease.still_held()?;
+        self.reserve().await?;
         self.sniffer.push(&bytes);
         self.hash.update(&bytes);
         let writing = self.writing.as_mut().ok_or_else(|| Error::internal("an upload that has ended goes on"))?;
@@ -142,6 +168,17 @@ impl Arriving for Arrival {
 }
 
 impl Arrival {
+    /// Reserves room for what has come, and for more ahead of it.
+    async fn reserve(&mut self) -> Result<()> {
+        let needed = octets(self.size)?;
+        if needed > self.reserved {
+            let (user, file, now) = (self.user, self.file, self.lease.now());
+            let reserved = self.db.write(move |tx| reserve(tx, user, file, needed, now)).await;
+            self.reserved = seek_room(&self.db, &self.ctx, reserved).await?;
+        }
+        Ok(())
+    }
+
     async fn complete(mut self: Box<Self>) -> Result<File> {
         let arrived = match self.examine() {
             Ok(arrived) => arrived,
@@ -169,7 +206,7 @@ impl Arrival {
         }
         let found = std::mem::take(&mut self.sniffer).end();
         may_be(self.new.purpose, found, self.new.named.as_deref())?;
-        let size = i64::try_from(self.size).map_err(|_| Error::internal("a file of too many octets"))?;
+        let size = octets(self.size)?;
         Ok(Arrived { size, sha256: std::mem::take(&mut self.hash).finalize().into(), kind: found.media_type })
     }
 
@@ -232,16 +269,22 @@ impl Drop for Arrival {
     }
 }
 
-fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId, Room)> {
+fn octets(size: u64) -> Result<i64> {
+    i64::try_from(size).map_err(|_| Error::internal("a file of too many octets"))
+}
+
+pub fn insert(tx: &mut Tx<'_>, ctx: &Ctx, beginning: &Beginning) -> Result<Begun> {
+    let Beginning { new, object, lasts, size } = beginning;
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     // Their account is not gone.
     profile::own(tx.conn, user)?;
     let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
     may_begin(usage, limits)?;
-    let lease = tx.services.options.media.lease;
+    let taken = read::taken(tx.conn, user, *object, ctx.now)?;
+    let reserved = taken.reserve(size.unwrap_or(0), size.is_some(), limits)?;
     let object = ObjectRow {
-        id: ObjectId::new(ctx.now),
+        id: *object,
         owner_id: Some(user),
         status: FileStatus::Uploading.as_str().to_owned(),
         size: 0,
@@ -250,7 +293,7 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         refs: 1,
         created_at: ctx.now,
         purge_at: None,
-        arriving_until: Some(ctx.now.plus(lease)),
+        arriving_until: Some(ctx.now.plus(*lasts)),
         purge_failures: 0,
         scanning_since: None,
         scan: Scan::None.as_str().to_owned(),
@@ -260,6 +303,7 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         seen: None,
         clean_size: None,
         clean_sha256: None,
+        reserved,
     };
     diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
     let file = FileRow {
@@ -278,28 +322,41 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
         .do_update()
         .set(file_usage::files.eq(file_usage::files + 1))
         .execute(tx.conn)?;
-    let stored = more(tx, 0, 1)?;
-    Ok((file.id, object.id, Room::of(new.purpose, usage, stored, limits)))
+    more(tx, reserved, 1)?;
+    Ok(Begun { file: file.id, object: object.id, reserved })
 }
 
-/// Counts what the server stores more, and says how many octets that are now. All uploads wait for this row, so it is
-/// among the last that a transaction writes.
-fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<i64> {
+/// Reserves room for an upload that has come to so many octets. Answers how many it may have before it asks again.
+fn reserve(tx: &mut Tx<'_>, user: UserId, file: FileId, needed: i64, now: Timestamp) -> Result<i64> {
+    dialect::accounts::lock_user(tx.conn, user)?;
+    let (_, object) = read::own(tx.conn, user, file)?;
+    if object.status()? != FileStatus::Uploading {
+        return Err(FILE_UNKNOWN.into());
+    }
+    let taken = read::taken(tx.conn, user, object.id, now)?;
+    let reserved = taken.reserve(needed, false, tx.services.options.media.limits)?;
+    diesel::update(file_objects::table.find(object.id)).set(file_objects::reserved.eq(reserved)).execute(tx.conn)?;
+    more(tx, reserved - object.reserved, 0)?;
+    Ok(reserved)
+}
+
+/// Counts what the server stores more, or is about to. All uploads wait for this row, so it is among the last that a
+/// transaction writes; whoever comes at the same moment is counted by then.
+fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<()> {
     let limits = tx.services.options.media.limits;
-    let fits = file_totals::octets.le(limits.server_octets - octets);
+    let fits = file_totals::octets.le(limits.server_octets.saturating_sub(octets));
     let fits = fits.and(file_totals::objects.le(limits.server_objects - objects));
     let counted = diesel::update(file_totals::table.filter(fits))
         .set((
             file_totals::octets.eq(file_totals::octets + octets),
             file_totals::objects.eq(file_totals::objects + objects),
         ))
-        .returning(file_totals::octets)
-        .get_result(tx.conn)
-        .optional()?;
-    Ok(counted.ok_or(FILE_SERVER_FULL)?)
+        .execute(tx.conn)?;
+    if counted == 0 { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
 }
 
-fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<File> {
+/// Makes a file of an upload whose bytes have arrived, within what it has reserved.
+pub fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<File> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     profile::own(tx.conn, user)?;
@@ -324,7 +381,7 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
             // The bytes have arrived all the same, and count until they are gone.
             deleting::let_go(tx, object.id, arrived.size, ctx.now)?;
             deleting::count_trash(tx, user, arrived.size)?;
-            deleting::count_stored(tx, arrived.size)?;
+            deleting::count_stored(tx, arrived.size - object.reserved)?;
             purging::order(tx, ctx)?;
             same
         }
@@ -342,13 +399,14 @@ fn keep(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, arrived: &Arrived) -> Result<F
                     file_objects::sha256.eq(arrived.sha256.as_slice()),
                     file_objects::kind.eq(arrived.kind),
                     file_objects::arriving_until.eq(None::<Timestamp>),
+                    file_objects::reserved.eq(0),
                 ))
                 .returning(ObjectRow::as_returning())
                 .get_result(tx.conn)?;
             if waits {
                 examining::order(tx, ctx, user, kept.id)?;
             }
-            more(tx, arrived.size, 0)?;
+            deleting::count_stored(tx, arrived.size - object.reserved)?;
             kept
         }
     };

@@ -15,13 +15,18 @@ use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, fi
 /// How long bytes stay after the last file with them was deleted, in case that was a mistake of this program.
 pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long after an error bytes may still become visible: a request to a store that was given up may be carried out later.
+pub const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
+
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     let (row, object) = read::changeable(tx.conn, Viewer::of(ctx)?, file)?;
     // Whoever is attaching it is done then.
     dialect::media::lock_file(tx.conn, file)?;
-    let trash = remove(tx, user, row.id, &object, object.size, ctx.now.plus(KEPT_FOR))?;
+    // Of an upload that is going on, bytes may still come.
+    let kept_for = if object.status()? == FileStatus::Uploading { APPEARS_LATE } else { KEPT_FOR };
+    let trash = remove(tx, user, row.id, &object, object.size, ctx.now.plus(kept_for))?;
     make_room(tx, ctx, user, trash)?;
     detaching::order(tx, ctx, file)?;
     journal::append(tx, ctx, &Change::Deleted(user, FileGone { id: row.id }))
@@ -77,8 +82,9 @@ pub fn remove(
     let trash = diesel::update(file_usage::table.find(user)).set(less);
     let trash =
         trash.returning((file_usage::trash_octets, file_usage::trash_objects)).get_result(tx.conn).optional()?;
-    if octets != object.size {
-        count_stored(tx, octets - object.size)?;
+    let more = octets - object.size - object.reserved;
+    if more != 0 {
+        count_stored(tx, more)?;
     }
     let (octets, objects) = trash.unwrap_or_default();
     Ok(Trash { octets, objects })
@@ -148,6 +154,7 @@ pub fn let_go(tx: &mut Tx<'_>, object: ObjectId, octets: i64, purge_at: Timestam
         file_objects::refs.eq(0),
         file_objects::status.eq(FileStatus::Failed.as_str()),
         file_objects::size.eq(octets),
+        file_objects::reserved.eq(0),
         file_objects::purge_at.eq(purge_at),
         file_objects::arriving_until.eq(None::<Timestamp>),
         file_objects::scanning_since.eq(None::<Timestamp>),

@@ -20,6 +20,7 @@ use super::{
         jobs,
     },
     deleting::{discard, has_files, stale},
+    direct,
 };
 use crate::domains::media::{file_objects, file_totals, file_usage, key_of, variant_key};
 
@@ -120,7 +121,11 @@ impl Purger {
         if self.0.db.read(move |conn| has_files(conn, object)).await? {
             return Err(Error::internal(format!("the object {object} is due to be purged, but has files")));
         }
-        blobs.delete(&key_of(object)?).await?;
+        let key = key_of(object)?;
+        blobs.delete(&key).await?;
+        if self.0.db.read(move |conn| direct::is_direct(conn, object)).await? {
+            blobs.decline(&key).await?;
+        }
         // An examination that was cut off has noted nothing of what it has made.
         let variants = Variant::all().filter(|_| kinds::is_examined(kind));
         for variant in variants {
@@ -152,9 +157,9 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
         dialect::accounts::lock_user(tx.conn, owner)?;
     }
     let row = file_objects::table.find(object).filter(file_objects::refs.eq(0));
-    let gone = diesel::delete(row).returning((file_objects::size, file_objects::owner_id));
-    let gone: Option<(i64, Option<UserId>)> = gone.get_result(tx.conn).optional()?;
-    let Some((size, owner)) = gone else { return Ok(()) };
+    let gone = diesel::delete(row).returning((file_objects::size, file_objects::reserved, file_objects::owner_id));
+    let gone: Option<(i64, i64, Option<UserId>)> = gone.get_result(tx.conn).optional()?;
+    let Some((size, reserved, owner)) = gone else { return Ok(()) };
     if let Some(owner) = owner {
         let less = (
             file_usage::trash_octets.eq(file_usage::trash_octets - size),
@@ -162,7 +167,9 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
         );
         diesel::update(file_usage::table.find(owner)).set(less).execute(tx.conn)?;
     }
-    let less = (file_totals::octets.eq(file_totals::octets - size), file_totals::objects.eq(file_totals::objects - 1));
+    // Whoever is erased while an upload of theirs is going on leaves what it has reserved.
+    let stored = size + reserved;
+    let less = (file_totals::octets.eq(file_totals::octets - stored), file_totals::objects.eq(file_totals::objects - 1));
     diesel::update(file_totals::table).set(less).execute(tx.conn)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_media::{
     Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Size,
-    policy::{Trash, Usage},
+    policy::{Taken, Trash, Usage},
     refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_UNKNOWN},
 };
 use diesel::{dsl::exists, prelude::*};
@@ -11,7 +11,7 @@ use diesel::{dsl::exists, prelude::*};
 use super::super::{dialect::Conn, domains::shows_file, people::Viewer};
 use crate::domains::{
     accounts::users,
-    media::{FileRow, ObjectRow, file_objects, file_usage, files},
+    media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files},
 };
 
 /// A file of this person.
@@ -101,6 +101,17 @@ pub fn usage(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Usage> {
         arriving: arriving.count().get_result(conn)?,
         trash: Trash { octets: trash_octets, objects: trash_objects },
     })
+}
+
+/// What of the room of this person and of the server is taken by others than this upload.
+pub fn taken(conn: &mut Conn, user: UserId, upload: ObjectId, now: Timestamp) -> Result<Taken> {
+    let own = file_objects::owner_id.eq(user).and(file_objects::arriving_until.gt(now));
+    let own = file_objects::table.filter(own.and(file_objects::id.ne(upload))).select(file_objects::reserved);
+    let reserved: Vec<i64> = own.load(conn)?;
+    let (octets, _) = used(conn, user)?;
+    let of_this = file_objects::table.find(upload).select(file_objects::reserved).first::<i64>(conn).optional()?;
+    let server: i64 = file_totals::table.select(file_totals::octets).first(conn)?;
+    Ok(Taken { own: octets + reserved.iter().sum::<i64>(), server: server - of_this.unwrap_or(0) })
 }
 
 /// Whether some file has these bytes.

@@ -1,5 +1,6 @@
 //! Files and their bytes.
 
+mod looking;
 mod rows;
 mod schema;
 mod workplace;
@@ -8,6 +9,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
+pub use looking::look_at;
 pub use rows::*;
 pub use schema::*;
 pub use workplace::*;

@@ -1,6 +1,6 @@
 //! The rows of files, and where the bytes of an object are.
 
-use clowder_core::{Error, Result, Thumbnail, Timestamp, UserId, Word};
+use clowder_core::{Error, Id, Result, Thumbnail, Timestamp, UserId, Word};
 use clowder_media::{
     Content, File, FileId, FileStatus, Format, Key, ObjectId, Purpose, Scan, Seen, Size, Variant, kinds,
     refusals::{FILE_FAILED, FILE_INFECTED, FILE_NO_THUMBNAIL, FILE_NOT_READY},
@@ -8,7 +8,7 @@ use clowder_media::{
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 
-use super::schema::{file_objects, files};
+use super::schema::{direct_uploads, file_objects, files};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = files)]
@@ -48,6 +48,20 @@ pub struct ObjectRow {
     pub seen: Option<String>,
     pub clean_size: Option<i64>,
     pub clean_sha256: Option<Vec<u8>>,
+    /// How many octets of the room of its owner and of the server it takes beside its size, as long as it arrives.
+    pub reserved: i64,
+}
+
+/// An upload that goes to the store without this server.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = direct_uploads)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct DirectRow {
+    pub object_id: ObjectId,
+    pub claim: String,
+    pub sha256: Option<Vec<u8>>,
+    pub expires_at: Timestamp,
+    pub completed_by: Option<Id<()>>,
 }
 
 impl ObjectRow {

@@ -38,6 +38,19 @@ diesel::table! {
         seen -> Nullable<Text>,
         clean_size -> Nullable<BigInt>,
         clean_sha256 -> Nullable<Binary>,
+        reserved -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    direct_uploads (object_id) {
+        object_id -> Uid,
+        claim -> Text,
+        sha256 -> Nullable<Binary>,
+        expires_at -> Ts,
+        completed_by -> Nullable<Uid>,
     }
 }
 
