@@ -30,6 +30,11 @@ pub const PERMISSION_DENIED: Failure = failure_of(ctx::PERMISSION_DENIED);
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
 pub const ID_INVALID: Failure = failure(404, "id.invalid", "This is not a valid id");
 pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not support this method");
+pub const PRECONDITION: Failure = failure(
+    412,
+    "precondition.failed",
+    "The content is not the one that `If-Match` names, or newer than `If-Unmodified-Since`",
+);
 pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is too large");
 pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query are longer than 8 KiB");
 pub const CONTENT_ENCODING: Failure =
@@ -77,6 +82,7 @@ pub const ALL: &[Failure] = &[
     ROUTE_UNKNOWN,
     ID_INVALID,
     METHOD_NOT_ALLOWED,
+    PRECONDITION,
     BODY_TOO_LARGE,
     URI_TOO_LONG,
     CONTENT_ENCODING,

@@ -7,12 +7,22 @@ use crate::{
     Answer,
     client::form,
     lists::{List, MANY},
+    texts::{Then, WORD},
     things::{Comes, Thing},
     unique,
 };
 
 pub const DOMAIN: Domain =
-    Domain { things: THINGS, lists: LISTS, open: OPEN, not_sent: NOT_SENT, ..Domain::new("Files") };
+    Domain { things: THINGS, texts: TEXTS, lists: LISTS, open: OPEN, not_sent: NOT_SENT, ..Domain::new("Files") };
+
+const TEXTS: &[(&str, Then)] = &[
+    (
+        "POST /api/files/direct /name",
+        Then::Never("a folder takes no such upload; in a bucket, it is the name of a file, and goes with that"),
+    ),
+    ("POST /api/files/direct /type", WORD),
+    ("POST /api/files/direct /sha256", Then::Never("it is a hash")),
+];
 
 const THINGS: &[Thing] = &[Thing {
     name: "file_id",
@@ -45,4 +55,7 @@ const LISTS: &[List] = &[List {
 
 const OPEN: Reasons = &[("GET /api/files/{file_id}/download", "what the address holds is the credential, and expires")];
 
-const NOT_SENT: Reasons = &[("downloadFile", "the example has no address that was made here")];
+const NOT_SENT: Reasons = &[
+    ("downloadFile", "the example has no address that was made here"),
+    ("beginDirectUpload", "the folder of the tests takes no such upload; a story does it with a bucket"),
+];

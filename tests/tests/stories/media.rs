@@ -1,5 +1,6 @@
 //! People upload files and read them again.
 
+mod direct;
 mod pictures;
 
 use clowder_tests::{Answer, Client, User, World, client::form, on_both, recorded::png, setting, unique, until};
@@ -82,6 +83,29 @@ async fn up_and_down(world: World) {
     assert_eq!(get(&ada, &path(&file, "/content"), &[("if-modified-since", since)]).await.status, 304);
     let head = Answer::to(ada.request("HEAD", &path(&file, "/content"))).await;
     assert_eq!((head.status, head.header("content-length"), head.text.as_str()), (200, "11", ""));
+    for name in ["content-type", "content-disposition", "etag", "last-modified", "accept-ranges", "cache-control"] {
+        assert_eq!(head.header(name), content.header(name), "{name}");
+    }
+    let old = "Tue, 15 Nov 1994 08:12:31 GMT";
+    for (method, conditions, status) in [
+        ("GET", &[("if-match", tag)][..], 200),
+        ("GET", &[("if-match", "\"other\"")], 412),
+        ("HEAD", &[("if-match", "\"other\"")], 412),
+        ("GET", &[("if-unmodified-since", since)], 200),
+        ("GET", &[("if-unmodified-since", old)], 412),
+        ("GET", &[("if-match", "*"), ("if-unmodified-since", old)], 200),
+        ("GET", &[("if-match", "\"other\""), ("if-none-match", tag)], 412),
+        ("GET", &[("if-none-match", "\"other\""), ("if-modified-since", since)], 200),
+        ("HEAD", &[("if-none-match", tag)], 304),
+        ("GET", &[("if-none-match", tag), ("range", "bytes=0-1")], 304),
+        ("HEAD", &[("range", "bytes=0-1")], 200),
+    ] {
+        let request = ada.request(method, &path(&file, "/content"));
+        let request = conditions.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = Answer::to(request).await;
+        assert_eq!((answer.status, answer.header("etag")), (status, tag), "{method} {conditions:?}");
+    }
+    get(&ada, &path(&file, "/content"), &[("if-match", "\"other\"")]).await.refused(412, "precondition.failed");
 
     let page = upload(&ada, "page.html", b"<!doctype html><script>alert(1)</script>").await;
     assert_eq!(page["type"], "text/html");

@@ -75,7 +75,6 @@ impl S3 {
         let inner = Inner { store, http, prefix: bucket.prefix.clone(), work: work.to_owned() };
         Ok(Self { inner: Arc::new(inner), public })
     }
-
 }
 
 impl Inner {

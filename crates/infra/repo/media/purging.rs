@@ -169,7 +169,8 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<()
     }
     // Whoever is erased while an upload of theirs is going on leaves what it has reserved.
     let stored = size + reserved;
-    let less = (file_totals::octets.eq(file_totals::octets - stored), file_totals::objects.eq(file_totals::objects - 1));
+    let less =
+        (file_totals::octets.eq(file_totals::octets - stored), file_totals::objects.eq(file_totals::objects - 1));
     diesel::update(file_totals::table).set(less).execute(tx.conn)?;
     Ok(())
 }

@@ -19,6 +19,8 @@ use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use crate::media::reached::Reached;
+
 /// Runs each test on both databases.
 macro_rules! on_both {
     ($($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block)*) => {
@@ -74,7 +76,8 @@ impl World {
         options.hasher.cost = 4;
         // Keys are unique, so that all tests can share a folder.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media");
-        options.media.blobs = Some(blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap());
+        let blobs = blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap();
+        options.media.blobs = Some(std::sync::Arc::new(Reached(blobs)));
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
         options.database.write_connections = 6;
         if !options.url.is_embedded() {

@@ -6,8 +6,8 @@ use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
-    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
-    Size,
+    Arriving, DirectUpload, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewDirectUpload,
+    NewFile, NewFileUrl, Purpose, Size,
 };
 use tokio::time::timeout;
 
@@ -15,7 +15,7 @@ use super::serving;
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
-    call::{MaybeJson, Path},
+    call::{Json, MaybeJson, Path},
     front::suspended,
     problem::{Answer, Problem},
     public_url::PublicUrl,
@@ -70,6 +70,26 @@ async fn pass_on(arriving: &mut dyn Arriving, part: &mut Part) -> Answer<()> {
         arriving.write(piece.into()).await?;
     }
     Ok(())
+}
+
+pub async fn begin_direct(
+    files: Port,
+    Caller(ctx): Caller,
+    Json(new): Json<NewDirectUpload>,
+) -> Answer<Created<DirectUpload>> {
+    Ok(Created(files.begin_direct(&ctx, new).await?))
+}
+
+pub async fn complete_direct(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+) -> Answer<Either<Shown<File>, Accepted<File>>> {
+    let file = files.complete_direct(&ctx, file).await?;
+    Ok(match file.status {
+        FileStatus::Scanning => Either::Right(Accepted(file)),
+        _ => Either::Left(Shown(file)),
+    })
 }
 
 pub async fn list(files: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<File>> {

@@ -3,7 +3,7 @@
 use clowder_accounts::refusals::ACCOUNT_SUSPENDED;
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-    File, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Size,
+    DirectUpload, File, FileQuota, FileUrl, NewDirectUpload, NewFileUrl, NewUpload, Purpose, Size,
     purpose::MOST_OCTETS,
     refusals::*,
     scopes::{FILES_READ, FILES_WRITE},
@@ -15,7 +15,7 @@ use crate::{
     routes::{Endpoint, delete, get, post},
 };
 
-const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
+const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match`, `If-Modified-Since`, `If-Match` and `If-Unmodified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = of_files();
@@ -47,6 +47,40 @@ fn of_files() -> Vec<Endpoint> {
                 idempotency::RUNNING,
             ])
             .refuses_again(&[FILE_UNKNOWN]),
+        post("/api/files/direct", handlers::begin_direct)
+            .says("Begin an upload to the bucket of the server")
+            .called("beginDirectUpload")
+            .notes("If the server stores files in a bucket that clients reach, the content can go there without the server: send it to `url` with `method` and exactly these `headers`, then complete the upload. The address is good for an hour, for this size and, if you give it, for content with this SHA-256. Nobody sees what arrives before the upload is complete. `size` is reserved; delete the file to give up the upload.")
+            .scope(FILES_WRITE)
+            .takes::<NewDirectUpload>()
+            .creates()
+            .gives::<DirectUpload>(201, "Where to upload the content")
+            .refuses(&[
+                FILE_NO_DIRECT,
+                FILE_TOO_LARGE,
+                FILE_QUOTA,
+                FILE_TRASH,
+                FILE_SERVER_FULL,
+                FILE_UPLOADS,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ])
+            .refuses_again(&[FILE_UNKNOWN]),
+        post("/api/files/{file_id}/complete", handlers::complete_direct)
+            .says("Complete an upload to the bucket")
+            .called("completeDirectUpload")
+            .notes("The server takes in what has arrived, and looks at it as at every upload: at its size, its SHA-256, and its type. If anything is wrong, nothing is left of the upload. What is uploaded to the address afterwards changes nothing. Calling it again is safe: a file that is complete is answered as it is. 409 `file.not_ready` if nothing has arrived, or another call is completing it; then call again.")
+            .scope(FILES_WRITE)
+            .gives::<File>(200, "The file")
+            .gives::<File>(202, "The file, which is examined first; `file.updated` says when that is done")
+            .refuses(&[
+                FILE_UNKNOWN,
+                FILE_NOT_READY,
+                FILE_DIFFERS,
+                FILE_TYPE,
+                FILE_MISMATCH,
+                FILE_QUOTA,
+            ]),
         get("/api/files", handlers::list)
             .says("List your files, the newest first")
             .called("listFiles")
@@ -86,7 +120,7 @@ fn of_contents() -> Vec<Endpoint> {
             .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
             .gives_nothing(304, "The caller has it already")
             .refuses(&[FILE_UNKNOWN, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
-            .fails(&[refusals::RANGE]),
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
         get("/api/files/{file_id}/thumbnail", handlers::thumbnail)
             .says("Read a thumbnail of a picture or video")
             .called("getFileThumbnail")
@@ -98,7 +132,7 @@ fn of_contents() -> Vec<Endpoint> {
             .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
             .gives_nothing(304, "The caller has it already")
             .refuses(&[FILE_UNKNOWN, FILE_NO_THUMBNAIL, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
-            .fails(&[refusals::RANGE]),
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
         post("/api/files/{file_id}/url", handlers::link)
             .says("Create an address of a file that needs no token")
             .called("createFileUrl")
@@ -126,6 +160,6 @@ fn of_contents() -> Vec<Endpoint> {
                 FILE_FAILED,
                 ACCOUNT_SUSPENDED,
             ])
-            .fails(&[refusals::RANGE]),
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
     ]
 }

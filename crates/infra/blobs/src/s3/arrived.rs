@@ -15,7 +15,7 @@ use object_store::{
     signer::{SignedUrlOptions, Signer},
 };
 
-use super::{Inner, PAGE, fault, head, presign, present};
+use super::{Inner, PAGE, fault, head, present, presign};
 
 /// Where it arrives. A key has no segment that begins like this, so no list of objects has it.
 const INCOMING: &str = ".incoming/";

@@ -6,14 +6,17 @@ use bytes::Bytes;
 use clowder_accounts::ProfilePatch;
 use clowder_core::{Ctx, Error, NewJob, PageRequest, Result};
 use clowder_infra::Store;
-use clowder_media::{Arriving, FileFilter, Purpose};
+use clowder_media::{Arriving, FileFilter, FileStatus, Purpose};
 use clowder_social::pets::{MyRole, PetFilter, PetPatch};
 use serde_json::json;
 
 use super::{
     PNG,
+    direct::announced,
     examining::{Guard, do_once, taken},
-    new, picture, upload, upload_to,
+    new, picture,
+    reached::send,
+    upload, upload_to,
 };
 use crate::{
     copies::once,
@@ -23,7 +26,7 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Files::begin_upload", "Files::delete_file"],
+    writes: &["Files::begin_upload", "Files::begin_direct", "Files::complete_direct", "Files::delete_file"],
     reads: &[
         "Files::files",
         "Files::file",
@@ -43,11 +46,12 @@ pub const DOMAIN: Domain = Domain {
     keeps,
     repeats,
     lasts: &[
+        ("direct_uploads.expires_at", |_| Duration::from_secs(3600)),
         ("file_objects.arriving_until", |options| options.media.lease),
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
         ("loose_files.due_at", |_| Duration::from_secs(24 * 3600)),
     ],
-    ids: &["file_objects.id", "files.id", "loose_files.file_id"],
+    ids: &["direct_uploads.completed_by", "file_objects.id", "files.id", "loose_files.file_id"],
     never: &[
         (
             "an object that counts other files than it has",
@@ -90,12 +94,20 @@ pub const DOMAIN: Domain = Domain {
             "file_objects o WHERE (o.status = 'uploading') <> (o.arriving_until IS NOT NULL)",
         ),
         (
+            "room that is reserved for nothing",
+            "file_objects o WHERE o.reserved <> 0 AND o.status <> 'uploading' AND o.owner_id IS NOT NULL",
+        ),
+        (
+            "a complete file that waits for an upload",
+            "direct_uploads d JOIN file_objects o ON o.id = d.object_id WHERE o.refs > 0 AND o.status <> 'uploading'",
+        ),
+        (
             "a file that nobody examines, or one that is examined and does not wait",
             "file_objects o WHERE (o.status = 'scanning') <> (o.scanning_since IS NOT NULL)",
         ),
         (
             "other octets or objects than are counted for the server",
-            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(size), 0) FROM file_objects) \
+            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(size + reserved), 0) FROM file_objects) \
                OR t.objects <> (SELECT count(*) FROM file_objects)",
         ),
     ],
@@ -111,6 +123,7 @@ fn ahead(world: &World) -> Performed<'_> {
         world.store.media.delete_file(&world.ctx(&owner), file.id).await?;
         // Its process is killed.
         std::mem::forget(world.store.media.begin_upload(&world.ctx(&owner), new("arriving")).await?);
+        world.store.media.begin_direct(&world.ctx(&owner), announced(5)).await?;
         // One has been scanned, and another one waits for it.
         let node = world.node_with(|options| options.media.scanner = Some(Arc::new(Guard::default()))).await;
         for content in ["scanned", "waiting"] {
@@ -141,6 +154,10 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         assert!(upload(world, &once(world.ctx(ada), "upload"), new("b"), b"the same").await.is_err());
         let quota = world.store.media.file_quota(&world.ctx(ada)).await?;
         assert_eq!((quota.count, quota.bytes_used), (1, 8), "nothing is left of the others");
+        let begin = async || world.store.media.begin_direct(&once(world.ctx(ada), "direct"), announced(5)).await;
+        let begun = begin().await?;
+        world.wait(Duration::from_secs(60));
+        assert_eq!(begin().await?, begun);
         Ok(())
     })
 }
@@ -149,6 +166,14 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
 async fn arrive(mut arriving: Box<dyn Arriving>, content: usize) -> Result<()> {
     arriving.write(Bytes::from(format!("content {content}"))).await?;
     arriving.finish().await.map(drop)
+}
+
+/// Uploads to the store a file of the member with one of a few contents.
+async fn complete(store: &Store, ctx: &Ctx, content: usize) -> Result<()> {
+    let content = format!("content {content}");
+    let begun = store.media.begin_direct(ctx, announced(content.len())).await?;
+    send(&begun, content.as_bytes());
+    store.media.complete_direct(ctx, begun.id).await.map(drop)
 }
 
 /// A picture of the member, who takes the one before away, and of a pet of theirs.
@@ -181,6 +206,22 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 Ok(arriving) => arrive(arriving, dice.below(3)).await,
                 Err(error) => Err(error),
             },
+            "Files::begin_direct" => match store.media.begin_direct(&ctx, announced(9)).await {
+                Ok(begun) => {
+                    send(&begun, b"content 1");
+                    // Or else there would soon be as many as fit.
+                    if dice.below(3) > 0 { store.media.delete_file(&ctx, begun.id).await } else { Ok(()) }
+                }
+                Err(error) => Err(error),
+            },
+            "Files::complete_direct" if dice.below(2) == 0 => complete(store, &ctx, dice.below(3)).await,
+            "Files::complete_direct" => {
+                let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
+                match files.iter().find(|file| file.status == FileStatus::Uploading) {
+                    Some(file) => store.media.complete_direct(&ctx, file.id).await.map(drop),
+                    None => Err(NOTHING_TO_DO.into()),
+                }
+            }
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
                 // Messages have the newest ones.

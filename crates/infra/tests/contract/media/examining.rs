@@ -92,7 +92,7 @@ impl Scanner for Guard {
 }
 
 /// A node that looks into files.
-async fn looking(world: &World) -> Store {
+pub async fn looking(world: &World) -> Store {
     world.node_with(|options| options.media.examiner = Some(Arc::new(Here))).await
 }
 
