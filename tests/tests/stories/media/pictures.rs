@@ -9,14 +9,12 @@ on_both!(shared; of_people, of_groups, of_chats, of_pets, what_is_refused, delet
 
 /// A new picture for this purpose, unlike all others.
 async fn picture(user: &User, purpose: &str, mark: u8) -> Value {
-    examined(user, &format!("?purpose={purpose}"), "; filename=\"face.png\"", &png(200, 100 + u32::from(mark), ""))
-        .await
+    examined(user, &format!("?purpose={purpose}"), "; filename=\"face.png\"", &png(200, 100 + u32::from(mark), "")).await
 }
 
 /// What is shown of a picture.
 fn shown(file: &Value) -> Value {
-    let thumbnails =
-        [128, 512].map(|size| json!({"size": size, "url": path(file, &format!("/thumbnail?size={size}"))}));
+    let thumbnails = [128, 512].map(|size| json!({"size": size, "url": path(file, &format!("/thumbnail?size={size}"))}));
     json!({"file_id": file["id"], "url": path(file, "/content"), "thumbnails": thumbnails})
 }
 
