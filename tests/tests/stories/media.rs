@@ -175,6 +175,9 @@ async fn what_is_refused(world: World) {
         .await
         .refused(415, "file.type");
     let picture = examined(&ada, "?purpose=avatar", renamed, &png(3, 2, "")).await;
+    let face = ada.get(&path(&picture, "/content")).await;
+    assert_eq!(face.header("cache-control"), "private, max-age=31536000, immutable");
+    assert!(face.header("vary").to_ascii_lowercase().contains("authorization"), "{face:?}");
     assert_eq!((&picture["type"], &picture["purpose"]), (&json!("image/png"), &json!("avatar")));
     let large = [png(3, 2, ""), vec![0; 10 << 20]].concat();
     send(&ada, "?purpose=avatar", renamed, &large).await.refused(413, "file.too_large");

@@ -119,7 +119,11 @@ pub async fn content(
     request: HttpRequest,
 ) -> Answer<HttpResponse> {
     let content = files.content(&ctx, file).await?;
-    serving::serve(files.into_inner(), content, &request).await
+    match content.purpose.is_picture() {
+        // It is shown in every list, and as small as its thumbnails, which are cached in the same way.
+        true => serving::serve_forever(files.into_inner(), content, &request, "Authorization").await,
+        false => serving::serve(files.into_inner(), content, &request).await,
+    }
 }
 
 pub async fn thumbnail(
@@ -132,7 +136,7 @@ pub async fn thumbnail(
     let size: Option<Size> = query.word("size");
     query.check()?;
     let content = files.thumbnail(&ctx, file, size.unwrap_or_default(), wanted(&request)).await?;
-    serving::serve_forever(files.into_inner(), content, &request).await
+    serving::serve_forever(files.into_inner(), content, &request, "Accept, Authorization").await
 }
 
 /// WebP if the caller says that it takes that.

@@ -40,10 +40,15 @@ pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpReques
     send(files, content, request, CACHE).await
 }
 
-/// The content depends on who asks for it, and on what they accept.
-pub async fn serve_forever(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
+/// Whoever has it in their cache asks for it no more. The content depends on these headers of a call, above all on who asks.
+pub async fn serve_forever(
+    files: Arc<dyn Files>,
+    content: Content,
+    request: &HttpRequest,
+    by: &'static str,
+) -> Answer<HttpResponse> {
     let mut answer = send(files, content, request, FOREVER).await?;
-    answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept, Authorization"));
+    answer.headers_mut().append(header::VARY, HeaderValue::from_static(by));
     Ok(answer)
 }
 

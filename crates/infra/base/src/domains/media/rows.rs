@@ -151,6 +151,7 @@ impl FileRow {
             key: object.shown_key()?,
             kind: kinds::named(&object.kind, &self.name).to_owned(),
             name: self.name,
+            purpose: Purpose::parse_word(&self.purpose)?,
             size: u64::try_from(size).map_err(|_| Error::internal("a file of less than nothing"))?,
             tag: HEXLOWER.encode(sha256),
             created_at: self.created_at,
@@ -169,6 +170,7 @@ impl FileRow {
             key: variant_key(object.id, Variant::Thumbnail { size: made.size, format })?,
             kind: format.media_type().to_owned(),
             name: format!("{}.{}", self.id, format.ending()),
+            purpose: Purpose::parse_word(&self.purpose)?,
             size: match format {
                 Format::WebP => made.webp,
                 Format::Jpeg => made.jpeg,
