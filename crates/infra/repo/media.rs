@@ -158,6 +158,12 @@ impl Files for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn public_picture(&self, ctx: &Ctx, file: FileId, thumbnail: Option<(Size, Format)>) -> Result<Content> {
+        let stranger = Viewer::stranger(ctx.now);
+        self.db.read(move |conn| read::public_picture(conn, stranger, file, thumbnail)).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn link_file(&self, ctx: &Ctx, file: FileId, new: NewFileUrl) -> Result<FileUrl> {
         let (user, viewer) = (ctx.user()?, Viewer::of(ctx)?);
         let content = self.db.read(move |conn| read::content(conn, viewer, file)).await?;

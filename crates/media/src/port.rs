@@ -47,6 +47,10 @@ pub trait Files: Send + Sync {
     /// than that; `file.no_thumbnail` if it has none.
     async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content>;
 
+    /// The content of a picture of a person or a thing that everybody sees who signs in, or a thumbnail of it, for anybody;
+    /// `file.not_public` if it is anything else.
+    async fn public_picture(&self, ctx: &Ctx, file: FileId, thumbnail: Option<(Size, Format)>) -> Result<Content>;
+
     /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
     /// store signs addresses, it is a whole one of the store, and the caller does not matter any more; otherwise, it is a path
     /// of this server.

@@ -48,6 +48,11 @@ pub const FILE_UPLOADS: Refusal =
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 
+pub const FILE_NOT_PUBLIC: Refusal = Refusal::new(
+    Unknown,
+    "file.not_public",
+    "There is no such picture, not everybody sees it, or this server has no cache in front of it",
+);
 pub const FILE_NO_DIRECT: Refusal = Refusal::new(
     Conflict,
     "file.no_direct",
@@ -72,6 +77,7 @@ pub const ALL: &[Refusal] = &[
     FILE_SERVER_FULL,
     FILE_UPLOADS,
     FILE_LINK_INVALID,
+    FILE_NOT_PUBLIC,
     FILE_NO_DIRECT,
     FILE_DIFFERS,
 ];

@@ -2,9 +2,9 @@
 
 use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word};
 use clowder_media::{
-    Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Size,
+    Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Purpose, Size,
     policy::{Taken, Trash, Usage},
-    refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_UNKNOWN},
+    refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_NOT_PUBLIC, FILE_UNKNOWN},
 };
 use diesel::{dsl::exists, prelude::*};
 
@@ -46,6 +46,23 @@ pub fn content(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Content>
 pub fn thumbnail(conn: &mut Conn, viewer: Viewer, file: FileId, size: Size, format: Format) -> Result<Content> {
     let (row, object) = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
     row.thumbnail(&object, viewer.id, size, format)
+}
+
+/// A picture that somebody sees whom nobody knows.
+pub fn public_picture(
+    conn: &mut Conn,
+    stranger: Viewer,
+    file: FileId,
+    thumbnail: Option<(Size, Format)>,
+) -> Result<Content> {
+    let (row, object) = visible_to(conn, stranger, file)?.ok_or(FILE_NOT_PUBLIC)?;
+    if !Purpose::parse_word(&row.purpose)?.is_picture() {
+        return Err(FILE_NOT_PUBLIC.into());
+    }
+    match thumbnail {
+        Some((size, format)) => row.thumbnail(&object, stranger.id, size, format),
+        None => row.content(&object, stranger.id),
+    }
 }
 
 /// A file that somebody wants to change: only their own.

@@ -7,7 +7,7 @@ use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
     Arriving, DirectUpload, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewDirectUpload,
-    NewFile, NewFileUrl, Purpose, Size,
+    NewFile, NewFileUrl, Purpose, Size, refusals::FILE_NOT_PUBLIC,
 };
 use tokio::time::timeout;
 
@@ -18,7 +18,7 @@ use crate::{
     call::{Json, MaybeJson, Path},
     front::suspended,
     problem::{Answer, Problem},
-    public_url::PublicUrl,
+    public_url::{Cdn, PublicUrl},
     query::Query,
     refusals,
     upload::{Form, Part},
@@ -156,14 +156,37 @@ fn takes_webp(range: &str) -> bool {
     named && !parts.any(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")).is_some_and(is_zero))
 }
 
+pub async fn public(
+    files: Port,
+    cdn: Data<Cdn>,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    mut query: Query,
+    request: HttpRequest,
+) -> Answer<HttpResponse> {
+    let size: Option<Size> = query.word("size");
+    query.check()?;
+    if !cdn.0.is_set() {
+        return Err(Error::from(FILE_NOT_PUBLIC).into());
+    }
+    let thumbnail = size.map(|size| (size, wanted(&request)));
+    let content = files.public_picture(&ctx, file, thumbnail).await?;
+    serving::serve_all(files.into_inner(), content, &request).await
+}
+
 pub async fn link(
     files: Port,
     public: Data<PublicUrl>,
+    cdn: Data<Cdn>,
     Caller(ctx): Caller,
     Path(file): Path<FileId>,
     MaybeJson(new): MaybeJson<NewFileUrl>,
 ) -> Answer<Shown<FileUrl>> {
     let FileUrl { url, expires_at } = files.link_file(&ctx, file, new).await?;
+    // One that is the same for everybody, so that it is in the cache.
+    if cdn.0.is_set() && files.public_picture(&ctx, file, None).await.is_ok() {
+        return Ok(Shown(FileUrl { url: format!("{}/api/files/{file}/public", cdn.0.base()), expires_at }));
+    }
     // One of this server is a path.
     let url = if url.starts_with('/') { format!("{}{url}", public.base()) } else { url };
     Ok(Shown(FileUrl { url, expires_at }))

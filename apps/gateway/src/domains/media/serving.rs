@@ -35,6 +35,16 @@ const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// What is shown to this caller at this address never changes, and another caller may not see it.
 const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
+/// What is shown to everybody at this address never changes, so that caches for many people keep it.
+const SHARED: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// The same for everybody; of a thumbnail, by what they accept.
+pub async fn serve_all(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
+    let mut answer = send(files, content, request, SHARED).await?;
+    answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(answer)
+}
+
 /// Whoever has it in their cache asks each time whether they may still see it.
 pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
     send(files, content, request, CACHE).await

@@ -33,6 +33,7 @@ pub const DOMAIN: Domain = Domain {
         "Files::file_quota",
         "Files::content",
         "Files::thumbnail",
+        "Files::public_picture",
         "Files::link_file",
         "Files::linked_content",
         "Files::read_content",
