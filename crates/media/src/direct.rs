@@ -18,7 +18,7 @@ use crate::{FileId, Purpose, file_name, kinds};
 }))]
 pub struct NewDirectUpload {
     /// In octets, exactly.
-    #[schema(minimum = 1, maximum = 9007199254740991_i64)]
+    #[schema(minimum = 1, maximum = 9007199254740991)]
     pub size: i64,
     #[schema(value_type = Option<String>, max_length = 255)]
     pub name: String,
