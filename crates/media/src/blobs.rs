@@ -140,7 +140,7 @@ pub trait Blobs: Send + Sync {
     async fn rename(&self, from: &Key, to: &Key) -> Result<bool>;
 
     /// Removes the writes that began before this time and were not finished, and what has arrived at signed addresses before
-    /// it and was not taken in, and says how many. If some cannot be removed, it removes the others and then fails. One that is still going on
+    /// it, and says how many. If some cannot be removed, it removes the others and then fails. One that is still going on
     /// fails then; so the time must be longer ago than a write may take.
     async fn sweep(&self, before: Timestamp) -> Result<u64>;
 
@@ -155,9 +155,10 @@ pub trait Blobs: Send + Sync {
     /// response; `None` if the store cannot sign. It does not check that the object exists.
     async fn signed_get(&self, key: &Key, shown: Shown<'_>, lifetime: Duration) -> Result<Option<String>>;
 
-    /// An address to which anybody can upload for `lifetime` (at most seven days) what is to become the object, with
-    /// exactly this size and, if it is known, this SHA-256; `None` if the store cannot sign. What arrives there is no object,
-    /// and nobody sees it, before [`Blobs::accept`] has taken it in; what arrives again replaces what has arrived before.
+    /// An address to which anybody can upload for `lifetime` (at most seven days) what may become the object, with exactly
+    /// this size and, if it is known, this SHA-256; `None` if the store cannot sign. What arrives there is no object: it has
+    /// to be read and written ([`Blobs::arrived`], [`Blobs::begin`]), because it can be replaced as long as the address is
+    /// good.
     async fn signed_put(
         &self,
         key: &Key,
@@ -166,13 +167,10 @@ pub trait Blobs: Send + Sync {
         lifetime: Duration,
     ) -> Result<Option<SignedPut>>;
 
-    /// Makes the object of what has arrived at the signed address of its key, durable when it returns; replaces an earlier
-    /// object. Whatever arrives there later does not change the object. `false` if nothing has arrived, which may also mean
-    /// that an earlier attempt has taken it in.
-    async fn accept(&self, key: &Key) -> Result<bool>;
+    /// What has arrived at the signed address of a key, if anything has.
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>>;
 
-    /// Removes what has arrived at the signed address of a key and was not taken in. What arrives after that stays until it
-    /// is swept.
+    /// Removes what has arrived at the signed address of a key. What arrives after that stays until it is swept.
     async fn decline(&self, key: &Key) -> Result<()>;
 }
 

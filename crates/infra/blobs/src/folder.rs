@@ -162,8 +162,8 @@ impl Blobs for Folder {
         Ok(None)
     }
 
-    async fn accept(&self, _: &Key) -> Result<bool> {
-        Ok(false)
+    async fn arrived(&self, _: &Key) -> Result<Option<Reading>> {
+        Ok(None)
     }
 
     async fn decline(&self, _: &Key) -> Result<()> {

@@ -123,27 +123,7 @@ impl Blobs for S3 {
     }
 
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {
-        // No server is asked for nothing.
-        if let Some(range) = &range
-            && range.is_empty()
-        {
-            within(key, Some(range.clone()), u64::MAX)?;
-        }
-        let options = GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
-        let Some(object) = present(key, self.inner.store.get_opts(&self.inner.at(key)?, options).await)? else {
-            return Ok(None);
-        };
-        let head = head(&object.meta);
-        let range = within(key, range, head.size)?;
-        if object.range != range {
-            return Err(Error::internal(format!("{key}: instead of {range:?}, the server sends {:?}", object.range)));
-        }
-        let key = key.clone();
-        let bytes = object.into_stream().flat_map(move |piece| match piece {
-            Ok(bytes) => stream::iter(pieces(bytes).map(Ok)).left_stream(),
-            Err(error) => stream::iter([Err(fault::of(&key, error))]).right_stream(),
-        });
-        Ok(Some(Reading { head, range, bytes: whole(bytes.boxed()) }))
+        read(&self.inner, key, &self.inner.at(key)?, range).await
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Head>> {
@@ -230,13 +210,38 @@ impl Blobs for S3 {
         arrived::sign(&self.inner, public, key, (size, sha256), lifetime).await.map(Some)
     }
 
-    async fn accept(&self, key: &Key) -> Result<bool> {
-        arrived::accept(&self.inner, key).await
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
+        arrived::read(&self.inner, key).await
     }
 
     async fn decline(&self, key: &Key) -> Result<()> {
         arrived::decline(&self.inner, key).await
     }
+}
+
+/// Reads an object at its place. The key is for words about it.
+async fn read(inner: &Inner, key: &Key, place: &Path, range: Option<Range<u64>>) -> Result<Option<Reading>> {
+    // No server is asked for nothing.
+    if let Some(range) = &range
+        && range.is_empty()
+    {
+        within(key, Some(range.clone()), u64::MAX)?;
+    }
+    let options = GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
+    let Some(object) = present(key, inner.store.get_opts(place, options).await)? else {
+        return Ok(None);
+    };
+    let head = head(&object.meta);
+    let range = within(key, range, head.size)?;
+    if object.range != range {
+        return Err(Error::internal(format!("{key}: instead of {range:?}, the server sends {:?}", object.range)));
+    }
+    let key = key.clone();
+    let bytes = object.into_stream().flat_map(move |piece| match piece {
+        Ok(bytes) => stream::iter(pieces(bytes).map(Ok)).left_stream(),
+        Err(error) => stream::iter([Err(fault::of(&key, error))]).right_stream(),
+    });
+    Ok(Some(Reading { head, range, bytes: whole(bytes.boxed()) }))
 }
 
 /// Ends after the first error.

@@ -1,16 +1,17 @@
 //! Uploads that go to the store without this server. The row comes first, as for all others, then an address, then the bytes.
-//! To complete an upload means to take in what has arrived, and then to look at that: what is looked at is a copy that no
-//! client reaches, so that whatever arrives later changes nothing.
+//! To complete an upload means to read what has arrived, once, and to write just that to the object, which no client reaches:
+//! whatever arrives meanwhile or later changes nothing.
 
 use std::{sync::Arc, time::Duration};
 
 use clowder_core::{Ctx, Error, Id, Result, Timestamp, UserId, Word};
 use clowder_media::{
     Blobs, DirectUpload, File, FileId, FileStatus, Key, NewDirectUpload, NewFile, ObjectId, Purpose, UploadHeader,
-    blobs::SignedPut,
+    blobs::{SignedPut, Writing},
     file_name,
     policy::{may_be, may_have},
     refusals::{FILE_DIFFERS, FILE_NO_DIRECT, FILE_NOT_READY, FILE_UNKNOWN},
+    sniff::Sniffed,
 };
 use diesel::{dsl::exists, prelude::*};
 use tracing::Instrument;
@@ -24,12 +25,12 @@ use super::{
     },
     Stored,
     arriving::{self, Arrived, Beginning, seek_room},
-    deleting,
+    deleting::{self, APPEARS_LATE},
     lease::Lease,
     read,
 };
 use crate::{
-    domains::media::{DirectRow, direct_uploads, file_objects, key_of, look_at},
+    domains::media::{DirectRow, direct_uploads, file_objects, key_of, take_in},
     worker_pool::fair::Caller,
 };
 
@@ -106,13 +107,13 @@ fn find(conn: &mut Conn, object: ObjectId) -> Result<Option<DirectRow>> {
     Ok(direct_uploads::table.find(object).select(DirectRow::as_select()).first(conn).optional()?)
 }
 
-/// Whether something may have arrived for this object, or still may, without having been taken in.
+/// Whether something may have arrived for this object, or still may, that was not taken in.
 pub fn is_direct(conn: &mut Conn, object: ObjectId) -> Result<bool> {
     Ok(diesel::select(exists(direct_uploads::table.find(object))).get_result(conn)?)
 }
 
-/// A call that completes an upload. No other one takes in anything for its object meanwhile, or else what was looked at
-/// could be replaced.
+/// A call that completes an upload. No other one ever writes the object, unless this one has written nothing: a store may
+/// carry out late what it was asked for.
 struct Completion {
     db: Db,
     blobs: Arc<dyn Blobs>,
@@ -128,6 +129,13 @@ struct Completion {
     sha256: Option<Vec<u8>>,
     /// Names this call.
     id: Id<()>,
+}
+
+/// What of an upload that fails is at the place of its object.
+enum Left {
+    Nothing,
+    /// All of it, or it may be within this time.
+    All(Duration),
 }
 
 /// What a call finds.
@@ -177,7 +185,7 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, id: Id<()>) -> Result<Found> {
     }
     // One that comes by way of this server ends by itself.
     let direct = find(tx.conn, object.id)?.ok_or(FILE_NOT_READY)?;
-    if direct.completed_by.is_some() && object.arriving_until > Some(ctx.now) {
+    if direct.completed_by.is_some() {
         return Err(FILE_NOT_READY.into());
     }
     let until = ctx.now.plus(tx.services.options.media.lease);
@@ -190,30 +198,52 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, id: Id<()>) -> Result<Found> {
 
 impl Completion {
     async fn complete(self, lease: Lease) -> Result<File> {
-        let kept = match self.look(&lease).await {
-            Ok(arrived) => self.keep(arrived).await,
-            Err(error) => Err(error),
+        let taken = self.take_in(&lease).await;
+        let outcome = match taken {
+            Ok((writing, arrived)) => match writing.finish().await {
+                Ok(()) => self.keep(arrived).await.map_err(|error| (error, Left::All(Duration::ZERO))),
+                Err(error) => Err((error, Left::All(APPEARS_LATE))),
+            },
+            Err(Error::Refused(refusal)) if refusal != FILE_NOT_READY => Err((refusal.into(), Left::Nothing)),
+            Err(error) => {
+                // It may be tried again, with a lease of its own.
+                drop(lease);
+                self.let_go().await;
+                return Err(error);
+            }
         };
-        // Whoever completes it next has a lease of their own.
-        drop(lease);
-        match &kept {
-            Ok(_) => {}
-            Err(Error::Refused(refusal)) if *refusal != FILE_NOT_READY => self.take_back().await,
-            // It may be tried again.
-            Err(_) => self.let_go().await,
+        match outcome {
+            Ok(file) => {
+                if let Err(error) = self.blobs.decline(&self.key).await {
+                    tracing::warn!(%error, key = %self.key, "what has arrived stays beside its object until it is swept");
+                }
+                Ok(file)
+            }
+            Err((error, left)) => {
+                self.take_back(left).await;
+                Err(error)
+            }
         }
-        kept
     }
 
-    /// Takes in what has arrived, and finds out what it is.
-    async fn look(&self, lease: &Lease) -> Result<Arrived> {
-        self.blobs.accept(&self.key).await?;
-        // An earlier call may have taken it in.
-        let reading = self.blobs.read(&self.key, None).await?.ok_or(FILE_NOT_READY)?;
+    /// Reads what has arrived, writes it to the object, and finds out what it is.
+    async fn take_in(&self, lease: &Lease) -> Result<(Box<dyn Writing>, Arrived)> {
+        let reading = self.blobs.arrived(&self.key).await?.ok_or(FILE_NOT_READY)?;
         if reading.head.size != self.size.unsigned_abs() {
             return Err(FILE_DIFFERS.into());
         }
-        let (sha256, found) = look_at(reading, || lease.still_held()).await?;
+        let mut writing = self.blobs.begin(&self.key).await?;
+        let taken = take_in(reading, &mut *writing, || lease.still_held()).await;
+        match taken.and_then(|(sha256, found)| self.may_be(sha256, found)) {
+            Ok(arrived) => Ok((writing, arrived)),
+            Err(error) => {
+                writing.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn may_be(&self, sha256: [u8; 32], found: Sniffed) -> Result<Arrived> {
         if self.sha256.as_ref().is_some_and(|announced| *announced != sha256) {
             return Err(FILE_DIFFERS.into());
         }
@@ -227,27 +257,25 @@ impl Completion {
             dialect::accounts::lock_user(tx.conn, user)?;
             let own = direct_uploads::table.find(object).filter(direct_uploads::completed_by.eq(id));
             if diesel::delete(own).execute(tx.conn)? == 0 {
-                // The upload is gone, or another call has taken it, because this one was silent for too long.
-                return Err(if is_direct(tx.conn, object)? { FILE_NOT_READY.into() } else { FILE_UNKNOWN.into() });
+                return Err(FILE_UNKNOWN.into());
             }
             arriving::keep(tx, &ctx, file, &arrived)
         };
         self.db.write(keep).await
     }
 
-    /// Forgets what was refused, with its bytes.
-    async fn take_back(&self) {
-        let (ctx, user, file, size) = (self.ctx.clone(), self.user, self.file, self.size);
-        let (object, id) = (self.object, self.id);
-        let take_back = move |tx: &mut Tx<'_>| {
-            dialect::accounts::lock_user(tx.conn, user)?;
-            // Then it is for the call that has it now.
-            let is_others = find(tx.conn, object)?.is_some_and(|row| row.completed_by != Some(id));
-            Ok(is_others || deleting::discard(tx, &ctx, user, file, size, ctx.now)?)
+    /// Forgets what was refused, with its bytes. If it was kept nevertheless, because only the answer of the database was
+    /// lost, it stays.
+    async fn take_back(&self, left: Left) {
+        let (size, late) = match left {
+            Left::Nothing => (0, Duration::ZERO),
+            Left::All(late) => (self.size, late),
         };
-        match self.db.write(take_back).await {
+        let (ctx, user, file) = (self.ctx.clone(), self.user, self.file);
+        let purge_at = ctx.now.plus(late);
+        match self.db.write(move |tx| deleting::discard(tx, &ctx, user, file, size, purge_at)).await {
             Ok(true) => {}
-            // Deleted meanwhile, and perhaps purged before this call has taken in anything.
+            // Deleted meanwhile, and perhaps purged before this call has written anything.
             Ok(false) => {
                 if let Err(error) = self.blobs.delete(&self.key).await {
                     tracing::warn!(%error, key = %self.key, "cannot delete what was refused right now");

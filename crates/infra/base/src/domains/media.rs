@@ -1,17 +1,17 @@
 //! Files and their bytes.
 
-mod looking;
 mod rows;
 mod schema;
+mod taking_in;
 mod workplace;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
-pub use looking::look_at;
 pub use rows::*;
 pub use schema::*;
+pub use taking_in::take_in;
 pub use workplace::*;
 
 #[derive(Clone)]

@@ -1,11 +1,15 @@
-//! What clients upload to addresses that we have signed. It arrives beside the objects, under names that are no keys, and is
-//! copied when it is taken in: whoever has the address can upload again as long as that is good, which then changes nothing.
+//! What clients upload to addresses that we have signed. It arrives beside the objects, under names that are no keys.
+//! It is no object: whoever has the address can replace it as long as that is good. Nor is it copied to an object by the
+//! server of S3, which may carry out a copy late, when something else is there.
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use clowder_core::{Result, Timestamp};
-use clowder_media::{Key, blobs::SignedPut};
+use clowder_media::{
+    Key,
+    blobs::{Reading, SignedPut},
+};
 use http::Method;
 use object_store::{
     ObjectStoreExt,
@@ -48,13 +52,8 @@ pub async fn sign(
     Ok(SignedPut { url, headers })
 }
 
-pub async fn accept(inner: &Inner, key: &Key) -> Result<bool> {
-    let copied = present(key, inner.store.copy(&at(inner, key)?, &inner.at(key)?).await)?.is_some();
-    // It is not needed any more; if it stays, it is swept.
-    if copied && let Err(error) = decline(inner, key).await {
-        tracing::warn!(%key, %error, "what was taken in stays beside it until it is swept");
-    }
-    Ok(copied)
+pub async fn read(inner: &Inner, key: &Key) -> Result<Option<Reading>> {
+    super::read(inner, key, &at(inner, key)?, None).await
 }
 
 pub async fn decline(inner: &Inner, key: &Key) -> Result<()> {
@@ -71,7 +70,7 @@ pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
         for meta in arrived.iter().filter(|meta| head(meta).modified < before) {
             match inner.store.delete(&meta.location).await {
                 Ok(()) => removed += 1,
-                // Taken in or declined meanwhile.
+                // Declined meanwhile.
                 Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => faults.push(fault::of(&meta.location, error)),
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clowder_media::blobs::Shown;
 use sha2::{Digest, Sha256};
 
-use super::stores::{FOREVER, NEVER, Store, folder, key, names, noise, opened, read, s3, write};
+use super::stores::{FOREVER, NEVER, Store, all, folder, key, names, noise, opened, read, s3, write};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SHOWN: Shown<'static> = Shown {
@@ -19,7 +19,7 @@ async fn what_clients_do_not_reach_signs_nothing() {
     for store in [folder(), s3()] {
         assert_eq!(store.blobs.signed_get(&key("a"), SHOWN, MINUTE).await.unwrap(), None);
         assert_eq!(store.blobs.signed_put(&key("a"), 1, None, MINUTE).await.unwrap(), None);
-        assert!(!store.blobs.accept(&key("a")).await.unwrap());
+        assert!(store.blobs.arrived(&key("a")).await.unwrap().is_none());
         store.blobs.decline(&key("a")).await.unwrap();
     }
 }
@@ -63,6 +63,11 @@ async fn send(store: &Store, size: u64, sha256: Option<&[u8; 32]>, bytes: bytes:
     request.body(bytes).send().await.unwrap().status().as_u16()
 }
 
+/// What has arrived for the object `up`.
+async fn arrived(store: &Store) -> Option<bytes::Bytes> {
+    Some(all(store.blobs.arrived(&key("up")).await.unwrap()?.bytes).await)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_to_upload_to() {
     let store = public();
@@ -74,26 +79,26 @@ async fn an_address_to_upload_to() {
     assert_eq!(send(&store, 5000, None, noise(2, 5001)).await, 403);
     let other = reqwest_client().put(&put.url).header("Content-Type", "text/html").body(bytes.clone()).send();
     assert_eq!(other.await.unwrap().status(), 403);
-    assert!(!store.blobs.accept(&key("up")).await.unwrap());
+    assert_eq!(arrived(&store).await, None);
 
-    // What has arrived is no object before it is taken in, and what arrives later changes nothing.
+    // What has arrived is no object, whatever happens to it.
     assert_eq!(send(&store, 5000, None, bytes.clone()).await, 200);
+    assert_eq!(arrived(&store).await.unwrap(), bytes);
     assert_eq!(read(&*store.blobs, "up").await, None);
     assert!(names(&*store.blobs, "").await.is_empty());
-    assert!(store.blobs.accept(&key("up")).await.unwrap());
-    assert_eq!(read(&*store.blobs, "up").await.unwrap(), bytes);
+    write(&*store.blobs, "up", bytes.clone()).await;
     assert_eq!(send(&store, 5000, None, noise(3, 5000)).await, 200);
-    assert_eq!(read(&*store.blobs, "up").await.unwrap(), bytes);
-    assert_eq!(names(&*store.blobs, "").await, ["up"]);
-
-    // It stays beside the object until it is declined or swept.
+    assert_eq!(arrived(&store).await.unwrap(), noise(3, 5000));
     store.blobs.decline(&key("up")).await.unwrap();
-    assert!(!store.blobs.accept(&key("up")).await.unwrap(), "there is nothing to take in");
+    assert_eq!(arrived(&store).await, None);
+
+    // What nobody has declined is swept.
     assert_eq!(send(&store, 5000, None, noise(3, 5000)).await, 200);
     assert_eq!(store.blobs.sweep(NEVER).await.unwrap(), 0);
     assert_eq!(store.blobs.sweep(FOREVER).await.unwrap(), 1);
-    assert!(!store.blobs.accept(&key("up")).await.unwrap());
+    assert_eq!(arrived(&store).await, None);
     assert_eq!(read(&*store.blobs, "up").await.unwrap(), bytes);
+    assert_eq!(names(&*store.blobs, "").await, ["up"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,8 +111,7 @@ async fn an_address_for_content_that_is_known() {
     let without = reqwest_client().put(&put.url).header("Content-Type", "application/octet-stream");
     assert_eq!(without.body(bytes.clone()).send().await.unwrap().status(), 403, "the header is signed");
     assert_eq!(send(&store, 1000, Some(&sha256), bytes.clone()).await, 200);
-    assert!(store.blobs.accept(&key("up")).await.unwrap());
-    assert_eq!(read(&*store.blobs, "up").await.unwrap(), bytes);
+    assert_eq!(arrived(&store).await.unwrap(), bytes);
 }
 
 #[tokio::test(flavor = "multi_thread")]

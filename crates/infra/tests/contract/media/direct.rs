@@ -149,8 +149,7 @@ on_both! {
         // As if another call had it.
         assert_eq!(world.meddle("UPDATE direct_uploads SET completed_by = object_id").unwrap(), 1);
         assert_eq!(code(media.complete_direct(&world.ctx(&ada), begun.id).await), "file.not_ready");
-        // Its process has died, and not long ago.
-        world.meddle("UPDATE file_objects SET arriving_until = created_at").unwrap();
+        world.meddle("UPDATE direct_uploads SET completed_by = NULL").unwrap();
         let node = world.another_node().await;
         let ctx = world.ctx(&ada);
         let both = tokio::join!(media.complete_direct(&ctx, begun.id), node.media.complete_direct(&ctx, begun.id));
@@ -161,6 +160,17 @@ on_both! {
         }
         assert_eq!(used(&world, &ada).await, (7, 1));
         assert_eq!(world.names().await, ["file.updated"]);
+        assert!(!has_arrived(&begun));
+
+        // The process of the call has died: what it may have written is written by nobody else.
+        let begun = begin(&world.store, &world.ctx(&ada), json!({"size": 7})).await.unwrap();
+        send(&begun, b"another");
+        world.meddle("UPDATE direct_uploads SET completed_by = object_id").unwrap();
+        world.meddle("UPDATE file_objects SET arriving_until = created_at WHERE arriving_until IS NOT NULL").unwrap();
+        assert_eq!(code(media.complete_direct(&world.ctx(&ada), begun.id).await), "file.not_ready");
+        purge(&world).await;
+        assert_eq!(code(media.complete_direct(&world.ctx(&ada), begun.id).await), "file.unknown");
+        assert_eq!((used(&world, &ada).await, has_arrived(&begun)), ((7, 1), false));
     }
 
     async fn what_is_announced_is_reserved(world: World) {

@@ -83,8 +83,8 @@ impl Blobs for Reached {
         Ok(path.map(|path| SignedPut { url: format!("file://{}", path.display()), headers }))
     }
 
-    async fn accept(&self, key: &Key) -> Result<bool> {
-        self.0.rename(&incoming(key)?, key).await
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
+        self.0.read(&incoming(key)?, None).await
     }
 
     async fn decline(&self, key: &Key) -> Result<()> {
