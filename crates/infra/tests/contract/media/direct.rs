@@ -1,9 +1,9 @@
 //! Uploads that go to the store without the server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use clowder_core::{Ctx, PageRequest, Result};
-use clowder_infra::Store;
+use clowder_infra::{Store, blobs};
 use clowder_media::{DirectUpload, File, FileFilter, FileId, FileStatus, NewDirectUpload, Purpose, policy::Limits};
 use clowder_tests::recorded::png;
 use serde_json::{Value, json};
@@ -171,6 +171,25 @@ on_both! {
         purge(&world).await;
         assert_eq!(code(media.complete_direct(&world.ctx(&ada), begun.id).await), "file.unknown");
         assert_eq!((used(&world, &ada).await, has_arrived(&begun)), ((7, 1), false));
+    }
+
+    async fn while_the_store_is_away_nothing_is_lost(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let place = tempfile::tempdir().unwrap();
+        let (root, away) = (place.path().join("media"), place.path().join("away"));
+        let folder = blobs::open(&blobs::Place::Folder(root.clone()), None, place.path()).unwrap();
+        let node = world.node_with(|options| options.media.blobs = Some(Arc::new(Reached(folder)))).await;
+        let begun = begin(&node, &world.ctx(&ada), json!({"size": 7})).await.unwrap();
+        send(&begun, b"content");
+        std::fs::rename(&root, &away).unwrap();
+        let refused = node.media.complete_direct(&world.ctx(&ada), begun.id).await.unwrap_err();
+        assert!(refused.cause().is_some(), "{refused}");
+        std::fs::rename(&away, &root).unwrap();
+        // The time that is left is as long as before.
+        world.wait(Duration::from_secs(3600));
+        purge_with(&world, &node).await;
+        assert_eq!(node.media.complete_direct(&world.ctx(&ada), begun.id).await.unwrap().size, 7);
+        assert_eq!(world.names().await, ["file.updated"]);
     }
 
     async fn what_is_announced_is_reserved(world: World) {
