@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    objects, purge,
-    reached::{has_arrived, send},
+    objects, purge, purge_with,
+    reached::{Reached, has_arrived, send},
     read, upload, used,
 };
 use crate::{
