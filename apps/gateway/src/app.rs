@@ -40,7 +40,7 @@ use crate::{
         operation::docs::Documents,
     },
     front::{Front, Limits, Rooms, counting_of, limits_of},
-    public_url::PublicUrl,
+    public_url::{Cdn, PublicUrl},
     readers,
     routes::{self, Router},
     stop::{self, Stop, Stopper},
@@ -221,6 +221,7 @@ pub async fn start(config: Config) -> Result<Running> {
         catching_up: Arc::new(Rooms::new(ws::CATCHING_UP)),
         arrived: Arc::clone(&arrived),
         public_url: Arc::new(config.server.public_url.clone()),
+        cdn: Data::new(Cdn(config.media.cdn_url.clone())),
         heartbeat: Duration::from_secs(config.server.heartbeat_seconds),
         resume_events: config.journal.resume_events,
         recorder: recorder.clone(),
@@ -294,6 +295,7 @@ struct AppState {
     catching_up: Arc<Rooms>,
     arrived: Arc<ws::arrivals::Notes>,
     public_url: Arc<PublicUrl>,
+    cdn: Data<Cdn>,
     heartbeat: Duration,
     resume_events: usize,
     recorder: PrometheusHandle,
@@ -331,6 +333,7 @@ impl AppState {
             .app_data(Data::new(self.stop))
             .app_data(Data::from(self.canary))
             .app_data(Data::from(self.public_url))
+            .app_data(self.cdn)
             .app_data(Data::from(self.arrived))
             .app_data(self.scopes)
             .app_data(self.documents);

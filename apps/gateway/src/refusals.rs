@@ -37,6 +37,11 @@ pub const TUS_VERSION: Failure = failure(
     "tus.version",
     "`Tus-Resumable` must be there, and name a version of the protocol that this server knows",
 );
+pub const PRECONDITION: Failure = failure(
+    412,
+    "precondition.failed",
+    "The content is not the one that `If-Match` names, or newer than `If-Unmodified-Since`",
+);
 pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is too large");
 pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query are longer than 8 KiB");
 pub const CONTENT_ENCODING: Failure =
@@ -89,6 +94,7 @@ pub const ALL: &[Failure] = &[
     ID_INVALID,
     METHOD_NOT_ALLOWED,
     TUS_VERSION,
+    PRECONDITION,
     BODY_TOO_LARGE,
     URI_TOO_LONG,
     CONTENT_ENCODING,

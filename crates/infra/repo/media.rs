@@ -9,6 +9,7 @@ pub mod cleaning;
 pub mod deleting;
 mod detaching;
 mod digesting;
+mod direct;
 pub mod examining;
 pub mod exporting;
 mod finishing;
@@ -34,8 +35,9 @@ use clowder_core::{
     job::{Cron, Work},
 };
 use clowder_media::{
-    Appending, Arriving, Blobs, Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files, Format,
-    NewFile, NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream, refusals::FILE_UNKNOWN, resumable::Next,
+    Appending, Arriving, Blobs, Content, DirectUpload, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Files,
+    Format, NewDirectUpload, NewFile, NewFileUrl, NewResumable, Resumable, Size, blobs::ByteStream,
+    refusals::FILE_UNKNOWN, resumable::Next,
 };
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -49,7 +51,7 @@ use super::{
     idempotency::Stub,
     people::Viewer,
 };
-use crate::domains::media::{file_cleaning, file_objects, loose_files, object_of, resumable_uploads};
+use crate::domains::media::{direct_uploads, file_cleaning, file_objects, loose_files, object_of, resumable_uploads};
 
 use links::Pass;
 
@@ -60,6 +62,7 @@ pub use scanning::waiting;
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     words: &[
+        "direct_uploads.claim",
         "file_objects.scan",
         "file_objects.seen",
         "file_objects.signatures",
@@ -71,6 +74,7 @@ pub const DOMAIN: Domain = Domain {
         "resumable_uploads.state",
     ],
     times: &[
+        when!(OnReturn, direct_uploads.expires_at, until!(direct_uploads.expires_at, |_| direct::LIFE)),
         when!(
             OnReturn,
             file_objects.arriving_until,
@@ -170,6 +174,16 @@ impl Files for Repo {
     }
 
     #[instrument(level = "debug", skip_all)]
+    async fn begin_direct(&self, ctx: &Ctx, new: NewDirectUpload) -> Result<DirectUpload> {
+        direct::begin(self, ctx, new).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn complete_direct(&self, ctx: &Ctx, file: FileId) -> Result<File> {
+        direct::complete(self, ctx, file).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
     async fn files(&self, ctx: &Ctx, filter: FileFilter, page: PageRequest) -> Result<Page<File>> {
         let user = ctx.user()?;
         self.db.read(move |conn| read::list(conn, user, filter, &page)).await
@@ -212,6 +226,12 @@ impl Files for Repo {
         let viewer = Viewer::of(ctx)?;
         let looked = self.db.read(move |conn| read::thumbnail(conn, viewer, file, size, format)).await?;
         self.looked(ctx, looked).await
+    }
+
+    #[instrument(level = "debug", skip_all)]
+    async fn public_picture(&self, ctx: &Ctx, file: FileId, thumbnail: Option<(Size, Format)>) -> Result<Content> {
+        let stranger = Viewer::stranger(ctx.now);
+        self.db.read(move |conn| read::public_picture(conn, stranger, file, thumbnail)).await
     }
 
     #[instrument(level = "debug", skip_all)]

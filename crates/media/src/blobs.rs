@@ -181,8 +181,9 @@ pub trait Blobs: Send + Sync {
     /// object `from`, which may also mean that an earlier attempt has moved it.
     async fn rename(&self, from: &Key, to: &Key) -> Result<bool>;
 
-    /// Removes the writes, and what has grown, that began before this time and were not finished, and says how many. If some cannot be removed, it
-    /// removes the others and then fails. One that is still going on
+    /// Removes the writes, and what has grown, that began before this time and were not finished, and what has arrived at
+    /// signed addresses before it, and says how many. If some cannot be removed, it removes the others and then fails. One
+    /// that is still going on
     /// fails then; so the time must be longer ago than a write may take.
     async fn sweep(&self, before: Timestamp) -> Result<u64>;
 
@@ -197,15 +198,23 @@ pub trait Blobs: Send + Sync {
     /// response; `None` if the store cannot sign. It does not check that the object exists.
     async fn signed_get(&self, key: &Key, shown: Shown<'_>, lifetime: Duration) -> Result<Option<String>>;
 
-    /// An address to which anybody can upload the object for `lifetime` (at most seven days), with exactly this size and
-    /// type; `None` if the store cannot sign. What is uploaded again replaces the object.
+    /// An address to which anybody can upload for `lifetime` (at most seven days) what may become the object, with exactly
+    /// this size and, if it is known, this SHA-256; `None` if the store cannot sign. What arrives there is no object: it has
+    /// to be read and written ([`Blobs::arrived`], [`Blobs::begin`]), because it can be replaced as long as the address is
+    /// good.
     async fn signed_put(
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>>;
+
+    /// What has arrived at the signed address of a key, if anything has.
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>>;
+
+    /// Removes what has arrived at the signed address of a key. What arrives after that stays until it is swept.
+    async fn decline(&self, key: &Key) -> Result<()>;
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 pub mod blobs;
 pub mod care;
 pub mod change;
+pub mod direct;
 pub mod examiner;
 pub mod file_name;
 pub mod kinds;
@@ -25,6 +26,7 @@ pub mod variants;
 pub use blobs::{Blobs, Key};
 pub use care::FileCare;
 pub use change::Change;
+pub use direct::{DirectUpload, NewDirectUpload, UploadHeader};
 pub use examiner::{Examined, Examiner, Seen};
 pub use model::{
     Content, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, LONGEST_SIGNED, NewFile, NewFileUrl,

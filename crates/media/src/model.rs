@@ -188,6 +188,7 @@ pub struct Content {
     pub key: Key,
     pub name: String,
     pub kind: String,
+    pub purpose: Purpose,
     pub size: u64,
     /// What nothing else has: the SHA-256 in hexadecimal digits, and what was made of it.
     pub tag: String,

@@ -120,34 +120,38 @@ pub fn may_continue(progress: Progress, offset: u64, usage: Usage, limits: Limit
     may_arrive(usage, limits)
 }
 
-/// How large an upload for a purpose can become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    purpose: u64,
-    quota: u64,
-    server: u64,
+/// Whether a file for this purpose may have so many octets, so far or in all.
+pub fn may_have(purpose: Purpose, octets: u64) -> Result<()> {
+    if octets > purpose.most_octets() { Err(FILE_TOO_LARGE.into()) } else { Ok(()) }
 }
 
-impl Room {
-    /// `stored` is what the server has in all objects.
-    pub fn of(purpose: Purpose, usage: Usage, stored: i64, limits: Limits) -> Self {
-        let left = |limit: i64, used: i64| u64::try_from(limit - used).unwrap_or(0);
-        Self {
-            purpose: purpose.most_octets(),
-            quota: left(limits.octets, usage.octets),
-            server: left(limits.server_octets, stored),
-        }
-    }
+/// How much an upload reserves beyond what it needs, in octets.
+pub const AHEAD: i64 = 8 << 20;
 
-    /// Whether an upload may have this many octets, so far or in all.
-    pub fn may_have(self, octets: u64) -> Result<()> {
-        if octets > self.purpose {
-            return Err(FILE_TOO_LARGE.into());
-        }
-        if octets > self.quota {
+/// What is taken of the room of a person and of the server without an upload: by all that is stored, and by what other
+/// uploads have reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    pub own: i64,
+    pub server: i64,
+}
+
+impl Taken {
+    /// How many octets an upload reserves that needs so many, by now or in all if it `is_all`; refused if there is no room for
+    /// them. It reserves more than it needs, in order not to ask for each piece, unless little room is left, which it would
+    /// take from others.
+    pub fn reserve(self, needed: i64, is_all: bool, limits: Limits) -> Result<i64> {
+        let fits = |used: i64, octets: i64, limit: i64| used.saturating_add(octets) <= limit;
+        if !fits(self.own, needed, limits.octets) {
             return Err(FILE_QUOTA.into());
         }
-        if octets > self.server { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
+        if !fits(self.server, needed, limits.server_octets) {
+            return Err(FILE_SERVER_FULL.into());
+        }
+        let more = needed.saturating_add(AHEAD);
+        let is_plenty = |used: i64, limit: i64| fits(used, more, limit - limit / 10);
+        let is_plenty = is_plenty(self.own, limits.octets) && is_plenty(self.server, limits.server_octets);
+        Ok(if is_plenty && !is_all { more } else { needed })
     }
 }
 
@@ -235,13 +239,35 @@ mod tests {
         }
         assert_eq!(code(may_keep(usage(20 << 20, 1, 0), 0, LIMITS)), "");
         assert_eq!(code(may_keep(usage((20 << 20) - 5, 1, 0), 6, LIMITS)), "file.quota");
-        let room = Room::of(Purpose::Avatar, usage(0, 0, 0), 29 << 20, LIMITS);
-        assert_eq!((code(room.may_have(1 << 20)), code(room.may_have((1 << 20) + 1))), ("", "file.server_full"));
-        let room = Room::of(Purpose::Avatar, usage(15 << 20, 1, 0), 15 << 20, LIMITS);
-        for (octets, may) in [(0, ""), (5 << 20, ""), ((5 << 20) + 1, "file.quota"), ((10 << 20) + 1, "file.too_large")]
-        {
-            assert_eq!(code(room.may_have(octets)), may, "{octets}");
+    }
+
+    #[test]
+    fn an_upload_reserves_what_it_needs_and_more_only_if_there_is_plenty() {
+        for (octets, may) in [(0, ""), (10 << 20, ""), ((10 << 20) + 1, "file.too_large")] {
+            assert_eq!(code(may_have(Purpose::Avatar, octets)), may, "{octets}");
         }
+        let mib = |n: i64| n << 20;
+        let limits = Limits { octets: mib(100), server_octets: mib(1000), ..LIMITS };
+        for (own, server, needed, is_all, reserved) in [
+            (0, 0, 0, false, Ok(AHEAD)),
+            (0, 0, 1, false, Ok(AHEAD + 1)),
+            (0, 0, 1, true, Ok(1)),
+            // The last tenth is for what is needed.
+            (mib(82), mib(82), 0, false, Ok(AHEAD)),
+            (mib(82), mib(82), 1, false, Ok(1)),
+            (0, mib(892), 1, false, Ok(1)),
+            (mib(99), mib(99), mib(1), false, Ok(mib(1))),
+            (mib(99), mib(99), mib(1) + 1, false, Err("file.quota")),
+            (mib(99), mib(99), mib(1) + 1, true, Err("file.quota")),
+            (0, mib(999), mib(1) + 1, true, Err("file.server_full")),
+            (0, mib(1001), 0, false, Err("file.server_full")),
+        ] {
+            let found = Taken { own, server }.reserve(needed, is_all, limits);
+            let found = found.map_err(|error| code(Err(error)));
+            assert_eq!(found, reserved, "{own} {server} {needed} {is_all}");
+        }
+        let unlimited = Taken { own: 0, server: 1 << 60 }.reserve(1, false, Limits::default());
+        assert_eq!(unlimited.unwrap(), AHEAD + 1);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Page, PageRequest, Result};
 
 use crate::{
-    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Format, NewFile, NewFileUrl, Size,
+    Content, DirectUpload, File, FileFilter, FileId, FilePatch, FileQuota, FileUrl, Format, NewDirectUpload, NewFile,
+    NewFileUrl, Size,
     blobs::ByteStream,
     resumable::{Appended, NewResumable, Next, Resumable},
 };
@@ -35,6 +36,16 @@ pub trait Files: Send + Sync {
     /// Ends such an upload and removes what has arrived; one that has become a file is deleted.
     async fn end_resumable(&self, ctx: &Ctx, file: FileId) -> Result<()>;
 
+    /// Begins an upload that goes to the store without this server, and says where to; from now on there is a row, and its
+    /// size is reserved. `file.no_direct` if clients do not reach the store, and otherwise as with [`Files::begin_upload`].
+    /// Nobody sees what arrives, and it is removed after some hours, unless it is completed.
+    async fn begin_direct(&self, ctx: &Ctx, new: NewDirectUpload) -> Result<DirectUpload>;
+
+    /// Keeps what has arrived of such an upload of the caller, even if nobody waits for that any more: what may be uploaded
+    /// to its address later changes nothing. `file.not_ready` if nothing has arrived, or another call is completing it. If
+    /// anything is wrong with what has arrived, nothing is left of it. A file that is complete is answered as it is.
+    async fn complete_direct(&self, ctx: &Ctx, file: FileId) -> Result<File>;
+
     /// The caller's files, the newest first.
     async fn files(&self, ctx: &Ctx, filter: FileFilter, page: PageRequest) -> Result<Page<File>>;
 
@@ -58,6 +69,10 @@ pub trait Files: Send + Sync {
     /// A thumbnail of a file that the caller may see and that is ready: of this size, or the largest if the picture is smaller
     /// than that; `file.no_thumbnail` if it has none.
     async fn thumbnail(&self, ctx: &Ctx, file: FileId, size: Size, format: Format) -> Result<Content>;
+
+    /// The content of a picture of a person or a thing that everybody sees who signs in, or a thumbnail of it, for anybody;
+    /// `file.not_public` if it is anything else.
+    async fn public_picture(&self, ctx: &Ctx, file: FileId, thumbnail: Option<(Size, Format)>) -> Result<Content>;
 
     /// An address at which whoever has it can read the content as long as it is good and the caller may see the file. If the
     /// store signs addresses, it is a whole one of the store, and the caller does not matter any more, so it is good for a short

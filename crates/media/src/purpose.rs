@@ -55,6 +55,11 @@ const MIB: u64 = 1 << 20;
 pub const MOST_OCTETS: u64 = 200 * MIB;
 
 impl Purpose {
+    /// Whether such a file is a picture of a person or a thing.
+    pub const fn is_picture(self) -> bool {
+        matches!(self, Self::Avatar | Self::Cover | Self::Pet | Self::Event | Self::Chat | Self::Group)
+    }
+
     /// How large such a file can be, in octets.
     pub const fn most_octets(self) -> u64 {
         match self {

@@ -66,6 +66,19 @@ pub const FILE_NOT_QUARANTINED: Refusal =
 pub const FILE_LINK_INVALID: Refusal =
     Refusal::new(Unknown, "file.link_invalid", "The link is invalid, or has expired");
 
+pub const FILE_NOT_PUBLIC: Refusal = Refusal::new(
+    Unknown,
+    "file.not_public",
+    "There is no such picture, not everybody sees it, or this server has no cache in front of it",
+);
+pub const FILE_NO_DIRECT: Refusal = Refusal::new(
+    Conflict,
+    "file.no_direct",
+    "This server stores files where clients cannot upload to: upload the file with a form (`/api/files/upload`) or in pieces (`/api/files/resumable`)",
+);
+pub const FILE_DIFFERS: Refusal =
+    Refusal::new(Conflict, "file.differs", "What has arrived does not have the size or the SHA-256 that was announced");
+
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Refusal] = &[
     FILE_UNKNOWN,
@@ -89,4 +102,7 @@ pub const ALL: &[Refusal] = &[
     FILE_EXPIRED,
     FILE_NOT_QUARANTINED,
     FILE_LINK_INVALID,
+    FILE_NOT_PUBLIC,
+    FILE_NO_DIRECT,
+    FILE_DIFFERS,
 ];

@@ -5,12 +5,22 @@ use crate::{
     files::examined,
     lists::{List, MANY},
     recorded::png,
+    texts::{Then, WORD},
     things::{Comes, Thing},
     unique,
 };
 
 pub const DOMAIN: Domain =
-    Domain { things: THINGS, lists: LISTS, open: OPEN, not_sent: NOT_SENT, ..Domain::new("Files") };
+    Domain { things: THINGS, texts: TEXTS, lists: LISTS, open: OPEN, not_sent: NOT_SENT, ..Domain::new("Files") };
+
+const TEXTS: &[(&str, Then)] = &[
+    (
+        "POST /api/files/direct /name",
+        Then::Never("a folder takes no such upload; in a bucket, it is the name of a file, and goes with that"),
+    ),
+    ("POST /api/files/direct /type", WORD),
+    ("POST /api/files/direct /sha256", Then::Never("it is a hash")),
+];
 
 const THINGS: &[Thing] = &[
     Thing {
@@ -49,6 +59,10 @@ const LISTS: &[List] = &[
 ];
 
 const OPEN: Reasons = &[
+    (
+        "GET /api/files/{file_id}/public",
+        "it is for a cache, and only for pictures that everybody sees; without `CDN_URL` for nothing",
+    ),
     ("GET /api/files/{file_id}/download", "what the address holds is the credential, and expires"),
     ("OPTIONS /api/files/resumable", "only says what the server can do"),
 ];
@@ -56,6 +70,8 @@ const OPEN: Reasons = &[
 const NOT_SENT: Reasons = &[
     ("editFile", "the example names no picture of the walk"),
     ("downloadFile", "the example has no address that was made here"),
+    ("getPublicPicture", "the server of the tests has no cache in front of it; a story has one"),
+    ("beginDirectUpload", "the folder of the tests takes no such upload; a story does it with a bucket"),
     ("createResumableUpload", "the length and the version of the protocol are in headers"),
     ("continueResumableUpload", "where it goes on, and the version of the protocol, are in headers"),
     ("endResumableUpload", "the version of the protocol is in a header"),

@@ -21,6 +21,7 @@ use super::{
     checks::Checked,
     settings::{Setting, checked, secret, setting, within},
 };
+use crate::public_url::PublicUrl;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Media {
@@ -51,6 +52,8 @@ pub struct Media {
     pub scan_required: bool,
     /// The program that makes posters of videos; empty if there is none.
     pub ffmpeg: String,
+    /// A cache in front of this server, for pictures that everybody sees.
+    pub cdn_url: PublicUrl,
 }
 
 impl Default for Media {
@@ -72,6 +75,7 @@ impl Default for Media {
             clamd_url: String::new(),
             scan_required: true,
             ffmpeg: String::new(),
+            cdn_url: PublicUrl::default(),
         }
     }
 }
@@ -201,6 +205,8 @@ pub const SETTINGS: &[Setting] = &[
         "Whether files wait while the virus scanner is away, and are refused if they are too large for it. If not, they are let through, and `scanned` of the file is false."),
     checked(program, setting("media", "ffmpeg", "FFMPEG", |c| &mut c.media.ffmpeg,
         "The path of an ffmpeg that makes thumbnails of videos, such as `/usr/bin/ffmpeg`. Empty: videos have none.")),
+    setting("media", "cdn_url", "CDN_URL", |c| &mut c.media.cdn_url,
+        "The address of a cache (CDN) in front of this server, such as `https://cdn.chat.example`. With it, anybody who knows the address of a picture that every user sees can read it. Empty: nobody reads files without signing in or a link."),
 ];
 
 /// Wrong values of each, for the test that none of them starts a server.
@@ -222,6 +228,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("media.clamd_url", &["clamav:3310", "http://clamav:3310", "tcp://clamav"]),
     ("media.scan_required", &["maybe"]),
     ("media.ffmpeg", &["ffmpeg", "./ffmpeg"]),
+    ("media.cdn_url", &["cdn.example", "ftp://cdn.example"]),
 ];
 
 fn storage_url(text: &str) -> Checked {

@@ -129,9 +129,22 @@ impl Blobs for Both {
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>> {
-        self.main.signed_put(key, size, content_type, lifetime).await
+        self.main.signed_put(key, size, sha256, lifetime).await
+    }
+
+    /// An address from before objects moved is one of the second store.
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
+        match self.main.arrived(key).await? {
+            Some(reading) => Ok(Some(reading)),
+            None => self.other.arrived(key).await,
+        }
+    }
+
+    async fn decline(&self, key: &Key) -> Result<()> {
+        self.other.decline(key).await?;
+        self.main.decline(key).await
     }
 }

@@ -184,7 +184,15 @@ impl Blobs for Folder {
         Ok(None)
     }
 
-    async fn signed_put(&self, _: &Key, _: u64, _: &str, _: Duration) -> Result<Option<SignedPut>> {
+    async fn signed_put(&self, _: &Key, _: u64, _: Option<&[u8; 32]>, _: Duration) -> Result<Option<SignedPut>> {
         Ok(None)
+    }
+
+    async fn arrived(&self, _: &Key) -> Result<Option<Reading>> {
+        Ok(None)
+    }
+
+    async fn decline(&self, _: &Key) -> Result<()> {
+        Ok(())
     }
 }

@@ -9,11 +9,10 @@ use clowder_media::{
     Arriving, Blobs, Change, File, FileId, FileStatus, Key, NewFile, ObjectId, Scan,
     blobs::Writing,
     examiner, file_name, kinds,
-    policy::{Room, may_be, may_begin, may_keep},
+    policy::{may_be, may_begin, may_have, may_keep},
     refusals::{FILE_SERVER_FULL, FILE_UNKNOWN},
 };
 use diesel::prelude::*;
-use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
@@ -24,7 +23,8 @@ use super::{
         dialect::{self, Conn},
         journal,
     },
-    Stored, deleting,
+    Stored,
+    deleting::{self, APPEARS_LATE},
     digesting::Digesting,
     examining,
     lease::Lease,
@@ -35,9 +35,6 @@ use crate::{
     keys::Keys,
     worker_pool::fair::Caller,
 };
-
-/// How long after an error bytes may still become visible: a request to a store that was given up may be carried out later.
-const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
 
 /// How many files share an object at most, because all of them change together.
 const SHARED_BY: i64 = 100;
@@ -51,12 +48,12 @@ struct Arrival {
     blobs: Arc<dyn Blobs>,
     /// When it began, which may be hours ago.
     ctx: Ctx,
-    begun: Instant,
     user: UserId,
     new: NewFile,
     file: FileId,
     key: Key,
-    room: Room,
+    /// How many octets it may have until it reserves more.
+    reserved: i64,
     lease: Lease,
     /// Until all bytes are there.
     writing: Option<Box<dyn Writing>>,
@@ -74,25 +71,55 @@ pub struct Arrived {
     pub kind: &'static str,
 }
 
+/// A row that waits for its bytes.
+pub struct Begun {
+    pub file: FileId,
+    pub object: ObjectId,
+    /// How many octets it has reserved.
+    pub reserved: i64,
+}
+
+/// An upload that is about to begin.
+#[derive(Clone)]
+pub struct Beginning {
+    pub new: NewFile,
+    pub object: ObjectId,
+    /// How long it counts as going on unless that is renewed.
+    pub lasts: Duration,
+    /// How many octets it will have, if that is known.
+    pub size: Option<i64>,
+}
+
+/// What the rows of an upload say at its beginning.
+pub struct Rows<'n> {
+    pub new: &'n NewFile,
+    pub object: ObjectId,
+    /// How many octets count as its content from the beginning.
+    pub size: i64,
+    /// How many octets of the room of its owner and of the server it takes beside that.
+    pub reserved: i64,
+    pub arriving_until: Option<Timestamp>,
+}
+
 pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
     let blobs = repo.blobs()?;
     let new = NewFile { name: file_name::of(&new.name), ..new };
-    let (caller, wanted) = (ctx.clone(), new.clone());
-    let begun = repo.db.write(move |tx| insert(tx, &caller, &wanted)).await;
-    ask_for_room(repo, ctx, &begun).await?;
-    let (file, object, room) = begun?;
+    let lease = repo.deps.options.media.lease;
+    let beginning = Beginning { new: new.clone(), object: ObjectId::new(ctx.now), lasts: lease, size: None };
+    let caller = ctx.clone();
+    let begun = repo.db.write(move |tx| insert(tx, &caller, &beginning)).await;
+    let Begun { file, object, reserved } = seek_room(&repo.db, ctx, begun).await?;
     let mut arrival = Box::new(Arrival {
         db: repo.db.clone(),
         keys: Arc::clone(&repo.deps.keys),
         blobs: Arc::clone(&blobs),
         ctx: ctx.clone(),
-        begun: Instant::now(),
         user: ctx.user()?,
         new,
         file,
         key: key_of(object)?,
-        room,
-        lease: Lease::hold(repo.db.clone(), object, ctx.now, repo.deps.options.media.lease),
+        reserved,
+        lease: Lease::hold(repo.db.clone(), object, ctx.now, lease),
         writing: None,
         digesting: Digesting::default(),
         size: 0,
@@ -110,21 +137,22 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriv
     }
 }
 
-/// If the server has no room left, what was deleted makes some.
-pub async fn ask_for_room<T>(repo: &Repo, ctx: &Ctx, begun: &Result<T>) -> Result<()> {
-    if !matches!(begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
-        return Ok(());
+/// If the server has no room, what was deleted makes some.
+pub async fn seek_room<T>(db: &Db, ctx: &Ctx, begun: Result<T>) -> Result<T> {
+    if matches!(&begun, Err(Error::Refused(refusal)) if *refusal == FILE_SERVER_FULL) {
+        let caller = ctx.clone();
+        db.write(move |tx| purging::order(tx, &caller)).await?;
     }
-    let caller = ctx.clone();
-    repo.db.write(move |tx| purging::order(tx, &caller)).await
+    begun
 }
 
 #[async_trait]
 impl Arriving for Arrival {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.size += bytes.len() as u64;
-        self.room.may_have(self.size)?;
+        may_have(self.new.purpose, self.size)?;
         self.lease.still_held()?;
+        self.reserve().await?;
         self.digesting.push(bytes.clone()).await?;
         let writing = self.writing.as_mut().ok_or_else(|| Error::internal("an upload that has ended goes on"))?;
         writing.write(bytes).await
@@ -151,6 +179,17 @@ impl Arriving for Arrival {
 }
 
 impl Arrival {
+    /// Reserves room for what has come, and for more ahead of it.
+    async fn reserve(&mut self) -> Result<()> {
+        let needed = octets(self.size)?;
+        if needed > self.reserved {
+            let (user, file, now) = (self.user, self.file, self.lease.now());
+            let reserved = self.db.write(move |tx| reserve(tx, user, file, needed, now)).await;
+            self.reserved = seek_room(&self.db, &self.ctx, reserved).await?;
+        }
+        Ok(())
+    }
+
     async fn complete(mut self: Box<Self>) -> Result<File> {
         let arrived = match self.examine().await {
             Ok(arrived) => arrived,
@@ -174,7 +213,7 @@ impl Arrival {
 
     /// The same call, now.
     fn at_the_end(&self) -> Ctx {
-        Ctx { now: self.ctx.now.plus(self.begun.elapsed()), ..self.ctx.clone() }
+        Ctx { now: self.lease.now(), ..self.ctx.clone() }
     }
 
     async fn examine(&mut self) -> Result<Arrived> {
@@ -183,7 +222,7 @@ impl Arrival {
         }
         let (sha256, found) = self.digesting.end().await?;
         may_be(self.new.purpose, found, self.new.named.as_deref())?;
-        let size = i64::try_from(self.size).map_err(|_| Error::internal("a file of too many octets"))?;
+        let size = octets(self.size)?;
         Ok(Arrived { size, sha256, kind: found.media_type })
     }
 
@@ -247,7 +286,12 @@ impl Drop for Arrival {
     }
 }
 
-fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId, Room)> {
+fn octets(size: u64) -> Result<i64> {
+    i64::try_from(size).map_err(|_| Error::internal("a file of too many octets"))
+}
+
+pub fn insert(tx: &mut Tx<'_>, ctx: &Ctx, beginning: &Beginning) -> Result<Begun> {
+    let Beginning { new, object, lasts, size } = beginning;
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
     // Their account is not gone.
@@ -255,29 +299,26 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile) -> Result<(FileId, ObjectId
     let claim = once::may_begin(tx, ctx, user)?;
     let (usage, limits) = (read::usage(tx.conn, user, ctx.now)?, tx.services.options.media.limits);
     may_begin(usage, limits)?;
-    let until = ctx.now.plus(tx.services.options.media.lease);
-    let (file, object, stored) = add_rows(tx, ctx, new, 0, Some(until))?;
-    if let Some(claim) = claim {
-        once::claim(tx.conn, object, claim)?;
+    let taken = read::taken(tx.conn, user, *object, ctx.now)?;
+    let reserved = taken.reserve(size.unwrap_or(0), size.is_some(), limits)?;
+    let until = ctx.now.plus(*lasts);
+    let begun = add_rows(tx, ctx, Rows { new, object: *object, size: 0, reserved, arriving_until: Some(until) })?;
+    // One whose size is known stores its answer at once, so it need not claim the key.
+    if let Some(claim) = claim.filter(|_| size.is_none()) {
+        once::claim(tx.conn, begun.object, claim)?;
     }
-    Ok((file, object, Room::of(new.purpose, usage, stored, limits)))
+    Ok(begun)
 }
 
-/// The rows of a file that is about to arrive, for which so many octets are reserved. Also answers how many octets the
-/// server stores then.
-pub fn add_rows(
-    tx: &mut Tx<'_>,
-    ctx: &Ctx,
-    new: &NewFile,
-    reserved: i64,
-    arriving_until: Option<Timestamp>,
-) -> Result<(FileId, ObjectId, i64)> {
+/// The rows of a file that is about to arrive.
+pub fn add_rows(tx: &mut Tx<'_>, ctx: &Ctx, rows: Rows<'_>) -> Result<Begun> {
+    let Rows { new, object, size, reserved, arriving_until } = rows;
     let user = ctx.user()?;
     let object = ObjectRow {
-        id: ObjectId::new(ctx.now),
+        id: object,
         owner_id: Some(user),
         status: FileStatus::Uploading.as_str().to_owned(),
-        size: reserved,
+        size,
         sha256: None,
         kind: kinds::OCTETS.to_owned(),
         refs: 1,
@@ -295,6 +336,7 @@ pub fn add_rows(
         clean_sha256: None,
         made_at: None,
         original_until: None,
+        reserved,
     };
     diesel::insert_into(file_objects::table).values(&object).execute(tx.conn)?;
     let file = FileRow {
@@ -308,30 +350,42 @@ pub fn add_rows(
     };
     diesel::insert_into(files::table).values(&file).execute(tx.conn)?;
     diesel::insert_into(file_usage::table)
-        .values((file_usage::user_id.eq(user), file_usage::octets.eq(reserved), file_usage::files.eq(1)))
+        .values((file_usage::user_id.eq(user), file_usage::octets.eq(size), file_usage::files.eq(1)))
         .on_conflict(file_usage::user_id)
         .do_update()
-        .set((file_usage::octets.eq(file_usage::octets + reserved), file_usage::files.eq(file_usage::files + 1)))
+        .set((file_usage::octets.eq(file_usage::octets + size), file_usage::files.eq(file_usage::files + 1)))
         .execute(tx.conn)?;
-    let stored = more(tx, reserved, 1)?;
-    Ok((file.id, object.id, stored))
+    more(tx, size + reserved, 1)?;
+    Ok(Begun { file: file.id, object: object.id, reserved })
 }
 
-/// Counts what the server stores more, and says how many octets that are now. All uploads wait for this row, so it is
-/// among the last that a transaction writes.
-fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<i64> {
+/// Reserves room for an upload that has come to so many octets. Answers how many it may have before it asks again.
+fn reserve(tx: &mut Tx<'_>, user: UserId, file: FileId, needed: i64, now: Timestamp) -> Result<i64> {
+    dialect::accounts::lock_user(tx.conn, user)?;
+    let (_, object) = read::own(tx.conn, user, file)?;
+    if object.status()? != FileStatus::Uploading {
+        return Err(FILE_UNKNOWN.into());
+    }
+    let taken = read::taken(tx.conn, user, object.id, now)?;
+    let reserved = taken.reserve(needed, false, tx.services.options.media.limits)?;
+    diesel::update(file_objects::table.find(object.id)).set(file_objects::reserved.eq(reserved)).execute(tx.conn)?;
+    more(tx, reserved - object.reserved, 0)?;
+    Ok(reserved)
+}
+
+/// Counts what the server stores more, or is about to. All uploads wait for this row, so it is among the last that a
+/// transaction writes; whoever comes at the same moment is counted by then.
+fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<()> {
     let limits = tx.services.options.media.limits;
-    let fits = file_totals::octets.le(limits.server_octets - octets);
+    let fits = file_totals::octets.le(limits.server_octets.saturating_sub(octets));
     let fits = fits.and(file_totals::objects.le(limits.server_objects - objects));
     let counted = diesel::update(file_totals::table.filter(fits))
         .set((
             file_totals::octets.eq(file_totals::octets + octets),
             file_totals::objects.eq(file_totals::objects + objects),
         ))
-        .returning(file_totals::octets)
-        .get_result(tx.conn)
-        .optional()?;
-    Ok(counted.ok_or(FILE_SERVER_FULL)?)
+        .execute(tx.conn)?;
+    if counted == 0 { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
 }
 
 /// An object of the same content that another file can share. What has no file any more is about to be purged, and what has
@@ -382,7 +436,8 @@ pub fn keep(
     if arrives.status()? != FileStatus::Uploading {
         return Err(FILE_UNKNOWN.into());
     }
-    let reserved = arrives.size;
+    // An upload whose length was declared counts from the beginning.
+    let counted = arrives.size;
     // The upload may have taken hours.
     row.created_at = ctx.now;
     diesel::update(files::table.find(file)).set(files::created_at.eq(row.created_at)).execute(tx.conn)?;
@@ -395,15 +450,15 @@ pub fn keep(
             diesel::update(file_objects::table.find(same.id)).set(one_more).execute(tx.conn)?;
             // The bytes have arrived all the same, and count until they are gone.
             deleting::let_go(tx, arrives.id, arrived.size, ctx.now)?;
-            let free = file_usage::octets.eq(file_usage::octets - reserved);
+            let free = file_usage::octets.eq(file_usage::octets - counted);
             diesel::update(file_usage::table.find(user)).set(free).execute(tx.conn)?;
             deleting::count_trash(tx, user, arrived.size)?;
-            deleting::count_stored(tx, arrived.size - reserved)?;
+            deleting::count_stored(tx, arrived.size - counted - arrives.reserved)?;
             purging::order(tx, ctx)?;
             same
         }
         None => {
-            let new = arrived.size - reserved;
+            let new = arrived.size - counted;
             may_keep(read::usage(tx.conn, user, ctx.now)?, new, tx.services.options.media.limits)?;
             let one_more = file_usage::octets.eq(file_usage::octets + new);
             diesel::update(file_usage::table.find(user)).set(one_more).execute(tx.conn)?;
@@ -421,13 +476,14 @@ pub fn keep(
                     file_objects::created_at.eq(ctx.now),
                     // Otherwise, its examination says so.
                     file_objects::looked_by.eq(if looks && !waits { examiner::VERSION } else { 0 }),
+                    file_objects::reserved.eq(0),
                 ))
                 .returning(ObjectRow::as_returning())
                 .get_result(tx.conn)?;
             if waits {
                 examining::order(tx, ctx, user, kept.id)?;
             }
-            more(tx, new, 0)?;
+            deleting::count_stored(tx, new - arrives.reserved)?;
             kept
         }
     };

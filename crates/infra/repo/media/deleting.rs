@@ -18,6 +18,9 @@ use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_
 /// How long bytes stay after the last file with them was deleted, in case that was a mistake of this program.
 pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long after an error bytes may still become visible: a request to a store that was given up may be carried out later.
+pub const APPEARS_LATE: Duration = Duration::from_secs(15 * 60);
+
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
@@ -30,12 +33,18 @@ pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
 pub fn end(tx: &mut Tx<'_>, ctx: &Ctx, owner: UserId, row: &FileRow, object: &ObjectRow) -> Result<()> {
     // Whoever is attaching it is done then.
     dialect::media::lock_file(tx.conn, row.id)?;
-    // What has arrived of an upload is of no use.
+    let is_arriving = object.status()? == FileStatus::Uploading;
     let (octets, purge_at) = match resumable::grown(tx.conn, object.id)? {
+        // What has arrived is of no use.
         Some(grown) => (resumable::octets(grown.size)?, ctx.now),
+        // Bytes may still come.
+        None if is_arriving => (object.counted(), ctx.now.plus(APPEARS_LATE)),
         None => (object.counted(), ctx.now.plus(KEPT_FOR)),
     };
     let trash = remove(tx, owner, row.id, object, octets, purge_at)?;
+    if is_arriving && purge_at > ctx.now {
+        wait_for_bytes(tx, object.id)?;
+    }
     make_room(tx, ctx, owner, trash)?;
     if purge_at == ctx.now {
         purging::order(tx, ctx)?;
@@ -60,10 +69,16 @@ pub fn discard(
     }
     remove(tx, user, row.id, &object, octets, purge_at)?;
     if purge_at > ctx.now {
-        diesel::update(file_objects::table.find(object.id)).set(file_objects::late.eq(true)).execute(tx.conn)?;
+        wait_for_bytes(tx, object.id)?;
     }
     purging::order(tx, ctx)?;
     Ok(false)
+}
+
+/// The bytes of an object may appear until it is purged, so that it must not go earlier.
+fn wait_for_bytes(tx: &mut Tx<'_>, object: ObjectId) -> Result<()> {
+    diesel::update(file_objects::table.find(object)).set(file_objects::late.eq(true)).execute(tx.conn)?;
+    Ok(())
 }
 
 /// Removes a file whose object has so many octets in the store. Answers what waits to be purged then.
@@ -97,8 +112,9 @@ pub fn remove(
     let trash = diesel::update(file_usage::table.find(user)).set(less);
     let trash =
         trash.returning((file_usage::trash_octets, file_usage::trash_objects)).get_result(tx.conn).optional()?;
-    if octets != object.counted() {
-        count_stored(tx, octets - object.counted())?;
+    let more = octets - object.counted() - object.reserved;
+    if more != 0 {
+        count_stored(tx, more)?;
     }
     let (octets, objects) = trash.unwrap_or_default();
     Ok(Trash { octets, objects })
@@ -170,6 +186,7 @@ pub fn let_go(tx: &mut Tx<'_>, object: ObjectId, octets: i64, purge_at: Timestam
         file_objects::refs.eq(0),
         file_objects::status.eq(FileStatus::Failed.as_str()),
         file_objects::size.eq(octets),
+        file_objects::reserved.eq(0),
         file_objects::purge_at.eq(purge_at),
         file_objects::arriving_until.eq(None::<Timestamp>),
         file_objects::scanning_since.eq(None::<Timestamp>),

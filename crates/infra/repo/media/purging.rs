@@ -29,7 +29,7 @@ use super::{
         jobs,
     },
     deleting::{discard, has_files, stale},
-    finishing, resumable,
+    direct, finishing, resumable,
 };
 use crate::domains::media::{ObjectRow, file_objects, file_totals, file_usage, held_objects, key_of, variant_key};
 
@@ -214,10 +214,14 @@ impl Repo {
         if self.db.read(move |conn| has_files(conn, object)).await? {
             return Err(Error::internal(format!("the object {object} is due to be purged, but has files")));
         }
+        let key = key_of(object)?;
         if let Some(grown) = self.db.read(move |conn| resumable::grown(conn, object)).await? {
-            blobs.abandon(&key_of(object)?, &grown).await?;
+            blobs.abandon(&key, &grown).await?;
         }
-        blobs.delete(&key_of(object)?).await?;
+        blobs.delete(&key).await?;
+        if self.db.read(move |conn| direct::is_direct(conn, object)).await? {
+            blobs.decline(&key).await?;
+        }
         // An examination that was cut off has noted nothing of what it has made.
         let variants = Variant::all().filter(|_| kinds::is_examined(kind));
         for variant in variants {
@@ -252,7 +256,7 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<Op
     let gone: Option<ObjectRow> =
         diesel::delete(row).returning(ObjectRow::as_returning()).get_result(tx.conn).optional()?;
     let Some(gone) = gone else { return Ok(None) };
-    let (size, owner) = (gone.counted(), gone.owner_id);
+    let (size, reserved, owner) = (gone.counted(), gone.reserved, gone.owner_id);
     if let Some(owner) = owner {
         let less = (
             file_usage::trash_octets.eq(file_usage::trash_octets - size),
@@ -260,7 +264,10 @@ fn forget(tx: &mut Tx<'_>, object: ObjectId, owner: Option<UserId>) -> Result<Op
         );
         diesel::update(file_usage::table.find(owner)).set(less).execute(tx.conn)?;
     }
-    let less = (file_totals::octets.eq(file_totals::octets - size), file_totals::objects.eq(file_totals::objects - 1));
+    // Whoever is erased while an upload of theirs is going on leaves what it has reserved.
+    let stored = size + reserved;
+    let less =
+        (file_totals::octets.eq(file_totals::octets - stored), file_totals::objects.eq(file_totals::objects - 1));
     diesel::update(file_totals::table).set(less).execute(tx.conn)?;
     Ok(Some(size))
 }

@@ -3,8 +3,8 @@
 use clowder_core::{Page, PageRequest, Result, Timestamp, UserId, Word, audit::Entry};
 use clowder_media::{
     Content, File, FileFilter, FileId, FileStatus, Format, ObjectId, Purpose, Size,
-    policy::{Trash, Usage},
-    refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_UNKNOWN},
+    policy::{Taken, Trash, Usage},
+    refusals::{FILE_FORBIDDEN, FILE_LINK_INVALID, FILE_NOT_PUBLIC, FILE_UNKNOWN},
 };
 use diesel::{dsl::exists, prelude::*};
 
@@ -17,7 +17,7 @@ use super::{
     links::Pass,
     posters,
 };
-use crate::domains::media::{FileRow, ObjectRow, file_objects, file_usage, files};
+use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files};
 
 /// A file of this person.
 pub fn find(conn: &mut Conn, user: UserId, file: FileId) -> Result<Option<(FileRow, ObjectRow)>> {
@@ -87,6 +87,23 @@ pub fn thumbnail(conn: &mut Conn, viewer: Viewer, file: FileId, size: Size, form
     Ok((posters::thumbnail(row, &object, poster, viewer.id, size, format)?, look))
 }
 
+/// A picture that somebody sees whom nobody knows.
+pub fn public_picture(
+    conn: &mut Conn,
+    stranger: Viewer,
+    file: FileId,
+    thumbnail: Option<(Size, Format)>,
+) -> Result<Content> {
+    let Sighted { row, object, .. } = visible_to(conn, stranger, file)?.ok_or(FILE_NOT_PUBLIC)?;
+    if !Purpose::parse_word(&row.purpose)?.is_picture() {
+        return Err(FILE_NOT_PUBLIC.into());
+    }
+    match thumbnail {
+        Some((size, format)) => row.thumbnail(&object, stranger.id, size, format),
+        None => row.content(&object, stranger.id),
+    }
+}
+
 /// A file that somebody wants to change: only their own.
 pub fn changeable(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<(FileRow, ObjectRow)> {
     let Sighted { row, object, .. } = visible_to(conn, viewer, file)?.ok_or(FILE_UNKNOWN)?;
@@ -147,6 +164,17 @@ pub fn usage(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Usage> {
         arriving: arriving.count().get_result(conn)?,
         trash: Trash { octets: trash_octets, objects: trash_objects },
     })
+}
+
+/// What of the room of this person and of the server is taken by others than this upload.
+pub fn taken(conn: &mut Conn, user: UserId, upload: ObjectId, now: Timestamp) -> Result<Taken> {
+    let own = file_objects::owner_id.eq(user).and(file_objects::arriving_until.gt(now));
+    let own = file_objects::table.filter(own.and(file_objects::id.ne(upload))).select(file_objects::reserved);
+    let reserved: Vec<i64> = own.load(conn)?;
+    let (octets, _) = used(conn, user)?;
+    let of_this = file_objects::table.find(upload).select(file_objects::reserved).first::<i64>(conn).optional()?;
+    let server: i64 = file_totals::table.select(file_totals::octets).first(conn)?;
+    Ok(Taken { own: octets + reserved.iter().sum::<i64>(), server: server - of_this.unwrap_or(0) })
 }
 
 /// Whether some file has these bytes.

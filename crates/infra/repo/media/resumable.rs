@@ -6,7 +6,7 @@ use clowder_media::{
     FileId, FileStatus, Key, NewFile, NewResumable, ObjectId, Purpose, Resumable,
     blobs::Grown,
     file_name,
-    policy::{Room, may_continue, may_reserve},
+    policy::{may_continue, may_have, may_reserve},
     refusals::{FILE_EXPIRED, FILE_OFFSET, FILE_UNKNOWN},
     resumable::{Next, Progress, filetype},
 };
@@ -19,11 +19,11 @@ use super::{
         db::Tx,
         dialect::{self, Conn},
     },
-    Stored, arriving, deleting, once, purging, read,
+    Stored,
+    arriving::{self, Begun, Rows, seek_room},
+    deleting, once, purging, read,
 };
-use crate::domains::media::{
-    FileRow, ObjectRow, ResumableRow, file_objects, file_totals, files, key_of, resumable_uploads,
-};
+use crate::domains::media::{FileRow, ObjectRow, ResumableRow, file_objects, files, key_of, resumable_uploads};
 
 /// How many uploads one run of a job removes, and how many it finishes, which takes longer.
 const EXPIRED_AT_ONCE: i64 = 1_000;
@@ -89,8 +89,7 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewResumable) -> Result<Resumabl
     };
     let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| shown(tx.conn, again_by.user()?, earlier, again_by.now);
     let begun = repo.db.create(&call, first, again).await;
-    arriving::ask_for_room(repo, ctx, &begun).await?;
-    begun
+    seek_room(&repo.db, ctx, begun).await
 }
 
 fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile, length: i64) -> Result<Resumable> {
@@ -104,9 +103,12 @@ fn insert(tx: &mut Tx<'_>, ctx: &Ctx, new: &NewFile, length: i64) -> Result<Resu
     let limits = options.limits;
     let expires_at = ctx.now.plus(options.resumable_for);
     may_reserve(usage, open_ones(tx.conn, user)?, limits)?;
-    let stored = file_totals::table.select(file_totals::octets).first(tx.conn)?;
-    Room::of(new.purpose, usage, stored, limits).may_have(length.unsigned_abs())?;
-    let (file, object, _) = arriving::add_rows(tx, ctx, new, length, None)?;
+    may_have(new.purpose, length.unsigned_abs())?;
+    let object = ObjectId::new(ctx.now);
+    // All of it counts as content from now on, so nothing is reserved beside that.
+    let size = read::taken(tx.conn, user, object, ctx.now)?.reserve(length, true, limits)?;
+    let rows = Rows { new, object, size, reserved: 0, arriving_until: None };
+    let Begun { file, .. } = arriving::add_rows(tx, ctx, rows)?;
     let row = ResumableRow {
         object_id: object,
         file_id: file,

@@ -1,11 +1,14 @@
 //! The guarantees of `Files`, over a folder.
 
 mod crashes;
+mod direct;
 pub mod domain;
 pub mod examining;
 mod mending;
 mod pictures;
+pub mod reached;
 mod resumable;
+mod room;
 mod sight;
 
 use std::time::Duration;
@@ -415,9 +418,9 @@ on_both! {
         let mut second = node.media.begin_upload(&world.ctx(&ada), new("b")).await.unwrap();
         assert_eq!(code(node.media.begin_upload(&world.ctx(&ada), new("c")).await.map(drop)), "file.uploads");
         first.write(Bytes::from_static(b"123456")).await.unwrap();
-        second.write(Bytes::from_static(b"abcdef")).await.unwrap();
+        assert_eq!(code(second.write(Bytes::from_static(b"abcdef")).await), "file.quota");
+        second.abort().await.unwrap();
         first.finish().await.unwrap();
-        assert_eq!(code(second.finish().await), "file.quota");
         assert_eq!(used(&world, &ada).await, (6, 1));
         assert_eq!(code(upload(b"12345").await), "file.quota");
         upload(b"1234").await.unwrap();
@@ -446,9 +449,9 @@ on_both! {
         work(&world, &node).await;
         let mut two = node.media.begin_upload(&world.ctx(&bob), new("b")).await.unwrap();
         one.write(Bytes::from_static(b"abc")).await.unwrap();
-        two.write(Bytes::from_static(b"xyz")).await.unwrap();
+        assert_eq!(code(two.write(Bytes::from_static(b"xyz")).await), "file.server_full");
+        two.abort().await.unwrap();
         one.finish().await.unwrap();
-        assert_eq!(code(two.finish().await), "file.server_full");
         // What is deleted counts until it is gone.
         work(&world, &node).await;
         node.media.delete_file(&world.ctx(&ada), first.id).await.unwrap();

@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,8 @@ use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use serde_json::json;
 use tokio::sync::Mutex;
+
+use crate::media::reached::Reached;
 
 /// Runs each test on both databases.
 macro_rules! on_both {
@@ -63,25 +68,26 @@ fn migrate(url: &str) {
 }
 
 impl World {
-    pub async fn sqlite() -> std::sync::Arc<Self> {
+    pub async fn sqlite() -> Arc<Self> {
         Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate), START).await
     }
 
-    pub async fn postgres() -> std::sync::Arc<Self> {
+    pub async fn postgres() -> Arc<Self> {
         Self::open(Database::postgres_migrated(migrate), START).await
     }
 
     /// The database of another process, at this time.
-    pub async fn beside(url: String, now: Timestamp) -> std::sync::Arc<Self> {
+    pub async fn beside(url: String, now: Timestamp) -> Arc<Self> {
         Self::open(Database::of_another(url), now).await
     }
 
-    async fn open(database: Database, start: Timestamp) -> std::sync::Arc<Self> {
+    async fn open(database: Database, start: Timestamp) -> Arc<Self> {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
         let folder = database.folder.path().join("media");
-        options.media.blobs = Some(blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap());
+        let blobs = blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap();
+        options.media.blobs = Some(Arc::new(Reached(blobs)));
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
         options.database.write_connections = 6;
         if !options.url.is_embedded() {
@@ -89,7 +95,7 @@ impl World {
         }
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
-        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), database })
+        Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), database })
     }
 
     /// Another node over the same database.

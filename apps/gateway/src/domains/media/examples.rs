@@ -23,6 +23,15 @@ pub fn of(name: &str) -> Option<Value> {
             "status": "quarantined", "virus": "Win.Test.EICAR_HDB-1", "uploaded_by": card(ADA, "ada", "Ada Lovelace"), "created_at": AT,
             "scanned_at": LATER
         }),
+        "DirectUpload" => json!({
+            "id": THING, "method": "PUT",
+            "url": "https://photos.s3.eu-central-1.amazonaws.com/.incoming/files/d3/01993c4f…?X-Amz-Signature=5d1f…",
+            "headers": [
+                { "name": "Content-Length", "value": "48213" },
+                { "name": "Content-Type", "value": "application/octet-stream" }
+            ],
+            "expires_at": LATER
+        }),
         "FileQuota" => {
             json!({"bytes_used": 48_213, "bytes_limit": 10_737_418_240_i64, "count": 1, "count_limit": 100_000})
         }

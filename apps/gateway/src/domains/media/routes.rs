@@ -6,7 +6,8 @@ use clowder_accounts::{
 };
 use clowder_core::{idempotency, input::Opaque};
 use clowder_media::{
-    File, FilePatch, FileQuota, FileUrl, NewFileUrl, NewUpload, Purpose, Resumable, Size,
+    DirectUpload, File, FilePatch, FileQuota, FileUrl, NewDirectUpload, NewFileUrl, NewUpload, Purpose, Resumable,
+    Size,
     care::{Moderated, QuarantinedFile, permissions::MODERATE_FILES},
     model::Octets,
     purpose::MOST_OCTETS,
@@ -20,7 +21,7 @@ use crate::{
     routes::{Endpoint, delete, get, options, patch, post},
 };
 
-const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match` and `If-Modified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
+const CONTENT: &str = "It takes `Range` (also several ranges), `If-Range`, `If-None-Match`, `If-Modified-Since`, `If-Match` and `If-Unmodified-Since`. Pictures, recordings and plain text may be shown in place; everything else is to be saved, above all what a browser would run.";
 
 pub fn all() -> Vec<Endpoint> {
     let mut all = of_files();
@@ -54,6 +55,40 @@ fn of_files() -> Vec<Endpoint> {
                 idempotency::RUNNING,
             ])
             .refuses_again(&[FILE_UNKNOWN]),
+        post("/api/files/direct", handlers::begin_direct)
+            .says("Begin an upload to the bucket of the server")
+            .called("beginDirectUpload")
+            .notes("If the server stores files in a bucket that clients reach, the content can go there without the server: send it to `url` with `method` and exactly these `headers`, then complete the upload. The address is good for an hour, for this size and, if you give it, for content with this SHA-256. Nobody sees what arrives before the upload is complete. `size` is reserved; delete the file to give up the upload.")
+            .scope(FILES_WRITE)
+            .takes::<NewDirectUpload>()
+            .creates()
+            .gives::<DirectUpload>(201, "Where to upload the content")
+            .refuses(&[
+                FILE_NO_DIRECT,
+                FILE_TOO_LARGE,
+                FILE_QUOTA,
+                FILE_TRASH,
+                FILE_SERVER_FULL,
+                FILE_UPLOADS,
+                idempotency::MISMATCH,
+                idempotency::RUNNING,
+            ])
+            .refuses_again(&[FILE_UNKNOWN]),
+        post("/api/files/{file_id}/complete", handlers::complete_direct)
+            .says("Complete an upload to the bucket")
+            .called("completeDirectUpload")
+            .notes("The server takes in what has arrived, and looks at it as at every upload: at its size, its SHA-256, and its type. If anything is wrong, nothing is left of the upload. What is uploaded to the address afterwards changes nothing. Calling it again is safe: a file that is complete is answered as it is. 409 `file.not_ready` if nothing has arrived, or another call is completing it; then call again.")
+            .scope(FILES_WRITE)
+            .gives::<File>(200, "The file")
+            .gives::<File>(202, "The file, which is examined first; `file.updated` says when that is done")
+            .refuses(&[
+                FILE_UNKNOWN,
+                FILE_NOT_READY,
+                FILE_DIFFERS,
+                FILE_TYPE,
+                FILE_MISMATCH,
+                FILE_QUOTA,
+            ]),
         get("/api/files", handlers::list)
             .says("List your files, the newest first")
             .called("listFiles")
@@ -204,7 +239,7 @@ fn of_contents() -> Vec<Endpoint> {
             .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
             .gives_nothing(304, "The caller has it already")
             .refuses(&[FILE_UNKNOWN, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
-            .fails(&[refusals::RANGE]),
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
         get("/api/files/{file_id}/thumbnail", handlers::thumbnail)
             .says("Read a thumbnail of a picture or video")
             .called("getFileThumbnail")
@@ -216,11 +251,23 @@ fn of_contents() -> Vec<Endpoint> {
             .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
             .gives_nothing(304, "The caller has it already")
             .refuses(&[FILE_UNKNOWN, FILE_NO_THUMBNAIL, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
-            .fails(&[refusals::RANGE]),
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
+        get("/api/files/{file_id}/public", handlers::public)
+            .says("Read a picture that everybody sees")
+            .called("getPublicPicture")
+            .notes("For a cache (CDN) in front of the server: without `CDN_URL`, and of a file that is no picture of a person or a thing or that not every user sees, 404 `file.not_public`. `POST /api/files/{file_id}/url` gives the address in the cache. What is shown never changes, so caches may keep it for ever; when the picture is not seen by everybody any more, the server stops sending it.")
+            .public()
+            .downloads()
+            .asks::<Size>("size", "A thumbnail of at most so many pixels on its longest side, as WebP if `Accept` names that; when absent, the picture")
+            .gives_text("*/*", "The picture")
+            .gives_part("*/*", "A range of it, or several in `multipart/byteranges`")
+            .gives_nothing(304, "The caller has it already")
+            .refuses(&[FILE_NOT_PUBLIC, FILE_NO_THUMBNAIL, FILE_NOT_READY, FILE_INFECTED, FILE_FAILED])
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
         post("/api/files/{file_id}/url", handlers::link)
             .says("Create an address of a file that needs no token")
             .called("createFileUrl")
-            .notes("Whoever has it can read the content until it expires. An address of this server also ends when you may not see the file any more, and with whatever ends your links to exports or the API key that made it; one of the bucket, if clients can reach that, does not, and is good for 900 seconds at most. It is for what cannot send a header, such as an element of a page.")
+            .notes("Whoever has it can read the content until it expires. Of a picture that everybody sees, it is one in the cache in front of the server, if there is one (`CDN_URL`), and lasts as long as everybody sees it. An address of this server also ends when you may not see the file any more, and with whatever ends your links to exports or the API key that made it; one of the bucket, if clients can reach that, does not, and is good for 900 seconds at most. It is for what cannot send a header, such as an element of a page.")
             .scope(FILES_READ)
             .takes_if_any::<NewFileUrl>()
             .gives::<FileUrl>(200, "The address")
@@ -244,6 +291,6 @@ fn of_contents() -> Vec<Endpoint> {
                 FILE_FAILED,
                 ACCOUNT_SUSPENDED,
             ])
-            .fails(&[refusals::RANGE]),
+            .fails(&[refusals::RANGE, refusals::PRECONDITION]),
     ]
 }

@@ -5,6 +5,7 @@ mod content;
 mod pieces;
 mod rows;
 mod schema;
+mod taking_in;
 mod watched;
 mod workplace;
 
@@ -17,6 +18,7 @@ pub use content::*;
 pub use pieces::Pieces;
 pub use rows::*;
 pub use schema::*;
+pub use taking_in::take_in;
 pub use watched::*;
 pub use workplace::*;
 

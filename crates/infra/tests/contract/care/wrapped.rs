@@ -109,9 +109,17 @@ impl Blobs for Wrapped {
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>> {
-        self.inner.signed_put(key, size, content_type, lifetime).await
+        self.inner.signed_put(key, size, sha256, lifetime).await
+    }
+
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
+        self.inner.arrived(key).await
+    }
+
+    async fn decline(&self, key: &Key) -> Result<()> {
+        self.inner.decline(key).await
     }
 }

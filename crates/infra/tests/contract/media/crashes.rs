@@ -380,9 +380,17 @@ impl Blobs for Stopping {
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>> {
-        self.store.signed_put(key, size, content_type, lifetime).await
+        self.store.signed_put(key, size, sha256, lifetime).await
+    }
+
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
+        self.store.arrived(key).await
+    }
+
+    async fn decline(&self, key: &Key) -> Result<()> {
+        self.store.decline(key).await
     }
 }

@@ -13,8 +13,10 @@ use serde_json::json;
 
 use super::{
     PNG,
+    direct::announced,
     examining::{Guard, Here, do_once, taken},
     new, picture,
+    reached::send,
     resumable::long,
     upload, upload_to,
 };
@@ -31,6 +33,8 @@ pub const DOMAIN: Domain = Domain {
         "Files::begin_resumable",
         "Files::continue_resumable",
         "Files::end_resumable",
+        "Files::begin_direct",
+        "Files::complete_direct",
         "Files::edit_file",
         "Files::delete_file",
     ],
@@ -41,6 +45,7 @@ pub const DOMAIN: Domain = Domain {
         "Files::resumable",
         "Files::content",
         "Files::thumbnail",
+        "Files::public_picture",
         "Files::link_file",
         "Files::linked_content",
         "Files::read_content",
@@ -58,6 +63,7 @@ pub const DOMAIN: Domain = Domain {
     keeps,
     repeats,
     lasts: &[
+        ("direct_uploads.expires_at", |_| Duration::from_secs(3600)),
         ("file_objects.arriving_until", |options| options.media.lease),
         ("file_objects.original_until", |_| Duration::from_secs(24 * 3600)),
         ("file_objects.purge_at", |_| Duration::from_secs(7 * 24 * 3600)),
@@ -65,6 +71,7 @@ pub const DOMAIN: Domain = Domain {
         ("resumable_uploads.expires_at", |options| options.media.resumable_for),
     ],
     ids: &[
+        "direct_uploads.completed_by",
         "file_objects.id",
         "file_objects.claim_id",
         "files.id",
@@ -126,13 +133,21 @@ pub const DOMAIN: Domain = Domain {
                WHERE o.refs > 0 AND (o.status <> 'uploading' OR r.arrived > o.size)",
         ),
         (
+            "room that is reserved for nothing",
+            "file_objects o WHERE o.reserved <> 0 AND o.status <> 'uploading' AND o.owner_id IS NOT NULL",
+        ),
+        (
+            "a complete file that waits for an upload",
+            "direct_uploads d JOIN file_objects o ON o.id = d.object_id WHERE o.refs > 0 AND o.status <> 'uploading'",
+        ),
+        (
             "a file that nobody examines, or one that is examined and does not wait",
             "file_objects o WHERE (o.status = 'scanning') <> (o.scanning_since IS NOT NULL)",
         ),
         (
             "other octets or objects than are counted for the server",
-            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(CASE WHEN clean_size > size THEN clean_size ELSE size END), 0) \
-               FROM file_objects) \
+            "file_totals t WHERE t.octets <> (SELECT coalesce(sum(CASE WHEN clean_size > size THEN clean_size ELSE size END \
+               + reserved), 0) FROM file_objects) \
                OR t.objects <> (SELECT count(*) FROM file_objects)",
         ),
     ],
@@ -149,6 +164,7 @@ fn ahead(world: &World) -> Performed<'_> {
         // Its process is killed.
         std::mem::forget(world.store.media.begin_upload(&world.ctx(&owner), new("arriving")).await?);
         world.store.media.begin_resumable(&world.ctx(&owner), long("later", 5)).await?;
+        world.store.media.begin_direct(&world.ctx(&owner), announced(5)).await?;
         // One has been scanned, another one waits for it, and of a picture there is a copy.
         let node = world.node_with(|options| {
             options.media.scanner = Some(Arc::new(Guard::default()));
@@ -192,6 +208,10 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
         world.store.media.end_resumable(&world.ctx(ada), made.id).await?;
         let quota = world.store.media.file_quota(&world.ctx(ada)).await?;
         assert_eq!((quota.count, quota.bytes_used), (1, 8), "nothing is left of the others");
+        let begin = async || world.store.media.begin_direct(&once(world.ctx(ada), "direct"), announced(5)).await;
+        let begun = begin().await?;
+        world.wait(Duration::from_secs(60));
+        assert_eq!(begin().await?, begun);
         Ok(())
     })
 }
@@ -200,6 +220,14 @@ fn repeats<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
 async fn arrive(mut arriving: Box<dyn Arriving>, content: usize) -> Result<()> {
     arriving.write(Bytes::from(format!("content {content}"))).await?;
     arriving.finish().await.map(drop)
+}
+
+/// Uploads to the store a file of the member with one of a few contents.
+async fn complete(store: &Store, ctx: &Ctx, content: usize) -> Result<()> {
+    let content = format!("content {content}");
+    let begun = store.media.begin_direct(ctx, announced(content.len())).await?;
+    send(&begun, content.as_bytes());
+    store.media.complete_direct(ctx, begun.id).await.map(drop)
 }
 
 /// A picture of the member, who takes the one before away, and of a pet of theirs.
@@ -272,6 +300,22 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
                 let Some(file) = files.get(dice.below(files.len().max(1))) else { return Err(NOTHING_TO_DO.into()) };
                 let poster = json!({"poster_id": (dice.below(2) == 0).then_some(file.id)});
                 store.media.edit_file(&ctx, file.id, of(poster)).await.map(drop)
+            }
+            "Files::begin_direct" => match store.media.begin_direct(&ctx, announced(9)).await {
+                Ok(begun) => {
+                    send(&begun, b"content 1");
+                    // Or else there would soon be as many as fit.
+                    if dice.below(3) > 0 { store.media.delete_file(&ctx, begun.id).await } else { Ok(()) }
+                }
+                Err(error) => Err(error),
+            },
+            "Files::complete_direct" if dice.below(2) == 0 => complete(store, &ctx, dice.below(3)).await,
+            "Files::complete_direct" => {
+                let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
+                match files.iter().find(|file| file.status == FileStatus::Uploading) {
+                    Some(file) => store.media.complete_direct(&ctx, file.id).await.map(drop),
+                    None => Err(NOTHING_TO_DO.into()),
+                }
             }
             "Files::delete_file" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;

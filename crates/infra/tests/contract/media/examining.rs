@@ -1,31 +1,22 @@
 //! Files are examined after their upload, by decoders in this process and by a scanner that knows one word.
 
+mod lookers;
+
 use std::{
-    path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_accounts::AuditFilter;
 use clowder_core::{
     ChatId, Error, Id, JobId, NewJob, PageRequest, Recorded, Result,
     job::{JobState, Taken, decide},
 };
-use clowder_infra::{
-    Store,
-    inspect::{Limits, examined, inspect},
-};
-use clowder_media::{
-    Content, Examined, Examiner, File, FileStatus, Format, NewFile, Purpose, Scanner, Size, Verdict, blobs::ByteStream,
-};
+use clowder_infra::Store;
+use clowder_media::{Content, Examiner, File, FileStatus, Format, NewFile, Purpose, Size};
 use clowder_messaging::{AttachmentStatus, Message, NewMessage};
 use clowder_tests::recorded::{png, wav};
-use futures_util::TryStreamExt;
 use serde_json::json;
 
 use super::{new, read, used};
@@ -35,72 +26,7 @@ use crate::{
     world::{Person, World, code, on_both},
 };
 
-/// Looks into files without a process of its own.
-pub struct Here;
-
-#[async_trait]
-impl Examiner for Here {
-    async fn examine(&self, file: &Path, kind: &str, folder: &Path) -> Result<std::result::Result<Examined, String>> {
-        let (file, kind, folder) = (file.to_owned(), kind.to_owned(), folder.to_owned());
-        let looked = tokio::task::spawn_blocking(move || {
-            let found = inspect(&file, &kind, &folder, None, &Limits::default());
-            found.map(|found| examined(found, &folder)).map_err(|fault| fault.to_string())
-        });
-        Ok(looked.await.unwrap())
-    }
-}
-
-/// A scanner that knows one word.
-#[derive(Default)]
-pub struct Guard {
-    pub is_away: AtomicBool,
-    pub asked: AtomicUsize,
-    /// Whether it fails at what begins with `odd`.
-    pub fails: AtomicBool,
-    /// Of its signatures; none if 0.
-    pub number: AtomicUsize,
-    word: Mutex<&'static str>,
-}
-
-impl Guard {
-    /// Its signatures are the word.
-    pub fn looks_for(&self, word: &'static str) {
-        *self.word.lock().unwrap() = word;
-    }
-
-    fn is_there(&self) -> Result<&'static str> {
-        match self.is_away.load(Ordering::SeqCst) {
-            true => Err(Error::unavailable("the scanner is away")),
-            false => Ok(*self.word.lock().unwrap()),
-        }
-    }
-}
-
-#[async_trait]
-impl Scanner for Guard {
-    async fn scan(&self, bytes: ByteStream) -> Result<Verdict> {
-        let word = self.is_there()?;
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let pieces: Vec<Bytes> = bytes.try_collect().await?;
-        let content = pieces.concat();
-        if content.starts_with(b"odd") && self.fails.load(Ordering::SeqCst) {
-            return Err(Error::unavailable("the scanner has crashed at a file"));
-        }
-        if content.starts_with(b"too large") {
-            return Ok(Verdict::TooLarge);
-        }
-        let has = !word.is_empty() && content.windows(word.len()).any(|window| window == word.as_bytes());
-        Ok(if has { Verdict::Infected(format!("Test.{word}")) } else { Verdict::Clean })
-    }
-
-    async fn signatures(&self) -> Result<String> {
-        let word = self.is_there()?;
-        Ok(match self.number.load(Ordering::SeqCst) {
-            0 => format!("Guard/{word}"),
-            number => format!("Guard 1.0/{number}/{word}"),
-        })
-    }
-}
+pub use lookers::{Guard, Here};
 
 /// What looks into files in this process.
 pub fn examiner() -> Arc<dyn Examiner> {

@@ -185,6 +185,7 @@ mod tests {
             clean_sha256: None,
             made_at: None,
             original_until: None,
+            reserved: 0,
         }
     }
 

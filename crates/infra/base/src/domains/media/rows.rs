@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::schema::{file_objects, files, resumable_uploads};
+use super::schema::{direct_uploads, file_objects, files, resumable_uploads};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = files)]
@@ -55,6 +55,20 @@ pub struct ObjectRow {
     pub made_at: Option<Timestamp>,
     /// Until when what was uploaded stays in the store beside that copy.
     pub original_until: Option<Timestamp>,
+    /// How many octets of the room of its owner and of the server it takes beside its size, as long as it arrives.
+    pub reserved: i64,
+}
+
+/// An upload that goes to the store without this server.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = direct_uploads)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct DirectRow {
+    pub object_id: ObjectId,
+    pub claim: String,
+    pub sha256: Option<Vec<u8>>,
+    pub expires_at: Timestamp,
+    pub completed_by: Option<Id<()>>,
 }
 
 impl ObjectRow {
@@ -204,6 +218,7 @@ impl FileRow {
             key: object.shown_key()?,
             kind: kinds::named(&object.kind, &self.name).to_owned(),
             name: self.name,
+            purpose: Purpose::parse_word(&self.purpose)?,
             size: u64::try_from(size).map_err(|_| Error::internal("a file of less than nothing"))?,
             tag: HEXLOWER.encode(sha256),
             created_at: if object.clean_size.is_some() { self.made_at(object) } else { self.created_at },
@@ -225,6 +240,7 @@ impl FileRow {
             key: variant_key(object.id, Variant::Thumbnail { size: made.size, format })?,
             kind: format.media_type().to_owned(),
             name: format!("{}.{}", self.id, format.ending()),
+            purpose: Purpose::parse_word(&self.purpose)?,
             size: match format {
                 Format::WebP => made.webp,
                 Format::Jpeg => made.jpeg,

@@ -45,6 +45,19 @@ diesel::table! {
         faults -> BigInt,
         signature_number -> BigInt,
         late -> Bool,
+        reserved -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    direct_uploads (object_id) {
+        object_id -> Uid,
+        claim -> Text,
+        sha256 -> Nullable<Binary>,
+        expires_at -> Ts,
+        completed_by -> Nullable<Uid>,
     }
 }
 
