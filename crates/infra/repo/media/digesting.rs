@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How many octets are collected before a thread looks at them. As many more may be waiting for it.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = 64 << 10;
 
 #[derive(Default)]
 struct Found {

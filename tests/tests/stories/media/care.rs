@@ -133,7 +133,7 @@ async fn exported(world: World) {
 }
 
 async fn quarantined(world: World) {
-    let (ada, root) = (world.user("ada").await, world.staff("root", "moderator").await);
+    let (ada, root) = (world.user("ada").await, world.staff("rita", "moderator").await);
     // The test file of EICAR, in two halves, because scanners would also find it here.
     let eicar = format!("{}{}", r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*");
     let bad = examined(&ada, "", "; filename=\"a.com\"", eicar.as_bytes()).await;
