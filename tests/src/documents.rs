@@ -137,12 +137,15 @@ impl OpenApi {
     }
 
     /// The parameters that the query string of an operation must have, apart from this one, each followed by `&`. Ids are
-    /// those of this person.
+    /// those of this person. Of those of which it needs one (`x-needs-one-of`), it has the first that is not this one.
     pub fn needed(operation: &Value, person: &str, but: &str) -> String {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let needed = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
         let needed = needed.filter_map(|parameter| parameter["name"].as_str()).filter(|name| *name != but);
-        needed.map(|name| format!("{name}={}&", if name == "ids" { person } else { "x" })).collect()
+        let needed = needed.map(|name| format!("{name}={}&", if name == "ids" { person } else { "x" }));
+        let one_of = operation["x-needs-one-of"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let one = one_of.map(|one| one.split_once('=').unwrap_or((one, "x"))).find(|(name, _)| *name != but);
+        needed.chain(one.map(|(name, value)| format!("{name}={value}&"))).collect()
     }
 
     /// The example of a request body, `{}` if it has none.

@@ -17,6 +17,7 @@ use super::{
     audit,
     dialect::{self, Conn, HighWater, PooledConn, Scrubber},
     idempotency::{self, Stub},
+    media::attaching::{self, Notes},
 };
 use crate::{
     domains::{
@@ -76,6 +77,8 @@ pub struct Tx<'c> {
     pub stored: Uuid,
     /// Entries for the audit log. They are written late and all at once: see [`audit::write`].
     pub entries: Vec<(AuditId, Ctx, Entry)>,
+    /// What it says of files. It is written late and all at once: see [`attaching::write`].
+    pub notes: Notes,
     /// Whether a job has been enqueued.
     pub ordered: bool,
     /// Whether a text has been deleted that must disappear from all files. Debug builds check this.
@@ -201,6 +204,7 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
             recorded: Vec::new(),
             stored: Uuid::nil(),
             entries: Vec::new(),
+            notes: Notes::new(),
             ordered: false,
             deleted_text: false,
             withheld: Vec::new(),
@@ -208,6 +212,7 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
             silent: false,
         };
         let value = f(&mut tx)?;
+        attaching::write(&mut tx)?;
         audit::write(&mut tx)?;
         #[cfg(debug_assertions)]
         super::texts::check(&mut tx)?;

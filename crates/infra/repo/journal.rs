@@ -25,6 +25,7 @@ use super::{
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
     domains::{self, Domain, Sweep},
+    media::attaching,
     partitions,
     people::Viewer,
 };
@@ -77,6 +78,7 @@ pub fn append_all<C: Change + ?Sized>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -
     if wanted.is_empty() {
         return Ok(());
     }
+    attaching::write(tx)?;
     audit::write(tx)?;
     let advanced = batch::journal::advance_streams(tx.conn, &wanted)?;
     epoch::check(tx, &wanted, &advanced)?;

@@ -26,6 +26,7 @@ pub mod read;
 mod rescanning;
 mod resumable;
 mod scanning;
+mod sharing;
 
 use std::{ops::Range, sync::Arc};
 

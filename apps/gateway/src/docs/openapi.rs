@@ -121,6 +121,9 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
         operation["x-permission"] = json!(permission.word);
         operation["x-permission-for"] = json!("others");
     }
+    if !line.needs_one_of.is_empty() {
+        operation["x-needs-one-of"] = json!(line.needs_one_of);
+    }
     if line.even_suspended {
         operation["x-even-suspended"] = json!(true);
     }
@@ -143,6 +146,9 @@ fn description(line: &Endpoint) -> String {
     let mut parts: Vec<_> = line.notes.iter().map(|note| (*note).to_owned()).collect();
     if !line.exclusive.is_empty() {
         parts.push(format!("**Parameters.** Give at most one of `{}`.", line.exclusive.join("`, `")));
+    }
+    if !line.needs_one_of.is_empty() {
+        parts.push(format!("**Parameters.** Give at least one of `{}`.", line.needs_one_of.join("`, `")));
     }
     let aliases = aliases(line);
     if !aliases.is_empty() {

@@ -57,6 +57,12 @@ impl Endpoint {
         self
     }
 
+    /// Parameters of which at least one must be given; `name=value` for one that counts only with that value.
+    pub fn needs_one_of(mut self, names: &'static [&'static str]) -> Self {
+        self.needs_one_of = names;
+        self
+    }
+
     /// A parameter of the query string.
     pub fn asks<T: ToSchema>(mut self, name: &'static str, says: &'static str) -> Self {
         self.asks.push(Asked {

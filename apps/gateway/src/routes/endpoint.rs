@@ -97,6 +97,8 @@ pub struct Endpoint {
     pub ignores_others: bool,
     /// Parameters of which at most one can be given.
     pub exclusive: &'static [&'static str],
+    /// Parameters, or `name=value`, of which at least one must be given.
+    pub needs_one_of: &'static [&'static str],
     pub refusals: Vec<Failure>,
     /// Codes that only the answer to a repeated `Idempotency-Key` has.
     pub only_again: Vec<&'static str>,
@@ -204,6 +206,7 @@ impl Endpoint {
             shows: &[],
             ignores_others: false,
             exclusive: &[],
+            needs_one_of: &[],
             refusals: Vec::new(),
             only_again: Vec::new(),
             creates: false,

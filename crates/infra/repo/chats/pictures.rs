@@ -36,7 +36,8 @@ fn of(face: &ChatFace) -> Option<FileId> {
 pub fn replace(tx: &mut Tx<'_>, owner: UserId, before: &ChatFace, after: &ChatFace) -> Result<()> {
     let chosen = Chosen::other("avatar", pictures::CHAT, of(before), of(after));
     pictures::hold(tx, owner, chosen.as_slice())?;
-    pictures::replace(tx, &[of(before)], &[of(after)])
+    pictures::replace(tx, &[of(before)], &[of(after)]);
+    Ok(())
 }
 
 /// Takes the picture from a locked chat that is being deleted.
@@ -44,7 +45,8 @@ pub fn take_away(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
     let had = table::table.find(chat).filter(table::avatar_id.is_not_null()).select(table::avatar_id);
     let Some(Some(file)) = had.first::<Option<FileId>>(tx.conn).optional()? else { return Ok(()) };
     diesel::update(table::table.find(chat)).set(table::avatar_id.eq(None::<FileId>)).execute(tx.conn)?;
-    loosen(tx, vec![file])
+    loosen(tx, [file]);
+    Ok(())
 }
 
 /// Whoever sees a chat sees its picture: who is in it or invited, and everybody if it is public.

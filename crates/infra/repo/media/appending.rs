@@ -1,7 +1,7 @@
 //! A part of a resumable upload arrives. A task of its own writes it to the store, so that what has arrived is kept even if
 //! the client goes away in the middle: the task then ends as if that had been all.
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -47,28 +47,26 @@ struct Part {
     left: u64,
 }
 
+/// In a task of its own: if the caller goes away meanwhile, the upload is let go at once, and not when its lease ends.
 pub async fn begin(repo: &Repo, ctx: &Ctx, file: FileId, next: Next) -> Result<Box<dyn Appending>> {
-    let (blobs, user, writer) = (repo.blobs()?, ctx.user()?, Id::new(ctx.now));
-    let caller = ctx.clone();
-    let claimed = repo.db.write(move |tx| resumable::claim(tx, &caller, user, file, next, writer)).await?;
-    let lease = Lease::hold(repo.db.clone(), claimed.object, ctx.now, repo.deps.options.media.lease);
-    let left = resumable::octets(claimed.grown.size)?.abs_diff(claimed.length);
-    let (task, told) = channel(WAITING);
-    let appender = Appender {
-        db: repo.db.clone(),
-        blobs,
-        ctx: ctx.clone(),
-        grown: claimed.grown.clone(),
-        claim: claimed,
-        lease,
-        whole: next.whole,
-        growing: None,
-    };
-    let work = Caller::current().scope(appender.run(told)).in_current_span();
-    Ok(Box::new(Part { task, outcome: tokio::spawn(work), left }))
+    let begin = Part::begin(repo.db.clone(), repo.blobs()?, ctx.clone(), file, next, repo.deps.options.media.lease);
+    let begun = tokio::spawn(Caller::current().scope(begin).in_current_span()).await;
+    Ok(Box::new(ended(begun)?))
 }
 
 impl Part {
+    async fn begin(db: Db, blobs: Arc<dyn Blobs>, ctx: Ctx, file: FileId, next: Next, lease: Duration) -> Result<Self> {
+        let (user, writer, caller, whole) = (ctx.user()?, Id::new(ctx.now), ctx.clone(), next.whole);
+        let claimed = db.write(move |tx| resumable::claim(tx, &caller, user, file, next, writer)).await?;
+        let lease = Lease::hold(db.clone(), claimed.object, ctx.now, lease);
+        let left = resumable::octets(claimed.grown.size)?.abs_diff(claimed.length);
+        let (task, told) = channel(WAITING);
+        let grown = claimed.grown.clone();
+        let appender = Appender { db, blobs, ctx, grown, claim: claimed, lease, whole, growing: None };
+        let work = Caller::current().scope(appender.run(told)).in_current_span();
+        Ok(Self { task, outcome: tokio::spawn(work), left })
+    }
+
     async fn outcome(self) -> Result<Option<Appended>> {
         // The task learns that nothing more comes.
         drop(self.task);

@@ -20,26 +20,20 @@ use super::{
         Repo,
         accounts::profile,
         db::{Db, Tx},
-        dialect::{self, Conn},
-        journal,
+        dialect, journal,
     },
     Stored,
     deleting::{self, APPEARS_LATE},
     digesting::Digesting,
     examining,
     lease::Lease,
-    loose, once, purging, read, resumable,
+    loose, once, purging, read, resumable, sharing,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, key_of},
     keys::Keys,
     worker_pool::fair::Caller,
 };
-
-/// How many files share an object at most, because all of them change together.
-const SHARED_BY: i64 = 100;
-/// At how many objects of the same content is looked for one that can be shared.
-const MOST_LOOKED_AT: usize = 3;
 
 /// An upload that is going on.
 struct Arrival {
@@ -101,40 +95,14 @@ pub struct Rows<'n> {
     pub arriving_until: Option<Timestamp>,
 }
 
+/// In a task of its own: if the caller goes away meanwhile, what has begun is forgotten at once, and not when its lease ends.
 pub async fn begin(repo: &Repo, ctx: &Ctx, new: NewFile) -> Result<Box<dyn Arriving>> {
-    let blobs = repo.blobs()?;
-    let new = NewFile { name: file_name::of(&new.name), ..new };
-    let lease = repo.deps.options.media.lease;
-    let beginning = Beginning { new: new.clone(), object: ObjectId::new(ctx.now), lasts: lease, size: None };
-    let caller = ctx.clone();
-    let begun = repo.db.write(move |tx| insert(tx, &caller, &beginning)).await;
-    let Begun { file, object, reserved } = seek_room(&repo.db, ctx, begun).await?;
-    let mut arrival = Box::new(Arrival {
-        db: repo.db.clone(),
-        keys: Arc::clone(&repo.deps.keys),
-        blobs: Arc::clone(&blobs),
-        ctx: ctx.clone(),
-        user: ctx.user()?,
-        new,
-        file,
-        key: key_of(object)?,
-        reserved,
-        lease: Lease::hold(repo.db.clone(), object, ctx.now, lease),
-        writing: None,
-        digesting: Digesting::default(),
-        size: 0,
-        ended: false,
-    });
-    match blobs.begin(&arrival.key).await {
-        Ok(writing) => {
-            arrival.writing = Some(writing);
-            Ok(arrival)
-        }
-        Err(error) => {
-            arrival.abort().await?;
-            Err(error)
-        }
-    }
+    let (db, keys, blobs) = (repo.db.clone(), Arc::clone(&repo.deps.keys), repo.blobs()?);
+    let begin = Arrival::begin(db, keys, blobs, ctx.clone(), new, repo.deps.options.media.lease);
+    let begun = tokio::spawn(Caller::current().scope(begin).in_current_span()).await;
+    let broken = |error| Err(Error::internal(format!("the beginning of an upload: {error}")));
+    let arrival: Box<Arrival> = begun.unwrap_or_else(broken)?;
+    Ok(arrival)
 }
 
 /// If the server has no room, what was deleted makes some.
@@ -179,6 +147,47 @@ impl Arriving for Arrival {
 }
 
 impl Arrival {
+    async fn begin(
+        db: Db,
+        keys: Arc<Keys>,
+        blobs: Arc<dyn Blobs>,
+        ctx: Ctx,
+        new: NewFile,
+        lease: Duration,
+    ) -> Result<Box<Self>> {
+        let new = NewFile { name: file_name::of(&new.name), ..new };
+        let beginning = Beginning { new: new.clone(), object: ObjectId::new(ctx.now), lasts: lease, size: None };
+        let caller = ctx.clone();
+        let begun = db.write(move |tx| insert(tx, &caller, &beginning)).await;
+        let Begun { file, object, reserved } = seek_room(&db, &ctx, begun).await?;
+        let mut arrival = Box::new(Self {
+            user: ctx.user()?,
+            new,
+            file,
+            key: key_of(object)?,
+            reserved,
+            lease: Lease::hold(db.clone(), object, ctx.now, lease),
+            writing: None,
+            digesting: Digesting::default(),
+            size: 0,
+            ended: false,
+            db,
+            keys,
+            blobs,
+            ctx,
+        });
+        match arrival.blobs.begin(&arrival.key).await {
+            Ok(writing) => {
+                arrival.writing = Some(writing);
+                Ok(arrival)
+            }
+            Err(error) => {
+                arrival.abort().await?;
+                Err(error)
+            }
+        }
+    }
+
     /// Reserves room for what has come, and for more ahead of it.
     async fn reserve(&mut self) -> Result<()> {
         let needed = octets(self.size)?;
@@ -229,7 +238,7 @@ impl Arrival {
     /// Makes it a file, or answers with the file that the first call with the same key has made.
     async fn keep(&mut self, arrived: Arrived) -> Result<File> {
         // The content is what makes a repeated call the same one.
-        let missing = missing(&self.db, &*self.blobs, self.user, arrived.sha256).await?;
+        let missing = sharing::missing(&self.db, &*self.blobs, self.user, arrived.sha256).await?;
         let mut call = self.at_the_end();
         if let Some(key) = &self.ctx.idempotency_key {
             let said = self.keys.fingerprint(&[
@@ -388,38 +397,6 @@ fn more(tx: &mut Tx<'_>, octets: i64, objects: i64) -> Result<()> {
     if counted == 0 { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
 }
 
-/// An object of the same content that another file can share. What has no file any more is about to be purged, and what has
-/// failed may be put right by uploading it again; what is in quarantine stays there, whoever uploads it again.
-fn shareable(conn: &mut Conn, user: UserId, sha256: &[u8], without: &[ObjectId]) -> Result<Option<ObjectRow>> {
-    let usable = [FileStatus::Ready, FileStatus::Scanning, FileStatus::Quarantined].map(|status| status.as_str());
-    let same = file_objects::table
-        .filter(file_objects::owner_id.eq(user).and(file_objects::sha256.eq(sha256)))
-        .filter(file_objects::refs.gt(0).and(file_objects::refs.lt(SHARED_BY)))
-        .filter(file_objects::status.eq_any(usable).and(file_objects::id.ne_all(without)))
-        .order(file_objects::id.desc())
-        .select(ObjectRow::as_select());
-    Ok(same.first(conn).optional()?)
-}
-
-/// Objects of the same content that the store does not have, so that nobody shares them. If it does not answer, this upload is
-/// stored by itself, too.
-pub async fn missing(db: &Db, blobs: &dyn Blobs, user: UserId, sha256: [u8; 32]) -> Result<Vec<ObjectId>> {
-    let mut missing = Vec::new();
-    while missing.len() < MOST_LOOKED_AT {
-        let without = missing.clone();
-        let same = db.read(move |conn| shareable(conn, user, &sha256, &without)).await?;
-        let Some(same) = same else { break };
-        // Nobody reads what is in quarantine.
-        let is_bad = same.status()? == FileStatus::Quarantined;
-        if is_bad || matches!(blobs.head(&same.shown_key()?).await, Ok(Some(_))) {
-            break;
-        }
-        tracing::warn!(object = %same.id, "an object is not in the store, so its content is stored once more");
-        missing.push(same.id);
-    }
-    Ok(missing)
-}
-
 /// Makes what has arrived the file. What was reserved for it counts already. Those objects of the same content that are
 /// `missing` are not shared.
 pub fn keep(
@@ -441,7 +418,7 @@ pub fn keep(
     // The upload may have taken hours.
     row.created_at = ctx.now;
     diesel::update(files::table.find(file)).set(files::created_at.eq(row.created_at)).execute(tx.conn)?;
-    let object = match shareable(tx.conn, user, &arrived.sha256, missing)? {
+    let object = match sharing::shareable(tx.conn, user, &arrived.sha256, missing)? {
         Some(same) => {
             row.failed = examining::is_unfit(&tx.services.options.media, &same, &row.purpose)?;
             let shares = (files::object_id.eq(same.id), files::failed.eq(row.failed));

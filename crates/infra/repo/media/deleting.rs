@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{
     super::{db::Tx, dialect, journal, people::Viewer},
-    detaching, loose, posters, purging, read, resumable,
+    attaching, detaching, posters, purging, read, resumable,
 };
 use crate::domains::media::{FileRow, ObjectRow, file_objects, file_totals, file_usage, files, held_objects};
 
@@ -92,7 +92,7 @@ pub fn remove(
 ) -> Result<Trash> {
     posters::forget(tx, file)?;
     diesel::delete(files::table.find(file)).execute(tx.conn)?;
-    loose::forget(tx, file)?;
+    attaching::fasten(tx, [file]);
     // Its name.
     tx.deleted_text = true;
     let less = if object.refs > 1 {

@@ -27,7 +27,7 @@ use super::{
     arriving::{self, Arrived, Beginning, seek_room},
     deleting::{self, APPEARS_LATE},
     lease::Lease,
-    read,
+    read, sharing,
 };
 use crate::{
     domains::media::{DirectRow, direct_uploads, file_objects, key_of, take_in},
@@ -146,31 +146,12 @@ enum Found {
     Arriving { row: DirectRow, size: i64, purpose: Purpose },
 }
 
+/// In a task of its own, as the end of every upload: a caller that goes away meanwhile does not interrupt it.
 pub async fn complete(repo: &Repo, ctx: &Ctx, file: FileId) -> Result<File> {
-    let (blobs, user, id) = (repo.blobs()?, ctx.user()?, Id::<()>::new(ctx.now));
-    let caller = ctx.clone();
-    let (row, size, purpose) = match repo.db.write(move |tx| take(tx, &caller, file, id)).await? {
-        Found::Complete(file) => return Ok(file),
-        Found::Arriving { row, size, purpose } => (row, size, purpose),
-    };
-    let completion = Completion {
-        db: repo.db.clone(),
-        blobs,
-        ctx: ctx.clone(),
-        user,
-        file,
-        object: row.object_id,
-        key: key_of(row.object_id)?,
-        purpose,
-        size,
-        claim: row.claim,
-        sha256: row.sha256,
-        id,
-    };
-    let lease = Lease::hold(repo.db.clone(), row.object_id, ctx.now, repo.deps.options.media.lease);
-    // In a task of its own, as the end of every upload.
-    let complete = Caller::current().scope(completion.complete(lease)).in_current_span();
-    tokio::spawn(complete).await.unwrap_or_else(|error| Err(Error::internal(format!("the end of an upload: {error}"))))
+    let lease = repo.deps.options.media.lease;
+    let complete = Completion::carry_out(repo.db.clone(), repo.blobs()?, ctx.clone(), file, lease);
+    let completed = tokio::spawn(Caller::current().scope(complete).in_current_span()).await;
+    completed.unwrap_or_else(|error| Err(Error::internal(format!("the end of an upload: {error}"))))
 }
 
 /// Takes an upload for one call. Its lease is that of the call from then on: if the process dies, the upload is forgotten
@@ -197,6 +178,30 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, id: Id<()>) -> Result<Found> {
 }
 
 impl Completion {
+    async fn carry_out(db: Db, blobs: Arc<dyn Blobs>, ctx: Ctx, file: FileId, lease: Duration) -> Result<File> {
+        let (user, id, caller) = (ctx.user()?, Id::<()>::new(ctx.now), ctx.clone());
+        let (row, size, purpose) = match db.write(move |tx| take(tx, &caller, file, id)).await? {
+            Found::Complete(file) => return Ok(file),
+            Found::Arriving { row, size, purpose } => (row, size, purpose),
+        };
+        let lease = Lease::hold(db.clone(), row.object_id, ctx.now, lease);
+        let completion = Self {
+            db,
+            blobs,
+            ctx,
+            user,
+            file,
+            object: row.object_id,
+            key: key_of(row.object_id)?,
+            purpose,
+            size,
+            claim: row.claim,
+            sha256: row.sha256,
+            id,
+        };
+        completion.complete(lease).await
+    }
+
     async fn complete(self, lease: Lease) -> Result<File> {
         let taken = self.take_in(&lease).await;
         let outcome = match taken {
@@ -252,7 +257,7 @@ impl Completion {
     }
 
     async fn keep(&self, arrived: Arrived) -> Result<File> {
-        let missing = arriving::missing(&self.db, &*self.blobs, self.user, arrived.sha256).await?;
+        let missing = sharing::missing(&self.db, &*self.blobs, self.user, arrived.sha256).await?;
         let (ctx, user, file, object, id) = (self.ctx.clone(), self.user, self.file, self.object, self.id);
         let keep = move |tx: &mut Tx<'_>| {
             dialect::accounts::lock_user(tx.conn, user)?;

@@ -10,6 +10,7 @@ use super::{
     deleting,
     lease::Lease,
     resumable::{self, Claim, Of},
+    sharing,
 };
 use crate::domains::media::read_through;
 
@@ -46,7 +47,7 @@ async fn try_to_finish(db: &Db, blobs: &dyn Blobs, ctx: &Ctx, claim: &Claim, gro
     may_be(claim.purpose, found.kind, claim.named.as_deref())?;
     let arrived = Arrived { size: found.size, sha256: found.sha256, kind: found.kind.media_type };
     let (ctx, user, file) = (ctx.clone(), claim.user, claim.file);
-    let missing = arriving::missing(db, blobs, user, arrived.sha256).await?;
+    let missing = sharing::missing(db, blobs, user, arrived.sha256).await?;
     db.write(move |tx| arriving::keep(tx, &ctx, user, file, &arrived, &missing)).await
 }
 

@@ -24,6 +24,7 @@ use super::{
         domains::{Hold, holds_file},
         journal,
     },
+    attaching,
     deleting::{KEPT_FOR, make_room, remove},
     read,
 };
@@ -97,12 +98,6 @@ pub fn note_new(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<()> {
     dialect::media::note_loose_files(tx.conn, &[file], ctx.now.plus(UNATTACHED_FOR))
 }
 
-/// Forgets that a file may be attached to nothing.
-pub fn forget(tx: &mut Tx<'_>, file: FileId) -> Result<()> {
-    diesel::delete(loose_files::table.find(file)).execute(tx.conn)?;
-    Ok(())
-}
-
 /// What is due and attached to nothing, of the notes after one; where to go on, if there are more.
 pub fn planned(conn: &mut Conn, now: Timestamp, after: Option<Place>) -> Result<(Amount, Option<Place>)> {
     let mut due = loose_files::table
@@ -131,20 +126,26 @@ pub fn planned(conn: &mut Conn, now: Timestamp, after: Option<Place>) -> Result<
 /// When to look at a file, and the file.
 pub type Place = (Timestamp, FileId);
 
+/// A file is gone, or something has it.
+fn nothing_to_do(tx: &mut Tx<'_>, file: FileId) -> Result<Option<i64>> {
+    attaching::fasten(tx, [file]);
+    Ok(None)
+}
+
 /// Deletes a file if nothing has it; answers how many octets that frees later, if it did. Whoever attaches it holds the file,
 /// and whoever takes it from something holds the note, so both come before this or after it.
 fn tidy(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<Option<i64>> {
     let owner = files::table.find(file).select(files::owner_id);
-    let Some(owner) = owner.first::<UserId>(tx.conn).optional()? else { return forget(tx, file).map(|()| None) };
+    let Some(owner) = owner.first::<UserId>(tx.conn).optional()? else { return nothing_to_do(tx, file) };
     dialect::accounts::lock_user(tx.conn, owner)?;
     dialect::media::lock_file(tx.conn, file)?;
     match dialect::media::lock_loose_file(tx.conn, file)? {
         Some(due_at) if due_at <= ctx.now => {}
         _ => return Ok(None),
     }
-    let Some((row, object)) = read::find(tx.conn, owner, file)? else { return forget(tx, file).map(|()| None) };
+    let Some((row, object)) = read::find(tx.conn, owner, file)? else { return nothing_to_do(tx, file) };
     let later = match holds_file(tx.conn, file)? {
-        Some(Hold::Firm) => return forget(tx, file).map(|()| None),
+        Some(Hold::Firm) => return nothing_to_do(tx, file),
         Some(Hold::Waiting) => true,
         None => object.status()? == FileStatus::Uploading,
     };

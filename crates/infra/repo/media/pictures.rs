@@ -57,7 +57,11 @@ pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
         own.map_or_else(|| Some(unknown()), |facts| flaw(chosen.kind, facts)).map(|flaw| flaw.at(chosen.at.clone()))
     });
     let wrong: Vec<_> = wrong.collect();
-    if wrong.is_empty() { attaching::fasten(tx.conn, kept) } else { Err(Error::Invalid(wrong)) }
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+    attaching::fasten(tx, kept);
+    Ok(())
 }
 
 pub fn unknown() -> Flaw {
@@ -114,7 +118,6 @@ pub fn last(after: Option<Place>) -> Uuid {
 }
 
 /// Says that something has the pictures of `after` and no longer those of `before`. After the locks of whatever has them.
-pub fn replace(tx: &mut Tx<'_>, before: &[Option<FileId>], after: &[Option<FileId>]) -> Result<()> {
-    let gone = before.iter().filter(|file| !after.contains(file)).flatten().copied();
-    attaching::loosen(tx, gone.collect())
+pub fn replace(tx: &mut Tx<'_>, before: &[Option<FileId>], after: &[Option<FileId>]) {
+    attaching::loosen(tx, before.iter().filter(|file| !after.contains(file)).flatten().copied());
 }

@@ -109,7 +109,7 @@ pub fn edit(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, patch: FilePatch) -> Resul
         let one = (table::file_id.eq(file), table::poster_id.eq(poster));
         diesel::insert_into(table::table).values(one).execute(tx.conn)?;
     }
-    attaching::loosen(tx, had.into_iter().collect())?;
+    attaching::loosen(tx, had);
     tell(tx, ctx, row, &object)
 }
 
@@ -148,7 +148,8 @@ fn flaw(facts: &FileFacts) -> Option<Flaw> {
 pub fn forget(tx: &mut Tx<'_>, file: FileId) -> Result<()> {
     let gone = diesel::delete(table::table.find(file)).returning(table::poster_id);
     let gone: Option<FileId> = gone.get_result(tx.conn).optional()?;
-    attaching::loosen(tx, gone.into_iter().collect())
+    attaching::loosen(tx, gone);
+    Ok(())
 }
 
 fn holds(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {

@@ -17,7 +17,7 @@ use super::{
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
         },
     },
-    loose, posters, purging,
+    attaching, posters, purging,
 };
 use crate::{
     domains::media::{FileRow, ObjectRow, file_links, file_objects, file_usage, files},
@@ -78,8 +78,8 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
             if holds_file(tx.conn, *file)? == Some(Hold::Firm) {
                 return all_gone(0, true);
             }
-            loose::forget(tx, *file)?;
         }
+        attaching::fasten(tx, some.iter().copied());
         tx.deleted_text = true;
         return all_gone(diesel::delete(files::table.filter(files::id.eq_any(some))).execute(tx.conn)?, true);
     }

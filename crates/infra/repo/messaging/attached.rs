@@ -106,20 +106,21 @@ fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
 }
 
 /// Writes the files of new messages, which are held.
-pub fn write<'m>(conn: &mut Conn, all: impl Iterator<Item = &'m Message>) -> Result<()> {
+pub fn write<'m>(tx: &mut Tx<'_>, all: impl Iterator<Item = &'m Message>) -> Result<()> {
     let rows: Vec<AttachmentRow> = all.flat_map(AttachmentRow::of).collect();
-    statements::insert_attachments(conn, &rows)?;
-    attaching::fasten(conn, rows.iter().map(|row| row.file_id).collect())
+    statements::insert_attachments(tx.conn, &rows)?;
+    attaching::fasten(tx, rows.iter().map(|row| row.file_id));
+    Ok(())
 }
 
 /// Writes the files of a message anew, in a locked chat. Whoever takes some away takes their names from the journal, too.
 pub fn replace(tx: &mut Tx<'_>, before: &Message, after: &Message) -> Result<()> {
     let gone = statements::drop_attachments(tx.conn, &[(after.chat_id, after.seq)])?;
-    write(tx.conn, std::iter::once(after))?;
+    write(tx, std::iter::once(after))?;
     let stay: HashSet<FileId> = after.attachments.iter().map(|file| file.id).collect();
     let gone: Vec<FileId> = gone.into_iter().filter(|file| !stay.contains(file)).collect();
     let fewer = before.attachments.iter().any(|file| !stay.contains(&file.id));
-    attaching::loosen(tx, gone)?;
+    attaching::loosen(tx, gone);
     if fewer {
         let shown = [Change::MessageUpdated(Box::new(after.clone().for_everybody()))];
         journal::rewrite_all(tx, SHOW_THE_MESSAGE, &shown)?;
@@ -131,7 +132,8 @@ pub fn replace(tx: &mut Tx<'_>, before: &Message, after: &Message) -> Result<()>
 /// Takes the files from messages that are being deleted, in locked chats.
 pub fn drop_from(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<()> {
     let gone = statements::drop_attachments(tx.conn, places)?;
-    attaching::loosen(tx, gone)
+    attaching::loosen(tx, gone);
+    Ok(())
 }
 
 /// Deletes some of what is kept about files in a chat that goes with everything in it; none when there is none left.
@@ -143,7 +145,7 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId, most: i64) -> Result<u64> {
     let gone: Vec<(FileId,)> = some.bind::<Uid, _>(chat).bind::<BigInt, _>(most).load(tx.conn)?;
     let rows = gone.len() as u64;
     tx.deleted_text |= rows > 0;
-    attaching::loosen(tx, gone.into_iter().map(|(file,)| file).collect())?;
+    attaching::loosen(tx, gone.into_iter().map(|(file,)| file));
     Ok(rows)
 }
 

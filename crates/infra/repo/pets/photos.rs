@@ -76,7 +76,8 @@ pub fn replace(tx: &mut Tx<'_>, pet: PetId, before: &[FileId], after: &[FileId])
     }
     diesel::delete(table::table.filter(table::pet_id.eq(pet))).execute(tx.conn)?;
     put(tx.conn, pet, after)?;
-    loosen(tx, before.iter().filter(|file| !after.contains(file)).copied().collect())
+    loosen(tx, before.iter().filter(|file| !after.contains(file)).copied());
+    Ok(())
 }
 
 /// Takes all pictures from a locked pet that is being deleted.
@@ -84,7 +85,8 @@ pub fn take_away(tx: &mut Tx<'_>, pet: PetId) -> Result<()> {
     let photos = diesel::delete(table::table.filter(table::pet_id.eq(pet))).returning(table::file_id);
     let mut gone: Vec<FileId> = photos.load(tx.conn)?;
     gone.extend(pets::table.find(pet).select(pets::avatar_id).first::<Option<FileId>>(tx.conn).optional()?.flatten());
-    loosen(tx, gone)
+    loosen(tx, gone);
+    Ok(())
 }
 
 /// The pets that have this file as their avatar, and those that have it among their photos.

@@ -66,7 +66,8 @@ pub fn take_away(tx: &mut Tx<'_>, report: ReportId) -> Result<()> {
     held::release(tx.conn, Id::from_uuid(report.uuid()))?;
     let gone = diesel::delete(table::table.filter(table::report_id.eq(report))).returning(table::file_id);
     let gone: Vec<FileId> = gone.get_results(tx.conn)?;
-    attaching::loosen(tx, gone)
+    attaching::loosen(tx, gone);
+    Ok(())
 }
 
 /// Moderators see the files of reports that they can open.

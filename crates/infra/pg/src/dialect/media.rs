@@ -49,13 +49,15 @@ pub fn note_loose_files(conn: &mut Conn, ids: &[FileId], due_at: Timestamp) -> R
     Ok(())
 }
 
-/// Forgets that these files may be attached to nothing, in the order in which others note it.
+/// Taken by whoever writes such notes, in the order in which all do.
+pub fn lock_loose_files(conn: &mut Conn, ids: &[FileId]) -> Result<()> {
+    let some = loose_files::table.filter(loose_files::file_id.eq_any(ids)).order(loose_files::file_id);
+    some.select(loose_files::file_id).for_update().load::<FileId>(conn)?;
+    Ok(())
+}
+
+/// Forgets that these files may be attached to nothing; the notes are locked.
 pub fn forget_loose_files(conn: &mut Conn, ids: &[FileId]) -> Result<()> {
-    statement::<(), Pg>(
-        "DELETE FROM loose_files WHERE file_id IN (SELECT l.file_id FROM loose_files l WHERE l.file_id = ANY(?) \
-         ORDER BY l.file_id FOR UPDATE)",
-    )
-    .bind::<Array<Uid>, _>(ids.to_vec())
-    .execute(conn)?;
+    diesel::delete(loose_files::table.filter(loose_files::file_id.eq_any(ids))).execute(conn)?;
     Ok(())
 }

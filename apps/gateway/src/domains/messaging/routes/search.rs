@@ -43,6 +43,7 @@ fn messages<Args>(path: &'static str, verb: impl crate::routes::Verb<Args>) -> E
         .notes(NOTES)
         .notes("`q` is needed, except with `has=file`: without it, all messages with files are found that fit the other filters.")
         .scope(MESSAGES_READ)
+        .needs_one_of(&["q", "has=file"])
         .asks::<String>("q", SOUGHT)
         .asks::<String>("from", "Only messages of this person: an id, a username, or `me`")
         .asks::<String>("mentions", "Only messages that mention this person by name or by id: an id, a username, `me`, or `all` for those that mention everybody")
