@@ -255,7 +255,7 @@ impl Arrival {
         let again = move |tx: &mut Tx<'_>, Stored(earlier): Stored| {
             deleting::discard(tx, &again_by, user, file, size, again_by.now)?;
             let (row, object) = read::own(tx.conn, user, earlier)?;
-            row.file(&object)
+            read::to_owner(tx.conn, row, &object)
         };
         self.db.create(&call, first, again).await
     }

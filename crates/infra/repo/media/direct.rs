@@ -162,7 +162,7 @@ fn take(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, id: Id<()>) -> Result<Found> {
     profile::own(tx.conn, user)?;
     let (row, object) = read::own(tx.conn, user, file)?;
     if object.status()? != FileStatus::Uploading {
-        return row.file(&object).map(Found::Complete);
+        return read::to_owner(tx.conn, row, &object).map(Found::Complete);
     }
     // One that comes by way of this server ends by itself.
     let direct = find(tx.conn, object.id)?.ok_or(FILE_NOT_READY)?;

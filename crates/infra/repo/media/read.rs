@@ -73,6 +73,12 @@ pub fn shown(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<File> {
     Ok(if is_own { file } else { File { uploaded_by: None, poster_id: None, ..file } })
 }
 
+/// A file as its owner sees it.
+pub fn to_owner(conn: &mut Conn, row: FileRow, object: &ObjectRow) -> Result<File> {
+    let poster = posters::to(conn, &row, object)?;
+    posters::file(row, object, poster.as_ref())
+}
+
 /// A content, and what the audit log has of whoever looks at it.
 pub type Looked = (Content, Option<Entry>);
 
