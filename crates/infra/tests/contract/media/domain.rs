@@ -290,9 +290,8 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Files::continue_resumable" => resumed(store, &ctx, dice).await,
             "Files::end_resumable" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
-                let Some(open) = files.iter().find(|file| file.status == FileStatus::Uploading) else {
-                    return Err(NOTHING_TO_DO.into());
-                };
+                let open = files.iter().find(|file| file.status == FileStatus::Uploading && file.size == 9);
+                let Some(open) = open else { return Err(NOTHING_TO_DO.into()) };
                 store.media.end_resumable(&ctx, open.id).await
             }
             "Files::edit_file" => {
@@ -312,7 +311,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Files::complete_direct" if dice.below(2) == 0 => complete(store, &ctx, dice.below(3)).await,
             "Files::complete_direct" => {
                 let files = store.media.files(&ctx, FileFilter::default(), PageRequest::default()).await?.items;
-                match files.iter().find(|file| file.status == FileStatus::Uploading) {
+                match files.iter().find(|file| file.status == FileStatus::Uploading && file.size == 0) {
                     Some(file) => store.media.complete_direct(&ctx, file.id).await.map(drop),
                     None => Err(NOTHING_TO_DO.into()),
                 }

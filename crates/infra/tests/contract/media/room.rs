@@ -9,8 +9,10 @@ use bytes::Bytes;
 use clowder_core::{Ctx, Result};
 use clowder_infra::Store;
 use clowder_media::{File, policy::Limits};
+use clowder_tests::until;
+use futures_util::poll;
 
-use super::{new, purge_with, used};
+use super::{new, objects, purge_with, used};
 use crate::world::{World, code, on_both};
 
 /// Uploads so many pieces, and counts the octets that are in the store meanwhile.
@@ -69,6 +71,21 @@ on_both! {
         purge_with(&world, &node).await;
         let pieces = usize::try_from(1000 - kept).unwrap() / PIECE;
         upload(&node, &world.ctx(&people[0]), 77, pieces, &stored, &most).await.unwrap();
+        world.changes().await;
+    }
+
+    async fn whoever_goes_away_while_an_upload_begins_takes_no_room(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let ctx = world.ctx(&ada);
+        let mut begin = world.store.media.begin_upload(&ctx, new("a"));
+        assert!(poll!(begin.as_mut()).is_pending());
+        drop(begin);
+        // Its row comes all the same, and goes at once, before any job looks for it.
+        until("the upload has begun", async || objects(&world) == 1).await;
+        until("it is forgotten", async || used(&world, &ada).await == (0, 0)).await;
+        until("its row says when it goes", async || {
+            world.meddle("UPDATE file_objects SET refs = refs WHERE refs = 0 AND reserved = 0").unwrap() == 1
+        }).await;
         world.changes().await;
     }
 
