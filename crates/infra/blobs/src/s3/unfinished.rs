@@ -39,8 +39,8 @@ struct Upload {
     initiated: String,
 }
 
-/// Aborts the uploads of files below our prefix that began before this time: others may use the same bucket. One that cannot be aborted holds up no others, and is
-/// the error in the end; after several, it is the server, and the rest is left for later.
+/// Aborts the uploads of files below our prefix that began before this time: others may use the same bucket. One that cannot be
+/// aborted holds up no others, and is the error in the end; after several, it is the server, and the rest is left for later.
 pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
     let (mut aborted, mut faults) = (0, Vec::new());
     let mut markers = (String::new(), String::new());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use clowder_core::{Error, Timestamp};
 use clowder_media::blobs::Grown;
 
-use super::stores::{FOREVER, NEVER, Store, all, both, folder, key, names, noise, read, s3, write};
+use super::stores::{FOREVER, NEVER, OF_A_FILE, Store, all, both, folder, key, names, noise, read, s3, write};
 
 /// A module per store, with each of these tests.
 macro_rules! on_both {
@@ -123,7 +123,7 @@ async fn what_is_aborted_or_dropped_leaves_nothing(store: &Store) {
         let mut writing = blobs.begin(&key("kept")).await.unwrap();
         writing.write(noise(7, size)).await.unwrap();
         writing.abort().await;
-        let mut writing = blobs.begin(&key(super::stores::OF_A_FILE)).await.unwrap();
+        let mut writing = blobs.begin(&key(OF_A_FILE)).await.unwrap();
         writing.write(noise(7, size)).await.unwrap();
         drop(writing);
     }
@@ -133,9 +133,12 @@ async fn what_is_aborted_or_dropped_leaves_nothing(store: &Store) {
     super::stores::until("all is removed", async || (blobs.sweep(FOREVER).await.unwrap() == 0).then_some(())).await;
 }
 
+/// Another key of a file.
+const UNSETTLED: &str = "files/ac/01939d3c-0000-7000-8000-0000000000ac";
+
 /// Adds bytes to an object that grows.
 async fn grow(store: &Store, grown: &Grown, bytes: Bytes) -> Grown {
-    let mut growing = store.blobs.grow(&key("files/grown"), grown).await.unwrap();
+    let mut growing = store.blobs.grow(&key(OF_A_FILE), grown).await.unwrap();
     growing.write(bytes).await.unwrap();
     let grown = growing.settle(true).await.unwrap();
     assert_eq!(growing.settle(false).await.unwrap(), grown, "all has settled");
@@ -152,18 +155,18 @@ async fn what_grows_is_whole_in_the_end(store: &Store) {
             grown = grow(store, &grown, rest.split_to(*size)).await;
             assert_eq!(grown.size, (all.len() - rest.len()) as u64);
             assert!(grown.state.len() <= 8 << 10);
-            assert_eq!(blobs.head(&key("files/grown")).await.unwrap(), None, "nobody sees it yet");
+            assert_eq!(blobs.head(&key(OF_A_FILE)).await.unwrap(), None, "nobody sees it yet");
         }
         // An attempt of which nobody has heard the end.
         for _ in 0..2 {
-            blobs.complete(&key("files/grown"), &grown).await.unwrap();
+            blobs.complete(&key(OF_A_FILE), &grown).await.unwrap();
         }
-        assert!(read(blobs, "files/grown").await.unwrap() == all, "{sizes:?}");
-        assert_eq!(names(blobs, "").await, ["files/grown"]);
-        blobs.abandon(&key("files/grown"), &grown).await.unwrap();
-        assert!(read(blobs, "files/grown").await.unwrap() == all, "it was completed before it was abandoned");
+        assert!(read(blobs, OF_A_FILE).await.unwrap() == all, "{sizes:?}");
+        assert_eq!(names(blobs, "").await, [OF_A_FILE]);
+        blobs.abandon(&key(OF_A_FILE), &grown).await.unwrap();
+        assert!(read(blobs, OF_A_FILE).await.unwrap() == all, "it was completed before it was abandoned");
         assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 0);
-        blobs.delete(&key("files/grown")).await.unwrap();
+        blobs.delete(&key(OF_A_FILE)).await.unwrap();
     }
 }
 
@@ -171,20 +174,20 @@ async fn what_has_not_settled_is_forgotten(store: &Store) {
     let blobs = &*store.blobs;
     let (kept, lost, other) = (noise(20, 9_000_000), noise(21, 10_000_000), noise(22, 9_500_000));
     let grown = grow(store, &Grown::default(), kept.clone()).await;
-    let mut growing = blobs.grow(&key("files/grown"), &grown).await.unwrap();
+    let mut growing = blobs.grow(&key(OF_A_FILE), &grown).await.unwrap();
     growing.write(lost).await.unwrap();
     drop(growing);
     let grown = grow(store, &grown, other.clone()).await;
-    blobs.complete(&key("files/grown"), &grown).await.unwrap();
-    assert!(read(blobs, "files/grown").await.unwrap() == [kept, other].concat());
+    blobs.complete(&key(OF_A_FILE), &grown).await.unwrap();
+    assert!(read(blobs, OF_A_FILE).await.unwrap() == [kept, other].concat());
 
     // An object of which nothing has ever settled.
-    let mut growing = blobs.grow(&key("files/never"), &Grown::default()).await.unwrap();
+    let mut growing = blobs.grow(&key(UNSETTLED), &Grown::default()).await.unwrap();
     growing.write(noise(23, 9_000_000)).await.unwrap();
     drop(growing);
-    blobs.abandon(&key("files/never"), &Grown::default()).await.unwrap();
+    blobs.abandon(&key(UNSETTLED), &Grown::default()).await.unwrap();
     super::stores::until("all is removed", async || (blobs.sweep(FOREVER).await.unwrap() == 0).then_some(())).await;
-    assert_eq!(names(blobs, "").await, ["files/grown"]);
+    assert_eq!(names(blobs, "").await, [OF_A_FILE]);
 }
 
 async fn what_grows_in_small_steps_leaves_no_rests(store: &Store) {
@@ -195,9 +198,9 @@ async fn what_grows_in_small_steps_leaves_no_rests(store: &Store) {
         grown = grow(store, &grown, rest.split_to(5_000)).await;
         assert!(names(blobs, "rest/").await.len() <= 2, "the last one, and the one before");
     }
-    blobs.complete(&key("files/grown"), &grown).await.unwrap();
-    assert!(read(blobs, "files/grown").await.unwrap() == all);
-    assert_eq!(names(blobs, "").await, ["files/grown"]);
+    blobs.complete(&key(OF_A_FILE), &grown).await.unwrap();
+    assert!(read(blobs, OF_A_FILE).await.unwrap() == all);
+    assert_eq!(names(blobs, "").await, [OF_A_FILE]);
 }
 
 async fn what_is_abandoned_leaves_nothing(store: &Store) {
@@ -205,7 +208,7 @@ async fn what_is_abandoned_leaves_nothing(store: &Store) {
     for size in [0, 10, 9_000_000] {
         let grown = grow(store, &Grown::default(), noise(25, size)).await;
         for _ in 0..2 {
-            blobs.abandon(&key("files/grown"), &grown).await.unwrap();
+            blobs.abandon(&key(OF_A_FILE), &grown).await.unwrap();
         }
         assert!(names(blobs, "").await.is_empty());
         assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 0);
