@@ -96,7 +96,6 @@ mod tests {
         journal::{Chunk, Others, Part, Replay, Replayed, Stretch},
     };
     use clowder_infra::worker_pool::{Plan, WorkerPool};
-    use uuid::Uuid;
 
     use super::*;
 
@@ -117,7 +116,12 @@ mod tests {
     impl Journal for Queued {
         async fn extent(&self) -> Result<Extent> {
             let none = || Positions::new(Vec::new());
-            self.0.run(move |()| Ok(Extent { epoch: Uuid::nil(), heads: none(), floors: none() })).await
+            let extent = move || Extent { epoch: Uuid::nil(), stored: Uuid::nil(), heads: none(), floors: none() };
+            self.0.run(move |()| Ok(extent())).await
+        }
+
+        async fn former(&self, _: Uuid) -> Result<Vec<Former>> {
+            Err(late())
         }
 
         async fn read(&self, _: Vec<Stretch>, _: Chunk) -> Result<Part> {
