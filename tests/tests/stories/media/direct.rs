@@ -8,11 +8,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{needed, path};
+use super::{bucket, needed, path};
 
 on_both!(with [
-    ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*needed("TEST_S3_KEY")),
-    ("AWS_SECRET_ACCESS_KEY", &*needed("TEST_S3_SECRET")), ("QUOTA_BYTES", "1048576"),
+    ("STORAGE_URL", &*super::bucket()), ("AWS_ACCESS_KEY_ID", &*super::needed("TEST_S3_KEY")),
+    ("AWS_SECRET_ACCESS_KEY", &*super::needed("TEST_S3_SECRET")), ("QUOTA_BYTES", "1048576"),
 ]; to_the_bucket);
 on_both!(shared; not_into_a_folder);
 
