@@ -202,8 +202,37 @@ def beside_one_node(rows):
         print(f"- {row['back']} of {row['n']} clients of a node that was killed are back after {row['back_s']} s (aim: 10,000 in 20 s), {row['reset']} with a reset")
 
 
+def beside_files(rows):
+    """Uploads, downloads and thumbnails beside programs that do only a part of it."""
+    def median(peer, workload, field="secs"):
+        values = [row[field] for row in rows[peer, workload] if field in row]
+        return statistics.median(values) if values else None
+
+    for workload, peer, things, others, aim in (
+        ("file-upload", "cat", "an upload", "`cat > file; sync file`", 0.6),
+        ("file-download", "nginx", "a download", "nginx", 0.7),
+        ("thumbnails", "vips", "all thumbnails of 12 megapixels", "libvips", 0.5),
+    ):
+        ours, theirs = median("files", workload), median(peer, workload)
+        if ours and theirs:
+            octets = median("files", workload, "octets")
+            size = f" of {octets / 1e6:,.0f} MB" if octets else ""
+            print(f"- files: {things}{size}: {ours:.3f} s, {ratio(ours, theirs, False)} as fast as {others} ({theirs:.3f} s; aim: {aim})")
+    ours, theirs = median("files", "file-small", "ok_per_s"), median("nginx", "file-small", "ok_per_s")
+    if ours:
+        print(f"- files: {ours:,.0f} small downloads a second (aim: 1,000), {ratio(ours, theirs, True)} those of nginx (aim: 0.5)")
+    quiet, busy = median("files", "me-without-uploads", "p99"), median("files", "me-beside-uploads", "p99")
+    for row in rows["files", "uploads-at-once"]:
+        many = f"{row['uploads']} uploads of {row['octets'] / 1e6:,.0f} MB at once"
+        print(f"- files: the server has at most {row['peak_kb'] / 1024:.0f} MiB with {many} (aim: 256 MiB)")
+        if quiet and busy:
+            print(f"- files: p99 of the own profile beside {many} is {busy:.1f} ms, **{busy / quiet:.1f}** times the {quiet:.1f} ms without (aim: 5)")
+
+
 def main():
     rows = read(sys.argv[1])
+    if sys.argv[2:] == ["files"]:
+        return beside_files(rows)
     print(f"| workload | {' | '.join(SERVERS.values())} | PostgreSQL : Django | SQLite : Django | PostgreSQL : bare |")
     print("|---" * (len(SERVERS) + 4) + "|")
     for workload, (what, field, unit, more) in CELLS.items():
@@ -222,6 +251,7 @@ def main():
     beside_held(rows)
     beside_fan_out(rows)
     beside_one_node(rows)
+    beside_files(rows)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
 
 

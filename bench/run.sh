@@ -214,5 +214,7 @@ CLOWDER_BIN=$clowder PEERS=$peers MEMBERS=5000 MESSAGES=30 OUT=$PWD/$results ben
 CLOWDER_BIN=$clowder MEMBERS=5000 MESSAGES=30 EVERY=250 LABEL=w6-steady OUT=$PWD/$results bench/fanout.sh >/dev/null
 say "two nodes"
 CLOWDER_BIN=$clowder SECS=$SECS ROUNDS=$ROUNDS OUT=$PWD/$results bench/nodes.sh >/dev/null
+say "files"
+CLOWDER_BIN=$clowder SECS=$SECS ROUNDS=$ROUNDS OUT=$PWD/$results bench/media.sh >/dev/null
 python3 bench/ratios.py "$results"
 echo "rows: $results" >&2

@@ -21,7 +21,7 @@ static HERE: LazyLock<(Arc<InProcess>, Arc<Exchange>)> = LazyLock::new(|| {
     exchange.join(Arc::clone(&bus) as Arc<dyn Bus>, Uuid::nil()).unwrap();
     exchange.hear_hints(|reached| assert!(reached.len() <= 100_000));
     exchange.hear_canaries(Box::new(|_| {}));
-    exchange.subscribe_to_nodes("online", Box::new(|node, body| hear_online(node, body)));
+    exchange.subscribe_to_nodes("online", Box::new(hear_online));
     exchange.subscribe("signal", Box::new(|body| drop(Passed::read(body, |_| true))));
     (bus, exchange)
 });

@@ -2,7 +2,7 @@
 //! image without its metadata is an image of the same size, and is left as it is the second time.
 #![no_main]
 
-use clowder_infra_inspect::headers;
+use clowder_infra::inspect::headers;
 use clowder_media::sniff::{Sniffer, sniff};
 use libfuzzer_sys::fuzz_target;
 

@@ -1,6 +1,6 @@
 //! A real headless Chromium, driven over its DevTools protocol; and sites that serve its pages.
 
-use std::{collections::VecDeque, path::PathBuf, process::Stdio};
+use std::{collections::VecDeque, path::PathBuf, process::Stdio, sync::Arc};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -38,6 +38,7 @@ impl Browser {
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-sync",
+                "--autoplay-policy=no-user-gesture-required",
                 "--no-proxy-server",
             ])
             .arg("--remote-debugging-port=0")
@@ -207,6 +208,8 @@ fn program() -> PathBuf {
     programs.find(|program| program.is_file()).expect("no Chromium: run `make test`, or set TEST_CHROMIUM")
 }
 
+const PAGE: &str = "<!doctype html><meta charset=utf-8><link rel=icon href=data:,><title>A page</title>";
+
 /// A site that answers every request with one page: an origin of its own.
 pub struct Site {
     /// `http://127.0.0.1:port`
@@ -216,11 +219,17 @@ pub struct Site {
 
 impl Site {
     pub async fn start() -> Self {
+        Self::with("").await
+    }
+
+    /// With this in the page.
+    pub async fn with(content: &str) -> Self {
+        let page: Arc<str> = format!("{PAGE}{content}").into();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream));
+                tokio::spawn(answer(stream, Arc::clone(&page)));
             }
         });
         Self { origin, serving }
@@ -233,7 +242,7 @@ impl Drop for Site {
     }
 }
 
-async fn answer(mut stream: TcpStream) {
+async fn answer(mut stream: TcpStream, page: Arc<str>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -241,7 +250,6 @@ async fn answer(mut stream: TcpStream) {
             Err(_) => return,
         }
     }
-    let page = "<!doctype html><meta charset=utf-8><link rel=icon href=data:,><title>A page</title>";
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}",
         page.len()

@@ -6,6 +6,7 @@
 mod cluster;
 mod follower;
 mod record;
+mod state;
 mod writer;
 
 use std::{
@@ -22,6 +23,7 @@ use self::{
     cluster::{Cluster, Fault},
     follower::Follower,
     record::{Record, Score},
+    state::Compared,
     writer::{Pair, Writer},
 };
 use crate::{until, within};
@@ -49,6 +51,7 @@ pub struct Scorecard {
     plan: Plan,
     suffered: BTreeMap<Fault, usize>,
     score: Score,
+    compared: Compared,
 }
 
 /// Lets much be said that some do not read, until the first of them overflows; before anything else breaks its connection, a
@@ -126,6 +129,7 @@ pub async fn run(plan: Plan) -> Scorecard {
             done.expect("a follower failed");
         }
     }
+    let compared = state::compare(&cluster.addresses(), &people, &heard).await;
     end.send_replace(true);
     while let Some(done) = followers.join_next().await {
         done.expect("a follower failed");
@@ -133,13 +137,14 @@ pub async fn run(plan: Plan) -> Scorecard {
     let heard: Vec<_> = heard.iter().map(|heard| heard.lock().unwrap()).collect();
     let score = record.score(heard.iter().map(|heard| &**heard));
     drop(heard);
-    Scorecard { plan, suffered, score }
+    Scorecard { plan, suffered, score, compared }
 }
 
 impl Scorecard {
-    /// Nothing was lost, repeated, reordered, told to people who had left, or answered with an error that no fault explains.
+    /// Nothing was lost, repeated, reordered, told to people who had left, or answered with an error that no fault explains,
+    /// and what clients know from events is what the server says.
     pub fn is_clean(&self) -> bool {
-        self.score.is_clean()
+        self.score.is_clean() && self.compared.is_clean()
     }
 }
 
@@ -154,7 +159,7 @@ impl fmt::Display for Scorecard {
         writeln!(f, "{nodes} nodes {redis}{versions}, {people} people, {} s, CHAOS_SEED={seed}", time.as_secs())?;
         let faults: Vec<_> = self.suffered.iter().map(|(fault, times)| format!("{fault:?} {times}")).collect();
         writeln!(f, "faults: {} ({})", self.suffered.values().sum::<usize>(), faults.join(", "))?;
-        write!(f, "{}", self.score)
+        write!(f, "{}{}", self.score, self.compared)
     }
 }
 

@@ -80,12 +80,13 @@ pub(crate) fn wrong(schema: &Validator, instance: &Value) -> Vec<String> {
 pub struct OpenApi(pub Value);
 
 impl OpenApi {
-    /// Method, path template and operation of everything that the document describes.
+    /// Method, path template and operation of everything that the document describes. HEAD is GET without a body, and
+    /// described only where that matters.
     pub fn described(&self) -> Vec<(String, &str, &Value)> {
         let mut all = Vec::new();
         for (path, methods) in self.0["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
-                if matches!(method.as_str(), "get" | "put" | "post" | "patch" | "delete" | "head" | "options") {
+                if matches!(method.as_str(), "get" | "put" | "post" | "patch" | "delete" | "options") {
                     all.push((method.to_uppercase(), path.as_str(), operation));
                 }
             }
@@ -121,7 +122,8 @@ impl OpenApi {
                     let named =
                         media["examples"].as_object().into_iter().flatten().map(|(_, example)| &example["value"]);
                     let examples: Vec<_> = media.get("example").into_iter().chain(named).collect();
-                    if examples.is_empty() && kind.ends_with("json") && media["schema"] != json!({"type": "object"}) {
+                    if examples.is_empty() && kind.ends_with("json") && media["schema"]["additionalProperties"] != true
+                    {
                         told.push(format!("{method} {path} {what}: no example"));
                     }
                     let schema = validator(&self.0, &media["schema"]);
@@ -137,12 +139,15 @@ impl OpenApi {
     }
 
     /// The parameters that the query string of an operation must have, apart from this one, each followed by `&`. Ids are
-    /// those of this person.
+    /// those of this person. Of those of which it needs one (`x-needs-one-of`), it has the first that is not this one.
     pub fn needed(operation: &Value, person: &str, but: &str) -> String {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let needed = parameters.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
         let needed = needed.filter_map(|parameter| parameter["name"].as_str()).filter(|name| *name != but);
-        needed.map(|name| format!("{name}={}&", if name == "ids" { person } else { "x" })).collect()
+        let needed = needed.map(|name| format!("{name}={}&", if name == "ids" { person } else { "x" }));
+        let one_of = operation["x-needs-one-of"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let one = one_of.map(|one| one.split_once('=').unwrap_or((one, "x"))).find(|(name, _)| *name != but);
+        needed.chain(one.map(|(name, value)| format!("{name}={value}&"))).collect()
     }
 
     /// The example of a request body, `{}` if it has none.

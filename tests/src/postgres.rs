@@ -22,8 +22,8 @@ impl Postgres {
         Self(folder)
     }
 
-    /// A standby that has what this server, at `url`, has now, and that gets nothing more. It listens on this port once
-    /// it is started.
+    /// A standby that has what this server, at `url`, has now. Once it is started, it listens on this port, and gets what
+    /// follows for as long as this server runs.
     pub fn standby(&self, url: &str, port: u16) -> Self {
         let standby = Self::new();
         let (from, to) = (self.0.path().join("postgres"), standby.0.path().join("postgres"));

@@ -21,7 +21,8 @@ pub fn wav(seconds: u32, rate: u32) -> Vec<u8> {
     [b"RIFF".to_vec(), header, rates, data, samples].concat()
 }
 
-fn chunk(name: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+/// A chunk of a PNG.
+pub fn chunk(name: &[u8; 4], payload: &[u8]) -> Vec<u8> {
     let named = [name.as_slice(), payload].concat();
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     [&length.to_be_bytes()[..], &named, &crc(&named).to_be_bytes()].concat()

@@ -102,6 +102,16 @@ impl Relay {
         self.silence_present();
     }
 
+    /// Closes open connections, and new ones as soon as they come, as if the server was away.
+    pub fn close(&self) {
+        self.state.send_modify(|state| state.cut_before = u64::MAX);
+    }
+
+    /// New connections work again.
+    pub fn reopen(&self) {
+        self.state.send_modify(|state| state.cut_before = state.came);
+    }
+
     /// From now on data is on its way for so long, in each direction.
     pub fn delay(&self, delay: Duration) {
         self.state.send_modify(|state| state.delay = delay);

@@ -167,6 +167,22 @@ impl Server {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// How much memory its process uses, without what is only mapped from files, in octets.
+    pub fn memory(&self) -> usize {
+        self.memory_of("RssAnon:")
+    }
+
+    /// The most memory that its process has had, in octets.
+    pub fn peak_memory(&self) -> usize {
+        self.memory_of("VmHWM:")
+    }
+
+    fn memory_of(&self, line: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let size = status.lines().find_map(|it| it.strip_prefix(line)).unwrap();
+        size.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+    }
+
     fn pid(&self) -> String {
         let child = self.child.as_ref().expect("the server of the whole suite");
         child.id().expect("the server has ended already").to_string()

@@ -94,7 +94,9 @@ async fn start(embedded: bool, settings: &[(&str, &str)], runner: u32, folder: &
     let data = folder.join(unique());
     fs::create_dir(&data).unwrap();
     let (url, name) = if embedded {
-        (format!("sqlite:{}", data.join("clowder.db").display()), None)
+        let file = data.join("clowder.db");
+        database::copy_of_sqlite_template(&file);
+        (format!("sqlite:{}", file.display()), None)
     } else {
         let (url, name) = database::copy_of_template(server::migrate);
         (url, Some(name))

@@ -23,6 +23,7 @@ impl World {
 
     /// With its own settings.
     pub async fn with(database: Database, settings: &[(&str, &str)]) -> Self {
+        database.prepare();
         let server = Server::start(&database, settings).await;
         Self::around(server, database)
     }

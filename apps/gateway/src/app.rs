@@ -39,8 +39,8 @@ use crate::{
         messaging::{search, timers},
         operation::docs::Documents,
     },
-    front::{Front, Limits, counting_of, limits_of},
-    public_url::PublicUrl,
+    front::{Front, Limits, Rooms, counting_of, limits_of},
+    public_url::{Cdn, PublicUrl},
     readers,
     routes::{self, Router},
     stop::{self, Stop, Stopper},
@@ -217,8 +217,11 @@ pub async fn start(config: Config) -> Result<Running> {
         canary,
         limits: limits.clone(),
         sockets: sockets.clone(),
+        frames: Arc::new(Rooms::new(ws::FRAMES)),
+        catching_up: Arc::new(Rooms::new(ws::CATCHING_UP)),
         arrived: Arc::clone(&arrived),
         public_url: Arc::new(config.server.public_url.clone()),
+        cdn: Data::new(Cdn(config.media.cdn_url.clone())),
         heartbeat: Duration::from_secs(config.server.heartbeat_seconds),
         resume_events: config.journal.resume_events,
         recorder: recorder.clone(),
@@ -288,8 +291,11 @@ struct AppState {
     canary: Arc<Canary>,
     limits: Arc<dyn Limits>,
     sockets: Sockets,
+    frames: Arc<Rooms>,
+    catching_up: Arc<Rooms>,
     arrived: Arc<ws::arrivals::Notes>,
     public_url: Arc<PublicUrl>,
+    cdn: Data<Cdn>,
     heartbeat: Duration,
     resume_events: usize,
     recorder: PrometheusHandle,
@@ -315,6 +321,8 @@ impl AppState {
             hub: self.hub,
             limits: self.limits,
             sockets: self.sockets,
+            frames: self.frames,
+            catching_up: self.catching_up,
             arrived: Arc::clone(&self.arrived),
             public_url: Arc::clone(&self.public_url),
             heartbeat: self.heartbeat,
@@ -325,6 +333,7 @@ impl AppState {
             .app_data(Data::new(self.stop))
             .app_data(Data::from(self.canary))
             .app_data(Data::from(self.public_url))
+            .app_data(self.cdn)
             .app_data(Data::from(self.arrived))
             .app_data(self.scopes)
             .app_data(self.documents);

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::{
-    admin::AdminCommand, auditing::AuditCommand, inspect::InspectFile, jobs::JobsCommand, keyring::KeysCommand,
-    output::Form, search::SearchCommand, users::UsersCommand,
+    admin::AdminCommand, auditing::AuditCommand, care::FilesCommand, inspect::InspectFile, jobs::JobsCommand,
+    keyring::KeysCommand, output::Form, search::SearchCommand, users::UsersCommand,
 };
 
 /// Social and messaging backend: runs the server and manages it.
@@ -107,6 +107,9 @@ pub enum Command {
     /// Rebuild the index by which messages are found
     #[command(subcommand)]
     Search(SearchCommand),
+    /// Clean up files, compare the database with the store, and copy all files to another store
+    #[command(subcommand)]
+    Files(FilesCommand),
     /// Manage the keys that encrypt fields in the database
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -9,13 +9,14 @@ use std::{
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Bytes};
 use clowder_accounts::Identity;
-use clowder_core::{Ctx, Error, Id, Input, Timestamp, Versions, input::has_vanishing_number};
+use clowder_core::{Ctx, Error, Id, Input, Timestamp, Versions};
 use futures_util::future::LocalBoxFuture;
 
 use crate::{
     cursor::Cursors,
     etag,
     front::{Key, Left, Limits, Policy, units},
+    parse,
     problem::{Answer, Problem},
     refusals,
 };
@@ -157,25 +158,22 @@ impl<T: Input + 'static> FromRequest for Json<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let input: T = Call::of(&request, |call| parse(&call.body, call.ctx.now))?;
+            let (body, now) = Call::of(&request, |call| Ok((call.body.clone(), call.ctx.now)))?;
+            let input: T = parse(body, now).await?;
             Charge::rows(&request, input.rows()).await?;
             Ok(Self(input))
         })
     }
 }
 
-/// Nesting is bounded by the parser (128 levels).
-fn parse<T: Input>(body: &[u8], now: Timestamp) -> Answer<T> {
+async fn parse<T: Input>(body: Bytes, now: Timestamp) -> Answer<T> {
     if body.is_empty() {
         return Err(
             Problem::new(refusals::BODY_UNPARSABLE).because("The body is empty; this call needs a JSON object.")
         );
     }
-    let unparsable = |why: String| Problem::new(refusals::BODY_UNPARSABLE).because(why);
-    let value = serde_json::from_slice(body).map_err(|error| unparsable(error.to_string()))?;
-    if str::from_utf8(body).is_ok_and(has_vanishing_number) {
-        return Err(unparsable("number out of range".into()));
-    }
+    let value = parse::json(body).await;
+    let value = value.map_err(|why| Problem::new(refusals::BODY_UNPARSABLE).because(why))?;
     Ok(T::from_json_at(value, now)?)
 }
 
@@ -189,11 +187,11 @@ impl<T: Input + 'static> FromRequest for MaybeJson<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let read = |call: &Call| {
-                let body: &[u8] = if call.body.is_empty() { b"{}" } else { &call.body };
-                parse(body, call.ctx.now)
-            };
-            let input: T = Call::of(&request, read)?;
+            let (mut body, now) = Call::of(&request, |call| Ok((call.body.clone(), call.ctx.now)))?;
+            if body.is_empty() {
+                body = Bytes::from_static(b"{}");
+            }
+            let input: T = parse(body, now).await?;
             Charge::rows(&request, input.rows()).await?;
             Ok(Self(input))
         })
@@ -218,6 +216,7 @@ impl FromRequest for IfMatch {
 #[cfg(test)]
 mod tests {
     use clowder_core::{ChatId, Fields};
+    use futures_util::FutureExt;
 
     use super::*;
 
@@ -231,7 +230,9 @@ mod tests {
     }
 
     fn parse<T: Input>(body: &[u8]) -> Answer<T> {
-        super::parse(body, Timestamp::from_micros(0))
+        // What is small does not wait for anything.
+        let parsed = super::parse(Bytes::copy_from_slice(body), Timestamp::from_micros(0));
+        parsed.now_or_never().expect("it is parsed at once")
     }
 
     #[test]

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    keyring,
+    inspect, keyring,
     output::{Form, Outcome, Output},
     permissions, serving,
 };
@@ -105,6 +105,7 @@ pub async fn examine(config: &Config, form: Form, out: &mut Output) -> Outcome {
     if let Some(told) = scanner(config).await {
         findings.add("virus scanner", told);
     }
+    findings.add("file sandbox", sandbox(config).await);
     findings.add("open files", files());
     findings.add("port", port(config));
     database(config, &mut findings).await;
@@ -176,6 +177,20 @@ async fn scanner(config: &Config) -> Option<Told> {
         )),
         Err(_) => warning(format!("clamd does not answer within {PATIENCE:?}")),
     })
+}
+
+/// Files are examined without it, too.
+async fn sandbox(config: &Config) -> Told {
+    let inspector = match config.media.inspector() {
+        Ok(inspector) => inspector,
+        Err(error) => return warning(error.to_string()),
+    };
+    match tokio::time::timeout(PATIENCE, inspector.self_test()).await {
+        Ok(Ok(found)) if found == inspect::whole() => ok(inspect::sentence(&found)),
+        Ok(Ok(found)) => warning(inspect::sentence(&found)),
+        Ok(Err(error)) => warning(error.to_string()),
+        Err(_) => warning(format!("the process that looks at files does not answer within {PATIENCE:?}")),
+    }
 }
 
 fn files() -> Told {

@@ -66,7 +66,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
     let mut tags = None::<Tags>;
     for value in headers.get_all(name) {
         let tags = tags.get_or_insert_default();
-        for tag in list(value.as_bytes()) {
+        for tag in elements(value.as_bytes()) {
             match tag.strip_prefix(b"W/") {
                 _ if tag == b"*" => tags.any = true,
                 _ if tag.is_empty() => {}
@@ -84,8 +84,8 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Option<Tags> {
     tags
 }
 
-/// The elements of a list; a comma within quotes is part of its tag.
-fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The elements of a list of tags, empty ones included; a comma within quotes is part of its tag.
+pub fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
     value
         .split(move |octet| {

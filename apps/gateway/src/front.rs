@@ -12,6 +12,7 @@ mod limits;
 mod meter;
 mod outgoing;
 mod reads;
+mod rooms;
 mod run;
 mod trace;
 
@@ -33,13 +34,14 @@ use clowder_infra::{Store, online::Online, worker_pool::fair::Caller};
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
-pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY, failed as body_failed};
+pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY, PAUSE, failed as body_failed, time_for};
 pub use client::Network;
 pub use cors::WebOrigin;
 pub use host::HostName;
 pub use idempotency::IDEMPOTENCY_KEY;
 pub use limits::{Key, Left, Limits, LocalLimits, Policy, RedisLimits, counting_of, limits_of, units};
 pub use meter::Meter;
+pub use rooms::{Full, Room, Rooms, Sizes};
 
 use crate::{
     call::{Call, Charge},
@@ -53,7 +55,7 @@ use crate::{
     routes::{Endpoint, Found, Router},
     stop::Stop,
 };
-use body::Bodies;
+use body::BODIES;
 use cors::Cors;
 use host::Hosts;
 use idempotency::IdempotencyKeys;
@@ -74,7 +76,7 @@ pub struct Front {
     online: Arc<Online>,
     api_keys: Arc<dyn ApiKeys>,
     limits: Arc<dyn Limits>,
-    bodies: Bodies,
+    bodies: Rooms,
     outgoing: Outgoing,
     reads: Reads,
     /// Downloads that begin. They have turns of their own, so that a store of files that is slow or away delays no other
@@ -107,7 +109,7 @@ impl Front {
             online: Arc::clone(&store.online),
             api_keys: Arc::clone(&store.api_keys),
             limits,
-            bodies: Bodies::default(),
+            bodies: Rooms::new(BODIES),
             outgoing: Outgoing::default(),
             reads: Reads::new(store.read_connections / 2, Duration::from_secs(config.database.wait_seconds)),
             beginnings: Reads::new(BEGINNINGS, Duration::from_secs(config.database.wait_seconds)),

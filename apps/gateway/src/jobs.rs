@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::output::{self, Form, Outcome, Output};
+use crate::{
+    inspect,
+    output::{self, Form, Outcome, Output},
+};
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobsCommand {
@@ -85,6 +88,7 @@ pub async fn run(config: &Config, command: JobsCommand, out: &mut Output) -> Res
                 return Err(Error::internal("nothing to run: the settings JOB_…_CONCURRENCY of all queues are 0"));
             }
             let runner = tokio::spawn(app::job_runner(config, &store, queues)?.run(stop.waited()));
+            tokio::spawn(inspect::look(config.media.inspector()?));
             out.line("running jobs");
             tokio::select! {
                 _ = terminate.recv() => {}

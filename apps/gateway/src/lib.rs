@@ -17,9 +17,12 @@ pub mod docs;
 pub mod domains;
 pub mod etag;
 pub mod front;
+#[cfg(test)]
+mod fuzzing;
 pub mod grants;
 pub mod open_files;
 mod page;
+mod parse;
 pub mod problem;
 pub mod public_url;
 pub mod query;
@@ -31,3 +34,9 @@ pub mod telemetry;
 mod threads;
 pub mod upload;
 pub mod ws;
+
+// By these names the fuzz targets know what they use.
+#[cfg(test)]
+extern crate self as clowder_gateway;
+#[cfg(test)]
+extern crate self as libfuzzer_sys;

@@ -3,6 +3,7 @@
 mod admin;
 mod arguments;
 mod auditing;
+mod care;
 mod doctor;
 mod inspect;
 mod jobs;
@@ -112,6 +113,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
         }
         Command::Users(command) => carry_out(&config()?, |config| wait(users::run(config, command, out)))?,
         Command::Search(command) => carry_out(&config()?, |config| wait(search::run(config, command, out)))?,
+        Command::Files(command) => carry_out(&config()?, |config| wait(care::run(config, command, out)))?,
         Command::Keys(command) => carry_out(&config()?, |config| wait(keyring::run(config, command, out)))?,
         Command::Audit(command) => carry_out(&config()?, |config| wait(auditing::run(config, command, out)))?,
         Command::Admin(command) => carry_out(&config()?, |config| wait(admin::run(config, command, out)))?,
@@ -185,6 +187,7 @@ async fn serve(config: Config) -> Result<()> {
     });
     permissions::close(&config);
     let (folder, public) = (config.data_dir.clone(), config.server.public_url.clone());
+    let inspector = config.media.inspector()?;
     let running = tokio::select! {
         running = app::start(config) => running?,
         () = &mut told => return Ok(()),
@@ -192,6 +195,7 @@ async fn serve(config: Config) -> Result<()> {
     let _serving = serving::announce(&folder, running.addr)
         .inspect_err(|error| tracing::debug!(%error, "`clowder doctor` will not recognise this server"));
     greet(&format!("http://{}", reachable(running.addr)), &public, running.metrics_addr);
+    actix_web::rt::spawn(inspect::look(inspector));
     told.await;
     tracing::info!("stopping");
     running.stop().await;

@@ -15,6 +15,10 @@ pub struct PublicUrl {
     path_at: usize,
 }
 
+/// How clients reach the cache in front of this server, if there is one.
+#[derive(Debug, Clone, Default)]
+pub struct Cdn(pub PublicUrl);
+
 impl PublicUrl {
     pub fn is_set(&self) -> bool {
         !self.base.is_empty()

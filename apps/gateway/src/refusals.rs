@@ -23,6 +23,8 @@ pub const HOST_UNKNOWN: Failure = failure(
     "host.unknown",
     "This server does not answer to this Host; ALLOWED_HOSTS and PUBLIC_URL define the hosts it answers to",
 );
+pub const CHECKSUM_UNSUPPORTED: Failure =
+    failure(400, "checksum.unsupported", "`Upload-Checksum` names no algorithm that this server knows");
 pub const BODY_UNPARSABLE: Failure = failure(400, "body.unparsable", "The body cannot be parsed");
 pub const BODY_CUT: Failure = failure(400, "body.incomplete", "The body ended before it was complete");
 pub const BODY_SLOW: Failure = failure(408, "body.slow", "The body arrived at less than 1 KiB a second");
@@ -30,6 +32,16 @@ pub const PERMISSION_DENIED: Failure = failure_of(ctx::PERMISSION_DENIED);
 pub const ROUTE_UNKNOWN: Failure = failure(404, "route.unknown", "There is nothing at this path");
 pub const ID_INVALID: Failure = failure(404, "id.invalid", "This is not a valid id");
 pub const METHOD_NOT_ALLOWED: Failure = failure(405, "method.not_allowed", "This path does not support this method");
+pub const TUS_VERSION: Failure = failure(
+    412,
+    "tus.version",
+    "`Tus-Resumable` must be there, and name a version of the protocol that this server knows",
+);
+pub const PRECONDITION: Failure = failure(
+    412,
+    "precondition.failed",
+    "The content is not the one that `If-Match` names, or newer than `If-Unmodified-Since`",
+);
 pub const BODY_TOO_LARGE: Failure = failure(413, "body.too_large", "The body is too large");
 pub const URI_TOO_LONG: Failure = failure(414, "uri.too_long", "Path and query are longer than 8 KiB");
 pub const CONTENT_ENCODING: Failure =
@@ -42,6 +54,9 @@ pub const MEDIA_TYPE: Failure = failure(
 pub const RANGE: Failure =
     failure(416, "range.unsatisfiable", "Nothing of the content is in the range that `Range` asks for");
 pub const INPUT_INVALID: Failure = failure(422, "input.invalid", "The input is invalid; `errors` lists what is wrong");
+/// The status is that of the protocol tus.
+pub const CHECKSUM_MISMATCH: Failure =
+    failure(460, "checksum.mismatch", "The body does not match its `Upload-Checksum`, so nothing of it was kept");
 pub const UPGRADE_REQUIRED: Failure =
     failure(426, "upgrade.required", "This path is for WebSocket handshakes (RFC 6455)");
 pub const STREAM_NOT_ACCEPTED: Failure = failure(
@@ -70,6 +85,7 @@ pub const NOT_READY: Failure = failure(503, "not_ready", "This node is not ready
 /// The table, for the list of problems and for the documents.
 pub const ALL: &[Failure] = &[
     HOST_UNKNOWN,
+    CHECKSUM_UNSUPPORTED,
     BODY_UNPARSABLE,
     BODY_CUT,
     BODY_SLOW,
@@ -77,12 +93,15 @@ pub const ALL: &[Failure] = &[
     ROUTE_UNKNOWN,
     ID_INVALID,
     METHOD_NOT_ALLOWED,
+    TUS_VERSION,
+    PRECONDITION,
     BODY_TOO_LARGE,
     URI_TOO_LONG,
     CONTENT_ENCODING,
     MEDIA_TYPE,
     RANGE,
     INPUT_INVALID,
+    CHECKSUM_MISMATCH,
     UPGRADE_REQUIRED,
     STREAM_NOT_ACCEPTED,
     FRAME_UNPARSABLE,

@@ -2,12 +2,13 @@
 //! the documents, the front and the tests need to know about it.
 
 mod asked;
+mod body;
 mod endpoint;
 mod router;
 mod shape;
 
-pub use asked::Asked;
-pub use endpoint::{Access, Endpoint, Given, Verb, delete, get, patch, post, put};
+pub use asked::{Asked, AskedHeader};
+pub use endpoint::{Access, Endpoint, Given, Head, Verb, delete, get, options, patch, post, put};
 pub use router::{Found, Router};
 pub use shape::{Components, Shape};
 

@@ -1,21 +1,15 @@
-//! Forms with files (multipart/form-data), whose parts are read as they arrive.
+//! Forms with files (multipart/form-data), whose parts are read as they arrive; and octets as they are.
 
 use std::{
     cell::Cell,
-    future::{Ready, ready},
+    future::{Ready, poll_fn, ready},
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
 };
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
-    dev::Payload,
-    error::PayloadError,
-    mime::Name,
-    web::{Bytes, BytesMut},
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, error::PayloadError, mime::Name, web::Bytes};
 use futures_util::{Stream, StreamExt};
 
 use crate::{
@@ -40,21 +34,62 @@ pub struct Form {
     passed: Passed,
 }
 
-/// How many octets have arrived since there was the last content of a part.
+/// The body of a call that takes octets as they are. The front has made sure that it is not too large and keeps arriving.
+pub struct Octets(Payload);
+
+impl FromRequest for Octets {
+    type Error = Problem;
+    type Future = Ready<Answer<Self>>;
+
+    fn from_request(_: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(Ok(Self(payload.take())))
+    }
+}
+
+impl Octets {
+    /// What has arrived next.
+    pub async fn next(&mut self) -> Answer<Option<Bytes>> {
+        self.0.next().await.transpose().map_err(body_failed)
+    }
+}
+
+/// What is known of the body beside whoever reads its parts.
 #[derive(Clone, Default)]
-struct Passed(Rc<Cell<usize>>);
+struct Passed {
+    /// How many octets have arrived since there was the last content of a part.
+    octets: Rc<Cell<usize>>,
+    /// Whether nothing more will arrive.
+    ended: Rc<Cell<bool>>,
+}
 
 impl Passed {
     fn count(&self, octets: usize) {
-        self.0.set(self.0.get() + octets);
+        self.octets.set(self.octets.get() + octets);
     }
 
     fn is_too_much(&self) -> bool {
-        self.0.get() > BEFORE_CONTENT
+        self.octets.get() > BEFORE_CONTENT
     }
 
     fn found_content(&self) {
-        self.0.set(0);
+        self.octets.set(0);
+    }
+
+    /// What comes next of the form, or of a part. Whoever reads these waits for more even after the end of the body, if the
+    /// last of it could be the beginning of a boundary; nothing would wake it.
+    async fn next<T>(&self, mut form: impl Stream<Item = Result<T, MultipartError>> + Unpin) -> Answer<Option<T>> {
+        let next = poll_fn(|context| {
+            let mut next = form.poll_next_unpin(context);
+            if next.is_pending() && self.ended.get() {
+                // It has seen the end only now.
+                next = form.poll_next_unpin(context);
+                if next.is_pending() {
+                    next = Poll::Ready(Some(Err(MultipartError::Incomplete)));
+                }
+            }
+            next
+        });
+        next.await.transpose().map_err(|error| failed(error, self))
     }
 }
 
@@ -110,7 +145,12 @@ impl Stream for Measured {
                     let held = std::mem::take(&mut self.held);
                     self.rest = if held.is_empty() { chunk } else { [held, chunk].concat().into() };
                 }
-                other => return other,
+                other => {
+                    if matches!(other, Poll::Ready(None)) {
+                        self.passed.ended.set(true);
+                    }
+                    return other;
+                }
             }
             ready = self.ready();
         }
@@ -147,9 +187,9 @@ impl Form {
 
     /// The next part. The one before must have been read to its end or skipped.
     pub async fn next(&mut self) -> Answer<Option<Part>> {
-        let field = self.parts.next().await.transpose().map_err(|error| failed(error, &self.passed))?;
+        let field = self.passed.next(&mut self.parts).await?;
         self.passed.found_content();
-        Ok(field.map(|field| Part { field: Some(field), rest: BytesMut::new(), passed: self.passed.clone() }))
+        Ok(field.map(|field| Part { field: Some(field), rest: Bytes::new(), passed: self.passed.clone() }))
     }
 }
 
@@ -157,7 +197,8 @@ impl Form {
 pub struct Part {
     /// Until its end has been read.
     field: Option<Field>,
-    rest: BytesMut,
+    /// What has been read of it and not been given yet.
+    rest: Bytes,
     passed: Passed,
 }
 
@@ -180,20 +221,27 @@ impl Part {
         Some(self.field.as_ref()?.content_type()?.to_string())
     }
 
-    /// The next piece, of exactly so many octets unless it is the last one.
+    /// The next piece, of exactly so many octets unless it is the last one. At most twice as many are in memory, and only
+    /// while it grows.
     pub async fn piece(&mut self, octets: usize) -> Answer<Option<Vec<u8>>> {
-        while self.rest.len() < octets
-            && let Some(chunk) = self.chunk().await?
-        {
-            self.rest.extend_from_slice(&chunk);
+        // It doubles from there, so that the last piece of a small part stays small.
+        let mut piece = Vec::with_capacity(octets.min(LOOK));
+        while piece.len() < octets {
+            if self.rest.is_empty() {
+                match self.chunk().await? {
+                    Some(chunk) => self.rest = chunk,
+                    None => break,
+                }
+            }
+            let some = self.rest.split_to(self.rest.len().min(octets - piece.len()));
+            piece.extend_from_slice(&some);
         }
-        let piece = self.rest.split_to(octets.min(self.rest.len()));
-        Ok(if piece.is_empty() { None } else { Some(piece.to_vec()) })
+        Ok(if piece.is_empty() { None } else { Some(piece) })
     }
 
     async fn chunk(&mut self) -> Answer<Option<Bytes>> {
         let Some(field) = &mut self.field else { return Ok(None) };
-        let chunk = field.next().await.transpose().map_err(|error| failed(error, &self.passed))?;
+        let chunk = self.passed.next(field).await?;
         self.passed.found_content();
         if chunk.is_none() {
             self.field = None;
@@ -228,6 +276,8 @@ fn failed(error: MultipartError, passed: &Passed) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use actix_web::test::TestRequest;
     use futures_util::stream;
 
@@ -278,10 +328,27 @@ mod tests {
             (KIND, &format!("{}0\r\n--", &FORM[..70]), "body.incomplete"),
             (KIND, &format!("{}0\r\n--boun", &FORM[..70]), "body.incomplete"),
             (KIND, &format!("{}0\r--boun", &FORM[..70]), "body.incomplete"),
+            (KIND, &format!("{}0\rX", &FORM[..70]), "body.incomplete"),
+            (KIND, &format!("{}0\r\nX", &FORM[..70]), "body.incomplete"),
+            (KIND, &format!("{}\r", &FORM[..70]), "body.incomplete"),
             (KIND, "--bound\r\nno header\r\n\r\n1\r\n--bound--", "body.unparsable"),
             (KIND, "--bound\r\n\r\n1\r\n--bound--", "body.incomplete"),
         ] {
             assert_eq!(parts(kind, body, 20).await, Err(code), "{kind} {body:?}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_form_that_ends_early_is_answered() {
+        const KIND: &str = "multipart/form-data; boundary=bound";
+        let body = FORM.replace("0123", "0\r1\r\n2\r3\n").replace("skipped", "\rs\r-k\r\n-p\r\n--d");
+        let end = body.rfind("--").unwrap();
+        for length in 0..body.len() {
+            for chunk in [1, 3, 1_000] {
+                let found = tokio::time::timeout(Duration::from_secs(10), parts(KIND, &body[..length], chunk)).await;
+                let found = found.unwrap_or_else(|_| panic!("no answer: {:?} in chunks of {chunk}", &body[..length]));
+                assert!(found.is_err() || length >= end, "{:?} in chunks of {chunk}: {found:?}", &body[..length]);
+            }
         }
     }
 

@@ -36,7 +36,7 @@ use actix_web::{
     web::Data,
 };
 use clowder_accounts::{Accounts, Ticket};
-use clowder_core::{Timestamp, UserId, Via, ctx::TOKEN_MISSING, input::Opaque};
+use clowder_core::{Actor, Origin, Timestamp, UserId, Via, ctx::TOKEN_MISSING, input::Opaque};
 use clowder_infra::Store;
 
 pub use close::Close;
@@ -46,10 +46,11 @@ pub use events::{Event, Kind, all as events};
 pub use hub::{Canary, Hearers, Hub, Passed, Signal};
 pub use request::Request;
 pub use sockets::Sockets;
-pub use transport::{Message, Reader};
+pub use subscription::CATCHING_UP;
+pub use transport::{FRAMES, Message, Reader};
 
 use self::{
-    connection::{Connection, SocketContext},
+    connection::{Connection, SocketContext, payer},
     opening::Opening,
     transport::Transport,
 };
@@ -58,7 +59,7 @@ use crate::{
     auth::{self, Caller},
     call::Call,
     connections::{Takeover, can_be_taken_over},
-    front::Limits,
+    front::{Limits, Rooms},
     problem::{Answer, Problem},
     public_url::PublicUrl,
     query::Query,
@@ -72,6 +73,9 @@ const PROTOCOL: &str = "clowder.v1";
 /// The maximum size of a client's frame, and of a fragmented message, in octets: enough for the longest text with each
 /// character written as two escapes (8,000 × 12).
 pub const MAX_FRAME: usize = 128 * 1024;
+/// The same for a client that is not authenticated: enough for the longest token and cursor.
+pub const MAX_FRAME_OF_NOBODY: usize = 16 * 1024;
+
 /// The services that a socket uses.
 #[derive(Clone)]
 pub struct Ports {
@@ -80,6 +84,10 @@ pub struct Ports {
     /// The same rate limits as for requests.
     pub limits: Arc<dyn Limits>,
     pub sockets: Sockets,
+    /// The memory for what is incomplete.
+    pub frames: Arc<Rooms>,
+    /// The memory for what waits for clients that catch up.
+    pub catching_up: Arc<Rooms>,
     /// What has arrived at devices and is to be noted.
     pub arrived: Arc<arrivals::Notes>,
     pub public_url: Arc<PublicUrl>,
@@ -136,10 +144,21 @@ pub async fn connect(request: HttpRequest, ports: Data<Ports>, mut query: Query)
     }
     let mut answer: Response<BoxBody> = answer.finish().map_into_boxed_body();
     let ports = ports.into_inner();
+    let reader = reader_for(&ports, &opening, &ctx.origin);
     let context = SocketContext { ports, held, request_id: ctx.request_id, origin: ctx.origin };
-    let socket = move |io, sent: &[u8]| Connection::new(context, Transport::new(io, sent)).run(opening, cursor);
+    let socket = move |io, sent: &[u8]| Connection::new(context, Transport::new(io, sent, reader)).run(opening, cursor);
     answer.extensions_mut().insert(Takeover::new(socket));
     Ok(answer.into())
+}
+
+/// What reads the frames of a socket.
+fn reader_for(ports: &Ports, opening: &Opening, origin: &Origin) -> Reader {
+    let (actor, most) = match opening {
+        Opening::Known(identity) => (identity.actor, MAX_FRAME),
+        Opening::Unknown | Opening::Refused(_) => (Actor::Nobody, MAX_FRAME_OF_NOBODY),
+    };
+    let (_, key) = payer(actor, origin);
+    Reader::new(ports.frames.room(key), most)
 }
 
 /// RFC 6455 §4.2.1.

@@ -52,8 +52,10 @@ impl Positions {
 #[derive(Debug, Clone)]
 pub struct Extent {
     /// Identifies the journal: positions of another epoch mean nothing here. It changes when the journal has gone back,
-    /// because a backup was restored or a standby without the last commits became the primary.
+    /// because a backup was restored, and when a standby became the primary.
     pub epoch: Uuid,
+    /// The part of the epoch that is stored with the journal. Another one means another epoch.
+    pub stored: Uuid,
     pub heads: Positions,
     /// Changes up to these positions have been deleted and cannot be replayed.
     pub floors: Positions,
@@ -64,6 +66,21 @@ impl Extent {
     pub fn can_replay(&self, from: &Positions) -> bool {
         from.as_slice().len() == self.heads.as_slice().len()
             && (0..from.as_slice().len()).all(|s| self.floors.get(s) <= from.get(s) && from.get(s) <= self.heads.get(s))
+    }
+}
+
+/// An epoch before the present one, of which a part was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Former {
+    pub epoch: Uuid,
+    /// Up to here both have the same changes at the same positions.
+    pub heads: Positions,
+}
+
+impl Former {
+    /// Whether all that came up to a place in it is still there.
+    pub fn has_kept(&self, epoch: Uuid, at: &Positions) -> bool {
+        self.epoch == epoch && self.heads.reach(at)
     }
 }
 
@@ -107,6 +124,8 @@ pub struct Part {
     pub entries: Vec<Entry>,
     /// Whether nothing is left that did not fit into the chunk.
     pub is_all: bool,
+    /// The stored part of the epoch when these were read; `None` if nothing was found.
+    pub stored: Option<Uuid>,
 }
 
 /// The limits of one read. A single change that is larger is read all the same.
@@ -170,6 +189,10 @@ pub struct Others {
 pub trait Journal: Send + Sync {
     async fn extent(&self) -> Result<Extent>;
 
+    /// The epochs before this one of which a part was kept, the latest first: those of servers whose standby became the
+    /// primary. Places in them that were kept mean the same in this epoch. None of them are those of a restored backup.
+    async fn former(&self, epoch: Uuid) -> Result<Vec<Former>>;
+
     /// The entries of these stretches, of each stream at most one, as many as fit into the chunk.
     async fn read(&self, stretches: Vec<Stretch>, chunk: Chunk) -> Result<Part>;
 
@@ -212,6 +235,17 @@ mod tests {
         ] {
             assert_eq!(chunk.fit(sizes.iter().copied()), expected, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_place_is_kept_if_all_its_streams_are() {
+        let at = |positions: &[i64]| Positions::new(positions.to_vec());
+        let former = Former { epoch: Uuid::from_u128(1), heads: at(&[3, 4]) };
+        for (positions, kept) in [(&[3, 4][..], true), (&[0, 4], true), (&[4, 4], false), (&[3, 5], false)] {
+            assert_eq!(former.has_kept(Uuid::from_u128(1), &at(positions)), kept, "{positions:?}");
+        }
+        assert!(!former.has_kept(Uuid::from_u128(2), &at(&[0, 0])), "a place in another one");
+        assert!(!former.has_kept(Uuid::from_u128(1), &at(&[3, 4, 1])), "a stream that it did not have");
     }
 
     #[test]

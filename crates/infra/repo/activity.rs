@@ -24,6 +24,7 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::{self, Domain, Sweep},
+    journal,
     readers::{self, Audited, Reader},
     upkeep::forget,
 };
@@ -176,7 +177,7 @@ enum Place {
 }
 
 /// What these people have cleared. In another journal than this one, positions mean nothing; the reader has passed over
-/// what was before it.
+/// what was before it. In an epoch that this one goes on from, they mean the same.
 fn cleared(conn: &mut Conn, people: &BTreeSet<UserId>) -> Result<HashMap<UserId, Cleared>> {
     let rows = activity_clearings::table.filter(activity_clearings::user_id.eq_any(people));
     let rows: Vec<ClearingRow> = rows.select(ClearingRow::as_select()).load(conn)?;
@@ -184,8 +185,13 @@ fn cleared(conn: &mut Conn, people: &BTreeSet<UserId>) -> Result<HashMap<UserId,
         return Ok(HashMap::new());
     }
     let present: Id<()> = readers_table::table.find(READER).select(readers_table::epoch).first(conn)?;
+    let former = match rows.iter().all(|row| row.epoch == present) {
+        true => Vec::new(),
+        false => journal::former(conn, present.uuid())?,
+    };
+    let counts = |epoch: Id<()>| epoch == present || former.iter().any(|former| former.epoch == epoch.uuid());
     let cleared = rows.into_iter().map(|row| {
-        let heads = if row.epoch == present { serde_json::from_str(&row.heads)? } else { Vec::new() };
+        let heads = if counts(row.epoch) { serde_json::from_str(&row.heads)? } else { Vec::new() };
         Ok((row.user_id, Cleared { heads: Positions::new(heads), audit: row.audit }))
     });
     cleared.collect()

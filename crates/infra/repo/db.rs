@@ -11,11 +11,13 @@ use std::{
 use clowder_accounts::audit::AuditId;
 use clowder_core::{Cause, Ctx, Error, Recorded, Result, audit::Entry};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::{
     audit,
     dialect::{self, Conn, HighWater, PooledConn, Scrubber},
     idempotency::{self, Stub},
+    media::attaching::{self, Notes},
 };
 use crate::{
     domains::{
@@ -71,8 +73,12 @@ pub struct Tx<'c> {
     pub services: &'c TxServices,
     /// Changes written to the journal.
     pub recorded: Vec<Recorded>,
+    /// The stored part of the epoch that these belong to.
+    pub stored: Uuid,
     /// Entries for the audit log. They are written late and all at once: see [`audit::write`].
     pub entries: Vec<(AuditId, Ctx, Entry)>,
+    /// What it says of files. It is written late and all at once: see [`attaching::write`].
+    pub notes: Notes,
     /// Whether a job has been enqueued.
     pub ordered: bool,
     /// Whether a text has been deleted that must disappear from all files. Debug builds check this.
@@ -196,7 +202,9 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
             conn,
             services,
             recorded: Vec::new(),
+            stored: Uuid::nil(),
             entries: Vec::new(),
+            notes: Notes::new(),
             ordered: false,
             deleted_text: false,
             withheld: Vec::new(),
@@ -204,13 +212,14 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
             silent: false,
         };
         let value = f(&mut tx)?;
+        attaching::write(&mut tx)?;
         audit::write(&mut tx)?;
         #[cfg(debug_assertions)]
         super::texts::check(&mut tx)?;
-        Ok((value, (tx.recorded, tx.ordered, tx.deleted_text, tx.withheld, tx.silent)))
+        Ok((value, (tx.recorded, tx.stored, tx.ordered, tx.deleted_text, tx.withheld, tx.silent)))
     });
     let (value, told) = done.inspect_err(|error| services.condition.failed(error))?;
-    let (recorded, ordered, deleted_text, withheld, silent) = told;
+    let (recorded, stored, ordered, deleted_text, withheld, silent) = told;
     withheld.into_iter().for_each(Withheld::count);
     // A transaction that recorded nothing may not have written anything.
     if !recorded.is_empty() {
@@ -219,7 +228,7 @@ pub fn commit<T>(conn: &mut PooledConn, services: &TxServices, f: impl FnOnce(&m
     // Before anybody learns of the changes.
     services.high_water.passed(&recorded);
     if !silent {
-        services.feed.hand(recorded, turn);
+        services.feed.hand(recorded, stored, turn);
     }
     if ordered {
         services.ordered.notify_one();

@@ -7,6 +7,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use clowder_accounts::activity::Rule;
 use clowder_core::{
     Ctx, FileId, Id, Recorded, Result, Topic, TopicKind, UserId,
+    audit::Entry,
     follow::Following,
     job::{Cron, Worker},
     journal::Others,
@@ -30,7 +31,7 @@ pub struct Domain {
     /// Whose presence somebody hears of unasked, as long as they are connected: people who need not be their friends.
     pub watched: fn(&mut Conn, UserId) -> Result<Vec<UserId>>,
     /// Takes what somebody sees no more out of changes that are about to be replayed to them.
-    pub conceal: fn(&mut Conn, Viewer, &mut [Recorded]) -> Result<()>,
+    pub conceal: fn(&mut Conn, Viewer, &mut Vec<Recorded>) -> Result<()>,
     /// The names of its changes that an erasure leaves as they are.
     pub kept_changes: &'static [&'static str],
     /// Its text columns without text of people: words, hashes, names of its own. A write that deletes a text of any other
@@ -50,6 +51,8 @@ pub struct Domain {
     pub times: &'static [Time],
     /// What in it has files of people.
     pub files: &'static [Holder],
+    /// Which file somebody may see only because it is evidence of something, even after it was deleted.
+    pub evidence: fn(&mut Conn, Viewer, FileId) -> Result<Option<Evidence>>,
     /// Its cleanup of expired data.
     pub sweeps: &'static [Sweep],
     /// Its recurring jobs.
@@ -63,12 +66,24 @@ pub struct Domain {
 pub struct Holder {
     /// Whether somebody sees a thing that has this file: then they see the file.
     pub shows: fn(&mut Conn, Viewer, FileId) -> Result<bool>,
+    /// Whether whoever sees such a thing learns the name of the file, too.
+    pub names: bool,
     /// How firmly anything has this file.
     pub holds: fn(&mut Conn, FileId) -> Result<Option<Hold>>,
     /// Takes a file that is deleted, or about to be, from some of the things that have it. Answers from how many; none when
     /// no more is left to do.
     pub lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
     pub tells: Tells,
+}
+
+/// A file as evidence.
+pub struct Evidence {
+    /// The object with its bytes (`media::held`).
+    pub object: Id<()>,
+    /// Whether it could be read when it became evidence.
+    pub ready: bool,
+    /// What the audit log has of whoever looks at it.
+    pub look: Entry,
 }
 
 /// Tells those who see some of the things with this file, after a place in their order, that the file has another state.
@@ -148,6 +163,7 @@ impl Domain {
         sealed: &[],
         times: &[],
         files: &[],
+        evidence: |_, _, _| Ok(None),
         sweeps: &[],
         crons: &[],
         workers: |_| Vec::new(),
@@ -183,7 +199,7 @@ pub fn others(conn: &mut Conn, user: UserId) -> Result<Others> {
 }
 
 /// Takes what somebody sees no more, in any domain, out of changes that are about to be replayed to them.
-pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut Vec<Recorded>) -> Result<()> {
     DOMAINS.iter().try_for_each(|domain| (domain.conceal)(conn, viewer, changes))
 }
 
@@ -215,14 +231,34 @@ fn holders() -> impl Iterator<Item = &'static Holder> {
     DOMAINS.iter().flat_map(|domain| domain.files)
 }
 
-/// Whether somebody sees anything that has this file, in any domain.
-pub fn shows_file(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
-    for holder in holders() {
-        if (holder.shows)(conn, viewer, file)? {
-            return Ok(true);
+/// What somebody sees of a file of another person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// Only a picture, without the name that its owner has given to it.
+    Picture,
+    Named,
+}
+
+/// What somebody sees of this file because of anything that has it, in any domain.
+pub fn shows_file(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Sight>> {
+    for sight in [Sight::Named, Sight::Picture] {
+        for holder in holders().filter(|holder| holder.names == (sight == Sight::Named)) {
+            if (holder.shows)(conn, viewer, file)? {
+                return Ok(Some(sight));
+            }
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// What somebody may see of this file because it is evidence, in any domain.
+pub fn evidence(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Evidence>> {
+    for domain in DOMAINS {
+        if let Some(found) = (domain.evidence)(conn, viewer, file)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// How firmly anything has this file, in any domain.

@@ -3,6 +3,7 @@
 mod epoch;
 mod privacy;
 mod replay;
+pub mod said;
 mod sweep;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -12,9 +13,10 @@ use clowder_core::{
     Actor, Change, Ctx, Error, Id, Journal, Positions, Recorded, Result, UserId,
     change::anchor_of,
     follow::{self, Following},
-    journal::{Chunk, Entry, Extent, Others, Part, Replay, Stretch},
+    journal::{Chunk, Entry, Extent, Former, Others, Part, Replay, Stretch},
 };
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use self::sweep::Mark;
 use super::{
@@ -23,18 +25,22 @@ use super::{
     db::Tx,
     dialect::{Conn, STREAMS, stream_of},
     domains::{self, Domain, Sweep},
+    media::attaching,
     partitions,
     people::Viewer,
 };
 use crate::{
-    domains::journal::{JournalRow, journal},
+    domains::journal::{JournalRow, SizeRow, journal},
+    epochs::{Look, Timelines},
     segments::{KnownSegments, Segments, Span},
 };
+pub use epoch::former;
 pub use privacy::{clear_subject, clear_topic};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     words: &[
+        "former_epochs.heads",
         "journal.data",
         "journal.follow",
         "journal.followed_kind",
@@ -72,12 +78,13 @@ pub fn append_all<C: Change + ?Sized>(tx: &mut Tx<'_>, changes: &[(&Ctx, &C)]) -
     if wanted.is_empty() {
         return Ok(());
     }
+    attaching::write(tx)?;
     audit::write(tx)?;
-    let heads = batch::journal::advance_streams(tx.conn, &wanted)?;
-    epoch::check(tx, &wanted, &heads)?;
+    let advanced = batch::journal::advance_streams(tx.conn, &wanted)?;
+    epoch::check(tx, &wanted, &advanced)?;
     let mut next: BTreeMap<i16, (i64, i32)> = BTreeMap::new();
     for (stream, count) in wanted {
-        let head = heads.iter().find(|(advanced, ..)| *advanced == stream);
+        let head = advanced.heads.iter().find(|(of, ..)| *of == stream);
         let (_, head, segment) = head.ok_or_else(|| Error::internal("a stream is missing"))?;
         next.insert(stream, (head - count + 1, *segment));
     }
@@ -157,6 +164,10 @@ impl Journal for Repo {
         epoch::extent(self).await
     }
 
+    async fn former(&self, epoch: Uuid) -> Result<Vec<Former>> {
+        epoch::former_of(self, epoch).await
+    }
+
     async fn read(&self, stretches: Vec<Stretch>, chunk: Chunk) -> Result<Part> {
         let segments = self.segments.get();
         self.db.read(move |conn| read(conn, &segments, &stretches, chunk)).await
@@ -195,11 +206,11 @@ pub fn present(conn: &mut Conn, known: &KnownSegments) -> Result<Extent> {
     Ok(look(conn, known)?.0)
 }
 
-/// How far the journal reaches, and in which segments everything up to there is.
-fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>)> {
-    let (epoch, rows) = batch::journal::extent(conn)?;
+/// How far the journal reaches, in which segments everything up to there is, and on which timeline it is written.
+fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>, Timelines)> {
+    let Look { epoch, stored, streams, timelines } = batch::journal::extent(conn)?;
     let (heads, rest): (Vec<_>, Vec<_>) =
-        rows.into_iter().map(|(head, floor, segment)| (head, (floor, segment))).unzip();
+        streams.into_iter().map(|(head, floor, segment)| (head, (floor, segment))).unzip();
     let (floors, segments): (_, Vec<_>) = rest.into_iter().unzip();
     let known_now = known.of(epoch);
     let segments = if known_now.know(&segments) {
@@ -207,14 +218,14 @@ fn look(conn: &mut Conn, known: &KnownSegments) -> Result<(Extent, Arc<Segments>
     } else {
         Segments::new(partitions::ends(conn)?, heads.clone())
     };
-    let extent = Extent { epoch, heads: Positions::new(heads), floors: Positions::new(floors) };
-    Ok((extent, known.set(epoch, segments)))
+    let extent = Extent { epoch, stored, heads: Positions::new(heads), floors: Positions::new(floors) };
+    Ok((extent, known.set(epoch, segments), timelines))
 }
 
 /// What stands after a position: one segment after the other, as far as it is known that the stream has left them.
 /// Reads the stretches that begin in the same segments together, as nearly all do that are at the end of the journal.
 fn read(conn: &mut Conn, segments: &Segments, stretches: &[Stretch], chunk: Chunk) -> Result<Part> {
-    let (mut rows, mut room, mut left) = (Vec::new(), chunk, stretches.to_vec());
+    let (mut rows, mut room, mut left) = (Rows::default(), chunk, stretches.to_vec());
     while !left.is_empty() {
         let mut together = BTreeMap::<(i32, i32), Vec<Stretch>>::new();
         let mut later = Vec::new();
@@ -237,7 +248,7 @@ fn read(conn: &mut Conn, segments: &Segments, stretches: &[Stretch], chunk: Chun
             // Where nothing is found, the stream may have left this segment since. What is found there follows at once,
             // whether it has or not.
             let is_new = |stretch: &&Stretch| {
-                !segments.has_left(stretch.stream, last) && !rows.iter().any(|row| is_of(row, stretch))
+                !segments.has_left(stretch.stream, last) && !rows.all.iter().any(|row| is_of(row, stretch))
             };
             let elsewhere: Vec<_> = stretches.iter().filter(is_new).copied().collect();
             if !elsewhere.is_empty()
@@ -255,9 +266,16 @@ fn is_of(row: &JournalRow, stretch: &Stretch) -> bool {
     usize::try_from(row.stream) == Ok(stretch.stream)
 }
 
-fn part(mut rows: Vec<JournalRow>, is_all: bool) -> Result<Part> {
+/// What was read, and the stored part of the epoch when the last of it was found.
+#[derive(Default)]
+struct Rows {
+    all: Vec<JournalRow>,
+    stored: Option<Uuid>,
+}
+
+fn part(Rows { all: mut rows, stored }: Rows, is_all: bool) -> Result<Part> {
     rows.sort_by_key(|row| (row.stream, row.position));
-    Ok(Part { entries: rows.into_iter().map(entry).collect::<Result<_>>()?, is_all })
+    Ok(Part { entries: rows.into_iter().map(entry).collect::<Result<_>>()?, is_all, stored })
 }
 
 /// Adds what there is room for and answers whether that is all.
@@ -267,12 +285,15 @@ fn read_together(
     stretches: &[Stretch],
     room: &mut Chunk,
     chunk: Chunk,
-    rows: &mut Vec<JournalRow>,
+    rows: &mut Rows,
 ) -> Result<bool> {
     let most = i64::try_from(room.rows).unwrap_or(i64::MAX);
     let mut sizes = batch::journal::sizes(conn, span, stretches, most)?;
-    sizes.sort_unstable();
-    let octets = |size: &(i16, i64, i32)| usize::try_from(size.2).unwrap_or(0);
+    sizes.sort_unstable_by_key(|(stream, position, ..)| (*stream, *position));
+    if let Some((.., stored)) = sizes.first() {
+        rows.stored = Some(stored.map(|id| id.uuid()).unwrap_or_default());
+    }
+    let octets = |size: &SizeRow| usize::try_from(size.2).unwrap_or(0);
     let fits = room.fit(sizes.iter().map(octets));
     let is_all = fits == sizes.len();
     sizes.truncate(fits);
@@ -287,12 +308,13 @@ fn read_together(
     *room = Chunk { rows: room.rows - fits, octets: room.octets.saturating_sub(taken) };
     let end = |stretch: &Stretch| {
         let of_it = sizes.iter().rfind(|(stream, ..)| usize::try_from(*stream) == Ok(stretch.stream));
-        of_it.map(|(_, position, _)| Stretch { until: *position, ..*stretch })
+        of_it.map(|(_, position, ..)| Stretch { until: *position, ..*stretch })
     };
     let fitting: Vec<_> = stretches.iter().filter_map(end).collect();
-    rows.extend(batch::journal::rows_of(conn, span, &fitting)?);
+    rows.all.extend(batch::journal::rows_of(conn, span, &fitting)?);
     Ok(is_all && room.rows > 0 && room.octets > 0)
 }
+
 fn entry(row: JournalRow) -> Result<Entry> {
     let (stream, position) = (replay::index(row.stream)?, row.position);
     let change = row.recorded();

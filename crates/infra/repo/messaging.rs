@@ -32,8 +32,8 @@ use clowder_core::{
     ChatId, Ctx, Error, Id, Made, MessageId, Page, PageRequest, Result, UserId, Versions, error::Limit,
 };
 use clowder_messaging::{
-    Chat, ChatFilter, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage, NewRead,
-    Reaction, Reactor, Read, Window, lifetimes::conceal, read::Onlookers, receipts::Receipt,
+    Chat, ChatFilter, Content, Deleted, Delivered, Edit, Emoji, Message, MessagePatch, Messaging, NewChat, NewMessage,
+    NewRead, Reaction, Reactor, Read, Window, lifetimes::conceal, read::Onlookers, receipts::Receipt,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -305,8 +305,8 @@ impl Messaging for Repo {
         version: Option<Versions>,
         patch: MessagePatch,
     ) -> Result<Message> {
-        let reading = Arc::new(Reading::new(patch.content.as_str()));
-        let wanted = mentioned::wanted(patch.content.as_str(), &[]);
+        let text = patch.content.as_ref().map(Content::as_str).unwrap_or_default();
+        let (reading, wanted) = (Arc::new(Reading::new(text)), mentioned::wanted(text, &[]));
         for _ in 0..screening::ATTEMPTS {
             let (ctx, version, patch) = (ctx.clone(), version.clone(), patch.clone());
             let (wanted, tried) = (wanted.clone(), Arc::clone(&reading));

@@ -10,6 +10,7 @@ mod attempts;
 mod audit;
 mod blocks;
 mod cards;
+mod care;
 mod chat_analytics;
 mod chat_exports;
 mod chat_imports;

@@ -17,6 +17,7 @@ use clowder_accounts::{
     privacy::tombstone,
 };
 use clowder_core::{Card, Ctx, Id, Page, PageRequest, Result, Timestamp, Topic, UserId};
+use exports::Piece;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -127,7 +128,11 @@ impl Privacy for Repo {
     #[instrument(level = "debug", skip_all)]
     async fn chunk(&self, file: &Download, number: i32) -> Result<Option<Vec<u8>>> {
         let (ring, file) = (self.db.ring(), *file);
-        self.db.read(move |conn| exports::chunk(conn, &ring, &file, number)).await
+        match self.db.read(move |conn| exports::piece(conn, &ring, &file, number)).await? {
+            Some(Piece::Octets(octets)) => Ok(Some(octets)),
+            Some(Piece::Of(content, range)) => self.exported_piece(content, range).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     #[instrument(level = "debug", skip_all)]

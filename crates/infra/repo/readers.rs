@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use clowder_core::{
     Ctx, Id, Journal, Positions, Recorded, Result, Timestamp, UserId,
-    journal::{Chunk, Entry, Extent, Part, Stretch},
+    journal::{Chunk, Entry, Extent, Former, Part, Stretch},
 };
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -172,7 +172,11 @@ impl Repo {
                 break;
             }
             let stretch = Stretch::after(behind.stream, behind.from);
-            let Part { entries, .. } = Journal::read(self, vec![stretch], chunk).await?;
+            let Part { entries, stored, .. } = Journal::read(self, vec![stretch], chunk).await?;
+            // It became another one since; the next turn sees that.
+            if stored.is_some_and(|stored| stored != extent.stored) {
+                return Ok(Handled::default());
+            }
             rows += entries.len();
             octets += entries.iter().map(Entry::octets).sum::<usize>();
             turn.read(reader, behind, entries);
@@ -287,8 +291,8 @@ fn positions(conn: &mut Conn, name: &str) -> Result<(Positions, i64)> {
 }
 
 /// A new reader starts with what the journal still has. If the journal is another one than before, its positions mean
-/// nothing: the reader starts at the present heads. Which journal it is, is asked under the lock: whoever has looked before
-/// would set back a reader that is in a later one.
+/// nothing: the reader starts at the present heads. If it goes on in another epoch, so does the reader. Which journal it is,
+/// is asked under the lock: whoever has looked before would set back a reader that is in a later one.
 fn begin(tx: &mut Tx<'_>, name: &'static str, known: &KnownSegments) -> Result<Stored> {
     let epoch = Id::<()>::from_uuid(journal::present(tx.conn, known)?.epoch);
     diesel::insert_into(readers::table)
@@ -302,13 +306,23 @@ fn begin(tx: &mut Tx<'_>, name: &'static str, known: &KnownSegments) -> Result<S
     if found.place.epoch == extent.epoch {
         return Ok(found);
     }
-    tracing::warn!(reader = name, "the journal is another one: the reader goes on at its present end");
     diesel::update(readers::table.find(name)).set(readers::epoch.eq(epoch)).execute(tx.conn)?;
-    for (stream, head) in (0..STREAMS as i16).zip(extent.heads.as_slice()) {
-        put(tx, name, stream, *head)?;
+    let former = journal::former(tx.conn, extent.epoch)?;
+    let at = match former.into_iter().find(|former| former.epoch == found.place.epoch) {
+        // What it has read of a server that died, and is lost, is written anew.
+        Some(Former { heads: kept, .. }) => {
+            Positions::new((0..STREAMS).map(|stream| found.at.get(stream).min(kept.get(stream))).collect())
+        }
+        None => {
+            tracing::warn!(reader = name, "the journal is another one: the reader goes on at its present end");
+            extent.heads
+        }
+    };
+    for (stream, position) in (0..STREAMS as i16).zip(at.as_slice()) {
+        put(tx, name, stream, *position)?;
     }
     let place = Place { epoch: extent.epoch, ..found.place };
-    Ok(Stored { place, at: extent.heads, audit: found.audit })
+    Ok(Stored { place, at, audit: found.audit })
 }
 
 /// Handles what was read and moves past it, unless another node has done so in the meantime. Returns how many changes

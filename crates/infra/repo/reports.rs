@@ -27,9 +27,10 @@ use super::{
     Repo,
     clock::{CHOSEN, SHOWN, never},
     db::Tx,
+    dialect,
     domains::{Domain, Sweep},
     idempotency::Stub,
-    upkeep::forget,
+    upkeep::PIECE,
 };
 use crate::domains::reports::{ANSWER, APPEAL, COMMENT, EVIDENCE, REASON, STATED, reports as table};
 
@@ -40,6 +41,7 @@ pub const DOMAIN: Domain = Domain {
         Rule::new("statement.issued", "statement.received", Whose::Told, Target::Subject("statement")),
     ],
     files: &[files::HOLDER],
+    evidence: files::evidence,
     sealed: &[COMMENT, EVIDENCE, REASON, STATED, APPEAL, ANSWER],
     words: &[
         "report_parties.kind",
@@ -68,7 +70,10 @@ pub const DOMAIN: Domain = Domain {
 /// Reports that were decided long ago, with their statements; an open appeal keeps them.
 fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     let decided = table::decided_at.le(ctx.now.minus(KEPT_FOR)).and(table::status.eq_any(read::DECIDED));
-    Ok(forget!(tx, table by id: ReportId, decided))
+    let past = table::table.filter(decided).select(table::id).order(table::id).limit(PIECE);
+    let past: Vec<ReportId> = dialect::unclaimed!(past).load(tx.conn)?;
+    files::take_away(tx, &past)?;
+    Ok(diesel::delete(table::table.filter(table::id.eq_any(past))).execute(tx.conn)?)
 }
 
 /// What is stored of a new report: its id.

@@ -37,7 +37,13 @@ use crate::domains::messaging::{scheduled_attachments as kept, scheduled_message
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     sealed: &[stored::PLAN],
-    files: &[Holder { shows: |_, _, _| Ok(false), holds, lets_go: |_, _, _| Ok(0), tells: |_, _, _, _| Ok(None) }],
+    files: &[Holder {
+        shows: |_, _, _| Ok(false),
+        names: true,
+        holds,
+        lets_go: |_, _, _| Ok(0),
+        tells: |_, _, _, _| Ok(None),
+    }],
     words: &["scheduled_messages.problem", "scheduled_messages.status"],
     times: &[
         never("scheduled_messages.created_at", SHOWN),

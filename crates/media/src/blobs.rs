@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_core::{Error, Result, Timestamp};
 use futures_core::Stream;
+use uuid::Uuid;
 
 /// Bytes in pieces of at most 256 KiB, as they arrive. After an error, the stream ends.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -44,6 +45,15 @@ impl Key {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it has the shape of the keys of files and of what is made of them: `files/ab/<id>`, `made/ab/<id>-…`.
+    pub fn is_of_a_file(&self) -> bool {
+        const ID: usize = 36;
+        let segments: Vec<&str> = self.0.split('/').collect();
+        let ["files" | "made", folder, name] = segments.as_slice() else { return false };
+        let is_folder = folder.len() == 2 && folder.bytes().all(|octet| octet.is_ascii_hexdigit());
+        is_folder && name.get(..ID).is_some_and(|id| Uuid::try_parse(id).is_ok())
     }
 }
 
@@ -108,6 +118,27 @@ pub trait Writing: Send {
     async fn abort(self: Box<Self>);
 }
 
+/// How far an object is that is written in several calls, maybe by several processes. Whoever writes stores it after each
+/// [`Growing::settle`], and gives it back when it goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grown {
+    /// So many octets are durable.
+    pub size: u64,
+    /// What the store needs to go on, in words of its own of at most 8 KiB; empty at the beginning.
+    pub state: String,
+}
+
+/// An object that grows. Dropping it leaves it as it was when it settled last. Only one at a time may write to an object.
+#[async_trait]
+pub trait Growing: Send {
+    /// Adds bytes. Waits until the store has taken them, and keeps at most 1 MiB in memory. After an error it cannot go on.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Makes what has been written durable: all of it, or, if `all` is false, what costs nothing but waiting. Answers how
+    /// far the object is then, which is never less than before.
+    async fn settle(&mut self, all: bool) -> Result<Grown>;
+}
+
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// What it is, in a word: `folder` or `s3`.
@@ -115,6 +146,17 @@ pub trait Blobs: Send + Sync {
 
     /// Begins to write an object.
     async fn begin(&self, key: &Key) -> Result<Box<dyn Writing>>;
+
+    /// Goes on with an object that grows, after what was durable when it settled; whatever came after that is forgotten.
+    /// Nobody sees the object before [`Blobs::complete`]. Fails with [`Cause::Contended`](clowder_core::Cause::Contended)
+    /// if somebody else is writing to it right now and the store can tell.
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>>;
+
+    /// Makes what has grown the object: whole, durable and visible. If an earlier attempt has done so, that is fine.
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()>;
+
+    /// Removes what has grown and was not completed. If it is gone already, that is fine.
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()>;
 
     /// Reads an object, or the range of it; `None` if there is no such object. A range that is empty or goes beyond the end
     /// is an internal error: the caller knows the size.
@@ -139,8 +181,9 @@ pub trait Blobs: Send + Sync {
     /// object `from`, which may also mean that an earlier attempt has moved it.
     async fn rename(&self, from: &Key, to: &Key) -> Result<bool>;
 
-    /// Removes the writes that began before this time and were not finished, and says how many. If some cannot be removed, it
-    /// removes the others and then fails. One that is still going on
+    /// Removes the writes, and what has grown, that began before this time and were not finished, and what has arrived at
+    /// signed addresses before it, and says how many. If some cannot be removed, it removes the others and then fails. One
+    /// that is still going on
     /// fails then; so the time must be longer ago than a write may take.
     async fn sweep(&self, before: Timestamp) -> Result<u64>;
 
@@ -155,15 +198,23 @@ pub trait Blobs: Send + Sync {
     /// response; `None` if the store cannot sign. It does not check that the object exists.
     async fn signed_get(&self, key: &Key, shown: Shown<'_>, lifetime: Duration) -> Result<Option<String>>;
 
-    /// An address to which anybody can upload the object for `lifetime` (at most seven days), with exactly this size and
-    /// type; `None` if the store cannot sign. What is uploaded again replaces the object.
+    /// An address to which anybody can upload for `lifetime` (at most seven days) what may become the object, with exactly
+    /// this size and, if it is known, this SHA-256; `None` if the store cannot sign. What arrives there is no object: it has
+    /// to be read and written ([`Blobs::arrived`], [`Blobs::begin`]), because it can be replaced as long as the address is
+    /// good.
     async fn signed_put(
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>>;
+
+    /// What has arrived at the signed address of a key, if anything has.
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>>;
+
+    /// Removes what has arrived at the signed address of a key. What arrives after that stays until it is swept.
+    async fn decline(&self, key: &Key) -> Result<()>;
 }
 
 #[cfg(test)]
@@ -183,5 +234,22 @@ mod tests {
             assert!(Key::new(bad).is_err(), "{bad}");
         }
         assert!(Key::new(too_long).is_err());
+    }
+
+    #[test]
+    fn keys_of_files_have_a_shape() {
+        let id = "01939d3c-0000-7000-8000-0000000000ab";
+        for (key, is_ours) in [
+            (format!("files/ab/{id}"), true),
+            (format!("made/ab/{id}-clean"), true),
+            (format!("made/ab/{id}-64.webp"), true),
+            (format!("files/{id}"), false),
+            (format!("files/xy/{id}"), false),
+            (format!("files/ab/more/{id}"), false),
+            (format!("backups/ab/{id}"), false),
+            ("files/ab/report.pdf".to_owned(), false),
+        ] {
+            assert_eq!(Key::new(key.as_str()).unwrap().is_of_a_file(), is_ours, "{key}");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub struct FileTold {
     #[serde(rename = "type")]
     #[schema(example = "image/jpeg")]
     pub kind: String,
-    /// In octets.
+    /// In bytes.
     #[schema(minimum = 0)]
     pub size: i64,
 }

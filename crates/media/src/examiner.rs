@@ -6,6 +6,10 @@ use async_trait::async_trait;
 use clowder_core::Result;
 use serde::{Deserialize, Serialize};
 
+/// Raised whenever there is more to find in files: more types are looked into, or what could not be read can be. Those in which
+/// nothing was found are looked into again then.
+pub const VERSION: i64 = 1;
+
 /// What was found in a file, as it is stored with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
@@ -52,6 +56,7 @@ pub struct Examined {
 pub trait Examiner: Send + Sync {
     /// Looks at a file of this type, and writes thumbnails, and a picture without its metadata, into `folder`, which exists
     /// and is empty. The inner error says why the file cannot be looked at, now or later; the outer one is an outage, after
-    /// which it may be tried again.
+    /// which it may be tried again. If that is `Internal`, whoever looked has died of it, which may be the file's doing: after
+    /// some times it is taken for that.
     async fn examine(&self, file: &Path, kind: &str, folder: &Path) -> Result<Result<Examined, String>>;
 }

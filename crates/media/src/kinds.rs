@@ -93,6 +93,22 @@ const SHOWN: &[&str] = &[
     "video/x-ms-wmv",
 ];
 
+/// What [`fits`] needs to know of the type that an uploader gives to a file.
+pub fn claim(named: &str) -> &'static str {
+    let named = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if let Some(shown) = SHOWN.iter().find(|shown| **shown == named) {
+        return shown;
+    }
+    match named.split('/').next() {
+        Some("image") if named.starts_with("image/svg+xml") => "image/svg+xml",
+        // Of types that only some program knows.
+        Some("image") => "image/x-other",
+        Some("audio") => "audio/x-other",
+        Some("video") => "video/x-other",
+        _ => "",
+    }
+}
+
 /// Whether a file can be what its uploader calls it. Names of documents and archives vary too much to be compared; what is
 /// named a picture or a recording must be one. Of the types that only some program knows, such as those of cameras, or
 /// `video/mp2t`, which TypeScript is called by its ending, it is enough that nobody runs them.
@@ -141,6 +157,7 @@ mod tests {
             ("application/pdf", b"text", true),
             ("", b"text", true),
         ] {
+            assert_eq!(fits(claim(named), sniff(content)), fit, "{named}");
             assert_eq!(fits(named, sniff(content)), fit, "{named} {:?}", String::from_utf8_lossy(content));
         }
     }

@@ -5,7 +5,9 @@
 //! in the content ([`sniff`]). Files of one person with the same content share one object.
 
 pub mod blobs;
+pub mod care;
 pub mod change;
+pub mod direct;
 pub mod examiner;
 pub mod file_name;
 pub mod kinds;
@@ -14,6 +16,7 @@ pub mod policy;
 pub mod port;
 pub mod purpose;
 pub mod refusals;
+pub mod resumable;
 pub mod scanner;
 pub mod scopes;
 pub mod showing;
@@ -21,12 +24,16 @@ pub mod sniff;
 pub mod variants;
 
 pub use blobs::{Blobs, Key};
+pub use care::FileCare;
 pub use change::Change;
+pub use direct::{DirectUpload, NewDirectUpload, UploadHeader};
 pub use examiner::{Examined, Examiner, Seen};
 pub use model::{
-    Content, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, NewFile, NewFileUrl, NewUpload, ObjectId,
+    Content, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, LONGEST_SIGNED, NewFile, NewFileUrl,
+    NewUpload, ObjectId,
 };
-pub use port::{Arriving, Files};
+pub use port::{Appending, Arriving, Files};
 pub use purpose::Purpose;
+pub use resumable::{NewResumable, Resumable};
 pub use scanner::{Scan, Scanner, Verdict};
 pub use variants::{Format, Size, Variant};

@@ -1,6 +1,6 @@
 //! Files, and what is asked of them.
 
-use clowder_core::{Fields, Id, Input, Thumbnail, Timestamp, UserId, Word, text::Flaw};
+use clowder_core::{Fields, Id, Input, Nullable, Thumbnail, Timestamp, UserId, Word, text::Flaw};
 use serde::{Deserialize, Serialize};
 
 pub use clowder_core::FileId;
@@ -16,10 +16,10 @@ pub type ObjectId = Id<Object>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct File {
     pub id: FileId,
-    /// Only for showing and saving.
+    /// Only for showing and saving. Of a picture of somebody else, it is its purpose, such as `avatar.png`.
     #[schema(max_length = 255)]
     pub name: String,
-    /// In octets, of the content that can be read; 0 while it arrives.
+    /// In bytes, of the content that can be read. While it arrives, what was announced of a resumable upload, or 0.
     #[schema(minimum = 0)]
     pub size: i64,
     /// By its content, whatever the name says.
@@ -56,7 +56,10 @@ pub struct File {
     /// By size. None is larger than the picture; a picture that moves has its first frame.
     #[schema(max_items = 5)]
     pub thumbnails: Vec<Thumbnail>,
-    pub uploaded_by: UserId,
+    /// The picture whose thumbnails this video has; `null` if it has none, or is a file of somebody else.
+    pub poster_id: Option<FileId>,
+    /// You, or `null` if it is a file of somebody else.
+    pub uploaded_by: Option<UserId>,
     pub created_at: Timestamp,
 }
 
@@ -86,6 +89,11 @@ impl Word for FileStatus {
     ];
 }
 
+/// Octets of a file, as they are.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct Octets(pub Vec<u8>);
+
 /// A form with the file in it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = NewFile, example = json!({"file": "What is in the file"}))]
@@ -103,6 +111,21 @@ pub struct NewFile {
     /// The type that the uploader gives to it.
     pub named: Option<String>,
     pub purpose: Purpose,
+}
+
+/// Absent members stay; `null` takes the poster away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(example = json!({"poster_id": "01993c4e-81d4-7f02-8c1e-52c9b7a4e6f3"}))]
+pub struct FilePatch {
+    /// One's own picture, which is ready.
+    #[schema(value_type = Option<FileId>)]
+    pub poster_id: Option<Nullable<FileId>>,
+}
+
+impl Input for FilePatch {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { poster_id: fields.patch("poster_id")? })
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -128,12 +151,14 @@ pub struct FileQuota {
 /// How long an address of a file is good, in seconds.
 pub const DEFAULT_LIFE: i64 = 900;
 pub const LONGEST_LIFE: i64 = 86_400;
+/// The same for one that the store signs, which nothing can end earlier.
+pub const LONGEST_SIGNED: i64 = 900;
 
 /// `{expires_in?}`
 #[derive(Debug, Clone, Copy, utoipa::ToSchema)]
 #[schema(example = json!({"expires_in": 900}))]
 pub struct NewFileUrl {
-    /// In seconds; 900 when absent.
+    /// In seconds; 900 when absent. If the address is one of a bucket, at most 900 count.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 86400)]
     pub expires_in: i64,
 }
@@ -163,9 +188,11 @@ pub struct Content {
     pub key: Key,
     pub name: String,
     pub kind: String,
+    pub purpose: Purpose,
     pub size: u64,
     /// What nothing else has: the SHA-256 in hexadecimal digits, and what was made of it.
     pub tag: String,
+    /// When what is read came to be.
     pub created_at: Timestamp,
     /// Who sees it, and must not be suspended.
     pub viewer: UserId,

@@ -4,7 +4,11 @@ use clowder_core::Result;
 
 use crate::{
     Purpose, Seen, kinds,
-    refusals::{FILE_MISMATCH, FILE_QUOTA, FILE_SERVER_FULL, FILE_TOO_LARGE, FILE_TRASH, FILE_TYPE, FILE_UPLOADS},
+    refusals::{
+        FILE_BUSY, FILE_EXPIRED, FILE_MISMATCH, FILE_OFFSET, FILE_QUOTA, FILE_RESUMABLES, FILE_SERVER_FULL,
+        FILE_TOO_LARGE, FILE_TRASH, FILE_TYPE, FILE_UPLOADS,
+    },
+    resumable::Progress,
     sniff::Sniffed,
 };
 
@@ -16,6 +20,8 @@ pub struct Limits {
     pub files: i64,
     /// How many of them may be arriving at the same time.
     pub at_once: i64,
+    /// How many resumable uploads may wait to be continued.
+    pub resumables: i64,
     /// In all objects of the server, those included that wait to be purged.
     pub server_octets: i64,
     /// How many objects the server can have.
@@ -24,7 +30,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { octets: 10 << 30, files: 100_000, at_once: 10, server_octets: i64::MAX, server_objects: i64::MAX }
+        Self {
+            octets: 10 << 30,
+            files: 100_000,
+            at_once: 10,
+            resumables: 100,
+            server_octets: i64::MAX,
+            server_objects: i64::MAX,
+        }
     }
 }
 
@@ -67,45 +80,78 @@ impl Trash {
     }
 }
 
-/// Whether one more upload may begin.
-pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
+/// Whether there may be one more file.
+fn may_have_more(usage: Usage, limits: Limits) -> Result<()> {
     if usage.trash.is_full(limits) {
         return Err(FILE_TRASH.into());
     }
-    if usage.files >= limits.files || usage.octets >= limits.octets {
-        return Err(FILE_QUOTA.into());
-    }
+    let is_full = usage.files >= limits.files || usage.octets >= limits.octets;
+    if is_full { Err(FILE_QUOTA.into()) } else { Ok(()) }
+}
+
+/// Whether one more file may arrive right now.
+fn may_arrive(usage: Usage, limits: Limits) -> Result<()> {
     if usage.arriving >= limits.at_once { Err(FILE_UPLOADS.into()) } else { Ok(()) }
 }
 
-/// How large an upload for a purpose can become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
-    purpose: u64,
-    quota: u64,
-    server: u64,
+/// Whether one more upload may begin.
+pub fn may_begin(usage: Usage, limits: Limits) -> Result<()> {
+    may_have_more(usage, limits)?;
+    may_arrive(usage, limits)
 }
 
-impl Room {
-    /// `stored` is what the server has in all objects.
-    pub fn of(purpose: Purpose, usage: Usage, stored: i64, limits: Limits) -> Self {
-        let left = |limit: i64, used: i64| u64::try_from(limit - used).unwrap_or(0);
-        Self {
-            purpose: purpose.most_octets(),
-            quota: left(limits.octets, usage.octets),
-            server: left(limits.server_octets, stored),
-        }
-    }
+/// Whether one more resumable upload may begin, beside so many that are not complete.
+pub fn may_reserve(usage: Usage, open: i64, limits: Limits) -> Result<()> {
+    may_have_more(usage, limits)?;
+    if open >= limits.resumables { Err(FILE_RESUMABLES.into()) } else { Ok(()) }
+}
 
-    /// Whether an upload may have this many octets, so far or in all.
-    pub fn may_have(self, octets: u64) -> Result<()> {
-        if octets > self.purpose {
-            return Err(FILE_TOO_LARGE.into());
-        }
-        if octets > self.quota {
+/// Whether a resumable upload may go on, from this offset.
+pub fn may_continue(progress: Progress, offset: u64, usage: Usage, limits: Limits) -> Result<()> {
+    if progress.is_expired {
+        return Err(FILE_EXPIRED.into());
+    }
+    if progress.is_busy {
+        return Err(FILE_BUSY.into());
+    }
+    if progress.arrived != offset {
+        return Err(FILE_OFFSET.into());
+    }
+    may_arrive(usage, limits)
+}
+
+/// Whether a file for this purpose may have so many octets, so far or in all.
+pub fn may_have(purpose: Purpose, octets: u64) -> Result<()> {
+    if octets > purpose.most_octets() { Err(FILE_TOO_LARGE.into()) } else { Ok(()) }
+}
+
+/// How much an upload reserves beyond what it needs, in octets.
+pub const AHEAD: i64 = 8 << 20;
+
+/// What is taken of the room of a person and of the server without an upload: by all that is stored, and by what other
+/// uploads have reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    pub own: i64,
+    pub server: i64,
+}
+
+impl Taken {
+    /// How many octets an upload reserves that needs so many, by now or in all if it `is_all`; refused if there is no room for
+    /// them. It reserves more than it needs, in order not to ask for each piece, unless little room is left, which it would
+    /// take from others.
+    pub fn reserve(self, needed: i64, is_all: bool, limits: Limits) -> Result<i64> {
+        let fits = |used: i64, octets: i64, limit: i64| used.saturating_add(octets) <= limit;
+        if !fits(self.own, needed, limits.octets) {
             return Err(FILE_QUOTA.into());
         }
-        if octets > self.server { Err(FILE_SERVER_FULL.into()) } else { Ok(()) }
+        if !fits(self.server, needed, limits.server_octets) {
+            return Err(FILE_SERVER_FULL.into());
+        }
+        let more = needed.saturating_add(AHEAD);
+        let is_plenty = |used: i64, limit: i64| fits(used, more, limit - limit / 10);
+        let is_plenty = is_plenty(self.own, limits.octets) && is_plenty(self.server, limits.server_octets);
+        Ok(if is_plenty && !is_all { more } else { needed })
     }
 }
 
@@ -136,9 +182,10 @@ pub fn is_fit(purpose: Purpose, kind: &str, seen: Option<&Seen>) -> bool {
     }
 }
 
-/// Whether new content fits beside what there is by now: other uploads may have ended meanwhile.
+/// Whether so much new content, for which no room is reserved, fits beside what there is by now: other uploads may have
+/// ended meanwhile.
 pub fn may_keep(usage: Usage, size: i64, limits: Limits) -> Result<()> {
-    if usage.octets + size > limits.octets { Err(FILE_QUOTA.into()) } else { Ok(()) }
+    if size > 0 && usage.octets + size > limits.octets { Err(FILE_QUOTA.into()) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -157,7 +204,7 @@ mod tests {
     }
 
     const LIMITS: Limits =
-        Limits { octets: 20 << 20, files: 3, at_once: 2, server_octets: 30 << 20, server_objects: 4 };
+        Limits { octets: 20 << 20, files: 3, at_once: 2, resumables: 2, server_octets: 30 << 20, server_objects: 4 };
 
     #[test]
     fn nobody_has_more_than_the_quota() {
@@ -182,14 +229,61 @@ mod tests {
             assert_eq!(trash.overflows(LIMITS), overflows, "{trash:?}");
             assert_eq!(code(may_begin(Usage { trash, ..Usage::default() }, LIMITS)), begin, "{trash:?}");
         }
+        for (has, open, reserve) in [
+            (usage(0, 2, 2), 1, ""),
+            (usage(0, 2, 0), 2, "file.resumables"),
+            (usage(0, 3, 0), 0, "file.quota"),
+            (usage(20 << 20, 1, 0), 0, "file.quota"),
+        ] {
+            assert_eq!(code(may_reserve(has, open, LIMITS)), reserve, "{has:?} {open}");
+        }
         assert_eq!(code(may_keep(usage(20 << 20, 1, 0), 0, LIMITS)), "");
         assert_eq!(code(may_keep(usage((20 << 20) - 5, 1, 0), 6, LIMITS)), "file.quota");
-        let room = Room::of(Purpose::Avatar, usage(0, 0, 0), 29 << 20, LIMITS);
-        assert_eq!((code(room.may_have(1 << 20)), code(room.may_have((1 << 20) + 1))), ("", "file.server_full"));
-        let room = Room::of(Purpose::Avatar, usage(15 << 20, 1, 0), 15 << 20, LIMITS);
-        for (octets, may) in [(0, ""), (5 << 20, ""), ((5 << 20) + 1, "file.quota"), ((10 << 20) + 1, "file.too_large")]
-        {
-            assert_eq!(code(room.may_have(octets)), may, "{octets}");
+    }
+
+    #[test]
+    fn an_upload_reserves_what_it_needs_and_more_only_if_there_is_plenty() {
+        for (octets, may) in [(0, ""), (10 << 20, ""), ((10 << 20) + 1, "file.too_large")] {
+            assert_eq!(code(may_have(Purpose::Avatar, octets)), may, "{octets}");
+        }
+        let mib = |n: i64| n << 20;
+        let limits = Limits { octets: mib(100), server_octets: mib(1000), ..LIMITS };
+        for (own, server, needed, is_all, reserved) in [
+            (0, 0, 0, false, Ok(AHEAD)),
+            (0, 0, 1, false, Ok(AHEAD + 1)),
+            (0, 0, 1, true, Ok(1)),
+            // The last tenth is for what is needed.
+            (mib(82), mib(82), 0, false, Ok(AHEAD)),
+            (mib(82), mib(82), 1, false, Ok(1)),
+            (0, mib(892), 1, false, Ok(1)),
+            (mib(99), mib(99), mib(1), false, Ok(mib(1))),
+            (mib(99), mib(99), mib(1) + 1, false, Err("file.quota")),
+            (mib(99), mib(99), mib(1) + 1, true, Err("file.quota")),
+            (0, mib(999), mib(1) + 1, true, Err("file.server_full")),
+            (0, mib(1001), 0, false, Err("file.server_full")),
+        ] {
+            let found = Taken { own, server }.reserve(needed, is_all, limits);
+            let found = found.map_err(|error| code(Err(error)));
+            assert_eq!(found, reserved, "{own} {server} {needed} {is_all}");
+        }
+        let unlimited = Taken { own: 0, server: 1 << 60 }.reserve(1, false, Limits::default());
+        assert_eq!(unlimited.unwrap(), AHEAD + 1);
+    }
+
+    #[test]
+    fn a_resumable_upload_goes_on_where_it_is() {
+        let progress = Progress { arrived: 5, is_busy: false, is_expired: false };
+        let usage = |arriving| Usage { arriving, ..Usage::default() };
+        for (progress, offset, usage, may) in [
+            (progress, 5, usage(1), ""),
+            (progress, 4, usage(0), "file.offset"),
+            (progress, 6, usage(0), "file.offset"),
+            (progress, 5, usage(2), "file.uploads"),
+            (Progress { is_busy: true, ..progress }, 5, usage(0), "file.busy"),
+            (Progress { is_busy: true, ..progress }, 4, usage(0), "file.busy"),
+            (Progress { is_busy: true, is_expired: true, ..progress }, 5, usage(0), "file.expired"),
+        ] {
+            assert_eq!(code(may_continue(progress, offset, usage, LIMITS)), may, "{progress:?} {offset}");
         }
     }
 

@@ -3,7 +3,10 @@
 use clowder_core::Word;
 use serde::{Deserialize, Serialize};
 
-use crate::sniff::{Kind, Sniffed};
+use crate::{
+    kinds,
+    sniff::{Kind, Sniffed},
+};
 
 /// What a file is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -52,6 +55,11 @@ const MIB: u64 = 1 << 20;
 pub const MOST_OCTETS: u64 = 200 * MIB;
 
 impl Purpose {
+    /// Whether such a file is a picture of a person or a thing.
+    pub const fn is_picture(self) -> bool {
+        matches!(self, Self::Avatar | Self::Cover | Self::Pet | Self::Event | Self::Chat | Self::Group)
+    }
+
     /// How large such a file can be, in octets.
     pub const fn most_octets(self) -> u64 {
         match self {
@@ -69,8 +77,11 @@ impl Purpose {
             Self::Avatar | Self::Cover | Self::Pet | Self::Event | Self::Chat | Self::Group => {
                 is(&["image/jpeg", "image/png", "image/gif", "image/webp"])
             }
-            // What browsers record is WebM or MP4, and only a closer look tells that there is no picture in it.
-            Self::Voice => found.kind == Kind::Audio || is(&["video/webm", "video/mp4"]),
+            // What browsers record is WebM or MP4, and only a closer look tells that there is no picture in it. How long
+            // another recording lasts, nobody would find out.
+            Self::Voice => {
+                (found.kind == Kind::Audio && kinds::is_examined(found.media_type)) || is(&["video/webm", "video/mp4"])
+            }
             Self::Video => is(&["video/mp4", "video/webm", "video/quicktime"]),
             Self::Attachment => found.kind != Kind::Executable,
         };
@@ -81,6 +92,7 @@ impl Purpose {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sniff::sniff;
 
     #[test]
     fn each_purpose_takes_its_types() {
@@ -93,6 +105,7 @@ mod tests {
             (Purpose::Voice, "audio/ogg", Kind::Audio, true),
             (Purpose::Voice, "video/webm", Kind::Video, true),
             (Purpose::Voice, "image/png", Kind::Image, false),
+            (Purpose::Voice, "audio/amr", Kind::Audio, false),
             (Purpose::Video, "video/mp4", Kind::Video, true),
             (Purpose::Video, "audio/mpeg", Kind::Audio, false),
             (Purpose::Attachment, "application/zip", Kind::Archive, true),
@@ -105,5 +118,35 @@ mod tests {
             assert!(!purpose.takes(Sniffed { also: Some("text/html"), ..found }), "{purpose:?} {media_type}");
         }
         assert!(Purpose::WORDS.iter().all(|(_, purpose)| purpose.most_octets() <= MOST_OCTETS));
+    }
+    /// All types of recordings that contents are told apart as: the examination finds how long one lasts, or it is no voice
+    /// message.
+    #[test]
+    fn of_a_voice_message_somebody_finds_out_how_long_it_lasts() {
+        for (media_type, taken) in [
+            ("audio/aac", true),
+            ("audio/flac", true),
+            ("audio/mp4", true),
+            ("audio/mpeg", true),
+            ("audio/ogg", true),
+            ("audio/wav", true),
+            ("audio/webm", true),
+            ("audio/x-matroska", true),
+            ("audio/3gpp", false),
+            ("audio/amr", false),
+            ("audio/midi", false),
+            ("audio/x-aiff", false),
+            ("audio/x-ape", false),
+            ("audio/x-dsf", false),
+        ] {
+            let found = Sniffed { media_type, kind: Kind::Audio, also: None };
+            assert_eq!(Purpose::Voice.takes(found), taken, "{media_type}");
+            assert_eq!(kinds::is_examined(media_type), taken, "{media_type}");
+            assert!(Purpose::Attachment.takes(found), "{media_type}");
+        }
+        for content in [b"MThd\0\0\0\x06\0\x01".as_slice(), b"FORM\0\0\0\x20AIFFCOMM", b"MAC \x96\x0f", b"DSD \x1c\0"] {
+            let found = sniff(content);
+            assert_eq!((found.kind, Purpose::Voice.takes(found)), (Kind::Audio, false), "{found:?}");
+        }
     }
 }

@@ -48,13 +48,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::Key;
+    use crate::{Key, Purpose};
 
     fn content(name: &str, kind: &str) -> Content {
         Content {
             key: Key::new("files/a").unwrap(),
             name: name.into(),
             kind: kind.into(),
+            purpose: Purpose::Attachment,
             size: 10,
             tag: "ab".repeat(32),
             created_at: Timestamp::from_micros(1_700_000_000_500_000),

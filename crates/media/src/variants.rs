@@ -50,6 +50,15 @@ impl Variant {
     }
 }
 
+/// The most octets of a small copy without metadata, however small the upload was.
+const SMALL_COPY: u64 = 64 << 10;
+
+/// The most octets that a copy without metadata may have, of an upload with this many.
+pub const fn longest_copy(upload: u64) -> u64 {
+    let twice = upload.saturating_mul(2);
+    if twice > SMALL_COPY { twice } else { SMALL_COPY }
+}
+
 /// A size of thumbnails that somebody asks for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(as = ThumbnailSize)]

@@ -26,7 +26,7 @@ pub struct Attachment {
     #[serde(rename = "type")]
     #[schema(example = "image/jpeg")]
     pub kind: Option<String>,
-    /// In octets; `null` if the file is deleted.
+    /// In bytes; `null` if the file is deleted.
     #[schema(minimum = 0)]
     pub size: Option<i64>,
     pub status: AttachmentStatus,

@@ -112,6 +112,8 @@ pub struct Deleted {
     pub chat_id: ChatId,
     pub message_id: MessageId,
     pub seq: i64,
+    /// That of the message, which the deletion has raised.
+    pub version: i64,
     pub deleted_by: UserId,
     pub deleted_at: Timestamp,
 }

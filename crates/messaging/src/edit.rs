@@ -58,7 +58,12 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
         return Err(CHAT_FORBIDDEN.into());
     }
     versions::check(version.as_ref(), message.version, MESSAGE_STALE)?;
-    let content = patch.content.into_string();
+    // A text that stays means what it meant when it was written.
+    let stays = patch.content.is_none() && patch.mentions.is_none();
+    let content = match patch.content {
+        Some(content) => content.into_string(),
+        None => message.content.clone().unwrap_or_default(),
+    };
     let attachments = match &patch.attachments {
         Some(given) => attach(given, &files, message.sender.id, &message.attachments)?,
         None => message.attachments.clone(),
@@ -67,7 +72,10 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
         return Err(Error::Invalid(vec![nothing_said().at("/content")]));
     }
     let same_files = attachments == message.attachments;
-    let Marks { entities, people: mentions } = marks;
+    let Marks { entities, people: mentions } = match stays {
+        true => Marks { entities: message.entities.clone(), people: message.mentions.clone() },
+        false => marks,
+    };
     // The same text again names whom it named before, unless the author says whom else it mentions.
     let same_text = message.content.as_ref() == Some(&content);
     if same_text && same_files && (patch.mentions.is_none() || mentions == message.mentions) {
@@ -208,6 +216,15 @@ mod tests {
             assert_eq!(code(super::decide(&ctx(viewer), version.clone(), patch(text), facts())), edit);
             assert_eq!(code(decide_delete(&ctx(viewer), version, facts())), delete);
         }
+        let without_text = MessagePatch::from_json(json!({"mentions": []})).unwrap();
+        let facts = EditFacts {
+            message: message(ada, false),
+            seat: member.map(seat),
+            closed: false,
+            marks: Marks::default(),
+            files: Files::new(),
+        };
+        assert_eq!(code(super::decide(&ctx(ada), None, without_text, facts)), "nothing", "an absent text stays");
         for (version, edit) in [(100, "v101 Some(\"new\")"), (101, "message.edits")] {
             let message = || Message { version, ..message(ada, false) };
             let facts = || EditFacts {

@@ -12,7 +12,7 @@ use clowder_core::{
     Field, FieldError, Fields, Input, Nested, Result, Timestamp, UserId, Versions, Word, text::Flaw, versions,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     ChatFace, Message,
@@ -227,6 +227,29 @@ pub fn conceal(message: &mut Message, now: Timestamp) {
     }
     if let Some(poll) = &mut message.poll {
         poll.end(now);
+    }
+}
+
+/// The same for a message whose time is over, as a change shows it. A newer version may have written it: members and kinds
+/// that are unknown here stay.
+pub fn conceal_told(message: &mut Map<String, Value>, end: Timestamp) {
+    let end = Value::from(end.to_string());
+    message.insert("expires_at".to_owned(), end.clone());
+    if message.get("deleted_at").is_some_and(|deleted_at| !deleted_at.is_null()) {
+        return;
+    }
+    for name in ["content", "reply_to", "forwarded_from"] {
+        message.insert(name.to_owned(), Value::Null);
+    }
+    for name in ["attachments", "reactions", "entities", "mentions"] {
+        message.insert(name.to_owned(), Value::Array(Vec::new()));
+    }
+    for name in ["system", "poll"] {
+        message.remove(name);
+    }
+    message.insert("deleted_at".to_owned(), end);
+    if let Some(version) = message.get_mut("version") {
+        *version = version.as_i64().map_or(Value::Null, |version| Value::from(version + 1));
     }
 }
 

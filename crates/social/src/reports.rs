@@ -16,6 +16,6 @@ pub use change::Change;
 pub use model::{
     Appeal, AppealStatus, Assigned, Evidence, Handling, ModeratedReport, ModerationAction, NewAppeal, NewReport,
     Report, ReportCategory, ReportCounts, ReportDecision, ReportFilter, ReportId, ReportPatch, ReportSort,
-    ReportStatus, ReportTarget, ReportTargetType, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser,
-    Resolution, Statement, StatementId, TargetId,
+    ReportStatus, ReportTarget, ReportTargetType, ReportedFile, ReportedGroup, ReportedMessage, ReportedPet,
+    ReportedUser, Resolution, Statement, StatementId, TargetId,
 };

@@ -207,6 +207,7 @@ impl Follower {
         let (kind, data) = (frame["type"].as_str().unwrap(), &frame["data"]);
         let mut heard = self.heard.lock().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
+        heard.learn(frame);
         match kind {
             "hello" => {
                 self.cursor = Some(text(&data["cursor"]));
@@ -223,6 +224,10 @@ impl Follower {
             "reaction.added" => {
                 let (message, more) = (text(&data["message_id"]), text(&data["user_id"]));
                 heard.deed(Deed { kind: "reaction.added", message, more });
+            }
+            "message.pinned" | "message.unpinned" => {
+                let kind = if kind == "message.pinned" { "message.pinned" } else { "message.unpinned" };
+                heard.deed(Deed { kind, message: text(&data["message_id"]), more: String::new() });
             }
             "friend_request" => heard.between("friend_request", &text(&data["id"])),
             "friend.added" => heard.between("friend.added", &text(&data["user"]["id"])),

@@ -7,8 +7,12 @@ use std::{
     time::Instant,
 };
 
-/// What happens to a message after it was sent, at most once each: `message.updated`, `message.deleted`, or
-/// `reaction.added` with its author and emoji.
+use serde_json::Value;
+
+use super::state::State;
+
+/// What happens to a message after it was sent, at most once each: `message.updated`, `message.deleted`, `message.pinned`,
+/// `message.unpinned`, or `reaction.added` with its author and emoji.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Deed {
     pub kind: &'static str,
@@ -81,6 +85,8 @@ pub struct Heard {
     /// How often they were closed because they did not read.
     pub overflows: usize,
     pub connections: BTreeMap<&'static str, usize>,
+    /// What they know of their chats.
+    pub state: State,
 }
 
 impl Record {
@@ -249,7 +255,7 @@ impl Written {
 impl Heard {
     /// Nothing yet; `base` are their chats with the last message of each.
     pub fn of(person: &str, base: HashMap<String, i64>) -> Self {
-        Self { person: person.to_owned(), base, ..Self::default() }
+        Self { person: person.to_owned(), state: State::of(base.keys()), base, ..Self::default() }
     }
 
     pub fn message(&mut self, chat: &str, seq: i64, id: &str) {
@@ -258,6 +264,11 @@ impl Heard {
 
     pub fn deed(&mut self, deed: Deed) {
         *self.deeds.entry(deed).or_default() += 1;
+    }
+
+    /// An event of any kind.
+    pub fn learn(&mut self, frame: &Value) {
+        self.state.apply(&self.person, frame);
     }
 
     pub fn between(&mut self, kind: &'static str, about: &str) {
@@ -311,7 +322,7 @@ impl fmt::Display for Score {
         let Self { messages, deeds, visits, marks, between, .. } = self;
         writeln!(
             f,
-            "messages: {messages}; edits, deletions and reactions: {deeds}; stays: {visits}; read marks: {marks}; \
+            "messages: {messages}; edits, deletions, pins and reactions: {deeds}; stays: {visits}; read marks: {marks}; \
              events about friends and blocks: {between}"
         )?;
         writeln!(f, "deliveries: {}, over connections: {:?}", self.deliveries, self.connections)?;

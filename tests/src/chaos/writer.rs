@@ -37,6 +37,8 @@ pub struct Person {
     pub access: String,
     /// The chats they are in, with the last `seq` before anybody wrote.
     pub chats: HashMap<String, i64>,
+    /// Chats of which they are the owner.
+    own: Vec<String>,
     /// Public chats, which they join and leave.
     inns: Vec<String>,
 }
@@ -59,6 +61,7 @@ pub async fn found(cluster: &Cluster, people: usize, in_a_chat: usize) -> Vec<Pe
             id: text(&made["user"]["id"]),
             access: text(&made["access"]),
             chats: HashMap::new(),
+            own: Vec::new(),
             inns: Vec::new(),
         });
     }
@@ -68,8 +71,12 @@ pub async fn found(cluster: &Cluster, people: usize, in_a_chat: usize) -> Vec<Pe
         let others: Vec<_> = members[1..].iter().map(|at| &all[*at].id).collect();
         let new = json!({"type": "group", "title": format!("Chat {number}"), "participant_ids": others});
         let chat = post(&all[members[0]].access, "/api/chats", new).await;
+        let owner = members[0];
         for at in members {
             let id = chat["id"].as_str().unwrap().to_owned();
+            if at == owner {
+                all[at].own.push(id.clone());
+            }
             all[at].chats.insert(id, chat["last_seq"].as_i64().unwrap());
         }
     }
@@ -101,6 +108,8 @@ pub struct Writer {
     http: reqwest::Client,
     /// Their own messages that nothing else has happened to: chat and id.
     fresh: Vec<(String, String)>,
+    /// A message that they have pinned: its chat and id.
+    pinned: Option<(String, String)>,
     /// The public chat in which they are.
     inn: Option<String>,
     /// What they do with somebody with whom they are in no chat, if they do anything with anybody.
@@ -131,6 +140,7 @@ impl Writer {
             dice,
             http,
             fresh: Vec::new(),
+            pinned: None,
             inn: None,
             pair,
             socket: None,
@@ -149,6 +159,7 @@ impl Writer {
                 6 | 7 => self.read().await,
                 8 => self.come_or_go().await,
                 9 => self.go_on_with_pair().await,
+                10 => self.pin().await,
                 _ => self.send().await,
             }
             sleep(Duration::from_millis(self.dice.below(PAUSE))).await;
@@ -282,6 +293,29 @@ impl Writer {
         let done = matches!(status, 200 | 201 | 204);
         let user = self.person.id.clone();
         self.note(&chat, "reaction.added", &id, user, done, (status, answer));
+    }
+
+    /// Pins a message in a chat of their own, or takes a pin away: some pins stay.
+    async fn pin(&mut self) {
+        if let Some((chat, id)) = self.pinned.take() {
+            if self.dice.below(2) == 0 {
+                let (status, answer, _) = self.call("DELETE", &format!("/api/messages/{id}/pin"), json!({})).await;
+                let done = matches!(status, 200 | 204);
+                self.note(&chat, "message.unpinned", &id, String::new(), done, (status, answer));
+            }
+            return;
+        }
+        let Some(at) = self.fresh.iter().position(|(chat, _)| self.person.own.contains(chat)) else { return };
+        let (chat, id) = self.fresh.swap_remove(at);
+        let (status, answer, again) = self.call("PUT", &format!("/api/messages/{id}/pin"), json!({})).await;
+        // Enough are pinned.
+        if status == 409 && answer["code"] == "message.pins" {
+            return;
+        }
+        let done = matches!(status, 200 | 201 | 204);
+        self.note(&chat, "message.pinned", &id, String::new(), done, (status, answer));
+        // An attempt that comes late would pin it again.
+        self.pinned = Some((chat, id)).filter(|_| done && !again);
     }
 
     /// Marks what was said last as read.

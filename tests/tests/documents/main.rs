@@ -2,6 +2,8 @@
 //! client of every test.
 
 mod asyncapi;
+mod frames;
+mod generators;
 mod live;
 mod names;
 mod tours;
@@ -53,7 +55,9 @@ async fn openapi_is_complete() {
         let responses = operation["responses"].as_object().cloned().unwrap_or_default();
         need(responses.keys().any(|status| status.starts_with(['1', '2', '3'])), "no success");
         need(responses.keys().any(|status| status.starts_with(['4', 'd'])), "no errors");
-        if operation["requestBody"].is_object() {
+        // Octets of a file look like nothing.
+        let is_octets = operation["requestBody"]["content"]["application/offset+octet-stream"].is_object();
+        if operation["requestBody"].is_object() && !is_octets {
             let example = api.example(operation);
             need(example.as_object().is_some_and(|example| !example.is_empty()), "no example of the body");
         }

@@ -138,6 +138,50 @@ fn both_databases_have_the_same_migrations() {
     assert_eq!(times(&folders).len(), folders.len(), "two migrations have one time: {folders:#?}");
 }
 
+/// From here on, nodes of the version before run beside new ones on the new schema.
+const ROLLING: &str = "2026-12-01";
+
+/// What the version before could not work with: it reads and writes what a statement takes away, and leaves out what one
+/// demands.
+fn breaks_the_version_before(statement: &str) -> bool {
+    let statement = statement.to_uppercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let takes = ["DROP TABLE", "DROP COLUMN", "RENAME ", "SET NOT NULL"].iter().any(|part| statement.contains(part));
+    let demands = statement.split("ADD COLUMN").skip(1).any(|add| add.contains("NOT NULL") && !add.contains("DEFAULT"));
+    takes || demands
+}
+
+/// Several nodes work on PostgreSQL alone, so a migration of SQLite may do more.
+#[test]
+fn the_version_before_can_work_with_each_migration() {
+    for (statement, breaks) in [
+        ("CREATE TABLE pets (id uuid NOT NULL)", false),
+        ("ALTER TABLE pets ADD COLUMN name text", false),
+        ("ALTER TABLE pets ADD COLUMN name text NOT NULL DEFAULT ''", false),
+        ("ALTER TABLE pets DROP CONSTRAINT pets_name_check", false),
+        ("ALTER TABLE pets ADD COLUMN name text NOT NULL", true),
+        ("ALTER TABLE pets ADD COLUMN age int DEFAULT 0,\n  ADD COLUMN name text NOT NULL", true),
+        ("ALTER TABLE pets ALTER COLUMN name SET NOT NULL", true),
+        ("ALTER TABLE pets RENAME COLUMN name TO called", true),
+        ("alter table pets drop column name", true),
+        ("DROP TABLE pets", true),
+    ] {
+        assert_eq!(breaks_the_version_before(statement), breaks, "{statement}");
+    }
+    let mut looked = 0;
+    for path in walk(root().join("migrations/postgres")) {
+        let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        if *folder < *ROLLING || !path.ends_with("up.sql") {
+            continue;
+        }
+        looked += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.lines().map(|line| line.split("--").next().unwrap()).collect::<Vec<_>>().join("\n");
+        let breaking: Vec<_> = code.split(';').filter(|statement| breaks_the_version_before(statement)).collect();
+        assert!(breaking.is_empty(), "{folder}: take it away in a later version, or give it a default: {breaking:#?}");
+    }
+    assert!(looked > 5, "{looked}");
+}
+
 /// The queries are compiled once per database, in packages without unit tests: a unit test there would never run.
 #[test]
 fn the_queries_have_no_unit_tests() {

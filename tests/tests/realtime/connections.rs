@@ -19,7 +19,7 @@ fn frame(text: &str) -> Vec<u8> {
     [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()
 }
 
-fn handshake(access: &str) -> String {
+pub fn handshake(access: &str) -> String {
     format!("GET /api/ws HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}Authorization: Bearer {access}\r\n\r\n")
 }
 

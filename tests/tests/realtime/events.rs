@@ -42,7 +42,7 @@ async fn a_conversation(world: World) {
     assert_eq!((&read["user_id"], &read["seq"], &read["chat_id"]), (&json!(bob.id), &json!(1), &json!(chat)));
     a.command("message.delete", json!({"message_id": sent["id"]})).await.unwrap();
     let gone = b.until("message.deleted").await["data"].clone();
-    assert_eq!((&gone["message_id"], &gone["seq"]), (&sent["id"], &json!(1)));
+    assert_eq!((&gone["message_id"], &gone["seq"], &gone["version"]), (&sent["id"], &json!(1), &json!(3)));
     assert_eq!(gone["deleted_by"], *ada.id);
     let heard = [a.drain().await, b.drain().await].concat();
     assert!(heard.iter().all(|frame| frame["type"] != "message.sent"), "{heard:?}");

@@ -253,3 +253,29 @@ async fn a_refused_command_is_no_error_in_the_log() {
     let log = world.server.log();
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
 }
+
+/// The beginning of a masked frame that announces so many octets.
+fn beginning(first: u8, length: u64) -> Vec<u8> {
+    [&[first, 0x80 | 127][..], &length.to_be_bytes(), &[0; 4]].concat()
+}
+
+#[tokio::test]
+async fn control_frames_are_checked_at_their_header_and_strangers_say_little() {
+    let world = World::shared_on_sqlite(&[]).await;
+    let ada = world.user("ada").await;
+    let fragment = [beginning(0x01, 131_000), vec![b' '; 131_000]].concat();
+    for (what, octets, code) in [
+        ("a ping of 128 KiB", [fragment.clone(), beginning(0x89, 131_072)].concat(), 1002),
+        ("a ping of 126 octets", beginning(0x89, 126), 1002),
+        ("a ping in two frames", vec![0x09, 0x80], 1002),
+        ("a message of more than 128 KiB", [fragment, beginning(0x80, 73)].concat(), 1009),
+    ] {
+        let mut raw = Raw::open(&world, ada.token()).await;
+        // The server may close before it has read them all.
+        let _ = raw.0.write_all(&octets).await;
+        assert_eq!(raw.closed().await, code, "{what}");
+    }
+    let mut stranger = world.open(Auth::Later, None).await.unwrap();
+    stranger.send(Message::text("x".repeat((16 << 10) + 1))).await;
+    assert_eq!(stranger.closed().await, 1009);
+}

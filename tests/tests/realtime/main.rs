@@ -21,4 +21,5 @@ mod presence;
 mod property;
 mod replica;
 mod resume;
+mod slow_readers;
 mod streams;

@@ -2,7 +2,7 @@
 
 use clowder_tests::{
     Answer, Auth, Client, Database, Heard, Mailbox, SECOND, Server, Socket, User, World, authenticator::Authenticator,
-    on_both, until, within, world::PASSWORD,
+    client::form, on_both, until, within, world::PASSWORD,
 };
 use serde_json::{Value, json};
 
@@ -14,22 +14,22 @@ on_both!(shared with [("JOB_CONCURRENCY", "1")];
 const NEW: &str = "staple battery horse";
 
 /// Event; then of another session and of this one: access tokens, refresh tokens, tickets, sockets; then export links,
-/// API keys, and the second factor. `+` continues, `-` has ended.
+/// addresses of files, API keys, and the second factor. `+` continues, `-` has ended.
 const TABLE: &[(&str, &str)] = &[
-    ("logout", "+- +- +- +- + + +"),
-    ("logout-all", "-- -- -- -- - + +"),
-    ("logout-all with end_keys", "-- -- -- -- - - +"),
-    ("other sessions ended", "-+ -+ -+ -+ - + +"),
-    ("password change", "-+ -+ -+ -+ - + +"),
-    ("password change with end_keys", "-+ -+ -+ -+ - - +"),
-    ("one session ended", "-+ -+ -+ -+ + + +"),
-    ("reset by link", "-- -- -- -- - - +"),
-    ("reset by mail", "-- -- -- -- - - +"),
-    ("reset by mail, first proof", "-- -- -- -- - - -"),
-    ("erasure request", "-- -- -- -- - - +"),
-    ("suspension", "-- ++ -- -- - - +"),
-    ("signed out by staff", "-- -- -- -- - + +"),
-    ("signed out by staff with end_keys", "-- -- -- -- - - +"),
+    ("logout", "+- +- +- +- + + + +"),
+    ("logout-all", "-- -- -- -- - - + +"),
+    ("logout-all with end_keys", "-- -- -- -- - - - +"),
+    ("other sessions ended", "-+ -+ -+ -+ - - + +"),
+    ("password change", "-+ -+ -+ -+ - - + +"),
+    ("password change with end_keys", "-+ -+ -+ -+ - - - +"),
+    ("one session ended", "-+ -+ -+ -+ + + + +"),
+    ("reset by link", "-- -- -- -- - - - +"),
+    ("reset by mail", "-- -- -- -- - - - +"),
+    ("reset by mail, first proof", "-- -- -- -- - - - -"),
+    ("erasure request", "-- -- -- -- - - - +"),
+    ("suspension", "-- ++ -- -- - - - +"),
+    ("signed out by staff", "-- -- -- -- - - + +"),
+    ("signed out by staff with end_keys", "-- -- -- -- - - - +"),
 ];
 
 /// A user with every kind of access.
@@ -38,6 +38,7 @@ struct Holder {
     other: User,
     tickets: [String; 2],
     link: String,
+    file: String,
     key: String,
     _phone: Authenticator,
 }
@@ -51,6 +52,15 @@ async fn ticket(user: &User) -> String {
     made["ticket"].as_str().unwrap().to_owned()
 }
 
+/// An address of a file that needs no token.
+async fn address(user: &User) -> String {
+    let content = json!({"file": format!("a file of {}", user.name)});
+    let file = Answer::to(form(user.request("POST", "/api/files/upload"), &content)).await.expect(201);
+    let made = user.post(&format!("/api/files/{}/url", file["id"].as_str().unwrap()), json!({})).await.expect(200);
+    let url = made["url"].as_str().unwrap();
+    url[url.find("/api/").unwrap()..].to_owned()
+}
+
 async fn holder(world: &World, name: &str) -> Holder {
     let this = world.user(name).await;
     let other = world.login(name).await;
@@ -59,11 +69,12 @@ async fn holder(world: &World, name: &str) -> Holder {
     let path = format!("/api/users/me/exports/{}", copy["id"].as_str().unwrap());
     until("the copy is never ready", async || this.get(&path).await.body["status"] == "ready").await;
     let link = this.get(&path).await.expect(200)["url"].as_str().unwrap().to_owned();
+    let file = address(&this).await;
     let made = this.post("/api/auth/2fa/setup", json!({})).await.expect(200);
     let mut phone = Authenticator::new(made["secret"].as_str().unwrap());
     this.post("/api/auth/2fa/enable", json!({"otp": phone.code()})).await.expect(200);
     let tickets = [ticket(&other).await, ticket(&this).await];
-    Holder { this, other, tickets, link, key: key["key"].as_str().unwrap().to_owned(), _phone: phone }
+    Holder { this, other, tickets, link, file, key: key["key"].as_str().unwrap().to_owned(), _phone: phone }
 }
 
 /// Causes the event; returns the password from then on.
@@ -166,11 +177,13 @@ async fn line(
     }
     let fetched = client.get(&holder.link).await;
     assert!(matches!(fetched.status, 200 | 403 | 410), "{}", fetched.status);
+    let file = client.get(&holder.file).await;
+    assert!(matches!(file.status, 200 | 403 | 404), "{}", file.status);
     let by_key = client.with_key(&holder.key).get("/api/chats").await;
     let login = json!({"username": holder.this.name, "password": password});
     let login = client.post("/api/auth/login", login).await;
     assert!(login.status == 200 || login.body["code"] == "otp.required", "{}", login.text);
-    for goes_on in [fetched.status == 200, by_key.status == 200, login.status == 401] {
+    for goes_on in [fetched.status == 200, file.status == 200, by_key.status == 200, login.status == 401] {
         line.push(' ');
         line.push(sign(goes_on));
     }
@@ -193,7 +206,9 @@ async fn what_ends_access(world: World) {
             for user in [&holder.other, &holder.this] {
                 user.get("/api/chats").await.expect(200);
             }
-            assert_eq!(world.nobody().get(&holder.link).await.status, 200, "it comes back when lifted");
+            for link in [&holder.link, &holder.file] {
+                assert_eq!(world.nobody().get(link).await.status, 200, "it comes back when lifted");
+            }
             world.nobody().with_key(&holder.key).get("/api/chats").await.expect(200);
         }
         if event.starts_with("password change") {
@@ -249,6 +264,7 @@ async fn a_role_that_is_lowered(world: World) {
     let path = format!("/api/users/me/exports/{}", copy["id"].as_str().unwrap());
     until("the copy is never ready", async || mo.get(&path).await.body["status"] == "ready").await;
     let link = mo.get(&path).await.expect(200)["url"].as_str().unwrap().to_owned();
+    let file = address(&mo).await;
     let (mut socket, ticket) = (mo.socket().await, ticket(&mo).await);
     let role = format!("/api/admin/users/{}/role", mo.id);
     for (given, status) in [("user", 403), ("moderator", 200)] {
@@ -260,7 +276,9 @@ async fn a_role_that_is_lowered(world: World) {
             assert_eq!(caller.get("/api/admin/users").await.status, status, "{given}");
         }
         mo.get("/api/chats").await.expect(200);
-        assert_eq!(world.nobody().get(&link).await.status, 200, "{given}");
+        for link in [&link, &file] {
+            assert_eq!(world.nobody().get(link).await.status, 200, "{given}");
+        }
         socket.command("ping", json!({})).await.unwrap();
     }
     assert!(opens(&world.server.address, &ticket).await);

@@ -6,7 +6,7 @@ use std::{fs, net::TcpListener, process::Command};
 use clowder_tests::{
     Database, World,
     command::{Said, clowder, run},
-    on_both, setting,
+    on_both, setting, until,
 };
 
 on_both!(a_server_at_work, what_is_wrong);
@@ -29,10 +29,25 @@ async fn a_server_at_work(world: World) {
     let said = world.command(&["doctor", "--json"], &here);
     assert!(said.well, "{}", said.text);
     assert!(said.json()["status"] != "failed", "{}", said.out);
-    for name in ["settings", "data folder", "permissions", "mail", "schema", "database", "clock", "encryption keys"] {
+    for name in [
+        "settings",
+        "data folder",
+        "permissions",
+        "mail",
+        "file sandbox",
+        "schema",
+        "database",
+        "clock",
+        "encryption keys",
+    ] {
         let (status, detail) = finding(&said, name);
         assert_eq!(status, "ok", "{name}: {detail}");
     }
+    let nobody = world.nobody();
+    until("the server has tried its sandbox", async || {
+        nobody.get("/metrics").await.text.lines().any(|line| line == "clowder_inspection_contained 1")
+    })
+    .await;
     let World { server, database, .. } = world;
     assert!(server.stop().await.success());
     let said = run(clowder(&database, &["doctor", "--json"], &here), b"");
@@ -108,6 +123,15 @@ async fn redis_that_does_not_answer_is_told() {
             assert!(detail.contains(says), "{detail}");
         }
     }
+}
+
+/// The process that looks at files starts the program as it would for a video.
+#[test]
+fn an_ffmpeg_that_cannot_run_is_told() {
+    let database = Database::sqlite();
+    let said = run(clowder(&database, &["doctor", "--json"], &[("FFMPEG", "/nowhere/ffmpeg")]), b"");
+    let (status, detail) = finding(&said, "file sandbox");
+    assert!(status == "warning" && detail.ends_with("it cannot start ffmpeg"), "{detail}");
 }
 
 /// Each connection is an open file.

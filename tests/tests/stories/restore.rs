@@ -1,8 +1,9 @@
-//! After a restore, or a failover that lost something, clients are told to load anew, and from there on they miss nothing.
+//! After a restore, or a failover that lost something that they have seen, clients are told to load anew, and from there on they
+//! miss nothing. After one that lost nothing, they go on.
 
 use std::net::TcpListener;
 
-use clowder_tests::{Database, Postgres, Socket, User, World, on_both, until, world::each};
+use clowder_tests::{Database, Postgres, Server, Socket, User, World, database::psql, on_both, until, world::each};
 use serde_json::{Value, json};
 
 on_both!(a_backup_is_restored);
@@ -79,18 +80,48 @@ async fn a_backup_is_restored(world: World) {
     assert_eq!(ada.get(&format!("/api/chats/{chat}")).await.body["last_message"]["content"], "missed");
 }
 
+/// A free port.
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Somebody says something as soon as the database takes it.
+async fn says_at_last(user: &User, chat: &str, text: &str) {
+    until("writes are possible again", async || {
+        let body = json!({"content": text, "client_id": text});
+        let sent = user.may_fail().post(&format!("/api/chats/{chat}/messages"), body).await;
+        [200, 201].contains(&sent.status)
+    })
+    .await;
+}
+
+/// The texts that a client gets that goes on from a cursor: all that it has missed, and none of it twice.
+async fn goes_on(user: &User, cursor: &str) -> Vec<Value> {
+    let mut socket = user.knock(Some(cursor)).await;
+    assert_eq!(socket.hello().await["resumed"], true);
+    let mut texts = Vec::new();
+    loop {
+        let frame = socket.frame().await;
+        match frame["type"].as_str().unwrap() {
+            "message.sent" => texts.push(frame["data"]["content"].clone()),
+            "reset" => panic!("{frame}"),
+            "resumed" => return texts,
+            _ => {}
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_without_the_last_commits_becomes_the_primary() {
     let primary = Postgres::new();
-    let url = primary.run("start");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (url, port) = (primary.run("start"), port());
     let (server, name) = url.rsplit_once('/').unwrap();
     let world = World::new(Database::at(format!("{server},127.0.0.1:{port}/{name}"))).await;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.private_chat(&bob).await;
     let mut socket = ada.socket().await;
     bob.says(&chat, "kept").await;
-    cursor_of(&mut socket, "kept").await;
+    let kept = cursor_of(&mut socket, "kept").await;
     let standby = primary.standby(&url, port);
     bob.says(&chat, "lost").await;
     let lost = cursor_of(&mut socket, "lost").await;
@@ -99,15 +130,70 @@ async fn a_standby_without_the_last_commits_becomes_the_primary() {
     primary.run("stop");
     standby.run("start");
     standby.run("promote");
-    until("writes are possible again", async || {
-        let body = json!({"content": "new", "client_id": "new"});
-        let sent = bob.may_fail().post(&format!("/api/chats/{chat}/messages"), body).await;
-        sent.status == 201
-    })
-    .await;
+    says_at_last(&bob, &chat, "new").await;
     assert_eq!(socket.closed().await, 1012);
     let mut socket = loads_anew(&ada, &lost).await;
     assert_eq!(texts(&ada, &chat).await, ["kept", "new"]);
     bob.says(&chat, "live").await;
     cursor_of(&mut socket, "live").await;
+    // Whoever has seen nothing of what was lost misses nothing, and need not load anything.
+    assert_eq!(goes_on(&ada, &kept).await, ["new", "live"]);
+}
+
+/// One node hears first that another server has become the primary, and the other one later; and it happens twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_that_has_everything_becomes_the_primary_and_nobody_notices() {
+    let primary = Postgres::new();
+    let url = primary.run("start");
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let ports = [port(), port()];
+    let hosts = ports.map(|port| format!("127.0.0.1:{port}"));
+    let world = World::new(Database::at(format!("{server},{}/{name}", hosts.join(",")))).await;
+    let other = Server::start(&world.database, &[]).await;
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await.at(&other));
+    let chat = ada.private_chat(&bob).await;
+    let mut sockets = [ada.socket().await, ada.at(&other).socket().await];
+    bob.says(&chat, "first").await;
+    let first = cursor_of(&mut sockets[0], "first").await;
+    cursor_of(&mut sockets[1], "first").await;
+    let (mut all, mut cursors) = (Vec::new(), vec![first]);
+    let (mut server, mut url) = (primary, url);
+    for port in ports {
+        let standby = server.standby(&url, port);
+        // From here on, a commit that is acknowledged is on the standby, too.
+        let standby_url = standby.run("start");
+        psql(&url, "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        psql(&url, "SELECT pg_reload_conf()");
+        until("the standby is synchronous", async || {
+            psql(&url, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
+        })
+        .await;
+        for text in ["before", "at the last moment"] {
+            let text = format!("{text} {port}");
+            bob.says(&chat, &text).await;
+            all.push(json!(text));
+            for socket in &mut sockets {
+                cursors.push(cursor_of(socket, &text).await);
+            }
+        }
+        server.run("crash");
+        standby.run("promote");
+        let text = format!("after {port}");
+        says_at_last(&bob, &chat, &text).await;
+        all.push(json!(text));
+        // Open sockets stay open.
+        for socket in &mut sockets {
+            cursors.push(cursor_of(socket, &text).await);
+        }
+        // Every cursor goes on, at each node, whenever it was given out.
+        for user in [&ada, &ada.at(&other)] {
+            for cursor in &cursors {
+                let missed = goes_on(user, cursor).await;
+                assert!(all.ends_with(&missed), "{missed:?} of {all:?}");
+            }
+            assert_eq!(goes_on(user, &cursors[0]).await, all);
+            assert!(goes_on(user, cursors.last().unwrap()).await.is_empty());
+        }
+        (server, url) = (standby, standby_url);
+    }
 }

@@ -30,9 +30,9 @@ const DESCRIPTION: &str = "Text frames of JSON. A client opens a connection with
     A command may be sent without `id`; its answer then has `id: null`. `auth` as the first frame is answered with \
     `hello`, or by closing the socket; later it is an `error` `frame.unexpected`. Every other command is answered with \
     one `ack` or `error`.\n\n\
-    A frame has at most 128 KiB, and a socket accepts 300 frames a second: the next one closes it with 4008, after \
-    earlier ones have been answered. Keep at most 50 commands unanswered. A command costs what a request does: beyond \
-    that, an `error` with `rate.limited`.";
+    A frame has at most 128 KiB (16 KiB before `hello`), and a socket accepts 300 frames a second: the next one closes it with 4008, after \
+    earlier ones have been answered. Keep at most 50 commands unanswered. A command costs what a request does, and a \
+    unit more for each further 16 KiB of its frame: beyond that, an `error` with `rate.limited`.";
 
 /// The host is empty if `public` is not set.
 pub fn asyncapi(public: &PublicUrl) -> Value {
@@ -90,7 +90,7 @@ pub fn asyncapi(public: &PublicUrl) -> Value {
 
 const AT: &str = "2026-11-26T12:00:00.000Z";
 const CURSOR: &str = "AQIDBAUGBwgJCgsMDQ4P";
-const ID: &str = "1";
+const ID: u32 = 1;
 
 /// The messages so far, and the schemas that they reference.
 #[derive(Default)]
@@ -140,7 +140,10 @@ impl Written {
         let mut schemas = self.components.into_value();
         if let Some(schemas) = schemas.as_object_mut() {
             schemas.extend(self.frames);
-            schemas.insert("Empty".to_owned(), json!({ "type": "object", "description": "It has no members yet." }));
+            let empty = json!({
+                "type": "object", "properties": {}, "additionalProperties": true, "description": "It has no members yet."
+            });
+            schemas.insert("Empty".to_owned(), empty);
             let id = json!({
                 "type": ["string", "number", "null"], "maxLength": 128,
                 "description": "Chosen by the client; the answer to a command has the same."

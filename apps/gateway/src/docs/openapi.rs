@@ -61,7 +61,19 @@ pub fn openapi(table: &[Endpoint], public: &PublicUrl) -> Value {
     schemas::complete(&mut components, inputs, grants::scopes());
     for line in table {
         let key = line.methods[0].as_str().to_lowercase();
-        paths.entry(line.path).or_insert_with(|| json!({}))[key] = operation(line, &components, &mut problems);
+        let operation = operation(line, &components, &mut problems);
+        let path = paths.entry(line.path).or_insert_with(|| json!({}));
+        if let Some(head) = &line.head {
+            let mut described = operation.clone();
+            described["operationId"] = json!(head.operation_id);
+            described["summary"] = json!(head.summary);
+            if let Some(parameters) = described["parameters"].as_array_mut() {
+                parameters.extend(head.headers.iter().map(parameters::of_header));
+            }
+            described["responses"] = responses::without_bodies(&operation["responses"], &problems);
+            path["head"] = described;
+        }
+        path[key] = operation;
     }
     let server = if public.is_set() { public.base() } else { "/" };
     let tags: Vec<_> =
@@ -121,6 +133,9 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
         operation["x-permission"] = json!(permission.word);
         operation["x-permission-for"] = json!("others");
     }
+    if !line.needs_one_of.is_empty() {
+        operation["x-needs-one-of"] = json!(line.needs_one_of);
+    }
     if line.even_suspended {
         operation["x-even-suspended"] = json!(true);
     }
@@ -129,11 +144,10 @@ fn operation(line: &Endpoint, components: &Components, problems: &mut Map<String
         if let Some(example) = components.example(shape.schema()) {
             content["example"] = example;
         }
-        let media = if line.uploads.is_some() { "multipart/form-data" } else { "application/json" };
         operation["requestBody"] = json!({
             "description": format!("At most {} KiB", line.most_octets() >> 10),
             "required": !line.or_nothing,
-            "content": { media: content }
+            "content": { line.media: content }
         });
     }
     operation
@@ -144,6 +158,9 @@ fn description(line: &Endpoint) -> String {
     let mut parts: Vec<_> = line.notes.iter().map(|note| (*note).to_owned()).collect();
     if !line.exclusive.is_empty() {
         parts.push(format!("**Parameters.** Give at most one of `{}`.", line.exclusive.join("`, `")));
+    }
+    if !line.needs_one_of.is_empty() {
+        parts.push(format!("**Parameters.** Give at least one of `{}`.", line.needs_one_of.join("`, `")));
     }
     let aliases = aliases(line);
     if !aliases.is_empty() {
@@ -282,6 +299,27 @@ mod tests {
         let server = &asyncapi["servers"]["main"];
         assert_eq!((&server["host"], &server["pathname"]), (&json!("chat.example"), &json!("/base")));
         assert_eq!(server["protocol"], "wss");
+    }
+
+    /// Where HEAD is described, it is GET without a body.
+    #[test]
+    fn what_head_does_is_described() {
+        let document = openapi(&routes::table(true), &PublicUrl::default());
+        let uploads = &document["paths"]["/api/files/resumable/{file_id}"]["head"];
+        let needed = |operation: &Value| {
+            let mut parameters = operation["parameters"].as_array().unwrap().iter();
+            parameters.any(|it| it["name"] == "Tus-Resumable" && it["required"] == true)
+        };
+        assert!(needed(uploads), "{uploads}");
+        assert!(uploads["responses"]["200"]["headers"]["Upload-Offset"].is_object(), "{uploads}");
+        let content = &document["paths"]["/api/files/{file_id}/content"]["head"];
+        assert!(!needed(content) && content["responses"]["304"].is_object(), "{content}");
+        for responses in [&uploads["responses"], &content["responses"]] {
+            for (status, response) in responses.as_object().unwrap() {
+                assert!(response["content"].is_null() && response["description"].is_string(), "{status}: {response}");
+            }
+            assert!(responses["206"].is_null() && responses["404"].is_object(), "{responses}");
+        }
     }
 
     /// A response that shares its schema with another one has an example of its own, unless both look the same.

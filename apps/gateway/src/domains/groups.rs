@@ -42,11 +42,11 @@ fn new_group(schema: &mut Value) {
     schema["required"] = json!([]);
     schema["anyOf"] = json!([
         {
-            "title": "By `name`", "type": "object", "required": ["name"],
+            "title": "A new group by `name`", "type": "object", "required": ["name"],
             "properties": { "name": { "type": "string" }, "title": { "type": "null" } }
         },
         {
-            "title": "By `title`", "type": "object", "required": ["title"],
+            "title": "A new group by `title`", "type": "object", "required": ["title"],
             "properties": { "title": { "type": "string" }, "name": { "type": "null" } }
         }
     ]);
@@ -56,17 +56,18 @@ fn new_group(schema: &mut Value) {
 fn group_patch(schema: &mut Value) {
     title(schema);
     schema["anyOf"] = json!([
-        { "title": "By `name`", "type": "object", "properties": { "title": { "type": "null" } } },
-        { "title": "By `title`", "type": "object", "properties": { "name": { "type": "null" } } }
+        { "title": "A group by `name`", "type": "object", "properties": { "title": { "type": "null" } } },
+        { "title": "A group by `title`", "type": "object", "properties": { "name": { "type": "null" } } }
     ]);
 }
 
 fn new_invite(schema: &mut Value) {
     schema["anyOf"] = json!([
         {
-            "title": "People", "type": "object", "required": ["user_ids"],
+            "title": "People for a group", "type": "object", "required": ["user_ids"],
             "properties": { "max_uses": { "type": "null" }, "expires_at": { "type": "null" } }
         },
-        { "title": "A link", "type": "object", "properties": { "user_ids": false } }
+        { "title": "A link to a group", "type": "object",
+            "properties": { "user_ids": { "type": "null" } } }
     ]);
 }

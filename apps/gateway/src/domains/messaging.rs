@@ -98,7 +98,7 @@ fn new_message(schema: &mut Value) {
     let none = json!({ "type": "null" });
     let poll = |title, required: &[&str], when: Value| {
         let mut properties = json!({
-            "type": { "const": "poll" }, "poll": { "type": "object" },
+            "type": { "const": "poll" }, "poll": { "$ref": "#/components/schemas/NewPoll" },
             "attachments": { "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0 },
             "content": { "type": "string", "maxLength": 300 }, "mentions": {
                 "type": "array", "items": { "type": "string", "format": "uuid" }, "maxItems": 0
@@ -112,18 +112,18 @@ fn new_message(schema: &mut Value) {
     };
     schema["anyOf"] = json!([
         {
-            "title": "Now", "type": "object",
+            "title": "A message, now", "type": "object",
             "properties": { "type": text, "poll": none, "send_at": none, "repeat": none, "time_zone": none }
         },
         poll("A poll", &["type", "poll"], json!({ "send_at": none, "repeat": none, "time_zone": none })),
         poll("A poll, later", &["type", "poll", "send_at"], json!({ "send_at": time, "repeat": none })),
         poll("A poll, again and again", &["type", "poll", "send_at"], json!({ "send_at": time, "client_id": none })),
         {
-            "title": "Once, later", "type": "object", "required": ["send_at"],
+            "title": "A message, later", "type": "object", "required": ["send_at"],
             "properties": { "type": text, "poll": none, "send_at": time, "repeat": none }
         },
         {
-            "title": "Again and again", "type": "object", "required": ["send_at"],
+            "title": "A message, again and again", "type": "object", "required": ["send_at"],
             "properties": { "type": text, "poll": none, "send_at": time, "client_id": none }
         }
     ]);
@@ -160,10 +160,11 @@ fn new_import(schema: &mut Value) {
 fn new_invite(schema: &mut Value) {
     schema["anyOf"] = json!([
         {
-            "title": "People", "type": "object", "required": ["user_ids"],
+            "title": "People for a chat", "type": "object", "required": ["user_ids"],
             "properties": { "approval": { "type": "null" }, "max_uses": { "type": "null" }, "expires_at": { "type": "null" } }
         },
-        { "title": "A link", "type": "object", "properties": { "user_ids": false } }
+        { "title": "A link to a chat", "type": "object",
+            "properties": { "user_ids": { "type": "null" } } }
     ]);
 }
 
@@ -171,8 +172,8 @@ fn by_name(schema: &mut Value) {
     schema["properties"]["name"] = schema["properties"]["title"].clone();
     schema["properties"]["name"]["description"] = json!("Another name for `title`; only one of the two can be given.");
     schema["anyOf"] = json!([
-        { "title": "By `title`", "type": "object", "properties": { "name": { "type": "null" } } },
-        { "title": "By `name`", "type": "object", "properties": { "title": { "type": "null" } } }
+        { "title": "A chat by `title`", "type": "object", "properties": { "name": { "type": "null" } } },
+        { "title": "A chat by `name`", "type": "object", "properties": { "title": { "type": "null" } } }
     ]);
 }
 
@@ -195,13 +196,13 @@ fn new_chat(schema: &mut Value) {
         {
             "title": "A group or a channel", "type": "object", "required": ["type", "title"],
             "properties": {
-                "type": { "pattern": "^(group|channel)$" }, "title": { "type": "string" }, "name": { "type": "null" }
+                "type": { "not": { "const": "private" } }, "title": { "type": "string" }, "name": { "type": "null" }
             }
         },
         {
             "title": "A group or a channel by `name`", "type": "object", "required": ["type", "name"],
             "properties": {
-                "type": { "pattern": "^(group|channel)$" }, "name": { "type": "string" }, "title": { "type": "null" }
+                "type": { "not": { "const": "private" } }, "name": { "type": "string" }, "title": { "type": "null" }
             }
         }
     ]);

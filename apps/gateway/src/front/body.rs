@@ -1,15 +1,7 @@
 //! Reads the whole JSON body of a request, as long as there is memory for it and it keeps arriving. Bodies with files are
 //! left to their handlers, which get them as they arrive.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpRequest,
@@ -21,7 +13,7 @@ use actix_web::{
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
-use super::limits::Key;
+use super::rooms::{Full, Room, Sizes};
 use crate::{
     problem::{Answer, Problem},
     refusals,
@@ -36,94 +28,17 @@ const ROOM_OF_NOBODY: usize = 16 << 20;
 /// The memory for all other bodies together.
 const ROOM: usize = 64 << 20;
 
-/// The share of a pool that the bodies of one caller may use together, so that nobody keeps others out.
-const SHARE: usize = 8;
-/// Above this size a body counts against its caller. Most are smaller and need no lock.
-const LARGE: usize = 4 << 10;
-
 /// How long a body may take to begin, and how long it may pause, however fast it came before.
-const PAUSE: Duration = Duration::from_secs(5);
+pub const PAUSE: Duration = Duration::from_secs(5);
 /// After that, this many octets must arrive per second.
 const SLOWEST: u64 = 1 << 10;
 
 /// The memory for all bodies that are being read or processed.
-#[derive(Default)]
-pub struct Bodies {
-    nobody: Arc<AtomicUsize>,
-    known: Arc<AtomicUsize>,
-    /// What the large bodies of each caller use together.
-    large: Ledger,
-}
+pub const BODIES: Sizes = Sizes { nobody: ROOM_OF_NOBODY, known: ROOM };
 
-type Ledger = Arc<Mutex<HashMap<Key, usize>>>;
-
-/// The memory reserved for a body; released on drop.
-pub struct Room {
-    used: Arc<AtomicUsize>,
-    all: usize,
-    mine: usize,
-    large: Ledger,
-    caller: Key,
-    /// How much of `mine` is counted in the ledger.
-    noted: usize,
-}
-
-impl Bodies {
-    pub fn room(&self, caller: Key) -> Room {
-        let is_nobody = matches!(caller, Key::Address(_));
-        let (used, all) = if is_nobody { (&self.nobody, ROOM_OF_NOBODY) } else { (&self.known, ROOM) };
-        Room { used: Arc::clone(used), all, mine: 0, large: Arc::clone(&self.large), caller, noted: 0 }
-    }
-}
-
-impl Room {
-    /// Only received octets reserve memory, so a client that announces much and sends nothing keeps nobody out.
-    fn take(&mut self, octets: usize) -> Answer<()> {
-        if self.mine + octets > LARGE {
-            self.note(self.mine + octets - self.noted)?;
-        }
-        let took = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(octets).filter(|used| *used <= self.all)
-        });
-        if took.is_err() {
-            return Err(full());
-        }
-        self.mine += octets;
-        Ok(())
-    }
-
-    /// Counts more octets for the caller.
-    fn note(&mut self, more: usize) -> Answer<()> {
-        let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        let theirs = large.entry(self.caller).or_default();
-        if *theirs + more > self.all / SHARE {
-            return Err(full());
-        }
-        *theirs += more;
-        self.noted += more;
-        Ok(())
-    }
-}
-
-fn full() -> Problem {
+fn full(_: Full) -> Problem {
     metrics::counter!("clowder_bodies_refused_total").increment(1);
     Problem::new(refusals::BODIES_FULL).retry_after(1)
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.mine, Ordering::Relaxed);
-        if self.noted == 0 {
-            return;
-        }
-        let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(theirs) = large.get_mut(&self.caller) {
-            *theirs -= self.noted;
-            if *theirs == 0 {
-                large.remove(&self.caller);
-            }
-        }
-    }
 }
 
 /// The whole body of at most `most` octets.
@@ -134,7 +49,7 @@ pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, roo
         if whole.len() + chunk.len() > most {
             return Err(too_large(most));
         }
-        room.take(chunk.len())?;
+        room.take(chunk.len()).map_err(full)?;
         whole.extend_from_slice(&chunk);
     }
     checked(request, whole.freeze())
@@ -188,7 +103,7 @@ fn may_be_read(request: &HttpRequest, most: usize) -> Answer<()> {
 }
 
 /// How long this many octets may take.
-fn time_for(octets: usize) -> Duration {
+pub fn time_for(octets: usize) -> Duration {
     Duration::from_millis(octets as u64 * 1_000 / SLOWEST)
 }
 
@@ -219,7 +134,13 @@ mod tests {
     use clowder_core::UserId;
     use futures_util::stream;
 
-    use super::*;
+    use super::{
+        super::{
+            limits::Key,
+            rooms::{LARGE, Rooms},
+        },
+        *,
+    };
 
     /// The result for a body that arrives in these pieces, each after so many milliseconds.
     async fn came_to(pieces: &[(u64, usize)], most: usize, room: &mut Room) -> Result<usize, &'static str> {
@@ -234,7 +155,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_keeps_sending_may_take_long_and_who_does_not_is_let_go() {
-        let (bodies, slow) = (Bodies::default(), Err("body.slow"));
+        let (bodies, slow) = (Rooms::new(BODIES), Err("body.slow"));
         for (pieces, expected) in [
             (vec![], Ok(0)),
             (vec![(4_900, 1)], Ok(1)),
@@ -297,7 +218,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_bodies_share_the_room_of_their_kind_and_nobody_takes_it_all() {
-        let bodies = Bodies::default();
+        let bodies = Rooms::new(BODIES);
         for (of, piece) in
             [(user as fn(u128) -> Key, MOST), ((|number: u128| place(number as u8)) as fn(u128) -> Key, 256 << 10)]
         {
@@ -316,6 +237,6 @@ mod tests {
             assert_eq!(came_to(&[(0, piece), (0, 1)], piece, &mut bodies.room(of(8))).await, Err("body.too_large"));
             assert_eq!(came_to(&[(0, piece)], piece, &mut bodies.room(of(8))).await, Ok(piece));
         }
-        assert!(bodies.large.lock().unwrap().is_empty(), "whatever became of them");
+        assert!(bodies.is_empty(), "whatever became of them");
     }
 }

@@ -14,11 +14,13 @@ use crate::public_url::is_authority;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-range, range, traceparent, x-api-key, x-request-id",
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-range, range, traceparent, tus-resumable, upload-checksum, upload-length, upload-metadata, upload-offset, x-api-key, x-request-id",
 );
 /// Response headers that pages of other origins may read in addition to the CORS-safelisted ones (Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "accept-encoding, accept-ranges, allow, content-disposition, content-range, etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, www-authenticate, \
+    "accept-encoding, accept-ranges, allow, clowder-file-id, content-disposition, content-range, etag, idempotent-replayed, link, location, ratelimit, ratelimit-policy, retry-after, \
+     tus-checksum-algorithm, tus-extension, tus-max-size, tus-resumable, tus-version, \
+     upload-expires, upload-length, upload-metadata, upload-offset, www-authenticate, \
      x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-request-id",
 );
 /// How long a browser may remember a preflight, in seconds.

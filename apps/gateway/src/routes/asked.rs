@@ -1,4 +1,4 @@
-//! The parameters of the query string in the table of routes.
+//! The parameters of the query string, and headers, in the table of routes.
 
 use clowder_core::input::LONGEST_TEXT;
 use utoipa::ToSchema;
@@ -20,6 +20,18 @@ pub struct Asked {
     pub required: bool,
 }
 
+/// A header of the request that only some routes read.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedHeader {
+    pub name: &'static str,
+    pub says: &'static str,
+    pub pattern: &'static str,
+    /// The maximum length of its value.
+    pub most: usize,
+    pub required: bool,
+    pub example: &'static str,
+}
+
 /// Ids, separated by commas.
 const IDS: &str =
     "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(,[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})*$";
@@ -27,9 +39,27 @@ const IDS: &str =
 const ID: usize = 37;
 
 impl Endpoint {
+    /// Headers of the request, beside those that follow from its kind.
+    pub fn asks_headers(mut self, headers: &'static [AskedHeader]) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Headers of its successful answers, beside those that follow from its kind.
+    pub fn shows(mut self, headers: &'static [&'static str]) -> Self {
+        self.shows = headers;
+        self
+    }
+
     /// Parameters of which at most one can be given.
     pub fn excludes(mut self, names: &'static [&'static str]) -> Self {
         self.exclusive = names;
+        self
+    }
+
+    /// Parameters of which at least one must be given; `name=value` for one that counts only with that value.
+    pub fn needs_one_of(mut self, names: &'static [&'static str]) -> Self {
+        self.needs_one_of = names;
         self
     }
 

@@ -8,7 +8,10 @@ use clowder_core::{Permission, Refusal, Scope, page::MAX_LIMIT};
 use futures_util::future::LocalBoxFuture;
 use utoipa::ToSchema;
 
-use super::{asked::Asked, shape::Shape};
+use super::{
+    asked::{Asked, AskedHeader},
+    shape::Shape,
+};
 use crate::{
     cursor,
     front::{self, Policy},
@@ -16,8 +19,6 @@ use crate::{
     refusals::Failure,
 };
 
-/// How large a form can be beside the file in it.
-const FORM: usize = 16 << 10;
 /// Accepted by PATCH and PUT alike.
 const PARTIAL: &str = "PATCH and PUT are the same and take a partial body: members that are absent stay as they are. A body \
     that changes nothing is answered 200 with the current `version`, and causes no event.";
@@ -49,6 +50,14 @@ pub struct Given {
     pub example: Option<&'static str>,
 }
 
+/// What HEAD does: the same as GET, without a body in the answer.
+pub struct Head {
+    pub operation_id: &'static str,
+    pub summary: &'static str,
+    /// Headers of the request that it reads beside those of GET.
+    pub headers: &'static [AskedHeader],
+}
+
 pub struct Endpoint {
     /// The first is the canonical one.
     pub methods: Vec<Method>,
@@ -60,6 +69,8 @@ pub struct Endpoint {
     pub summary: &'static str,
     /// Its name in generated clients: `sendMessage`.
     pub operation_id: &'static str,
+    /// What HEAD does, where that deserves an operation of its own. HEAD works wherever GET does.
+    pub head: Option<Head>,
     /// Its tag in the documents.
     pub tag: &'static str,
     /// Further notes, in sentences.
@@ -77,19 +88,27 @@ pub struct Endpoint {
     /// Whether any `Host` is accepted: probes use addresses.
     pub any_host: bool,
     pub takes: Option<Shape>,
-    /// How large a form with a file can be, in octets: then that is the body, and the handler reads it as it arrives.
+    /// How large a body with a file can be, in octets: then the handler reads it as it arrives.
     pub uploads: Option<usize>,
+    /// The type of the body.
+    pub media: &'static str,
     /// Whether the body may be missing.
     pub or_nothing: bool,
     /// Whether unknown members are refused; otherwise they are ignored.
     pub nothing_else: bool,
     pub gives: Vec<Given>,
     pub asks: Vec<Asked>,
+    /// Headers of the request that it reads, beside those that follow from its kind.
+    pub headers: &'static [AskedHeader],
+    /// Headers of its successful answers, likewise.
+    pub shows: &'static [&'static str],
     /// Whether other parameters of the query string are ignored: links to pages get some on their way, and probes bring
     /// their own. Everywhere else they are refused.
     pub ignores_others: bool,
     /// Parameters of which at most one can be given.
     pub exclusive: &'static [&'static str],
+    /// Parameters, or `name=value`, of which at least one must be given.
+    pub needs_one_of: &'static [&'static str],
     pub refusals: Vec<Failure>,
     /// Codes that only the answer to a repeated `Idempotency-Key` has.
     pub only_again: Vec<&'static str>,
@@ -159,6 +178,11 @@ pub fn put<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::PUT, path, verb)
 }
 
+/// OPTIONS, where it says more than the methods.
+pub fn options<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
+    Endpoint::new(Method::OPTIONS, path, verb)
+}
+
 pub fn delete<Args>(path: &'static str, verb: impl Verb<Args>) -> Endpoint {
     Endpoint::new(Method::DELETE, path, verb)
 }
@@ -172,6 +196,7 @@ impl Endpoint {
             name: V::name(),
             summary: "",
             operation_id: "",
+            head: None,
             tag: "",
             notes: Vec::new(),
             access: Access::User,
@@ -183,12 +208,16 @@ impl Endpoint {
             any_host: false,
             takes: None,
             uploads: None,
+            media: "application/json",
             or_nothing: false,
             nothing_else: false,
             gives: Vec::new(),
             asks: Vec::new(),
+            headers: &[],
+            shows: &[],
             ignores_others: false,
             exclusive: &[],
+            needs_one_of: &[],
             refusals: Vec::new(),
             only_again: Vec::new(),
             creates: false,
@@ -212,6 +241,12 @@ impl Endpoint {
     /// Its name in generated clients: `listChats`, `sendMessage`.
     pub fn called(mut self, operation_id: &'static str) -> Self {
         self.operation_id = operation_id;
+        self
+    }
+
+    /// Describes HEAD as an operation of its own.
+    pub fn head(mut self, head: Head) -> Self {
+        self.head = Some(head);
         self
     }
 
@@ -292,30 +327,6 @@ impl Endpoint {
     /// Parameters of the query string that it does not know are ignored.
     pub fn ignores_others(mut self) -> Self {
         self.ignores_others = true;
-        self
-    }
-
-    /// A JSON body.
-    pub fn takes<T: ToSchema>(mut self) -> Self {
-        self.takes = Some(Shape::of::<T>());
-        self
-    }
-
-    /// A JSON body whose members are all optional.
-    pub fn takes_if_any<T: ToSchema>(mut self) -> Self {
-        self.or_nothing = true;
-        self.takes::<T>()
-    }
-
-    /// A form with a file (multipart/form-data) of at most so many octets.
-    pub fn takes_file<T: ToSchema>(mut self, most: usize) -> Self {
-        self.uploads = Some(most + FORM);
-        self.takes::<T>()
-    }
-
-    /// Unknown members of the body are refused.
-    pub fn nothing_else(mut self) -> Self {
-        self.nothing_else = true;
         self
     }
 

@@ -77,7 +77,9 @@ impl Router {
             if names.contains(&"GET") {
                 names.push("HEAD");
             }
-            names.push("OPTIONS");
+            if !names.contains(&"OPTIONS") {
+                names.push("OPTIONS");
+            }
             node.allow = names.join(", ");
         }
         Ok(Self { endpoints, nodes, tree })

@@ -54,7 +54,7 @@ impl Shape {
 
     /// Any object.
     pub fn any() -> Self {
-        Self { schema: json!({ "type": "object" }), collect: |_| {}, page: None }
+        Self { schema: json!({ "type": "object", "additionalProperties": true }), collect: |_| {}, page: None }
     }
 
     /// The members of both in one object.

@@ -5,6 +5,7 @@ use std::{borrow::Cow, ops::RangeInclusive};
 use clowder_accounts::throttle;
 use clowder_core::Error;
 use clowder_infra::keys;
+use serde::Serialize;
 
 /// When those come back whom the server cannot serve now, in seconds: each at another time, so that it is not the same
 /// again.
@@ -22,13 +23,16 @@ pub enum Close {
     Binary,
     /// Text that is not UTF-8.
     NotText,
-    /// A frame, or a fragmented message, above 128 KiB.
+    /// A frame, or a fragmented message, above 128 KiB, or above 16 KiB of a client that is not authenticated.
     TooBig,
+    /// A message that has begun does not go on.
+    Stalled,
     /// An internal error; try again.
     Fault,
     /// The node is shutting down; reconnect with jitter and resume.
     Restart,
-    /// The database does not answer, or those who connected earlier take too long; wait this many seconds.
+    /// The database does not answer, those who connected earlier take too long, or there is no room for more incomplete
+    /// messages; wait this many seconds.
     Busy {
         seconds: u64,
     },
@@ -68,7 +72,8 @@ pub enum Why {
 }
 
 /// Whether to reconnect after a close.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Reconnect {
     /// Yes, with the last cursor, after a random pause that grows with each failure.
     Yes,
@@ -124,6 +129,7 @@ impl Close {
         Self::Binary,
         Self::NotText,
         Self::TooBig,
+        Self::Stalled,
         Self::Fault,
         Self::Restart,
         Self::Busy { seconds: *LATER.end() },
@@ -164,7 +170,7 @@ impl Close {
             Self::SessionEnded => 4003,
             Self::TokenExpired => 4004,
             Self::TooManyFrames | Self::TooManyAttempts { .. } | Self::TooManySockets => 4008,
-            Self::TooSlow => 4009,
+            Self::TooSlow | Self::Stalled => 4009,
             Self::BadFrames => 4010,
             Self::Silent => 4011,
         }
@@ -182,7 +188,8 @@ impl Close {
             Self::Protocol => "the frames violate RFC 6455",
             Self::Binary => "text frames only",
             Self::NotText => "text must be UTF-8",
-            Self::TooBig => "a frame has at most 128 KiB",
+            Self::TooBig => "a frame has at most 128 KiB, and 16 KiB before authentication",
+            Self::Stalled => "a message took too long to arrive; resume, and send it again",
             Self::Fault => "something failed; reconnect with jitter and resume",
             Self::Restart => "restarting; reconnect with jitter and resume",
             Self::NotAuthenticated(why) => why.says(),
@@ -203,6 +210,7 @@ impl Close {
             Self::Goodbye => (Yes, "Reconnect and resume, unless you closed the socket yourself"),
             Self::Silent | Self::Fault | Self::Restart | Self::TooSlow => (Yes, "Reconnect and resume"),
             Self::Busy { .. } => (Yes, "Wait for the seconds in the reason, then reconnect and resume"),
+            Self::Stalled => (Yes, "Resume, and send again what was not answered"),
             Self::TooManyFrames => (Yes, "Send more slowly; resume, and send again what was not answered"),
             Self::Protocol | Self::Binary | Self::NotText | Self::TooBig | Self::BadFrames => (No, "Fix the client"),
             Self::NotAuthenticated(why) => match why {

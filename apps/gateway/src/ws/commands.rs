@@ -14,7 +14,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-use super::{Ports, send_queue::SendQueue};
+use super::{Ports, request::Data, send_queue::SendQueue};
 use crate::{
     config::suggest,
     domains::DOMAINS,
@@ -87,9 +87,9 @@ static BY_NAME: LazyLock<HashMap<&str, &Command>> =
     LazyLock::new(|| all().map(|command| (command.name, command)).collect());
 
 impl Call {
-    /// A command costs what a request does, whether it succeeds or not.
-    pub async fn carry_out(self, name: &str, data: Value) -> Result<Done, Problem> {
-        self.take(1).await?;
+    /// A command costs what a request does, and more for a large frame, whether it succeeds or not.
+    pub async fn carry_out(self, name: &str, data: Data) -> Result<Done, Problem> {
+        self.take(data.units()).await?;
         let command = BY_NAME.get(name).ok_or_else(|| unknown(name))?;
         if command.scope.is_some() && !self.identity.opens(command.scope) {
             return Err(SCOPE_MISSING.into());
@@ -103,6 +103,7 @@ impl Call {
         if command.reaches_others {
             self.ports.store.accounts.may_reach_others(&self.ctx).await?;
         }
+        let data = data.parse().await?;
         (command.run)(self, data).await
     }
 

@@ -7,7 +7,10 @@ use bytestring::ByteString;
 use clowder_accounts::Identity;
 use clowder_core::{Actor, Ctx, Input, Origin, Timestamp, Topic, UserId};
 use clowder_infra::worker_pool::fair::Caller;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::{
+    task::yield_now,
+    time::{Instant, Sleep, sleep_until, timeout},
+};
 
 use super::{
     Ports,
@@ -111,6 +114,7 @@ impl Connection {
                 // From now on the socket counts for this identity instead of its address.
                 let (_, key) = payer(identity.actor, &self.context.origin);
                 self.context.held = self.context.sockets.open(key).await.ok_or(Close::TooManySockets)?;
+                self.transport.admit(self.context.frames.room(key));
                 (identity, own.or(cursor))
             }
         };
@@ -118,6 +122,7 @@ impl Connection {
         let (_, key) = payer(identity.actor, &self.context.origin);
         let mut bound = Box::pin(Caller::from(key).scope(self.greet(identity, cursor))).await?;
         let queue = Arc::clone(&bound.queue);
+        self.transport.forgive();
         let mut work: Option<Work> = None;
         let mut timer: Pin<Box<Sleep>> = Box::pin(sleep_until(self.next_alarm(&bound)));
         loop {
@@ -130,11 +135,15 @@ impl Connection {
                 () = queue.ready() => {}
                 (answer, renewed) = finished(&mut work) => {
                     work = None;
+                    self.transport.forgive();
                     if let Some(identity) = renewed {
                         bound.renew(identity);
                         timer.as_mut().reset(self.next_alarm(&bound));
                     }
                     self.say(answer);
+                    self.flush(&queue, bound.expires).await?;
+                    // Those who share this thread take turns, however fast one of them asks.
+                    yield_now().await;
                 }
                 message = self.transport.next(), if work.is_none() => {
                     let request = self.hear(message?)?;
@@ -159,7 +168,8 @@ impl Connection {
             let Some(text) = self.control(message) else { continue };
             let first = Request::parse(&text).ok().filter(|first| first.name == Auth::NAME);
             let first = first.ok_or(Close::NotAuthenticated(Why::NoAuth))?;
-            let auth = Auth::from_json(first.data).map_err(|_| Close::NotAuthenticated(Why::NoAccess))?;
+            let data = first.data.parse().await.map_err(|_| Close::NotAuthenticated(Why::NoAuth))?;
+            let auth = Auth::from_json(data).map_err(|_| Close::NotAuthenticated(Why::NoAccess))?;
             let identity = self.context.store.accounts.identify(&auth.access, clock::now());
             return Ok((identity.map_err(|error| refused_token(&error, Why::TokenInvalid))?, auth.cursor));
         }
@@ -170,12 +180,12 @@ impl Connection {
         let Some(text) = self.control(message) else { return Ok(None) };
         match Request::parse(&text) {
             Ok(request) => Ok(Some(request)),
-            Err(failure) => {
+            Err(problem) => {
                 self.bad += 1;
                 if self.bad >= MAX_BAD {
                     return Err(Close::BadFrames);
                 }
-                self.say(self.refused(&CommandId::none(), &failure.into()));
+                self.say(self.refused(&CommandId::none(), &problem));
                 Ok(None)
             }
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use clowder_core::Positions;
+use clowder_core::{Positions, journal::Former};
 use clowder_infra::keys::{Keys, SyntheticSeal};
 use uuid::Uuid;
 
@@ -78,6 +78,13 @@ impl Sealer {
         URL_SAFE_NO_PAD.encode(self.0.seal(epoch.as_bytes(), positions))
     }
 
+    /// The place in this epoch of a cursor of one before it; `None` if something that came up to there was not kept.
+    pub fn open_former(&self, epoch: Uuid, former: &[Former], cursor: &str) -> Option<Place> {
+        let place = former.iter().find_map(|former| self.open(former.epoch, cursor))?;
+        let is_kept = former.iter().any(|former| former.has_kept(place.epoch, &place.positions));
+        is_kept.then(|| Place::new(epoch, place.positions))
+    }
+
     /// `None` for a cursor that is forged, damaged, or of another journal than this one.
     pub fn open(&self, epoch: Uuid, cursor: &str) -> Option<Place> {
         let packed = self.0.open(epoch.as_bytes(), &URL_SAFE_NO_PAD.decode(cursor).ok()?)?;
@@ -126,6 +133,40 @@ mod tests {
             prop_assert_eq!(Sealer::new(&Keys::new("secret")).open(Uuid::nil(), &text), None);
         }
     }
+
+    #[test]
+    fn a_cursor_of_a_former_epoch_means_the_same_as_far_as_it_was_kept() {
+        let sealer = Sealer::new(&Keys::new("secret"));
+        let [first, second, present, other] = [1, 2, 3, 4].map(Uuid::from_u128);
+        let at = |positions: [i64; 2]| Positions::new(positions.to_vec());
+        let former = |epoch, heads| Former { epoch, heads: at(heads) };
+        let former = [former(second, [9, 9]), former(first, [5, 7])];
+        for (epoch, positions, kept) in [
+            (second, [9, 9], true),
+            (second, [9, 10], false),
+            (first, [5, 7], true),
+            (first, [0, 0], true),
+            (first, [6, 7], false),
+            (other, [0, 0], false),
+        ] {
+            let cursor = sealer.seal(&Place::new(epoch, at(positions)).pack());
+            let place = kept.then(|| Place::new(present, at(positions)));
+            assert_eq!(sealer.open_former(present, &former, &cursor), place, "{epoch} {positions:?}");
+        }
+        assert_eq!(sealer.open_former(present, &former, "nonsense"), None);
+    }
+
+    /// Clients keep them over an upgrade, and nodes of two versions give them out together.
+    #[test]
+    fn cursors_of_earlier_versions_open() {
+        let sealer = Sealer::new(&Keys::new("secret"));
+        let place = Place::new(Uuid::from_u128(7), Positions::new((0..16).map(|stream| stream * 1_000).collect()));
+        assert_eq!(sealer.open(place.epoch, OF_AN_EARLIER_VERSION), Some(place.clone()));
+        assert_eq!(sealer.seal(&place.pack()), OF_AN_EARLIER_VERSION, "and those of this one open there");
+    }
+
+    const OF_AN_EARLIER_VERSION: &str =
+        "d6PfjGum-ZQAScMFURyIghG4GjdOXDjDb1EKg4sKGAUrf0xoO-ICZG8OFz9YWe1aQ7QPbOCitIbCjlvUi7sgUVSg3GM42Wk";
 
     /// Two cursors do not tell how much was written between them.
     #[test]

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{
     arrivals,
-    close::Close,
+    close::{Close, Reconnect},
     cursor::{Packed, Sealer},
     request::CommandId,
 };
@@ -51,8 +51,18 @@ pub struct Resumed {
 pub struct Reset {
     /// `expired`: older than the journal remembers. `unknown`: not a cursor of this server, or a
     /// backup was restored since. `too_many`: more was missed than a socket or stream is sent.
-    #[schema(example = "expired")]
+    #[schema(value_type = ResetReason)]
     pub reason: &'static str,
+}
+
+/// Why events cannot be replayed.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "the words are passed on as they are; this describes them")]
+pub enum ResetReason {
+    Expired,
+    TooMany,
+    Unknown,
 }
 
 /// The last event of a stream, which has no close frame.
@@ -64,8 +74,7 @@ pub struct Closed {
     #[schema(example = "the access token has expired; refresh and resume")]
     pub reason: Cow<'static, str>,
     /// `yes`: reconnect with the last cursor. `when`: first do what `what_to_do` says. `no`: the same would happen again.
-    #[schema(pattern = "^(yes|when|no)$", example = "when")]
-    pub reconnect: &'static str,
+    pub reconnect: Reconnect,
     #[schema(example = "Refresh the access token, then reconnect and resume")]
     pub what_to_do: &'static str,
 }
@@ -73,7 +82,7 @@ pub struct Closed {
 impl From<Close> for Closed {
     fn from(close: Close) -> Self {
         let (reconnect, what_to_do) = close.reconnect();
-        Self { code: close.code(), reason: close.says(), reconnect: reconnect.word(), what_to_do }
+        Self { code: close.code(), reason: close.says(), reconnect, what_to_do }
     }
 }
 

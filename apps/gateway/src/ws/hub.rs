@@ -164,11 +164,14 @@ impl Hub {
                 self.online.hear(recorded, clock::now());
                 let owner = recorded.topic.as_user().filter(|owner| self.shards.of(*owner).is_here(*owner));
                 if let Some((owner, other)) = owner.zip(owner.and_then(|_| meets(recorded))) {
-                    self.online.watch_always(owner, &[other], clock::now());
+                    self.online.watch_always(owner, &[other]);
                 }
             }
             Followed::Unreadable { .. } => {}
-            Followed::Swept { .. } | Followed::Renewed { .. } => self.online.missed(clock::now()),
+            // What was read of people may be lost with what came last, although nobody was told of that.
+            Followed::Swept { .. } | Followed::Renewed { .. } | Followed::Continued { .. } => {
+                self.online.missed(clock::now());
+            }
         }
     }
 
@@ -202,7 +205,7 @@ impl Hub {
             };
             // Without a result, what was known or loaded is no longer valid.
             if let Some(attached) = arrival.attach(via, scopes.clone(), loaded)? {
-                self.online.watch_always(user, &watched, clock::now());
+                self.online.watch_always(user, &watched);
                 if is_person(via) {
                     self.online.enter(user, clock::now());
                 }
@@ -250,6 +253,13 @@ impl Hub {
     /// From now on a socket hears of the signals of a topic that only those hear of who watch it.
     pub fn watch(&self, queue: &Arc<SendQueue>, topic: Topic, until: Timestamp) {
         self.shards.of(queue.user).watch(queue, topic, until);
+    }
+
+    /// A socket does not watch these people any longer.
+    pub fn unwatch_people(&self, queue: &SendQueue, people: &[UserId], now: Timestamp) {
+        queue.unwatch(people);
+        let shard = self.shards.of(queue.user);
+        self.online.unwatch(queue.user, people, |user| shard.is_watched(queue.user, user, now), now);
     }
 
     pub fn unwatch(&self, queue: &Arc<SendQueue>, topic: Topic) {
@@ -325,6 +335,10 @@ fn step_for_shards(step: Followed, place: &mut Place, sealer: &Sealer) -> Step {
         Followed::Renewed { epoch, heads } => {
             *place = Place::new(epoch, heads);
             Step::Renewed(Arc::new(place.clone()))
+        }
+        Followed::Continued { epoch } => {
+            place.epoch = epoch;
+            Step::Continued(epoch)
         }
     }
 }

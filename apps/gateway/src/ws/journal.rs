@@ -40,8 +40,17 @@ pub struct JournalEvents {
     more: bool,
     /// Why events since the given cursor are missing: reload over REST. `expired`: it is older than the journal. `unknown`: it
     /// is not a cursor of this server, or a backup was restored since.
-    #[schema(value_type = Option<String>, pattern = "^(expired|unknown)$", example = json!(null))]
+    #[schema(value_type = Option<JournalGap>)]
     reset: Option<&'static str>,
+}
+
+/// Why events are missing.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "the words are passed on as they are; this describes them")]
+pub enum JournalGap {
+    Expired,
+    Unknown,
 }
 
 /// A frame of the live channel. `/api/asyncapi.json` describes the `data` of each type.

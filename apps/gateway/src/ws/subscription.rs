@@ -20,10 +20,16 @@ use super::{
     hub::Attached,
     send_queue::SendQueue,
 };
-use crate::clock;
+use crate::{
+    clock,
+    front::{Key, Room, Sizes},
+};
 
 /// How much is read from the journal at a time, and waits for the client meanwhile.
 const CHUNK: Chunk = Chunk { rows: 256, octets: 256 * 1024 };
+
+/// The memory for all that was read and waits for clients that catch up.
+pub const CATCHING_UP: Sizes = Sizes { nobody: 0, known: 128 << 20 };
 
 /// Takes frames to a client.
 pub trait Wire {
@@ -43,6 +49,8 @@ pub struct Subscription {
     since: Option<Result<Place, &'static str>>,
     /// What was missed since then.
     missed: Option<Missed>,
+    /// The memory for what has been read of it.
+    room: Room,
     via: Via,
     /// When the client's access ends.
     expires: Instant,
@@ -108,7 +116,11 @@ impl Subscription {
         if ports.is_over(user, via, clock::now()) {
             return Err(Close::SessionEnded);
         }
-        let mut missed = None;
+        let caller = match via {
+            Via::Session(_) => Key::User(user),
+            Via::Key(key) => Key::Program(key),
+        };
+        let (mut missed, mut room) = (None, ports.catching_up.room(caller));
         if let Some(from) = from.filter(|from| !from.reach(&attached.live_from)) {
             let turn = match turn {
                 Some(turn) => turn,
@@ -116,11 +128,12 @@ impl Subscription {
             };
             missed = begin(hub, &attached, from, &wanted).await?;
             drop(turn);
-            if missed.is_none() {
-                since = Some(Err("too_many"));
+            match &missed {
+                Some(missed) => reserve(&mut room, &missed.first)?,
+                None => since = Some(Err("too_many")),
             }
         }
-        Ok(Self { left, attached, since, missed, via, expires: expires(identity) })
+        Ok(Self { left, attached, since, missed, room, via, expires: expires(identity) })
     }
 
     /// Writes `hello`, what was missed, and how that ended. Live events follow in the queue.
@@ -152,6 +165,7 @@ impl Subscription {
     /// Writes what was missed since the client's cursor, up to where live events begin, or until the wire is full.
     pub async fn catch_up(&mut self, wire: &mut impl Wire) -> Result<CaughtUp, Close> {
         let missed = self.missed.take();
+        let mut room = self.room.take_over();
         let hub = &self.left.hub;
         let from = match &self.since {
             Some(Ok(from)) => from,
@@ -161,7 +175,7 @@ impl Subscription {
             }
         };
         let (count, reached) = match missed {
-            Some(missed) => self.replay(from.clone(), missed, wire).await?,
+            Some(missed) => self.replay(from.clone(), missed, &mut room, wire).await?,
             None => (0, from.clone()),
         };
         // A sweep may have run in between; then events may be missing, and the client must know.
@@ -177,7 +191,13 @@ impl Subscription {
     }
 
     /// Returns how many events were written, and up to where.
-    async fn replay(&self, mut from: Place, missed: Missed, wire: &mut impl Wire) -> Result<(usize, Place), Close> {
+    async fn replay(
+        &self,
+        mut from: Place,
+        missed: Missed,
+        room: &mut Room,
+        wire: &mut impl Wire,
+    ) -> Result<(usize, Place), Close> {
         let (hub, attached) = (&self.left.hub, &self.attached);
         let queue = &*attached.queue;
         let Missed { first, mut rest } = missed;
@@ -211,6 +231,9 @@ impl Subscription {
             // A turn is held while the journal is read, not while the client is slow.
             let _turn = hub.resuming.turn(queue.user).await?;
             next = rest.next(chunk(wire.room())).await?;
+            if let Some(next) = &next {
+                reserve(room, next)?;
+            }
         }
         Ok((count, from))
     }
@@ -231,6 +254,15 @@ async fn begin(hub: &Hub, attached: &Attached, from: &Place, wanted: &Wanted) ->
     Ok(Some(Missed { first: first.unwrap_or_else(nothing), rest }))
 }
 
+/// Reserves memory for what was read, in place of what was read before.
+fn reserve(room: &mut Room, read: &Replayed) -> Result<(), Close> {
+    let octets = read.changes.iter().map(|change| size_of_val(change) + change.data.get().len()).sum();
+    room.hold(octets).map_err(|_| {
+        metrics::counter!("clowder_resumes_refused_total").increment(1);
+        Close::busy()
+    })
+}
+
 fn chunk(rows: usize) -> Chunk {
     Chunk { rows: CHUNK.rows.min(rows), ..CHUNK }
 }
@@ -249,6 +281,52 @@ pub fn expires(identity: &Identity) -> Instant {
 /// Where a cursor resumes, or why it cannot.
 async fn judge(hub: &Hub, cursor: &str) -> Result<Result<Place, &'static str>, Close> {
     let extent = hub.resuming.extent().await?;
-    let place = hub.sealer.open(extent.epoch, cursor).ok_or("unknown");
+    let place = match hub.sealer.open(extent.epoch, cursor) {
+        // It may be of the time before another server became the primary.
+        None => hub.sealer.open_former(extent.epoch, &hub.resuming.former(extent.epoch).await?, cursor),
+        place => place,
+    };
+    let place = place.ok_or("unknown");
     Ok(place.and_then(|place| if extent.can_replay(&place.positions) { Ok(place) } else { Err("expired") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clowder_core::{Id, Positions, Recorded, Timestamp, Topic, UserId};
+    use serde_json::value::to_raw_value;
+
+    use super::*;
+    use crate::front::Rooms;
+
+    #[test]
+    fn what_waits_for_those_who_catch_up_has_room_for_all_together() {
+        let now = Timestamp::from_micros(1);
+        let user: UserId = Id::new(now);
+        let read = |octets: usize| {
+            let recorded = Recorded {
+                stream: 0,
+                position: 1,
+                topic: Topic::user(user),
+                name: "message.sent".into(),
+                actor: None,
+                subject: None,
+                follow: None,
+                seq: None,
+                at: now,
+                data: to_raw_value(&"x".repeat(octets)).unwrap().into(),
+            };
+            Replayed { changes: vec![recorded], reached: Positions::new(vec![1]) }
+        };
+        let rooms = Rooms::new(Sizes { nobody: 0, known: 8 * 100_000 });
+        let (mut slow, mut other) = (rooms.room(Key::User(user)), rooms.room(Key::User(user)));
+        assert!(reserve(&mut slow, &read(90_000)).is_ok());
+        assert!(
+            matches!(reserve(&mut other, &read(20_000)), Err(Close::Busy { .. })),
+            "the rest of their share is less"
+        );
+        assert!(reserve(&mut slow, &read(50_000)).is_ok(), "in place of what has been written");
+        assert!(reserve(&mut other, &read(20_000)).is_ok());
+        drop((slow, other));
+        assert!(rooms.is_empty());
+    }
 }

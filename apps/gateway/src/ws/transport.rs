@@ -10,12 +10,18 @@ use std::{future::poll_fn, io, pin::Pin, time::Duration};
 use actix_http::ws::OpCode;
 use actix_web::web::Bytes;
 use bytestring::ByteString;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{timeout, timeout_at},
+};
 
-pub use self::reader::{Message, Reader};
+pub use self::reader::{FRAMES, Message, Reader};
 use self::writer::Writer;
-use super::close::Close;
-use crate::connections::{self, LINGER, poll_arrived};
+use super::{MAX_FRAME, close::Close};
+use crate::{
+    connections::{self, LINGER, poll_arrived},
+    front::Room,
+};
 
 /// How long a client may take to receive the close frame.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(30);
@@ -30,8 +36,7 @@ pub struct Transport {
 
 impl Transport {
     /// `sent`: what the client has sent right after its handshake.
-    pub fn new(io: TcpStream, sent: &[u8]) -> Self {
-        let mut reader = Reader::default();
+    pub fn new(io: TcpStream, sent: &[u8], mut reader: Reader) -> Self {
         reader.receive(sent);
         Self { io, reader, writer: Writer::default() }
     }
@@ -42,10 +47,31 @@ impl Transport {
             if let Some(message) = self.reader.message()? {
                 return Ok(message);
             }
-            if !self.receive().await {
+            let is_open = match self.reader.until() {
+                None => self.receive().await,
+                // Boxed, because an idle socket needs no timer.
+                Some(until) => {
+                    let received = Box::pin(timeout_at(until, self.receive())).await;
+                    received.unwrap_or_else(|_| {
+                        self.reader.give_up();
+                        true
+                    })
+                }
+            };
+            if !is_open {
                 return Err(Close::Goodbye);
             }
         }
+    }
+
+    /// The client is known by now: its messages may be as large as any, and their memory is its own.
+    pub fn admit(&mut self, room: Room) {
+        self.reader.admit(room, MAX_FRAME);
+    }
+
+    /// Nobody has waited for the next message for a while.
+    pub fn forgive(&mut self) {
+        self.reader.forgive();
     }
 
     /// Reads what has arrived; returns whether there may be more.
@@ -96,7 +122,9 @@ impl Transport {
             let _ = timeout(LINGER, self.goodbye()).await;
             // Nobody waits for the clients of a node that stops; they come back elsewhere in any case.
             let within = if close == Close::Restart { LINGER } else { GOODBYE_WITHIN };
-            connections::end(self.io, within).await;
+            let Self { io, reader, .. } = self;
+            drop(reader);
+            connections::end(io, within).await;
         }
     }
 

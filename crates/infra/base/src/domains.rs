@@ -55,6 +55,7 @@ macro_rules! for_domains {
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
             media: clowder_media::Files,
+            care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,
             preferences: clowder_accounts::Preferences,
             presence: clowder_accounts::Presences,

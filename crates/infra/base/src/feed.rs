@@ -57,9 +57,9 @@ impl Feed {
         self.lock().turn
     }
 
-    /// Passes on what a transaction has committed that began in this turn. If the journal turned out to be another one
-    /// since, nobody knows in which of them it was.
-    pub fn hand(&self, recorded: Vec<Recorded>, turn: u64) {
+    /// Passes on what a transaction has committed that began in this turn, with the stored part of the epoch. If the journal
+    /// turned out to be another one since, nobody knows in which of them it was.
+    pub fn hand(&self, recorded: Vec<Recorded>, stored: Uuid, turn: u64) {
         if recorded.is_empty() {
             return;
         }
@@ -74,7 +74,7 @@ impl Feed {
         let is_current = followers.turn == turn;
         followers.inboxes.retain(|follower| {
             let follower = follower.upgrade();
-            follower.inspect(|inbox| if is_current { inbox.put(&changes) } else { inbox.lose() }).is_some()
+            follower.inspect(|inbox| if is_current { inbox.put(&changes, stored) } else { inbox.lose() }).is_some()
         });
     }
 
@@ -130,11 +130,15 @@ pub enum Followed {
         stream: usize,
         position: i64,
     },
-    /// The journal is another one than before: a backup was restored, or a standby without the last commits became the
+    /// The journal is another one than before: a backup was restored, or a standby without what came last became the
     /// primary. What follows comes after `heads` of this one.
     Renewed {
         epoch: Uuid,
         heads: Positions,
+    },
+    /// The journal goes on in this epoch: a standby that has everything that was returned until now became the primary.
+    Continued {
+        epoch: Uuid,
     },
 }
 
@@ -147,6 +151,8 @@ pub struct Follower {
     upkeep: Arc<dyn Upkeep>,
     /// Which journal it is.
     epoch: Uuid,
+    /// The part of that which is stored.
+    stored: Uuid,
     /// Everything up to here has been returned or is about to be.
     known: Positions,
     /// The journal is known to reach at least this far.
@@ -172,7 +178,7 @@ impl Follower {
         poll: Duration,
     ) -> Result<Self> {
         let hints = feed.subscribe();
-        let Extent { epoch, heads: known, .. } = journal.extent().await?;
+        let Extent { epoch, stored, heads: known, .. } = journal.extent().await?;
         memory.profiles.followed();
         let mut poll = tokio::time::interval(poll);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -185,6 +191,7 @@ impl Follower {
             memory,
             upkeep,
             epoch,
+            stored,
             known,
             goal,
             heard: BTreeSet::new(),
@@ -247,7 +254,9 @@ impl Follower {
 
     async fn heed(&mut self, hint: Hint) -> Result<()> {
         match hint {
-            Hint::Change(recorded) => self.accept(recorded),
+            // What is of another epoch is read from there.
+            Hint::Change(recorded, stored) if stored == self.stored => self.accept(recorded),
+            Hint::Change(..) => self.look().await?,
             Hint::Lost => self.look().await?,
             Hint::Elsewhere(reached) => self.hear(&reached),
         }
@@ -276,31 +285,39 @@ impl Follower {
 
     /// Reads how far the journal reaches.
     async fn look(&mut self) -> Result<()> {
-        let Extent { epoch, heads, .. } = self.journal.extent().await?;
-        if epoch != self.epoch {
-            return self.start_anew(epoch, heads).await;
+        let extent = self.journal.extent().await?;
+        if extent.epoch != self.epoch {
+            return self.turn_to(extent).await;
         }
-        for (stream, head) in heads.as_slice().iter().enumerate() {
+        for (stream, head) in extent.heads.as_slice().iter().enumerate() {
             self.goal.advance(stream, *head);
         }
         Ok(())
     }
 
-    /// Forgets the journal before, and what is known because of it.
-    async fn start_anew(&mut self, epoch: Uuid, heads: Positions) -> Result<()> {
+    /// Forgets the journal before, and what is known because of it. If this one has everything that was returned, it goes on
+    /// from there.
+    async fn turn_to(&mut self, Extent { epoch, stored, heads, .. }: Extent) -> Result<()> {
+        let former = self.journal.former(epoch).await?;
+        let goes_on = former.iter().any(|former| former.has_kept(self.epoch, &self.known));
         self.feed.begin_turn();
         self.feed.exchange.renew(epoch);
-        // What changes after `heads` is followed; everything up to there is read anew.
+        // What changes after `heads`, or what was returned, is followed; everything up to there is read anew.
         self.upkeep.start_anew().await?;
-        tracing::warn!(
-            "the journal is another one: a backup was restored or another server became the primary; everything kept in \
-             memory was dropped, and sockets have to load anew"
-        );
-        self.epoch = epoch;
-        self.known.clone_from(&heads);
+        (self.epoch, self.stored) = (epoch, stored);
         self.goal.clone_from(&heads);
         self.heard.clear();
         self.early.clear();
+        if goes_on {
+            tracing::warn!("another server became the primary, and nothing is missing there: sockets stay open");
+            self.ready.push_back(Followed::Continued { epoch });
+            return Ok(());
+        }
+        tracing::warn!(
+            "the journal is another one: a backup was restored, or another server became the primary, where something is \
+             missing; everything kept in memory was dropped, and sockets were closed"
+        );
+        self.known.clone_from(&heads);
         self.ready.clear();
         self.ready.push_back(Followed::Renewed { epoch, heads });
         Ok(())
@@ -322,9 +339,14 @@ impl Follower {
 
     /// Reads what is missing, as much as may be held at a time.
     async fn read(&mut self, missing: Vec<Stretch>) -> Result<()> {
-        let Part { entries, is_all } = self.journal.read(missing.clone(), CHUNK).await?;
-        if is_all {
+        let Part { entries, is_all, stored } = self.journal.read(missing.clone(), CHUNK).await?;
+        // A connection to a standby that lags behind what was read here may not know of the other epoch yet.
+        let is_other = stored.is_some_and(|stored| stored != self.stored);
+        if is_all || is_other {
             self.rested = Instant::now() + GATHERED;
+        }
+        if is_other {
+            return self.look().await;
         }
         let mut entries = entries.into_iter().peekable();
         let mut unreadable = 0;
@@ -358,12 +380,12 @@ impl Follower {
     /// Continues although there is no entry up to `position`. Only the floor shows what was deleted; every other gap
     /// was never meant for us. Returns whether all of it has been passed.
     async fn pass(&mut self, stream: usize, position: i64) -> Result<bool> {
-        let Extent { epoch, heads, floors } = self.journal.extent().await?;
-        if epoch != self.epoch {
-            self.start_anew(epoch, heads).await?;
+        let extent = self.journal.extent().await?;
+        if extent.epoch != self.epoch {
+            self.turn_to(extent).await?;
             return Ok(false);
         }
-        let floor = floors.get(stream);
+        let floor = extent.floors.get(stream);
         let known = self.known.get(stream);
         if floor > known {
             tracing::warn!(stream, known, floor, "changes were deleted before this process read them");

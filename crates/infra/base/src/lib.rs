@@ -9,6 +9,7 @@ pub mod counting;
 pub mod cron;
 pub mod domains;
 pub mod emails;
+pub mod epochs;
 pub mod feed;
 pub mod hasher;
 pub mod high_water;

@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn behind_table() {
         let positions = |positions: &[i64]| Positions::new(positions.to_vec());
-        let extent = Extent { epoch: Uuid::nil(), heads: positions(&[5, 5, 5, 0]), floors: positions(&[0, 3, 5, 0]) };
+        let (heads, floors) = (positions(&[5, 5, 5, 0]), positions(&[0, 3, 5, 0]));
+        let extent = Extent { epoch: Uuid::nil(), stored: Uuid::nil(), heads, floors };
         let found = behind(&positions(&[2, 1, 1, 0]), &extent);
         let found: Vec<_> = found.iter().map(|b| (b.stream, b.at, b.from, b.head, b.missed())).collect();
         assert_eq!(found, [(0, 2, 2, 5, 0), (1, 1, 3, 5, 2), (2, 1, 5, 5, 4)]);

@@ -1,10 +1,12 @@
-//! The store in a folder. An object is a file below it, named by its key; `.begun` has what is being written.
+//! The store in a folder. An object is a file below it, named by its key; `.begun` has what is being written, and `.growing` what
+//! is written in several calls.
 //!
 //! A file gets its name only after it has been fsynced, by a rename, and then the folders up to the root are fsynced too.
 //! So after a crash it is there whole or not at all. If the folder lies on a disk that has been unmounted, `.begun` is
 //! missing, and every call fails instead of saying that there is no such object.
 
 mod durable;
+mod grow;
 mod read;
 mod walk;
 mod write;
@@ -21,7 +23,7 @@ use async_trait::async_trait;
 use clowder_core::{Cause, Error, Result, Timestamp};
 use clowder_media::{
     Blobs, Key,
-    blobs::{Head, Listed, Reading, Shown, SignedPut, Writing},
+    blobs::{Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
 };
 
 use crate::blocking;
@@ -30,6 +32,8 @@ pub(crate) use durable::create_folders;
 
 /// The folder of what is being written. No key begins with a dot.
 const BEGUN: &str = ".begun";
+/// The folder of what grows.
+const GROWING: &str = ".growing";
 
 /// With less room than this, the store is not ready. The database has the same limit.
 const LEAST_FREE: u64 = 1 << 20;
@@ -41,7 +45,8 @@ pub struct Folder {
 impl Folder {
     /// Creates the folder if it is missing; only the server's own user can read it.
     pub fn open(root: &Path) -> Result<Self> {
-        let opened = create_folders(&root.join(BEGUN)).and_then(|()| fs::canonicalize(root));
+        let created = [BEGUN, GROWING].into_iter().try_for_each(|folder| create_folders(&root.join(folder)));
+        let opened = created.and_then(|()| fs::canonicalize(root));
         let root = opened.map_err(|error| Error::file(format_args!("the folder {}", root.display()), &error))?;
         Ok(Self { root: root.into() })
     }
@@ -98,6 +103,20 @@ impl Blobs for Folder {
         Ok(Box::new(write::Begun::new(self.root.clone(), key).await?))
     }
 
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
+        Ok(Box::new(grow::Growth::new(self.root.clone(), key, grown.size).await?))
+    }
+
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
+        let (root, key, size) = (self.root.clone(), key.clone(), grown.size);
+        blocking(move || grow::complete(&root, &key, size)).await
+    }
+
+    async fn abandon(&self, key: &Key, _: &Grown) -> Result<()> {
+        let (root, key) = (self.root.clone(), key.clone());
+        blocking(move || grow::abandon(&root, &key)).await
+    }
+
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {
         let own = key.clone();
         self.with(key, move |root, path| read::open(root, path, &own, range)).await
@@ -130,8 +149,15 @@ impl Blobs for Folder {
     }
 
     async fn sweep(&self, before: Timestamp) -> Result<u64> {
-        let begun = self.root.join(BEGUN);
-        blocking(move || walk::sweep(&begun, before).map_err(|error| Error::file(begun.display(), &error))).await
+        let folders = [BEGUN, GROWING].map(|folder| self.root.join(folder));
+        blocking(move || {
+            let sweep =
+                |folder: &PathBuf| walk::sweep(folder, before).map_err(|error| Error::file(folder.display(), &error));
+            // Both, whatever becomes of the first.
+            let [begun, growing] = folders.each_ref().map(sweep);
+            Ok(begun? + growing?)
+        })
+        .await
     }
 
     async fn check(&self) -> Result<()> {
@@ -158,7 +184,15 @@ impl Blobs for Folder {
         Ok(None)
     }
 
-    async fn signed_put(&self, _: &Key, _: u64, _: &str, _: Duration) -> Result<Option<SignedPut>> {
+    async fn signed_put(&self, _: &Key, _: u64, _: Option<&[u8; 32]>, _: Duration) -> Result<Option<SignedPut>> {
         Ok(None)
+    }
+
+    async fn arrived(&self, _: &Key) -> Result<Option<Reading>> {
+        Ok(None)
+    }
+
+    async fn decline(&self, _: &Key) -> Result<()> {
+        Ok(())
     }
 }

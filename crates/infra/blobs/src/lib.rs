@@ -4,6 +4,7 @@
 //! [`Place`] reads the settings, [`open`] gives the store. The folder is our own code, because it must fsync; S3 is
 //! `object_store`, except that we send the bytes ourselves, in order not to hold whole parts in memory.
 
+mod both;
 mod clamd;
 mod folder;
 mod place;
@@ -11,6 +12,7 @@ mod s3;
 
 use std::{ops::Range, path::Path, sync::Arc};
 
+pub use both::Both;
 pub use clamd::{Address, Clamd};
 use clowder_core::{Error, Result};
 use clowder_media::{Blobs, Key};

@@ -65,6 +65,34 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Whether both name the same objects, whatever else they say of the way to them.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Folder(one), Self::Folder(other)) => {
+                let real = |folder: &Path| {
+                    folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
+                };
+                real(one) == real(other)
+            }
+            (Self::S3(one), Self::S3(other)) => {
+                (&one.name, &one.prefix, &one.endpoint) == (&other.name, &other.prefix, &other.endpoint)
+                    && (one.endpoint.is_some() || one.region == other.region)
+            }
+            (Self::Folder(_) | Self::S3(_), _) => false,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "file:{}", folder.display()),
+            Self::S3(bucket) => write!(f, "s3://{}/{}", bucket.name, bucket.prefix),
+        }
+    }
+}
+
 impl Bucket {
     fn parse(rest: &str) -> Result<Self, String> {
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -184,6 +212,25 @@ mod tests {
 
         let hosted = bucket("s3://photos?endpoint=https://s3.local&path_style=false");
         assert_eq!(hosted.at("https://s3.local"), "https://photos.s3.local");
+    }
+
+    #[test]
+    fn places_that_are_one() {
+        for (one, other, same) in [
+            ("file:/a/b", "file:///a/b", true),
+            ("file:/a/b", "file:/a/c", false),
+            ("file:/a/b/", "file:/a/b", true),
+            ("s3://photos?region=a", "s3://photos/?region=a&path_style=true", true),
+            ("s3://photos?region=a", "s3://photos?region=b", false),
+            ("s3://photos?endpoint=http://h:1", "s3://photos?endpoint=http://h:1/&region=b", true),
+            ("s3://photos?endpoint=http://h:1", "s3://photos?endpoint=http://h:2", false),
+            ("s3://photos/a?region=a", "s3://photos/b?region=a", false),
+            ("s3://photos?region=a", "file:/photos", false),
+        ] {
+            let (first, second) = (parsed(one).unwrap(), parsed(other).unwrap());
+            assert_eq!((first.is_same(&second), second.is_same(&first)), (same, same), "{one} {other}");
+        }
+        assert_eq!(parsed("s3://photos/a?region=a").unwrap().to_string(), "s3://photos/a/");
     }
 
     #[test]

@@ -3,13 +3,16 @@
 //! Signing, retries and most requests are `object_store`'s. The bytes of uploads we send ourselves, to addresses that it
 //! signs: it would hold each part, 5 MiB at least, in memory, and ours go through a file without a name.
 
+mod arrived;
 mod connect;
 mod fault;
+mod grow;
 mod presign;
 mod unfinished;
 mod write;
 
 use std::{
+    fmt,
     ops::Range,
     path::{Path as FilePath, PathBuf},
     sync::Arc,
@@ -21,7 +24,7 @@ use bytes::Bytes;
 use clowder_core::{Error, Result, Timestamp};
 use clowder_media::{
     Blobs, Key,
-    blobs::{ByteStream, Head, Listed, Reading, Shown, SignedPut, Writing},
+    blobs::{ByteStream, Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
 };
 use futures_util::{StreamExt, stream};
 use http::Method;
@@ -73,22 +76,10 @@ impl S3 {
         let inner = Inner { store, http, prefix: bucket.prefix.clone(), work: work.to_owned() };
         Ok(Self { inner: Arc::new(inner), public })
     }
-
-    async fn signed(
-        &self,
-        public: &AmazonS3,
-        method: Method,
-        key: &Key,
-        lifetime: Duration,
-        options: &SignedUrlOptions,
-    ) -> Result<String> {
-        let signed = public.signed_url_opts(method, &self.inner.at(key)?, lifetime, options).await;
-        signed.map(String::from).map_err(|error| fault::of(key, error))
-    }
 }
 
 impl Inner {
-    fn at(&self, key: &Key) -> Result<Path> {
+    fn at(&self, key: &(impl fmt::Display + ?Sized)) -> Result<Path> {
         Path::parse(format!("{}{key}", self.prefix)).map_err(|error| Error::internal(format!("{key}: {error}")))
     }
 
@@ -132,28 +123,20 @@ impl Blobs for S3 {
         Ok(Box::new(write::Begun::new(self.inner.clone(), self.inner.at(key)?)))
     }
 
+    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
+        Ok(Box::new(grow::begin(self, key, grown).await?))
+    }
+
+    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
+        grow::complete(self, key, grown).await
+    }
+
+    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()> {
+        grow::abandon(self, key, grown).await
+    }
+
     async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {
-        // No server is asked for nothing.
-        if let Some(range) = &range
-            && range.is_empty()
-        {
-            within(key, Some(range.clone()), u64::MAX)?;
-        }
-        let options = GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
-        let Some(object) = present(key, self.inner.store.get_opts(&self.inner.at(key)?, options).await)? else {
-            return Ok(None);
-        };
-        let head = head(&object.meta);
-        let range = within(key, range, head.size)?;
-        if object.range != range {
-            return Err(Error::internal(format!("{key}: instead of {range:?}, the server sends {:?}", object.range)));
-        }
-        let key = key.clone();
-        let bytes = object.into_stream().flat_map(move |piece| match piece {
-            Ok(bytes) => stream::iter(pieces(bytes).map(Ok)).left_stream(),
-            Err(error) => stream::iter([Err(fault::of(&key, error))]).right_stream(),
-        });
-        Ok(Some(Reading { head, range, bytes: whole(bytes.boxed()) }))
+        read(&self.inner, key, &self.inner.at(key)?, range).await
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Head>> {
@@ -204,7 +187,9 @@ impl Blobs for S3 {
     }
 
     async fn sweep(&self, before: Timestamp) -> Result<u64> {
-        unfinished::sweep(&self.inner, before).await
+        let (unfinished, arrived) =
+            (unfinished::sweep(&self.inner, before).await, arrived::sweep(&self.inner, before).await);
+        Ok(unfinished? + arrived?)
     }
 
     async fn check(&self) -> Result<()> {
@@ -223,25 +208,53 @@ impl Blobs for S3 {
             ("response-content-disposition", shown.content_disposition),
             ("response-cache-control", shown.cache_control),
         ]);
-        self.signed(public, Method::GET, key, lifetime, &options).await.map(Some)
+        let signed = public.signed_url_opts(Method::GET, &self.inner.at(key)?, lifetime, &options).await;
+        Ok(Some(signed.map_err(|error| fault::of(key, error))?.into()))
     }
 
     async fn signed_put(
         &self,
         key: &Key,
         size: u64,
-        content_type: &str,
+        sha256: Option<&[u8; 32]>,
         lifetime: Duration,
     ) -> Result<Option<SignedPut>> {
         let Some(public) = &self.public else { return Ok(None) };
-        let length = size.to_string();
-        let url = self.signed(public, Method::PUT, key, lifetime, &SignedUrlOptions::default()).await?;
-        let credential = public.credentials().get_credential().await.map_err(|error| fault::of(key, error))?;
-        let headers = [("content-length", length.as_str()), ("content-type", content_type)];
-        let url = presign::sign("PUT", &url, &headers, &credential)?;
-        let headers = vec![("Content-Length", length), ("Content-Type", content_type.to_owned())];
-        Ok(Some(SignedPut { url, headers }))
+        arrived::sign(&self.inner, public, key, (size, sha256), lifetime).await.map(Some)
     }
+
+    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
+        arrived::read(&self.inner, key).await
+    }
+
+    async fn decline(&self, key: &Key) -> Result<()> {
+        arrived::decline(&self.inner, key).await
+    }
+}
+
+/// Reads an object at its place. The key is for words about it.
+async fn read(inner: &Inner, key: &Key, place: &Path, range: Option<Range<u64>>) -> Result<Option<Reading>> {
+    // No server is asked for nothing.
+    if let Some(range) = &range
+        && range.is_empty()
+    {
+        within(key, Some(range.clone()), u64::MAX)?;
+    }
+    let options = GetOptions { range: range.clone().map(GetRange::Bounded), ..GetOptions::default() };
+    let Some(object) = present(key, inner.store.get_opts(place, options).await)? else {
+        return Ok(None);
+    };
+    let head = head(&object.meta);
+    let range = within(key, range, head.size)?;
+    if object.range != range {
+        return Err(Error::internal(format!("{key}: instead of {range:?}, the server sends {:?}", object.range)));
+    }
+    let key = key.clone();
+    let bytes = object.into_stream().flat_map(move |piece| match piece {
+        Ok(bytes) => stream::iter(pieces(bytes).map(Ok)).left_stream(),
+        Err(error) => stream::iter([Err(fault::of(&key, error))]).right_stream(),
+    });
+    Ok(Some(Reading { head, range, bytes: whole(bytes.boxed()) }))
 }
 
 /// Ends after the first error.

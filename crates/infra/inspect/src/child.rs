@@ -1,10 +1,12 @@
 //! The process that looks at a file: started here, confined there. Nothing that a file makes a decoder do reaches further.
 
 use std::{
-    io::{Read, stdin},
+    env, fs,
+    hash::{BuildHasher, RandomState},
+    io::{self, Read, stdin},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{self, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
@@ -19,7 +21,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{Fault, Inspected, Limits, Result, inspect};
+use crate::{
+    Fault, Inspected, Limits, Result, inspect, may_have_poster,
+    sandbox::{Contained, Reach, SelfTest, contain, probe},
+};
 
 /// The longest answer that is read, in octets. It has no pixels: those are in files.
 const LONGEST: u64 = 1 << 20;
@@ -27,6 +32,16 @@ const LONGEST: u64 = 1 << 20;
 const WRITTEN: u64 = 1 << 30;
 /// The files that may be open, of which a decoder needs one.
 const OPEN: u64 = 64;
+/// How long a process that has used up its time has left to end by the signal that says so, in seconds.
+const GRACE: u64 = 5;
+/// How a program ends that has panicked.
+const PANICKED: i32 = 101;
+
+/// The program of this process as it runs, whatever an update has put in its place on the disk.
+pub fn this_program() -> io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { env::current_exe() }
+}
 
 /// Looks at files, each in a process of its own.
 pub struct Inspector {
@@ -46,13 +61,50 @@ impl Inspector {
     /// Looks at a file of this type. What is written goes into `folder`, which exists and is empty; whoever calls removes
     /// it. If the future is dropped, the process ends.
     pub async fn inspect(&self, file: &Path, media_type: &str, folder: &Path) -> Result<Inspected> {
+        let _turn = self.turns.acquire().await.map_err(|error| Fault::Away(error.to_string()))?;
+        let (status, answer) = self.run(&["--type", media_type], file, folder, self.ffmpeg.as_deref()).await?;
+        verdict(status, &answer)
+    }
+
+    /// What a process that looks at files can reach on this machine: one for pictures, and one for videos if there is an
+    /// `ffmpeg`.
+    pub async fn self_test(&self) -> Result<SelfTest> {
+        // Nobody else has one of this name, also if something has stayed there from before.
+        let folder = env::temp_dir().join(format!("clowder-{:016x}", RandomState::new().hash_one(process::id())));
+        fs::create_dir(&folder)?;
+        let folder = Made(folder);
+        let mut found = SelfTest { contained: Contained { files: true, calls: true }, ..SelfTest::default() };
+        for ffmpeg in [None, self.ffmpeg.as_deref()].into_iter().take(1 + usize::from(self.ffmpeg.is_some())) {
+            let file = folder.0.join("file");
+            fs::write(&file, "file")?;
+            let (status, answer) = self.run(&["--self-test"], &file, &folder.0, ffmpeg).await?;
+            let one: SelfTest = match serde_json::from_slice(&answer) {
+                Ok(one) if status.success() => one,
+                _ => return Err(Fault::Died(format!("it ended with {status} and no answer"))),
+            };
+            found.contained.files &= one.contained.files;
+            found.contained.calls &= one.contained.calls;
+            found.reached.extend(one.reached);
+            found.lost.extend(one.lost);
+        }
+        Ok(found)
+    }
+
+    async fn run(
+        &self,
+        what: &[&str],
+        file: &Path,
+        folder: &Path,
+        ffmpeg: Option<&Path>,
+    ) -> Result<(ExitStatus, Vec<u8>)> {
         let away = |error: &dyn std::fmt::Display| Fault::Away(error.to_string());
-        let _turn = self.turns.acquire().await.map_err(|error| away(&error))?;
         let mut command = Command::new(&self.program);
-        command.args(["inspect-file", "--type", media_type, "--into"]).arg(folder);
-        if let Some(ffmpeg) = &self.ffmpeg {
+        command.arg("inspect-file").args(what).arg("--into").arg(folder);
+        if let Some(ffmpeg) = ffmpeg {
             command.arg("--ffmpeg").arg(ffmpeg);
         }
+        // Its path says nothing to whoever lists processes.
+        command.arg0("clowder");
         // None of our settings and secrets is in its environment. A group of its own, so that an ffmpeg ends with it.
         command.arg("--").arg(file).env_clear().process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -64,9 +116,18 @@ impl Inspector {
         let Ok(answered) = answered else {
             return Err(Fault::Gave(format!("it took longer than {} seconds", self.limits.patience)));
         };
-        let (status, answer) = answered.map_err(|error| away(&error))?;
+        let answered = answered.map_err(|error| away(&error))?;
         group.has_ended();
-        verdict(status, &answer)
+        Ok(answered)
+    }
+}
+
+/// A folder that goes with it.
+struct Made(PathBuf);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -83,13 +144,17 @@ fn verdict(status: ExitStatus, answer: &[u8]) -> Result<Inspected> {
     match status.signal().and_then(Signal::from_named_raw) {
         // Somebody stops the whole server.
         Some(Signal::TERM | Signal::INT | Signal::HUP) => return Err(Fault::Away("it was stopped".to_owned())),
+        // The system has no memory left, or somebody ends whatever is there.
+        Some(Signal::KILL) => return Err(Fault::Died("it was killed".to_owned())),
         Some(Signal::XCPU) => return gave("it took too much time of a processor".to_owned()),
         Some(signal) => return gave(format!("the decoder ended by signal {}", signal.as_raw())),
         None => {}
     }
     match serde_json::from_slice(answer) {
         Ok(answer) if status.success() => answer,
-        _ => gave(format!("the decoder ended with {status}")),
+        _ if status.code() == Some(PANICKED) => gave("the decoder panicked".to_owned()),
+        // Another program has taken its place, or it could not begin.
+        _ => Err(Fault::Died(format!("it ended with {status} and no answer"))),
     }
 }
 
@@ -113,27 +178,39 @@ impl Drop for Group {
 /// What the process does: confines itself, looks at the file, and says as JSON what it has found, or a [`Fault`].
 pub fn answer(file: &Path, media_type: &str, folder: &Path, ffmpeg: Option<&Path>) -> String {
     let limits = Limits::default();
-    let found = confine(&limits).and_then(|()| inspect(file, media_type, folder, ffmpeg, &limits));
+    // What starts no program must not be able to.
+    let ffmpeg = ffmpeg.filter(|_| may_have_poster(media_type));
+    let found = confine(&limits, &Reach { file, folder, ffmpeg })
+        .and_then(|_| inspect(file, media_type, folder, ffmpeg, &limits));
     serde_json::to_string(&found).unwrap_or_default()
 }
 
+/// What the process does to test its sandbox: confines itself, tries what it must not do, and says as JSON what it could.
+pub fn test_sandbox(reach: &Reach<'_>) -> String {
+    let found = confine(&Limits::default(), reach).map(|contained| probe(reach, contained));
+    found.ok().and_then(|found| serde_json::to_string(&found).ok()).unwrap_or_default()
+}
+
 /// From here on, this process and those that it starts have little memory and time, few open files, and leave no core
-/// dump. It ends when whoever started it does.
-pub fn confine(limits: &Limits) -> Result<()> {
+/// dump; and it has nothing but this within its reach, as far as the kernel can keep it from the rest. It ends when
+/// whoever started it does. It has one thread yet: others would stay as they are.
+pub fn confine(limits: &Limits, reach: &Reach<'_>) -> Result<Contained> {
     let bounds = [
-        (Resource::As, limits.memory),
-        (Resource::Cpu, limits.seconds),
-        (Resource::Fsize, WRITTEN),
-        (Resource::Nofile, OPEN),
-        (Resource::Core, 0),
+        (Resource::As, limits.memory, limits.memory),
+        // With a hard limit alone, it is killed as by anybody else.
+        (Resource::Cpu, limits.seconds, limits.seconds + GRACE),
+        (Resource::Fsize, WRITTEN, WRITTEN),
+        (Resource::Nofile, OPEN, OPEN),
+        (Resource::Core, 0, 0),
     ];
-    for (resource, most) in bounds {
-        let bound = Rlimit { current: Some(most), maximum: Some(most) };
+    for (resource, most, hard) in bounds {
+        let bound = Rlimit { current: Some(most), maximum: Some(hard) };
         setrlimit(resource, bound).map_err(|error| Fault::Away(error.to_string()))?;
     }
     let _ = setpriority_process(None, 5);
+    let contained = contain(reach);
     end_with_parent();
-    Ok(())
+    Ok(contained)
 }
 
 /// The standard input is a pipe that nobody writes to: it ends when the parent does.

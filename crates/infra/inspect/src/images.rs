@@ -5,6 +5,7 @@ mod heif;
 mod jpeg;
 mod png;
 mod thumbnails;
+mod turned;
 mod webp;
 
 use std::{
@@ -14,17 +15,10 @@ use std::{
     path::Path,
 };
 
-use image::{
-    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader,
-    codecs::{jpeg::JpegEncoder, png::PngEncoder},
-    metadata::Orientation,
-};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, metadata::Orientation};
 pub(crate) use thumbnails::Picture;
 
 use crate::{Fault, Inspected, Limits, Result, Written};
-
-/// How good the pixels of a photo remain that is turned, of 100.
-const QUALITY: u8 = 92;
 
 /// What a walk through the parts of a file finds, without decoding anything.
 #[derive(Debug, PartialEq)]
@@ -63,7 +57,7 @@ pub(crate) fn inspect(content: &[u8], media_type: &str, folder: &Path, limits: &
         let decoded = decode(content, format, limits)?;
         // A picture that moves keeps its file: nobody turns one by metadata.
         if decoded.orientation != Orientation::NoTransforms && headers.frames == 1 {
-            clean = turned(&decoded, format)?;
+            clean = turned::encoded(&decoded, format, content)?;
         }
         (found.width, found.height) = (Some(decoded.pixels.width()), Some(decoded.pixels.height()));
         let picture = Picture::new(decoded.pixels, decoded.profile.as_deref())?;
@@ -138,40 +132,4 @@ fn decode(content: &[u8], format: ImageFormat, limits: &Limits) -> Result<Decode
 /// The decoded first picture of a PNG, such as a poster.
 pub(crate) fn decode_png(content: &[u8], limits: &Limits) -> Result<Picture> {
     Picture::new(decode(content, ImageFormat::Png, limits)?.pixels, None)
-}
-
-/// The file with its pixels turned, without metadata but with its colour profile.
-fn turned(decoded: &Decoded, format: ImageFormat) -> Result<Vec<u8>> {
-    let failed = |error: &dyn std::fmt::Display| Fault::Gave(error.to_string());
-    let mut content = Vec::new();
-    let pixels = &decoded.pixels;
-    let profile = decoded.profile.clone().unwrap_or_default();
-    match format {
-        ImageFormat::Jpeg => {
-            let mut encoder = JpegEncoder::new_with_quality(&mut content, QUALITY);
-            // The colours of a profile for print are lost: pixels are decoded as RGB.
-            let is_print = profile.get(16..20) == Some(b"CMYK");
-            if !profile.is_empty() && !is_print {
-                encoder.set_icc_profile(profile).map_err(|error| failed(&error))?;
-            }
-            pixels.write_with_encoder(encoder).map_err(|error| failed(&error))?;
-        }
-        ImageFormat::Png => {
-            let mut encoder = PngEncoder::new(&mut content);
-            if !profile.is_empty() {
-                encoder.set_icc_profile(profile).map_err(|error| failed(&error))?;
-            }
-            pixels.write_with_encoder(encoder).map_err(|error| failed(&error))?;
-        }
-        _ => {
-            let mut encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut content);
-            if !profile.is_empty() {
-                encoder.set_icc_profile(profile).map_err(|error| failed(&error))?;
-            }
-            let pixels = pixels.to_rgba8();
-            let (width, height) = pixels.dimensions();
-            encoder.encode(&pixels, width, height, ExtendedColorType::Rgba8).map_err(|error| failed(&error))?;
-        }
-    }
-    Ok(content)
 }

@@ -1,11 +1,12 @@
 //! What is in a file: dimensions, duration, waveform, blurhash, thumbnails, and the file without its metadata.
 //!
 //! Decoders read what strangers made, so they run in a process of their own ([`Inspector`]): one that panics, hangs or
-//! takes too much memory ends that process and nothing else. [`inspect`] is what happens within it.
+//! takes too much memory ends that process and nothing else, and one that was made to do something else finds nothing
+//! within its [`Reach`]. [`inspect`] is what happens within it.
 //!
 //! - **Images** (JPEG, PNG, GIF, WebP): a header that promises too much is refused before anything is decoded. The
 //!   orientation is applied, thumbnails are in sRGB, and the file is written anew without metadata and without anything
-//!   that follows its end. Of HEIC and AVIF, dimensions are read and metadata is blanked out; there is no decoder whose
+//!   that follows its end. It becomes at most twice as long. Of HEIC and AVIF, dimensions are read and metadata is blanked out; there is no decoder whose
 //!   licence permits its use here, so they have no thumbnails.
 //! - **Audio** (Opus and Vorbis in Ogg and WebM, AAC in MP4, MP3, FLAC, WAV): everything is decoded, so duration and
 //!   waveform are those of what is heard, whatever the header says.
@@ -18,6 +19,7 @@ mod child;
 mod images;
 mod port;
 mod poster;
+mod sandbox;
 mod video;
 
 use std::{
@@ -26,9 +28,10 @@ use std::{
     path::Path,
 };
 
-pub use child::{Inspector, answer, confine};
+pub use child::{Inspector, answer, confine, test_sandbox, this_program};
 pub use images::{Headers, headers};
 pub use port::examined;
+pub use sandbox::{Contained, Reach, SelfTest, contain, probe};
 use serde::{Deserialize, Serialize};
 
 /// The sizes of thumbnails: the longest side that they may have.
@@ -93,6 +96,9 @@ pub enum Fault {
     /// The decoder took too long or too much memory, or crashed.
     #[error("the file could not be looked at: {0}")]
     Gave(String),
+    /// The process ended in a way that may be the file's doing or somebody else's. It may be tried again, a few times.
+    #[error("the process that looks at files is gone: {0}")]
+    Died(String),
     /// The fault is ours, such as a full disk; the file may be tried again.
     #[error("files cannot be looked at: {0}")]
     Away(String),
@@ -101,7 +107,7 @@ pub enum Fault {
 impl Fault {
     /// Another attempt would end in the same way.
     pub fn is_lasting(&self) -> bool {
-        !matches!(self, Self::Away(_))
+        !matches!(self, Self::Away(_) | Self::Died(_))
     }
 }
 
@@ -174,9 +180,11 @@ pub fn inspect(
         }
         "video/mp4" | "video/quicktime" | "video/3gpp" | "audio/mp4" | "video/webm" | "audio/webm"
         | "video/x-matroska" | "audio/x-matroska" => {
-            let mut found = video::inspect(file, media_type)?;
+            let (mut found, pauses) = video::inspect(file, media_type)?;
             if found.media_type.starts_with("audio/") {
-                return audio::inspect(file, &found.media_type, limits);
+                let heard = audio::inspect(file, &found.media_type, limits)?;
+                let duration_ms = heard.duration_ms.map(|heard| heard.saturating_add(pauses));
+                return Ok(Inspected { duration_ms, ..heard });
             }
             if let Some(ffmpeg) = ffmpeg {
                 poster::add(&mut found, file, folder, ffmpeg, limits);
@@ -188,6 +196,11 @@ pub fn inspect(
         }
         _ => Ok(Inspected { media_type: media_type.to_owned(), ..Inspected::default() }),
     }
+}
+
+/// Whether a file of this type may be a video, of which `ffmpeg` makes a poster.
+fn may_have_poster(media_type: &str) -> bool {
+    media_type.starts_with("video/")
 }
 
 fn read(file: &Path, limits: &Limits) -> Result<Vec<u8>> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use clowder_core::Error;
 use clowder_media::{Examined, Examiner, Format, Seen, Variant, examiner::Reduced};
 
-use crate::{Inspected, Inspector, SIZES};
+use crate::{Fault, Inspected, Inspector, SIZES};
 
 #[async_trait]
 impl Examiner for Inspector {
@@ -19,6 +19,7 @@ impl Examiner for Inspector {
         match self.inspect(file, kind, folder).await {
             Ok(found) => Ok(Ok(examined(found, folder))),
             Err(fault) if fault.is_lasting() => Ok(Err(fault.to_string())),
+            Err(fault @ Fault::Died(_)) => Err(Error::internal(fault.to_string())),
             Err(fault) => Err(Error::unavailable(fault.to_string())),
         }
     }

@@ -10,8 +10,8 @@ use crate::{Inspected, Limits, images};
 
 /// Adds thumbnails and the blurhash of a picture near the beginning. A video that `ffmpeg` cannot decode has none.
 ///
-/// It runs under the limits of this process, which it inherits, and ends with it. It may open nothing but this file: the
-/// format is not guessed, and no protocol leads elsewhere.
+/// It runs under the limits and in the sandbox of this process, which it inherits, and ends with it. It may open nothing but
+/// this file: the format is not guessed, and no protocol leads elsewhere.
 pub(crate) fn add(found: &mut Inspected, file: &Path, folder: &Path, ffmpeg: &Path, limits: &Limits) {
     let format =
         if found.media_type.ends_with("webm") || found.media_type.ends_with("matroska") { "matroska" } else { "mov" };

@@ -14,6 +14,8 @@ const LONGEST: f64 = 1e10;
 #[derive(Debug, Default, PartialEq)]
 struct Contained {
     milliseconds: Option<f64>,
+    /// In the audio, between fragments (MP4); in milliseconds.
+    pauses: f64,
     /// As shown, with the rotation applied.
     size: Option<(u32, u32)>,
     rotation: u16,
@@ -22,7 +24,8 @@ struct Contained {
     has_audio: bool,
 }
 
-pub(crate) fn inspect(file: &Path, media_type: &str) -> Result<Inspected> {
+/// Also answers how many milliseconds of its audio are pauses that only the container knows of.
+pub(crate) fn inspect(file: &Path, media_type: &str) -> Result<(Inspected, u64)> {
     let is_matroska = media_type.ends_with("webm") || media_type.ends_with("matroska");
     let found = if is_matroska { matroska::walk(file)? } else { mp4::walk(file)? };
     if !found.has_video && !found.has_audio {
@@ -35,7 +38,8 @@ pub(crate) fn inspect(file: &Path, media_type: &str) -> Result<Inspected> {
         _ => format!("{kind}/{format}"),
     };
     let duration = found.milliseconds.filter(|duration| duration.is_finite() && *duration > 0.0 && *duration < LONGEST);
-    Ok(Inspected {
+    let pauses = if found.pauses < LONGEST { found.pauses.round() as u64 } else { 0 };
+    let found = Inspected {
         media_type,
         width: found.size.map(|(width, _)| width),
         height: found.size.map(|(_, height)| height),
@@ -43,5 +47,6 @@ pub(crate) fn inspect(file: &Path, media_type: &str) -> Result<Inspected> {
         rotation: found.has_video.then_some(found.rotation),
         codecs: found.codecs,
         ..Inspected::default()
-    })
+    };
+    Ok((found, pauses))
 }

@@ -12,8 +12,8 @@ mod statistics;
 
 // The queries use these names as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, clock, cron, domains, emails, feed, hasher, high_water, keys, merge, privacy, readers,
-    receipts, seal, segments, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, withheld,
+    DatabaseUrl, api_keys, clock, cron, domains, emails, epochs, feed, hasher, high_water, keys, merge, privacy,
+    readers, receipts, seal, segments, skew, sqlite_pages, statement, store, tokens, tombstones, totp, turns, withheld,
     worker_pool,
 };
 

@@ -11,8 +11,9 @@ pub mod repo;
 
 // The queries use these names as if they were here.
 use clowder_infra_base::{
-    DatabaseUrl, api_keys, clock, connection, cron, domains, emails, feed, hasher, high_water, keys, merge, privacy,
-    readers, receipts, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, withheld, worker_pool,
+    DatabaseUrl, api_keys, clock, connection, cron, domains, emails, epochs, feed, hasher, high_water, keys, merge,
+    privacy, readers, receipts, seal, segments, skew, statement, store, tokens, tombstones, totp, turns, withheld,
+    worker_pool,
 };
 
 #[cfg(debug_assertions)]

@@ -1,4 +1,4 @@
-//! Ends somebody's access: sessions with everything that depends on them, the links to exports, API keys.
+//! Ends somebody's access: sessions with everything that depends on them, the links to exports, addresses of files, API keys.
 //! docs/security.md says what each event ends.
 
 use clowder_accounts::{
@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::{
-    super::{Repo, api_keys::forget_name, audit, db::Tx, journal, privacy::exports},
+    super::{Repo, api_keys::forget_name, audit, db::Tx, journal, media, privacy::exports},
     sessions::{self, Which},
 };
 use crate::domains::api_keys::{ApiKeyRow, api_keys};
@@ -25,12 +25,13 @@ pub struct Ended {
     pub keys: Vec<ApiKey>,
 }
 
-/// Ends these sessions of a user; if more than one is meant, also the links to their exports, and their API keys if
+/// Ends these sessions of a user; if more than one is meant, also the links to their exports and the addresses of files that they have made, and their API keys if
 /// `keys` says so. The user is locked. The caller reports it with [`tell`] later, because of the locks that this takes.
 pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, which: Which, keys: bool) -> Result<Ended> {
     let sessions = sessions::close(tx, ctx, user, which)?;
     if !matches!(which, Which::One(_)) {
         exports::end_links(tx, ctx, user)?;
+        media::end_links(tx, ctx, user)?;
     }
     let keys = if keys { close_keys(tx, user)? } else { Vec::new() };
     Ok(Ended { sessions, keys })

@@ -161,7 +161,7 @@ pub fn change(
     if let Some(username) = &username {
         names::change(tx.conn, ctx.now, user, &before.username, username)?;
     }
-    pictures::replace(tx, &had, &has)?;
+    pictures::replace(tx, &had, &has);
     let after = row.own()?.at(ctx.now);
     if (&after.username, &after.display_name) != (&before.username, &before.display_name) {
         index::put(tx.conn, user, &after.username, &after.display_name)?;

@@ -3,13 +3,17 @@
 use std::{collections::HashSet, sync::Arc};
 
 use clowder_accounts::privacy::tombstone;
-use clowder_core::{Card, Recorded, Result, UserId};
-use clowder_social::{FriendRequest, friends::change::FRIEND_REQUEST};
+use clowder_core::{Recorded, Result, UserId};
+use clowder_social::friends::change::FRIEND_REQUEST;
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, value::RawValue};
 
 use super::{
-    super::{dialect::Conn, people::Viewer},
+    super::{
+        dialect::Conn,
+        journal::said::{rewrite, said},
+        people::Viewer,
+    },
     known_among,
 };
 use crate::tombstones::without;
@@ -20,31 +24,35 @@ const SHOW_SOMEBODY: &[&str] = &[FRIEND_REQUEST, "friend.added", "block.added", 
 /// The cards in them.
 #[derive(Deserialize)]
 struct Shown {
-    user: Option<Card>,
-    from: Option<Card>,
-    to: Option<Card>,
+    user: Option<Named>,
+    from: Option<Named>,
+    to: Option<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: UserId,
 }
 
 /// Shows people of whom the viewer knows no more, because of a block or because they are hidden by now, as if they had been
 /// erased; what they wrote with a request is taken away.
-pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
-    let mut shown = Vec::new();
-    for change in changes.iter_mut().filter(|change| SHOW_SOMEBODY.contains(&&*change.name)) {
-        let Shown { user, from, to } = serde_json::from_str(change.data.get())?;
-        let people: Vec<UserId> = [user, from, to].into_iter().flatten().map(|card| card.id).collect();
-        shown.push((change, people));
-    }
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut Vec<Recorded>) -> Result<()> {
+    let shown: Vec<(usize, Shown)> = said(changes, |change| SHOW_SOMEBODY.contains(&&*change.name));
     if shown.is_empty() {
         return Ok(());
     }
-    let people: HashSet<UserId> = shown.iter().flat_map(|(_, people)| people).copied().collect();
-    let known = known_among(conn, viewer, &people.into_iter().collect::<Vec<_>>())?;
-    for (change, people) in shown {
-        for unknown in people.into_iter().filter(|user| *user != viewer.id && !known.contains(user)) {
-            if &*change.name == FRIEND_REQUEST {
-                let mut request: FriendRequest = serde_json::from_str(change.data.get())?;
-                request.message = request.message.filter(|_| request.from.id == viewer.id);
-                change.data = Arc::from(to_raw_value(&request)?);
+    let people = |shown: &Shown| [&shown.user, &shown.from, &shown.to].map(|card| card.as_ref().map(|card| card.id));
+    let all: HashSet<UserId> = shown.iter().flat_map(|(_, shown)| people(shown)).flatten().collect();
+    let known = known_among(conn, viewer, &all.into_iter().collect::<Vec<_>>())?;
+    for (index, shown) in shown {
+        let Some(change) = changes.get_mut(index) else { continue };
+        let is_own = shown.from.as_ref().is_some_and(|from| from.id == viewer.id);
+        let people = people(&shown).into_iter().flatten();
+        for unknown in people.filter(|user| *user != viewer.id && !known.contains(user)) {
+            if &*change.name == FRIEND_REQUEST && !is_own {
+                rewrite(change, |request| {
+                    request.insert("message".to_owned(), Value::Null);
+                })?;
             }
             if let Some(data) = without(change.data.get(), &tombstone(unknown))? {
                 change.data = Arc::from(RawValue::from_string(data)?);

@@ -20,9 +20,9 @@ use super::{
     },
     edit::tell,
 };
-use crate::domains::messaging::{chat_guests as guests, chats as table, participants};
+use crate::domains::messaging::{FaceRow, chat_guests as guests, chats as table, participants};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// Whoever is invited sees the chat, too.
 const IS_INVITED: Fragment<Bool> = Fragment::new("(chat_guests.status = 'invited')");
@@ -36,7 +36,8 @@ fn of(face: &ChatFace) -> Option<FileId> {
 pub fn replace(tx: &mut Tx<'_>, owner: UserId, before: &ChatFace, after: &ChatFace) -> Result<()> {
     let chosen = Chosen::other("avatar", pictures::CHAT, of(before), of(after));
     pictures::hold(tx, owner, chosen.as_slice())?;
-    pictures::replace(tx, &[of(before)], &[of(after)])
+    pictures::replace(tx, &[of(before)], &[of(after)]);
+    Ok(())
 }
 
 /// Takes the picture from a locked chat that is being deleted.
@@ -44,7 +45,8 @@ pub fn take_away(tx: &mut Tx<'_>, chat: ChatId) -> Result<()> {
     let had = table::table.find(chat).filter(table::avatar_id.is_not_null()).select(table::avatar_id);
     let Some(Some(file)) = had.first::<Option<FileId>>(tx.conn).optional()? else { return Ok(()) };
     diesel::update(table::table.find(chat)).set(table::avatar_id.eq(None::<FileId>)).execute(tx.conn)?;
-    loosen(tx, vec![file])
+    loosen(tx, [file]);
+    Ok(())
 }
 
 /// Whoever sees a chat sees its picture: who is in it or invited, and everybody if it is public.
@@ -88,6 +90,20 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
     Ok(1)
 }
 
-fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
-    pictures::withdraw(tx, ctx, file, lets_go)
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    pictures::tell(tx, ctx, file, after, lets_go, renew)
+}
+
+/// Tells whoever is in the next chat that its picture can be read. The members of a group hear of that as of its own.
+fn renew(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    let later = table::table.filter(table::id.gt(ChatId::from_uuid(pictures::last(after))));
+    let pictured = later.filter(table::avatar_id.eq(file)).filter(table::group_id.is_null());
+    let next = pictured.order(table::id).select(table::id).first::<ChatId>(tx.conn).optional()?;
+    let Some(chat) = next else { return Ok(None) };
+    dialect::messaging::lock_chat(tx.conn, chat)?;
+    let face = chats::face(tx.conn, chat)?.map(FaceRow::face).transpose()?;
+    if let Some(face) = face.filter(|face| of(face) == Some(file)) {
+        tell(tx, ctx, &[Change::ChatUpdated(Box::new(face))])?;
+    }
+    Ok(Some((chat.uuid(), 0)))
 }

@@ -135,7 +135,11 @@ fn is_own(filter: &GroupFilter) -> bool {
 
 /// The groups that a filter finds because of how the viewer stands to them: those that they are in, those in which they
 /// have the part that is asked for, or those that they may see although they are secret.
-fn concerned<'q>(now: Timestamp, viewer: UserId, filter: &GroupFilter) -> group_people::BoxedQuery<'q, Backend, Uid> {
+pub fn concerned<'q>(
+    now: Timestamp,
+    viewer: UserId,
+    filter: &GroupFilter,
+) -> group_people::BoxedQuery<'q, Backend, Uid> {
     let is = |standing: Standing| group_people::status.eq(standing.as_str());
     let is_open = group_people::since.gt(now.minus(OPEN_FOR));
     let mut concerned = group_people::table.select(group_people::group_id).into_boxed();

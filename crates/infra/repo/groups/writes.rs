@@ -307,7 +307,7 @@ pub fn changed(tx: &mut Tx<'_>, before: &GroupRow, mut after: GroupRow) -> Resul
     if after.avatar_id != before.avatar_id {
         membership::picture(tx, after.chat_id, after.avatar_id)?;
     }
-    pictures::replace(tx, &before.pictures(), &after.pictures())?;
+    pictures::replace(tx, &before.pictures(), &after.pictures());
     let updated = Change::Updated(Box::new(after.face()?));
     journal::supersede(tx, SHOW_THE_GROUP, &updated)?;
     Ok(Some((after, updated)))
@@ -368,7 +368,7 @@ pub fn close(tx: &mut Tx<'_>, ctx: &Ctx, row: &GroupRow, owner: UserId) -> Resul
     if row.avatar_id.is_some() {
         membership::picture(tx, row.chat_id, None)?;
     }
-    pictures::replace(tx, &row.pictures(), &[])?;
+    pictures::replace(tx, &row.pictures(), &[]);
     // Whoever is still to be taken out may read them again, so they keep their form.
     let face = Face { name: String::new(), description: None, rules: None, avatar: None, cover: None, ..row.face()? };
     journal::supersede(tx, SHOW_THE_GROUP, &Change::Updated(Box::new(face)))?;

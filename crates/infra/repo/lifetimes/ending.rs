@@ -1,20 +1,16 @@
 //! Deletes messages whose time is over. Its speed is what counts: the statements of a piece are for all of its messages.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use clowder_core::{ChatId, Ctx, MessageId, Recorded, Result, Timestamp};
 use clowder_messaging::{
     Message, Status,
     change::SHOW_THE_MESSAGE,
     edit::without_text,
-    lifetimes::{self, port::PIECE},
+    lifetimes::{conceal_told, port::PIECE},
 };
 use diesel::{dsl::exists, prelude::*};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::to_raw_value;
 
 use super::super::{
     among::AmongIds,
@@ -24,6 +20,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     group_commit::LOCK_WAIT,
+    journal::said::{rewrite, said},
     messaging::edit::{self, By},
     people::Viewer,
     scheduled::due::LATE,
@@ -45,26 +42,21 @@ struct Staying {
 
 /// Takes the texts of messages whose time is over, and which nobody has deleted yet, out of changes that are about to be
 /// replayed. Where the time counts from reading, the changes do not say when it is over.
-pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
-    let mut staying = Vec::new();
-    for change in changes.iter_mut().filter(|change| SHOW_THE_MESSAGE.contains(&&*change.name)) {
-        let said: Staying = serde_json::from_str(change.data.get())?;
-        if said.lifetime.is_some() {
-            staying.push((said.id, change));
-        }
-    }
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut Vec<Recorded>) -> Result<()> {
+    let mut staying: Vec<(usize, Staying)> = said(changes, |change| SHOW_THE_MESSAGE.contains(&&*change.name));
+    staying.retain(|(_, said)| said.lifetime.is_some());
     if staying.is_empty() {
         return Ok(());
     }
-    let these = table::table.filter(table::id.among(staying.iter().map(|(id, _)| id)));
+    let these = table::table.filter(table::id.among(staying.iter().map(|(_, said)| &said.id)));
     let over = these.filter(table::expires_at.le(viewer.now)).filter(table::deleted_at.is_null());
     let over: Vec<(MessageId, Option<Timestamp>)> = over.select((table::id, table::expires_at)).load(conn)?;
     let over: HashMap<_, _> = over.into_iter().collect();
-    for (id, change) in staying {
-        let Some(expires_at) = over.get(&id) else { continue };
-        let mut message = Message { expires_at: *expires_at, ..serde_json::from_str(change.data.get())? };
-        lifetimes::conceal(&mut message, viewer.now);
-        change.data = Arc::from(to_raw_value(&message)?);
+    for (index, Staying { id, .. }) in staying {
+        let end = over.get(&id).copied().flatten();
+        if let Some((change, end)) = changes.get_mut(index).zip(end) {
+            rewrite(change, |message| conceal_told(message, end))?;
+        }
     }
     Ok(())
 }

@@ -1,15 +1,18 @@
 //! The job that examines a file after its upload: first for viruses, then for what is in it. Whatever a file does to those
 //! who look at it, it ends as ready, quarantined or failed; whatever dies in between, another run does the same again.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Id, NewJob, Result, Timestamp, UserId, Word,
+    Ctx, Error, Id, NewJob, Result, Timestamp, UserId, Word,
     audit::{Entry, Target},
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_media::{Blobs, Change, FileStatus, ObjectId, Purpose, Seen, Variant, kinds, policy::is_fit};
+use clowder_media::{
+    Blobs, Change, FileStatus, Key, ObjectId, Purpose, Seen, Variant, examiner, kinds, policy::is_fit,
+    variants::longest_copy,
+};
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -22,11 +25,12 @@ use super::{
         dialect::{self, Conn},
         jobs, journal,
     },
-    announcing,
-    scanning::{self, Scanned},
+    announcing, deleting,
+    purging::ORIGINAL_KEPT_FOR,
+    scanning::{self, MOST_FAULTS, Scanned},
 };
 use crate::domains::media::{
-    FileRow, ObjectRow, Options, Workplace, file_objects, files, hash, key_of, store, variant_key,
+    FileRow, ObjectRow, Options, Workplace, file_objects, file_usage, files, hash, key_of, store, variant_key,
 };
 
 /// How many files of one person come at once; each further one that waits comes a second later. So whoever uploads
@@ -128,12 +132,7 @@ impl ExamineWorker {
             }
             metrics::counter!("clowder_files_examined_total", "status" => status.as_str()).increment(1);
         }
-        // An earlier run may have died before this.
-        let replaced = self.0.db.read(move |conn| find(conn, object)).await?;
-        match replaced.is_some_and(|row| row.clean_size.is_some()) {
-            true => blobs.delete(&key_of(object)?).await,
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     async fn outcome(&self, ctx: &Ctx, blobs: &dyn Blobs, row: &ObjectRow, lease: Id<()>) -> Result<Outcome> {
@@ -151,18 +150,25 @@ impl ExamineWorker {
         let Some(examiner) = options.examiner.clone().filter(|_| kinds::is_examined(&row.kind)) else {
             return Ok(Look::default());
         };
-        let key = key_of(row.id)?;
         let place = Workplace::prepare(&options.work, &format!("{}-{lease}", row.id), ctx.now).await?;
-        let (file, is_there) = match blobs.path(&key) {
-            Some(path) => (path, blobs.head(&key).await?.is_some()),
-            None => (place.file(), place.fetch(blobs, &key).await?),
+        let uploaded = at_hand(blobs, &place, &key_of(row.id)?).await?;
+        let is_copy = uploaded.is_none();
+        // A database that is older than the store, such as one from a backup, does not know that there is a copy.
+        let file = match uploaded {
+            Some(file) => Some(file),
+            None => at_hand(blobs, &place, &variant_key(row.id, Variant::Clean)?).await?,
         };
-        if !is_there {
-            tracing::error!(%key, "a file is missing in the store of bytes");
-            return Ok(Look { failed: true, ..Look::default() });
-        }
+        let file = file.ok_or_else(|| scanning::missing(row.id))?;
         let is_stripped = kinds::is_stripped(&row.kind);
-        let examined = match examiner.examine(&file, &row.kind, &place.results()).await? {
+        let examined = match examiner.examine(&file, &row.kind, &place.results()).await {
+            // Whoever looked has died of it, each time.
+            Err(error @ Error::Internal(_)) => match scanning::count_fault(&self.0, row.id).await? {
+                MOST_FAULTS.. => Err(error.to_string()),
+                _ => return Err(error),
+            },
+            examined => examined?,
+        };
+        let examined = match examined {
             Ok(examined) => examined,
             Err(why) => {
                 tracing::info!(object = %row.id, kind = row.kind, why, "a file could not be looked into");
@@ -175,8 +181,12 @@ impl ExamineWorker {
             if variant == Variant::Clean {
                 let (length, sha256) = hash(path.clone()).await?;
                 is_clean = true;
-                if row.sha256.as_deref() == Some(sha256.as_slice()) {
+                if !is_copy && row.sha256.as_deref() == Some(sha256.as_slice()) {
                     continue;
+                }
+                if length.unsigned_abs() > longest_copy(row.size.unsigned_abs()) {
+                    tracing::warn!(object = %row.id, length, size = row.size, "a copy without metadata is too long");
+                    return Ok(Look { failed: true, ..Look::default() });
                 }
                 clean = Some((length, sha256));
             }
@@ -185,6 +195,14 @@ impl ExamineWorker {
         let failed = is_stripped && !is_clean;
         Ok(Look { failed, kind: Some(examined.kind), seen: Some(examined.seen), clean })
     }
+}
+
+/// An object as a file of this machine; `None` if the store does not have it.
+async fn at_hand(blobs: &dyn Blobs, place: &Workplace, key: &Key) -> Result<Option<PathBuf>> {
+    Ok(match blobs.path(key) {
+        Some(path) => blobs.head(key).await?.map(|_| path),
+        None => place.fetch(blobs, key).await?.then(|| place.file()),
+    })
 }
 
 /// Removes what an examination has made of a file that is gone meanwhile.
@@ -222,12 +240,18 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, object: ObjectId, outcome: &Outcome) -> Re
     let Outcome { status, scanned, look } = outcome;
     let kind = look.kind.as_ref().unwrap_or(&row.kind);
     let seen = look.seen.as_ref().map(serde_json::to_string).transpose()?;
+    let looks = tx.services.options.media.examiner.is_some();
     let ended = diesel::update(file_objects::table.find(object))
         .set((
             file_objects::status.eq(status.as_str()),
             file_objects::scanning_since.eq(None::<Timestamp>),
             file_objects::scan.eq(scanned.scan.as_str()),
             file_objects::signatures.eq(scanned.signatures.as_deref()),
+            file_objects::signature_number.eq(scanned.number()),
+            file_objects::faults.eq(0),
+            file_objects::looked_by.eq(if looks { examiner::VERSION } else { 0 }),
+            file_objects::made_at.eq(look.seen.as_ref().map(|_| ctx.now)),
+            file_objects::original_until.eq(look.clean.map(|_| ctx.now.plus(ORIGINAL_KEPT_FOR))),
             file_objects::virus.eq(scanned.virus.as_deref()),
             file_objects::scanned_at.eq(scanned.at),
             file_objects::kind.eq(kind),
@@ -241,6 +265,13 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, object: ObjectId, outcome: &Outcome) -> Re
         file.failed = is_unfit(&tx.services.options.media, &ended, &file.purpose)?;
         diesel::update(files::table.find(file.id)).set(files::failed.eq(file.failed)).execute(tx.conn)?;
     }
+    // A picture that was turned may be longer than what was uploaded.
+    let more = ended.counted() - row.counted();
+    if more != 0 {
+        let counts = file_usage::octets.eq(file_usage::octets + more);
+        diesel::update(file_usage::table.find(owner)).set(counts).execute(tx.conn)?;
+        deleting::count_stored(tx, more)?;
+    }
     tell(tx, ctx, owner, &ended, of_it)?;
     Ok(true)
 }
@@ -248,9 +279,12 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, object: ObjectId, outcome: &Outcome) -> Re
 /// Whether a file of this content cannot be used for this purpose, as far as anybody has looked.
 pub fn is_unfit(options: &Options, object: &ObjectRow, purpose: &str) -> Result<bool> {
     let looked = options.examiner.is_some() && object.status()? == FileStatus::Ready;
-    Ok(looked
-        && kinds::is_examined(&object.kind)
-        && !is_fit(Purpose::parse_word(purpose)?, &object.kind, object.seen()?.as_ref()))
+    if !looked || !kinds::is_examined(&object.kind) {
+        return Ok(false);
+    }
+    let purpose = Purpose::parse_word(purpose)?;
+    let is_too_large = object.counted().unsigned_abs() > purpose.most_octets();
+    Ok(is_too_large || !is_fit(purpose, &object.kind, object.seen()?.as_ref()))
 }
 
 /// Tells the owner, those who see things with these files, and the audit log that these files have another state.

@@ -24,6 +24,8 @@ use crate::domains::media::file_objects;
 pub struct Lease {
     renewing: JoinHandle<()>,
     lost: Arc<AtomicBool>,
+    since: Timestamp,
+    taken: Instant,
 }
 
 impl Lease {
@@ -45,7 +47,12 @@ impl Lease {
                 }
             }
         });
-        Self { renewing, lost }
+        Self { renewing, lost, since, taken }
+    }
+
+    /// The time now, by the clock that was read when it was taken.
+    pub fn now(&self) -> Timestamp {
+        self.since.plus(self.taken.elapsed())
     }
 
     /// Refused once the upload has been forgotten: its owner is gone, or its process was silent for too long.

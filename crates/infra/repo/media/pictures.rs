@@ -2,9 +2,14 @@
 
 use clowder_core::{Ctx, Error, FileId, Result, UserId, Word, text::Flaw};
 use clowder_media::{FileStatus, Purpose};
+use uuid::Uuid;
 
 use super::{
-    super::{db::Tx, dialect, domains::Place},
+    super::{
+        db::Tx,
+        dialect,
+        domains::{Place, Tells},
+    },
     attaching::{self, FileFacts},
 };
 
@@ -40,8 +45,8 @@ impl Chosen {
     }
 }
 
-/// Holds these files until the end of the transaction, if each is this person's own and can be such a picture. It waits for
-/// whoever is deleting one of them, so all other locks but those of the journal are taken before.
+/// Holds these files until the end of the transaction, which attaches them, if each is this person's own and can be such a
+/// picture. It waits for whoever is deleting one of them, so all other locks but those of the journal are taken before.
 pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
     if chosen.is_empty() {
         return Ok(());
@@ -56,11 +61,19 @@ pub fn hold(tx: &mut Tx<'_>, owner: UserId, chosen: &[Chosen]) -> Result<()> {
         own.map_or_else(|| Some(unknown()), |facts| flaw(chosen.kind, facts)).map(|flaw| flaw.at(chosen.at.clone()))
     });
     let wrong: Vec<_> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(Error::Invalid(wrong)) }
+    if !wrong.is_empty() {
+        return Err(Error::Invalid(wrong));
+    }
+    attaching::fasten(tx, kept);
+    Ok(())
 }
 
-fn unknown() -> Flaw {
+pub fn unknown() -> Flaw {
     Flaw::new("no_file", "must be a file that you have uploaded")
+}
+
+pub fn unusable() -> Flaw {
+    Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content")
 }
 
 /// What keeps an own file from being such a picture. While it is being examined, it can be one already.
@@ -70,7 +83,7 @@ fn flaw(kind: Kind, facts: &FileFacts) -> Option<Flaw> {
         return Some(Flaw::new("not_ready", "has not arrived yet"));
     }
     if is_unusable(facts) {
-        return Some(Flaw::new("unusable", "was found to be infected or broken, so nobody gets its content"));
+        return Some(unusable());
     }
     if kind.0.is_empty() {
         return None;
@@ -85,22 +98,30 @@ fn is_unusable(facts: &FileFacts) -> bool {
     [FileStatus::Quarantined, FileStatus::Failed].iter().any(|status| facts.status == status.as_str())
 }
 
-/// Takes a picture that was found to be infected or broken from some of what shows it, as `lets_go` does; answers whether
-/// that was any. Pictures that are ready look to others as they did before.
-pub fn withdraw(
+/// What becomes of a picture that has another state, after a place in the order of what shows it. It is taken from some of
+/// that, as `lets_go` does, if it was found to be infected or broken; if it can be read now, those who see the next thing are
+/// told, as `renew` does: their clients asked too early. Nothing of the thing has changed, so it keeps its version.
+pub fn tell(
     tx: &mut Tx<'_>,
     ctx: &Ctx,
     file: FileId,
+    after: Option<Place>,
     lets_go: fn(&mut Tx<'_>, &Ctx, FileId) -> Result<usize>,
+    renew: Tells,
 ) -> Result<Option<Place>> {
-    if !attaching::facts(tx.conn, &[file])?.get(&file).is_some_and(is_unusable) {
-        return Ok(None);
+    match attaching::facts(tx.conn, &[file])?.get(&file) {
+        Some(facts) if is_unusable(facts) => Ok((lets_go(tx, ctx, file)? > 0).then_some((file.uuid(), 0))),
+        Some(facts) if facts.status == FileStatus::Ready.as_str() => renew(tx, ctx, file, after),
+        _ => Ok(None),
     }
-    Ok((lets_go(tx, ctx, file)? > 0).then_some((file.uuid(), 0)))
+}
+
+/// The id of the last thing that was told of; everything comes after the nil id.
+pub fn last(after: Option<Place>) -> Uuid {
+    after.map_or(Uuid::nil(), |(id, _)| id)
 }
 
 /// Says that something has the pictures of `after` and no longer those of `before`. After the locks of whatever has them.
-pub fn replace(tx: &mut Tx<'_>, before: &[Option<FileId>], after: &[Option<FileId>]) -> Result<()> {
-    let gone = before.iter().filter(|file| !after.contains(file)).flatten().copied();
-    attaching::loosen(tx, gone.collect())
+pub fn replace(tx: &mut Tx<'_>, before: &[Option<FileId>], after: &[Option<FileId>]) {
+    attaching::loosen(tx, before.iter().filter(|file| !after.contains(file)).flatten().copied());
 }

@@ -10,24 +10,29 @@ use serde_json::json;
 use super::{
     super::{
         db::Tx,
-        dialect::Conn,
-        domains::let_file_go,
+        dialect::{self, Conn},
+        domains::{Hold, holds_file, let_file_go},
         privacy::{
             Asking, Erasing,
             parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},
         },
     },
-    loose, purging,
+    attaching, posters, purging,
 };
 use crate::{
-    domains::media::{FileRow, ObjectRow, file_objects, file_usage, files},
+    domains::media::{FileRow, ObjectRow, file_links, file_objects, file_usage, files},
     privacy::erased,
 };
 
 pub const PARTS: &[Part] = &[Part {
     name: "files",
     phase: Phase::Content,
-    references: &[erased("files", "owner_id"), erased("file_objects", "owner_id"), erased("file_usage", "user_id")],
+    references: &[
+        erased("files", "owner_id"),
+        erased("file_objects", "owner_id"),
+        erased("file_usage", "user_id"),
+        erased("file_links", "user_id"),
+    ],
     files: &[File { name: "files.json", about: "the files that you have uploaded", shape: Shape::List, read: export }],
     erase,
 }];
@@ -42,7 +47,12 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
     let rows: Vec<(FileRow, ObjectRow)> =
         own.order(files::id).limit(ROWS).select((FileRow::as_select(), ObjectRow::as_select())).load(conn)?;
     let last = rows.last().map(|(row, _)| row.id);
-    let items = rows.into_iter().map(|(row, object)| Ok(json!(row.file(&object)?))).collect::<Result<_>>()?;
+    let posters = posters::of(conn, &rows.iter().map(|(row, _)| row.id).collect::<Vec<_>>())?;
+    let item = |(row, object): (FileRow, ObjectRow)| {
+        let poster = posters.get(&row.id);
+        Ok(json!(posters::file(row, &object, poster)?))
+    };
+    let items = rows.into_iter().map(item).collect::<Result<_>>()?;
     Ok(ExportPage::by_id(items, last))
 }
 
@@ -58,14 +68,25 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
             if gone > 0 {
                 return all_gone(gone, true);
             }
-            loose::forget(tx, *file)?;
         }
+        // Whoever is attaching one is done then, and whoever does so later finds none.
+        for file in &some {
+            dialect::media::lock_file(tx.conn, *file)?;
+        }
+        for file in &some {
+            // It was attached meanwhile. Chats are locked before files, so another step lets it go.
+            if holds_file(tx.conn, *file)? == Some(Hold::Firm) {
+                return all_gone(0, true);
+            }
+        }
+        attaching::fasten(tx, some.iter().copied());
         tx.deleted_text = true;
         return all_gone(diesel::delete(files::table.filter(files::id.eq_any(some))).execute(tx.conn)?, true);
     }
     let some = file_objects::table.filter(file_objects::owner_id.eq(user)).order(file_objects::id).limit(ROWS);
     let some: Vec<(ObjectId, String)> = some.select((file_objects::id, file_objects::status)).load(tx.conn)?;
-    let usage = diesel::delete(file_usage::table.find(user)).execute(tx.conn)?;
+    let usage = diesel::delete(file_usage::table.find(user)).execute(tx.conn)?
+        + diesel::delete(file_links::table.find(user)).execute(tx.conn)?;
     if some.is_empty() {
         return all_gone(usage, false);
     }
@@ -77,6 +98,7 @@ fn erase(tx: &mut Tx<'_>, ctx: &Ctx, erasing: &Erasing, _: Option<&str>) -> Resu
             file_objects::refs.eq(0),
             file_objects::status.eq(FileStatus::Failed.as_str()),
             file_objects::purge_at.eq(purge_at),
+            file_objects::late.eq(late),
             file_objects::arriving_until.eq(None::<Timestamp>),
             file_objects::scanning_since.eq(None::<Timestamp>),
         );

@@ -1,27 +1,24 @@
-//! What the virus scanner says of a file: when it is examined, and again after the signatures have changed.
+//! What the virus scanner says of a file when it is examined, and which files wait for that.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Result, Timestamp, Word,
+    Ctx, Error, Result, Timestamp, UserId, Word,
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_media::{Blobs, FileStatus, ObjectId, Scan, Scanner, Verdict};
+use clowder_media::{Blobs, FileStatus, ObjectId, Scan, Scanner, Variant, Verdict, blobs::Reading, examiner, kinds};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Repo, db::Tx, dialect::Conn, jobs},
-    examining::{self, find, hold, tell},
+    examining::{self, hold, tell},
 };
-use crate::domains::media::{ObjectRow, file_objects};
+use crate::domains::media::{Broke, ObjectRow, file_objects, key_of, variant_key};
 
-/// How many files are looked at between two looks.
-const PIECE: i64 = 50;
-/// How much one run scans again, in files and octets. The next run goes on.
-const MOST_FILES: usize = 5_000;
-const MOST_OCTETS: i64 = 4 << 30;
+/// How often in a row looking at a file may fail although whoever looks is there, before it is taken for the file's doing.
+pub const MOST_FAULTS: i64 = 10;
 
 /// A result of the scanner.
 #[derive(Debug, Clone)]
@@ -35,8 +32,13 @@ pub struct Scanned {
 
 impl Scanned {
     /// What was not scanned is scanned before everything else, as soon as there is a scanner.
-    fn not(scan: Scan) -> Self {
+    pub fn not(scan: Scan) -> Self {
         Self { scan, signatures: None, virus: None, at: Timestamp::from_micros(0) }
+    }
+
+    /// Which of all signatures these are; 0 if they do not say that.
+    pub fn number(&self) -> i64 {
+        self.signatures.as_deref().map_or(0, number)
     }
 
     /// How the examination of a file ends with this, if it does.
@@ -47,6 +49,12 @@ impl Scanned {
             Scan::None | Scan::Clean | Scan::TooLarge | Scan::Skipped => None,
         }
     }
+}
+
+/// The number in the name of signatures, such as 27812 in `ClamAV 1.4.6/27812/Sun Nov 29 08:25:01 2026`; 0 if there is none.
+/// Later ones have larger numbers.
+pub fn number(signatures: &str) -> i64 {
+    signatures.split('/').nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// Scans the content of a file. Fails if the scanner is away and files have to wait for it.
@@ -75,28 +83,71 @@ async fn ask(
     if let Some((scan, virus)) = repo.db.read(move |conn| known(conn, &this, &by)).await? {
         return Ok(Scanned { scan: Scan::parse_word(&scan)?, signatures: Some(signatures), virus, at: now });
     }
-    ask_anew(scanner, signatures, blobs, now, row).await
+    let scanned = ask_anew(repo, scanner, signatures, blobs, now, row).await?;
+    scanned.ok_or_else(|| missing(row.id))
 }
 
-async fn ask_anew(
+/// The bytes may come back, so it is no fault of the file, which waits.
+pub fn missing(object: ObjectId) -> Error {
+    Error::internal(format!("the object {object} is missing in the store of bytes"))
+}
+
+/// `None` if the store does not have it.
+pub async fn ask_anew(
+    repo: &Repo,
     scanner: &dyn Scanner,
     signatures: String,
     blobs: &dyn Blobs,
     now: Timestamp,
     row: &ObjectRow,
-) -> Result<Scanned> {
-    let key = row.shown_key()?;
-    let Some(reading) = blobs.read(&key, None).await? else {
-        tracing::error!(%key, "a file is missing in the store of bytes");
-        return Ok(Scanned { signatures: Some(signatures), at: now, ..Scanned::not(Scan::None) });
+) -> Result<Option<Scanned>> {
+    let Some(reading) = read(blobs, row).await? else { return Ok(None) };
+    let broke = Broke::default();
+    let verdict = match scanner.scan(broke.watch(reading.bytes)).await {
+        Err(error) if error.cause().is_some() && !broke.did() => give_up(repo, scanner, row, error).await?,
+        verdict => verdict?,
     };
-    let (scan, virus) = match scanner.scan(reading.bytes).await? {
+    let (scan, virus) = match verdict {
         Verdict::Clean => (Scan::Clean, None),
         Verdict::Infected(virus) => (Scan::Infected, Some(virus)),
         Verdict::TooLarge => (Scan::TooLarge, None),
     };
     counted(scan);
-    Ok(Scanned { scan, signatures: Some(signatures), virus, at: now })
+    Ok(Some(Scanned { scan, signatures: Some(signatures), virus, at: now }))
+}
+
+/// What can be read of an object, or what is left of it in the store.
+async fn read(blobs: &dyn Blobs, row: &ObjectRow) -> Result<Option<Reading>> {
+    for key in [row.shown_key()?, key_of(row.id)?, variant_key(row.id, Variant::Clean)?] {
+        if let Some(reading) = blobs.read(&key, None).await? {
+            return Ok(Some(reading));
+        }
+    }
+    Ok(None)
+}
+
+/// A scanner that is there fails at this file. It is asked again; if that happens each time, the file is one that it cannot
+/// scan, as if it were too large.
+async fn give_up(repo: &Repo, scanner: &dyn Scanner, row: &ObjectRow, error: Error) -> Result<Verdict> {
+    scanner.signatures().await?;
+    let faults = count_fault(repo, row.id).await?;
+    if faults < MOST_FAULTS {
+        return Err(error);
+    }
+    tracing::warn!(%error, object = %row.id, faults, "the scanner fails at a file each time, so it counts as not scanned");
+    Ok(Verdict::TooLarge)
+}
+
+/// Looking at an object has failed although whoever looks is there. Answers how often in a row.
+pub async fn count_fault(repo: &Repo, object: ObjectId) -> Result<i64> {
+    let count = move |tx: &mut Tx<'_>| {
+        let one_more = diesel::update(file_objects::table.find(object))
+            .set(file_objects::faults.eq(file_objects::faults + 1))
+            .returning(file_objects::faults);
+        let faults: Option<i64> = one_more.get_result(tx.conn).optional()?;
+        Ok(faults.unwrap_or(0))
+    };
+    repo.db.write(count).await
 }
 
 fn counted(scan: Scan) {
@@ -118,108 +169,6 @@ fn known(conn: &mut Conn, row: &ObjectRow, signatures: &str) -> Result<Option<(S
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Rescan {}
-
-impl Work for Rescan {
-    const KIND: &'static str = "file.rescan";
-    const QUEUE: Queue = Queue::Files;
-}
-
-/// Scans again what was scanned with other signatures, or not at all, the longest ago first. A run that is cut off has
-/// stored how far it has come.
-pub struct Rescanner(pub Arc<Repo>);
-
-#[async_trait]
-impl Worker for Rescanner {
-    fn kind(&self) -> &'static str {
-        Rescan::KIND
-    }
-
-    fn queue(&self) -> Queue {
-        Rescan::QUEUE
-    }
-
-    async fn work(&self, ctx: &Ctx, _: &Taken) -> Result<()> {
-        let Some(scanner) = self.0.deps.options.media.scanner.clone() else { return Ok(()) };
-        let blobs = self.0.blobs()?;
-        let signatures = match scanner.signatures().await {
-            Ok(signatures) => signatures,
-            Err(error) => {
-                tracing::warn!(%error, "no file is scanned again right now");
-                return Ok(());
-            }
-        };
-        let (mut scanned, mut octets) = (0, 0);
-        for status in [FileStatus::Ready, FileStatus::Quarantined] {
-            loop {
-                let current = signatures.clone();
-                let due = self.0.db.read(move |conn| due(conn, status, &current)).await?;
-                for row in &due {
-                    if scanned == MOST_FILES || octets > MOST_OCTETS {
-                        return Ok(());
-                    }
-                    let result = ask_anew(&*scanner, signatures.clone(), &*blobs, ctx.now, row).await?;
-                    let (ctx, object) = (ctx.clone(), row.id);
-                    self.0.db.write(move |tx| note(tx, &ctx, object, &result)).await?;
-                    (scanned, octets) = (scanned + 1, octets + row.size);
-                }
-                if due.len() < PIECE as usize {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Those that were scanned longest ago, unless that was with these signatures.
-fn due(conn: &mut Conn, status: FileStatus, signatures: &str) -> Result<Vec<ObjectRow>> {
-    let oldest = file_objects::table
-        .filter(file_objects::status.eq(status.as_str()))
-        .order(file_objects::scanned_at)
-        .limit(PIECE)
-        .select(ObjectRow::as_select());
-    let mut oldest: Vec<ObjectRow> = oldest.load(conn)?;
-    oldest.retain(|row| row.signatures.as_deref() != Some(signatures));
-    Ok(oldest)
-}
-
-/// Stores the result of a later scan, and what follows from it: what is found to be bad is nobody's any more, and what was
-/// taken for bad is given back.
-fn note(tx: &mut Tx<'_>, ctx: &Ctx, object: ObjectId, scanned: &Scanned) -> Result<()> {
-    let Some((before, owner, of_it)) = hold(tx, object)? else { return Ok(()) };
-    let status = match (before.status()?, scanned.scan) {
-        (FileStatus::Ready, Scan::Infected) => FileStatus::Quarantined,
-        // What was found in it is known already, and only its copy without metadata is left.
-        (FileStatus::Quarantined, Scan::Clean) if before.seen.is_some() => FileStatus::Ready,
-        (FileStatus::Quarantined, Scan::Clean) => FileStatus::Scanning,
-        (status @ (FileStatus::Ready | FileStatus::Quarantined), _) => status,
-        // Somebody else was faster.
-        (FileStatus::Uploading | FileStatus::Scanning | FileStatus::Failed, _) => return Ok(()),
-    };
-    let waits = status == FileStatus::Scanning;
-    diesel::update(file_objects::table.find(object))
-        .set((
-            file_objects::status.eq(status.as_str()),
-            file_objects::scanning_since.eq(waits.then_some(ctx.now)),
-            file_objects::scan.eq(scanned.scan.as_str()),
-            file_objects::signatures.eq(scanned.signatures.as_deref()),
-            file_objects::virus.eq(scanned.virus.as_deref()),
-            file_objects::scanned_at.eq(scanned.at),
-        ))
-        .execute(tx.conn)?;
-    if status.as_str() == before.status {
-        return Ok(());
-    }
-    tracing::warn!(%object, from = before.status, to = status.as_str(), virus = scanned.virus, "another scan has changed a file");
-    if waits {
-        examining::order(tx, ctx, owner, object)?;
-    }
-    let Some(row) = find(tx.conn, object)? else { return Ok(()) };
-    tell(tx, ctx, owner, &row, of_it)
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 pub struct Requeue {}
 
 impl Work for Requeue {
@@ -227,13 +176,14 @@ impl Work for Requeue {
     const QUEUE: Queue = Queue::Default;
 }
 
-/// Enqueues the examination of files that have waited for long: after an outage of the scanner, or an update of the server.
+/// Enqueues the examination of files that have waited for long: after an outage of the scanner, or an update of the server. And
+/// of those that nobody has looked into, because an earlier version took them as they are.
 pub struct Requeuer(pub Arc<Repo>);
 
 /// How many files are enqueued in one transaction.
 const AT_ONCE: i64 = 500;
 /// How long a file may wait before that. One that is being examined has its job still.
-const LONG: std::time::Duration = std::time::Duration::from_secs(600);
+pub const LONG: std::time::Duration = std::time::Duration::from_secs(600);
 
 type Place = (Timestamp, ObjectId);
 
@@ -256,8 +206,68 @@ impl Worker for Requeuer {
                 break;
             }
         }
+        self.catch_up(ctx).await?;
         self.0.db.read(waiting).await.map(drop)
     }
+}
+
+/// How many files one run finds that nobody has looked into, in pieces of [`AT_ONCE`]. The next run goes on.
+const PIECES: usize = 4;
+
+impl Requeuer {
+    /// Each in a transaction of its own, because they are of many people.
+    async fn catch_up(&self, ctx: &Ctx) -> Result<()> {
+        if self.0.deps.options.media.examiner.is_none() {
+            return Ok(());
+        }
+        for _ in 0..PIECES {
+            let unseen = self.0.db.write(unseen).await?;
+            for object in &unseen {
+                let (ctx, object) = (ctx.clone(), *object);
+                self.0.db.write(move |tx| look_again(tx, &ctx, object)).await?;
+            }
+            if unseen.len() < AT_ONCE as usize {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Files that can be read, and that no version has looked into as this one does. Those of types that nobody looks into are noted
+/// as seen, and not found again.
+fn unseen(tx: &mut Tx<'_>) -> Result<Vec<ObjectId>> {
+    let some = file_objects::table
+        .filter(file_objects::status.eq(FileStatus::Ready.as_str()).and(file_objects::seen.is_null()))
+        .filter(file_objects::looked_by.lt(examiner::VERSION))
+        .order(file_objects::looked_by)
+        .limit(AT_ONCE)
+        .select((file_objects::id, file_objects::kind));
+    let some: Vec<(ObjectId, String)> = some.load(tx.conn)?;
+    let (unseen, others): (Vec<_>, Vec<_>) = some.into_iter().partition(|(_, kind)| kinds::is_examined(kind));
+    let mut others: Vec<ObjectId> = others.into_iter().map(|(object, _)| object).collect();
+    others.sort_unstable();
+    let others = file_objects::table.filter(file_objects::id.eq_any(others));
+    diesel::update(others).set(file_objects::looked_by.eq(examiner::VERSION)).execute(tx.conn)?;
+    Ok(unseen.into_iter().map(|(object, _)| object).collect())
+}
+
+/// Nobody gets it until somebody has looked into it: it may show where it was taken.
+fn look_again(tx: &mut Tx<'_>, ctx: &Ctx, object: ObjectId) -> Result<()> {
+    let Some((row, owner, of_it)) = hold(tx, object)? else { return Ok(()) };
+    if row.status()? != FileStatus::Ready || row.seen.is_some() {
+        return Ok(());
+    }
+    let waits = diesel::update(file_objects::table.find(object))
+        .set((
+            file_objects::status.eq(FileStatus::Scanning.as_str()),
+            file_objects::scanning_since.eq(ctx.now),
+            file_objects::faults.eq(0),
+        ))
+        .returning(ObjectRow::as_returning())
+        .get_result(tx.conn)?;
+    examining::order(tx, ctx, owner, object)?;
+    tell(tx, ctx, owner, &waits, of_it)
 }
 
 fn requeue(tx: &mut Tx<'_>, ctx: &Ctx, after: Option<Place>) -> Result<Option<Place>> {
@@ -272,7 +282,7 @@ fn requeue(tx: &mut Tx<'_>, ctx: &Ctx, after: Option<Place>) -> Result<Option<Pl
         let same = file_objects::scanning_since.eq(since).and(file_objects::id.gt(id));
         long = long.filter(later.or(same));
     }
-    let long: Vec<(Timestamp, ObjectId, Option<clowder_core::UserId>)> = long.load(tx.conn)?;
+    let long: Vec<(Timestamp, ObjectId, Option<UserId>)> = long.load(tx.conn)?;
     for (_, object, owner) in &long {
         if let Some(owner) = owner {
             jobs::order(tx, ctx, &examining::job(*object, *owner, ctx.now)?)?;

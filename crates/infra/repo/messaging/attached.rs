@@ -35,7 +35,7 @@ use crate::{
     statement::statement,
 };
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: true, holds, lets_go, tells };
 
 /// How many messages a deleted file is taken from in one transaction.
 const PIECE: i64 = 50;
@@ -105,19 +105,22 @@ fn found_as(id: FileId, facts: FileFacts) -> Result<Found> {
     Ok(Found { owner, voice, shown })
 }
 
-/// Writes the files of new messages.
-pub fn write<'m>(conn: &mut Conn, all: impl Iterator<Item = &'m Message>) -> Result<()> {
-    statements::insert_attachments(conn, &all.flat_map(AttachmentRow::of).collect::<Vec<_>>())
+/// Writes the files of new messages, which are held.
+pub fn write<'m>(tx: &mut Tx<'_>, all: impl Iterator<Item = &'m Message>) -> Result<()> {
+    let rows: Vec<AttachmentRow> = all.flat_map(AttachmentRow::of).collect();
+    statements::insert_attachments(tx.conn, &rows)?;
+    attaching::fasten(tx, rows.iter().map(|row| row.file_id));
+    Ok(())
 }
 
 /// Writes the files of a message anew, in a locked chat. Whoever takes some away takes their names from the journal, too.
 pub fn replace(tx: &mut Tx<'_>, before: &Message, after: &Message) -> Result<()> {
     let gone = statements::drop_attachments(tx.conn, &[(after.chat_id, after.seq)])?;
-    write(tx.conn, std::iter::once(after))?;
+    write(tx, std::iter::once(after))?;
     let stay: HashSet<FileId> = after.attachments.iter().map(|file| file.id).collect();
     let gone: Vec<FileId> = gone.into_iter().filter(|file| !stay.contains(file)).collect();
     let fewer = before.attachments.iter().any(|file| !stay.contains(&file.id));
-    attaching::loosen(tx, gone)?;
+    attaching::loosen(tx, gone);
     if fewer {
         let shown = [Change::MessageUpdated(Box::new(after.clone().for_everybody()))];
         journal::rewrite_all(tx, SHOW_THE_MESSAGE, &shown)?;
@@ -129,7 +132,8 @@ pub fn replace(tx: &mut Tx<'_>, before: &Message, after: &Message) -> Result<()>
 /// Takes the files from messages that are being deleted, in locked chats.
 pub fn drop_from(tx: &mut Tx<'_>, places: &[(ChatId, i64)]) -> Result<()> {
     let gone = statements::drop_attachments(tx.conn, places)?;
-    attaching::loosen(tx, gone)
+    attaching::loosen(tx, gone);
+    Ok(())
 }
 
 /// Deletes some of what is kept about files in a chat that goes with everything in it; none when there is none left.
@@ -141,7 +145,7 @@ pub fn clear(tx: &mut Tx<'_>, chat: ChatId, most: i64) -> Result<u64> {
     let gone: Vec<(FileId,)> = some.bind::<Uid, _>(chat).bind::<BigInt, _>(most).load(tx.conn)?;
     let rows = gone.len() as u64;
     tx.deleted_text |= rows > 0;
-    attaching::loosen(tx, gone.into_iter().map(|(file,)| file).collect())?;
+    attaching::loosen(tx, gone.into_iter().map(|(file,)| file));
     Ok(rows)
 }
 
@@ -195,8 +199,10 @@ fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
     Ok(diesel::select(exists(seen)).get_result(conn)?)
 }
 
+/// A message from which the file was taken away has only its place.
 fn holds(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {
-    let has = diesel::select(exists(table::table.filter(table::file_id.eq(file)))).get_result::<bool>(conn)?;
+    let named = table::table.filter(table::file_id.eq(file)).filter(table::name.is_not_null());
+    let has = diesel::select(exists(named)).get_result::<bool>(conn)?;
     Ok(has.then_some(Hold::Firm))
 }
 

@@ -7,7 +7,7 @@ use clowder_core::{
     audit::{Entry, Target},
 };
 use clowder_messaging::{
-    Change, ChatRole, ChatType, Deleted, Message, MessagePatch, MessageType, Rights,
+    Change, ChatRole, ChatType, Content, Deleted, Message, MessagePatch, MessageType, Rights,
     change::SHOW_THE_MESSAGE,
     edit::{EditFacts, decide, decide_delete, in_time, may_say, without_text},
     lifetimes::conceal,
@@ -58,6 +58,10 @@ pub fn edit(
     conceal(&mut facts.message, ctx.now);
     let role = facts.seat.map_or(ChatRole::Subscriber, |seat| seat.role);
     let place = (before.chat_id, before.seq);
+    // Only here it is known which text stays.
+    let text = patch.content.as_ref().map(Content::as_str);
+    let wanted =
+        if text.is_some() { wanted } else { mentioned::wanted(before.content.as_deref().unwrap_or_default(), &[]) };
     // Whom the author gave before stays mentioned, unless they say otherwise.
     let wanted = match (&patch.mentions, before.mentions.is_empty()) {
         (Some(given), _) => wanted.giving(given),
@@ -65,7 +69,9 @@ pub fn edit(
         (None, false) => wanted.giving(&mentioned::given(tx.conn, place.0, place.1)?),
     };
     let rights = facts.seat.map_or(Rights::NONE, |seat| seat.rights);
-    facts.marks = mentioned::marks(tx.conn, place, patch.content.as_str(), &wanted, (role, rights))?;
+    let marked = text.or(before.content.as_deref()).unwrap_or_default();
+    facts.marks = mentioned::marks(tx.conn, place, marked, &wanted, (role, rights))?;
+    let changes_text = text.is_some();
     let (gives, changes_files) = (patch.mentions.is_some(), patch.attachments.is_some());
     facts.files = attached::held(tx.conn, patch.attachments.as_deref().unwrap_or_default())?;
     let Some(after) = decide(ctx, version, patch, facts)? else {
@@ -83,7 +89,12 @@ pub fn edit(
     let silent_until = author.first::<Option<Timestamp>>(tx.conn).optional()?.flatten();
     // Whoever is muted makes nobody look.
     may_say(silent_until, None, ctx.now)?;
-    let Look::Found(caught) = screening::caught_in_edit(tx, after.chat_id, role, reading)? else { return Ok(None) };
+    // A text that stays brings in no word.
+    let look = match changes_text {
+        true => screening::caught_in_edit(tx, after.chat_id, role, reading)?,
+        false => Look::Found(None),
+    };
+    let Look::Found(caught) = look else { return Ok(None) };
     may_say(silent_until, caught, ctx.now)?;
     gesture(tx, ctx, after.chat_id)?;
     let waiting = caught.map(|caught| reviews::flag(tx, &after, caught)).transpose()?.unwrap_or_default();
@@ -219,8 +230,14 @@ pub fn delete_by_decision(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId) -> Result<O
 
 /// Writes a deletion, which is decided, and takes the text out of the journal.
 pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, by: UserId, after: Message) -> Result<Deleted> {
-    let deleted =
-        Deleted { chat_id: after.chat_id, message_id: after.id, seq: after.seq, deleted_by: by, deleted_at: ctx.now };
+    let deleted = Deleted {
+        chat_id: after.chat_id,
+        message_id: after.id,
+        seq: after.seq,
+        version: after.version,
+        deleted_by: by,
+        deleted_at: ctx.now,
+    };
     let left = reacted::drop_from(tx, after.chat_id, after.seq)?;
     diesel::update(table::table.find((after.chat_id, after.seq)))
         .set((
@@ -277,12 +294,12 @@ pub fn remove_all(tx: &mut Tx<'_>, by: &By, gone: Vec<Message>, reacted: &[(Chat
     }
     let deleted = |message: &Message| {
         let deleted_at = message.deleted_at?;
-        let Message { id, chat_id, seq, .. } = *message;
+        let Message { id, chat_id, seq, version, .. } = *message;
         let deleted_by = match by {
             By::Time => message.sender.id,
             By::Person(by) => *by,
         };
-        Some(Deleted { chat_id, message_id: id, seq, deleted_by, deleted_at })
+        Some(Deleted { chat_id, message_id: id, seq, version, deleted_by, deleted_at })
     };
     let told = gone.iter().filter_map(deleted).map(Change::MessageDeleted).collect();
     forget(tx, gone)?;
@@ -352,5 +369,6 @@ fn already(tx: &mut Tx<'_>, message: &Message) -> Result<Deleted> {
     let (Some(deleted_by), Some(deleted_at)) = (by, message.deleted_at) else {
         return Err(Error::internal("a deleted message without its end"));
     };
-    Ok(Deleted { chat_id: message.chat_id, message_id: message.id, seq: message.seq, deleted_by, deleted_at })
+    let Message { id, chat_id, seq, version, .. } = *message;
+    Ok(Deleted { chat_id, message_id: id, seq, version, deleted_by, deleted_at })
 }

@@ -7,18 +7,20 @@ use std::{
 };
 
 use clowder_core::{ChatId, Id, Recorded, Result, UserId, Word};
-use clowder_messaging::{Message, MessageType, change::SHOW_THE_MESSAGE, keeping::without_words};
+use clowder_messaging::{MessageType, change::SHOW_THE_MESSAGE, keeping::without_words};
 use diesel::{
     dsl::{count_star, exists},
     prelude::*,
     sql_types::{BigInt, Bool, Nullable},
 };
+use serde::Deserialize;
 
 use super::super::{
     among::AmongIds,
     batch,
     dialect::{Backend, Conn},
     fragment::Fragment,
+    journal::said::{rewrite, said},
     people::Viewer,
 };
 use crate::{
@@ -138,12 +140,19 @@ pub fn show_last(
     Ok(())
 }
 
+/// What a change says of a message, as far as it matters here.
+#[derive(Deserialize)]
+struct Shown {
+    chat_id: ChatId,
+    seq: i64,
+}
+
 /// Takes the texts that somebody has removed, or cleared, out of changes that are about to be replayed to them: what they
 /// have missed ends with the removal, and until then they see no more than after it.
-pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Result<()> {
-    let shows = |change: &&mut Recorded| SHOW_THE_MESSAGE.contains(&&*change.name);
-    let chats: HashSet<ChatId> =
-        changes.iter_mut().filter(shows).map(|change| Id::from_uuid(change.topic.id)).collect();
+pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut Vec<Recorded>) -> Result<()> {
+    let shows = |change: &&Recorded| SHOW_THE_MESSAGE.contains(&&*change.name);
+    let chat_of = |change: &Recorded| -> ChatId { Id::from_uuid(change.topic.id) };
+    let chats: HashSet<ChatId> = changes.iter().filter(shows).map(chat_of).collect();
     if chats.is_empty() {
         return Ok(());
     }
@@ -151,18 +160,13 @@ pub fn conceal(conn: &mut Conn, viewer: Viewer, changes: &mut [Recorded]) -> Res
     let partly = own.filter(participants::removed_count.gt(0).or(participants::cleared_seq.gt(0)));
     let partly: Vec<(ChatId, i64)> = partly.select((participants::chat_id, participants::cleared_seq)).load(conn)?;
     let cleared: HashMap<ChatId, i64> = partly.into_iter().collect();
-    let mut shown = Vec::new();
-    for change in changes.iter_mut().filter(shows) {
-        if cleared.contains_key(&Id::from_uuid(change.topic.id)) {
-            let message: Message = serde_json::from_str(change.data.get())?;
-            shown.push((change, message));
-        }
-    }
-    let removed = among(conn, viewer.id, shown.iter().map(|(_, message)| (message.chat_id, message.seq)))?;
-    for (change, message) in shown {
-        let is_cleared = cleared.get(&message.chat_id).is_some_and(|up_to| message.seq <= *up_to);
-        if is_cleared || removed.contains(&(message.chat_id, message.seq)) {
-            change.data = Arc::from(serde_json::value::to_raw_value(&without_words(message))?);
+    let is_partly = |change: &Recorded| shows(&change) && cleared.contains_key(&chat_of(change));
+    let shown: Vec<(usize, Shown)> = said(changes, is_partly);
+    let removed = among(conn, viewer.id, shown.iter().map(|(_, shown)| (shown.chat_id, shown.seq)))?;
+    for (index, Shown { chat_id, seq }) in shown {
+        let is_cleared = cleared.get(&chat_id).is_some_and(|up_to| seq <= *up_to);
+        if let Some(change) = changes.get_mut(index).filter(|_| is_cleared || removed.contains(&(chat_id, seq))) {
+            rewrite(change, without_words)?;
         }
     }
     Ok(())

@@ -1,10 +1,12 @@
 //! A message that somebody reports, with what was written before it, as they see it.
 
 use clowder_core::{Card, ChatId, MessageId, Result, Timestamp, UserId};
+pub use clowder_messaging::Attachment;
 use diesel::prelude::*;
 
 use super::{
     super::{cards::Cards, dialect::Conn},
+    attached::AllAttached,
     messages,
     removed::IS_SEEN,
 };
@@ -18,9 +20,10 @@ pub struct Said {
     pub content: Option<String>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
+    pub attachments: Vec<Attachment>,
 }
 
-/// The message after at most so many others, or `message.unknown`. Those whose time is over have no text.
+/// The message after at most so many others, or `message.unknown`. Those whose time is over have no text and no files.
 pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, before: i64) -> Result<Vec<Said>> {
     let message = messages::one(conn, None, viewer, now, id)?;
     let own = participants::chat_id.eq(table::chat_id).and(participants::user_id.eq(viewer));
@@ -33,8 +36,10 @@ pub fn seen(conn: &mut Conn, viewer: UserId, now: Timestamp, id: MessageId, befo
         .select(MessageRow::as_select());
     let rows: Vec<MessageRow> = rows.load(conn)?;
     let cards = Cards::of(conn, None, rows.iter().map(|row| row.sender_id))?;
+    let attached = AllAttached::of(conn, rows.iter().filter(|row| row.expires_at.is_none_or(|at| at > now)))?;
     let said = rows.into_iter().rev().map(|row| {
         Ok(Said {
+            attachments: attached.to(row.chat_id, row.seq),
             sender: cards.card(row.sender_id)?,
             id: row.id,
             chat_id: row.chat_id,

@@ -229,7 +229,7 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
         tx.conn,
         accepted.iter().filter_map(|(index, message)| Some((&**message, sends[*index].wanted.as_ref()?.given()))),
     )?;
-    attached::write(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
+    attached::write(tx, accepted.iter().map(|(_, message)| &**message))?;
     let answered = accepted.iter().filter_map(|(_, message)| facts.answered(message));
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;

@@ -274,7 +274,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow, attachments:
     let new = NewMessageRow::new(&message)?.forwarded(origin);
     diesel::insert_into(said::table).values(new).execute(tx.conn)?;
     mentioned::write(tx.conn, wanted.iter().map(|wanted| (&message, wanted.given())))?;
-    attached::write(tx.conn, std::iter::once(&message))?;
+    attached::write(tx, std::iter::once(&message))?;
     polls::open(tx.conn, std::iter::once(&message))?;
     let answered = root.map(|root| Answered::new(chat, &root, (sender, message.seq, message.created_at)));
     threads::keep(tx.conn, answered.as_slice())?;

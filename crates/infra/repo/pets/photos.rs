@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use clowder_core::{Ctx, FileId, Result, UserId};
-use clowder_social::pets::{PetId, policy::Sight};
+use clowder_social::pets::{
+    Change, PetId,
+    change::{News, Version},
+    policy::Sight,
+};
 use diesel::{dsl::exists, prelude::*};
 
 use super::{
@@ -19,11 +23,11 @@ use super::{
         people::Viewer,
     },
     read,
-    writes::{lock, rewritten, tell},
+    writes::{keepers, lock, rewritten, tell},
 };
 use crate::domains::pets::{PetRow, pet_photos as table, pets};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// At how many pets is looked for whoever wants to see a file: few have the same.
 const MOST: i64 = 200;
@@ -72,7 +76,8 @@ pub fn replace(tx: &mut Tx<'_>, pet: PetId, before: &[FileId], after: &[FileId])
     }
     diesel::delete(table::table.filter(table::pet_id.eq(pet))).execute(tx.conn)?;
     put(tx.conn, pet, after)?;
-    loosen(tx, before.iter().filter(|file| !after.contains(file)).copied().collect())
+    loosen(tx, before.iter().filter(|file| !after.contains(file)).copied());
+    Ok(())
 }
 
 /// Takes all pictures from a locked pet that is being deleted.
@@ -80,7 +85,8 @@ pub fn take_away(tx: &mut Tx<'_>, pet: PetId) -> Result<()> {
     let photos = diesel::delete(table::table.filter(table::pet_id.eq(pet))).returning(table::file_id);
     let mut gone: Vec<FileId> = photos.load(tx.conn)?;
     gone.extend(pets::table.find(pet).select(pets::avatar_id).first::<Option<FileId>>(tx.conn).optional()?.flatten());
-    loosen(tx, gone)
+    loosen(tx, gone);
+    Ok(())
 }
 
 /// The pets that have this file as their avatar, and those that have it among their photos.
@@ -123,6 +129,22 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
     Ok(1)
 }
 
-fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
-    pictures::withdraw(tx, ctx, file, lets_go)
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    pictures::tell(tx, ctx, file, after, lets_go, renew)
+}
+
+/// Tells whoever keeps the next pet that a picture of it can be read.
+fn renew(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    let after = PetId::from_uuid(pictures::last(after));
+    let pictured = pets::table.filter(pets::avatar_id.eq(file).and(pets::id.gt(after))).order(pets::id);
+    let pictured = pictured.select(pets::id).first::<PetId>(tx.conn).optional()?;
+    let shown = table::table.filter(table::file_id.eq(file).and(table::pet_id.gt(after))).order(table::pet_id);
+    let shown = shown.select(table::pet_id).first::<PetId>(tx.conn).optional()?;
+    let Some(pet) = pictured.into_iter().chain(shown).min() else { return Ok(None) };
+    if let Some(row) = lock(tx, pet)? {
+        let updated = News::Updated(Version { pet_id: pet, version: row.version });
+        let told = Change::to_all(keepers(tx.conn, pet)?, updated);
+        tell(tx, ctx, &told)?;
+    }
+    Ok(Some((pet.uuid(), 0)))
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use clowder_accounts::{model::Audience, policy::sight::FieldGroup};
-use clowder_core::{Result, SeenAs, UserId, Visibility, Word};
+use clowder_core::{FileId, Result, SeenAs, UserId, Visibility, Word};
 use clowder_social::{
     pets::{
         Pet, PetId, Role,
@@ -58,16 +58,26 @@ pub fn one(conn: &mut Conn, ring: &KeyRing, viewer: Viewer, pet: PetId) -> Resul
     view(conn, ring, seen)
 }
 
-/// The texts of a pet that the viewer sees, who answers for them, and who owns it.
-pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<(ReportedPet, UserId, Vec<UserId>)> {
+/// A pet, its pictures, who answers for it, and who owns it.
+type Reported = (ReportedPet, Vec<FileId>, UserId, Vec<UserId>);
+
+/// The texts of a pet that the viewer sees, with its pictures, who answers for them, and who owns it.
+pub fn reported(conn: &mut Conn, viewer: Viewer, pet: PetId) -> Result<Reported> {
     let Seen { row, sight, .. } = seen(conn, viewer, pet)?;
     let owners = pet_keepers::table.filter(pet_keepers::pet_id.eq(pet)).filter(OWNS).order(pet_keepers::user_id);
     let owners: Vec<UserId> = owners.select(pet_keepers::user_id).load(conn)?;
     let (writer, owner) = (row.written_by.unwrap_or(row.owner_id), row.owner_id);
     let owner = Cards::of(conn, None, [owner])?.card(owner)?;
-    let PetRow { id, name, breed, bio, lost_text: lost, lost_place: place, .. } = row;
-    let pet = ReportedPet { id, name, breed, bio: bio.filter(|_| sight == Sight::Full), lost, place, owner };
-    Ok((pet, writer, owners))
+    let PetRow { id, name, breed, bio, lost_text: lost, lost_place: place, avatar_id, .. } = row;
+    let mut files: Vec<FileId> = avatar_id.into_iter().collect();
+    if sight == Sight::Full {
+        files.extend(
+            photos::of(conn, [id])?.remove(&id).unwrap_or_default().iter().filter(|it| avatar_id != Some(**it)),
+        );
+    }
+    let bio = bio.filter(|_| sight == Sight::Full);
+    let pet = ReportedPet { id, name, breed, bio, lost, place, owner, pictures: Vec::new() };
+    Ok((pet, files, writer, owners))
 }
 
 /// Who takes care of a pet without owning it.

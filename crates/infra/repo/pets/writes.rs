@@ -245,7 +245,7 @@ pub fn rewritten(tx: &mut Tx<'_>, before: &PetRow, after: PetRow) -> Result<Vec<
         index(tx.conn, after.id, &after.name)?;
     }
     tx.deleted_text |= after.texts() != before.texts();
-    pictures::replace(tx, &[before.avatar_id], &[after.avatar_id])?;
+    pictures::replace(tx, &[before.avatar_id], &[after.avatar_id]);
     let updated = News::Updated(Version { pet_id: after.id, version: after.version });
     Ok(Change::to_all(keepers(tx.conn, after.id)?, updated))
 }

@@ -1,10 +1,12 @@
 //! Exports: requested, listed, and downloaded in chunks. Whoever holds a link needs no token, so the link is encrypted
 //! and expires.
 
+use std::ops::Range;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clowder_accounts::{
     model::{Download, Export, ExportId, ExportStatus},
-    privacy::{EXPORT_KNOWN_FOR, Wish, may_export, status_of},
+    privacy::{CHUNK, EXPORT_KNOWN_FOR, Wish, may_export, status_of},
     refusals::{EXPORT_GONE, EXPORT_LINK_INVALID, EXPORT_UNKNOWN},
 };
 use clowder_core::{
@@ -20,10 +22,12 @@ use super::super::{
     audit,
     db::Tx,
     dialect::{self, Conn},
-    jobs, two_factor, user_keys,
+    jobs,
+    media::exporting::Content,
+    two_factor, user_keys,
 };
 use crate::{
-    domains::privacy::{export_chunks, exports as table},
+    domains::privacy::{export_chunks, export_files, exports as table},
     keys::{Keys, Purpose},
     seal::{KeyRing, Place, Sealed},
 };
@@ -172,7 +176,19 @@ pub fn download(conn: &mut Conn, now: Timestamp, export: ExportId, link: Option<
     Ok(Download { id: export, user: row.user_id, link, size, created_at: row.created_at })
 }
 
-pub fn chunk(conn: &mut Conn, ring: &KeyRing, file: &Download, number: i32) -> Result<Option<Vec<u8>>> {
+/// How many pieces the content of a file has.
+pub fn pieces_of(size: i64) -> Option<i32> {
+    i32::try_from(size.unsigned_abs().div_ceil(CHUNK as u64)).ok()
+}
+
+/// A piece of an export.
+pub enum Piece {
+    Octets(Vec<u8>),
+    /// A piece of the content of a file.
+    Of(Content, Range<u64>),
+}
+
+pub fn piece(conn: &mut Conn, ring: &KeyRing, file: &Download, number: i32) -> Result<Option<Piece>> {
     type Row = (Id<()>, Sealed, UserId, Option<Id<()>>);
     let found: Option<Row> = export_chunks::table
         .inner_join(table::table)
@@ -180,7 +196,29 @@ pub fn chunk(conn: &mut Conn, ring: &KeyRing, file: &Download, number: i32) -> R
         .select((export_chunks::id, export_chunks::data, table::user_id, table::link_id))
         .first(conn)
         .optional()?;
-    let Some((id, sealed, user, _)) = found.filter(|(.., link)| *link == file.link) else { return Ok(None) };
+    let Some((id, sealed, user, link)) = found else { return of_a_file(conn, file, number) };
+    if link != file.link {
+        return Ok(None);
+    }
     let key = user_keys::find(conn, ring, user)?.ok_or_else(|| Error::internal("an export without its user's key"))?;
-    key.open(Place::new(super::EXPORT_CHUNK, id), &sealed).map(Some)
+    Ok(Some(Piece::Octets(key.open(Place::new(super::EXPORT_CHUNK, id), &sealed)?)))
+}
+
+/// The piece with this number of the file that begins there or before.
+fn of_a_file(conn: &mut Conn, file: &Download, number: i32) -> Result<Option<Piece>> {
+    let found = export_files::table
+        .inner_join(table::table)
+        .filter(export_files::export_id.eq(file.id).and(export_files::first.le(number)))
+        .order(export_files::first.desc())
+        .select((table::link_id, export_files::first, export_files::object_id, export_files::clean, export_files::size))
+        .first(conn)
+        .optional()?;
+    let Some((link, first, object, clean, size)) = found else { return Ok(None) };
+    let (link, first, size): (Option<Id<()>>, i32, i64) = (link, first, size);
+    if link != file.link {
+        return Ok(None);
+    }
+    let start = u64::from(number.abs_diff(first)) * CHUNK as u64;
+    let range = start..size.unsigned_abs().min(start + CHUNK as u64);
+    Ok((!range.is_empty()).then_some(Piece::Of(Content { object, clean }, range)))
 }

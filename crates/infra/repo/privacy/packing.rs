@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use clowder_accounts::{
@@ -21,7 +21,9 @@ use super::{
     super::{
         credentials::mailed::{self, Whose},
         db::Tx,
-        dialect, user_keys,
+        dialect,
+        media::exporting::Content,
+        user_keys,
     },
     exports::link,
     parts::{self, File, Shape},
@@ -30,7 +32,7 @@ use crate::{
     domains::{
         accounts::users,
         messaging::{chats, participants},
-        privacy::{export_chunks, exports as table},
+        privacy::{export_chunks, export_files, exports as table},
     },
     emails::Recipient,
     seal::Place,
@@ -38,11 +40,28 @@ use crate::{
 
 /// What has been written but not stored yet.
 #[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
+struct Sink(Arc<Mutex<Written>>);
+
+#[derive(Default)]
+struct Written {
+    octets: Vec<u8>,
+    /// How much of the content of a file has passed, which is not stored: it is in the store of files.
+    passed: Option<u64>,
+}
+
+impl Sink {
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Write for Sink {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
+        let mut written = self.lock();
+        match &mut written.passed {
+            Some(passed) => *passed += octets.len() as u64,
+            None => written.octets.extend_from_slice(octets),
+        }
         Ok(octets.len())
     }
 
@@ -115,15 +134,39 @@ impl Packer {
 
     /// A full chunk, if there is one.
     pub fn take(&mut self) -> Option<Vec<u8>> {
-        let mut sink = self.sink.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (sink.len() >= CHUNK).then(|| sink.drain(..CHUNK).collect())
+        let mut sink = self.sink.lock();
+        (sink.octets.len() >= CHUNK).then(|| sink.octets.drain(..CHUNK).collect())
+    }
+
+    /// Begins the content of a file, which is not compressed: most of it is already. What comes next is only counted and
+    /// hashed. Returns what is to be stored before it.
+    pub fn begin_content(&mut self, path: &str) -> Result<Vec<Vec<u8>>> {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
+        self.zip.start_file(path, options).map_err(internal)?;
+        let mut sink = self.sink.lock();
+        sink.passed = Some(0);
+        let before = std::mem::take(&mut sink.octets);
+        Ok(before.chunks(CHUNK).map(<[u8]>::to_vec).collect())
+    }
+
+    pub fn pass(&mut self, octets: &[u8]) -> Result<()> {
+        self.zip.write_all(octets).map_err(internal)
+    }
+
+    /// Ends it; fails if it had another length.
+    pub fn end_content(&mut self, size: u64) -> Result<()> {
+        self.zip.flush().map_err(internal)?;
+        match self.sink.lock().passed.take() {
+            Some(passed) if passed == size => Ok(()),
+            passed => Err(internal(format_args!("a file has {passed:?} octets and not {size}"))),
+        }
     }
 
     /// Ends the file; returns the rest of it in chunks.
     pub fn finish(self) -> Result<Vec<Vec<u8>>> {
         let Self { zip, sink, .. } = self;
         zip.finish().map_err(internal)?;
-        let rest = std::mem::take(&mut *sink.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let rest = std::mem::take(&mut sink.lock().octets);
         Ok(rest.chunks(CHUNK).map(<[u8]>::to_vec).collect())
     }
 }
@@ -132,7 +175,9 @@ fn readme(ctx: &Ctx) -> String {
     let mut text = format!(
         "An export of the data this server has about you, created on {}.\n\n\
          Files that end in .json hold one JSON value; those that end in .ndjson one JSON value per line.\n\
-         Times are in UTC, ids are UUIDs. Messages from other people belong to them and are not included.\n\n",
+         Times are in UTC, ids are UUIDs. Messages from other people belong to them and are not included.\n\
+         The folder files/ has the content of the files in files.json whose status is \"ready\", each under its id and its\n\
+         name.\n\n",
         ctx.now
     );
     for file in parts::all().iter().flat_map(|part| part.files) {
@@ -175,7 +220,7 @@ impl Run {
         if taken == 0 {
             return Ok(None);
         }
-        diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
+        forget_pieces(tx, export)?;
         let own = participants::table.inner_join(chats::table).filter(participants::user_id.eq(user));
         let places: Vec<i64> = own.select(chats::last_seq).load(tx.conn)?;
         // Messages are read twice: their current and their earlier versions.
@@ -220,6 +265,21 @@ impl Run {
         Ok(())
     }
 
+    /// Stores where the content of a file is, whose first piece has this number.
+    pub fn refer(&self, tx: &mut Tx<'_>, first: i32, content: Content, size: i64, progress: i16) -> Result<()> {
+        self.note(tx, progress, usize::try_from(size).map_err(internal)?)?;
+        diesel::insert_into(export_files::table)
+            .values((
+                export_files::export_id.eq(self.export),
+                export_files::first.eq(first),
+                export_files::object_id.eq(content.object),
+                export_files::clean.eq(content.clean),
+                export_files::size.eq(size),
+            ))
+            .execute(tx.conn)?;
+        Ok(())
+    }
+
     /// Marks it ready: an email says where it is, and nothing about its content. An unconfirmed address gets no link,
     /// which would open everything to its reader.
     pub fn end(&self, tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
@@ -239,9 +299,15 @@ impl Run {
     }
 }
 
+fn forget_pieces(tx: &mut Tx<'_>, export: ExportId) -> Result<()> {
+    diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
+    diesel::delete(export_files::table.filter(export_files::export_id.eq(export))).execute(tx.conn)?;
+    Ok(())
+}
+
 /// Marks it failed; another one can be requested.
 pub fn fail(tx: &mut Tx<'_>, export: ExportId) -> Result<()> {
-    diesel::delete(export_chunks::table.filter(export_chunks::export_id.eq(export))).execute(tx.conn)?;
+    forget_pieces(tx, export)?;
     let unfinished = table::table.find(export).filter(table::status.ne(ExportStatus::Ready.as_str()));
     diesel::update(unfinished).set(table::status.eq(ExportStatus::Failed.as_str())).execute(tx.conn)?;
     Ok(())

@@ -10,10 +10,10 @@ use clowder_core::{
 };
 
 use super::{
-    super::Repo,
+    super::{Repo, media::exporting},
     Asking,
     erasures::{self, Erase},
-    exports::Pack,
+    exports::{self, Pack},
     packing::{Packer, Run, fail},
     parts,
 };
@@ -96,6 +96,8 @@ impl Exporter {
             }
             packer.close()?;
         }
+        let progress = told.max(run.progress(seen));
+        (packer, number) = self.pack_files(ctx, run, packer, number, progress).await?;
         for piece in packer.finish()? {
             let ctx = ctx.clone();
             db.write(move |tx| run.keep(tx, &ctx, number, &piece, 99)).await?;
@@ -103,6 +105,44 @@ impl Exporter {
         }
         let ctx = ctx.clone();
         db.write(move |tx| run.end(tx, &ctx)).await
+    }
+}
+
+impl Exporter {
+    /// Adds the content of files, which stays where it is: of each, the export has only the place. Returns the number of the
+    /// next piece, too.
+    async fn pack_files(
+        &self,
+        ctx: &Ctx,
+        run: Run,
+        mut packer: Packer,
+        mut number: i32,
+        progress: i16,
+    ) -> Result<(Packer, i32)> {
+        let (db, mut next, mut is_last) = (&self.0.db, None, false);
+        while !is_last {
+            let (files, last) = db.read(move |conn| exporting::page(conn, run.user, next)).await?;
+            (next, is_last) = (last, last.is_none());
+            for file in files {
+                // Whatever has gone since is in none of the lists of its owner, either.
+                let Some(mut content) = self.0.exported(file.content).await? else { continue };
+                for piece in packer.begin_content(&file.path)? {
+                    let ctx = ctx.clone();
+                    db.write(move |tx| run.keep(tx, &ctx, number, &piece, progress)).await?;
+                    number += 1;
+                }
+                while let Some(piece) = content.next().await? {
+                    packer.pass(&piece)?;
+                }
+                packer.end_content(file.size.unsigned_abs())?;
+                let (first, content, size) = (number, file.content, file.size);
+                db.write(move |tx| run.refer(tx, first, content, size, progress)).await?;
+                number = exports::pieces_of(size)
+                    .and_then(|pieces| number.checked_add(pieces))
+                    .ok_or_else(|| Error::internal("an export has too many pieces"))?;
+            }
+        }
+        Ok((packer, number))
     }
 }
 

@@ -15,7 +15,7 @@ use super::super::{
 };
 use crate::domains::{accounts::users, friends::friendships};
 
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells };
+pub const HOLDER: Holder = Holder { shows, names: false, holds, lets_go, tells };
 
 /// Whoever sees somebody sees their avatar, and whoever sees their profile its cover.
 fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
@@ -62,6 +62,18 @@ fn lets_go(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId) -> Result<usize> {
     Ok(1)
 }
 
-fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, _: Option<Place>) -> Result<Option<Place>> {
-    pictures::withdraw(tx, ctx, file, lets_go)
+fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    pictures::tell(tx, ctx, file, after, lets_go, renew)
+}
+
+/// Tells the person who has the picture that it can be read: nobody else has it.
+fn renew(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Result<Option<Place>> {
+    let Some(user) = with(tx.conn, file)?.filter(|_| after.is_none()) else { return Ok(None) };
+    dialect::accounts::lock_user(tx.conn, user)?;
+    // They may have taken it away meanwhile.
+    if with(tx.conn, file)? == Some(user) {
+        let own = profile::own(tx.conn, user)?.at(ctx.now);
+        profile::tell(tx, ctx, &own, &own)?;
+    }
+    Ok(Some((user.uuid(), 0)))
 }

@@ -135,7 +135,7 @@ fn expire_one(tx: &mut Tx<'_>, ctx: &Ctx, report: ReportId) -> Result<usize> {
         ))
         .returning(ReportRow::as_returning())
         .get_result(tx.conn)?;
-    files::take_away(tx.conn, report)?;
+    files::take_away(tx, &[report])?;
     audit::record(tx, ctx, &Entry::new("report.expired").on(Target::of("report", report)))?;
     let lives: HashSet<UserId> = people_who_live(tx.conn, &people)?;
     if let Some(reporter) = closed.reporter_id.filter(|reporter| lives.contains(reporter)) {

@@ -2,25 +2,32 @@
 
 use std::collections::HashMap;
 
-use clowder_core::{Ctx, FileId, Result, UserId};
-use clowder_social::reports::ReportId;
+use clowder_core::{
+    Ctx, FileId, Id, Result, UserId,
+    audit::{Entry, Target},
+};
+use clowder_social::reports::{ReportId, ReportedFile};
 use diesel::{dsl::exists, prelude::*};
+use serde_json::json;
 
 use super::{
     super::{
         among::AmongIds,
         db::Tx,
         dialect::Conn,
-        domains::{Hold, Holder},
-        media::pictures::{self, Chosen},
+        domains::{Evidence, Hold, Holder},
+        media::{
+            attaching, held,
+            pictures::{self, Chosen},
+        },
         people::Viewer,
     },
     read,
 };
 use crate::domains::reports::{ReportRow, report_files as table, reports};
 
-/// A report ends without a word, and takes its files along: whether it still has one is asked again.
-pub const HOLDER: Holder = Holder { shows, holds, lets_go, tells: |_, _, _, _| Ok(None) };
+/// The database takes a file that is erased from its reports, so a report holds up no erasure.
+pub const HOLDER: Holder = Holder { shows, names: true, holds, lets_go, tells: |_, _, _, _| Ok(None) };
 
 /// At how many reports is looked for a moderator who wants to see a file.
 const MOST: i64 = 200;
@@ -54,29 +61,64 @@ pub fn of(conn: &mut Conn, ids: impl IntoIterator<Item = ReportId>) -> Result<Ha
     Ok(all)
 }
 
-/// A report has no files any more. The job that looks after these finds out.
-pub fn take_away(conn: &mut Conn, report: ReportId) -> Result<()> {
-    diesel::delete(table::table.filter(table::report_id.eq(report))).execute(conn)?;
+/// These reports have no files any more, of their reporters or as evidence.
+pub fn take_away(tx: &mut Tx<'_>, reports: &[ReportId]) -> Result<()> {
+    held::release(tx.conn, reports.iter().map(|report| Id::from_uuid(report.uuid())))?;
+    let gone = diesel::delete(table::table.filter(table::report_id.among(reports))).returning(table::file_id);
+    let gone: Vec<FileId> = gone.get_results(tx.conn)?;
+    attaching::loosen(tx, gone);
     Ok(())
 }
 
-/// Moderators see the files of reports that they can open: those in which they have no part.
+/// Moderators see the files of reports that they can open.
 fn shows(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<bool> {
     if !viewer.staff {
         return Ok(false);
     }
     let with = table::table.inner_join(reports::table).filter(table::file_id.eq(file));
     let rows: Vec<ReportRow> = with.order(table::report_id).limit(MOST).select(ReportRow::as_select()).load(conn)?;
+    Ok(opens(conn, viewer, &rows)?.is_some())
+}
+
+/// The first of these reports that a moderator can open: one in which they have no part.
+fn opens(conn: &mut Conn, viewer: Viewer, rows: &[ReportRow]) -> Result<Option<ReportId>> {
     if rows.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
-    let involved = read::involved(conn, viewer.id, &rows)?;
+    let involved = read::involved(conn, viewer.id, rows)?;
     for row in rows.iter().filter(|row| row.reported_id != Some(viewer.id) && !involved.contains(&row.id)) {
         if !read::owns(conn, viewer.id, row)? {
-            return Ok(true);
+            return Ok(Some(row.id));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// What a report shows of the reported thing is for the same moderators. Each look is recorded, as opening the report is.
+pub fn evidence(conn: &mut Conn, viewer: Viewer, file: FileId) -> Result<Option<Evidence>> {
+    if !viewer.staff {
+        return Ok(None);
+    }
+    let with = held::of(conn, file, MOST)?;
+    let ids: Vec<ReportId> = with.iter().map(|(report, ..)| ReportId::from_uuid(report.uuid())).collect();
+    let rows = reports::table.filter(reports::id.among(&ids)).order(reports::id).select(ReportRow::as_select());
+    let rows: Vec<ReportRow> = if ids.is_empty() { Vec::new() } else { rows.load(conn)? };
+    let Some(report) = opens(conn, viewer, &rows)? else { return Ok(None) };
+    let found = with.into_iter().find(|(of, ..)| of.uuid() == report.uuid());
+    Ok(found.map(|(_, object, ready)| {
+        let look = Entry::new("report.file_read").on(Target::of("report", report)).after(json!({"file_id": file}));
+        Evidence { object, ready, look }
+    }))
+}
+
+/// These pictures as evidence, as far as they exist. Their owners' names for them are nobody's business.
+pub fn pictured(conn: &mut Conn, files: &[FileId]) -> Result<Vec<ReportedFile>> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut facts = attaching::facts(conn, files)?;
+    let found = files.iter().filter_map(|id| Some((*id, facts.remove(id)?)));
+    Ok(found.map(|(id, facts)| ReportedFile { id, name: None, kind: facts.kind }).collect())
 }
 
 fn holds(conn: &mut Conn, file: FileId) -> Result<Option<Hold>> {

@@ -1,7 +1,7 @@
 //! Making a report.
 
 use clowder_core::{
-    Ctx, Result, Word,
+    Ctx, FileId, Id, Result, Word,
     audit::{Entry, Target},
 };
 use clowder_social::{
@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::{
-    super::{accounts::profile, audit, db::Tx, dialect, journal},
+    super::{accounts::profile, audit, db::Tx, dialect, journal, media::held},
     files,
     read::UNDECIDED,
     targets::{self, Seen},
@@ -47,6 +47,7 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
         today: own().filter(table::created_at.gt(ctx.now.minus(A_DAY))).count().get_result(tx.conn)?,
     })?;
     files::hold(tx, reporter, &attachments)?;
+    let shown: Vec<FileId> = evidence.files().map(|file| file.id).collect();
     let (id, ring) = (ReportId::new(ctx.now), &tx.services.ring);
     let comment = comment.map(Prose::into_string);
     let row = NewReportRow {
@@ -64,6 +65,7 @@ pub fn report(tx: &mut Tx<'_>, ctx: &Ctx, new: NewReport) -> Result<Report> {
     };
     diesel::insert_into(table::table).values(row).execute(tx.conn)?;
     files::put(tx.conn, id, &attachments)?;
+    held::keep(tx, Id::from_uuid(id.uuid()), &shown)?;
     let involved = involved.into_iter().filter(|user| *user != reported && !parties.contains(user));
     let involved: Vec<_> = involved.map(|user| (user, INVOLVED)).collect();
     let all = parties.into_iter().map(|user| (user, OWNER)).chain(involved).map(|(user, kind)| {

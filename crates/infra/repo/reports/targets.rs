@@ -1,20 +1,24 @@
 //! What can be reported, and how each kind is found: a kind is one line of the table.
 
 use clowder_accounts::refusals::USER_UNKNOWN;
-use clowder_core::{Ctx, Id, Result, UserId};
+use clowder_core::{Ctx, FileId, Id, Result, UserId};
 use clowder_social::reports::{
-    Evidence, ReportTarget, ReportTargetType, ReportedGroup, ReportedMessage, ReportedUser, TargetId, policy::BEFORE,
+    Evidence, ReportTarget, ReportTargetType, ReportedFile, ReportedGroup, ReportedMessage, ReportedUser, TargetId,
+    policy::BEFORE,
 };
 use diesel::{dsl::exists, prelude::*};
 
-use super::super::{
-    blocks,
-    cards::Cards,
-    dialect::Conn,
-    friends, groups,
-    messaging::reported,
-    people::{self, Viewer},
-    pets, profiles,
+use super::{
+    super::{
+        blocks,
+        cards::Cards,
+        dialect::Conn,
+        friends, groups,
+        messaging::reported,
+        people::{self, Viewer},
+        pets, profiles,
+    },
+    files,
 };
 use crate::domains::accounts::users;
 
@@ -63,7 +67,9 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
     let visible = users::table.find(id).filter(people::visible_to(viewer));
     let user = if diesel::select(exists(visible)).get_result(conn)? {
         let seen = profiles::seen(conn, viewer, id)?;
+        let pictures: Vec<FileId> = [seen.avatar, seen.cover].into_iter().flatten().map(|it| it.file_id).collect();
         ReportedUser {
+            pictures: files::pictured(conn, &pictures)?,
             id,
             username: seen.username,
             display_name: seen.display_name,
@@ -87,6 +93,7 @@ fn user(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
             location: None,
             links: None,
             friend_request,
+            pictures: Vec::new(),
         }
     };
     Ok(Seen::of(id, Evidence { user: Some(user), ..Evidence::default() }))
@@ -103,15 +110,23 @@ fn message(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
         content: said.content,
         created_at: said.created_at,
         edited_at: said.edited_at,
+        attachments: said.attachments.into_iter().filter_map(attached).collect(),
     });
     let sender = sender.ok_or_else(|| clowder_core::Error::internal("a message that is not there"))?;
     Ok(Seen::of(sender, Evidence { messages: messages.collect(), ..Evidence::default() }))
 }
 
+/// Nothing of what is deleted.
+fn attached(file: reported::Attachment) -> Option<ReportedFile> {
+    Some(ReportedFile { id: file.id, kind: file.kind?, name: file.name })
+}
+
 fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
     let (row, _) = groups::read::seen(conn, ctx.now, ctx.user()?, Id::from_uuid(id.uuid()))?;
     let owner = row.owner()?;
+    let pictures: Vec<FileId> = row.pictures().into_iter().flatten().collect();
     let group = ReportedGroup {
+        pictures: files::pictured(conn, &pictures)?,
         id: row.id,
         visibility: row.visibility()?,
         name: row.name,
@@ -125,7 +140,8 @@ fn group(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
 
 fn pet(conn: &mut Conn, ctx: &Ctx, id: TargetId) -> Result<Seen> {
     let id = Id::from_uuid(id.uuid());
-    let (pet, reported, parties) = pets::read::reported(conn, Viewer::of(ctx)?, id)?;
+    let (mut pet, pictures, reported, parties) = pets::read::reported(conn, Viewer::of(ctx)?, id)?;
+    pet.pictures = files::pictured(conn, &pictures)?;
     let involved = pets::read::caretakers(conn, id)?;
     Ok(Seen { reported, parties, involved, evidence: Evidence { pet: Some(pet), ..Evidence::default() } })
 }

@@ -247,6 +247,8 @@ fn settle(conn: &mut Conn, now: Timestamp, due: &Due, after: Outcome) -> Result<
             ScheduledStatus::Refused.as_str().clone_into(&mut row.status);
             // The author may use their id for it again.
             (row.problem, row.finished_at, row.client_key) = (Some(refusal.code.to_owned()), Some(now), None);
+            // Nobody sends its files any more.
+            keep(conn, id, &[])?;
         }
     }
     diesel::update(table::table.find(id))

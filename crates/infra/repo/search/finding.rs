@@ -19,7 +19,7 @@ use clowder_messaging::{
     search::{
         Found, Has, Mentioned, Order, RANKED, Search, Whom,
         highlight::highlight,
-        marks::{EVERYBODY, HASHTAG, LINK, MENTION, at, by, of_type},
+        marks::{EVERYBODY, FILE, HASHTAG, LINK, MENTION, at, by, of_type},
         query::Sought,
         rank::score,
         tokens::{VERSION, beginning, tokens},
@@ -147,9 +147,11 @@ fn marks(conn: &mut Conn, search: &Search, author: Option<UserId>, mentioned: Op
     let mut later: Vec<String> = mentioned.map(at).into_iter().collect();
     later.extend((search.mentions == Some(Mentioned::Everybody)).then(|| EVERYBODY.to_owned()));
     later.extend((search.has == Some(Has::Mention)).then(|| MENTION.to_owned()));
+    later.extend((search.has == Some(Has::File)).then(|| FILE.to_owned()));
     later.extend(search.kind.map(|kind| of_type(kind.as_str())));
-    // Until everything is indexed by these rules, not every message has these.
-    if !later.is_empty() && indexing::state(conn)?.rules >= VERSION {
+    // Until everything is indexed by these rules, not every message has these. Without words, there is nothing else to ask for.
+    let is_alone = search.sought.terms.is_empty();
+    if !later.is_empty() && (is_alone || indexing::state(conn)?.rules >= VERSION) {
         marks.append(&mut later);
     }
     Ok(marks)

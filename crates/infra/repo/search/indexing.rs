@@ -74,6 +74,7 @@ type Columns = (
     messages::sender_id,
     messages::content,
     messages::data,
+    messages::attached,
 );
 
 /// What of a message is indexed.
@@ -85,6 +86,7 @@ const COLUMNS: Columns = (
     messages::sender_id,
     messages::content,
     messages::data,
+    messages::attached,
 );
 
 /// Indexes these messages as they are now. The caller holds the index.
@@ -151,6 +153,7 @@ pub fn edited(tx: &mut Tx<'_>, message: &Message) -> Result<()> {
         sender_id: message.sender.id,
         content: message.content.clone(),
         data: data_of(message)?,
+        attached: message.attachments.len() as i64,
     };
     put(tx, &[row])
 }

@@ -6,14 +6,16 @@ use std::{fs, path::Path};
 use clowder_accounts::ProfilePatch;
 use clowder_core::{Actor, Ctx, Input, PageRequest, Role, Timestamp, Via};
 use clowder_infra::{DatabaseUrl, Followed, Follower, Options, Store};
-use clowder_messaging::{ChatFilter, Message};
+use clowder_messaging::{ChatFilter, Message, NewChat, NewMessage};
 use clowder_tests::Database;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
+    activity::{counted, edit},
     following::heads,
     privacy::system,
+    readers::read_all,
     world::{Person, World, on_both},
 };
 
@@ -196,4 +198,98 @@ async fn a_role_that_may_not_ask_for_the_server_can_work() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'; \
          DROP OWNED BY {role}; DROP ROLE {role}"
     ));
+}
+
+/// As if the server had been on an earlier timeline until now.
+const PROMOTED: &str = "UPDATE epoch SET timeline = 0";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_appends_first_on_another_timeline_notes_what_was_there() {
+    let world = World::postgres().await;
+    let [ada] = world.people(["ada"]).await;
+    let chat = world.group(&ada, &[]).await.id;
+    let other = world.another_node().await;
+    for round in 0..3 {
+        let before = world.store.journal.extent().await.unwrap();
+        world.batch(PROMOTED);
+        // Both append at once, in the same stream and in others.
+        let append = async |store: &Store| {
+            for n in 0..10 {
+                let new = NewMessage::from_json(json!({"content": format!("{n}")})).unwrap();
+                store.messaging.send(&world.ctx(&ada), chat, new).await.unwrap();
+                let new = NewChat::from_json(json!({"type": "group", "title": "Lunch"})).unwrap();
+                store.messaging.create_chat(&world.ctx(&ada), new).await.unwrap();
+            }
+        };
+        tokio::join!(append(&world.store), append(&other));
+        let after = world.store.journal.extent().await.unwrap();
+        assert_ne!(after.epoch, before.epoch);
+        let former = world.store.journal.former(after.epoch).await.unwrap();
+        let [former] = &former[..] else { panic!("{former:?}") };
+        assert_eq!(former.heads, before.heads, "in round {round}");
+        assert_eq!(other.journal.former(after.epoch).await.unwrap(), std::slice::from_ref(former));
+        assert_eq!(epoch(&other).await, after.epoch, "once is enough");
+        assert!(world.store.journal.former(before.epoch).await.unwrap().is_empty());
+        assert_eq!(world.number("SELECT count(*) FROM former_epochs"), 1, "what leads nowhere is forgotten");
+    }
+    // A look is enough.
+    let before = world.store.journal.extent().await.unwrap();
+    world.batch(PROMOTED);
+    let after = other.journal.extent().await.unwrap();
+    assert_ne!(after.epoch, before.epoch);
+    assert_eq!(world.store.journal.former(after.epoch).await.unwrap()[0].heads, before.heads);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timeline_that_nobody_knew_or_that_goes_back_says_nothing_of_what_was_there() {
+    let world = World::postgres().await;
+    let [ada] = world.people(["ada"]).await;
+    let chat = world.group(&ada, &[]).await.id;
+    let first = epoch(&world.store).await;
+    // As after the migration, and where the role may not ask.
+    world.batch("UPDATE epoch SET timeline = NULL");
+    world.say(&ada, chat, "noted").await;
+    assert_eq!(epoch(&world.store).await, first);
+    assert_eq!(world.number("SELECT timeline FROM epoch"), 1);
+    world.batch("UPDATE epoch SET timeline = NULL");
+    assert_eq!(epoch(&world.another_node().await).await, first);
+    assert_eq!(world.number("SELECT timeline FROM epoch"), 1);
+    // As in a dump of a server that was promoted more often.
+    world.batch("UPDATE epoch SET timeline = 7");
+    world.say(&ada, chat, "moved").await;
+    let second = epoch(&world.store).await;
+    assert_ne!(second, first);
+    assert!(world.store.journal.former(second).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_go_on_after_a_promotion() {
+    let world = World::postgres().await;
+    let [ada, bob] = world.people(["ada", "bob"]).await;
+    let chat = world.group(&ada, &[&bob]).await.id;
+    read_all(&world.store, &world).await;
+    // Not read yet, and one of them has cleared it.
+    for person in [&ada, &bob] {
+        edit(&world, person, "dark").await;
+        world.say(person, chat, "hello").await;
+    }
+    world.store.activity.clear_activity(&world.ctx(&bob)).await.unwrap();
+    // As if all this had happened on the server before.
+    let moved = "UPDATE readers SET epoch = (SELECT epoch FROM former_epochs); \
+                 UPDATE activity_clearings SET epoch = (SELECT epoch FROM former_epochs)";
+    world.batch(PROMOTED);
+    epoch(&world.store).await;
+    world.batch(moved);
+    read_all(&world.store, &world).await;
+    assert_eq!(counted(&world, &ada, "message.sent").await, [1]);
+    assert_eq!(counted(&world, &ada, "settings.changed").await, [1]);
+    assert_eq!(counted(&world, &bob, "message.sent").await, [0_i64; 0], "what was cleared does not come back");
+    // A reader that has read what was lost goes back to what is there.
+    world.batch(PROMOTED);
+    epoch(&world.store).await;
+    world.batch(moved);
+    world.batch("UPDATE reader_positions SET position = position + 1000 WHERE stream >= 0");
+    world.say(&ada, chat, "again").await;
+    read_all(&world.store, &world).await;
+    assert_eq!(counted(&world, &ada, "message.sent").await, [2]);
 }

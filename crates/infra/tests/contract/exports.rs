@@ -9,15 +9,18 @@ use std::{
 use clowder_accounts::model::{Export, ExportId, ExportStatus};
 use clowder_core::{Input, PageRequest};
 use clowder_infra::privacy::registered;
+use clowder_media::FileFilter;
 use serde_json::{Value, json};
+use zip::ZipArchive;
 
 use crate::{
+    media::{new, upload},
     privacy::{DAY, emails, export, known, system, work},
     world::{Person, World, code, on_both},
 };
 
-/// The zip file behind an export's link: name → text.
-pub async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
+/// The zip file behind an export's link.
+async fn archive(world: &World, export: &Export) -> ZipArchive<Cursor<Vec<u8>>> {
     let token = export.url.as_ref().unwrap().split_once("token=").unwrap().1.to_owned();
     let nobody = world.nobody();
     let file = world.store.privacy.download(&nobody, export.id, &token).await.unwrap();
@@ -29,10 +32,18 @@ pub async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
         number += 1;
     }
     assert_eq!(file.size, octets.len() as u64);
-    let mut archive = zip::ZipArchive::new(Cursor::new(octets)).unwrap();
+    ZipArchive::new(Cursor::new(octets)).unwrap()
+}
+
+/// What is in it besides the content of files: name → text.
+pub async fn fetch(world: &World, export: &Export) -> BTreeMap<String, String> {
+    let mut archive = archive(world, export).await;
     let mut files = BTreeMap::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).unwrap();
+        if file.name().unwrap().starts_with("files/") {
+            continue;
+        }
         let mut text = String::new();
         file.read_to_string(&mut text).unwrap();
         files.insert(file.name().unwrap().into_owned(), text);
@@ -94,6 +105,64 @@ on_both! {
         assert_eq!(email.address, "peculiar@example.org");
         assert!(email.text.contains(&format!("/api/exports/{}/download?token=", asked.id)), "{}", email.text);
         assert!(!email.text.contains("what I"));
+    }
+
+    async fn a_copy_has_the_content_of_files(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let long: Vec<u8> = (0..700_001_u32).flat_map(|n| n.wrapping_mul(0x9E37_79B9).to_be_bytes().into_iter().take(1)).collect();
+        let mut expected = BTreeMap::new();
+        for (name, content) in [("a.txt", b"zqcontent".as_slice()), ("käse?.bin", &long), ("again.txt", b"zqcontent")] {
+            let file = upload(&world, &world.ctx(&ada), new(name), content).await.unwrap();
+            expected.insert(format!("files/{}-{}", file.id, file.name), content.to_vec());
+        }
+        upload(&world, &world.ctx(&bob), new("his.txt"), b"of bob").await.unwrap();
+        std::mem::forget(world.store.media.begin_upload(&world.ctx(&ada), new("arriving")).await.unwrap());
+        let ready = export(&world, &ada).await;
+        assert_eq!(ready.status, ExportStatus::Ready);
+        let contents = async || {
+            let mut archive = archive(&world, &ready).await;
+            let mut contents = BTreeMap::new();
+            for index in 0..archive.len() {
+                let mut file = archive.by_index(index).unwrap();
+                let name = file.name().unwrap().into_owned();
+                let mut octets = Vec::new();
+                let read = file.read_to_end(&mut octets);
+                if name.starts_with("files/") {
+                    contents.insert(name, read.map(|_| octets).ok());
+                } else {
+                    read.unwrap();
+                }
+            }
+            contents
+        };
+        let all: BTreeMap<_, _> = expected.iter().map(|(name, octets)| (name.clone(), Some(octets.clone()))).collect();
+        assert!(contents().await == all);
+        assert!(!world.holds(b"zqcontent"), "it is not in the database");
+        let listed: Value = serde_json::from_str(&fetch(&world, &ready).await["files.json"]).unwrap();
+        assert_eq!(listed.as_array().unwrap().len(), 4, "also the one that has no content yet");
+
+        // As long as the link is good, what is deleted meanwhile is in it.
+        let files = world.store.media.files(&world.ctx(&ada), FileFilter::default(), PageRequest::default()).await.unwrap().items;
+        let gone = files.iter().find(|file| file.size > 1_000).unwrap();
+        world.store.media.delete_file(&world.ctx(&ada), gone.id).await.unwrap();
+        world.wait(6 * DAY);
+        work(&world, &world.store).await;
+        assert!(contents().await == all);
+        // If it had to go earlier, it is damaged, and all others are whole.
+        world.meddle("UPDATE file_objects SET purge_at = created_at WHERE refs = 0").unwrap();
+        world.store.care.clean(&system(&world), false).await.unwrap();
+        let mut damaged = all.clone();
+        damaged.insert(format!("files/{}-{}", gone.id, gone.name), None);
+        let now = contents().await;
+        assert!(now == damaged, "{:?}", now.keys());
+        // The same if a virus was found in it.
+        world.meddle("UPDATE file_objects SET virus = 'Test' WHERE size = 9").unwrap();
+        assert!(contents().await.values().all(Option::is_none));
+
+        // Once it has expired, nothing of it is left.
+        world.wait(2 * DAY);
+        while world.store.upkeep.sweep(&system(&world), std::time::Duration::MAX).await.unwrap() > 0 {}
+        assert_eq!(world.meddle("DELETE FROM export_files").unwrap(), 0);
     }
 
     async fn a_link_is_good_for_one_copy_and_for_a_while(world: World) {

@@ -2,6 +2,7 @@
 //! however far somebody lags.
 
 mod later;
+mod newer;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,6 +9,7 @@ mod asked;
 mod audit;
 mod blocks;
 mod bus;
+mod care;
 mod chat_analytics;
 mod chat_exports;
 mod chat_imports;

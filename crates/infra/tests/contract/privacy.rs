@@ -39,6 +39,7 @@ fn from(ctx: Ctx) -> Ctx {
 
 /// Runs due jobs except emails; returns how many there were.
 pub async fn work(world: &World, store: &Store) -> usize {
+    world.catch_up();
     let kinds: Vec<_> = store.workers.iter().map(|worker| worker.kind()).collect();
     let mut done = 0;
     loop {

@@ -2,8 +2,11 @@
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use clowder_accounts::{NewAccount, SignedIn};
@@ -18,6 +21,8 @@ use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query};
 use serde_json::json;
 use tokio::sync::Mutex;
+
+use crate::media::reached::Reached;
 
 /// Runs each test on both databases.
 macro_rules! on_both {
@@ -40,11 +45,15 @@ pub async fn entries_after(store: &Store, stream: usize, position: i64, chunk: C
     store.journal.read(vec![Stretch::after(stream, position)], chunk).await.unwrap().entries
 }
 
+/// When the clock of a test begins.
+const START: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
 pub struct World {
     pub store: Store,
     pub options: Options,
     pub seen: Mutex<Positions>,
     now: AtomicI64,
+    caught_up: std::sync::Mutex<Instant>,
     pub database: Database,
 }
 
@@ -60,30 +69,41 @@ fn migrate(url: &str) {
 }
 
 impl World {
-    pub async fn sqlite() -> std::sync::Arc<Self> {
-        Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate)).await
+    pub async fn sqlite() -> Arc<Self> {
+        Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate), START).await
     }
 
-    pub async fn postgres() -> std::sync::Arc<Self> {
-        Self::open(Database::postgres_migrated(migrate)).await
+    pub async fn postgres() -> Arc<Self> {
+        Self::open(Database::postgres_migrated(migrate), START).await
     }
 
-    async fn open(database: Database) -> std::sync::Arc<Self> {
+    /// The database of another process, at this time.
+    pub async fn beside(url: String, now: Timestamp) -> Arc<Self> {
+        Self::open(Database::of_another(url), now).await
+    }
+
+    async fn open(database: Database, start: Timestamp) -> Arc<Self> {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
-        // Keys are unique, so that all tests can share a folder.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("media");
-        options.media.blobs = Some(blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap());
+        let folder = database.folder.path().join("media");
+        let blobs = blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap();
+        options.media.blobs = Some(Arc::new(Reached(blobs)));
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
         options.database.write_connections = 6;
         if !options.url.is_embedded() {
             options.database.read_connections = 3;
         }
-        let start = Timestamp::from_micros(1_790_000_000_000_000);
         let store = Store::open(options.clone(), start).await.unwrap();
         let seen = Mutex::new(store.journal.extent().await.unwrap().heads);
-        std::sync::Arc::new(Self { store, options, seen, now: AtomicI64::new(start.as_micros()), database })
+        Arc::new(Self {
+            store,
+            options,
+            seen,
+            now: AtomicI64::new(start.as_micros()),
+            caught_up: std::sync::Mutex::new(Instant::now()),
+            database,
+        })
     }
 
     /// Another node over the same database.
@@ -178,6 +198,13 @@ impl World {
 
     pub fn wait(&self, duration: Duration) {
         self.now.fetch_add(i64::try_from(duration.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    /// Lets the time pass that has really passed since this was last called: an upload ends as long after its beginning as
+    /// it took, and what is due at its end is due only then.
+    pub fn catch_up(&self) {
+        let passed = std::mem::replace(&mut *self.caught_up.lock().unwrap(), Instant::now()).elapsed();
+        self.wait(passed);
     }
 
     pub fn nobody(&self) -> Ctx {

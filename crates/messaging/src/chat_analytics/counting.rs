@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use clowder_core::{ChatId, Recorded, Timestamp, UserId};
+use clowder_core::{ChatId, Recorded, Timestamp, UserId, Word};
 use serde::{Deserialize, Serialize};
 
 use super::{AnalyticsReaction, Day, QUARTERS, ResponseStep, ResponseTime, UtcOffset, quarter_of};
@@ -55,7 +55,7 @@ struct Message {
     chat_id: ChatId,
     seq: i64,
     #[serde(rename = "type")]
-    kind: MessageType,
+    kind: String,
     sender: Sender,
     created_at: Timestamp,
 }
@@ -81,7 +81,8 @@ pub fn seen(change: &Recorded) -> Option<Seen> {
         MESSAGE_SENT => {
             let Message { chat_id: chat, seq, kind, sender, created_at: at } =
                 serde_json::from_str(change.data.get()).ok()?;
-            let sender = (kind != MessageType::System).then_some(sender.id);
+            // A kind that only newer versions know counts, too.
+            let sender = (kind != MessageType::System.as_str()).then_some(sender.id);
             Some(Seen::Sent(Sent { chat, seq, sender, at }))
         }
         "message.deleted" => place().map(|Place { chat_id: chat, seq }| Seen::Deleted { chat, seq }),

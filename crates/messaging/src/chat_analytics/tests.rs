@@ -229,7 +229,7 @@ fn of_changes_only_those_of_messages_count() {
         (own, "message.sent", message("text"), sent(Some(user))),
         (own, "message.sent", message("system"), sent(None)),
         (own, "message.sent", json!(null), None),
-        (own, "message.sent", message("hologram"), None),
+        (own, "message.sent", message("hologram"), sent(Some(user))),
         (own, "message.updated", message("text"), None),
         (own, "message.deleted", place.clone(), Some(Seen::Deleted { chat, seq: 3 })),
         (own, "reaction.added", place.clone(), Some(Seen::Reacted { chat, seq: 3 })),

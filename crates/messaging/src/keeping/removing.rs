@@ -2,9 +2,10 @@
 
 use clowder_core::{ChatId, Fields, Input, MessageId, Result, Word};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::named;
-use crate::{Message, refusals::MESSAGE_REMOVALS};
+use crate::refusals::MESSAGE_REMOVALS;
 
 /// How many messages one person can have removed for themselves, in all chats.
 pub const MOST_REMOVED: i64 = 10_000;
@@ -66,18 +67,26 @@ pub struct Cleared {
 /// What stands in place of a text that cannot be empty.
 const NO_WORDS: &str = "…";
 
-/// A message as somebody receives it who catches up with what came before they removed it: in its place and of its kind, so
-/// that what follows about it makes sense, but without what it says.
-pub fn without_words(mut message: Message) -> Message {
-    (message.content, message.system, message.forwarded_from) = (None, None, None);
-    (message.entities, message.mentions, message.attachments) = (Vec::new(), Vec::new(), Vec::new());
-    if let Some(quoted) = &mut message.reply_to {
-        (quoted.sender, quoted.excerpt) = (None, None);
+/// Makes of a message, as a change shows it, what somebody receives who catches up with what came before they removed it: in
+/// its place and of its kind, so that what follows about it makes sense, but without what it says. A newer version may have
+/// written it: members and kinds that are unknown here stay.
+pub fn without_words(message: &mut Map<String, Value>) {
+    for name in ["content", "forwarded_from"] {
+        message.insert(name.to_owned(), Value::Null);
     }
-    for option in message.poll.iter_mut().flat_map(|poll| &mut poll.options) {
-        option.text = NO_WORDS.to_owned();
+    for name in ["entities", "mentions", "attachments"] {
+        message.insert(name.to_owned(), Value::Array(Vec::new()));
     }
-    message
+    message.remove("system");
+    if let Some(Value::Object(quoted)) = message.get_mut("reply_to") {
+        for name in ["sender", "excerpt"] {
+            quoted.insert(name.to_owned(), Value::Null);
+        }
+    }
+    let options = message.get_mut("poll").and_then(|poll| poll.get_mut("options")?.as_array_mut());
+    for option in options.into_iter().flatten().filter_map(Value::as_object_mut) {
+        option.insert("text".to_owned(), Value::from(NO_WORDS));
+    }
 }
 
 /// Whether somebody who has removed so many messages can remove so many more.

@@ -121,9 +121,18 @@ fn what_somebody_has_removed_says_nothing() {
             "multiple": false, "most": 1, "anonymous": false, "closes_at": null, "closed_at": null
         }
     });
-    let left = without_words(serde_json::from_value(said).unwrap());
-    let shown = serde_json::to_value(&left).unwrap();
+    let mut shown = said.clone();
+    without_words(shown.as_object_mut().unwrap());
     assert!(!shown.to_string().contains("secret"), "{shown}");
+    let read: Message = serde_json::from_value(shown.clone()).unwrap();
+    assert_eq!(serde_json::to_value(read).unwrap()["poll"]["options"], shown["poll"]["options"], "it can be read");
+    let mut newer = said;
+    (newer["type"], newer["shape"], newer["poll"]) = (json!("hologram"), json!({"corners": 8}), json!(["unknown"]));
+    without_words(newer.as_object_mut().unwrap());
+    assert_eq!(
+        (&newer["type"], &newer["shape"], &newer["content"]),
+        (&json!("hologram"), &json!({"corners": 8}), &json!(null))
+    );
     for (member, expected) in [
         ("content", json!(null)),
         ("entities", json!([])),

@@ -176,14 +176,26 @@ fn what_is_over_has_no_text() {
         system: None,
         poll: None,
     };
+    let told = |message: &Message| match json!(message) {
+        Value::Object(members) => members,
+        other => panic!("{other}"),
+    };
     for (expires_at, now, gone) in [(None, 9, false), (Some(at(9)), 8, false), (Some(at(9)), 9, true)] {
         let mut shown = message(expires_at, None);
+        let mut told = told(&shown);
         conceal(&mut shown, at(now));
+        if let Some(end) = expires_at.filter(|_| gone) {
+            conceal_told(&mut told, end);
+            assert_eq!(Value::Object(told), json!(shown), "as a change shows it");
+        }
         assert_eq!((shown.content.is_none(), shown.deleted_at), (gone, expires_at.filter(|_| gone)), "{expires_at:?}");
         assert_eq!(shown.version, if gone { 3 } else { 2 }, "as it will be");
     }
     let mut deleted = message(Some(at(9)), Some(at(7)));
+    let mut shown = told(&deleted);
     conceal(&mut deleted, at(10));
+    conceal_told(&mut shown, at(9));
+    assert_eq!(Value::Object(shown), json!(deleted));
     assert_eq!((deleted.deleted_at, deleted.version), (Some(at(7)), 2), "it was deleted before");
 }
 

@@ -184,10 +184,11 @@ impl Input for NewMessage {
 impl NewMessage {
     fn expect_content(&self, fields: &mut Fields) {
         let needs_files = !matches!(self.kind, Some(SentType::Text | SentType::Poll) | None);
-        if self.content.is_empty() && (self.attachments.is_empty() || self.poll.is_some()) {
-            fields.flaw("content", nothing_said());
-        } else if needs_files && self.attachments.is_empty() {
+        // With or without a text, a picture needs its file.
+        if needs_files && self.attachments.is_empty() {
             fields.flaw("attachments", Flaw::new("required", "a message of this type needs them"));
+        } else if self.content.is_empty() && (self.attachments.is_empty() || self.poll.is_some()) {
+            fields.flaw("content", nothing_said());
         }
         if self.poll.is_some() && !self.attachments.is_empty() {
             fields.flaw("attachments", Flaw::new("unwanted", "a poll has none"));
@@ -226,13 +227,13 @@ impl NewMessage {
     }
 }
 
-/// `{content, attachments?, mentions?}`
+/// `{content?, attachments?, mentions?}`. Absent members stay; one of them has to be given.
 #[derive(Debug, Clone, utoipa::ToSchema)]
 #[schema(example = json!({"content": "Shall we have dinner?"}))]
 pub struct MessagePatch {
     /// Only of a message with attachments it can be empty.
-    #[schema(value_type = String, max_length = 8000)]
-    pub content: Content,
+    #[schema(value_type = Option<String>, max_length = 8000)]
+    pub content: Option<Content>,
     /// The ids of its files from now on: those that stay, and others that you have uploaded. Absent: they stay.
     #[schema(max_items = 10)]
     pub attachments: Option<Vec<FileId>>,
@@ -245,10 +246,13 @@ impl Input for MessagePatch {
     fn read(fields: &mut Fields) -> Option<Self> {
         let attachments = attachments::read(fields);
         fields.expect_no_files();
-        let content = fields.required::<MaybeContent>("content");
+        let content = fields.optional::<MaybeContent>("content");
         let mentions = fields.list_patch("mentions", MOST_GIVEN);
-        let (MaybeContent(content), attachments) = (content?, attachments?);
-        if content.is_empty() && attachments.as_ref().is_some_and(Vec::is_empty) {
+        let (content, attachments) = (content?.map(|MaybeContent(content)| content), attachments?);
+        if content.is_none() && attachments.is_none() && mentions.as_ref().is_some_and(Option::is_none) {
+            fields.flaw("content", Flaw::new("required", "is required if nothing else changes"));
+        }
+        if content.as_ref().is_some_and(Content::is_empty) && attachments.as_ref().is_some_and(Vec::is_empty) {
             fields.flaw("content", nothing_said());
         }
         Some(Self { content, attachments, mentions: mentions? })

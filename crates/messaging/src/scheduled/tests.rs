@@ -105,6 +105,9 @@ fn times_table() {
 #[test]
 fn members_that_go_together() {
     for (body, wrong) in [
+        (json!({}), "/content required"),
+        (json!({"type": "image"}), "/attachments required"),
+        (json!({"type": "image", "content": "x"}), "/attachments required"),
         (json!({"content": "x", "repeat": "FREQ=DAILY"}), "/repeat unwanted"),
         (json!({"content": "x", "time_zone": "UTC"}), "/time_zone unwanted"),
         (json!({"content": "x", "send_at": "soon"}), "/send_at time"),

@@ -43,6 +43,8 @@ pub enum Mentioned {
 #[schema(rename_all = "snake_case", as = SearchHas)]
 pub enum Has {
     Link,
+    /// At least one, whatever has become of it.
+    File,
     /// Of anybody, or of everybody.
     Mention,
     /// It is pinned in its chat.
@@ -52,8 +54,13 @@ pub enum Has {
 
 impl Word for Has {
     const WHAT: &'static str = "thing that a message has";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("link", Self::Link), ("mention", Self::Mention), ("pin", Self::Pin), ("reaction", Self::Reaction)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("link", Self::Link),
+        ("file", Self::File),
+        ("mention", Self::Mention),
+        ("pin", Self::Pin),
+        ("reaction", Self::Reaction),
+    ];
 }
 
 /// What comes first.

@@ -1,5 +1,5 @@
-//! What else than words a message is found by: who wrote it, of which type it is, whom it mentions, and that it has a link or a
-//! hashtag.
+//! What else than words a message is found by: who wrote it, of which type it is, whom it mentions, and that it has a link, a
+//! hashtag or a file.
 //! What may change without the text, such as pins and reactions, is not here.
 
 use clowder_core::UserId;
@@ -12,6 +12,8 @@ pub const MARK: &str = "¶";
 pub const LINK: &str = "¶link";
 /// A message with a hashtag.
 pub const HASHTAG: &str = "¶hashtag";
+/// A message with a file.
+pub const FILE: &str = "¶file";
 /// A message that mentions somebody, or everybody.
 pub const MENTION: &str = "¶mention";
 /// A message that mentions everybody.
@@ -83,7 +85,8 @@ mod tests {
         assert_eq!(mark, "¶by0000000000000000000000000000001f");
         let at = at(Id::from_uuid(Uuid::from_u128(0x1f)));
         let kinds = MessageType::WORDS.iter().map(|(word, _)| of_type(word));
-        let all = [mark, at].into_iter().chain(kinds).chain([LINK, HASHTAG, MENTION, EVERYBODY].map(str::to_owned));
+        let all =
+            [mark, at].into_iter().chain(kinds).chain([LINK, HASHTAG, FILE, MENTION, EVERYBODY].map(str::to_owned));
         for mark in all {
             assert!(mark.strip_prefix(MARK).unwrap().bytes().all(|octet| octet.is_ascii_alphanumeric()), "{mark}");
         }

@@ -14,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::scripts::{self, Piece};
 
 /// Of the rules by which texts are cut.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 /// The most characters of a token. Longer words are found by their beginning.
 pub const LONGEST: usize = 64;
 /// By how many different tokens a message is found, at most.

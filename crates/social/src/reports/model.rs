@@ -4,7 +4,7 @@ mod evidence;
 mod input;
 mod words;
 
-pub use evidence::{Evidence, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser};
+pub use evidence::{Evidence, ReportedFile, ReportedGroup, ReportedMessage, ReportedPet, ReportedUser};
 pub use input::{Handling, NewAppeal, NewReport, ReportFilter, ReportPatch};
 pub use words::{AppealStatus, Assigned, ModerationAction, ReportCategory, ReportSort, ReportStatus, ReportTargetType};
 

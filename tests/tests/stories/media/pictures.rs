@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::path;
 
+on_both!(shared with [("CDN_URL", "https://cdn.example/chat")]; for_everybody);
 on_both!(shared; of_people, of_groups, of_chats, of_pets, what_is_refused, deleted);
 
 /// A new picture for this purpose, unlike all others.
@@ -53,6 +54,11 @@ async fn of_people(world: World) {
     let seen = bob.get(&format!("/api/users/{}", ada.id)).await.expect(200);
     assert_eq!((&seen["avatar"], &seen["cover"]), (&shown(&face), &shown(&wide)));
     assert_eq!(gets(&bob, &seen["avatar"]).await, 200);
+    // Nobody else learns how its owner has called it.
+    let content = seen["avatar"]["url"].as_str().unwrap();
+    assert_eq!(ada.get(content).await.header("content-disposition"), "inline; filename=\"face.png\"");
+    assert_eq!(bob.get(content).await.header("content-disposition"), "inline; filename=\"avatar.png\"");
+    assert_eq!(bob.get(&path(&face, "")).await.expect(200)["name"], "avatar.png");
     let chat = ada.private_chat(&bob).await;
     ada.says(&chat, "hi").await;
     let list = bob.chat(&chat).await;
@@ -157,4 +163,47 @@ async fn deleted(world: World) {
     let profile = format!("/api/users/{}", ada.id);
     until("others see it, too", async || bob.get(&profile).await.expect(200)["avatar"].is_null()).await;
     assert_eq!(bob.chat(&chat).await["avatar"], json!(null));
+}
+
+/// A cache in front of the server gets the pictures that everybody sees, and nothing else.
+async fn for_everybody(world: World) {
+    let (ada, bob, nobody) = (world.user("ada").await, world.user("bob").await, world.nobody());
+    let (face, private) = (picture(&ada, "avatar", 1).await, picture(&ada, "avatar", 2).await);
+    let text = super::upload(&ada, "a.txt", b"not a picture").await;
+    let address = path(&face, "/public");
+    // Before anybody has it as a picture, only its owner sees it.
+    nobody.get(&address).await.refused(404, "file.not_public");
+    ada.patch("/api/users/me", json!({"avatar": face["id"]})).await.expect(200);
+    let seen = nobody.get(&address).await;
+    assert_eq!((seen.status, seen.header("content-type")), (200, "image/png"));
+    assert_eq!(seen.header("cache-control"), "public, max-age=31536000, immutable");
+    let head = Answer::to(nobody.request("HEAD", &address)).await;
+    assert_eq!((head.status, head.header("content-length")), (200, seen.header("content-length")));
+    let known = Answer::to(nobody.request("GET", &address).header("if-none-match", seen.header("etag"))).await;
+    assert_eq!((known.status, known.header("cache-control")), (304, seen.header("cache-control")));
+    let some = Answer::to(nobody.request("GET", &address).header("range", "bytes=0-3")).await;
+    assert_eq!((some.status, some.header("content-length")), (206, "4"));
+    let small = nobody.get(&format!("{address}?size=64")).await;
+    assert_eq!((small.status, small.header("content-type")), (200, "image/jpeg"));
+    assert!(small.header("vary").to_ascii_lowercase().contains("accept"), "{small:?}");
+    for other in [&private, &text] {
+        nobody.get(&path(other, "/public")).await.refused(404, "file.not_public");
+    }
+
+    // The address is the same for everybody; that of anything else is one of the server.
+    let link = async |user: &User, file: &Value| {
+        user.post(&path(file, "/url"), json!({})).await.expect(200)["url"].as_str().unwrap().to_owned()
+    };
+    let expected = format!("https://cdn.example/chat{address}");
+    assert_eq!((link(&ada, &face).await, link(&bob, &face).await), (expected.clone(), expected));
+    assert!(link(&ada, &text).await.contains("/download?token="));
+
+    // What not everybody sees any more is not sent any more.
+    ada.patch("/api/users/me", json!({"visibility": "private"})).await.expect(200);
+    nobody.get(&address).await.refused(404, "file.not_public");
+    assert!(link(&ada, &face).await.contains("/download?token="));
+    ada.patch("/api/users/me", json!({"visibility": "public"})).await.expect(200);
+    assert_eq!(nobody.get(&address).await.status, 200);
+    ada.patch("/api/users/me", json!({"avatar": private["id"]})).await.expect(200);
+    nobody.get(&address).await.refused(404, "file.not_public");
 }

@@ -9,7 +9,7 @@ use clowder_tests::{
 };
 use serde_json::{Value, json};
 
-on_both!(shared; sent_and_read, live, what_is_refused, seen_by_whom, deleted, in_all_lists, later, held_back);
+on_both!(shared; sent_and_read, live, what_is_refused, seen_by_whom, deleted, in_all_lists, later, held_back, out_of_a_private_chat);
 
 /// A new text file.
 async fn upload(user: &User, content: &str) -> Value {
@@ -98,7 +98,10 @@ async fn sent_and_read(world: World) {
     assert_eq!(ada.post(&messages(&chat), new).await.expect(200), said, "sent once");
     assert_eq!(bob.get(&of(&said)).await.expect(200)["attachments"], said["attachments"]);
     assert_eq!(bob.get(&path(&text, "/content")).await.text, "the menu");
-    assert_eq!(bob.get(&path(&picture, "")).await.expect(200), picture);
+    let mut seen = bob.get(&path(&picture, "")).await.expect(200);
+    assert_eq!((&seen["uploaded_by"], &picture["uploaded_by"]), (&json!(null), &json!(ada.id)));
+    seen["uploaded_by"] = json!(ada.id);
+    assert_eq!(seen, picture);
     // The type is what all of them are, unless the message says it.
     let only = send(&ada, &chat, &[&picture]).await;
     assert_eq!((&only["type"], &only["content"]), (&json!("image"), &json!("")));
@@ -130,7 +133,7 @@ async fn live(world: World) {
     let refused = json!({"chat_id": chat, "attachments": [sent["id"]]});
     let refused = hers.command("message.send", refused).await.unwrap_err();
     assert_eq!(refused["errors"][0]["pointer"], "/attachments/0");
-    let edit = json!({"message_id": sent["id"], "content": "", "attachments": [two["id"]]});
+    let edit = json!({"message_id": sent["id"], "attachments": [two["id"]]});
     hers.command("message.edit", edit).await.unwrap();
     assert_eq!(his.until("message.updated").await["data"]["attachments"], json!([shown(&two)]));
     ada.delete(&path(&two, "")).await.expect(204);
@@ -281,4 +284,27 @@ async fn held_back(world: World) {
     ada.put(&decide, json!({"action": "approve", "reason": "It is fine"})).await;
     let page = ada.messages(&chat).await;
     assert_eq!(page[0]["attachments"], json!([shown(&file)]), "{page:?}");
+}
+
+/// Whoever gets a forwarded file out of a private chat does not learn who was in there.
+async fn out_of_a_private_chat(world: World) {
+    let (ada, bob, cat) = (world.user("ada").await, world.user("bob").await, world.user("cat").await);
+    let (pair, other) = (ada.private_chat(&bob).await, bob.group("Lunch", &[&cat]).await);
+    let mut hers = cat.socket().await;
+    let picture = recorded(&ada, "", "plan.png", &png(100, 50, "")).await;
+    let said = send(&ada, &pair, &[&picture]).await;
+    bob.post(&format!("{}/forward", of(&said)), json!({"chat_ids": [other]})).await.expect(201);
+    let told = hers.until("message.sent").await;
+    assert_eq!(told["data"]["attachments"][0]["id"], picture["id"]);
+    let mut answers = vec![told.to_string()];
+    let paths = [messages(&other), format!("/api/chats/{other}"), path(&picture, "")];
+    let made = [path(&picture, "/content"), path(&picture, "/thumbnail?size=64")];
+    for path in paths.iter().chain(&made) {
+        let answer = cat.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        answers.push(format!("{} {:?}", answer.text, answer.headers));
+    }
+    answers.push(cat.post(&path(&picture, "/url"), json!({})).await.text);
+    assert!(answers.iter().all(|answer| !answer.contains(ada.id.as_str())), "{answers:?}");
+    assert_eq!(cat.get(&path(&picture, "")).await.expect(200)["uploaded_by"], json!(null));
 }

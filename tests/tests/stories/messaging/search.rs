@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clowder_tests::{User, World, on_both, until, world::each};
+use clowder_tests::{Answer, User, World, client::form, on_both, until, world::each};
 use serde_json::{Value, json};
 
 on_both!(shared; finding, deleting, wrong_searches, chats_and_people, rebuilding);
@@ -45,6 +45,19 @@ async fn finding(world: World) {
     for query in ["has=pin", "has=reaction", "mentions=all", "from=me", "from=nobody-at-all", "mentions=no%20name"] {
         assert_eq!(found(&ada, &format!("q=dinn&{query}")).await.len(), 0, "{query}");
     }
+    let form = form(bob.request("POST", "/api/files/upload"), &json!({"file": "what there is for dinner"}));
+    let file = Answer::to(form).await.expect(201)["id"].clone();
+    let menu = json!({"content": "dinner menu", "attachments": [file]});
+    let menu = bob.post(&format!("/api/chats/{chat}/messages"), menu).await.expect(201);
+    until("it is found", async || !found(&ada, "q=dinner&has=file").await.is_empty()).await;
+    for query in
+        ["q=dinn&has=file", "has=file", "has=file&type=file&from=@", &format!("has=file&in={chat}&sort=oldest")]
+    {
+        let query = query.replace("from=@", &format!("from=@{by}"));
+        assert_eq!(each(&found(&ada, &query).await, "message")[0]["id"], menu["id"], "{query}");
+    }
+    assert_eq!(found(&ada, "has=file&type=image").await.len(), 0);
+    assert_eq!(found(&eve, "has=file").await.len(), 0);
     ada.put(&format!("/api/messages/{}/pin", named["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(found(&bob, "q=dinner&has=pin").await.len(), 1);
     let here = ada.get(&format!("/api/chats/{chat}/search?q=%22am%20zoo%22&sort=oldest")).await.expect(200);
@@ -92,6 +105,8 @@ async fn wrong_searches(world: World) {
         ("q=-lunch", "?q"),
         ("q=%22%22", "?q"),
         ("q=x&sort=best", "?sort"),
+        ("has=link", "?q"),
+        ("q=&has=file", "?q"),
         ("q=x&has=everything", "?has"),
         ("q=x&type=text2", "?type"),
         ("q=x&before=yesterday", "?before"),

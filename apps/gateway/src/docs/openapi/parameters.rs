@@ -4,7 +4,7 @@ use clowder_accounts::badges::Badge;
 use serde_json::{Value, json};
 
 use super::patterns;
-use crate::routes::{Asked, Endpoint};
+use crate::routes::{Asked, AskedHeader, Endpoint};
 
 /// A list of entity tags, or `*` (RFC 9110 §13.1).
 const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$"#;
@@ -45,7 +45,18 @@ pub fn of(line: &Endpoint) -> Vec<Value> {
             "\"3\"",
         );
     }
+    parameters.extend(line.headers.iter().map(of_header));
     parameters
+}
+
+pub fn of_header(asked: &AskedHeader) -> Value {
+    let schema = json!({ "type": "string", "maxLength": asked.most, "pattern": asked.pattern });
+    let mut parameter = json!({ "name": asked.name, "in": "header", "description": asked.says, "schema": schema });
+    parameter["example"] = json!(asked.example);
+    if asked.required {
+        parameter["required"] = json!(true);
+    }
+    parameter
 }
 
 fn of_path(name: &str) -> Value {

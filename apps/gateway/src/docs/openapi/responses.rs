@@ -32,7 +32,7 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
             }
             response["content"][given.content_type] = content;
         } else if given.content_type == "application/json" {
-            response["content"][given.content_type] = json!({ "schema": { "type": "object" } });
+            response["content"][given.content_type] = json!({ "schema": Shape::any().schema() });
         } else if !given.content_type.is_empty() {
             let mut content = json!({ "schema": { "type": "string" } });
             if let Some(example) = given.example {
@@ -58,6 +58,21 @@ pub fn of(line: &Endpoint, components: &Components, problems: &mut Map<String, V
         responses.entry(status.to_string()).or_insert(reference);
     }
     responses.into()
+}
+
+/// The responses to HEAD: those to GET, without their bodies. `Range` counts only for GET (RFC 9110 §14.2).
+pub fn without_bodies(responses: &Value, problems: &Map<String, Value>) -> Value {
+    let responses = responses.as_object().into_iter().flatten();
+    let responses = responses.filter(|(status, _)| !["206", "416"].contains(&status.as_str()));
+    let described = responses.map(|(status, response)| {
+        let name = response["$ref"].as_str().and_then(|target| target.rsplit('/').next());
+        let mut response = name.and_then(|name| problems.get(name)).unwrap_or(response).clone();
+        if let Some(members) = response.as_object_mut() {
+            members.remove("content");
+        }
+        (status.clone(), response)
+    });
+    described.collect::<Map<_, _>>().into()
 }
 
 /// The problems that the route declares, and those that follow from its kind.
@@ -209,7 +224,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "string",
         "The version in quotes, for `If-Match` and `If-None-Match`; of what each viewer sees in their own way, with a fingerprint of that",
     ),
-    ("Location", "string", "Where the status of what was started can be read"),
+    ("Location", "string", "Where the status of what was started can be read, or where what was created is"),
     ("Link", "string", "Where the next page is (RFC 8288, `rel=\"next\"`); absent on the last page"),
     ("Retry-After", "integer", "Seconds to wait before trying again"),
     (
@@ -218,6 +233,20 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "`true` when this is the answer of an earlier call with this `Idempotency-Key`; absent otherwise",
     ),
     ("Content-Disposition", "string", "The name under which to save the file"),
+    ("Tus-Resumable", "string", "The version of the protocol of resumable uploads"),
+    ("Tus-Version", "string", "The versions that the server knows"),
+    ("Tus-Extension", "string", "The extensions of the protocol that the server knows, separated by commas"),
+    (
+        "Tus-Checksum-Algorithm",
+        "string",
+        "The algorithms of `Upload-Checksum` that the server knows, separated by commas",
+    ),
+    ("Tus-Max-Size", "integer", "How many octets a file can have, whatever its purpose"),
+    ("Upload-Offset", "integer", "How many octets have arrived and are durable"),
+    ("Upload-Length", "integer", "How many octets the file has"),
+    ("Upload-Metadata", "string", "What the client has said of the file"),
+    ("Upload-Expires", "string", "Until when the upload can be continued (RFC 9110); absent once it has become a file"),
+    ("Clowder-File-Id", "string", "The id of the file; absent until the upload has become one"),
     ("WWW-Authenticate", "string", "How to authenticate, and what was wrong with the credential (RFC 9110, RFC 6750)"),
 ];
 
@@ -247,6 +276,9 @@ fn headers_of(line: &Endpoint, given: &Given, components: &Components) -> Map<St
     }
     if line.starts_job && given.status == 202 {
         names.push("Location");
+    }
+    if given.status < 300 {
+        names.extend(line.shows);
     }
     if line.creates {
         names.push("Idempotent-Replayed");

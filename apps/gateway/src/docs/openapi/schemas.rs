@@ -8,12 +8,18 @@ use serde_json::{Value, json};
 
 use crate::{docs::examples, domains::DOMAINS, routes::Components};
 
+/// What says which members an object has. Generators do not know what to make of an object without any of these.
+const SAYING: &[&str] = &["properties", "additionalProperties", "allOf", "anyOf", "oneOf"];
+
 /// `inputs` are the schemas of what clients send.
 pub fn complete<'v>(components: &mut Components, inputs: impl Iterator<Item = &'v Value>, scopes: &[Scope]) {
     let inputs = reachable(components, inputs);
     for (name, schema) in components.iter_mut() {
         if !inputs.contains(name) {
             require_what_is_sent(schema);
+        }
+        if schema["type"] == "object" && SAYING.iter().all(|member| schema.get(member).is_none()) {
+            schema["additionalProperties"] = json!(true);
         }
         if let Some(example) = examples::of(name) {
             schema["example"] = example;

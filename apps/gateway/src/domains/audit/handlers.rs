@@ -12,6 +12,7 @@ use clowder_accounts::{
 use clowder_core::{Result, text::Flaw};
 use data_encoding::HEXLOWER;
 use futures_util::{Stream, stream};
+use serde::Serialize;
 
 use crate::{
     answer::{Listed, Shown},
@@ -80,8 +81,10 @@ fn filter(query: &mut Query) -> AuditFilter {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = AuditExportFormat)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
     /// RFC 4180, with a header line.
     Csv,
     /// One array, one entry per line.

@@ -29,9 +29,8 @@ pub fn all() -> Vec<Endpoint> {
             .says("Export the audit log, oldest first, at any size")
             .called("exportAuditRecords")
             .notes("Streams all entries that fit the filters. The connection is cut when reading fails, so an incomplete export is recognisable.")
-            .asks_form(
+            .asks::<handlers::Format>(
                 "format",
-                "^(json|csv)$",
                 "`json` (when absent): one array with an entry per line; `csv`: RFC 4180 with a header",
             )
             .downloads()

@@ -6,8 +6,8 @@ use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
 use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
 use clowder_media::{
-    Arriving, File, FileFilter, FileId, FileQuota, FileStatus, FileUrl, Files, Format, NewFile, NewFileUrl, Purpose,
-    Size,
+    Arriving, DirectUpload, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format,
+    NewDirectUpload, NewFile, NewFileUrl, Purpose, Size, refusals::FILE_NOT_PUBLIC,
 };
 use tokio::time::timeout;
 
@@ -15,10 +15,10 @@ use super::serving;
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
-    call::{MaybeJson, Path},
+    call::{Json, MaybeJson, Path},
     front::suspended,
     problem::{Answer, Problem},
-    public_url::PublicUrl,
+    public_url::{Cdn, PublicUrl},
     query::Query,
     refusals,
     upload::{Form, Part},
@@ -26,10 +26,10 @@ use crate::{
 
 type Port = Data<dyn Files>;
 
-/// How many octets are passed on at once.
-const PIECE: usize = 256 << 10;
-/// How long one upload can take. The store forgets those that have not ended after a day.
-const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// How many octets are passed on at once. The store collects them, so more would only be more in memory.
+pub const PIECE: usize = 64 << 10;
+/// How long one upload, or a part of one, can take. The store forgets those that have not ended after a day.
+pub const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
 /// 201, or 202 if the file is examined first.
 pub type Uploaded = Either<Created<File>, Accepted<File>>;
@@ -72,6 +72,26 @@ async fn pass_on(arriving: &mut dyn Arriving, part: &mut Part) -> Answer<()> {
     Ok(())
 }
 
+pub async fn begin_direct(
+    files: Port,
+    Caller(ctx): Caller,
+    Json(new): Json<NewDirectUpload>,
+) -> Answer<Created<DirectUpload>> {
+    Ok(Created(files.begin_direct(&ctx, new).await?))
+}
+
+pub async fn complete_direct(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+) -> Answer<Either<Shown<File>, Accepted<File>>> {
+    let file = files.complete_direct(&ctx, file).await?;
+    Ok(match file.status {
+        FileStatus::Scanning => Either::Right(Accepted(file)),
+        _ => Either::Left(Shown(file)),
+    })
+}
+
 pub async fn list(files: Port, Caller(ctx): Caller, mut query: Query) -> Answer<Listed<File>> {
     let page = query.page();
     let filter = FileFilter { purpose: query.word("purpose") };
@@ -87,6 +107,15 @@ pub async fn one(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> 
     Ok(Shown(files.file(&ctx, file).await?))
 }
 
+pub async fn edit(
+    files: Port,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    Json(patch): Json<FilePatch>,
+) -> Answer<Shown<File>> {
+    Ok(Shown(files.edit_file(&ctx, file, patch).await?))
+}
+
 pub async fn delete(files: Port, Caller(ctx): Caller, Path(file): Path<FileId>) -> Answer<Done> {
     files.delete_file(&ctx, file).await?;
     Ok(Done)
@@ -99,7 +128,11 @@ pub async fn content(
     request: HttpRequest,
 ) -> Answer<HttpResponse> {
     let content = files.content(&ctx, file).await?;
-    serving::serve(files.into_inner(), content, &request).await
+    match content.purpose.is_picture() {
+        // It is shown in every list, and as small as its thumbnails, which are cached in the same way.
+        true => serving::serve_for_a_day(files.into_inner(), content, &request, "Authorization").await,
+        false => serving::serve(files.into_inner(), content, &request).await,
+    }
 }
 
 pub async fn thumbnail(
@@ -112,7 +145,7 @@ pub async fn thumbnail(
     let size: Option<Size> = query.word("size");
     query.check()?;
     let content = files.thumbnail(&ctx, file, size.unwrap_or_default(), wanted(&request)).await?;
-    serving::serve_forever(files.into_inner(), content, &request).await
+    serving::serve_for_a_day(files.into_inner(), content, &request, "Accept, Authorization").await
 }
 
 /// WebP if the caller says that it takes that.
@@ -132,14 +165,37 @@ fn takes_webp(range: &str) -> bool {
     named && !parts.any(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")).is_some_and(is_zero))
 }
 
+pub async fn public(
+    files: Port,
+    cdn: Data<Cdn>,
+    Caller(ctx): Caller,
+    Path(file): Path<FileId>,
+    mut query: Query,
+    request: HttpRequest,
+) -> Answer<HttpResponse> {
+    let size: Option<Size> = query.word("size");
+    query.check()?;
+    if !cdn.0.is_set() {
+        return Err(Error::from(FILE_NOT_PUBLIC).into());
+    }
+    let thumbnail = size.map(|size| (size, wanted(&request)));
+    let content = files.public_picture(&ctx, file, thumbnail).await?;
+    serving::serve_all(files.into_inner(), content, &request).await
+}
+
 pub async fn link(
     files: Port,
     public: Data<PublicUrl>,
+    cdn: Data<Cdn>,
     Caller(ctx): Caller,
     Path(file): Path<FileId>,
     MaybeJson(new): MaybeJson<NewFileUrl>,
 ) -> Answer<Shown<FileUrl>> {
     let FileUrl { url, expires_at } = files.link_file(&ctx, file, new).await?;
+    // One that is the same for everybody, so that it is in the cache.
+    if cdn.0.is_set() && files.public_picture(&ctx, file, None).await.is_ok() {
+        return Ok(Shown(FileUrl { url: format!("{}/api/files/{file}/public", cdn.0.base()), expires_at }));
+    }
     // One of this server is a path.
     let url = if url.starts_with('/') { format!("{}{url}", public.base()) } else { url };
     Ok(Shown(FileUrl { url, expires_at }))

@@ -6,7 +6,7 @@ use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         Method, StatusCode,
-        header::{self, HeaderMap, HeaderName, HeaderValue, HttpDate},
+        header::{self, HeaderValue, HttpDate},
     },
     web::Bytes,
 };
@@ -18,7 +18,10 @@ use clowder_media::{
 };
 use futures_util::{Stream, StreamExt, stream};
 
-use super::ranges::{self, Asked};
+use super::{
+    conditions::{Named, Verdict},
+    ranges::{self, Asked},
+};
 use crate::{
     problem::{Answer, Problem},
     refusals,
@@ -29,18 +32,35 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-
 /// Who may see a file changes, so it is asked each time; the content never does.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// What is shown to this caller at this address never changes, and another caller may not see it.
-const FOREVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+/// What is shown to this caller at this address never changes, and another caller may not see it. A day, because the caller
+/// may lose the sight of it.
+const FOR_A_DAY: HeaderValue = HeaderValue::from_static("private, max-age=86400");
+
+/// What is shown to everybody at this address never changes, so that caches for many people keep it.
+const SHARED: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// The same for everybody; of a thumbnail, by what they accept.
+pub async fn serve_all(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
+    let mut answer = send(files, content, request, SHARED).await?;
+    answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(answer)
+}
 
 /// Whoever has it in their cache asks each time whether they may still see it.
 pub async fn serve(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
     send(files, content, request, CACHE).await
 }
 
-/// The content depends on who asks for it, and on what they accept.
-pub async fn serve_forever(files: Arc<dyn Files>, content: Content, request: &HttpRequest) -> Answer<HttpResponse> {
-    let mut answer = send(files, content, request, FOREVER).await?;
-    answer.headers_mut().append(header::VARY, HeaderValue::from_static("Accept, Authorization"));
+/// Whoever has it in their cache asks for it again a day later. The content depends on these headers of a call, above all on
+/// who asks.
+pub async fn serve_for_a_day(
+    files: Arc<dyn Files>,
+    content: Content,
+    request: &HttpRequest,
+    by: &'static str,
+) -> Answer<HttpResponse> {
+    let mut answer = send(files, content, request, FOR_A_DAY).await?;
+    answer.headers_mut().append(header::VARY, HeaderValue::from_static(by));
     Ok(answer)
 }
 
@@ -52,12 +72,18 @@ async fn send(
 ) -> Answer<HttpResponse> {
     let tag = format!("\"{}\"", content.tag);
     let modified = modified(&content);
-    let headers = request.headers();
-    if is_known(headers, &tag, modified) {
-        return Ok(described(StatusCode::NOT_MODIFIED, &tag, modified, cache).finish());
+    let (headers, named) = (request.headers(), Named { tag: &tag, modified });
+    match named.judge(headers) {
+        Verdict::Failed => {
+            let problem = Problem::new(refusals::PRECONDITION);
+            return Err(HeaderValue::try_from(&tag).map_or(problem.clone(), |tag| problem.header(header::ETAG, tag)));
+        }
+        Verdict::Known => return Ok(described(StatusCode::NOT_MODIFIED, &tag, modified, cache).finish()),
+        Verdict::Sent => {}
     }
     let size = content.size;
-    let asked = if may_be_partial(request, &tag, modified) { ranges::asked(headers, size) } else { Asked::Whole };
+    let may_be_partial = *request.method() == Method::GET && named.may_be_partial(headers);
+    let asked = if may_be_partial { ranges::asked(headers, size) } else { Asked::Whole };
     let kind = content_type(&content.kind);
     let (status, kind, parts) = match asked {
         Asked::Whole => (StatusCode::OK, kind, vec![Piece::Range(0..size)]),
@@ -169,72 +195,4 @@ fn described(status: StatusCode, tag: &str, modified: SystemTime, cache: HeaderV
 fn modified(content: &Content) -> SystemTime {
     let seconds = u64::try_from(content.created_at.as_seconds()).unwrap_or(0);
     SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)
-}
-
-/// Whether the caller has it already (RFC 9110 §13.2.2).
-fn is_known(headers: &HeaderMap, tag: &str, modified: SystemTime) -> bool {
-    if headers.contains_key(header::IF_NONE_MATCH) {
-        let values = headers.get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-        // Our tags have no commas in them.
-        let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
-        return tags.any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag);
-    }
-    date(headers, header::IF_MODIFIED_SINCE).is_some_and(|since| modified <= since)
-}
-
-/// Whether `Range` counts (RFC 9110 §13.1.5): what the caller has of it must be of this content.
-fn may_be_partial(request: &HttpRequest, tag: &str, modified: SystemTime) -> bool {
-    if request.method() != Method::GET {
-        return false;
-    }
-    let Some(value) = request.headers().get(header::IF_RANGE) else { return true };
-    value.as_bytes() == tag.as_bytes() || date(request.headers(), header::IF_RANGE) == Some(modified)
-}
-
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
-    Some(headers.get(name)?.to_str().ok()?.parse::<HttpDate>().ok()?.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use clowder_core::{Timestamp, UserId};
-    use clowder_media::Key;
-
-    use super::*;
-
-    fn content(name: &str, kind: &str) -> Content {
-        Content {
-            key: Key::new("files/a").unwrap(),
-            name: name.into(),
-            kind: kind.into(),
-            size: 10,
-            tag: "ab".repeat(32),
-            created_at: Timestamp::from_micros(1_700_000_000_500_000),
-            viewer: UserId::from_uuid(uuid::Uuid::from_u128(1)),
-        }
-    }
-
-    #[test]
-    fn preconditions_compare_what_the_caller_has() {
-        let content = content("a", "image/png");
-        let (tag, at) = (format!("\"{}\"", content.tag), modified(&content));
-        let headers = |name: HeaderName, value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, HeaderValue::try_from(value).unwrap());
-            headers
-        };
-        for (value, known) in [
-            (tag.clone(), true),
-            (format!("W/{tag}"), true),
-            (format!("\"x\", {tag}"), true),
-            ("*".into(), true),
-            ("\"x\"".into(), false),
-        ] {
-            assert_eq!(is_known(&headers(header::IF_NONE_MATCH, &value), &tag, at), known, "{value}");
-        }
-        let same = HttpDate::from(at).to_string();
-        for (value, known) in [(same.as_str(), true), ("Tue, 15 Nov 1994 08:12:31 GMT", false), ("soon", false)] {
-            assert_eq!(is_known(&headers(header::IF_MODIFIED_SINCE, value), &tag, at), known, "{value}");
-        }
-    }
 }

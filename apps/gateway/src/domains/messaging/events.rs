@@ -197,7 +197,11 @@ pub const EVENTS: &[Event] = &[
         scope: Some(MESSAGES_READ),
         kind: Kind::Durable,
         shape: Shape::of::<Deleted>,
-        example: || json!({"chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "deleted_by": ADA, "deleted_at": AT}),
+        example: || {
+            json!({
+                "chat_id": CHAT, "message_id": MESSAGE, "seq": 7, "version": 2, "deleted_by": ADA, "deleted_at": AT
+            })
+        },
     },
     Event {
         name: "message.pinned",

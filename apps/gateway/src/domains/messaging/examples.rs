@@ -26,7 +26,11 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "PollClosed" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "closed_at": AT }),
         "PollVoter" => json!({ "user": card(ADA, "ada", "Ada"), "options": [0], "at": AT }),
-        "Deleted" => json!({ "chat_id": CHAT, "message_id": THING, "seq": 17, "deleted_by": BOB, "deleted_at": AT }),
+        "Deleted" => {
+            json!({
+                "chat_id": CHAT, "message_id": THING, "seq": 17, "version": 2, "deleted_by": BOB, "deleted_at": AT
+            })
+        }
         "ChatEntry" => json!({
             "id": CHAT, "type": "channel", "title": "Lunch menus", "description": "What there is today", "avatar": null,
             "participant_count": 1200, "joined": false, "created_at": AT

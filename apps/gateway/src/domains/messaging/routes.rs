@@ -172,7 +172,7 @@ fn messages() -> Vec<Endpoint> {
             .or_put_whole()
             .says("Edit your message")
             .called("editMessage")
-            .notes("Only the sender can edit a message. All participants receive `message.updated`. `entities` and `mentions` follow the new text; those whom you had given in `mentions` stay, unless you give others.")
+            .notes("Only the sender can edit a message. Absent members stay, and one has to be given. All participants receive `message.updated`. `entities` and `mentions` follow the new text; those whom you had given in `mentions` stay, unless you give others.")
             .scope(MESSAGES_WRITE)
             .reaches_others()
             .edits()

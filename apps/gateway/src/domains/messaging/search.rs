@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use clowder_core::{Actor, ChatId, Ctx, Error, text::Flaw};
 use clowder_messaging::{
     MessageSearch,
-    search::{Found, FoundChat, Mentioned, Search, Whom, query::Sought},
+    search::{Found, FoundChat, Has, Mentioned, Search, Whom, query::Sought},
 };
 use tokio::time::{Instant, sleep};
 
@@ -24,16 +24,20 @@ pub async fn in_chat(port: Port, Caller(ctx): Caller, Path(chat): Path<ChatId>, 
 }
 
 async fn find(port: Port, ctx: &Ctx, mut query: Query, chat: Option<ChatId>) -> Answer<Listed<Found>> {
-    let sought = sought(&mut query);
+    let (has, kind) = (query.word("has"), query.word("type"));
+    let sought = match has {
+        // All messages with files, such as those of a chat.
+        Some(Has::File) if !query.has("q") => Some(Sought::default()),
+        _ => sought(&mut query).map(|(_, sought)| sought),
+    };
     let from = query.text("from").map(|text| whom(ctx, &text)).transpose()?;
     let mentions = query.text("mentions").map(|text| mentioned(ctx, &text)).transpose()?;
-    let (has, kind) = (query.word("has"), query.word("type"));
     let [before, after] = ["before", "after"].map(|name| query.time(name));
     let order = query.word("sort").unwrap_or_default();
     let page = query.page();
     query.check()?;
     // Without it, the check has failed.
-    let Some((_, sought)) = sought else { return Err(Error::internal("a search for nothing").into()) };
+    let Some(sought) = sought else { return Err(Error::internal("a search for nothing").into()) };
     let search = Search { sought, chat, from, mentions, has, kind, before, after, order };
     Ok(Listed(port.search_messages(ctx, search, page).await?))
 }

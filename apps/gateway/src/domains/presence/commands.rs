@@ -1,10 +1,10 @@
 //! The commands that set one's presence and watch that of others.
 
 use clowder_accounts::{
-    presence::{NewPresence, OwnPresence, Watch, Watched},
+    presence::{NewPresence, OwnPresence, WATCHED_FOR, Watch, Watched},
     scopes::PROFILE_WRITE,
 };
-use clowder_core::Input;
+use clowder_core::{Input, UserId};
 use serde_json::{Value, json};
 
 use super::events::HEARD_WITH;
@@ -56,22 +56,19 @@ async fn set(call: Call, data: Value) -> Result<Done, Problem> {
 
 async fn watch(call: Call, data: Value) -> Result<Done, Problem> {
     let Watch { ids } = Watch::from_json_at(data, call.ctx.now)?;
-    // First, so that what changes while it reads is told.
-    let until = call.ports.store.online.watch(call.user, &ids, call.ctx.now);
+    // First, so that what changes while it reads is told; and at the socket before, for another one may just stop.
+    let until = call.ctx.now.plus(WATCHED_FOR);
     call.socket.watch(&ids, until);
-    let people = match call.ports.store.presence.seen(&call.ctx, ids.clone()).await {
-        Ok(people) => people,
-        Err(error) => {
-            call.socket.unwatch(&ids);
-            return Err(error.into());
-        }
-    };
-    call.socket.unwatch(ids.iter().filter(|id| people.iter().all(|seen| seen.user_id != **id)));
-    done(Watched { people, until })
+    call.ports.store.online.watch(call.user, &ids, call.ctx.now);
+    let seen = call.ports.store.presence.seen(&call.ctx, ids.clone()).await;
+    let people = seen.as_deref().unwrap_or_default();
+    let unseen: Vec<UserId> = ids.into_iter().filter(|id| people.iter().all(|seen| seen.user_id != *id)).collect();
+    call.ports.hub.unwatch_people(&call.socket, &unseen, call.ctx.now);
+    done(Watched { people: seen?, until })
 }
 
 async fn unwatch(call: Call, data: Value) -> Result<Done, Problem> {
     let Watch { ids } = Watch::from_json_at(data, call.ctx.now)?;
-    call.socket.unwatch(&ids);
+    call.ports.hub.unwatch_people(&call.socket, &ids, call.ctx.now);
     nothing()
 }

@@ -19,7 +19,8 @@ pub fn of(name: &str) -> Option<Value> {
                 "user": null, "group": null, "pet": null,
                 "messages": [{
                     "id": CHAT, "chat_id": THING, "seq": 1, "sender": card(BOB, "bob", "Bob"),
-                    "content": "Buy at https://shop.example", "created_at": AT, "edited_at": null
+                    "content": "Buy at https://shop.example", "created_at": AT, "edited_at": null,
+                    "attachments": [{"id": THING, "name": "offer.jpg", "type": "image/jpeg"}]
                 }]
             },
             "created_at": AT, "version": 2

@@ -16,6 +16,7 @@ use clowder_core::{
     },
 };
 use clowder_infra::online::Told;
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -47,6 +48,8 @@ pub enum Step {
     },
     /// The journal is another one, and has come this far.
     Renewed(Arc<Place>),
+    /// The journal goes on in this epoch.
+    Continued(Uuid),
     /// A transient event goes to all followers of its topic except these, or to those sockets of them that watch it at this
     /// time.
     Passing {
@@ -72,7 +75,7 @@ impl Step {
         match self {
             Self::Change(durable) => Some((durable.recorded().stream, durable.recorded().position)),
             Self::Unreadable { stream, position } | Self::Swept { stream, position } => Some((*stream, *position)),
-            Self::Renewed(_) | Self::Passing { .. } | Self::Told { .. } => None,
+            Self::Renewed(_) | Self::Continued(_) | Self::Passing { .. } | Self::Told { .. } => None,
         }
     }
 
@@ -157,6 +160,11 @@ impl Shard {
         self.lock().audience.contains_key(&topic)
     }
 
+    /// Whether any socket of a user watches somebody's presence.
+    pub fn is_watched(&self, by: UserId, user: UserId, at: Timestamp) -> bool {
+        self.lock().here.get(&by).is_some_and(|follows| follows.queues().any(|queue| queue.watches(user, at)))
+    }
+
     /// From now on a socket watches a topic, if it is still here.
     pub fn watch(&self, queue: &Arc<SendQueue>, topic: Topic, until: Timestamp) {
         let mut state = self.lock();
@@ -196,6 +204,7 @@ impl Shard {
             Step::Change(durable) => self.hand_out(durable),
             Step::Unreadable { stream, position } => self.lock().place.positions.advance(*stream, *position),
             Step::Swept { .. } | Step::Renewed(_) => return self.start_anew(step),
+            Step::Continued(epoch) => self.lock().place.epoch = *epoch,
             Step::Passing { topic, but, watched_at, opened_by, frame } => {
                 let hears = |user: &UserId| !but.contains(user);
                 let queues = match watched_at {
@@ -217,8 +226,10 @@ impl Shard {
     fn start_anew(&self, step: &Step) -> Queues {
         let queues = {
             let mut state = self.lock();
-            if let Step::Renewed(place) = step {
-                state.place = Place::clone(place);
+            match step {
+                Step::Renewed(place) => state.place = Place::clone(place),
+                Step::Continued(epoch) => state.place.epoch = *epoch,
+                _ => {}
             }
             if let Some((stream, position)) = step.place() {
                 state.place.positions.advance(stream, position);
@@ -438,53 +449,4 @@ impl Drop for Arrival<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clowder_core::{Id, Timestamp};
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn at(position: i64) -> Place {
-        Place::new(Uuid::nil(), Positions::new(vec![position]))
-    }
-
-    #[test]
-    fn in_another_journal_positions_go_back_and_every_socket_loads_anew() {
-        let user = UserId::new(Timestamp::from_micros(1));
-        let shard = Shard::new(at(7), 1024 * 1024);
-        let attach = || {
-            let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-            shard.arrive(user).attach(via, None, Some(Loaded::default())).unwrap().unwrap()
-        };
-        let attached = attach();
-        let arriving = shard.arrive(user);
-        let place = Place::new(Uuid::max(), Positions::new(vec![3]));
-        shard.take(&Step::Renewed(Arc::new(place.clone())));
-        assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
-        let via = Via::Session(Id::new(Timestamp::from_micros(1)));
-        assert!(
-            arriving.attach(via, None, Some(Loaded::default())).unwrap().is_none(),
-            "what it has loaded is of the one before"
-        );
-        assert!(shard.reaches(&place) && !shard.reaches(&at(3)), "places of the one before are never reached");
-        assert_eq!(attach().live_from, place);
-    }
-
-    #[test]
-    fn a_panic_sends_every_socket_back_with_its_cursor() {
-        let user = UserId::new(Timestamp::from_micros(1));
-        let shard = Shard::new(at(7), 1024 * 1024);
-        let attached =
-            shard.arrive(user).attach(Via::Session(Id::new(Timestamp::from_micros(1))), None, Some(Loaded::default()));
-        let attached = attached.unwrap().unwrap();
-        let step = Step::Unreadable { stream: 0, position: 8 };
-        shard.guard(&step, |shard, _| {
-            let _state = shard.lock();
-            panic!("on purpose");
-        });
-        assert!(matches!(attached.queue.closing(), Some(Close::Restart)));
-        assert!(shard.reaches(&at(8)), "what panicked is not tried again");
-        shard.take(&Step::Unreadable { stream: 0, position: 9 });
-        assert!(shard.reaches(&at(9)), "and the next step is taken");
-    }
-}
+mod tests;

@@ -1,15 +1,21 @@
 //! Puts the messages of a client together (RFC 6455 §5) from octets as they arrive.
 
+use std::net::Ipv4Addr;
+
 use actix_codec::Decoder;
 use actix_http::ws::{Codec, Frame, Item, ProtocolError};
 use actix_web::web::{Bytes, BytesMut};
 use bytestring::ByteString;
+use tokio::time::Instant;
 
 use super::{
     super::{MAX_FRAME, close::Close},
-    guard::Guard,
+    guard::{Guard, Passed},
 };
+use crate::front::{Key, PAUSE, Room, Rooms, Sizes, time_for};
 
+/// The memory for all frames and messages that are not complete, and for the large ones that are carried out.
+pub const FRAMES: Sizes = Sizes { nobody: 16 << 20, known: 64 << 20 };
 /// So few octets are moved to a buffer of their own, instead of keeping a large one.
 const FEW: usize = 1 << 10;
 
@@ -26,32 +32,57 @@ pub struct Reader {
     codec: Codec,
     /// What has arrived of a frame, until it is complete.
     octets: BytesMut,
+    /// Whether the memory of `octets` has earlier frames in it.
+    is_shared: bool,
     /// The text so far of a fragmented message.
     text: BytesMut,
+    /// The memory for both.
+    room: Room,
+    /// When more of what has begun must have arrived.
+    until: Option<Instant>,
     /// Why nothing follows after the frames that have arrived.
     end: Option<Close>,
 }
 
+/// With memory of its own.
 impl Default for Reader {
     fn default() -> Self {
-        Self {
-            guard: Guard::default(),
-            codec: Codec::new().max_size(MAX_FRAME),
-            octets: BytesMut::new(),
-            text: BytesMut::new(),
-            end: None,
-        }
+        let nobody = Key::Address(Ipv4Addr::LOCALHOST.into());
+        Self::new(Rooms::new(FRAMES).room(nobody), MAX_FRAME)
     }
 }
 
 impl Reader {
+    /// `most`: the maximum size of a message.
+    pub fn new(room: Room, most: usize) -> Self {
+        Self {
+            guard: Guard::new(most),
+            codec: Codec::new().max_size(MAX_FRAME),
+            octets: BytesMut::new(),
+            is_shared: false,
+            text: BytesMut::new(),
+            room,
+            until: None,
+            end: None,
+        }
+    }
+
+    /// From now on messages may be so large, and their memory is another's.
+    pub fn admit(&mut self, room: Room, most: usize) {
+        self.guard.allow(most);
+        self.room = room;
+    }
+
     /// Takes what has arrived, up to the first frame that is not allowed.
     pub fn receive(&mut self, octets: &[u8]) {
         if self.end.is_some() {
             return;
         }
         let allowed = match self.guard.pass(octets) {
-            Ok(()) => octets,
+            Ok(passed) => {
+                self.keep_time(passed);
+                octets
+            }
             Err((before, close)) => {
                 self.end = Some(close);
                 octets.get(..before).unwrap_or_default()
@@ -60,19 +91,47 @@ impl Reader {
         self.octets.extend_from_slice(allowed);
     }
 
-    /// The next message, if all of it has arrived; earlier ones come before the reason why there are no more.
+    /// A message may take as long as the body of a request of the same size, whatever comes between its fragments.
+    fn keep_time(&mut self, passed: Passed) {
+        if self.guard.is_idle() {
+            self.until = None;
+            return;
+        }
+        let latest = Instant::now() + PAUSE;
+        let until = self.until.filter(|_| !passed.was_idle).map(|until| until + time_for(passed.said));
+        self.until = Some(until.map_or(latest, |until| until.min(latest)));
+    }
+
+    /// When more must have arrived, if something is incomplete.
+    pub fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// While nobody read, the client could not go on.
+    pub fn forgive(&mut self) {
+        self.until = self.until.map(|_| Instant::now() + PAUSE);
+    }
+
+    /// More has not arrived in time.
+    pub fn give_up(&mut self) {
+        self.end.get_or_insert(Close::Stalled);
+    }
+
+    /// The next message, if all of it has arrived; earlier ones come before the reason why there are no more. The memory of a
+    /// message stays reserved until the next one is asked for.
     pub fn message(&mut self) -> Result<Option<Message>, Close> {
         loop {
-            let message = match self.codec.decode(&mut self.octets) {
-                Ok(Some(frame)) => self.take(frame),
+            // The protocol layer would reserve memory for whatever the header of an incomplete frame announces.
+            let is_complete = self.end.is_some() || self.octets.len() > self.guard.begun();
+            let decoded = if is_complete { self.codec.decode(&mut self.octets) } else { Ok(None) };
+            let message = match decoded {
+                Ok(Some(frame)) => {
+                    self.is_shared = true;
+                    self.take(frame)
+                }
                 Ok(None) => match self.end {
-                    Some(close) => return Err(close),
-                    None => {
-                        if self.octets.len() <= FEW {
-                            self.octets = BytesMut::from(&*self.octets);
-                        }
-                        return Ok(None);
-                    }
+                    Some(close) => return self.fail(close),
+                    None => return self.wait(),
                 },
                 Err(ProtocolError::Overflow) => Err(Close::TooBig),
                 Err(_) => Err(Close::Protocol),
@@ -80,13 +139,31 @@ impl Reader {
             match message {
                 Ok(None) => {}
                 Ok(message) => return Ok(message),
-                Err(close) => {
-                    self.end = Some(close);
-                    self.octets = BytesMut::new();
-                    return Err(close);
-                }
+                Err(close) => return self.fail(close),
             }
         }
+    }
+
+    /// Keeps no more than what is incomplete, as long as there is memory for it.
+    fn wait(&mut self) -> Result<Option<Message>, Close> {
+        if self.is_shared || self.octets.len() <= FEW {
+            self.octets = BytesMut::from(&*self.octets);
+            self.is_shared = false;
+        }
+        match self.room.hold(self.octets.len() + self.text.len()) {
+            Ok(()) => Ok(None),
+            Err(_) => {
+                metrics::counter!("clowder_frames_refused_total").increment(1);
+                self.fail(Close::busy())
+            }
+        }
+    }
+
+    /// Nothing follows.
+    fn fail(&mut self, close: Close) -> Result<Option<Message>, Close> {
+        (self.octets, self.text, self.until, self.end) = (BytesMut::new(), BytesMut::new(), None, Some(close));
+        let _ = self.room.hold(0);
+        Err(close)
     }
 
     /// What a frame says, if it completes a message.
@@ -114,7 +191,18 @@ impl Reader {
 mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
+    use std::time::Duration;
+
     use super::*;
+    use crate::ws::MAX_FRAME_OF_NOBODY;
+
+    fn rooms() -> Rooms {
+        Rooms::new(FRAMES)
+    }
+
+    fn user(number: u128) -> Key {
+        Key::User(clowder_core::UserId::from_uuid(uuid::Uuid::from_u128(number)))
+    }
 
     /// A frame with a mask.
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -243,5 +331,132 @@ mod tests {
         reader.receive(&long[100..]);
         assert!(matches!(reader.message(), Ok(Some(Message::Text(_)))));
         assert_eq!((reader.message(), reader.octets.capacity(), reader.text.capacity()), (Ok(None), 0, 0));
+    }
+
+    /// What arrives, and what the reader says to it.
+    fn takes(reader: &mut Reader, octets: &[u8]) -> Result<Option<Message>, Close> {
+        for octets in octets.chunks(16 << 10) {
+            reader.receive(octets);
+            match reader.message() {
+                Ok(None) => {}
+                said => return said,
+            }
+        }
+        Ok(None)
+    }
+
+    #[test]
+    fn what_is_incomplete_has_room_for_all_together() {
+        let rooms = rooms();
+        let fragment = frame(0x01, &[b'x'; 131_000]);
+        let ping = &frame(0x89, &[b'x'; 100])[..50];
+        let address = |last| Key::Address(std::net::IpAddr::from([192, 0, 2, last]));
+        for (callers, each, all) in [
+            ((1..=9).map(user).collect::<Vec<_>>(), 8 << 20, FRAMES.known),
+            ((1..=9).map(address).collect(), 2 << 20, FRAMES.nobody),
+        ] {
+            let (mut held, mut octets) = (Vec::new(), 0);
+            for caller in &callers {
+                let begun = octets;
+                loop {
+                    let mut reader = Reader::new(rooms.room(*caller), MAX_FRAME);
+                    let said = takes(&mut reader, &fragment).and_then(|_| takes(&mut reader, ping));
+                    if let Err(close) = said {
+                        assert!(matches!(close, Close::Busy { .. }), "{close:?}");
+                        assert_eq!(reader.message(), Err(close));
+                        break;
+                    }
+                    octets += 131_000 + ping.len();
+                    held.push(reader);
+                }
+                assert!(octets - begun <= each && octets <= all);
+            }
+            assert!(octets > all / 10 * 9, "{octets} of {all}");
+            // Whoever says something small and whole needs no room.
+            let mut other = Reader::new(rooms.room(callers[0]), MAX_FRAME);
+            assert!(matches!(takes(&mut other, &frame(0x81, b"hello")), Ok(Some(_))));
+            held.pop();
+            let mut other = Reader::new(rooms.room(callers[8]), MAX_FRAME);
+            assert_eq!(takes(&mut other, &fragment), Ok(None));
+            drop((held, other));
+            assert!(rooms.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_large_message_has_its_room_until_the_next_is_asked_for() {
+        let rooms = rooms();
+        let mut reader = Reader::new(rooms.room(user(1)), MAX_FRAME);
+        assert!(matches!(takes(&mut reader, &frame(0x81, &[b'x'; 100_000])), Ok(Some(_))));
+        assert!(!rooms.is_empty());
+        assert_eq!(reader.message(), Ok(None));
+        assert!(rooms.is_empty());
+        let _ = takes(&mut reader, &frame(0x01, &[b'x'; 100_000]));
+        assert!(!rooms.is_empty());
+        assert!(matches!(takes(&mut reader, &frame(0x80, b"end")), Ok(Some(_))));
+        assert_eq!(reader.message(), Ok(None));
+        assert!(rooms.is_empty());
+    }
+
+    #[test]
+    fn what_a_header_announces_takes_no_memory() {
+        let mut reader = Reader::default();
+        let long = frame(0x81, &[b'x'; MAX_FRAME]);
+        assert_eq!(takes(&mut reader, &long[..5_000]), Ok(None));
+        assert!(reader.octets.capacity() < 20_000, "{}", reader.octets.capacity());
+    }
+
+    #[test]
+    fn who_is_not_authenticated_says_little_at_a_time() {
+        let rooms = rooms();
+        let mut reader = Reader::new(rooms.room(user(1)), MAX_FRAME_OF_NOBODY);
+        let most = frame(0x81, &[b'x'; MAX_FRAME_OF_NOBODY]);
+        assert!(matches!(takes(&mut reader, &most), Ok(Some(_))));
+        reader.admit(rooms.room(user(2)), MAX_FRAME);
+        assert!(matches!(takes(&mut reader, &frame(0x81, &[b'x'; MAX_FRAME])), Ok(Some(_))));
+        let mut reader = Reader::new(rooms.room(user(1)), MAX_FRAME_OF_NOBODY);
+        assert_eq!(takes(&mut reader, &frame(0x81, &[b'x'; MAX_FRAME_OF_NOBODY + 1])), Err(Close::TooBig));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_begun_must_go_on() {
+        let (first, more, last, ping) = (0x01, 0x00, 0x80, 0x89);
+        let long = frame(0x81, &[b'x'; 4_000]);
+        let (seconds, few) = (Duration::from_secs, Duration::from_millis(100));
+        // How long more may take after these pieces have arrived, one a second.
+        for (pieces, left) in [
+            (vec![frame(0x81, b"whole"), frame(ping, b"")], None),
+            (vec![vec![0x81]], Some(seconds(5))),
+            (vec![long[..100].to_vec(), long[100..200].to_vec()], Some(seconds(4) + few)),
+            // What comes fast allows no longer pause later.
+            (vec![long[..3_000].to_vec()], Some(seconds(5))),
+            (vec![long[..100].to_vec(), long[100..].to_vec()], None),
+            // Nor do control frames and empty fragments, of however many octets.
+            (
+                vec![frame(first, b"a"), frame(ping, &[b'x'; 125]).repeat(8), frame(more, b"").repeat(150)],
+                Some(seconds(3)),
+            ),
+            (vec![frame(first, b"a"), frame(last, b"b")], None),
+            (vec![frame(first, b"a"), [frame(last, b"b"), vec![0x81]].concat()], Some(seconds(5))),
+        ] {
+            let mut reader = Reader::default();
+            for (number, piece) in pieces.iter().enumerate() {
+                if number > 0 {
+                    tokio::time::advance(seconds(1)).await;
+                }
+                reader.receive(piece);
+                while let Ok(Some(_)) = reader.message() {}
+            }
+            let until = reader.until().map(|until| until - Instant::now());
+            let is_near = |left: Duration| until.is_some_and(|until| until.abs_diff(left) < few);
+            assert!(left.map_or(until.is_none(), is_near), "{until:?} {left:?}");
+        }
+        let mut reader = Reader::default();
+        reader.receive(&[0x81]);
+        tokio::time::advance(seconds(4)).await;
+        reader.forgive();
+        assert_eq!(reader.until(), Some(Instant::now() + PAUSE));
+        reader.give_up();
+        assert_eq!(reader.message(), Err(Close::Stalled));
     }
 }

@@ -23,7 +23,7 @@ async fn connected(receives: u32) -> (Transport, TcpStream) {
     let (client, accepted) = tokio::join!(client.connect(listener.local_addr().unwrap()), listener.accept());
     let (server, _) = accepted.unwrap();
     socket2::SockRef::from(&server).set_send_buffer_size(4_096).unwrap();
-    (Transport::new(server, &text("first")), client.unwrap())
+    (Transport::new(server, &text("first"), Reader::default()), client.unwrap())
 }
 
 /// The payload of the next frame, after its first octet.
@@ -117,4 +117,31 @@ async fn who_reads_slowly_and_answers_pings_learns_why_it_ends() {
     };
     let (received, ()) = tokio::join!(client, transport.close(Close::TooSlow));
     assert_eq!(received, (0x88, [&4009_u16.to_be_bytes(), Close::TooSlow.says().as_bytes()].concat()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_does_not_go_on_ends_the_socket() {
+    let (mut transport, mut client) = connected(65_536).await;
+    assert!(transport.next().await.is_ok());
+    // A fragment that never ends, with a control frame every second.
+    client.write_all(&[0x01, 0x81, 0, 0, 0, 0, b'a']).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let pings = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let _ = client.write_all(&[0x89, 0x80, 0, 0, 0, 0]).await;
+        }
+    };
+    let ends = async {
+        loop {
+            if let Err(close) = transport.next().await {
+                return close;
+            }
+        }
+    };
+    tokio::select! {
+        () = pings => {}
+        close = ends => assert_eq!(close, Close::Stalled),
+    }
+    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
 }

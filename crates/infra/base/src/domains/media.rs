@@ -1,15 +1,25 @@
 //! Files and their bytes.
 
+mod comparing;
+mod content;
+mod pieces;
 mod rows;
 mod schema;
+mod taking_in;
+mod watched;
 mod workplace;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use clowder_media::{Blobs, Examiner, Scanner, policy::Limits};
 
+pub use comparing::{Copies, compare, copy};
+pub use content::*;
+pub use pieces::Pieces;
 pub use rows::*;
 pub use schema::*;
+pub use taking_in::take_in;
+pub use watched::*;
 pub use workplace::*;
 
 #[derive(Clone)]
@@ -28,6 +38,8 @@ pub struct Options {
     pub work: PathBuf,
     /// How long an upload counts as going on unless its process renews that.
     pub lease: Duration,
+    /// How long an upload can be continued.
+    pub resumable_for: Duration,
 }
 
 impl Default for Options {
@@ -40,6 +52,7 @@ impl Default for Options {
             examiner: None,
             work: PathBuf::from("examined"),
             lease: Duration::from_secs(120),
+            resumable_for: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use clowder_core::Recorded;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::bus::Reached;
 
@@ -27,7 +28,8 @@ pub struct Inbox {
 
 #[derive(Default)]
 struct Waiting {
-    changes: VecDeque<Arc<Recorded>>,
+    /// Each with the stored part of the epoch that it belongs to.
+    changes: VecDeque<(Arc<Recorded>, Uuid)>,
     octets: usize,
     /// Something did not fit, or the follower is gone.
     lost: bool,
@@ -38,7 +40,8 @@ struct Waiting {
 /// What a follower finds in its inbox.
 #[derive(Debug)]
 pub enum Hint {
-    Change(Arc<Recorded>),
+    /// A change, and the stored part of the epoch that it belongs to.
+    Change(Arc<Recorded>, Uuid),
     /// Hints were dropped; the changes are in the journal.
     Lost,
     /// Other processes say that the journal reaches at least this far, which may be wrong.
@@ -47,14 +50,14 @@ pub enum Hint {
 
 impl Inbox {
     /// Never waits. If there is no room, all waiting hints are dropped: the journal has the changes, too.
-    pub fn put(&self, changes: &[Arc<Recorded>]) {
+    pub fn put(&self, changes: &[Arc<Recorded>], stored: Uuid) {
         let mut waiting = self.lock();
         waiting.octets += changes.iter().map(|change| size(change)).sum::<usize>();
         if waiting.octets > ROOM {
             *waiting = Waiting { lost: true, ..Waiting::default() };
             metrics::counter!("clowder_journal_hints_dropped_total").increment(1);
         } else {
-            waiting.changes.extend(changes.iter().cloned());
+            waiting.changes.extend(changes.iter().cloned().map(|change| (change, stored)));
         }
         drop(waiting);
         self.arrived.notify_one();
@@ -93,7 +96,7 @@ impl Inbox {
         if std::mem::take(&mut waiting.lost) {
             return Some(Hint::Lost);
         }
-        let Some(change) = waiting.changes.pop_front() else {
+        let Some((change, stored)) = waiting.changes.pop_front() else {
             let reached = std::mem::take(&mut waiting.elsewhere);
             return Some(reached).filter(|reached| !reached.is_empty()).map(Hint::Elsewhere);
         };
@@ -102,7 +105,7 @@ impl Inbox {
             // An empty inbox keeps no buffer.
             waiting.changes = VecDeque::new();
         }
-        Some(Hint::Change(change))
+        Some(Hint::Change(change, stored))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -139,7 +142,7 @@ mod tests {
 
     async fn position(inbox: &Inbox) -> Option<i64> {
         match inbox.next().await {
-            Hint::Change(change) => Some(change.position),
+            Hint::Change(change, _) => Some(change.position),
             Hint::Lost | Hint::Elsewhere(_) => None,
         }
     }
@@ -147,20 +150,20 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_dropped_and_costs_no_memory() {
         let inbox = Inbox::default();
-        inbox.put(&[change(1, 10), change(2, 10)]);
+        inbox.put(&[change(1, 10), change(2, 10)], Uuid::nil());
         assert_eq!((position(&inbox).await, position(&inbox).await), (Some(1), Some(2)));
         assert_eq!(inbox.lock().octets, 0);
         for n in 0..16 {
-            inbox.put(&[change(n, 1024 * 1024 - OVERHEAD - 2)]);
+            inbox.put(&[change(n, 1024 * 1024 - OVERHEAD - 2)], Uuid::nil());
         }
         assert_eq!(inbox.lock().changes.len(), 16, "exactly full");
-        inbox.put(&[change(16, 1)]);
+        inbox.put(&[change(16, 1)], Uuid::nil());
         assert_eq!(inbox.lock().changes.capacity(), 0);
         assert_eq!(inbox.lock().octets, 0);
-        inbox.put(&[change(17, 1)]);
+        inbox.put(&[change(17, 1)], Uuid::nil());
         assert_eq!(position(&inbox).await, None, "what was dropped is told first");
         assert_eq!(position(&inbox).await, Some(17));
-        inbox.put(&[change(18, ROOM)]);
+        inbox.put(&[change(18, ROOM)], Uuid::nil());
         assert_eq!(position(&inbox).await, None, "one that is larger than the room");
     }
 
@@ -169,7 +172,7 @@ mod tests {
         let inbox = Inbox::default();
         inbox.hear(&Reached::from([(0, 7), (1, 2), (STREAMS, 9)]));
         inbox.hear(&Reached::from([(0, 5), (1, 3)]));
-        inbox.put(&[change(1, 10)]);
+        inbox.put(&[change(1, 10)], Uuid::nil());
         assert_eq!(position(&inbox).await, Some(1));
         let Hint::Elsewhere(reached) = inbox.next().await else { panic!("what others say") };
         assert_eq!(reached, Reached::from([(0, 7), (1, 3)]));

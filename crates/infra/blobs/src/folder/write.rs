@@ -16,7 +16,11 @@ use clowder_media::{Key, blobs::Writing};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{BEGUN, durable};
-use crate::{CHUNK, blocking};
+use crate::blocking;
+
+/// How many octets are collected for one write to the disk. As many more may be on their way to it, for each object that is
+/// being written.
+const COLLECTED: usize = 64 << 10;
 
 pub struct Begun {
     root: Arc<Path>,
@@ -67,9 +71,9 @@ impl Begun {
 
     async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
         while bytes.has_remaining() {
-            let some = bytes.split_to(bytes.len().min(CHUNK - self.next.len()));
+            let some = bytes.split_to(bytes.len().min(COLLECTED - self.next.len()));
             self.next.extend_from_slice(&some);
-            if self.next.len() == CHUNK {
+            if self.next.len() == COLLECTED {
                 let spare = self.settle().await?;
                 let mut full = mem::replace(&mut self.next, spare);
                 let file = self.file.clone();

@@ -3,6 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use clowder_core::{Error, Result, Timestamp};
+use clowder_media::Key;
 use http::Method;
 use object_store::{
     multipart::MultipartStore,
@@ -38,8 +39,8 @@ struct Upload {
     initiated: String,
 }
 
-/// Aborts the uploads below our prefix that began before this time. One that cannot be aborted holds up no others, and is
-/// the error in the end; after several, it is the server, and the rest is left for later.
+/// Aborts the uploads of files below our prefix that began before this time: others may use the same bucket. One that cannot be
+/// aborted holds up no others, and is the error in the end; after several, it is the server, and the rest is left for later.
 pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
     let (mut aborted, mut faults) = (0, Vec::new());
     let mut markers = (String::new(), String::new());
@@ -48,9 +49,9 @@ pub async fn sweep(inner: &Inner, before: Timestamp) -> Result<u64> {
         for Upload { key, upload_id, initiated } in &page.uploads {
             let began = Timestamp::from_str(initiated);
             let began = began.map_err(|_| Error::internal(format!("an upload that began at {initiated:?}")))?;
-            let (Ok(path), true) = (Path::parse(key), key.starts_with(&inner.prefix) && began < before) else {
-                continue;
-            };
+            let ours = key.strip_prefix(&inner.prefix).and_then(|key| Key::new(key).ok());
+            let is_due = ours.is_some_and(|key| key.is_of_a_file()) && began < before;
+            let (Ok(path), true) = (Path::parse(key), is_due) else { continue };
             match inner.store.abort_multipart(&path, upload_id).await {
                 Ok(()) => aborted += 1,
                 // Finished or aborted meanwhile.

@@ -22,7 +22,7 @@ use super::{Inner, fault};
 use crate::{CHUNK, blocking};
 
 /// The size of all parts but the last; 10,000 of them make 80 GB. S3 allows no smaller ones than 5 MiB.
-const PART: u64 = 8 << 20;
+pub const PART: u64 = 8 << 20;
 /// S3 allows no more.
 const MOST_PARTS: usize = 10_000;
 /// What is read from the file at once while a part is sent.
@@ -43,10 +43,12 @@ pub struct Begun {
     upload: Option<MultipartId>,
     sent: Vec<PartId>,
     failed: bool,
+    /// Whether the upload stays when this is dropped, because somebody else goes on with it.
+    keeps: bool,
 }
 
 /// Where the bytes of a request are.
-enum Source {
+pub enum Source {
     Memory(Bytes),
     File(Arc<File>, u64),
 }
@@ -83,7 +85,68 @@ async fn read((file, at, size): (Arc<File>, u64, u64)) -> Result<Option<(Bytes, 
 
 impl Begun {
     pub fn new(inner: Arc<Inner>, path: Path) -> Self {
-        Self { inner, path, next: Vec::new(), part: None, size: 0, upload: None, sent: Vec::new(), failed: false }
+        Self {
+            inner,
+            path,
+            next: Vec::new(),
+            part: None,
+            size: 0,
+            upload: None,
+            sent: Vec::new(),
+            failed: false,
+            keeps: false,
+        }
+    }
+
+    /// Goes on with an upload that has these parts.
+    pub fn resumed(inner: Arc<Inner>, path: Path, upload: Option<MultipartId>, parts: Vec<String>) -> Self {
+        let mut begun = Self::new(inner, path);
+        begun.keeps = upload.is_some();
+        begun.upload = upload;
+        begun.sent = parts.into_iter().map(|content_id| PartId { content_id }).collect();
+        begun
+    }
+
+    pub fn inner(&self) -> Arc<Inner> {
+        self.inner.clone()
+    }
+
+    /// The upload, and the parts that it has.
+    pub fn so_far(&self) -> (Option<MultipartId>, Vec<String>) {
+        (self.upload.clone(), self.sent.iter().map(|part| part.content_id.clone()).collect())
+    }
+
+    /// What is collected for the next part, if anything.
+    pub async fn collected(&mut self) -> Result<Option<(Arc<File>, u64)>> {
+        self.still_whole()?;
+        if !self.next.is_empty() {
+            self.put_aside().await?;
+        }
+        Ok(self.part.clone().filter(|_| self.size > 0).map(|part| (part, self.size)))
+    }
+
+    /// Sends the last part, and makes all of them the object.
+    pub async fn complete_parts(mut self) -> Result<()> {
+        if !self.next.is_empty() {
+            self.put_aside().await?;
+        }
+        self.finish_parts().await
+    }
+
+    async fn finish_parts(&mut self) -> Result<()> {
+        if self.size > 0 {
+            self.send_part().await?;
+        }
+        let Some(upload) = self.upload.clone() else {
+            return Err(Error::internal(format!("{} has no parts", self.path)));
+        };
+        let completed = self.inner.store.complete_multipart(&self.path, &upload, mem::take(&mut self.sent)).await;
+        completed.map(drop).map_err(|error| fault::of(&self.path, error))
+    }
+
+    /// From now on, dropping it does not abort the upload.
+    pub fn keep(&mut self) {
+        self.keeps = true;
     }
 
     /// Moves what has been collected to the file.
@@ -126,7 +189,7 @@ impl Begun {
         Ok(())
     }
 
-    async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
+    pub async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
         while bytes.has_remaining() {
             let some = bytes.split_to(bytes.len().min(CHUNK - self.next.len()));
             self.next.extend_from_slice(&some);
@@ -151,18 +214,22 @@ impl Begun {
         if let (None, Some(file)) = (&self.upload, self.part.clone()) {
             return self.put(&[], &Source::File(file, self.size)).await.map(drop);
         }
-        if self.size > 0 {
-            self.send_part().await?;
-        }
-        let Some(upload) = self.upload.clone() else { return Ok(()) };
-        let completed = self.inner.store.complete_multipart(&self.path, &upload, mem::take(&mut self.sent)).await;
-        completed.map_err(|error| fault::of(&self.path, error))?;
+        self.finish_parts().await?;
         self.upload = None;
         Ok(())
     }
 
+    /// Adds bytes. After an error, or if the caller gives up in the middle, nothing can be added any more.
+    pub async fn add_or_fail(&mut self, bytes: Bytes) -> Result<()> {
+        self.still_whole()?;
+        self.failed = true;
+        self.add(bytes).await?;
+        self.failed = false;
+        Ok(())
+    }
+
     /// Sends bytes, again if that may help, and returns the entity tag.
-    async fn put(&self, query: &[(&str, &str)], source: &Source) -> Result<String> {
+    pub async fn put(&self, query: &[(&str, &str)], source: &Source) -> Result<String> {
         let mut pause = Duration::from_millis(100);
         let mut attempt = 1;
         loop {
@@ -210,12 +277,7 @@ async fn abort(inner: Arc<Inner>, path: Path, upload: MultipartId) {
 #[async_trait]
 impl Writing for Begun {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
-        self.still_whole()?;
-        // Also if the caller gives up in the middle.
-        self.failed = true;
-        self.add(bytes).await?;
-        self.failed = false;
-        Ok(())
+        self.add_or_fail(bytes).await
     }
 
     async fn finish(mut self: Box<Self>) -> Result<()> {
@@ -232,7 +294,8 @@ impl Writing for Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if let (Some(upload), Ok(runtime)) = (self.upload.take(), Handle::try_current()) {
+        let upload = self.upload.take().filter(|_| !self.keeps);
+        if let (Some(upload), Ok(runtime)) = (upload, Handle::try_current()) {
             runtime.spawn(abort(self.inner.clone(), self.path.clone(), upload));
         }
     }

@@ -1,15 +1,19 @@
-//! What both stores promise.
+//! What both stores promise, and the two as one.
 
 use bytes::Bytes;
 use clowder_core::{Error, Timestamp};
+use clowder_media::blobs::Grown;
 
-use super::stores::{FOREVER, NEVER, Store, all, folder, key, names, noise, read, s3, write};
+use super::stores::{FOREVER, NEVER, OF_A_FILE, Store, all, both, folder, key, names, noise, read, s3, write};
 
 /// A module per store, with each of these tests.
 macro_rules! on_both {
     ($($(#[$about:meta])* $name:ident;)*) => {
         mod in_a_folder {
             $($(#[$about])* #[tokio::test] async fn $name() { super::$name(&super::folder()).await; })*
+        }
+        mod in_both {
+            $($(#[$about])* #[tokio::test] async fn $name() { super::$name(&super::both()).await; })*
         }
         mod in_s3 {
             $($(#[$about])* #[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name(&super::s3()).await; })*
@@ -24,6 +28,10 @@ on_both! {
     ranges;
     an_object_is_replaced_as_a_whole;
     what_is_aborted_or_dropped_leaves_nothing;
+    what_grows_is_whole_in_the_end;
+    what_has_not_settled_is_forgotten;
+    what_grows_in_small_steps_leaves_no_rests;
+    what_is_abandoned_leaves_nothing;
     deleting_is_repeatable;
     lists_are_in_order_and_in_pages;
     copies_and_renames;
@@ -115,7 +123,7 @@ async fn what_is_aborted_or_dropped_leaves_nothing(store: &Store) {
         let mut writing = blobs.begin(&key("kept")).await.unwrap();
         writing.write(noise(7, size)).await.unwrap();
         writing.abort().await;
-        let mut writing = blobs.begin(&key("new")).await.unwrap();
+        let mut writing = blobs.begin(&key(OF_A_FILE)).await.unwrap();
         writing.write(noise(7, size)).await.unwrap();
         drop(writing);
     }
@@ -123,6 +131,88 @@ async fn what_is_aborted_or_dropped_leaves_nothing(store: &Store) {
     assert_eq!(names(blobs, "").await, ["kept"]);
     // Those that were dropped are removed in the background. Each sweep may find some that are not yet.
     super::stores::until("all is removed", async || (blobs.sweep(FOREVER).await.unwrap() == 0).then_some(())).await;
+}
+
+/// Another key of a file.
+const UNSETTLED: &str = "files/ac/01939d3c-0000-7000-8000-0000000000ac";
+
+/// Adds bytes to an object that grows.
+async fn grow(store: &Store, grown: &Grown, bytes: Bytes) -> Grown {
+    let mut growing = store.blobs.grow(&key(OF_A_FILE), grown).await.unwrap();
+    growing.write(bytes).await.unwrap();
+    let grown = growing.settle(true).await.unwrap();
+    assert_eq!(growing.settle(false).await.unwrap(), grown, "all has settled");
+    grown
+}
+
+async fn what_grows_is_whole_in_the_end(store: &Store) {
+    let (blobs, part) = (&*store.blobs, 8 << 20);
+    for sizes in [&[1][..], &[5, 300_000, 9_000_000, 1], &[part], &[part, 1], &[part - 1, 1, part], &[20_000_000, 0, 7]]
+    {
+        let all = noise(sizes.len() as u64, sizes.iter().sum());
+        let (mut rest, mut grown) = (all.clone(), Grown::default());
+        for size in sizes {
+            grown = grow(store, &grown, rest.split_to(*size)).await;
+            assert_eq!(grown.size, (all.len() - rest.len()) as u64);
+            assert!(grown.state.len() <= 8 << 10);
+            assert_eq!(blobs.head(&key(OF_A_FILE)).await.unwrap(), None, "nobody sees it yet");
+        }
+        // An attempt of which nobody has heard the end.
+        for _ in 0..2 {
+            blobs.complete(&key(OF_A_FILE), &grown).await.unwrap();
+        }
+        assert!(read(blobs, OF_A_FILE).await.unwrap() == all, "{sizes:?}");
+        assert_eq!(names(blobs, "").await, [OF_A_FILE]);
+        blobs.abandon(&key(OF_A_FILE), &grown).await.unwrap();
+        assert!(read(blobs, OF_A_FILE).await.unwrap() == all, "it was completed before it was abandoned");
+        assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 0);
+        blobs.delete(&key(OF_A_FILE)).await.unwrap();
+    }
+}
+
+async fn what_has_not_settled_is_forgotten(store: &Store) {
+    let blobs = &*store.blobs;
+    let (kept, lost, other) = (noise(20, 9_000_000), noise(21, 10_000_000), noise(22, 9_500_000));
+    let grown = grow(store, &Grown::default(), kept.clone()).await;
+    let mut growing = blobs.grow(&key(OF_A_FILE), &grown).await.unwrap();
+    growing.write(lost).await.unwrap();
+    drop(growing);
+    let grown = grow(store, &grown, other.clone()).await;
+    blobs.complete(&key(OF_A_FILE), &grown).await.unwrap();
+    assert!(read(blobs, OF_A_FILE).await.unwrap() == [kept, other].concat());
+
+    // An object of which nothing has ever settled.
+    let mut growing = blobs.grow(&key(UNSETTLED), &Grown::default()).await.unwrap();
+    growing.write(noise(23, 9_000_000)).await.unwrap();
+    drop(growing);
+    blobs.abandon(&key(UNSETTLED), &Grown::default()).await.unwrap();
+    super::stores::until("all is removed", async || (blobs.sweep(FOREVER).await.unwrap() == 0).then_some(())).await;
+    assert_eq!(names(blobs, "").await, [OF_A_FILE]);
+}
+
+async fn what_grows_in_small_steps_leaves_no_rests(store: &Store) {
+    let blobs = &*store.blobs;
+    let all = noise(24, 50_000);
+    let (mut rest, mut grown) = (all.clone(), Grown::default());
+    while !rest.is_empty() {
+        grown = grow(store, &grown, rest.split_to(5_000)).await;
+        assert!(names(blobs, "rest/").await.len() <= 2, "the last one, and the one before");
+    }
+    blobs.complete(&key(OF_A_FILE), &grown).await.unwrap();
+    assert!(read(blobs, OF_A_FILE).await.unwrap() == all);
+    assert_eq!(names(blobs, "").await, [OF_A_FILE]);
+}
+
+async fn what_is_abandoned_leaves_nothing(store: &Store) {
+    let blobs = &*store.blobs;
+    for size in [0, 10, 9_000_000] {
+        let grown = grow(store, &Grown::default(), noise(25, size)).await;
+        for _ in 0..2 {
+            blobs.abandon(&key(OF_A_FILE), &grown).await.unwrap();
+        }
+        assert!(names(blobs, "").await.is_empty());
+        assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 0);
+    }
 }
 
 async fn deleting_is_repeatable(store: &Store) {

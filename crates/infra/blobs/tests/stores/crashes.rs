@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::stores::{FOREVER, NEVER, Store, folder, key, names, noise, opened, read, s3, setting, write};
+use super::stores::{FOREVER, NEVER, OF_A_FILE, Store, folder, key, names, noise, opened, read, s3, setting, write};
 
 /// Names the store in the process that will be killed.
 const URL: &str = "TEST_BLOBS_CRASH_URL";
@@ -47,12 +47,12 @@ async fn killed(test: &str, store: fn() -> Store) {
     for (number, size) in SIZES.into_iter().enumerate() {
         assert!(read(blobs, &format!("whole/{number}")).await.unwrap() == noise(size as u64, size));
     }
-    assert_eq!(blobs.head(&key("half")).await.unwrap(), None);
+    assert_eq!(blobs.head(&key(OF_A_FILE)).await.unwrap(), None);
     assert_eq!(blobs.sweep(NEVER).await.unwrap(), 0, "it is not that old");
     assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 1);
     assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 0);
     // The key is free, and the rest has stayed.
-    write(blobs, "half", noise(1, 10)).await;
+    write(blobs, OF_A_FILE, noise(1, 10)).await;
     assert_eq!(names(blobs, "").await.len(), 4);
 }
 
@@ -61,8 +61,22 @@ async fn write_until_killed(url: &str) {
     for (number, size) in SIZES.into_iter().enumerate() {
         write(&*blobs, &format!("whole/{number}"), noise(size as u64, size)).await;
     }
-    let mut writing = blobs.begin(&key("half")).await.unwrap();
+    let mut writing = blobs.begin(&key(OF_A_FILE)).await.unwrap();
     writing.write(noise(1, 9_000_000)).await.unwrap();
     println!("half of the last");
     std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_not_finished_in_the_bucket_stays() {
+    let store = s3();
+    let blobs = &*store.blobs;
+    for name in ["backups/half", "files/half", OF_A_FILE] {
+        let mut writing = blobs.begin(&key(name)).await.unwrap();
+        writing.write(noise(1, 9_000_000)).await.unwrap();
+        // As if its process had been killed.
+        std::mem::forget(writing);
+    }
+    assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 1);
+    assert_eq!(blobs.sweep(FOREVER).await.unwrap(), 0);
 }

@@ -4,9 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use clowder_core::{Cause, Error};
 use clowder_infra_blobs::{Credentials, Place, open};
+use clowder_media::blobs::Grown;
 use futures_util::TryStreamExt;
 
-use super::stores::{FOREVER, credentials, folder, key, names, needed, noise, read, s3, setting, until, write};
+use super::stores::{FOREVER, credentials, folder, key, names, needed, noise, opened, read, s3, setting, until, write};
 
 #[tokio::test]
 async fn a_folder_that_is_gone_has_no_answer() {
@@ -28,6 +29,9 @@ async fn a_folder_that_is_gone_has_no_answer() {
             blobs.copy(&key("a/b"), &key("c")).await.map(drop).unwrap_err(),
             blobs.rename(&key("a/b"), &key("c")).await.map(drop).unwrap_err(),
             blobs.begin(&key("c")).await.map(drop).unwrap_err(),
+            blobs.grow(&key("c"), &Grown::default()).await.map(drop).unwrap_err(),
+            blobs.complete(&key("c"), &Grown::default()).await.unwrap_err(),
+            blobs.abandon(&key("c"), &Grown::default()).await.unwrap_err(),
             blobs.sweep(FOREVER).await.map(drop).unwrap_err(),
             blobs.check().await.unwrap_err(),
         ];
@@ -38,6 +42,26 @@ async fn a_folder_that_is_gone_has_no_answer() {
     fs::remove_dir(&root).unwrap();
     fs::rename(store.folder.path().join("away"), &root).unwrap();
     assert_eq!(read(&*store.blobs, "a/b").await.unwrap(), noise(1, 10));
+}
+
+#[tokio::test]
+async fn one_at_a_time_writes_to_what_grows_in_a_folder() {
+    let store = folder();
+    let mut growing = store.blobs.grow(&key("a/b"), &Grown::default()).await.unwrap();
+    let contended = |fault: Option<Error>| assert_eq!(fault.and_then(|fault| fault.cause()), Some(Cause::Contended));
+    // As another process does it.
+    let other = opened(&store.url, store.folder.path());
+    contended(other.grow(&key("a/b"), &Grown::default()).await.err());
+    growing.write(noise(1, 300_000)).await.unwrap();
+    let grown = growing.settle(true).await.unwrap();
+    contended(other.complete(&key("a/b"), &grown).await.err());
+    drop(growing);
+    other.complete(&key("a/b"), &grown).await.unwrap();
+    assert_eq!(read(&*store.blobs, "a/b").await.unwrap(), noise(1, 300_000));
+    // What is shorter than it was is a fault, and not gone on with.
+    let longer = Grown { size: 5, ..Grown::default() };
+    assert!(store.blobs.grow(&key("a/c"), &longer).await.is_err());
+    assert!(matches!(store.blobs.complete(&key("a/c"), &longer).await, Err(Error::Internal(_))));
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clowder_media::blobs::Shown;
+use sha2::{Digest, Sha256};
 
-use super::stores::{Store, folder, key, noise, opened, read, s3, write};
+use super::stores::{FOREVER, NEVER, Store, all, folder, key, names, noise, opened, read, s3, write};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const SHOWN: Shown<'static> = Shown {
@@ -17,7 +18,9 @@ const SHOWN: Shown<'static> = Shown {
 async fn what_clients_do_not_reach_signs_nothing() {
     for store in [folder(), s3()] {
         assert_eq!(store.blobs.signed_get(&key("a"), SHOWN, MINUTE).await.unwrap(), None);
-        assert_eq!(store.blobs.signed_put(&key("a"), 1, "image/png", MINUTE).await.unwrap(), None);
+        assert_eq!(store.blobs.signed_put(&key("a"), 1, None, MINUTE).await.unwrap(), None);
+        assert!(store.blobs.arrived(&key("a")).await.unwrap().is_none());
+        store.blobs.decline(&key("a")).await.unwrap();
     }
 }
 
@@ -52,22 +55,63 @@ async fn an_address_to_read_at() {
     assert_eq!(http.delete(&url).send().await.unwrap().status(), 403);
 }
 
+/// Uploads to a new address for an object `up` of this size, and answers with the status.
+async fn send(store: &Store, size: u64, sha256: Option<&[u8; 32]>, bytes: bytes::Bytes) -> u16 {
+    let put = store.blobs.signed_put(&key("up"), size, sha256, MINUTE).await.unwrap().unwrap();
+    let headers = put.headers.iter().filter(|(name, _)| *name != "Content-Length");
+    let request = headers.fold(reqwest_client().put(&put.url), |request, (name, value)| request.header(*name, value));
+    request.body(bytes).send().await.unwrap().status().as_u16()
+}
+
+/// What has arrived for the object `up`.
+async fn arrived(store: &Store) -> Option<bytes::Bytes> {
+    Some(all(store.blobs.arrived(&key("up")).await.unwrap()?.bytes).await)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_to_upload_to() {
     let store = public();
     let bytes = noise(2, 5000);
-    let upload = async |bytes: bytes::Bytes, content_type: &str| {
-        let put = store.blobs.signed_put(&key("up"), 5000, "image/png", MINUTE).await.unwrap().unwrap();
-        assert_eq!(put.headers, [("Content-Length", "5000".to_owned()), ("Content-Type", "image/png".to_owned())]);
-        let request = reqwest_client().put(&put.url).header("Content-Type", content_type).body(bytes);
-        request.send().await.unwrap().status()
-    };
-    assert_eq!(upload(bytes.slice(..4999), "image/png").await, 403);
-    assert_eq!(upload(noise(2, 5001), "image/png").await, 403);
-    assert_eq!(upload(bytes.clone(), "text/html").await, 403);
+    let put = store.blobs.signed_put(&key("up"), 5000, None, MINUTE).await.unwrap().unwrap();
+    let expected = [("Content-Length", "5000"), ("Content-Type", "application/octet-stream")];
+    assert_eq!(put.headers, expected.map(|(name, value)| (name, value.to_owned())));
+    assert_eq!(send(&store, 5000, None, bytes.slice(..4999)).await, 403);
+    assert_eq!(send(&store, 5000, None, noise(2, 5001)).await, 403);
+    let other = reqwest_client().put(&put.url).header("Content-Type", "text/html").body(bytes.clone()).send();
+    assert_eq!(other.await.unwrap().status(), 403);
+    assert_eq!(arrived(&store).await, None);
+
+    // What has arrived is no object, whatever happens to it.
+    assert_eq!(send(&store, 5000, None, bytes.clone()).await, 200);
+    assert_eq!(arrived(&store).await.unwrap(), bytes);
     assert_eq!(read(&*store.blobs, "up").await, None);
-    assert_eq!(upload(bytes.clone(), "image/png").await, 200);
+    assert!(names(&*store.blobs, "").await.is_empty());
+    write(&*store.blobs, "up", bytes.clone()).await;
+    assert_eq!(send(&store, 5000, None, noise(3, 5000)).await, 200);
+    assert_eq!(arrived(&store).await.unwrap(), noise(3, 5000));
+    store.blobs.decline(&key("up")).await.unwrap();
+    assert_eq!(arrived(&store).await, None);
+
+    // What nobody has declined is swept.
+    assert_eq!(send(&store, 5000, None, noise(3, 5000)).await, 200);
+    assert_eq!(store.blobs.sweep(NEVER).await.unwrap(), 0);
+    assert_eq!(store.blobs.sweep(FOREVER).await.unwrap(), 1);
+    assert_eq!(arrived(&store).await, None);
     assert_eq!(read(&*store.blobs, "up").await.unwrap(), bytes);
+    assert_eq!(names(&*store.blobs, "").await, ["up"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_for_content_that_is_known() {
+    let store = public();
+    let bytes = noise(4, 1000);
+    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+    let put = store.blobs.signed_put(&key("up"), 1000, Some(&sha256), MINUTE).await.unwrap().unwrap();
+    assert_eq!(put.headers[2].0, "x-amz-checksum-sha256");
+    let without = reqwest_client().put(&put.url).header("Content-Type", "application/octet-stream");
+    assert_eq!(without.body(bytes.clone()).send().await.unwrap().status(), 403, "the header is signed");
+    assert_eq!(send(&store, 1000, Some(&sha256), bytes.clone()).await, 200);
+    assert_eq!(arrived(&store).await.unwrap(), bytes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +119,7 @@ async fn addresses_are_for_the_public_name_of_the_server() {
     let Store { url, folder, .. } = s3();
     let blobs = opened(&format!("{url}&public_endpoint=https://files.example.org"), folder.path());
     let get = blobs.signed_get(&key("a"), SHOWN, MINUTE).await.unwrap().unwrap();
-    let put = blobs.signed_put(&key("a"), 1, "image/png", MINUTE).await.unwrap().unwrap();
+    let put = blobs.signed_put(&key("a"), 1, None, MINUTE).await.unwrap().unwrap();
     assert!(
         get.starts_with("https://files.example.org/tests/") && put.url.starts_with("https://files.example.org/tests/")
     );

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clowder_core::Timestamp;
-use clowder_infra_blobs::{Credentials, Place, open};
+use clowder_infra_blobs::{Both, Credentials, Place, open};
 use clowder_media::{Blobs, Key, blobs::ByteStream};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
@@ -22,6 +22,9 @@ pub fn setting(name: &str) -> Option<String> {
 pub fn needed(name: &str) -> String {
     setting(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`, or `make services` for a shell"))
 }
+
+/// The key of a file, as the server makes them.
+pub const OF_A_FILE: &str = "files/ab/01939d3c-0000-7000-8000-0000000000ab";
 
 /// A store of its own for a test.
 pub struct Store {
@@ -43,6 +46,14 @@ pub fn s3() -> Store {
     let name = folder.path().file_name().unwrap().to_str().unwrap().trim_start_matches('.').to_owned();
     let url = needed("TEST_S3_URL").replacen('?', &format!("/{name}?"), 1);
     Store { blobs: opened(&url, folder.path()), url, folder }
+}
+
+/// Two folders as one store, as while objects move from one to the other.
+pub fn both() -> Store {
+    let folder = tempfile::tempdir().unwrap();
+    let [url, other] = ["media", "other"].map(|name| format!("file:{}", folder.path().join(name).display()));
+    let blobs = Arc::new(Both::new(opened(&url, folder.path()), opened(&other, folder.path())));
+    Store { blobs, url, folder }
 }
 
 pub fn credentials() -> Credentials {

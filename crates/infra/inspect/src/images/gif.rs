@@ -17,9 +17,6 @@ pub(super) fn walk(content: &[u8]) -> Option<Headers> {
         let (end, is_kept) = match kind {
             b',' => {
                 let Some(flags) = content.get(at + 9) else { break };
-                // Pictures may reach beyond the screen, which grows.
-                width = width.max(number(at + 1)? + number(at + 5)?);
-                height = height.max(number(at + 3)? + number(at + 7)?);
                 (blocks(content, at + 11 + colours(*flags)), true)
             }
             b'!' => {
@@ -37,7 +34,12 @@ pub(super) fn walk(content: &[u8]) -> Option<Headers> {
         if is_kept {
             clean.extend_from_slice(content.get(at..end)?);
         }
-        frames += u32::from(*kind == b',');
+        if *kind == b',' {
+            frames += 1;
+            // Pictures may reach beyond the screen, which grows.
+            width = width.max(number(at + 1)? + number(at + 5)?);
+            height = height.max(number(at + 3)? + number(at + 7)?);
+        }
         at = end;
     }
     clean.push(b';');

@@ -5,13 +5,18 @@ use super::Headers;
 /// What the first chunk of an extended file says that it has.
 const EXIF: u8 = 0x08;
 const XMP: u8 = 0x04;
+const PROFILE: u8 = 0x20;
+const ALPHA: u8 = 0x10;
+
+/// What every file begins with; its length comes later.
+const BEGINNING: &[u8; 12] = b"RIFF\0\0\0\0WEBP";
 
 pub(super) fn walk(content: &[u8]) -> Option<Headers> {
     let rest = content.strip_prefix(b"RIFF")?;
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let body = rest.get(..length).unwrap_or(rest).strip_prefix(b"WEBP")?;
-    let mut clean = b"RIFF\0\0\0\0WEBP".to_vec();
+    let mut clean = BEGINNING.to_vec();
     let (mut size, mut frames) = (None, 0);
     for (name, payload) in Chunks(body) {
         match name {
@@ -40,10 +45,46 @@ pub(super) fn walk(content: &[u8]) -> Option<Headers> {
             _ => {}
         }
     }
-    let length = u32::try_from(clean.len() - 8).ok()?;
-    clean[4..8].copy_from_slice(&length.to_le_bytes());
+    end(&mut clean)?;
     let (width, height) = size.filter(|_| frames > 0)?;
     Some(Headers { width, height, frames, clean })
+}
+
+/// Writes the length of a whole file into its beginning.
+fn end(file: &mut [u8]) -> Option<()> {
+    let length = u32::try_from(file.len() - 8).ok()?;
+    file.get_mut(4..8)?.copy_from_slice(&length.to_le_bytes());
+    Some(())
+}
+
+/// Whether the pixels of a file are stored without loss.
+pub(super) fn is_lossless(content: &[u8]) -> bool {
+    let body = content.get(BEGINNING.len()..).unwrap_or_default();
+    Chunks(body).any(|(name, _)| name == b"VP8L")
+}
+
+/// A file that was just made of one picture of this size, with a colour profile.
+pub(super) fn with_profile(
+    content: &[u8],
+    (width, height): (u32, u32),
+    has_alpha: bool,
+    profile: &[u8],
+) -> Option<Vec<u8>> {
+    let mut file = BEGINNING.to_vec();
+    let flags = PROFILE | if has_alpha { ALPHA } else { 0 };
+    let mut header = vec![flags, 0, 0, 0];
+    for side in [width, height] {
+        header.extend_from_slice(&side.checked_sub(1)?.to_le_bytes()[..3]);
+    }
+    put(&mut file, b"VP8X", &header)?;
+    put(&mut file, b"ICCP", profile)?;
+    for (name, payload) in Chunks(content.get(BEGINNING.len()..)?) {
+        if let b"ALPH" | b"VP8 " | b"VP8L" = name {
+            put(&mut file, name, payload)?;
+        }
+    }
+    end(&mut file)?;
+    Some(file)
 }
 
 struct Chunks<'a>(&'a [u8]);

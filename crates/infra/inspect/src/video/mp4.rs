@@ -1,5 +1,5 @@
 //! MP4 and QuickTime. What a browser or a camera writes while it records comes in fragments, and its index has no
-//! duration; then that is the sum of the samples.
+//! duration; then that is the sum of the samples, or the time from the first to the last if fragments say when they begin.
 
 use std::{
     collections::BTreeMap,
@@ -34,7 +34,7 @@ struct Track {
 pub(super) fn walk(file: &Path) -> Result<Contained> {
     let mut input = BufReader::new(File::open(file)?);
     let (mut tracks, mut stated) = (None, None);
-    let mut fragments: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut fragments: BTreeMap<u64, Fragments> = BTreeMap::new();
     while let Some((name, length)) = top(&mut input)? {
         let most = if name == *b"moov" { LONGEST.0 } else { LONGEST.1 };
         match &name {
@@ -57,7 +57,7 @@ pub(super) fn walk(file: &Path) -> Result<Contained> {
     let tracks = tracks.ok_or_else(|| Fault::Broken("it has no index".to_owned()))?;
     let mut found = Contained { milliseconds: stated.filter(|_| fragments.is_empty()), ..Contained::default() };
     for (id, track) in &tracks {
-        let length = fragments.get(id).map_or(track.length, |added| added.saturating_add(track.length));
+        let length = fragments.get(id).map_or(track.length, |added| added.length().saturating_add(track.length));
         if track.scale > 0 && stated.is_none_or(|_| !fragments.is_empty()) {
             let milliseconds = length as f64 * 1000.0 / track.scale as f64;
             found.milliseconds = Some(found.milliseconds.unwrap_or_default().max(milliseconds));
@@ -73,6 +73,8 @@ pub(super) fn walk(file: &Path) -> Result<Contained> {
             }
             b"soun" if !found.has_audio => {
                 found.has_audio = true;
+                let pauses = fragments.get(id).map_or(0, Fragments::pauses);
+                found.pauses = pauses as f64 * 1000.0 / track.scale.max(1) as f64;
                 found.codecs.push(codec);
             }
             _ => {}
@@ -174,8 +176,37 @@ fn rotation(index: &[u8], matrix: usize) -> u16 {
     }
 }
 
-/// Adds the samples of a fragment to the lengths of its tracks.
-fn fragment(index: &[u8], tracks: &BTreeMap<u64, Track>, lengths: &mut BTreeMap<u64, u64>) {
+/// The fragments of a track so far.
+#[derive(Debug, Default)]
+struct Fragments {
+    /// Of all samples.
+    sum: u64,
+    /// When the first began and the last ended, of those that say so.
+    from: Option<u64>,
+    to: u64,
+}
+
+impl Fragments {
+    fn add(&mut self, begins: Option<u64>, length: u64) {
+        self.sum = self.sum.saturating_add(length);
+        if let Some(begins) = begins {
+            self.from = Some(self.from.unwrap_or(begins).min(begins));
+            self.to = self.to.max(begins.saturating_add(length));
+        }
+    }
+
+    fn length(&self) -> u64 {
+        self.from.map_or(0, |from| self.to.saturating_sub(from)).max(self.sum)
+    }
+
+    /// Recorders leave some between fragments.
+    fn pauses(&self) -> u64 {
+        self.length() - self.sum
+    }
+}
+
+/// Adds the samples of a fragment to those of its tracks.
+fn fragment(index: &[u8], tracks: &BTreeMap<u64, Track>, fragments: &mut BTreeMap<u64, Fragments>) {
     for (_, part) in Boxes::new(index, 0..index.len()).filter(|(name, _)| name == b"traf") {
         let Some(head) = Boxes::find(index, part.clone(), b"tfhd") else { continue };
         let (Some(flags), Some(id)) = (number(index, head.start + 1, 3), number(index, head.start + 4, 4)) else {
@@ -185,11 +216,13 @@ fn fragment(index: &[u8], tracks: &BTreeMap<u64, Track>, lengths: &mut BTreeMap<
         let at = head.start + 8 + optional(1, 8) + optional(2, 4);
         let stated = if flags & 8 == 0 { None } else { number(index, at, 4) };
         let sample = stated.or_else(|| Some(tracks.get(&id)?.sample)).unwrap_or_default();
-        for (_, part) in Boxes::new(index, part).filter(|(name, _)| name == b"trun") {
-            let added = run(index, &part, sample).unwrap_or_default();
-            let length = lengths.entry(id).or_default();
-            *length = length.saturating_add(added);
-        }
+        let begins = Boxes::find(index, part.clone(), b"tfdt").and_then(|part| {
+            let octets = if is_wide(index, &part) { 8 } else { 4 };
+            number(index, part.start + 4, octets)
+        });
+        let runs = Boxes::new(index, part).filter(|(name, _)| name == b"trun");
+        let lengths = runs.map(|(_, part)| run(index, &part, sample).unwrap_or_default());
+        fragments.entry(id).or_default().add(begins, lengths.fold(0, u64::saturating_add));
     }
 }
 

@@ -84,7 +84,7 @@ fn a_gif_goes_on_moving_without_its_notes() {
     assert!(matches!(Look::within(&content, "image/gif", &few).found, Err(Fault::TooLarge(_))));
 }
 
-fn riff(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+pub fn riff(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut body = b"WEBP".to_vec();
     for (name, payload) in chunks {
         body.extend([name.as_slice(), &u32::try_from(payload.len()).unwrap().to_le_bytes(), payload].concat());
@@ -116,6 +116,11 @@ fn a_webp_keeps_its_pixels_and_loses_its_notes() {
 
 /// An HEIC with a picture of nothing, its rotation, and an item of Exif.
 pub fn heic() -> Vec<u8> {
+    heic_with(None, None)
+}
+
+/// The same, whose items are constructed by this method, and say this of the length of the Exif.
+fn heic_with(method: Option<u8>, said: Option<u32>) -> Vec<u8> {
     let kind = boxed(b"ftyp", b"heic\0\0\0\0mif1heic");
     let item = |id: u8, name: &[u8; 4]| boxed(b"infe", &[&[2, 0, 0, 0, 0, id, 0, 0], name.as_slice(), b"\0"].concat());
     let items = boxed(b"iinf", &[b"\0\0\0\0\0\x02".as_slice(), &item(1, b"hvc1"), &item(2, b"Exif")].concat());
@@ -124,11 +129,15 @@ pub fn heic() -> Vec<u8> {
     let properties = boxed(b"iprp", &properties);
     let note = exif(1);
     // Offsets and lengths of four octets, no base, one extent for each item.
-    let place = |id: u8, at: u32, length: u32| [&[0, id, 0, 0, 0, 1], &numbers(&[at, length])[..]].concat();
+    let version = u8::from(method.is_some());
+    let place = |id: u8, method: Option<u8>, at: u32, length: u32| {
+        let method = method.map_or(Vec::new(), |method| vec![0, method]);
+        [&[0, id], &method[..], &[0, 0, 0, 1], &numbers(&[at, length])].concat()
+    };
     let places = |at: u32| {
-        let length = u32::try_from(note.len()).unwrap();
-        let both = [place(1, at, 4), place(2, at + 4, length)].concat();
-        boxed(b"iloc", &[b"\0\0\0\0\x44\0\0\x02".as_slice(), &both].concat())
+        let length = said.unwrap_or(u32::try_from(note.len()).unwrap());
+        let both = [place(1, method.map(|_| 0), at, 4), place(2, method, at + 4, length)].concat();
+        boxed(b"iloc", &[&[version, 0, 0, 0, 0x44, 0, 0, 2], &both[..]].concat())
     };
     let meta = |at| boxed(b"meta", &[b"\0\0\0\0".as_slice(), &items, &places(at), &properties].concat());
     let at = u32::try_from(kind.len() + meta(0).len() + 8).unwrap();
@@ -146,4 +155,14 @@ fn metadata_of_a_heic_is_blanked_out() {
     let clean = look.clean();
     assert_eq!(clean.len(), content.len());
     assert!(!contains(&clean, b"SECRET") && contains(&clean, b"PICT"));
+}
+
+#[test]
+fn a_heic_whose_metadata_cannot_be_found_is_refused() {
+    let plain = Look::at(&heic_with(Some(0), None), "image/heic");
+    assert!(!contains(&plain.clean(), b"SECRET"));
+    for (method, length) in [(None, Some(0)), (Some(0), Some(0)), (Some(2), None)] {
+        let look = Look::at(&heic_with(method, length), "image/heic");
+        assert!(matches!(look.found, Err(Fault::Broken(_))), "{method:?} {length:?}: {:?}", look.found);
+    }
 }

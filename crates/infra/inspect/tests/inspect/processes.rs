@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::made::*;
 
 /// `examples/stand_in.rs`, which is built with the tests.
-fn stand_in() -> PathBuf {
+pub fn stand_in() -> PathBuf {
     let tests = env::current_exe().unwrap();
     tests.parent().and_then(|folder| folder.parent()).unwrap().join("examples/stand_in")
 }
@@ -57,13 +57,31 @@ async fn a_large_picture_fits_into_the_memory() {
 #[tokio::test]
 async fn a_decoder_that_misbehaves_ends_alone() {
     let limits = Limits::default();
-    for media_type in ["test/eats", "test/spins", "test/crashes", "test/babbles"] {
+    for media_type in ["test/eats", "test/spins", "test/crashes", "test/panics"] {
         let fault = fault(media_type, limits).await;
         assert!(matches!(fault, Fault::Gave(_)), "{media_type}: {fault}");
     }
     // Waits without using the processor, until its time is over.
     let fault = fault("test/waits", Limits { patience: 1, ..limits }).await;
     assert!(matches!(&fault, Fault::Gave(why) if why.contains("longer")), "{fault}");
+}
+
+#[tokio::test]
+async fn a_process_that_somebody_ends_says_nothing_of_the_file() {
+    // As by a system without memory, by a program that knows no such command, and by one that is no such program.
+    for media_type in ["test/killed", "test/mistaken", "test/babbles"] {
+        let fault = fault(media_type, Limits::default()).await;
+        assert!(matches!(fault, Fault::Died(_)) && !fault.is_lasting(), "{media_type}: {fault}");
+    }
+}
+
+#[test]
+fn the_running_program_is_started_after_an_update() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    fs::copy(stand_in(), &program).unwrap();
+    let output = Command::new(&program).arg("is-replaced").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "no JSON", "{output:?}");
 }
 
 #[tokio::test]

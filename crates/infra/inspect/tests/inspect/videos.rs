@@ -31,7 +31,7 @@ fn track(id: u32, handler: &[u8; 4], codec: &[u8; 4], length: u32, degrees: u16)
     boxed(b"trak", &[head, boxed(b"mdia", &media)].concat())
 }
 
-fn mp4(length: u32, degrees: u16) -> Vec<u8> {
+pub fn mp4(length: u32, degrees: u16) -> Vec<u8> {
     let tracks = [track(1, b"vide", b"avc1", length, degrees), track(2, b"soun", b"mp4a", length, 0)].concat();
     let sample = |id| boxed(b"trex", &numbers(&[0, id, 1, 40, 0, 0]));
     let extended = boxed(b"mvex", &[sample(1), sample(2)].concat());
@@ -83,6 +83,30 @@ fn fragments_are_added_up() {
     for (kind, length) in [(0, 2000), (1, 1000), (2, 1000)] {
         let content = [mp4(0, 0), fragment(kind), fragment(kind)].concat();
         assert_eq!(Look::at(&content, "video/mp4").found().duration_ms, Some(2 * length), "{kind}");
+    }
+}
+
+/// As Chromium records: the last sample of a fragment does not reach to the next one, whose beginning is told.
+#[test]
+fn pauses_between_fragments_count() {
+    let at = |begins: u32| {
+        let times = boxed(b"tfdt", &numbers(&[0, begins]));
+        let run = boxed(b"trun", &numbers(&[0, 50]));
+        let track = boxed(b"traf", &[boxed(b"tfhd", &numbers(&[0, 1])), times, run].concat());
+        [boxed(b"moof", &[boxed(b"mfhd", &[0; 8]), track].concat()), boxed(b"mdat", &[1; 30])].concat()
+    };
+    // Each has 50 samples of 40 ms.
+    for (begins, length) in [
+        (vec![0, 2000], 4000),
+        (vec![0, 2500], 4500),
+        // A piece of something longer does not begin at 0.
+        (vec![60_000, 62_500], 4500),
+        // Out of order, and one over the other: no less than their samples.
+        (vec![2500, 0], 4500),
+        (vec![0, 0], 4000),
+    ] {
+        let content = [vec![mp4(0, 0)], begins.iter().map(|begins| at(*begins)).collect()].concat().concat();
+        assert_eq!(Look::at(&content, "video/mp4").found().duration_ms, Some(length), "{begins:?}");
     }
 }
 

@@ -8,11 +8,11 @@ use diesel::{
     sql_types::{BigInt, Integer, Nullable, SmallInt, Text},
     sqlite::Sqlite,
 };
-use uuid::Uuid;
 
 use super::Conn;
 use crate::{
-    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, StreamRow, journal},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, SizeRow, StepRow, epoch, journal},
+    epochs::{Advanced, Look, Timelines},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
@@ -28,13 +28,14 @@ pub fn wait_for_stream(_: &mut Conn, _: usize, _: Duration) -> Result<()> {
 }
 
 /// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
-pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
+pub fn extent(conn: &mut Conn) -> Result<Look> {
     let rows: Vec<(Id<()>, i64, i64, i32)> = statement::<(Uid, BigInt, BigInt, Integer), Sqlite>(
         "SELECT e.id, s.head, s.floor, s.segment FROM streams s CROSS JOIN epoch e ORDER BY s.stream",
     )
     .load(conn)?;
-    let epoch = rows.first().ok_or_else(|| Error::internal("the journal has no streams"))?.0;
-    Ok((epoch.uuid(), rows.into_iter().map(|(_, head, floor, segment)| (head, floor, segment)).collect()))
+    let epoch = rows.first().ok_or_else(|| Error::internal("the journal has no streams"))?.0.uuid();
+    let streams = rows.into_iter().map(|(_, head, floor, segment)| (head, floor, segment)).collect();
+    Ok(Look { epoch, stored: epoch, streams, timelines: Timelines::default() })
 }
 
 /// There is only one writer.
@@ -43,8 +44,8 @@ pub fn lock_epoch(_: &mut Conn) -> Result<()> {
 }
 
 /// Gives each stream room for `n` more changes and answers its new head and its segment.
-pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64, i32)>> {
-    wanted
+pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Advanced> {
+    let heads = wanted
         .iter()
         .map(|(stream, n)| {
             let head =
@@ -54,7 +55,9 @@ pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i1
                     .get_result::<(i64,)>(conn)?;
             Ok((*stream, head.0, 0))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    let stored: Id<()> = epoch::table.select(epoch::id).first(conn)?;
+    Ok(Advanced { heads, stored: stored.uuid(), timelines: Timelines::default() })
 }
 
 pub fn insert_changes(conn: &mut Conn, rows: Vec<JournalRow>) -> Result<()> {
@@ -116,11 +119,12 @@ pub fn places(conn: &mut Conn, _: Span, windows: &[(i16, Window)]) -> Result<Vec
     Ok(found)
 }
 
-/// The streams, positions and sizes of what stands in these stretches; of each at most so many.
-pub fn sizes(conn: &mut Conn, _: Span, stretches: &[Stretch], most: i64) -> Result<Vec<(i16, i64, i32)>> {
+/// The streams, positions and sizes of what stands in these stretches; of each at most so many. And the epoch at that
+/// moment.
+pub fn sizes(conn: &mut Conn, _: Span, stretches: &[Stretch], most: i64) -> Result<Vec<SizeRow>> {
     each(stretches, |stream, Stretch { after, until, .. }| {
-        statement::<(SmallInt, BigInt, Integer), Sqlite>(
-            "SELECT stream, position, octet_length(data) FROM journal \
+        statement::<(SmallInt, BigInt, Integer, Nullable<Uid>), Sqlite>(
+            "SELECT stream, position, octet_length(data), (SELECT id FROM epoch) FROM journal \
              WHERE stream = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?",
         )
         .bind::<SmallInt, _>(stream)

@@ -42,3 +42,16 @@ pub fn note_loose_files(conn: &mut Conn, ids: &[FileId], due_at: Timestamp) -> R
     }
     Ok(())
 }
+
+/// Not needed: there is only one writer.
+pub fn lock_loose_files(_: &mut Conn, _: &[FileId]) -> Result<()> {
+    Ok(())
+}
+
+/// Forgets that these files may be attached to nothing.
+pub fn forget_loose_files(conn: &mut Conn, ids: &[FileId]) -> Result<()> {
+    for id in ids {
+        diesel::delete(loose_files::table.find(id)).execute(conn)?;
+    }
+    Ok(())
+}

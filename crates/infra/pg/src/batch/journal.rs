@@ -14,18 +14,18 @@ use diesel::{
     prelude::*,
     sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text},
 };
-use uuid::Uuid;
 
 use super::{super::identity, Conn};
 use crate::{
-    domains::journal::{JOURNAL_COLUMNS, JournalRow, StepRow, StreamRow, journal},
+    domains::journal::{JOURNAL_COLUMNS, JournalRow, SizeRow, StepRow, journal},
+    epochs::{Advanced, Look, Timelines},
     merge::{Place, Window},
     segments::Span,
     statement::statement,
 };
 
 /// The epoch of the journal, and of each stream head, floor and segment, all of one moment.
-pub fn extent(conn: &mut Conn) -> Result<(Uuid, Vec<StreamRow>)> {
+pub fn extent(conn: &mut Conn) -> Result<Look> {
     identity::extent(conn)
 }
 
@@ -35,18 +35,26 @@ pub fn lock_epoch(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Gives each stream room for `n` more changes and answers its new head and its segment.
-pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Vec<(i16, i64, i32)>> {
+/// Gives each stream room for `n` more changes and answers its new head and its segment. The epoch is of the moment when
+/// this began to wait for the streams.
+pub fn advance_streams(conn: &mut Conn, wanted: &[(i16, i64)]) -> Result<Advanced> {
+    type Row = ((i16, i64, i32), Id<()>, (Option<i64>, Option<i64>));
+    type Columns = ((SmallInt, BigInt, Integer), Uid, (Nullable<BigInt>, Nullable<BigInt>));
     let (streams, counts): (Vec<_>, Vec<_>) = wanted.iter().copied().unzip();
-    Ok(statement::<(SmallInt, BigInt, Integer), Pg>(
+    let rows: Vec<Row> = statement::<Columns, Pg>(format!(
         "WITH w AS (SELECT * FROM unnest(?, ?) AS w(stream, n)), \
          held AS (SELECT s.stream FROM streams s JOIN w USING (stream) ORDER BY s.stream FOR UPDATE) \
          UPDATE streams s SET head = s.head + w.n FROM w JOIN held USING (stream) \
-         WHERE s.stream = w.stream RETURNING s.stream, s.head, s.segment",
-    )
+         WHERE s.stream = w.stream RETURNING s.stream, s.head, s.segment, \
+         (SELECT id FROM epoch WHERE single = 1), (SELECT timeline FROM epoch WHERE single = 1), (SELECT {})",
+        identity::timeline()
+    ))
     .bind::<Array<SmallInt>, _>(streams)
     .bind::<Array<BigInt>, _>(counts)
-    .load(conn)?)
+    .load(conn)?;
+    let (_, stored, (noted, present)) = *rows.first().ok_or_else(|| Error::internal("the streams are missing"))?;
+    let heads = rows.into_iter().map(|(head, ..)| head).collect();
+    Ok(Advanced { heads, stored: stored.uuid(), timelines: Timelines { noted, present } })
 }
 
 /// Those of these streams that nobody holds right now.
@@ -210,12 +218,13 @@ pub fn places(conn: &mut Conn, span: Span, windows: &[(i16, Window)]) -> Result<
 }
 
 /// The streams, positions and sizes of what stands in these stretches, as far as it is in these segments; of each stretch at
-/// most so many.
-pub fn sizes(conn: &mut Conn, span: Span, stretches: &[Stretch], most: i64) -> Result<Vec<(i16, i64, i32)>> {
+/// most so many. And the stored part of the epoch at that moment.
+pub fn sizes(conn: &mut Conn, span: Span, stretches: &[Stretch], most: i64) -> Result<Vec<SizeRow>> {
     let (streams, after, until) = columns(stretches)?;
     read_from(conn, span, |conn, journal| {
-        statement::<(SmallInt, BigInt, Integer), Pg>(format!(
-            "SELECT w.stream, j.position, j.octets FROM unnest(?, ?, ?) AS w(stream, after, until) \
+        statement::<(SmallInt, BigInt, Integer, Nullable<Uid>), Pg>(format!(
+            "SELECT w.stream, j.position, j.octets, (SELECT id FROM epoch WHERE single = 1) \
+             FROM unnest(?, ?, ?) AS w(stream, after, until) \
              CROSS JOIN LATERAL (SELECT j.position, octet_length(j.data) AS octets FROM {journal} \
              AND j.stream = w.stream AND j.position > w.after AND j.position <= w.until ORDER BY j.position LIMIT ?) j"
         ))

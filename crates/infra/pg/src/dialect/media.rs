@@ -48,3 +48,16 @@ pub fn note_loose_files(conn: &mut Conn, ids: &[FileId], due_at: Timestamp) -> R
     .execute(conn)?;
     Ok(())
 }
+
+/// Taken by whoever writes such notes, in the order in which all do.
+pub fn lock_loose_files(conn: &mut Conn, ids: &[FileId]) -> Result<()> {
+    let some = loose_files::table.filter(loose_files::file_id.eq_any(ids)).order(loose_files::file_id);
+    some.select(loose_files::file_id).for_update().load::<FileId>(conn)?;
+    Ok(())
+}
+
+/// Forgets that these files may be attached to nothing; the notes are locked.
+pub fn forget_loose_files(conn: &mut Conn, ids: &[FileId]) -> Result<()> {
+    diesel::delete(loose_files::table.filter(loose_files::file_id.eq_any(ids))).execute(conn)?;
+    Ok(())
+}

@@ -1,31 +1,22 @@
 //! Files are examined after their upload, by decoders in this process and by a scanner that knows one word.
 
+mod lookers;
+
 use std::{
-    path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_accounts::AuditFilter;
 use clowder_core::{
     ChatId, Error, Id, JobId, NewJob, PageRequest, Recorded, Result,
     job::{JobState, Taken, decide},
 };
-use clowder_infra::{
-    Store,
-    inspect::{Limits, examined, inspect},
-};
-use clowder_media::{
-    Content, Examined, Examiner, File, FileStatus, Format, NewFile, Purpose, Scanner, Size, Verdict, blobs::ByteStream,
-};
+use clowder_infra::Store;
+use clowder_media::{Content, Examiner, File, FileStatus, Format, NewFile, Purpose, Size};
 use clowder_messaging::{AttachmentStatus, Message, NewMessage};
 use clowder_tests::recorded::{png, wav};
-use futures_util::TryStreamExt;
 use serde_json::json;
 
 use super::{new, read, used};
@@ -35,69 +26,20 @@ use crate::{
     world::{Person, World, code, on_both},
 };
 
-/// Looks into files without a process of its own.
-struct Here;
+pub use lookers::{Guard, Here};
 
-#[async_trait]
-impl Examiner for Here {
-    async fn examine(&self, file: &Path, kind: &str, folder: &Path) -> Result<std::result::Result<Examined, String>> {
-        let (file, kind, folder) = (file.to_owned(), kind.to_owned(), folder.to_owned());
-        let looked = tokio::task::spawn_blocking(move || {
-            let found = inspect(&file, &kind, &folder, None, &Limits::default());
-            found.map(|found| examined(found, &folder)).map_err(|fault| fault.to_string())
-        });
-        Ok(looked.await.unwrap())
-    }
-}
-
-/// A scanner that knows one word.
-#[derive(Default)]
-pub struct Guard {
-    pub is_away: AtomicBool,
-    pub asked: AtomicUsize,
-    word: Mutex<&'static str>,
-}
-
-impl Guard {
-    /// Its signatures are the word.
-    pub fn looks_for(&self, word: &'static str) {
-        *self.word.lock().unwrap() = word;
-    }
-
-    fn is_there(&self) -> Result<&'static str> {
-        match self.is_away.load(Ordering::SeqCst) {
-            true => Err(Error::unavailable("the scanner is away")),
-            false => Ok(*self.word.lock().unwrap()),
-        }
-    }
-}
-
-#[async_trait]
-impl Scanner for Guard {
-    async fn scan(&self, bytes: ByteStream) -> Result<Verdict> {
-        let word = self.is_there()?;
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let pieces: Vec<Bytes> = bytes.try_collect().await?;
-        let content = pieces.concat();
-        if content.starts_with(b"too large") {
-            return Ok(Verdict::TooLarge);
-        }
-        let has = !word.is_empty() && content.windows(word.len()).any(|window| window == word.as_bytes());
-        Ok(if has { Verdict::Infected(format!("Test.{word}")) } else { Verdict::Clean })
-    }
-
-    async fn signatures(&self) -> Result<String> {
-        Ok(format!("Guard/{}", self.is_there()?))
-    }
+/// What looks into files in this process.
+pub fn examiner() -> Arc<dyn Examiner> {
+    Arc::new(Here)
 }
 
 /// A node that looks into files.
-async fn looking(world: &World) -> Store {
+pub async fn looking(world: &World) -> Store {
     world.node_with(|options| options.media.examiner = Some(Arc::new(Here))).await
 }
 
 /// A node that looks into files and has a scanner.
-async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
+pub async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
     let guard = Arc::new(Guard::default());
     guard.looks_for("malice");
     let scanner = Arc::clone(&guard);
@@ -110,7 +52,7 @@ async fn scanning(world: &World, required: bool) -> (Store, Arc<Guard>) {
 }
 
 /// Uploads a file by way of this node.
-async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
+pub async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, content: &[u8]) -> File {
     let new = NewFile { purpose, ..new("a file") };
     let mut arriving = node.media.begin_upload(&world.ctx(who), new).await.unwrap();
     for piece in content.chunks(1 << 18) {
@@ -119,17 +61,17 @@ async fn put(world: &World, node: &Store, who: &Person, purpose: Purpose, conten
     arriving.finish().await.unwrap()
 }
 
-async fn now(world: &World, who: &Person, file: &File) -> File {
+pub async fn now(world: &World, who: &Person, file: &File) -> File {
     world.store.media.file(&world.ctx(who), file.id).await.unwrap()
 }
 
 /// Whether the store has what can be read of a file.
-async fn is_stored(world: &World, content: &Content) -> bool {
+pub async fn is_stored(world: &World, content: &Content) -> bool {
     world.options.media.blobs.as_ref().unwrap().head(&content.key).await.unwrap().is_some()
 }
 
 /// Runs this job, as its hour comes.
-async fn run(world: &World, node: &Store, kind: &'static str) {
+pub async fn run(world: &World, node: &Store, kind: &'static str) {
     let job = NewJob { kind, payload: b"{}".to_vec(), run_at: world.now(), key: None, subject: None, recipient: None };
     node.jobs.order(&system(world), job).await.unwrap();
     work(world, node).await;
@@ -137,6 +79,7 @@ async fn run(world: &World, node: &Store, kind: &'static str) {
 
 /// Takes the jobs of this kind that are due, without doing them.
 pub async fn taken(world: &World, node: &Store, kind: &'static str) -> Vec<Taken> {
+    world.catch_up();
     node.jobs.take(&system(world), vec![kind], 100).await.unwrap()
 }
 
@@ -154,6 +97,13 @@ async fn send(world: &World, who: &Person, chat: ChatId, file: &File) -> Message
 async fn shown(world: &World, name: &str) -> Vec<(AttachmentStatus, Option<i64>)> {
     let changes = world.changes().await;
     states(changes.iter().filter(|change| *change.name == *name))
+}
+
+/// The names of what has happened, in the order of the alphabet: topics have streams of their own.
+async fn named(world: &World) -> Vec<String> {
+    let mut names = world.names().await;
+    names.sort();
+    names
 }
 
 fn states<'r>(changes: impl Iterator<Item = &'r Recorded>) -> Vec<(AttachmentStatus, Option<i64>)> {
@@ -183,10 +133,16 @@ on_both! {
         assert_eq!((clean.len() as i64, Some(&shown.tag)), (ready.size, ready.sha256.as_ref()));
         assert!(clean.starts_with(&content[..33]) && !clean.windows(7).any(|part| part == b"zqplace"));
         assert_ne!(ready.sha256, file.sha256);
-        // What was uploaded is nowhere any more.
+        // What was uploaded stays for a day, for nodes of an earlier version.
         let uploaded = shown.key.as_str().replacen("made/", "files/", 1).replace("-clean", "");
         let uploaded = clowder_media::Key::new(uploaded).unwrap();
-        assert!(world.options.media.blobs.as_ref().unwrap().head(&uploaded).await.unwrap().is_none());
+        let blobs = world.options.media.blobs.clone().unwrap();
+        let is_there = async || blobs.head(&uploaded).await.unwrap().is_some();
+        run(&world, &node, "file.purge").await;
+        assert!(is_there().await);
+        world.wait(Duration::from_secs(24 * 3600 + 1));
+        run(&world, &node, "file.purge").await;
+        assert!(!is_there().await && is_stored(&world, &shown).await);
         let told = world.changes().await;
         let told = told.iter().map(|change| (change.name.to_string(), change.data.get().contains("ready")));
         let told: Vec<_> = told.collect();
@@ -382,6 +338,87 @@ on_both! {
         run(&world, &node, "file.purge").await;
         do_once(&world, &node, &job).await.unwrap();
         assert_eq!(used(&world, &ada).await.1, 1);
+    }
+
+    async fn those_who_see_a_picture_are_told_when_it_is_ready(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = looking(&world).await;
+        let face = put(&world, &node, &ada, Purpose::Avatar, &png(70, 70, "")).await;
+        assert_eq!(face.status, FileStatus::Scanning);
+        let ctx = world.ctx(&ada);
+        let me = node.accounts.edit_me(&ctx, None, of(json!({"avatar": face.id}))).await.unwrap();
+        let group = node.groups.create(&ctx, of(json!({"name": "Cooks", "avatar": face.id, "cover": null}))).await.unwrap();
+        let chat = world.group(&ada, &[&bob]).await.id;
+        node.chats.edit_chat(&ctx, chat, None, of(json!({"avatar": face.id}))).await.unwrap();
+        let pet = json!({"name": "Minka", "species": "cat", "avatar": face.id, "photos": [face.id]});
+        let pet = node.pets.create(&ctx, of(pet)).await.unwrap();
+        world.changes().await;
+        work(&world, &node).await;
+        assert_eq!(now(&world, &ada, &face).await.status, FileStatus::Ready);
+        assert_eq!(named(&world).await, ["chat.updated", "file.updated", "group.updated", "pet.updated", "user.updated"]);
+        // Only what is shown of the picture is new.
+        let version = node.accounts.me(&ctx).await.unwrap().version;
+        assert_eq!(version, me.version);
+        assert_eq!(node.groups.group(&ctx, group.id).await.unwrap().version, group.version);
+        assert_eq!(node.pets.pet(&ctx, pet.id).await.unwrap().version, pet.version);
+    }
+
+    async fn a_video_has_the_thumbnails_of_its_poster(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let node = looking(&world).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        // One that nobody can look into.
+        let video = put(&world, &node, &ada, Purpose::Attachment, b"\0\0\0\x14ftypisom\0\0\x02\0isom").await;
+        let poster = put(&world, &node, &ada, Purpose::Attachment, &png(300, 200, "")).await;
+        let early = node.media.edit_file(&world.ctx(&ada), video.id, of(json!({"poster_id": poster.id}))).await;
+        assert!(matches!(early, Err(Error::Invalid(errors)) if &*errors[0].code == "not_ready"));
+        work(&world, &node).await;
+        let said = send(&world, &ada, chat, &video).await;
+        assert!(said.attachments[0].thumbnails.is_empty());
+        world.changes().await;
+        let edit = async |poster: Option<clowder_core::FileId>| {
+            let edited = node.media.edit_file(&world.ctx(&ada), video.id, of(json!({"poster_id": poster}))).await.unwrap();
+            work(&world, &node).await;
+            edited
+        };
+        let edited = edit(Some(poster.id)).await;
+        assert_eq!((edited.poster_id, edited.thumbnails.len()), (Some(poster.id), 4));
+        assert_eq!(edited.thumbnails[0].url, format!("/api/files/{}/thumbnail?size=64", video.id));
+        assert_eq!(now(&world, &ada, &video).await, edited);
+        assert_eq!(named(&world).await, ["file.updated", "message.updated"]);
+        edit(Some(poster.id)).await;
+        assert!(world.names().await.is_empty(), "the same again");
+        // Whoever sees the video sees its thumbnails, and not the picture itself.
+        let seen = node.media.file(&world.ctx(&bob), video.id).await.unwrap();
+        assert_eq!((seen.poster_id, seen.uploaded_by, &seen.thumbnails), (None, None, &edited.thumbnails));
+        let shown = node.messaging.message(&world.ctx(&bob), said.id).await.unwrap().attachments[0].clone();
+        assert_eq!((&shown.thumbnails, &shown.blurhash), (&edited.thumbnails, &edited.blurhash));
+        let small = node.media.thumbnail(&world.ctx(&bob), video.id, Size::Icon, Format::Jpeg).await.unwrap();
+        assert!(read(&world, &small).await.starts_with(b"\xFF\xD8\xFF"));
+        assert_eq!(code(node.media.file(&world.ctx(&bob), poster.id).await), "file.unknown");
+        // The video has it, and it goes with the video.
+        world.wait(Duration::from_secs(3 * 24 * 3600));
+        run(&world, &node, "file.tidy").await;
+        assert_eq!(used(&world, &ada).await.1, 2);
+        edit(None).await;
+        assert!(now(&world, &ada, &video).await.thumbnails.is_empty());
+        run(&world, &node, "file.tidy").await;
+        assert_eq!(used(&world, &ada).await.1, 1);
+        let other = put(&world, &node, &ada, Purpose::Attachment, &png(90, 90, "")).await;
+        work(&world, &node).await;
+        edit(Some(other.id)).await;
+        world.changes().await;
+        node.media.delete_file(&world.ctx(&ada), other.id).await.unwrap();
+        work(&world, &node).await;
+        assert_eq!(named(&world).await, ["file.deleted", "file.updated", "message.updated"]);
+        assert_eq!(now(&world, &ada, &video).await.poster_id, None);
+        let last = put(&world, &node, &ada, Purpose::Attachment, &png(91, 90, "")).await;
+        work(&world, &node).await;
+        edit(Some(last.id)).await;
+        node.media.delete_file(&world.ctx(&ada), video.id).await.unwrap();
+        work(&world, &node).await;
+        run(&world, &node, "file.tidy").await;
+        assert_eq!(used(&world, &ada).await.1, 0);
     }
 
     async fn whoever_uploads_much_does_not_hold_up_others(world: World) {

@@ -1,8 +1,8 @@
 //! Pictures of people, groups, chats and pets: who can set them, who sees them, and what becomes of them.
 
 use clowder_accounts::ProfilePatch;
-use clowder_core::{Error, FileId, NewJob, PageRequest, Picture, Result};
-use clowder_media::{File, FileFilter, Purpose};
+use clowder_core::{Error, FileId, PageRequest, Picture, Result};
+use clowder_media::{FileFilter, Purpose};
 use clowder_messaging::{ChatFilter, Window, chats::ChatPatch};
 use clowder_social::{
     groups::{GroupPatch, NewGroup},
@@ -10,7 +10,11 @@ use clowder_social::{
 };
 use serde_json::{Value, json};
 
-use super::{PNG, new, picture, upload};
+use super::{
+    PNG,
+    having::{exists, gets, tidy},
+    new, picture, upload,
+};
 use crate::{
     exports::fetch,
     friends::befriend,
@@ -22,29 +26,6 @@ use crate::{
 async fn put(world: &World, who: &Person, purpose: Purpose, mark: u8) -> FileId {
     let content = [PNG, &[mark]].concat();
     upload(world, &world.ctx(who), picture(purpose), &content).await.unwrap().id
-}
-
-async fn gets(world: &World, who: &Person, file: FileId) -> bool {
-    match world.store.media.content(&world.ctx(who), file).await {
-        Ok(_) => true,
-        refused => {
-            assert_eq!(code(refused), "file.unknown");
-            false
-        }
-    }
-}
-
-async fn exists(world: &World, owner: &Person, file: FileId) -> bool {
-    let all = world.store.media.files(&world.ctx(owner), FileFilter::default(), PageRequest::default()).await.unwrap();
-    all.items.iter().any(|mine: &File| mine.id == file)
-}
-
-/// Lets the job look that deletes what nothing has, and do all others.
-async fn tidy(world: &World) {
-    let payload = b"{}".to_vec();
-    let job = NewJob { kind: "file.tidy", payload, run_at: world.now(), key: None, subject: None, recipient: None };
-    world.store.jobs.order(&system(world), job).await.unwrap();
-    work(world, &world.store).await;
 }
 
 /// Deletes a file, and lets its job take it from everything that has it.

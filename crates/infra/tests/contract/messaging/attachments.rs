@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clowder_core::{Actor, ChatId, Ctx, Error, FileId, NewJob, PageRequest, Result};
+use clowder_core::{Actor, ChatId, Ctx, Error, FileId, PageRequest, Result};
 use clowder_media::{File, FileFilter};
 use clowder_messaging::{
     AttachmentStatus, ChatFilter, Message, MessagePatch, MessageType, NewMessage, Window,
@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 
 use crate::{
     exports::fetch,
-    media::{new, upload},
+    media::{
+        having::{exists, gets, tidy},
+        new, upload,
+    },
     privacy::{export, system, work},
     stress::of,
     world::{Person, World, code, on_both},
@@ -39,30 +42,6 @@ async fn seen(world: &World, who: &Person, message: &Message) -> Message {
 /// The files of a message, with what they are, as somebody sees them.
 async fn shown(world: &World, who: &Person, message: &Message) -> Vec<(FileId, AttachmentStatus)> {
     seen(world, who, message).await.attachments.iter().map(|file| (file.id, file.status)).collect()
-}
-
-/// Whether somebody gets a file.
-async fn gets(world: &World, who: &Person, file: FileId) -> bool {
-    let ctx = world.ctx(who);
-    let (known, content) = (world.store.media.file(&ctx, file).await, world.store.media.content(&ctx, file).await);
-    assert_eq!(known.is_ok(), content.is_ok());
-    if known.is_err() {
-        assert_eq!(code(known), "file.unknown");
-    }
-    content.is_ok()
-}
-
-async fn exists(world: &World, owner: &Person, file: FileId) -> bool {
-    let mine = world.store.media.files(&world.ctx(owner), FileFilter::default(), PageRequest::default()).await.unwrap();
-    mine.items.iter().any(|mine| mine.id == file)
-}
-
-/// Lets the job look that deletes what is attached to nothing, and do all others.
-async fn tidy(world: &World) {
-    let payload = b"{}".to_vec();
-    let job = NewJob { kind: "file.tidy", payload, run_at: world.now(), key: None, subject: None, recipient: None };
-    world.store.jobs.order(&system(world), job).await.unwrap();
-    work(world, &world.store).await;
 }
 
 fn wrong<T: std::fmt::Debug>(result: Result<T>) -> Vec<String> {
@@ -266,6 +245,25 @@ on_both! {
         assert!(!exists(&world, &ada, one.id).await);
         world.gone(b"zqfirst.txt").await;
         assert_eq!(wrong(edit(json!({"content": "x", "attachments": [one.id]})).await), ["/attachments/0 no_file"]);
+        // Of a text that is not given, nothing changes; `null` is the same as nothing.
+        let words = edit(json!({"content": "look, @bob"})).await.unwrap();
+        assert_eq!((words.mentions.as_slice(), words.attachments.len()), ([bob.id].as_slice(), 1));
+        let three = put(&world, &ada, "three").await;
+        for (content, files) in [(None, vec![two.id, three.id]), (Some(Value::Null), vec![three.id]), (None, vec![])] {
+            let mut patch = json!({"attachments": files});
+            if let Some(content) = content {
+                patch["content"] = content;
+            }
+            let after = edit(patch.clone()).await.unwrap();
+            assert_eq!(after.content.as_deref(), Some("look, @bob"), "{patch}");
+            assert_eq!((&after.mentions, &after.entities), (&words.mentions, &words.entities), "{patch}");
+            assert_eq!(after.attachments.iter().map(|file| file.id).collect::<Vec<_>>(), files, "{patch}");
+            assert_eq!(seen(&world, &bob, &said).await.content, after.content);
+        }
+        let same = edit(json!({"mentions": [bob.id]})).await.unwrap();
+        assert_eq!((same.content.as_deref(), same.mentions.as_slice()), (Some("look, @bob"), [bob.id].as_slice()));
+        edit(json!({"content": "", "attachments": [three.id]})).await.unwrap();
+        assert_eq!(wrong(edit(json!({"attachments": []})).await), ["/content required"], "nothing would be left");
         let none = edit(json!({"content": "only words", "attachments": []})).await.unwrap();
         assert_eq!((none.attachments.len(), none.kind), (0, MessageType::Text));
         assert_eq!(wrong(edit(json!({"content": ""})).await), ["/content required"]);
@@ -292,7 +290,9 @@ on_both! {
         let both = edit(plan.id, json!({"attachments": [other.id, file.id]})).await.unwrap();
         assert_eq!(both.attachments.len(), 2);
         edit(plan.id, json!({"attachments": [file.id]})).await.unwrap();
-        let lost = schedule(json!({"content": "see", "attachments": [other.id], "send_at": after(3)})).await.unwrap();
+        let along = put(&world, &ada, "along.txt").await;
+        let both = json!({"content": "see", "attachments": [other.id, along.id], "send_at": after(3)});
+        let lost = schedule(both).await.unwrap();
         world.wait(Duration::from_secs(2 * 24 * 3600));
         tidy(&world).await;
         assert!(exists(&world, &ada, file.id).await && !gets(&world, &bob, file.id).await);
@@ -306,9 +306,11 @@ on_both! {
         assert!(gets(&world, &bob, file.id).await);
         let lost = world.store.scheduled.scheduled_message(&world.ctx(&ada), lost.id).await.unwrap();
         assert_eq!((lost.status, lost.problem.unwrap().code.as_str()), (ScheduledStatus::Refused, "scheduled.files"));
+        assert!(exists(&world, &ada, along.id).await);
         world.wait(Duration::from_secs(3 * 24 * 3600));
         tidy(&world).await;
         assert!(gets(&world, &bob, file.id).await);
+        assert!(!exists(&world, &ada, along.id).await, "nobody sends it any more");
     }
 
     async fn files_are_exported_and_go_with_their_owner(world: World) {

@@ -16,7 +16,14 @@ pub const DOMAIN: Domain = Domain {
     writes: &["Privacy::export", "Privacy::erase", "Privacy::undo_erasure", "Privacy::erase_user"],
     reads: &["Privacy::chunk", "Privacy::download", "Privacy::exports", "Privacy::one_export"],
     perform,
-    ids: &["erasures.id", "export_chunks.id", "exports.id", "exports.link_id", "exports.run_id"],
+    ids: &[
+        "erasures.id",
+        "export_chunks.id",
+        "export_files.object_id",
+        "exports.id",
+        "exports.link_id",
+        "exports.run_id",
+    ],
     ahead,
     lasts: &[
         ("erasures.erase_at", |options| options.privacy.erasure_after),

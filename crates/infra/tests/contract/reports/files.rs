@@ -1,14 +1,20 @@
 //! The files that people attach to reports: whose they are, who sees them, and when they go.
 
 use clowder_core::{Actor, FileId, PageRequest, Role};
-use clowder_media::FileFilter;
+use clowder_media::{FileFilter, Purpose};
+use clowder_messaging::NewMessage;
 use clowder_social::reports::{NewReport, ReportFilter};
+use futures_util::TryStreamExt;
 use serde_json::json;
 
 use super::act;
 use crate::{
     exports::fetch,
-    media::{new, upload},
+    media::{
+        PNG,
+        having::{gets, tidy},
+        new, picture, upload,
+    },
     privacy::{export, system, work},
     reports::domain::moderator,
     stress::of,
@@ -26,16 +32,6 @@ async fn staff(world: &World, name: &str) -> Person {
         *role = Role::Moderator;
     }
     person
-}
-
-async fn gets(world: &World, who: &Person, file: FileId) -> bool {
-    match world.store.media.content(&world.ctx(who), file).await {
-        Ok(_) => true,
-        refused => {
-            assert_eq!(code(refused), "file.unknown");
-            false
-        }
-    }
 }
 
 fn about(target: &Person, files: &[FileId]) -> NewReport {
@@ -77,22 +73,80 @@ on_both! {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let file = put(&world, &ada, "seen").await;
         let made = world.store.reports.report(&world.ctx(&ada), about(&bob, &[file])).await.unwrap();
-        let tidy = async || {
+        let left = async || {
             world.wait(std::time::Duration::from_secs(2 * 24 * 3600));
-            let (kind, payload, run_at) = ("file.tidy", b"{}".to_vec(), world.now());
-            let job = clowder_core::NewJob { kind, payload, run_at, key: None, subject: None, recipient: None };
-            world.store.jobs.order(&system(&world), job).await.unwrap();
-            work(&world, &world.store).await;
+            tidy(&world).await;
             let mine = world.ctx(&ada);
             world.store.media.files(&mine, FileFilter::default(), PageRequest::default()).await.unwrap().items.len()
         };
-        assert_eq!((tidy().await, tidy().await), (1, 1));
+        assert_eq!((left().await, left().await), (1, 1));
         let judge = staff(&world, "judge").await;
         world.store.reports.handle(&world.ctx(&judge), made.id, None, of(act("none"))).await.unwrap();
         world.wait(std::time::Duration::from_secs(181 * 24 * 3600));
         assert!(gets(&world, &judge, file).await, "decided or not");
         while world.store.upkeep.sweep(&system(&world), std::time::Duration::MAX).await.unwrap() > 0 {}
-        assert_eq!(tidy().await, 0, "nothing has it any more");
+        assert_eq!(left().await, 0, "nothing has it any more");
         assert_eq!(code(world.store.reports.one_report(&world.ctx(&ada), made.id).await), "report.unknown");
+    }
+
+    /// The bytes stay with the evidence, whatever becomes of the message, the file and its owner.
+    async fn evidence_keeps_its_files_as_long_as_it_stays(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let (judge, other) = (staff(&world, "judge").await, staff(&world, "other").await);
+        let chat = world.group(&ada, &[&bob, &other]).await.id;
+        let file = put(&world, &bob, "rude").await;
+        let message = of::<NewMessage>(json!({"attachments": [file]}));
+        let said = world.store.messaging.send(&world.ctx(&bob), chat, message).await.unwrap().into_inner();
+        assert!(!gets(&world, &judge, file).await);
+        let new = of::<NewReport>(json!({"target": {"type": "message", "id": said.id}, "category": "abuse"}));
+        let made = world.store.reports.report(&world.ctx(&ada), new).await.unwrap();
+        let evidence = world.store.reports.examine(&world.ctx(&judge), made.id).await.unwrap().evidence.unwrap();
+        let kept = evidence.messages.last().unwrap().attachments.clone();
+        assert_eq!((kept.len(), kept[0].id, kept[0].name.as_deref(), &*kept[0].kind), (1, file, Some("seen.txt"), "text/plain"));
+        let reads = async || {
+            let content = world.store.media.content(&world.ctx(&judge), file).await.unwrap();
+            let bytes = world.store.media.read_content(&content, None).await.unwrap();
+            bytes.try_collect::<Vec<_>>().await.unwrap().concat()
+        };
+        assert_eq!(reads().await, b"rude");
+        assert_eq!(super::audited(&world, "report.file_read").await, 1);
+        assert!(world.store.media.file(&world.ctx(&judge), file).await.unwrap().uploaded_by.is_none());
+        world.store.messaging.delete(&world.ctx(&bob), said.id, None).await.unwrap();
+        world.store.media.delete_file(&world.ctx(&bob), file).await.unwrap();
+        world.store.privacy.erase_user(&system(&world), bob.id, None).await.unwrap();
+        let purge = async || {
+            work(&world, &world.store).await;
+            world.wait(std::time::Duration::from_secs(8 * 24 * 3600));
+            let (kind, payload, run_at) = ("file.purge", b"{}".to_vec(), world.now());
+            let job = clowder_core::NewJob { kind, payload, run_at, key: None, subject: None, recipient: None };
+            world.store.jobs.order(&system(&world), job).await.unwrap();
+            work(&world, &world.store).await;
+        };
+        purge().await;
+        assert_eq!(reads().await, b"rude");
+        let seen = world.store.media.file(&world.ctx(&judge), file).await.unwrap();
+        assert_eq!((&*seen.name, seen.status), ("attachment", clowder_media::FileStatus::Ready));
+        assert!(gets(&world, &other, file).await && !gets(&world, &ada, file).await, "only for moderators");
+        world.store.reports.handle(&world.ctx(&judge), made.id, None, of(json!({"status": "dismissed", "reason": "nothing to do"}))).await.unwrap();
+        world.wait(std::time::Duration::from_secs(181 * 24 * 3600));
+        while world.store.upkeep.sweep(&system(&world), std::time::Duration::MAX).await.unwrap() > 0 {}
+        purge().await;
+        assert!(!gets(&world, &judge, file).await);
+        assert_eq!(world.number("SELECT count(*) FROM file_objects"), 0, "nothing holds it any more");
+    }
+
+    async fn whoever_is_reported_does_not_see_the_evidence(world: World) {
+        let ada = world.person("ada").await;
+        let (judge, accused) = (staff(&world, "judge").await, staff(&world, "accused").await);
+        let face = upload(&world, &world.ctx(&accused), picture(Purpose::Avatar), PNG).await.unwrap().id;
+        let me = of(json!({"avatar": face}));
+        world.store.accounts.edit_me(&world.ctx(&accused), None, me).await.unwrap();
+        let made = world.store.reports.report(&world.ctx(&ada), about(&accused, &[])).await.unwrap();
+        let evidence = world.store.reports.examine(&world.ctx(&judge), made.id).await.unwrap().evidence.unwrap();
+        let pictures = evidence.user.unwrap().pictures;
+        assert_eq!((pictures.len(), pictures[0].id, &pictures[0].name, &*pictures[0].kind), (1, face, &None, "image/png"));
+        world.store.media.delete_file(&world.ctx(&accused), face).await.unwrap();
+        work(&world, &world.store).await;
+        assert!(gets(&world, &judge, face).await && !gets(&world, &accused, face).await && !gets(&world, &ada, face).await);
     }
 }

@@ -7,13 +7,14 @@ use clowder_core::{Actor, Ctx, PageRequest};
 use clowder_infra::DatabaseUrl;
 use clowder_messaging::{
     Emoji, MessageType, NewMessage,
-    search::{Has, Mentioned, Order, Search, Whom},
+    search::{Has, Mentioned, Order, Search, Whom, query},
 };
 use serde_json::json;
 
 use super::{domain::search, find, index};
 use crate::{
     asked,
+    media::{new, upload},
     stress::of,
     world::{Person, World, on_both},
 };
@@ -61,6 +62,53 @@ on_both! {
             }
             assert_eq!(world.number("SELECT count(*) FROM chat_words WHERE word = 'former'"), 0);
         }
+    }
+
+    async fn the_index_knows_files(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let mut files = Vec::new();
+        for n in 0..3 {
+            files.push(upload(&world, &world.ctx(&ada), new("a"), format!("content {n}").as_bytes()).await.unwrap().id);
+        }
+        let with = async |text: &str, file: usize| {
+            let new = of::<NewMessage>(json!({"content": text, "attachments": [files[file]]}));
+            world.store.messaging.send(&world.ctx(&ada), chat, new).await.unwrap().into_inner()
+        };
+        let lunch_menu = with("lunch menu", 0).await;
+        with("dinner menu", 1).await;
+        with("", 2).await;
+        world.say(&bob, chat, "lunch alone").await;
+        index(&world).await;
+        let has_file = |search: Search| Search { has: Some(Has::File), ..search };
+        let any = || has_file(Search { sought: query::Sought::default(), ..search("x") });
+        for (search, expected) in [
+            (has_file(search("lunch")), &["lunch menu"] as &[_]),
+            (has_file(search("menu -lunch")), &["dinner menu"]),
+            (any(), &["", "dinner menu", "lunch menu"]),
+            (Search { order: Order::Oldest, ..any() }, &["lunch menu", "dinner menu", ""]),
+            (Search { order: Order::Relevance, ..any() }, &["", "dinner menu", "lunch menu"]),
+            (Search { from: Some(Whom::Id(bob.id)), ..any() }, &[]),
+            (Search { kind: Some(MessageType::File), ..any() }, &["", "dinner menu", "lunch menu"]),
+            (Search { kind: Some(MessageType::Image), ..any() }, &[]),
+        ] {
+            assert_eq!(find(&world, &bob, search.clone()).await, expected, "{search:?}");
+        }
+        // Of messages that the index does not give for it, none is looked at: also not one that would fit.
+        world.meddle("UPDATE messages SET attached = 1 WHERE content = 'lunch alone'").unwrap();
+        assert_eq!(find(&world, &bob, has_file(search("lunch"))).await, ["lunch menu"]);
+        world.meddle("UPDATE messages SET attached = 0 WHERE content = 'lunch alone'").unwrap();
+        // An edit that takes the file away counts at once, and so does a deletion.
+        let patch = of(json!({"content": "lunch menu", "attachments": []}));
+        world.store.messaging.edit(&world.ctx(&ada), lunch_menu.id, None, patch).await.unwrap();
+        assert_eq!(find(&world, &bob, any()).await, ["", "dinner menu"]);
+        assert_eq!(find(&world, &bob, search("lunch")).await, ["lunch alone", "lunch menu"]);
+        // Messages of before this was indexed are found once the index is made anew; those with it meanwhile, too.
+        world.meddle("UPDATE search_index SET rules = 2").unwrap();
+        assert_eq!(find(&world, &bob, any()).await, ["", "dinner menu"]);
+        assert_eq!(find(&world, &bob, has_file(search("menu"))).await, ["dinner menu"]);
+        index(&world).await;
+        assert_eq!(find(&world, &bob, any()).await, ["", "dinner menu"]);
     }
 
     async fn the_index_knows_types_and_mentions(world: World) {

@@ -1,6 +1,6 @@
 //! What is kept of a reported thing: what the reporter could see of it, at the moment of the report.
 
-use clowder_core::{Card, ChatId, MessageId, Timestamp, UserId};
+use clowder_core::{Card, ChatId, FileId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,6 +17,28 @@ pub struct Evidence {
     pub messages: Vec<ReportedMessage>,
     pub group: Option<ReportedGroup>,
     pub pet: Option<ReportedPet>,
+}
+
+impl Evidence {
+    /// All files that it shows.
+    pub fn files(&self) -> impl Iterator<Item = &ReportedFile> {
+        let of_messages = self.messages.iter().flat_map(|message| &message.attachments);
+        let of_user = self.user.iter().flat_map(|user| &user.pictures);
+        let of_group = self.group.iter().flat_map(|group| &group.pictures);
+        of_messages.chain(of_user).chain(of_group).chain(self.pet.iter().flat_map(|pet| &pet.pictures))
+    }
+}
+
+/// A file, as the reporter saw it. Whoever can open the report gets its content, also after it was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ReportedFile {
+    pub id: FileId,
+    /// `null` of pictures of people and things.
+    #[schema(max_length = 255, example = "photo.jpg")]
+    pub name: Option<String>,
+    #[serde(rename = "type")]
+    #[schema(example = "image/jpeg")]
+    pub kind: String,
 }
 
 /// A profile, as the reporter saw it: what was hidden from them is `null`.
@@ -37,6 +59,10 @@ pub struct ReportedUser {
     /// What they wrote with the request to be friends that the reporter had not answered.
     #[schema(max_length = 300, example = "We met in Turin")]
     pub friend_request: Option<String>,
+    /// The avatar and the cover.
+    #[serde(default)]
+    #[schema(required = true, max_items = 2)]
+    pub pictures: Vec<ReportedFile>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -49,6 +75,10 @@ pub struct ReportedMessage {
     pub content: Option<String>,
     pub created_at: Timestamp,
     pub edited_at: Option<Timestamp>,
+    /// Its files.
+    #[serde(default)]
+    #[schema(required = true, max_items = 10)]
+    pub attachments: Vec<ReportedFile>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -60,6 +90,10 @@ pub struct ReportedGroup {
     pub rules: Option<String>,
     pub visibility: GroupVisibility,
     pub owner: Card,
+    /// The avatar and the cover.
+    #[serde(default)]
+    #[schema(required = true, max_items = 2)]
+    pub pictures: Vec<ReportedFile>,
 }
 
 /// A pet, as the reporter saw it.
@@ -74,4 +108,8 @@ pub struct ReportedPet {
     pub lost: Option<String>,
     pub place: Option<String>,
     pub owner: Card,
+    /// The avatar and the photos.
+    #[serde(default)]
+    #[schema(required = true, max_items = 21)]
+    pub pictures: Vec<ReportedFile>,
 }

@@ -6,7 +6,7 @@ use clowder_core::{Error, Follow, Id, Recorded, Result, Timestamp, Topic, UserId
 use diesel::prelude::*;
 use serde_json::value::RawValue;
 
-use super::schema::journal;
+use super::schema::{former_epochs, journal};
 
 /// The columns of [`JournalRow`] in their order, of the table as `j`.
 pub const JOURNAL_COLUMNS: &str = "j.stream, j.position, j.topic_kind, j.topic_id, j.name, j.actor_id, j.subject_id, \
@@ -17,6 +17,18 @@ pub type StepRow = (i16, i64, i32, Option<String>, Option<String>, Option<Id<()>
 
 /// The head, floor and segment of a stream.
 pub type StreamRow = (i64, i64, i32);
+
+/// A stream, the position of a change in it, its size, and the stored part of the epoch.
+pub type SizeRow = (i16, i64, i32, Option<Id<()>>);
+
+/// An epoch, the one that has followed it, and how far it came that this one has all of.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = former_epochs)]
+pub struct FormerEpochRow {
+    pub epoch: Id<()>,
+    pub successor: Id<()>,
+    pub heads: String,
+}
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = journal)]

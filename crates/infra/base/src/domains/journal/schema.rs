@@ -3,7 +3,13 @@
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
-    epoch (single) { single -> SmallInt, id -> Uid, }
+    epoch (single) { single -> SmallInt, id -> Uid, timeline -> Nullable<BigInt>, }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
+    former_epochs (epoch) { epoch -> Uid, successor -> Uid, heads -> Text, }
 }
 
 diesel::table! {
@@ -39,4 +45,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(epoch, journal, journal_marks, streams);
+diesel::allow_tables_to_appear_in_same_query!(epoch, former_epochs, journal, journal_marks, streams);

@@ -1,14 +1,17 @@
 //! The rows of files, and where the bytes of an object are.
 
-use clowder_core::{Error, Result, Thumbnail, Timestamp, UserId, Word};
+use clowder_core::{Error, Id, Result, Thumbnail, Timestamp, UserId, Word};
 use clowder_media::{
-    Content, File, FileId, FileStatus, Format, Key, ObjectId, Purpose, Scan, Seen, Size, Variant, kinds,
+    Content, File, FileId, FileStatus, Format, Key, ObjectId, Purpose, Scan, Seen, Size, Variant,
+    blobs::Grown,
+    kinds,
     refusals::{FILE_FAILED, FILE_INFECTED, FILE_NO_THUMBNAIL, FILE_NOT_READY},
 };
 use data_encoding::HEXLOWER;
 use diesel::prelude::*;
+use uuid::Uuid;
 
-use super::schema::{file_objects, files};
+use super::schema::{direct_uploads, file_objects, files, resumable_uploads};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = files)]
@@ -48,6 +51,24 @@ pub struct ObjectRow {
     pub seen: Option<String>,
     pub clean_size: Option<i64>,
     pub clean_sha256: Option<Vec<u8>>,
+    /// When thumbnails and the copy without metadata were made.
+    pub made_at: Option<Timestamp>,
+    /// Until when what was uploaded stays in the store beside that copy.
+    pub original_until: Option<Timestamp>,
+    /// How many octets of the room of its owner and of the server it takes beside its size, as long as it arrives.
+    pub reserved: i64,
+}
+
+/// An upload that goes to the store without this server.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = direct_uploads)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct DirectRow {
+    pub object_id: ObjectId,
+    pub claim: String,
+    pub sha256: Option<Vec<u8>>,
+    pub expires_at: Timestamp,
+    pub completed_by: Option<Id<()>>,
 }
 
 impl ObjectRow {
@@ -60,8 +81,13 @@ impl ObjectRow {
         Ok(self.seen.as_deref().map(serde_json::from_str).transpose()?)
     }
 
+    /// How many octets it counts: a copy that was turned may be longer than what was uploaded.
+    pub fn counted(&self) -> i64 {
+        self.size.max(self.clean_size.unwrap_or(0))
+    }
+
     /// The length and the hash of the content that can be read.
-    fn shown(&self) -> (i64, Option<&[u8]>) {
+    pub fn shown(&self) -> (i64, Option<&[u8]>) {
         match self.clean_size {
             Some(size) => (size, self.clean_sha256.as_deref()),
             None => (self.size, self.sha256.as_deref()),
@@ -74,6 +100,37 @@ impl ObjectRow {
             Some(_) => variant_key(self.id, Variant::Clean),
             None => key_of(self.id),
         }
+    }
+}
+
+/// An upload that can be continued. How long it will be is the size of its object.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = resumable_uploads)]
+#[diesel(treat_none_as_default_value = false)]
+pub struct ResumableRow {
+    pub object_id: ObjectId,
+    pub file_id: FileId,
+    pub arrived: i64,
+    pub state: String,
+    pub named: Option<String>,
+    pub writer: Option<Id<()>>,
+    pub expires_at: Timestamp,
+}
+
+impl ResumableRow {
+    pub fn grown(&self) -> Result<Grown> {
+        let size = u64::try_from(self.arrived).map_err(|_| Error::internal("an upload of less than nothing"))?;
+        Ok(Grown { size, state: self.state.clone() })
+    }
+}
+
+impl ObjectRow {
+    /// The same as it was before it lost its last file, if what was found in it then allows to show it.
+    pub fn as_it_was(self, was_ready: bool) -> Self {
+        // Only what was looked into became ready later.
+        let was_ready = self.scan != Scan::Infected.as_str() && (was_ready || self.seen.is_some());
+        let status = if was_ready { FileStatus::Ready } else { FileStatus::Failed };
+        Self { status: status.as_str().to_owned(), ..self }
     }
 }
 
@@ -103,6 +160,29 @@ impl FileRow {
         Ok(Look { seen, thumbnails })
     }
 
+    /// The same file for those who see it only as a picture: its name says what it is for, such as `avatar.png`.
+    pub fn unnamed(self, object: &ObjectRow) -> Self {
+        let name = match object.kind.strip_prefix("image/") {
+            Some(ending) => format!("{}.{ending}", self.purpose),
+            None => self.purpose.clone(),
+        };
+        Self { name, ..self }
+    }
+
+    /// A file that is deleted, of which only the object is left.
+    pub fn gone(id: FileId, object: &ObjectRow) -> Self {
+        Self {
+            id,
+            owner_id: UserId::from_uuid(Uuid::nil()),
+            object_id: object.id,
+            name: String::new(),
+            purpose: Purpose::Attachment.as_str().to_owned(),
+            created_at: object.created_at,
+            failed: false,
+        }
+    }
+
+    /// As its owner sees it, without a poster.
     pub fn file(self, object: &ObjectRow) -> Result<File> {
         let (status, Look { seen, thumbnails }) = (self.status(object)?, self.look(object)?);
         let (size, sha256) = object.shown();
@@ -123,7 +203,8 @@ impl FileRow {
             waveform: seen.waveform,
             blurhash: seen.blurhash,
             thumbnails,
-            uploaded_by: self.owner_id,
+            poster_id: None,
+            uploaded_by: Some(self.owner_id),
             created_at: self.created_at,
         })
     }
@@ -133,13 +214,15 @@ impl FileRow {
         self.is_ready(object)?;
         let (size, sha256) = object.shown();
         let sha256 = sha256.ok_or_else(|| Error::internal("a file that is ready without its hash"))?;
+        let created_at = if object.clean_size.is_some() { self.made_at(object) } else { self.created_at };
         Ok(Content {
             key: object.shown_key()?,
             kind: kinds::named(&object.kind, &self.name).to_owned(),
             name: self.name,
+            purpose: Purpose::parse_word(&self.purpose)?,
             size: u64::try_from(size).map_err(|_| Error::internal("a file of less than nothing"))?,
             tag: HEXLOWER.encode(sha256),
-            created_at: self.created_at,
+            created_at,
             viewer,
         })
     }
@@ -150,22 +233,31 @@ impl FileRow {
         let seen = object.seen()?.unwrap_or_default();
         let made = seen.thumbnails.iter().find(|made| made.size == size.pixels()).or(seen.thumbnails.last());
         let made = made.ok_or(FILE_NO_THUMBNAIL)?;
-        let sha256 = object.sha256.as_deref().unwrap_or_default();
+        let made_at = self.made_at(object);
+        // Nobody learns the hash of what was uploaded. The tag is also a boundary, of at most 70 characters.
+        let (_, sha256) = object.shown();
+        let of: String = HEXLOWER.encode(sha256.unwrap_or_default()).chars().take(32).collect();
         Ok(Content {
             key: variant_key(object.id, Variant::Thumbnail { size: made.size, format })?,
             kind: format.media_type().to_owned(),
             name: format!("{}.{}", self.id, format.ending()),
+            purpose: Purpose::parse_word(&self.purpose)?,
             size: match format {
                 Format::WebP => made.webp,
                 Format::Jpeg => made.jpeg,
             },
-            tag: format!("{}-{}-{}", HEXLOWER.encode(sha256), made.size, format.ending()),
-            created_at: self.created_at,
+            tag: format!("{of}-{:x}-{}-{}", made_at.as_micros(), made.size, format.ending()),
+            created_at: made_at,
             viewer,
         })
     }
 
-    fn is_ready(&self, object: &ObjectRow) -> Result<()> {
+    /// When what was made of it came to be: of a file that shares its content with an older one, when the file did.
+    fn made_at(&self, object: &ObjectRow) -> Timestamp {
+        object.made_at.map_or(self.created_at, |made_at| made_at.max(self.created_at))
+    }
+
+    pub fn is_ready(&self, object: &ObjectRow) -> Result<()> {
         match self.status(object)? {
             FileStatus::Ready => Ok(()),
             FileStatus::Uploading | FileStatus::Scanning => Err(FILE_NOT_READY.into()),
@@ -197,4 +289,20 @@ pub fn object_of(key: &Key) -> Result<ObjectId> {
     const ID: usize = 36;
     let name = key.as_str().rsplit('/').next().unwrap_or_default();
     name.get(..ID).unwrap_or(name).parse().map_err(|_| Error::internal(format!("{key} is the key of no object")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_keys_are_known_as_those_of_files() {
+        let object = ObjectId::new(Timestamp::from_micros(1_700_000_000_000_000));
+        let made = Variant::all().map(|variant| variant_key(object, variant));
+        for key in std::iter::once(key_of(object)).chain(made) {
+            let key = key.unwrap();
+            assert!(key.is_of_a_file(), "{key}");
+            assert_eq!(object_of(&key).unwrap(), object);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use clowder_messaging::{
     mentions::Marked,
     search::{
         Has,
-        marks::{EVERYBODY, MARK, MENTION, at, by, of_text, of_type},
+        marks::{EVERYBODY, FILE, MARK, MENTION, at, by, of_text, of_type},
         query::{Phrase, Sought, Term},
         tokens::{Tokens, tokens},
         volumes::{Volume, key, volume_of},
@@ -72,6 +72,8 @@ pub struct SaidRow {
     pub sender_id: UserId,
     pub content: Option<String>,
     pub data: Option<String>,
+    /// How many files it has.
+    pub attached: i64,
 }
 
 impl SaidRow {
@@ -107,7 +109,8 @@ impl Indexed {
     pub fn new(row: &SaidRow, number: i64, said: &str, to: &Addressed) -> Self {
         let SaidRow { chat_id: chat, seq, version, .. } = *row;
         let mut marks = vec![by(row.sender_id), of_type(&row.kind)];
-        let others = [(to.everybody || !to.people.is_empty(), MENTION), (to.everybody, EVERYBODY)];
+        let others =
+            [(row.attached > 0, FILE), (to.everybody || !to.people.is_empty(), MENTION), (to.everybody, EVERYBODY)];
         let others = others.into_iter().filter(|(has, _)| *has).map(|(_, mark)| mark);
         marks.extend(of_text(said).chain(others).map(str::to_owned));
         marks.extend(to.people.iter().copied().map(at));
@@ -294,6 +297,7 @@ impl Filter {
         ask(self.mentions_all, &format!("{})", of("message_mentions_all")));
         let somebody = format!("({}) OR {}))", of("message_mentions"), of("message_mentions_all"));
         ask(self.has == Some(Has::Mention), &somebody);
+        ask(self.has == Some(Has::File), "m.attached > 0");
         ask(self.has == Some(Has::Pin), "m.pinned");
         ask(self.has == Some(Has::Reaction), "m.reaction_kinds > 0");
         ask(self.before.is_some(), "m.created_at < ?");
@@ -341,6 +345,7 @@ mod tests {
             sender_id: Id::from_uuid(Uuid::nil()),
             content: None,
             data: None,
+            attached: 0,
         };
         let (text, to) = ("Don't 東京 https://a.bc 👍", Addressed::default());
         let (indexed, nobody) = (Indexed::new(&row, 5, text, &to), "0".repeat(32));
@@ -366,6 +371,8 @@ mod tests {
             let indexed = Indexed::new(&row, 5, "x", &Addressed { people, everybody });
             assert_eq!(indexed.as_vector(), format!("'150x':1 '150¶by{nobody}' '150¶istext' {marks}"));
         }
+        let with_files = Indexed::new(&SaidRow { kind: "image".to_owned(), attached: 2, ..row.clone() }, 5, "x", &to);
+        assert_eq!(with_files.as_vector(), format!("'150x':1 '150¶by{nobody}' '150¶isimage' '150¶file'"));
         // Of a word that is there very often, both databases know the same places.
         let often = Indexed::new(&row, 5, &format!("{}b", "a ".repeat(PLACES + 2)), &to);
         assert_eq!(often.as_text().matches("150a").count(), PLACES);

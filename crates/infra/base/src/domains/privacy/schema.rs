@@ -30,6 +30,18 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
     use clowder_core::sql::*;
+    export_files (export_id, first) {
+        export_id -> Uid,
+        first -> Integer,
+        object_id -> Uid,
+        clean -> Bool,
+        size -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use clowder_core::sql::*;
     erasures (id) {
         id -> Uid,
         user_id -> Uid,
@@ -44,4 +56,5 @@ diesel::table! {
 }
 
 diesel::joinable!(export_chunks -> exports (export_id));
-diesel::allow_tables_to_appear_in_same_query!(erasures, export_chunks, exports);
+diesel::joinable!(export_files -> exports (export_id));
+diesel::allow_tables_to_appear_in_same_query!(erasures, export_chunks, export_files, exports);

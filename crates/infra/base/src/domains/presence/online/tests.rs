@@ -217,10 +217,45 @@ fn who_watches_somebody_hears_of_them_what_all_see_as_often_as_friends() {
 }
 
 #[test]
+fn of_too_many_those_are_forgotten_who_were_named_longest_ago() {
+    let (online, [ada, bob]) = (Online::default(), [person(), person()]);
+    let people: Vec<UserId> = (0..watched::MOST_NAMED + 300).map(|_| person()).collect();
+    let watches = |user, second| online.lock().watched.of(user, at(second)).contains(&ada);
+    let nobody = |_| false;
+    // Of whom one hears anyway, however many, does not count.
+    online.watch_always(ada, &people[..100]);
+    for (second, some) in people[100..].chunks(200).enumerate() {
+        online.watch(ada, some, at(second as u64));
+        online.unwatch(ada, &[], nobody, at(second as u64));
+    }
+    let forgotten = people.iter().filter(|user| !watches(**user, 60)).count();
+    assert_eq!(forgotten, 200);
+    assert!(people[100..300].iter().all(|user| !watches(*user, 60)), "the first of those who were named");
+    // People whom one does not see take nobody's place.
+    let unseen: Vec<UserId> = (0..200).map(|_| person()).collect();
+    online.watch(ada, &unseen, at(60));
+    online.unwatch(ada, &unseen, nobody, at(60));
+    assert!(watches(people[300], 60) && unseen.iter().all(|user| !watches(*user, 60)));
+    // Whoever is named again is the latest.
+    online.watch(ada, &people[300..301], at(61));
+    online.watch(ada, &[bob], at(62));
+    online.unwatch(ada, &[], nobody, at(62));
+    assert!(watches(people[300], 62) && watches(bob, 62) && !(301..500).all(|number| watches(people[number], 62)));
+    // Another socket still watches.
+    online.unwatch(ada, &[bob], |user| user == bob, at(63));
+    assert!(watches(bob, 63));
+    online.unwatch(ada, &[bob, people[0]], nobody, at(63));
+    assert!(!watches(bob, 63) && watches(people[0], 63), "they are still heard of unasked");
+    online.watch(ada, &[bob], at(2_000));
+    let watched = &online.lock().watched;
+    assert!(watched.of(people[301], at(0)).is_empty(), "what is over takes no memory");
+}
+
+#[test]
 fn partners_hear_of_somebody_over_all_their_sockets_and_once() {
     let (online, [ada, bob, cem]) = (Online::default(), [person(), person(), person()]);
     online.watch(bob, &[ada], at(0));
-    online.watch_always(bob, &[ada], at(0));
+    online.watch_always(bob, &[ada]);
     online.watch(bob, &[ada], at(0));
     online.watch(cem, &[ada], at(0));
     let look = |second, text: &'static str| {

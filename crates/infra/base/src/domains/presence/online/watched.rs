@@ -2,7 +2,7 @@
 //! because a profile is open.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -12,37 +12,96 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{Online, State, Told};
 
-/// How many people somebody may watch over all sockets to this node.
-const MOST: usize = 10_000;
+/// How many people somebody may name over all sockets to this node. Of more, those are forgotten who were named longest ago.
+pub const MOST_NAMED: usize = 10_000;
+/// Of how many people somebody hears as long as they are connected.
+const MOST_ALWAYS: usize = 10_000;
 
 #[derive(Debug, Default)]
 pub struct Watched {
-    /// Whom somebody watches, and until when; `None` is as long as they are connected, over all their sockets.
-    by: HashMap<UserId, BTreeMap<UserId, Option<Timestamp>>>,
+    /// Whom somebody watches.
+    by: HashMap<UserId, Theirs>,
     /// Who watches somebody.
     of: HashMap<UserId, HashSet<UserId>>,
 }
 
-impl Watched {
-    fn add(&mut self, watcher: UserId, people: &[UserId], until: Option<Timestamp>, now: Timestamp) {
-        let theirs = self.by.entry(watcher).or_default();
-        let is_over = |until: &Option<Timestamp>| until.is_some_and(|until| until <= now);
-        let over: Vec<UserId> = theirs.iter().filter(|(_, until)| is_over(until)).map(|(user, _)| *user).collect();
-        for user in over {
-            theirs.remove(&user);
-            forget(&mut self.of, user, watcher);
+#[derive(Debug, Default)]
+struct Theirs {
+    /// As long as they are connected, over all their sockets.
+    always: HashSet<UserId>,
+    /// Whom they have named, and until when.
+    named: HashMap<UserId, Timestamp>,
+    /// The same by its end: those who were named longest ago come first.
+    ends: BTreeSet<(Timestamp, UserId)>,
+}
+
+impl Theirs {
+    fn name(&mut self, user: UserId, until: Timestamp) {
+        if let Some(before) = self.named.insert(user, until) {
+            self.ends.remove(&(before, user));
         }
+        self.ends.insert((until, user));
+    }
+
+    fn forget(&mut self, user: UserId) {
+        if let Some(until) = self.named.remove(&user) {
+            self.ends.remove(&(until, user));
+        }
+    }
+
+    fn has(&self, user: UserId) -> bool {
+        self.always.contains(&user) || self.named.contains_key(&user)
+    }
+
+    /// Whom to forget, because it is over, or because there are more than `most`.
+    fn first(&self, most: usize, now: Timestamp) -> Option<UserId> {
+        let (until, user) = self.ends.first()?;
+        (*until <= now || self.ends.len() > most).then_some(*user)
+    }
+}
+
+impl Watched {
+    /// Somebody names people. They may be more than too many until those are known whom they do not see.
+    fn name(&mut self, watcher: UserId, people: &[UserId], until: Timestamp, now: Timestamp) {
+        let theirs = self.by.entry(watcher).or_default();
         for user in people {
-            if theirs.len() < MOST || theirs.contains_key(user) {
-                let held = theirs.entry(*user).or_insert(until);
-                *held = held.and(until);
+            theirs.name(*user, until);
+            self.of.entry(*user).or_default().insert(watcher);
+        }
+        self.trim(watcher, 2 * MOST_NAMED, now);
+    }
+
+    fn add_always(&mut self, watcher: UserId, people: &[UserId]) {
+        let theirs = self.by.entry(watcher).or_default();
+        for user in people {
+            if theirs.always.len() < MOST_ALWAYS || theirs.always.contains(user) {
+                theirs.always.insert(*user);
                 self.of.entry(*user).or_default().insert(watcher);
             }
         }
     }
 
+    fn unname(&mut self, watcher: UserId, user: UserId) {
+        let Some(theirs) = self.by.get_mut(&watcher) else { return };
+        theirs.forget(user);
+        if !theirs.has(user) {
+            forget(&mut self.of, user, watcher);
+        }
+        if theirs.always.is_empty() && theirs.named.is_empty() {
+            self.by.remove(&watcher);
+        }
+    }
+
+    /// Forgets those who were named for a time that is over, and those who are too many.
+    fn trim(&mut self, watcher: UserId, most: usize, now: Timestamp) {
+        while let Some(first) = self.by.get(&watcher).and_then(|theirs| theirs.first(most, now)) {
+            self.unname(watcher, first);
+        }
+    }
+
     fn remove(&mut self, watcher: UserId) {
-        for user in self.by.remove(&watcher).unwrap_or_default().into_keys() {
+        let Theirs { always, named, .. } = self.by.remove(&watcher).unwrap_or_default();
+        for user in always.into_iter().chain(named.into_keys()) {
             forget(&mut self.of, user, watcher);
         }
     }
@@ -54,13 +113,14 @@ impl Watched {
     }
 
     fn watches(&self, watcher: UserId, user: UserId, now: Timestamp) -> bool {
-        let until = self.by.get(&watcher).and_then(|theirs| theirs.get(&user));
-        until.is_some_and(|until| until.is_none_or(|until| until > now))
+        self.by.get(&watcher).is_some_and(|theirs| {
+            theirs.always.contains(&user) || theirs.named.get(&user).is_some_and(|until| *until > now)
+        })
     }
 
     /// Whether somebody watches another over all their sockets.
     pub fn always(&self, watcher: UserId, user: UserId) -> bool {
-        self.by.get(&watcher).and_then(|theirs| theirs.get(&user)).is_some_and(Option::is_none)
+        self.by.get(&watcher).is_some_and(|theirs| theirs.always.contains(&user))
     }
 }
 
@@ -74,17 +134,36 @@ fn forget(of: &mut HashMap<UserId, HashSet<UserId>>, user: UserId, watcher: User
 }
 
 impl Online {
-    /// From now on somebody hears of these people, as far as everybody may see them. Returns until when.
+    /// From now on somebody hears of these people, as far as everybody may see them. Returns until when. As soon as it is known
+    /// whom of them they do not see, [`unwatch`](Self::unwatch) has to be called.
     pub fn watch(&self, watcher: UserId, people: &[UserId], now: Timestamp) -> Timestamp {
         let until = now.plus(WATCHED_FOR);
-        self.lock().watched.add(watcher, people, Some(until), now);
+        self.lock().watched.name(watcher, people, until, now);
         until
     }
 
+    /// Somebody does not watch these people any longer, unless another socket of theirs does.
+    pub fn unwatch(
+        &self,
+        watcher: UserId,
+        people: &[UserId],
+        is_watched_elsewhere: impl Fn(UserId) -> bool,
+        now: Timestamp,
+    ) {
+        let mut state = self.lock();
+        for user in people {
+            // Under the lock: whoever watches from now on does so after this.
+            if !is_watched_elsewhere(*user) {
+                state.watched.unname(watcher, *user);
+            }
+        }
+        state.watched.trim(watcher, MOST_NAMED, now);
+    }
+
     /// The same for all sockets of somebody to this node, as long as there are any.
-    pub fn watch_always(&self, watcher: UserId, people: &[UserId], now: Timestamp) {
+    pub fn watch_always(&self, watcher: UserId, people: &[UserId]) {
         if !people.is_empty() {
-            self.lock().watched.add(watcher, people, None, now);
+            self.lock().watched.add_always(watcher, people);
         }
     }
 

@@ -1,0 +1,15 @@
+-- How many octets of the room of a person and of the server an upload takes before it has ended.
+ALTER TABLE file_objects ADD COLUMN reserved bigint NOT NULL DEFAULT 0;
+
+-- Uploads that go to the store without the server.
+CREATE TABLE direct_uploads (
+    object_id uuid NOT NULL PRIMARY KEY REFERENCES file_objects (id) ON DELETE CASCADE,
+    -- What its uploader calls it, as far as that can contradict the content.
+    claim text NOT NULL,
+    -- Of the content, if its uploader has announced it.
+    sha256 bytea,
+    -- Until when the address is good.
+    expires_at timestamptz NOT NULL,
+    -- Which call is completing it; NULL if none is.
+    completed_by uuid
+);

@@ -1,0 +1,2 @@
+DROP TABLE former_epochs;
+ALTER TABLE epoch DROP COLUMN timeline;

@@ -1,0 +1,15 @@
+-- Uploads that can be continued. The row goes when the upload has become a file, or with its bytes.
+CREATE TABLE resumable_uploads (
+    object_id BLOB NOT NULL PRIMARY KEY REFERENCES file_objects (id) ON DELETE CASCADE,
+    file_id BLOB NOT NULL,
+    -- How many octets are durable.
+    arrived INTEGER NOT NULL,
+    -- What the store needs to go on.
+    state TEXT NOT NULL,
+    -- The type that the client has given to it.
+    named TEXT,
+    -- Which call is writing to it; that counts as long as the lease of the object.
+    writer BLOB,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX resumable_uploads_expires ON resumable_uploads (expires_at);

@@ -1,0 +1,12 @@
+-- The pieces of exports that are read from the store of files when somebody downloads them: the content of a file, from
+-- its first piece on. Nothing of it is stored twice.
+CREATE TABLE export_files (
+    export_id BLOB NOT NULL REFERENCES exports (id) ON DELETE CASCADE,
+    first INTEGER NOT NULL,
+    -- It may be gone.
+    object_id BLOB NOT NULL,
+    -- Whether it is the picture without its metadata.
+    clean INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (export_id, first)
+) STRICT, WITHOUT ROWID;

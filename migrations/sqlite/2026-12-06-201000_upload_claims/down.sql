@@ -1,0 +1,1 @@
+ALTER TABLE file_objects DROP COLUMN claim_id;
