@@ -7,12 +7,15 @@
 pub mod delivering;
 pub mod kind;
 pub mod preferences;
+pub mod push;
 
 pub use kind::{Channel, NotificationType, Reason, Stop, TargetType};
 pub use preferences::{
     Channels, ChannelsPatch, Defaults, Digest, NotificationPreferences, PreferencesPatch, PushPrivacy, QuietHours,
     TimeOfDay,
 };
+
+pub use push::port::PushSubscriptions;
 
 /// The identifier of a notification.
 pub enum NotificationKind {}

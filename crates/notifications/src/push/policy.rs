@@ -1,0 +1,174 @@
+//! The rules of push: who may subscribe, how urgent something is, how long it is worth sending, and what follows from what
+//! became of it.
+
+use std::time::Duration;
+
+use clowder_core::{Error, Result, Timestamp, job::pause};
+
+use super::{
+    model::{Offers, Target},
+    refusals::PUSH_LIMIT,
+    sender::{Outcome, Urgency},
+};
+use crate::NotificationType;
+
+/// How many subscriptions one person can have.
+pub const MOST_SUBSCRIPTIONS: i64 = 20;
+/// After so many tries, the service has had its chance.
+pub const MOST_TRIES: i16 = 15;
+/// A subscription that is refused or not reached so many times in a row is of no use.
+pub const MOST_FAILURES: i16 = 20;
+
+/// Whether this server can reach such a device.
+pub fn is_offered(offers: &Offers, target: &Target) -> Result<()> {
+    if !offers.kinds().contains(&target.kind()) {
+        return Err(Error::field("/kind", "choice", "this server sends nothing to such devices"));
+    }
+    match target {
+        Target::Apns { topic, .. } if !offers.apns_topics.contains(topic) => {
+            Err(Error::field("/app", "choice", "this server sends nothing to this app"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether somebody may have one more, of so many.
+pub fn may_subscribe(others: i64) -> Result<()> {
+    if others < MOST_SUBSCRIPTIONS { Ok(()) } else { Err(PUSH_LIMIT.into()) }
+}
+
+/// Whether a device wakes up for it, even to save its battery (RFC 8030 §5.3).
+pub fn urgency(kind: NotificationType) -> Urgency {
+    use NotificationType::*;
+    match kind {
+        MessageDirect | MessageMention | MessageReply | EventReminder | EventCancelled | EventWaitlist
+        | AccountSecurity => Urgency::High,
+        MessageReaction => Urgency::Low,
+        _ => Urgency::Normal,
+    }
+}
+
+/// How long something is worth telling to a device that was off.
+pub fn lifetime(kind: NotificationType) -> Duration {
+    use NotificationType::*;
+    const HOUR: u64 = 3600;
+    let hours = match kind {
+        EventReminder => 1,
+        MessageReaction => 12,
+        MessageMention | MessageReply | MessageDirect | MessageChat => 24,
+        AccountSecurity => 7 * 24,
+        _ => 3 * 24,
+    };
+    Duration::from_secs(hours * HOUR)
+}
+
+/// What becomes of something that was tried to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// There is nothing more to do.
+    Done,
+    /// It could not be told, and is not tried again.
+    Dropped,
+    /// The device is gone, and its subscription with it.
+    Forget,
+    Again(Timestamp),
+}
+
+/// `tries` are those that have reached the service, this one not included; `failures` those of the subscription that have led
+/// to nothing since the last that did, likewise. `jitter` is 0 to 1.
+pub fn next(now: Timestamp, until: Timestamp, tries: i16, failures: i16, jitter: f64, outcome: &Outcome) -> Next {
+    let is_hopeless = failures.saturating_add(1) >= MOST_FAILURES;
+    match outcome {
+        Outcome::Delivered => Next::Done,
+        Outcome::Gone => Next::Forget,
+        Outcome::Refused(_) if is_hopeless => Next::Forget,
+        Outcome::Refused(_) => Next::Dropped,
+        Outcome::Waits(wait) => again(now, until, *wait + spread(jitter)),
+        Outcome::Failed { .. } if is_hopeless => Next::Forget,
+        Outcome::Failed { .. } if tries.saturating_add(1) >= MOST_TRIES => Next::Dropped,
+        Outcome::Failed { retry_after, .. } => {
+            let own = pause(tries.saturating_add(1), jitter);
+            // A service that asks for less gets more: it has failed.
+            again(now, until, retry_after.map_or(own, |asked| own.max(asked + spread(jitter))))
+        }
+    }
+}
+
+/// So that all that waits for the same moment does not come in the same.
+fn spread(jitter: f64) -> Duration {
+    Duration::from_secs(2).mul_f64(jitter.clamp(0.0, 1.0))
+}
+
+fn again(now: Timestamp, until: Timestamp, wait: Duration) -> Next {
+    let at = now.plus(wait);
+    if at < until { Next::Again(at) } else { Next::Dropped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::push::model::WebTarget;
+
+    #[test]
+    fn only_what_the_server_reaches_is_taken() {
+        let web = Target::Web(WebTarget { endpoint: "https://x/".into(), p256dh: [4; 65], auth: [0; 16] });
+        let fcm = Target::Fcm { token: "t".into(), app: None };
+        let apns = |topic: &str| Target::Apns { token: "00".into(), topic: topic.into() };
+        let all = Offers { web: true, fcm: true, apns_topics: vec!["a.b".into()] };
+        let none = Offers::default();
+        for (offers, target, wrong) in [
+            (&all, &web, None),
+            (&all, &fcm, None),
+            (&all, &apns("a.b"), None),
+            (&all, &apns("a.c"), Some("/app")),
+            (&none, &web, Some("/kind")),
+            (&none, &fcm, Some("/kind")),
+            (&none, &apns("a.b"), Some("/kind")),
+        ] {
+            let told = match is_offered(offers, target) {
+                Err(Error::Invalid(errors)) => Some(errors[0].pointer.clone()),
+                verdict => verdict.map(|()| None).unwrap(),
+            };
+            assert_eq!(told.as_deref(), wrong, "{target:?}");
+        }
+    }
+
+    #[test]
+    fn may_subscribe_table() {
+        assert!(may_subscribe(MOST_SUBSCRIPTIONS - 1).is_ok());
+        assert!(may_subscribe(MOST_SUBSCRIPTIONS).is_err());
+    }
+
+    #[test]
+    fn next_table() {
+        let now = Timestamp::from_micros(1_000_000_000);
+        let at = |seconds| now.plus(Duration::from_secs(seconds));
+        let (day, soon) = (at(86_400), at(4));
+        let failed = |after: Option<u64>| Outcome::Failed {
+            retry_after: after.map(Duration::from_secs),
+            why: "503".into(),
+        };
+        let waits = |seconds| Outcome::Waits(Duration::from_secs(seconds));
+        let refused = || Outcome::Refused("413".into());
+        for (until, tries, failures, outcome, expected) in [
+            (day, 0, 0, Outcome::Delivered, Next::Done),
+            (day, 9, 9, Outcome::Gone, Next::Forget),
+            (day, 0, 0, refused(), Next::Dropped),
+            (day, 0, MOST_FAILURES - 1, refused(), Next::Forget),
+            (day, 0, 0, failed(None), Next::Again(at(5))),
+            (day, 1, 1, failed(None), Next::Again(at(10))),
+            (day, 0, 0, failed(Some(120)), Next::Again(at(121))),
+            (day, 3, 3, failed(Some(1)), Next::Again(at(40))),
+            (soon, 0, 0, failed(None), Next::Dropped),
+            (day, 0, 0, failed(Some(90_000)), Next::Dropped),
+            (day, MOST_TRIES - 1, 3, failed(None), Next::Dropped),
+            (day, 0, MOST_FAILURES - 1, failed(None), Next::Forget),
+            // Waiting costs no try, however often.
+            (day, MOST_TRIES, MOST_FAILURES, waits(30), Next::Again(at(31))),
+            (soon, 0, 0, waits(30), Next::Dropped),
+        ] {
+            let verdict = next(now, until, tries, failures, 0.5, &outcome);
+            assert_eq!(verdict, expected, "{tries} {failures} {outcome:?}");
+        }
+    }
+}
