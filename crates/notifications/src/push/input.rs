@@ -30,7 +30,7 @@ const AUTH: usize = 16;
 pub struct NewPushSubscription {
     pub kind: PushKind,
     /// Where the push service takes messages for this browser.
-    #[schema(value_type = Option<String>, max_length = 2000, format = Uri)]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     endpoint: Option<Endpoint>,
     /// With which these are encrypted.
     #[schema(value_type = Option<PushKeys>)]
