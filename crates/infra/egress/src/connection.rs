@@ -156,7 +156,8 @@ impl Opener {
 /// The two families take turns, so that one that leads nowhere does not hold up the other.
 fn in_turn(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let starts_with_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
-    let (same, other): (Vec<_>, Vec<_>) = addresses.iter().partition(|address| address.is_ipv6() == starts_with_v6);
+    let (same, other): (Vec<IpAddr>, Vec<IpAddr>) =
+        addresses.iter().copied().partition(|address| address.is_ipv6() == starts_with_v6);
     let (mut same, mut other) = (same.into_iter(), other.into_iter());
     let mut turns = Vec::with_capacity(addresses.len());
     loop {
