@@ -20,9 +20,6 @@ use crate::{
 /// How much of the body of a redirect is read, so that its connection can be used again.
 const OF_A_REDIRECT: usize = 4 << 10;
 
-/// What hyper says of a head that is too long: the method that tells it apart is for servers alone.
-const TOO_LARGE: &str = "message head is too large";
-
 /// Fields that belong to the connection, or that follow from the rest.
 const OWN: &[HeaderName] = &[CONNECTION, CONTENT_LENGTH, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
 
@@ -132,8 +129,7 @@ async fn read(mut body: Incoming, bounds: Bounds) -> Result<(Bytes, bool), Failu
 
 fn failure_of(error: &hyper::Error) -> Failure {
     match () {
-        // The head of an answer is the only message that is parsed here.
-        () if error.is_parse() && error.to_string() == TOO_LARGE => Failure::TooLarge,
+        () if error.is_parse_too_large() => Failure::TooLarge,
         () if error.is_timeout() => Failure::Time,
         () => Failure::Protocol,
     }
