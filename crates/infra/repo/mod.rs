@@ -44,6 +44,7 @@ mod preferences;
 mod presence;
 mod privacy;
 mod profiles;
+mod push;
 mod readers;
 mod relations;
 mod reports;

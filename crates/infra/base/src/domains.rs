@@ -23,6 +23,7 @@ pub mod preferences;
 pub mod presence;
 pub mod privacy;
 pub mod profiles;
+pub mod push;
 pub mod readers;
 pub mod reports;
 pub mod sign_ups;
@@ -56,6 +57,7 @@ macro_rules! for_domains {
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
             notifications: clowder_notifications::Notifications,
+            push: clowder_notifications::PushSubscriptions,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

@@ -102,6 +102,7 @@ options! {
     messaging,
     notifications,
     privacy,
+    push,
     sign_ups,
 }
 

@@ -10,6 +10,7 @@ pub mod media;
 pub mod messaging;
 pub mod notifications;
 pub mod pets;
+pub mod push;
 pub mod readers;
 pub mod reports;
 pub mod search;

@@ -3,8 +3,8 @@
 use clowder_core::{ChatId, MessageId, Word};
 use serde::Serialize;
 
-use super::wording::words;
-use crate::{NotificationId, NotificationType, PushPrivacy};
+use super::wording::something_new;
+use crate::{NotificationId, NotificationType, PushPrivacy, wording::Language};
 
 /// The most octets of a payload of Web Push: 4,096 less the header, the padding delimiter and the tag (RFC 8291 §4).
 pub const MOST_WEB: usize = 3_993;
@@ -46,8 +46,8 @@ pub struct Shown {
 }
 
 /// What is told of a notification.
-pub fn make(shown: Shown, privacy: PushPrivacy, language: &str, badge: i64) -> Payload {
-    let something_new = || words(language).something_new.to_owned();
+pub fn make(shown: Shown, privacy: PushPrivacy, language: Language, badge: i64) -> Payload {
+    let something_new = || something_new(language).to_owned();
     let nothing = Payload {
         kind: None,
         title: something_new(),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn told(shown: &Shown, privacy: PushPrivacy) -> Value {
-        serde_json::from_slice(&make(shown.clone(), privacy, "en", 3).json()).unwrap()
+        serde_json::from_slice(&make(shown.clone(), privacy, Language::En, 3).json()).unwrap()
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_long_body_is_cut_at_a_character() {
         for body in ["x".repeat(9_000), "ä".repeat(5_000), "😀\n\"".repeat(2_000), "\u{1}".repeat(4_000)] {
-            let payload = make(Shown { body: body.clone(), ..shown() }, PushPrivacy::Full, "en", 0);
+            let payload = make(Shown { body: body.clone(), ..shown() }, PushPrivacy::Full, Language::En, 0);
             for most in [MOST_WEB, MOST_WEB - 1, MOST_WEB - 2, MOST_WEB - 3] {
                 let octets = payload.fitted(most, Payload::json);
                 assert!(octets.len() <= most && octets.len() > most - 12, "{}", octets.len());
@@ -197,12 +197,12 @@ mod tests {
                 assert!(body.starts_with(kept));
             }
         }
-        let short = make(shown(), PushPrivacy::Full, "en", 0);
+        let short = make(shown(), PushPrivacy::Full, Language::En, 0);
         assert_eq!(short.fitted(MOST_WEB, Payload::json), short.json());
         // There may be room for nothing but the rest.
         assert!(short.fitted(10, Payload::json).len() < short.json().len());
         // A name is not cut to nothing.
-        let long = make(Shown { title: "y".repeat(9_000), ..shown() }, PushPrivacy::Full, "en", 0);
+        let long = make(Shown { title: "y".repeat(9_000), ..shown() }, PushPrivacy::Full, Language::En, 0);
         assert!(long.fitted(MOST_WEB, Payload::json).len() < 1_000);
     }
 }

@@ -16,8 +16,10 @@ use crate::NotificationType;
 pub const MOST_SUBSCRIPTIONS: i64 = 20;
 /// After so many tries, the service has had its chance.
 pub const MOST_TRIES: i16 = 15;
-/// A subscription that is refused or not reached so many times in a row is of no use.
-pub const MOST_FAILURES: i16 = 20;
+/// A subscription of which so much in a row was refused is of no use.
+pub const MOST_REFUSALS: i16 = 20;
+/// A service that has not answered for so long has gone for good, and does not say so.
+pub const FAILING_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// Whether this server can reach such a device.
 pub fn is_offered(offers: &Offers, target: &Target) -> Result<()> {
@@ -74,17 +76,30 @@ pub enum Next {
     Again(Timestamp),
 }
 
-/// `tries` are those that have reached the service, this one not included; `failures` those of the subscription that have led
-/// to nothing since the last that did, likewise. `jitter` is 0 to 1.
-pub fn next(now: Timestamp, until: Timestamp, tries: i16, failures: i16, jitter: f64, outcome: &Outcome) -> Next {
-    let is_hopeless = failures.saturating_add(1) >= MOST_FAILURES;
+/// What was tried, and what came before.
+#[derive(Debug, Clone, Copy)]
+pub struct Tries {
+    pub now: Timestamp,
+    /// How long it is worth sending.
+    pub until: Timestamp,
+    /// Those that have reached the service, this one not included.
+    pub tries: i16,
+    /// How much in a row was refused of what was sent to the device, this not included.
+    pub refusals: i16,
+    /// When the service was first found not to answer, if it has not answered since.
+    pub failing_since: Option<Timestamp>,
+}
+
+/// What follows from what has become of a try. `jitter` is 0 to 1.
+pub fn next(tries: &Tries, jitter: f64, outcome: &Outcome) -> Next {
+    let Tries { now, until, tries, refusals, failing_since } = *tries;
     match outcome {
         Outcome::Delivered => Next::Done,
         Outcome::Gone => Next::Forget,
-        Outcome::Refused(_) if is_hopeless => Next::Forget,
+        Outcome::Refused(_) if refusals.saturating_add(1) >= MOST_REFUSALS => Next::Forget,
         Outcome::Refused(_) => Next::Dropped,
         Outcome::Waits(wait) => again(now, until, *wait + spread(jitter)),
-        Outcome::Failed { .. } if is_hopeless => Next::Forget,
+        Outcome::Failed { .. } if failing_since.is_some_and(|since| now.since(since) >= FAILING_FOR) => Next::Forget,
         Outcome::Failed { .. } if tries.saturating_add(1) >= MOST_TRIES => Next::Dropped,
         Outcome::Failed { retry_after, .. } => {
             let own = pause(tries.saturating_add(1), jitter);
@@ -144,31 +159,30 @@ mod tests {
         let now = Timestamp::from_micros(1_000_000_000);
         let at = |seconds| now.plus(Duration::from_secs(seconds));
         let (day, soon) = (at(86_400), at(4));
-        let failed = |after: Option<u64>| Outcome::Failed {
-            retry_after: after.map(Duration::from_secs),
-            why: "503".into(),
-        };
+        let failed =
+            |after: Option<u64>| Outcome::Failed { retry_after: after.map(Duration::from_secs), why: "503".into() };
         let waits = |seconds| Outcome::Waits(Duration::from_secs(seconds));
         let refused = || Outcome::Refused("413".into());
-        for (until, tries, failures, outcome, expected) in [
-            (day, 0, 0, Outcome::Delivered, Next::Done),
-            (day, 9, 9, Outcome::Gone, Next::Forget),
-            (day, 0, 0, refused(), Next::Dropped),
-            (day, 0, MOST_FAILURES - 1, refused(), Next::Forget),
-            (day, 0, 0, failed(None), Next::Again(at(5))),
-            (day, 1, 1, failed(None), Next::Again(at(10))),
-            (day, 0, 0, failed(Some(120)), Next::Again(at(121))),
-            (day, 3, 3, failed(Some(1)), Next::Again(at(40))),
-            (soon, 0, 0, failed(None), Next::Dropped),
-            (day, 0, 0, failed(Some(90_000)), Next::Dropped),
-            (day, MOST_TRIES - 1, 3, failed(None), Next::Dropped),
-            (day, 0, MOST_FAILURES - 1, failed(None), Next::Forget),
+        let (fresh, old) = (Some(now.minus(FAILING_FOR / 2)), Some(now.minus(FAILING_FOR)));
+        for (until, tries, refusals, failing_since, outcome, expected) in [
+            (day, 0, 0, None, Outcome::Delivered, Next::Done),
+            (day, 9, 9, old, Outcome::Gone, Next::Forget),
+            (day, 0, 0, None, refused(), Next::Dropped),
+            (day, 0, MOST_REFUSALS - 1, None, refused(), Next::Forget),
+            (day, 0, 0, None, failed(None), Next::Again(at(5))),
+            (day, 1, 1, fresh, failed(None), Next::Again(at(10))),
+            (day, 0, 0, None, failed(Some(120)), Next::Again(at(121))),
+            (day, 3, 3, None, failed(Some(1)), Next::Again(at(40))),
+            (soon, 0, 0, None, failed(None), Next::Dropped),
+            (day, 0, 0, None, failed(Some(90_000)), Next::Dropped),
+            (day, MOST_TRIES - 1, 3, None, failed(None), Next::Dropped),
+            (day, 0, 0, old, failed(None), Next::Forget),
             // Waiting costs no try, however often.
-            (day, MOST_TRIES, MOST_FAILURES, waits(30), Next::Again(at(31))),
-            (soon, 0, 0, waits(30), Next::Dropped),
+            (day, MOST_TRIES, MOST_REFUSALS, old, waits(30), Next::Again(at(31))),
+            (soon, 0, 0, None, waits(30), Next::Dropped),
         ] {
-            let verdict = next(now, until, tries, failures, 0.5, &outcome);
-            assert_eq!(verdict, expected, "{tries} {failures} {outcome:?}");
+            let facts = Tries { now, until, tries, refusals, failing_since };
+            assert_eq!(next(&facts, 0.5, &outcome), expected, "{facts:?} {outcome:?}");
         }
     }
 }
