@@ -110,6 +110,8 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.messaging.apply_to(config.server.rate_limit_factor, &mut options);
     config.groups.apply_to(&mut options);
     config.media.apply_to(&config.media_root(), &config.data_dir, &mut options)?;
+    let pushes = config.jobs.queues_of_worker().get(&Queue::Push).copied().unwrap_or_default();
+    config.push.apply_to(&config.server_url(), pushes, &mut options)?;
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);

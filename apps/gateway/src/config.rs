@@ -16,6 +16,7 @@ mod log;
 mod mail;
 mod media;
 mod messaging;
+mod push;
 mod redis;
 mod secret;
 mod security;
@@ -90,6 +91,7 @@ sections! {
     groups: Groups,
     media: Media,
     mail: Mail,
+    push: Push,
     jobs: Jobs,
     security: Security,
     audit: Audit,

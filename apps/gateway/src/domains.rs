@@ -16,6 +16,7 @@ pub mod pets;
 pub mod presence;
 pub mod privacy;
 pub mod profiles;
+pub mod push;
 pub mod realtime;
 pub mod reports;
 pub mod sign_ups;
@@ -43,6 +44,7 @@ pub const DOMAINS: &[Domain] = &[
     groups::DOMAIN,
     pets::DOMAIN,
     reports::DOMAIN,
+    push::DOMAIN,
     media::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,

@@ -17,7 +17,6 @@ use clowder_notifications::{
     push::{NewPushSubscription, PushKey, PushSubscription, PushSubscriptionId},
 };
 use data_encoding::BASE64URL_NOPAD;
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
@@ -25,12 +24,12 @@ pub use telling::tell;
 
 use super::{
     Repo,
-    clock::{SHOWN, never, until, when},
+    clock::{SHOWN, never},
     db::Tx,
     domains::{Domain, Sweep},
     idempotency::Stub,
 };
-use crate::domains::push::{SECRET, TARGET, push_subscriptions, pushes};
+use crate::domains::push::{SECRET, TARGET};
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
@@ -39,11 +38,10 @@ pub const DOMAIN: Domain = Domain {
     times: &[
         never("push_keys.created_at", SHOWN),
         never("push_subscriptions.created_at", SHOWN),
-        when!(OnReturn, push_subscriptions.failing_since),
+        never("push_subscriptions.failing_since", "what lies after now counts as now"),
         never("push_subscriptions.last_used_at", SHOWN),
         never("pushes.created_at", SHOWN),
-        never("pushes.due_at", "the job that waits for it says when it is sent"),
-        when!(OnReturn, pushes.until, until!(pushes.until, |_| telling::LONGEST)),
+        never("pushes.until", "the job sends it, and then goes by how long such a thing is worth sending"),
     ],
     sweeps: &[Sweep::Rows(settling::sweep)],
     workers: |repo| vec![Arc::new(sending::PushWorker(Arc::clone(repo)))],

@@ -15,6 +15,8 @@ pub use clowder_infra_base::{
 /// Where the bytes of files are.
 pub use clowder_infra_blobs as blobs;
 pub use clowder_infra_inspect as inspect;
+/// How devices are reached that are not connected.
+pub use clowder_infra_push as push;
 pub use ports::{EachPort, Store};
 
 /// Clocks that were ahead, with the times of all domains.

@@ -34,7 +34,6 @@ CREATE TABLE pushes (
     group_key text NOT NULL,
     reason text NOT NULL,
     created_at timestamptz NOT NULL,
-    due_at timestamptz NOT NULL,
     until timestamptz NOT NULL,
     tries smallint NOT NULL,
     -- Another one when something later has taken its place.

@@ -34,7 +34,6 @@ CREATE TABLE pushes (
     group_key TEXT NOT NULL,
     reason TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    due_at INTEGER NOT NULL,
     until INTEGER NOT NULL,
     tries INTEGER NOT NULL,
     -- Another one when something later has taken its place.

@@ -88,6 +88,8 @@ fn may_import(package: &Package, other: &str) -> bool {
         }
         // Leaves: the ports of files, and nothing of the databases.
         "crates/infra/blobs" | "crates/infra/inspect" => ["clowder-core", "clowder-media"].contains(&other),
+        // Push services are called through safe egress alone.
+        "crates/infra/push" => ["clowder-core", "clowder-egress", "clowder-notifications"].contains(&other),
         "apps/gateway" => other != "clowder-tests" && !inner,
         "tests" => !inner,
         _ => other == "clowder-core",

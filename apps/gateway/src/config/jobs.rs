@@ -12,12 +12,13 @@ use super::{
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Jobs {
-    /// How many emails are sent at a time, and twice as many as jobs of any other queue; 0 leaves them to other
-    /// processes.
+    /// How many emails are sent at a time, a quarter of what goes to push services, and twice as many as jobs of any other
+    /// queue; 0 leaves them to other processes.
     pub concurrency: usize,
     pub mail_concurrency: Slots,
     pub exports_concurrency: Slots,
     pub files_concurrency: Slots,
+    pub push_concurrency: Slots,
     pub default_concurrency: Slots,
     /// How long a job stays with a worker that does not respond.
     pub lease_seconds: u64,
@@ -31,6 +32,7 @@ impl Default for Jobs {
             mail_concurrency: unset,
             exports_concurrency: unset,
             files_concurrency: unset,
+            push_concurrency: unset,
             default_concurrency: unset,
             lease_seconds: 60,
         }
@@ -63,6 +65,8 @@ impl Jobs {
             Queue::Mail => (self.mail_concurrency, self.concurrency),
             Queue::Exports => (self.exports_concurrency, half),
             Queue::Files => (self.files_concurrency, half),
+            // They wait for others nearly all of the time.
+            Queue::Push => (self.push_concurrency, self.concurrency * 4),
             Queue::Default => (self.default_concurrency, half),
         };
         slots.0.unwrap_or(otherwise)
@@ -94,6 +98,8 @@ pub const SETTINGS: &[Setting] = &[
         "The same for the queue `exports`. Empty: half of `concurrency`, rounded up."),
     setting("jobs", "files_concurrency", "JOB_FILES_CONCURRENCY", |c| &mut c.jobs.files_concurrency,
         "The same for the queue `files`, which examines uploaded files. Each may take a processor and up to 2 GiB of memory. Empty: half of `concurrency`, rounded up."),
+    setting("jobs", "push_concurrency", "JOB_PUSH_CONCURRENCY", |c| &mut c.jobs.push_concurrency,
+        "The same for the queue `push`, which hands notifications to push services. At most half of these go to one service at a time. Empty: four times `concurrency`."),
     setting("jobs", "default_concurrency", "JOB_DEFAULT_CONCURRENCY", |c| &mut c.jobs.default_concurrency,
         "The same for the queue `default`, which has all other jobs. Empty: half of `concurrency`, rounded up."),
     within(1, 3_600, setting("jobs", "lease_seconds", "JOB_LEASE_SECONDS", |c| &mut c.jobs.lease_seconds,
@@ -107,6 +113,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("jobs.mail_concurrency", &["-1", "257", "two"]),
     ("jobs.exports_concurrency", &["-1", "257", "two"]),
     ("jobs.files_concurrency", &["-1", "257", "two"]),
+    ("jobs.push_concurrency", &["-1", "257", "two"]),
     ("jobs.default_concurrency", &["-1", "257", "two"]),
     ("jobs.lease_seconds", &["0", "3601", "x"]),
 ];

@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Result,
+    Ctx, Result, Timestamp,
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_notifications::push::{Push, Sender, Target, policy::urgency, sender::TOPIC};
+use clowder_notifications::push::{
+    Push, Sender, Target,
+    policy::{lifetime, urgency},
+    sender::TOPIC,
+};
 use data_encoding::BASE64URL_NOPAD;
 use diesel::prelude::*;
 
 use super::{
     super::{Repo, dialect::Conn},
-    settling::{drop_it, settle},
+    settling::{finish, settle},
     showing,
     telling::SendPush,
 };
@@ -51,7 +55,7 @@ impl Worker for PushWorker {
             Found::Unwanted(row) => {
                 count(&row.subscription, "dropped");
                 let row = row.push;
-                self.0.db.write(move |tx| drop_it(tx, &caller, &row)).await
+                self.0.db.write(move |tx| finish(tx, &caller, &row)).await
             }
             Found::Due(due) => self.send(ctx, &*sender, *due).await,
         }
@@ -95,13 +99,7 @@ enum Found {
     Due(Box<Due>),
 }
 
-fn find(
-    conn: &mut Conn,
-    ring: &KeyRing,
-    keys: &Keys,
-    id: PushId,
-    now: clowder_core::Timestamp,
-) -> Result<Found> {
+fn find(conn: &mut Conn, ring: &KeyRing, keys: &Keys, id: PushId, now: Timestamp) -> Result<Found> {
     let waiting = pushes::table.inner_join(subscriptions::table).filter(pushes::id.eq(id));
     let found = waiting.select((PushRow::as_select(), SubscriptionRow::as_select())).first(conn).optional()?;
     let Some((push, subscription)): Option<(PushRow, SubscriptionRow)> = found else { return Ok(Found::Gone) };
@@ -116,12 +114,14 @@ fn find(
     let target = row.subscription.target(ring).map_or_else(|error| unreadable(&error), Some);
     let payload = showing::payload(conn, &row.push, now)?;
     let Some((target, payload)) = target.zip(payload) else { return Ok(Found::Unwanted(Box::new(row))) };
+    let kind = row.push.kind()?;
     let push = Push {
         id: row.push.revision.uuid(),
         payload,
-        urgency: urgency(row.push.kind()?),
+        urgency: urgency(kind),
         topic: topic(keys, &row.push),
-        until: row.push.until,
+        // Whatever a clock that was ahead has stored.
+        until: row.push.until.min(now.plus(lifetime(kind))),
     };
     Ok(Found::Due(Box::new(Due { row, target, push })))
 }

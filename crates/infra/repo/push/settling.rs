@@ -1,10 +1,12 @@
 //! What becomes of something that was tried to be sent, and of subscriptions of sessions that have ended.
 
-use clowder_core::{Ctx, Result, Timestamp, audit::{Entry, Target as AuditTarget}};
+use clowder_core::{
+    Ctx, Result, Timestamp,
+    audit::{Entry, Target as AuditTarget},
+};
 use clowder_notifications::push::{
-    Outcome,
+    Outcome, PushSubscriptionId,
     policy::{Next, Tries, next},
-    PushSubscriptionId,
 };
 use diesel::prelude::*;
 use serde_json::json;
@@ -17,11 +19,6 @@ use crate::domains::{
     accounts::sessions,
     push::{PushId, PushRow, SubscriptionRow, push_subscriptions as subscriptions, pushes as table},
 };
-
-/// Somebody has read it meanwhile, or cannot see it any more.
-pub fn drop_it(tx: &mut Tx<'_>, ctx: &Ctx, sent: &PushRow) -> Result<()> {
-    finish(tx, ctx, sent)
-}
 
 /// Stores what has become of a try with a subscription as it was then.
 pub fn settle(
@@ -87,7 +84,7 @@ fn note(
 }
 
 /// It waits no more, unless something later has taken its place.
-fn finish(tx: &mut Tx<'_>, ctx: &Ctx, sent: &PushRow) -> Result<()> {
+pub fn finish(tx: &mut Tx<'_>, ctx: &Ctx, sent: &PushRow) -> Result<()> {
     let same = table::table.filter(table::id.eq(sent.id).and(table::revision.eq(sent.revision)));
     if diesel::delete(same).execute(tx.conn)? == 0 {
         later(tx, ctx, sent, ctx.now, false)?;
@@ -97,13 +94,12 @@ fn finish(tx: &mut Tx<'_>, ctx: &Ctx, sent: &PushRow) -> Result<()> {
 
 /// It, or what has taken its place, is sent at this time.
 fn later(tx: &mut Tx<'_>, ctx: &Ctx, sent: &PushRow, at: Timestamp, counts: bool) -> Result<()> {
-    let tries = table::tries.eq(table::tries + i16::from(counts));
     let put_off: Option<PushRow> = diesel::update(table::table.find(sent.id))
-        .set((table::due_at.eq(at), tries))
+        .set(table::tries.eq(table::tries + i16::from(counts)))
         .returning(PushRow::as_returning())
         .get_result(tx.conn)
         .optional()?;
-    put_off.map_or(Ok(()), |row| telling::order(tx, ctx, &row))
+    put_off.map_or(Ok(()), |row| telling::order(tx, ctx, &row, at))
 }
 
 /// Subscriptions of sessions that have ended, and what nobody has sent while it was worth it.

@@ -1,7 +1,7 @@
 //! What is handed over by those who decide who is told what: it waits for each device of a person, without any text, and a
 //! job is enqueued for each.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use clowder_core::{
     Ctx, Id, NewJob, Result, Timestamp, UserId, Word,
@@ -22,9 +22,6 @@ use crate::domains::{
     notifications::NOBODY,
     push::{PushId, PushRow, push_subscriptions as subscriptions, pushes as table},
 };
-
-/// Nothing waits for longer: quiet hours, and then the time that it is worth sending.
-pub const LONGEST: Duration = Duration::from_secs(9 * 24 * 3600);
 
 /// Sends one thing to one device.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,7 +108,6 @@ fn wait(tx: &mut Tx<'_>, ctx: &Ctx, device: PushSubscriptionId, told: &Told, due
         group_key: told.group_key.clone(),
         reason: told.reason.as_str().to_owned(),
         created_at: told.at,
-        due_at: due,
         until: due.plus(lifetime(told.kind)),
         tries: 0,
         revision: Id::new(ctx.now),
@@ -140,10 +136,10 @@ fn wait(tx: &mut Tx<'_>, ctx: &Ctx, device: PushSubscriptionId, told: &Told, due
         return Ok(());
     }
     diesel::insert_into(table::table).values(&row).execute(tx.conn)?;
-    order(tx, ctx, &row)
+    order(tx, ctx, &row, due)
 }
 
 /// The job for something that waits.
-pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, row: &PushRow) -> Result<()> {
-    jobs::order(tx, ctx, &NewJob::new(&SendPush { push_id: row.id }, row.due_at)?.about(row.user_id))
+pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, row: &PushRow, due: Timestamp) -> Result<()> {
+    jobs::order(tx, ctx, &NewJob::new(&SendPush { push_id: row.id }, due)?.about(row.user_id))
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::schema::{push_keys, push_subscriptions, pushes};
 use crate::{
-    domains::notifications::{NOBODY, NotificationRow},
+    domains::notifications::NotificationRow,
     keys::Keys,
     seal::{Column, KeyRing, Place, Sealed, Under},
 };
@@ -123,7 +123,6 @@ pub struct PushRow {
     pub group_key: String,
     pub reason: String,
     pub created_at: Timestamp,
-    pub due_at: Timestamp,
     pub until: Timestamp,
     pub tries: i16,
     pub revision: Id<()>,
@@ -132,10 +131,6 @@ pub struct PushRow {
 impl PushRow {
     pub fn kind(&self) -> Result<NotificationType> {
         NotificationType::parse_word(&self.kind)
-    }
-
-    pub fn actor(&self) -> Option<UserId> {
-        Some(self.actor_id).filter(|actor| *actor != NOBODY)
     }
 
     /// As it would be in the inbox, whether or not it is there.

@@ -38,7 +38,6 @@ diesel::table! {
         group_key -> Text,
         reason -> Text,
         created_at -> Ts,
-        due_at -> Ts,
         until -> Ts,
         tries -> SmallInt,
         revision -> Uid,
