@@ -34,6 +34,8 @@ CREATE TABLE pushes (
     group_key text NOT NULL,
     reason text NOT NULL,
     created_at timestamptz NOT NULL,
+    -- How many things of the group it stands for.
+    count bigint NOT NULL CHECK (count > 0),
     until timestamptz NOT NULL,
     tries smallint NOT NULL,
     -- Another one when something later has taken its place.

@@ -34,6 +34,8 @@ CREATE TABLE pushes (
     group_key TEXT NOT NULL,
     reason TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    -- How many things of the group it stands for.
+    count INTEGER NOT NULL CHECK (count > 0),
     until INTEGER NOT NULL,
     tries INTEGER NOT NULL,
     -- Another one when something later has taken its place.

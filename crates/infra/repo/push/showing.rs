@@ -7,15 +7,13 @@ use clowder_notifications::{
         Payload,
         payload::{Shown, make},
     },
-    wording::Language,
 };
 use diesel::prelude::*;
 
-use super::super::{dialect::Conn, notifications, people::Viewer};
+use super::super::{dialect::Conn, notifications::showing, people::Viewer};
 use crate::domains::{
     messaging::participants,
     notifications::{notification_inboxes, notification_preferences, notifications as inbox},
-    preferences::preferences,
     push::PushRow,
 };
 
@@ -24,11 +22,14 @@ pub fn payload(conn: &mut Conn, row: &PushRow, now: Timestamp) -> Result<Option<
     if is_read(conn, row)? {
         return Ok(None);
     }
-    let chosen = preferences::table.find(row.user_id).select(preferences::language).first::<String>(conn).optional()?;
-    let language = chosen.as_deref().map(Language::of).unwrap_or_default();
+    let rows = match row.notification_id {
+        Some(id) => showing::by_id(conn, row.user_id, std::iter::once(id))?,
+        None => vec![(row.as_notification(), row.count)],
+    };
+    let language = showing::language(conn, row.user_id)?;
     let viewer = Viewer { id: row.user_id, staff: false, now };
-    let shown = notifications::showing::show(conn, viewer, vec![row.as_notification()], language)?;
-    let Some(shown) = shown.into_iter().next() else { return Ok(None) };
+    let shown = showing::show(conn, viewer, &rows, language)?;
+    let Some(shown) = shown.into_iter().next().flatten() else { return Ok(None) };
     let privacy = notification_preferences::table.find(row.user_id).select(notification_preferences::push_privacy);
     let privacy: Option<String> = privacy.first(conn).optional()?;
     let privacy = privacy.as_deref().map(PushPrivacy::parse_word).transpose()?.unwrap_or_default();

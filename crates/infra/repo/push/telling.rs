@@ -46,21 +46,30 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
     people.sort_unstable();
     people.dedup();
     let devices = devices(tx.conn, &people, ctx.now)?;
-    // Of one group, only the last matters.
-    let mut last: HashMap<(PushSubscriptionId, &str), (&Told, Timestamp)> = HashMap::new();
+    // Of one group, the last stands for all.
+    let mut last: HashMap<(PushSubscriptionId, &str), Last<'_>> = HashMap::new();
     for (told, from) in due {
         for device in devices.get(&told.user).into_iter().flatten() {
-            let place = last.entry((*device, told.group_key.as_str())).or_insert((told, from));
-            *place = (told, place.1.min(from));
+            let place = last.entry((*device, told.group_key.as_str()));
+            let place = place.or_insert(Last { told, due: from.max(ctx.now), count: 0 });
+            *place = Last { told, due: place.due.min(from.max(ctx.now)), count: place.count + 1 };
         }
     }
     let mut last: Vec<_> = last.into_iter().collect();
     // In the order in which they are locked.
     last.sort_unstable_by_key(|(place, _)| *place);
-    for ((device, _), (told, from)) in last {
-        wait(tx, ctx, device, told, from.max(ctx.now))?;
+    for ((device, _), last) in last {
+        wait(tx, ctx, device, last)?;
     }
     Ok(())
+}
+
+/// What stands for all of a group, when the first of it is due, and how many there are.
+#[derive(Clone, Copy)]
+struct Last<'a> {
+    told: &'a Told,
+    due: Timestamp,
+    count: i64,
 }
 
 /// The subscriptions of these people whose sessions have not ended. They stay until the end of the transaction.
@@ -89,7 +98,8 @@ fn devices(conn: &mut Conn, people: &[UserId], now: Timestamp) -> Result<HashMap
     Ok(devices)
 }
 
-fn wait(tx: &mut Tx<'_>, ctx: &Ctx, device: PushSubscriptionId, told: &Told, due: Timestamp) -> Result<()> {
+fn wait(tx: &mut Tx<'_>, ctx: &Ctx, device: PushSubscriptionId, last: Last<'_>) -> Result<()> {
+    let Last { told, due, count } = last;
     let id = PushId::new(ctx.now);
     let (target_type, target_id) = told.target;
     let row = PushRow {
@@ -108,6 +118,7 @@ fn wait(tx: &mut Tx<'_>, ctx: &Ctx, device: PushSubscriptionId, told: &Told, due
         group_key: told.group_key.clone(),
         reason: told.reason.as_str().to_owned(),
         created_at: told.at,
+        count,
         until: due.plus(lifetime(told.kind)),
         tries: 0,
         revision: Id::new(ctx.now),
@@ -128,6 +139,7 @@ fn wait(tx: &mut Tx<'_>, ctx: &Ctx, device: PushSubscriptionId, told: &Told, due
             table::notification_id.eq(row.notification_id),
             table::reason.eq(&row.reason),
             table::created_at.eq(row.created_at),
+            table::count.eq(table::count + row.count),
             table::until.eq(row.until),
             table::revision.eq(row.revision),
         ))

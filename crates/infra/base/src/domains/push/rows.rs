@@ -123,6 +123,7 @@ pub struct PushRow {
     pub group_key: String,
     pub reason: String,
     pub created_at: Timestamp,
+    pub count: i64,
     pub until: Timestamp,
     pub tries: i16,
     pub revision: Id<()>,

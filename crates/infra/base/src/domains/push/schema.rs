@@ -38,6 +38,7 @@ diesel::table! {
         group_key -> Text,
         reason -> Text,
         created_at -> Ts,
+        count -> BigInt,
         until -> Ts,
         tries -> SmallInt,
         revision -> Uid,
