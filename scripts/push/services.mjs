@@ -1,17 +1,16 @@
-// Push services for tests, as their protocols have them: node services.mjs
+// Push services for tests, as their protocols have them: node services.mjs FOLDER
 //
 // Web Push (RFC 8030) with a browser's keys for each subscription, FCM HTTP v1 with its sign-in, and APNs over HTTP/2. They check
-// signatures with Node's crypto, and decrypt with http_ece. The first line of the output says where they are, as JSON; the process
-// ends with its input.
+// signatures with Node's crypto, and decrypt with http_ece. The first line of the output says where they are, as JSON. The folder
+// is for certificates.
 //
 // What arrived is read at `control`: POST /subscriptions makes one of a browser, POST /behave says how the next calls to a device
 // or to everybody are answered, GET /received has what was taken, and GET /faults what was not as it must be.
 import { execFileSync } from "node:child_process";
 import { createECDH, createHash, createPublicKey, generateKeyPairSync, randomBytes, verify } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createSecureServer } from "node:http2";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ece from "http_ece";
 
@@ -202,8 +201,7 @@ const fcm = createServer(
 
 const [KEY_ID, TEAM_ID, TOPIC] = ["ABC123DEFG", "DEF123GHIJ", "org.example.chat"];
 const apple = generateKeyPairSync("ec", { namedCurve: "P-256" });
-const folder = mkdtempSync(join(tmpdir(), "clowder-push-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const folder = process.argv[2];
 const place = (name) => join(folder, name);
 const openssl = (...parameters) => execFileSync("openssl", parameters, { stdio: ["ignore", "ignore", "ignore"] });
 const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
@@ -300,4 +298,3 @@ console.log(
         ca_file: place("ca.pem"),
     }),
 );
-process.stdin.on("end", () => process.exit(0)).resume();

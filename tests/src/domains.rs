@@ -16,6 +16,7 @@ pub mod pets;
 pub mod presence;
 pub mod privacy;
 pub mod profiles;
+pub mod push;
 pub mod realtime;
 pub mod reports;
 pub mod sign_ups;
@@ -51,6 +52,7 @@ macro_rules! for_domains {
             presence,
             privacy,
             profiles,
+            push,
             realtime,
             reports,
             sign_ups,

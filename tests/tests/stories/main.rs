@@ -36,6 +36,7 @@ mod pets;
 mod presence;
 mod privacy;
 mod profiles;
+mod push;
 mod queries;
 mod reports;
 mod restore;

@@ -23,7 +23,7 @@ use crate::{
         accounts::sessions,
         push::{Options, SubscriptionRow, device, push_subscriptions as subscriptions, sealed},
     },
-    seal::KeyRing,
+    seal::{KeyRing, unreadable},
 };
 
 /// The device of a new subscription, if this server can reach it.
@@ -66,7 +66,7 @@ pub fn subscribe(tx: &mut Tx<'_>, ctx: &Ctx, target: &Target) -> Result<PushSubs
             subscriptions::failing_since.eq(row.failing_since),
         );
         if diesel::update(subscriptions::table.find(row.id)).set(fresh).execute(tx.conn)? == 1 {
-            return row.subscription(target, session);
+            return row.subscription(Some(target), session);
         }
     }
     // Somebody else was signed in on this device: what waits for them must not be shown to this person.
@@ -93,7 +93,7 @@ pub fn subscribe(tx: &mut Tx<'_>, ctx: &Ctx, target: &Target) -> Result<PushSubs
     let what = json!({"kind": target.kind().as_str(), "service": target.service(), "app": target.app()});
     let entry = Entry::new("push.subscribed").on(AuditTarget::of("push_subscription", id)).after(what);
     audit::record(tx, ctx, &entry)?;
-    row.subscription(target, session)
+    row.subscription(Some(target), session)
 }
 
 /// The subscriptions of somebody whose sessions have not ended.
@@ -112,8 +112,7 @@ pub fn own(
 ) -> Result<PushSubscription> {
     let own = subscriptions::table.find(id).filter(subscriptions::user_id.eq(user));
     let row: Option<SubscriptionRow> = own.select(SubscriptionRow::as_select()).first(conn).optional()?;
-    let row = row.ok_or(PUSH_UNKNOWN)?;
-    row.subscription(&row.target(ring)?, session)
+    shown(row.ok_or(PUSH_UNKNOWN)?, ring, session)
 }
 
 pub fn list(conn: &mut Conn, ring: &KeyRing, ctx: &Ctx, page: &PageRequest) -> Result<Page<PushSubscription>> {
@@ -131,8 +130,14 @@ pub fn list(conn: &mut Conn, ring: &KeyRing, ctx: &Ctx, page: &PageRequest) -> R
         own = own.filter(subscriptions::id.lt::<PushSubscriptionId>(last));
     }
     let rows: Vec<SubscriptionRow> = own.load(conn)?;
-    let shown = rows.into_iter().map(|row| row.subscription(&row.target(ring)?, session));
-    Page::fill(shown, page, |subscription| subscription.id.to_string())
+    let rows = rows.into_iter().map(|row| shown(row, ring, session));
+    Page::fill(rows, page, |subscription| subscription.id.to_string())
+}
+
+/// One that cannot be decrypted must not hide the others.
+fn shown(row: SubscriptionRow, ring: &KeyRing, session: SessionId) -> Result<PushSubscription> {
+    let target = row.target(ring).map_or_else(|error| unreadable(&error), Some);
+    row.subscription(target.as_ref(), session)
 }
 
 pub fn unsubscribe(tx: &mut Tx<'_>, ctx: &Ctx, id: PushSubscriptionId) -> Result<()> {

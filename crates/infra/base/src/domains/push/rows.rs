@@ -54,13 +54,13 @@ impl SubscriptionRow {
         PushKind::parse_word(&self.kind)
     }
 
-    /// As its owner sees it in a session.
-    pub fn subscription(&self, target: &Target, session: SessionId) -> Result<PushSubscription> {
+    /// As its owner sees it in a session. Of one that cannot be decrypted any more, as far as that goes.
+    pub fn subscription(&self, target: Option<&Target>, session: SessionId) -> Result<PushSubscription> {
         Ok(PushSubscription {
             id: self.id,
             kind: self.kind()?,
-            service: target.service().map(str::to_owned),
-            app: target.app().map(str::to_owned),
+            service: target.and_then(Target::service).map(str::to_owned),
+            app: target.and_then(Target::app).map(str::to_owned),
             current: self.session_id == session,
             created_at: self.created_at,
             last_used_at: self.last_used_at,
