@@ -30,7 +30,7 @@ const FORMS: &[Form] = &[
 ];
 
 fn endpoint(schema: &mut Value) {
-    schema["pattern"] = json!(r"^https?://[!-\[\]-~]+$");
+    schema["pattern"] = json!(r#"^https?://[!-"$-.0->@-\[\]-~][!-"$-\[\]-~]*$"#);
 }
 
 fn token(schema: &mut Value) {
@@ -44,11 +44,11 @@ fn app(schema: &mut Value) {
 }
 
 fn point(schema: &mut Value) {
-    schema["pattern"] = json!("^B[A-Za-z0-9_-]{86}=?$");
+    schema["pattern"] = json!("^B[A-Za-z0-9_-]{85}[AEIMQUYcgkosw048]=?$");
 }
 
 fn auth(schema: &mut Value) {
-    schema["pattern"] = json!("^[A-Za-z0-9_-]{22}(==)?$");
+    schema["pattern"] = json!("^[A-Za-z0-9_-]{21}[AQgw](==)?$");
 }
 
 const RULES: &[Rule] = &[("NewPushSubscription", |schema| {

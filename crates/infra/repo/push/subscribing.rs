@@ -33,7 +33,7 @@ pub fn reachable(options: &Options, new: NewPushSubscription) -> Result<Target> 
     let may_call = |endpoint: &str| options.sender.as_ref().is_some_and(|sender| sender.may_call(endpoint));
     match &target {
         Target::Web(web) if !may_call(&web.endpoint) => {
-            Err(Error::field("/endpoint", "url", "this server does not call this address"))
+            Err(Error::field("/endpoint", "unreachable", "this server does not call this address"))
         }
         _ => Ok(target),
     }

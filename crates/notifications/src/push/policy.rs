@@ -24,11 +24,11 @@ pub const FAILING_FOR: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Whether this server can reach such a device.
 pub fn is_offered(offers: &Offers, target: &Target) -> Result<()> {
     if !offers.kinds().contains(&target.kind()) {
-        return Err(Error::field("/kind", "choice", "this server sends nothing to such devices"));
+        return Err(Error::field("/kind", "unreachable", "this server sends nothing to such devices"));
     }
     match target {
         Target::Apns { topic, .. } if !offers.apns_topics.contains(topic) => {
-            Err(Error::field("/app", "choice", "this server sends nothing to this app"))
+            Err(Error::field("/app", "unreachable", "this server sends nothing to this app"))
         }
         _ => Ok(()),
     }
