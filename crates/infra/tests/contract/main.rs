@@ -53,6 +53,7 @@ mod preferences;
 mod presence;
 mod privacy;
 mod profiles;
+mod push;
 mod readers;
 mod reading;
 mod registry;

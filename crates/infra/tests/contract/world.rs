@@ -89,6 +89,7 @@ impl World {
         let folder = database.folder.path().join("media");
         let blobs = blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap();
         options.media.blobs = Some(Arc::new(Reached(blobs)));
+        crate::push::offer(&mut options, Arc::<crate::push::Service>::default());
         // Each connection to PostgreSQL is a process, and hundreds of tests open a store each.
         options.database.write_connections = 6;
         if !options.url.is_embedded() {
