@@ -10,7 +10,7 @@ use diesel::prelude::*;
 
 use super::super::{among::AmongIds, db::Tx, dialect};
 use crate::domains::notifications::{
-    GroupRow, notification_groups as groups, notification_inboxes as inboxes, notifications as table,
+    GroupRow, NotificationRow, notification_groups as groups, notification_inboxes as inboxes, notifications as table,
 };
 
 /// How many rows are written with one statement.
@@ -103,7 +103,7 @@ pub fn open_groups(
 }
 
 /// Writes new rows.
-pub fn insert(tx: &mut Tx<'_>, rows: &[crate::domains::notifications::NotificationRow]) -> Result<()> {
+pub fn insert(tx: &mut Tx<'_>, rows: &[NotificationRow]) -> Result<()> {
     for some in rows.chunks(PIECE) {
         diesel::insert_into(table::table).values(some).execute(tx.conn)?;
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use clowder_core::{Ctx, Id, Result, Timestamp, UserId, Word};
 use clowder_notifications::{
     Change, Chosen, Defaults, NotificationId,
-    delivering::{Facts, Level, Verdict, decide},
+    delivering::{ChatFacts, Delays, Facts, Level, Verdict, decide},
     wording::Language,
 };
 use diesel::prelude::*;
@@ -39,7 +39,7 @@ struct Wishes {
 }
 
 /// All that these people want, and whom they have muted.
-pub struct Wanted {
+struct Wanted {
     wishes: HashMap<UserId, Wishes>,
     muted: HashSet<(UserId, UserId)>,
 }
@@ -85,11 +85,11 @@ impl Wanted {
         Ok(Self { wishes, muted })
     }
 
-    fn verdict(&self, ctx: &Ctx, scene: &Scene, item: &Item, delays: clowder_notifications::delivering::Delays) -> Verdict {
+    fn verdict(&self, ctx: &Ctx, scene: &Scene, item: &Item, delays: Delays) -> Verdict {
         let Some(wishes) = self.wishes.get(&item.user) else { return Verdict::NOTHING };
         // The level in the settings is that of chats for which nothing else was chosen.
         let chat = scene.chat_facts(item).map(|facts| match facts.level {
-            Level::All => clowder_notifications::delivering::ChatFacts { level: wishes.level, ..facts },
+            Level::All => ChatFacts { level: wishes.level, ..facts },
             _ => facts,
         });
         decide(Facts {
