@@ -1,12 +1,18 @@
 //! Lists of notifications: the newest first, gathered or one by one. What their owner may not see any more is left out, and
 //! then removed, so that it is not counted either.
 
+use std::collections::HashMap;
+
 use clowder_core::{Page, PageRequest, Result, UserId, Word};
 use clowder_notifications::{Notification, NotificationFilter, NotificationId};
 use diesel::prelude::*;
 
 use super::{
-    super::{among::AmongIds, dialect::{Backend, Conn}, people::Viewer},
+    super::{
+        among::AmongIds,
+        dialect::{Backend, Conn},
+        people::Viewer,
+    },
     showing::{self, Counted},
 };
 use crate::domains::notifications::{
@@ -88,7 +94,7 @@ fn gathered(
         own.order(groups::latest_id.desc()).limit(most).select(GroupRow::as_select()).load(conn)?;
     let ids: Vec<NotificationId> = found.iter().map(|group| group.latest_id).collect();
     let rows = table::table.filter(table::id.among(&ids)).select(NotificationRow::as_select());
-    let mut rows: std::collections::HashMap<NotificationId, NotificationRow> =
+    let mut rows: HashMap<NotificationId, NotificationRow> =
         rows.load::<NotificationRow>(conn)?.into_iter().map(|row| (row.id, row)).collect();
     // A group is read when all of it is.
     let counted = found.into_iter().filter_map(|group| {

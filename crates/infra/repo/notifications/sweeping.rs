@@ -1,9 +1,6 @@
 //! Forgets old notifications, with the counts of those who had them.
 
-use std::{
-    collections::BTreeSet,
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use clowder_core::{Ctx, Result, UserId};
 use clowder_notifications::NotificationId;
