@@ -28,7 +28,7 @@ use crate::domains::accounts::sessions;
 /// The name of the reader, under which its places are stored.
 pub const NAME: &str = "notifications";
 
-pub const READER: Reader = Reader { name: NAME, changes, actions: &rules::ACTION_NAMES, entries };
+pub const READER: Reader = Reader { name: NAME, changes, actions: &rules::ACTION_NAMES, repeats: true, entries };
 
 fn changes(tx: &mut Tx<'_>, ctx: &Ctx, all: &[Recorded]) -> Result<()> {
     let mut read: Vec<(&Recorded, Value)> = Vec::new();
