@@ -3,7 +3,8 @@
 use clowder_tests::{User, World, answer, on_both, until};
 use serde_json::{Value, json};
 
-on_both!(shared; mentions, requests, gathering, deleted_texts, devices, preferences, wrong_questions, rewinding);
+on_both!(shared; mentions, requests, gathering, deleted_texts, devices, preferences, wrong_questions);
+on_both!(rewinding);
 
 async fn items(user: &User, query: &str) -> Vec<Value> {
     let page = user.get(&format!("/api/notifications{query}")).await.expect(200);
@@ -168,14 +169,14 @@ async fn rewinding(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     ada.post("/api/friends/request", json!({"user_id": bob.id})).await.expect(201);
     told(&bob, "friend.request").await;
-    let listed = world.server.command(&["readers", "list", "--json"], &[]).json();
+    let listed = world.command(&["readers", "list", "--json"], &[]).json();
     let names: Vec<_> = listed["items"].as_array().unwrap().iter().map(|reader| reader["name"].clone()).collect();
     assert!(names.contains(&json!("notifications")), "{names:?}");
-    let again = world.server.command(&["readers", "rewind", "notifications", "--to", "0", "--json"], &[]).json();
+    let again = world.command(&["readers", "rewind", "notifications", "--to", "0", "--json"], &[]).json();
     assert!(again["again"].as_i64().unwrap() > 0);
     ada.patch("/api/users/me", json!({"bio": "later"})).await.expect(200);
     until("it has read everything again", async || {
-        let listed = world.server.command(&["readers", "list", "--json"], &[]).json();
+        let listed = world.command(&["readers", "list", "--json"], &[]).json();
         listed["items"].as_array().unwrap().iter().any(|reader| reader["name"] == "notifications" && reader["changes"] == 0)
     })
     .await;
