@@ -10,8 +10,7 @@ use crate::{
 pub const DOMAIN: Domain =
     Domain { things: THINGS, texts: TEXTS, lists: LISTS, not_sent: NOT_SENT, ..Domain::new("Notifications") };
 
-const THINGS: &[Thing] =
-    &[Thing { name: "notification_id", comes: Comes::Never { unknown: "notification.unknown" } }];
+const THINGS: &[Thing] = &[Thing { name: "notification_id", comes: Comes::Never { unknown: "notification.unknown" } }];
 
 const TEXTS: &[(&str, Then)] = &[
     ("PATCH /api/notifications/preferences /quiet_hours/from", WORD),
@@ -22,10 +21,8 @@ const TEXTS: &[(&str, Then)] = &[
     ("PUT /api/notifications/preferences /quiet_hours/time_zone", WORD),
 ];
 
-const NOT_SENT: Reasons = &[
-    ("readNotification", "a walk is over before anybody is told anything"),
-    ("deleteNotification", "the same"),
-];
+const NOT_SENT: Reasons =
+    &[("readNotification", "a walk is over before anybody is told anything"), ("deleteNotification", "the same")];
 
 const LISTS: &[List] = &[List {
     path: "/api/notifications",

@@ -151,9 +151,12 @@ async fn preferences(world: World) {
 
 async fn wrong_questions(world: World) {
     let ada = world.user("ada").await;
-    for (query, field) in
-        [("unread=maybe", "?unread"), ("type=message.smell", "?type"), ("grouped=1", "?grouped"), ("cursor=x", "?cursor")]
-    {
+    for (query, field) in [
+        ("unread=maybe", "?unread"),
+        ("type=message.smell", "?type"),
+        ("grouped=1", "?grouped"),
+        ("cursor=x", "?cursor"),
+    ] {
         assert_eq!(ada.get(&format!("/api/notifications?{query}")).await.wrong_fields(), [field], "{query}");
     }
     assert_eq!(ada.put("/api/notifications/read-all", json!({"before": "soon"})).await.wrong_fields(), ["/before"]);
@@ -177,7 +180,11 @@ async fn rewinding(world: World) {
     ada.patch("/api/users/me", json!({"bio": "later"})).await.expect(200);
     until("it has read everything again", async || {
         let listed = world.command(&["readers", "list", "--json"], &[]).json();
-        listed["items"].as_array().unwrap().iter().any(|reader| reader["name"] == "notifications" && reader["changes"] == 0)
+        listed["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|reader| reader["name"] == "notifications" && reader["changes"] == 0)
     })
     .await;
     assert_eq!((items(&bob, "?grouped=false").await.len(), unread(&bob).await), (1, 1), "nothing is told twice");

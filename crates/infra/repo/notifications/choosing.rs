@@ -2,9 +2,7 @@
 
 use clowder_accounts::refusals::SESSION_ENDED;
 use clowder_core::{Ctx, Result, UserId, Versions, versions};
-use clowder_notifications::{
-    Chosen, Defaults, NotificationPreferences, PreferencesPatch, refusals::PREFERENCES_STALE,
-};
+use clowder_notifications::{Chosen, Defaults, NotificationPreferences, PreferencesPatch, refusals::PREFERENCES_STALE};
 use diesel::prelude::*;
 
 use super::super::{

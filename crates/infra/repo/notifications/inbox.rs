@@ -93,7 +93,9 @@ pub fn open_groups(
     keys: &BTreeSet<String>,
 ) -> Result<HashMap<(UserId, String), (NotificationId, i64)>> {
     let rows: Vec<GroupRow> = groups::table
-        .filter(groups::user_id.among(users).and(groups::key.eq_any(keys.iter().map(String::as_str).collect::<Vec<_>>())))
+        .filter(
+            groups::user_id.among(users).and(groups::key.eq_any(keys.iter().map(String::as_str).collect::<Vec<_>>())),
+        )
         .filter(groups::unread.gt(0))
         .order(groups::id)
         .select(GroupRow::as_select())

@@ -144,9 +144,9 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, items: Vec<Item>, mailed: &HashSet<Key>)
         *count += 1;
     }
     let language = |user: UserId| wanted.wishes.get(&user).map_or(Language::default(), |wishes| wishes.language);
-    let made = latest.into_values().map(|(row, count)| {
-        Ok(Change::Made(row.user_id, Box::new(bare(row, count, language(row.user_id))?)))
-    });
+    let made = latest
+        .into_values()
+        .map(|(row, count)| Ok(Change::Made(row.user_id, Box::new(bare(row, count, language(row.user_id))?))));
     made.collect()
 }
 
@@ -156,9 +156,12 @@ fn new_ones(conn: &mut Conn, items: Vec<Item>) -> Result<Vec<Item>> {
     let users: BTreeSet<UserId> = items.iter().map(|item| item.user).collect();
     let sources: BTreeSet<Id<()>> = items.iter().map(|item| item.source).collect();
     if !items.is_empty() {
-        let made = table::table
-            .filter(table::user_id.among(&users).and(table::source_id.among(&sources)))
-            .select((table::user_id, table::source_id, table::kind, table::actor_id));
+        let made = table::table.filter(table::user_id.among(&users).and(table::source_id.among(&sources))).select((
+            table::user_id,
+            table::source_id,
+            table::kind,
+            table::actor_id,
+        ));
         seen.extend(made.load::<Key>(conn)?);
     }
     Ok(items.into_iter().filter(|item| seen.insert(item.key())).collect())

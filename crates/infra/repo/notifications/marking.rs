@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use clowder_core::{Ctx, Result, Timestamp, UserId};
 use clowder_notifications::{
-    Change, NotificationId, UnreadCount,
-    change::NotificationsRead,
-    refusals::NOTIFICATION_UNKNOWN,
-    rules::How,
+    Change, NotificationId, UnreadCount, change::NotificationsRead, refusals::NOTIFICATION_UNKNOWN, rules::How,
 };
 use diesel::prelude::*;
 
@@ -61,9 +58,12 @@ fn of_group(tx: &mut Tx<'_>, user: UserId, id: NotificationId) -> Result<BTreeSe
     let own = table::table.find(id).filter(table::user_id.eq(user).and(table::removed_at.is_null()));
     let group: Option<NotificationId> = own.select(table::group_id).first(tx.conn).optional()?;
     let group = group.ok_or(NOTIFICATION_UNKNOWN)?;
-    let rows = table::table
-        .filter(table::group_id.eq(group).and(table::removed_at.is_null()))
-        .select((table::id, table::user_id, table::group_id, table::read_at.is_not_null()));
+    let rows = table::table.filter(table::group_id.eq(group).and(table::removed_at.is_null())).select((
+        table::id,
+        table::user_id,
+        table::group_id,
+        table::read_at.is_not_null(),
+    ));
     Ok(rows.load::<Place>(tx.conn)?.into_iter().collect())
 }
 
