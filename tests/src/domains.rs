@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod media;
 pub mod messaging;
+pub mod notifications;
 pub mod operation;
 pub mod pets;
 pub mod presence;
@@ -47,6 +48,7 @@ macro_rules! for_domains {
             groups,
             media,
             messaging,
+            notifications,
             operation,
             pets,
             presence,

@@ -16,6 +16,7 @@ mod log;
 mod mail;
 mod media;
 mod messaging;
+mod notifications;
 mod push;
 mod redis;
 mod secret;
@@ -89,6 +90,7 @@ sections! {
     accounts: Accounts,
     messaging: Messaging,
     groups: Groups,
+    notifications: Notifications,
     media: Media,
     mail: Mail,
     push: Push,

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clowder_core::{
-    Field, Fields, Input, Nested, Nullable, TimeZone, Timestamp, Word,
-    input::string,
-    text::Flaw,
-};
+use clowder_core::{Field, Fields, Input, Nested, Nullable, TimeZone, Timestamp, Word, input::string, text::Flaw};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -37,9 +33,11 @@ impl NotificationType {
             Self::MessageMention | Self::MessageReply => Channels { inbox: true, push, mail },
             Self::MessageDirect | Self::MessageChat => Channels { inbox: false, push, mail: false },
             Self::MessageReaction => Channels { inbox: true, push, mail: false },
-            Self::FriendAccepted | Self::ChatRequest | Self::GroupRequest | Self::EventReminder | Self::ReportDecided => {
-                Channels { inbox: true, push: true, mail: false }
-            }
+            Self::FriendAccepted
+            | Self::ChatRequest
+            | Self::GroupRequest
+            | Self::EventReminder
+            | Self::ReportDecided => Channels { inbox: true, push: true, mail: false },
             Self::FriendRequest
             | Self::ChatInvited
             | Self::GroupInvited
@@ -101,12 +99,12 @@ impl Field for TimeOfDay {
 /// always quiet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct QuietHours {
-    #[schema(value_type = String, example = "22:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    #[schema(value_type = String, example = "22:00", max_length = 5, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     pub from: TimeOfDay,
-    #[schema(value_type = String, example = "07:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    #[schema(value_type = String, example = "07:00", max_length = 5, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     pub to: TimeOfDay,
     /// A name of the IANA time zone database.
-    #[schema(example = "Europe/Berlin")]
+    #[schema(example = "Europe/Berlin", max_length = 64)]
     pub time_zone: String,
 }
 
@@ -170,6 +168,7 @@ impl Word for PushPrivacy {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NotificationPreferences {
     /// For each type of notification.
+    #[schema(value_type = BTreeMap<String, Channels>)]
     pub channels: BTreeMap<NotificationType, Channels>,
     #[schema(required = true)]
     pub quiet_hours: Option<QuietHours>,
@@ -268,6 +267,7 @@ pub struct PreferencesPatch {
     /// Ignored, so that the whole object can be sent back; `If-Match` is what is compared.
     pub version: Option<i64>,
     /// For types of notifications.
+    #[schema(value_type = Option<BTreeMap<String, ChannelsPatch>>)]
     pub channels: Option<BTreeMap<NotificationType, ChannelsPatch>>,
     /// `null` ends them.
     #[schema(value_type = Option<QuietHours>)]
@@ -313,7 +313,8 @@ impl PreferencesPatch {
     /// What is chosen after this change, or `None` if it changes nothing.
     pub fn applied_to(self, old: &Chosen) -> Option<Chosen> {
         let mut channels = old.channels.clone();
-        for (kind, patch) in self.channels.into_iter().flatten().filter(|(_, patch)| *patch != ChannelsPatch::default()) {
+        for (kind, patch) in self.channels.into_iter().flatten().filter(|(_, patch)| *patch != ChannelsPatch::default())
+        {
             let chosen = channels.entry(kind).or_default();
             *chosen = chosen.after(patch);
         }

@@ -157,12 +157,8 @@ fn invited_to_chat(user: UserId, data: &Value) -> Option<About> {
 
 fn asks_for_chat(user: UserId, data: &Value) -> Option<About> {
     let (chat, asker): (ChatId, UserId) = (id(data, "/chat_id")?, id(data, "/user_id")?);
-    let about = About {
-        source: plain(chat),
-        actor: Some(asker),
-        target: (TargetType::Chat, plain(chat)),
-        chat: Some(chat),
-    };
+    let about =
+        About { source: plain(chat), actor: Some(asker), target: (TargetType::Chat, plain(chat)), chat: Some(chat) };
     (asker != user).then_some(about)
 }
 

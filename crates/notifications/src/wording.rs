@@ -63,12 +63,15 @@ pub fn title(language: Language, kind: NotificationType, reason: Reason, names: 
     };
     let or = |name: Option<&str>, key: &str| name.map_or_else(|| language.words(key).to_owned(), str::to_owned);
     // The names come last and together: they may contain what looks like a place to fill in.
-    fill(words, &[
-        ("{count}", names.count.to_string()),
-        ("{actor}", or(names.actor, "somebody")),
-        ("{chat}", or(names.chat, "a_chat")),
-        ("{group}", or(names.group, "a_group")),
-    ])
+    fill(
+        words,
+        &[
+            ("{count}", names.count.to_string()),
+            ("{actor}", or(names.actor, "somebody")),
+            ("{chat}", or(names.chat, "a_chat")),
+            ("{group}", or(names.group, "a_group")),
+        ],
+    )
 }
 
 /// The title without any name, as it is in the journal.
@@ -139,7 +142,8 @@ mod tests {
     use crate::rules::ACTIONS;
 
     fn places(words: &str) -> Vec<&str> {
-        let mut places: Vec<_> = ["{actor}", "{chat}", "{group}", "{count}"].into_iter().filter(|place| words.contains(place)).collect();
+        let mut places: Vec<_> =
+            ["{actor}", "{chat}", "{group}", "{count}"].into_iter().filter(|place| words.contains(place)).collect();
         places.sort_unstable();
         places
     }
@@ -186,7 +190,8 @@ mod tests {
 
     #[test]
     fn languages_are_found_by_their_tag() {
-        for (tag, language) in [("de", Language::De), ("DE-at", Language::De), ("den", Language::En), ("fr", Language::En)]
+        for (tag, language) in
+            [("de", Language::De), ("DE-at", Language::De), ("den", Language::En), ("fr", Language::En)]
         {
             assert_eq!(Language::of(tag), language, "{tag}");
         }

@@ -79,8 +79,7 @@ fn what_ends_what() {
     let asked = Ended::Source { user: ada, kind: NotificationType::FriendRequest, source: thing() };
     let read = json!({"chat_id": THING, "user_id": ADA, "seq": 7});
     let invited = Ended::Target { user: ada, kind: NotificationType::ChatInvited, target: thing(), actor: None };
-    let wanted =
-        Ended::Target { user: ada, kind: NotificationType::ChatRequest, target: thing(), actor: Some(bob) };
+    let wanted = Ended::Target { user: ada, kind: NotificationType::ChatRequest, target: thing(), actor: Some(bob) };
     for (name, topic, follow, data, expected) in [
         ("message.deleted", chat, None, json!({"message_id": THING}), Some((Ended::Message(thing()), How::Gone))),
         ("message.read", chat, None, read, Some((Ended::Read { user: ada, chat: thing(), seq: 7 }, How::Read))),
@@ -91,7 +90,13 @@ fn what_ends_what() {
         ("chat.uninvited", own, None, json!({"chat_id": THING, "user_id": ADA}), Some((invited, How::Gone))),
         ("chat.uninvited", own, None, json!({"chat_id": THING, "user_id": BOB}), None),
         ("chat.decided", own, None, json!({"chat_id": THING, "user_id": BOB}), Some((wanted, How::Gone))),
-        ("chat.deleted", own, step(Step::Leave), json!({}), Some((Ended::Chat { user: ada, chat: thing() }, How::Gone))),
+        (
+            "chat.deleted",
+            own,
+            step(Step::Leave),
+            json!({}),
+            Some((Ended::Chat { user: ada, chat: thing() }, How::Gone)),
+        ),
         ("block.added", own, None, json!({}), Some((Ended::Between(ada, bob), How::Gone))),
         ("message.sent", chat, None, json!({"id": THING}), None),
     ] {
