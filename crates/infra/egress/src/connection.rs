@@ -148,7 +148,7 @@ impl Opener {
     }
 
     /// Whether it is an address that the operator has opened: that is not reached through the proxy.
-    pub fn is_near(&self, to: &Destination) -> bool {
+    fn is_near(&self, to: &Destination) -> bool {
         matches!(to.host, Place::Address(address) if is_allowed(address, &self.options.allow))
     }
 }
