@@ -120,7 +120,7 @@ impl Egress {
                         Lost::Sent(Failure::Protocol) => [Method::GET, Method::HEAD].contains(&call.method),
                         Lost::Sent(_) => false,
                     };
-                    drop(lease);
+                    lease.discard();
                     if fresh || !is_reused || !is_safe {
                         return Err(lost.failure());
                     }

@@ -280,6 +280,11 @@ impl Lease {
         Self { connection, is_reused, trust, _room: room }
     }
 
+    /// Nobody else shall get this connection, because it has failed.
+    pub fn discard(mut self) {
+        self.trust.began = Instant::now();
+    }
+
     /// Whether other calls use the connection, too.
     pub fn is_shared(&self) -> bool {
         matches!(self.connection.sender, Sender::Two(_))
