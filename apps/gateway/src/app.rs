@@ -111,6 +111,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.groups.apply_to(&mut options);
     config.notifications.apply_to(&mut options);
     config.media.apply_to(&config.media_root(), &config.data_dir, &mut options)?;
+    config.egress.apply_to(&config.server_url(), &mut options)?;
     let pushes = config.jobs.queues_of_worker().get(&Queue::Push).copied().unwrap_or_default();
     config.push.apply_to(&config.server_url(), pushes, &mut options)?;
     config.jobs.apply_to(&mut options);

@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod checks;
 mod database;
+mod egress;
 mod groups;
 mod jobs;
 mod journal;
@@ -93,6 +94,7 @@ sections! {
     notifications: Notifications,
     media: Media,
     mail: Mail,
+    egress: Egress,
     push: Push,
     jobs: Jobs,
     security: Security,

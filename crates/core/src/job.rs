@@ -28,6 +28,8 @@ pub enum Queue {
     Exports,
     /// Files that are examined after their upload, each for seconds of a processor.
     Files,
+    /// Pages to which people link, which may take seconds to answer.
+    Pages,
     /// What is handed to push services, each of which may take seconds to answer.
     Push,
     /// Everything that needs no queue of its own.
@@ -40,6 +42,7 @@ impl Word for Queue {
         ("mail", Self::Mail),
         ("exports", Self::Exports),
         ("files", Self::Files),
+        ("pages", Self::Pages),
         ("push", Self::Push),
         ("default", Self::Default),
     ];

@@ -18,6 +18,7 @@ pub struct Jobs {
     pub mail_concurrency: Slots,
     pub exports_concurrency: Slots,
     pub files_concurrency: Slots,
+    pub pages_concurrency: Slots,
     pub push_concurrency: Slots,
     pub default_concurrency: Slots,
     /// How long a job stays with a worker that does not respond.
@@ -32,6 +33,7 @@ impl Default for Jobs {
             mail_concurrency: unset,
             exports_concurrency: unset,
             files_concurrency: unset,
+            pages_concurrency: unset,
             push_concurrency: unset,
             default_concurrency: unset,
             lease_seconds: 60,
@@ -65,6 +67,7 @@ impl Jobs {
             Queue::Mail => (self.mail_concurrency, self.concurrency),
             Queue::Exports => (self.exports_concurrency, half),
             Queue::Files => (self.files_concurrency, half),
+            Queue::Pages => (self.pages_concurrency, half),
             // They wait for others nearly all of the time.
             Queue::Push => (self.push_concurrency, self.concurrency * 4),
             Queue::Default => (self.default_concurrency, half),
@@ -98,6 +101,8 @@ pub const SETTINGS: &[Setting] = &[
         "The same for the queue `exports`. Empty: half of `concurrency`, rounded up."),
     setting("jobs", "files_concurrency", "JOB_FILES_CONCURRENCY", |c| &mut c.jobs.files_concurrency,
         "The same for the queue `files`, which examines uploaded files. Each may take a processor and up to 2 GiB of memory. Empty: half of `concurrency`, rounded up."),
+    setting("jobs", "pages_concurrency", "JOB_PAGES_CONCURRENCY", |c| &mut c.jobs.pages_concurrency,
+        "The same for the queue `pages`, which fetches pages to which people link. Empty: half of `concurrency`, rounded up."),
     setting("jobs", "push_concurrency", "JOB_PUSH_CONCURRENCY", |c| &mut c.jobs.push_concurrency,
         "The same for the queue `push`, which hands notifications to push services. At most half of these go to one service at a time. Empty: four times `concurrency`."),
     setting("jobs", "default_concurrency", "JOB_DEFAULT_CONCURRENCY", |c| &mut c.jobs.default_concurrency,
@@ -113,6 +118,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("jobs.mail_concurrency", &["-1", "257", "two"]),
     ("jobs.exports_concurrency", &["-1", "257", "two"]),
     ("jobs.files_concurrency", &["-1", "257", "two"]),
+    ("jobs.pages_concurrency", &["-1", "257", "two"]),
     ("jobs.push_concurrency", &["-1", "257", "two"]),
     ("jobs.default_concurrency", &["-1", "257", "two"]),
     ("jobs.lease_seconds", &["0", "3601", "x"]),
@@ -129,31 +135,42 @@ mod tests {
             slots.set(text).unwrap();
             slots
         };
-        // Expected concurrency of mail, exports, files and the default queue.
-        for (concurrency, [mail, exports, files, rest], serve, worker) in [
-            (4, ["", "", "", ""], [4, 2, 2, 2], [4, 2, 2, 2]),
-            (1, ["", "", "", ""], [1, 1, 1, 1], [1, 1, 1, 1]),
-            (7, ["", "", "", ""], [7, 4, 4, 4], [7, 4, 4, 4]),
-            (0, ["", "", "", ""], [0, 0, 0, 0], [1, 1, 1, 1]),
-            (4, ["20", "1", "3", "0"], [20, 1, 3, 0], [20, 1, 3, 0]),
-            (0, ["", "2", "", ""], [0, 2, 0, 0], [0, 2, 0, 0]),
-            (0, ["0", "", "", ""], [0, 0, 0, 0], [0, 1, 1, 1]),
-            (4, ["0", "0", "0", "0"], [0, 0, 0, 0], [0, 0, 0, 0]),
+        // Expected concurrency of mail, exports, files, pages and the default queue.
+        for (concurrency, [mail, exports, files, pages, rest], serve, worker) in [
+            (4, ["", "", "", "", ""], [4, 2, 2, 2, 2], [4, 2, 2, 2, 2]),
+            (1, ["", "", "", "", ""], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]),
+            (7, ["", "", "", "", ""], [7, 4, 4, 4, 4], [7, 4, 4, 4, 4]),
+            (0, ["", "", "", "", ""], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]),
+            (4, ["20", "1", "3", "5", "0"], [20, 1, 3, 5, 0], [20, 1, 3, 5, 0]),
+            (0, ["", "2", "", "", ""], [0, 2, 0, 0, 0], [0, 2, 0, 0, 0]),
+            (0, ["0", "", "", "", ""], [0, 0, 0, 0, 0], [0, 1, 1, 1, 1]),
+            (4, ["0", "0", "0", "0", "0"], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]),
         ] {
             let jobs = Jobs {
                 concurrency,
                 mail_concurrency: slots(mail),
                 exports_concurrency: slots(exports),
                 files_concurrency: slots(files),
+                pages_concurrency: slots(pages),
                 default_concurrency: slots(rest),
                 ..Jobs::default()
             };
             let of = |queues: HashMap<Queue, usize>| {
-                [Queue::Mail, Queue::Exports, Queue::Files, Queue::Default].map(|queue| queues[&queue])
+                [Queue::Mail, Queue::Exports, Queue::Files, Queue::Pages, Queue::Default].map(|queue| queues[&queue])
             };
-            let told = format!("{concurrency} {mail:?} {exports:?} {files:?} {rest:?}");
+            let told = format!("{concurrency} {mail:?} {exports:?} {files:?} {pages:?} {rest:?}");
             assert_eq!(of(jobs.queues()), serve, "{told}");
             assert_eq!(of(jobs.queues_of_worker()), worker, "{told}");
         }
+    }
+
+    #[test]
+    fn pushes_wait_for_others_and_go_in_great_numbers() {
+        let push = |jobs: &Jobs| [jobs.queues()[&Queue::Push], jobs.queues_of_worker()[&Queue::Push]];
+        assert_eq!(push(&Jobs::default()), [16, 16]);
+        assert_eq!(push(&Jobs { concurrency: 0, ..Jobs::default() }), [0, 4]);
+        let mut own = Jobs::default();
+        own.push_concurrency.set("3").unwrap();
+        assert_eq!(push(&own), [3, 3]);
     }
 }

@@ -43,9 +43,8 @@ const PING: Duration = Duration::from_secs(20);
 pub(crate) type Body = Full<Bytes>;
 
 /// A connection to a server. Dropping its last copy closes it, whatever the other side is doing.
-#[derive(Clone)]
-pub(crate) struct Connection<S = Sender> {
-    pub sender: S,
+pub(crate) struct Connection {
+    pub sender: Sender,
     pub opened: Instant,
     pub tasks: Arc<Tasks>,
 }
@@ -148,7 +147,7 @@ impl Opener {
     }
 
     /// Whether it is an address that the operator has opened: that is not reached through the proxy.
-    pub fn is_near(&self, to: &Destination) -> bool {
+    fn is_near(&self, to: &Destination) -> bool {
         matches!(to.host, Place::Address(address) if is_allowed(address, &self.options.allow))
     }
 }

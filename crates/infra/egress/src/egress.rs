@@ -18,10 +18,10 @@ use crate::{
     tls,
 };
 
-/// The client. Cheap to clone: all clones share its connections.
+/// The client. Cheap to clone: all clones share its connections. The default one calls nobody.
 #[derive(Clone)]
 pub struct Egress {
-    pool: Arc<Pool>,
+    pool: Option<Arc<Pool>>,
     /// What its calls are counted under.
     purpose: &'static str,
 }
@@ -32,22 +32,28 @@ impl fmt::Debug for Egress {
     }
 }
 
+impl Default for Egress {
+    fn default() -> Self {
+        Self { pool: None, purpose: "other" }
+    }
+}
+
 impl Egress {
     /// Fails if the file of authorities cannot be read; the text says why.
     pub fn new(options: Options) -> Result<Self, String> {
         let tls = tls::connector(options.ca_file.as_deref())?;
-        Ok(Self { pool: Pool::new(Opener { options, tls }), purpose: "other" })
+        Ok(Self { pool: Some(Pool::new(Opener { options, tls })), ..Self::default() })
     }
 
     /// The same client, whose calls are counted under this word (`clowder_egress_calls_total`).
     pub fn for_purpose(&self, purpose: &'static str) -> Self {
-        Self { pool: Arc::clone(&self.pool), purpose }
+        Self { pool: self.pool.clone(), purpose }
     }
 
     /// Whether a URL may be called, as far as it says itself: its scheme, its port, and the address if it has one instead
     /// of a name.
     pub fn check(&self, url: &Url) -> Result<(), Failure> {
-        self.destination(url).map(drop)
+        destination(self.pool()?, url).map(drop)
     }
 
     /// Sends a request and reads the answer. Statuses are for the caller to judge; an error means that there is none.
@@ -92,16 +98,17 @@ impl Egress {
     }
 
     async fn once(&self, call: &Call, waiting: &Waiting) -> Result<Answer, Failure> {
-        let to = self.destination(&call.url)?;
-        let user_agent = &self.pool.opener().options.user_agent;
+        let pool = self.pool()?;
+        let to = destination(pool, &call.url)?;
+        let user_agent = &pool.opener().options.user_agent;
         let mut fresh = false;
         loop {
-            let mut lease = self.pool.lease(&to, fresh, waiting).await?;
+            let mut lease = pool.lease(&to, fresh, waiting).await?;
             match exchange(&mut lease.connection, &to, call, user_agent).await {
                 Ok(Reply { status, headers, body, is_cut }) => {
-                    // What was not read would stand before the next answer.
-                    if !is_cut {
-                        self.pool.keep(lease);
+                    // What was not read would stand before the next answer, unless each answer has a stream of its own.
+                    if !is_cut || lease.is_shared() {
+                        pool.keep(lease);
                     }
                     return Ok(Answer { status, headers, body, is_cut, url: call.url.clone() });
                 }
@@ -123,15 +130,19 @@ impl Egress {
         }
     }
 
-    fn destination(&self, url: &Url) -> Result<Destination, Failure> {
-        let opener = self.pool.opener();
-        let to = Destination::of(url, &opener.options.allow)?;
-        // Where a name leads is known to the proxy alone.
-        if opener.options.proxy.is_some() && !to.tls && matches!(to.host, Place::Name(_)) {
-            return Err(Failure::Forbidden("http"));
-        }
-        Ok(to)
+    fn pool(&self) -> Result<&Arc<Pool>, Failure> {
+        self.pool.as_ref().ok_or(Failure::Forbidden("off"))
     }
+}
+
+fn destination(pool: &Pool, url: &Url) -> Result<Destination, Failure> {
+    let options = &pool.opener().options;
+    let to = Destination::of(url, &options.allow)?;
+    // Where a name leads is known to the proxy alone.
+    if options.proxy.is_some() && !to.tls && matches!(to.host, Place::Name(_)) {
+        return Err(Failure::Forbidden("http"));
+    }
+    Ok(to)
 }
 
 fn is_redirect(answer: &Answer) -> bool {
