@@ -12,10 +12,10 @@ mod marking;
 mod privacy;
 mod reading;
 mod seen;
-mod showing;
+pub mod showing;
 mod sweeping;
 mod telling;
-mod told;
+pub mod told;
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, Timestamp, Versions};
