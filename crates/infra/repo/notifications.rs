@@ -12,10 +12,10 @@ mod marking;
 mod privacy;
 mod reading;
 mod seen;
-pub mod showing;
+mod showing;
 mod sweeping;
 mod telling;
-pub mod told;
+mod told;
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, Timestamp, Versions};

@@ -1,8 +1,8 @@
 //! What a push says: the notification as its owner would see it now, by how much they want a push to say.
 
-use clowder_core::{Result, Timestamp, Word};
+use clowder_core::{Result, Timestamp};
 use clowder_notifications::{
-    NotificationId, PushPrivacy,
+    NotificationId,
     push::{
         Payload,
         payload::{Shown, make},
@@ -10,10 +10,10 @@ use clowder_notifications::{
 };
 use diesel::prelude::*;
 
-use super::super::{dialect::Conn, notifications::showing, people::Viewer};
+use super::super::{dialect::Conn, notifications, people::Viewer};
 use crate::domains::{
     messaging::participants,
-    notifications::{notification_inboxes, notification_preferences, notifications as inbox},
+    notifications::{notification_inboxes, notifications as inbox},
     push::PushRow,
 };
 
@@ -23,16 +23,14 @@ pub fn payload(conn: &mut Conn, row: &PushRow, now: Timestamp) -> Result<Option<
         return Ok(None);
     }
     let rows = match row.notification_id {
-        Some(id) => showing::by_id(conn, row.user_id, std::iter::once(id))?,
+        Some(id) => notifications::by_id(conn, row.user_id, std::iter::once(id))?,
         None => vec![(row.as_notification(), row.count)],
     };
-    let language = showing::language(conn, row.user_id)?;
+    let language = notifications::language(conn, row.user_id)?;
     let viewer = Viewer { id: row.user_id, staff: false, now };
-    let shown = showing::show(conn, viewer, &rows, language)?;
+    let shown = notifications::show(conn, viewer, &rows, language)?;
     let Some(shown) = shown.into_iter().next().flatten() else { return Ok(None) };
-    let privacy = notification_preferences::table.find(row.user_id).select(notification_preferences::push_privacy);
-    let privacy: Option<String> = privacy.first(conn).optional()?;
-    let privacy = privacy.as_deref().map(PushPrivacy::parse_word).transpose()?.unwrap_or_default();
+    let privacy = notifications::chosen(conn, row.user_id)?.push_privacy;
     let badge = notification_inboxes::table.find(row.user_id).select(notification_inboxes::unread);
     let badge: Option<i64> = badge.first(conn).optional()?;
     let shown = Shown {

@@ -15,7 +15,7 @@ use super::super::{
     db::Tx,
     dialect::{self, Conn},
     jobs,
-    notifications::told::Told,
+    notifications::Told,
 };
 use crate::domains::{
     accounts::sessions,
