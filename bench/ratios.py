@@ -229,6 +229,14 @@ def beside_files(rows):
             print(f"- files: p99 of the own profile beside {many} is {busy:.1f} ms, **{busy / quiet:.1f}** times the {quiet:.1f} ms without (aim: 5)")
 
 
+def beside_push(rows):
+    """What of the bare primitive's speed is left when a payload is encrypted for a browser."""
+    ours, bare = ([row["ok_per_s"] for row in rows[peer, "push-encryption"]] for peer in ("push-ours", "push-bare"))
+    if ours and bare:
+        ours, bare = statistics.median(ours), statistics.median(bare)
+        print(f"- push: {ours:,.0f} payloads a second are encrypted, {ratio(ours, bare, True)} the bare primitive (aim: 0.5)")
+
+
 def main():
     rows = read(sys.argv[1])
     if sys.argv[2:] == ["files"]:
@@ -252,6 +260,7 @@ def main():
     beside_fan_out(rows)
     beside_one_node(rows)
     beside_files(rows)
+    beside_push(rows)
     print("\nA ratio above 1 is in our favour; Django's is that of its better mode.")
 
 

@@ -16,6 +16,7 @@ say "build"
 source bench/common.sh
 clowder=$(clowder)
 cargo bench --quiet --package clowder-infra --bench store --bench sizes --bench timers --bench search --no-run
+cargo bench --quiet --package clowder-infra-push --bench encryption --no-run
 cargo build --release --quiet --manifest-path bench/bare/Cargo.toml
 bare=${CARGO_TARGET_DIR:-bench/bare/target}/release/bare
 
@@ -206,6 +207,10 @@ for bench in sizes timers search; do
     for database in "${TEST_POSTGRES_URL%/*}/bench_store" "sqlite:$work/$bench.db"; do
         cargo bench --quiet --package clowder-infra --bench "$bench" -- "$database" >>"$results"
     done
+done
+# Encryption for browsers, beside its bare primitive.
+for round in $(seq "$ROUNDS"); do
+    cargo bench --quiet --package clowder-infra-push --bench encryption >>"$results"
 done
 # One chat and many sockets, beside a bare server and Socket.IO; and two nodes, and everybody coming back to one of them.
 say "many sockets in one chat"
