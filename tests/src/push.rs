@@ -16,8 +16,9 @@ pub struct PushServices {
 impl PushServices {
     pub async fn start() -> Self {
         let program = setting("TEST_PUSH_SERVICES");
-        let program = program
-            .unwrap_or_else(|| panic!("TEST_PUSH_SERVICES is not set: run `make test`, or `make services` for a shell"));
+        let program = program.unwrap_or_else(|| {
+            panic!("TEST_PUSH_SERVICES is not set: run `make test`, or `make services` for a shell")
+        });
         let folder = tempfile::tempdir().unwrap();
         let (process, said) = process::start(Command::new("node").arg(program).arg(folder.path())).await;
         let at = serde_json::from_str(&said.unwrap_or_default()).expect("push services say where they are");

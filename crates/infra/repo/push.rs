@@ -65,9 +65,8 @@ impl PushSubscriptions for Repo {
             let stub = Stored(subscription.id);
             Ok((subscription, stub))
         };
-        let again = move |tx: &mut Tx<'_>, Stored(id): Stored| {
-            subscribing::own(tx.conn, &tx.services.ring, owner, session, id)
-        };
+        let again =
+            move |tx: &mut Tx<'_>, Stored(id): Stored| subscribing::own(tx.conn, &tx.services.ring, owner, session, id);
         self.db.create(ctx, first, again).await
     }
 

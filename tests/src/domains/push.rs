@@ -10,13 +10,7 @@ use crate::{
     unique,
 };
 
-pub const DOMAIN: Domain = Domain {
-    things: THINGS,
-    texts: TEXTS,
-    lists: LISTS,
-    people: PEOPLE,
-    ..Domain::new("Push")
-};
+pub const DOMAIN: Domain = Domain { things: THINGS, texts: TEXTS, lists: LISTS, people: PEOPLE, ..Domain::new("Push") };
 
 const THINGS: &[Thing] = &[Thing {
     name: "push_subscription_id",

@@ -67,9 +67,9 @@ impl Apns {
             (HeaderName::from_static("apns-topic"), topic),
             (HeaderName::from_static("apns-push-type"), "alert"),
             (HeaderName::from_static("apns-priority"), priority),
-            (HeaderName::from_static("apns-expiration"), &until),
-            (HeaderName::from_static("apns-collapse-id"), &push.topic),
-            (HeaderName::from_static("apns-id"), &id),
+            (HeaderName::from_static("apns-expiration"), until.as_str()),
+            (HeaderName::from_static("apns-collapse-id"), push.topic.as_str()),
+            (HeaderName::from_static("apns-id"), id.as_str()),
         ] {
             match HeaderValue::from_str(value) {
                 Ok(value) => drop(headers.insert(name, value)),
@@ -179,7 +179,7 @@ mod tests {
         }
     }
 
-    /// A key as Apple hands it out, made for this test.
+    /// As Apple hands them out; everybody knows this one.
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
         MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2\n\
         OF/2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRWz+jn65BtOMvdyHKcvjBeBSDZH2r\n\

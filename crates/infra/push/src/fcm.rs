@@ -103,7 +103,10 @@ impl Fcm {
     pub fn new(egress: Egress, account: ServiceAccount, base: &Url) -> Result<Self, String> {
         let path = format!("v1/projects/{}/messages:send", account.project);
         let mut url = base.clone();
-        url.path_segments_mut().map_err(|()| "is no address of a server".to_owned())?.pop_if_empty().extend(path.split('/'));
+        url.path_segments_mut()
+            .map_err(|()| "is no address of a server".to_owned())?
+            .pop_if_empty()
+            .extend(path.split('/'));
         Ok(Self { egress, account, url, token: Mutex::default() })
     }
 
@@ -236,9 +239,7 @@ mod tests {
     #[test]
     fn verdict_table() {
         let code = |code: &str| json!({"error": {"details": [{"errorCode": code}]}});
-        let field = |field: &str| {
-            json!({"error": {"details": [{"errorCode": "INVALID_ARGUMENT"}, {"fieldViolations": [{"field": field}]}]}})
-        };
+        let field = |field: &str| json!({"error": {"details": [{"errorCode": "INVALID_ARGUMENT"}, {"fieldViolations": [{"field": field}]}]}});
         let word = |tried: &Tried| tried.outcome.word();
         for (status, body, outcome, health) in [
             (200, json!({"name": "projects/x/messages/1"}), "delivered", Health::Well),

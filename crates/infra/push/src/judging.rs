@@ -128,7 +128,7 @@ mod tests {
             (429, None, failed(Some(30), "429 x", Health::Asks(seconds(30)))),
             (429, Some("120"), failed(Some(120), "429 x", Health::Asks(seconds(120)))),
             (429, Some("Sun, 06 Nov 1994 08:49:37 GMT"), failed(Some(7), "429 x", Health::Asks(seconds(7)))),
-            (429, Some("Sun, 06 Nov 1993 08:49:37 GMT"), failed(Some(0), "429 x", Health::Asks(seconds(0)))),
+            (429, Some("Sat, 06 Nov 1993 08:49:37 GMT"), failed(Some(0), "429 x", Health::Asks(seconds(0)))),
             (429, Some("soon"), failed(Some(30), "429 x", Health::Asks(seconds(30)))),
             (500, None, failed(None, "500 x", Health::Ill)),
             (503, Some("5"), failed(Some(5), "503 x", Health::Asks(seconds(5)))),

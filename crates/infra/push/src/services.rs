@@ -23,8 +23,7 @@ use crate::{
 /// How many services are remembered as failing. People choose those of browsers, so there may be any number.
 const MOST: usize = 1_000;
 /// The services of the common browsers. All others share their room, because anybody can name one that hangs.
-const KNOWN: &[&str] =
-    &["fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"];
+const KNOWN: &[&str] = &["fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"];
 
 /// Which services there are, and how they are reached.
 pub struct Setup {
@@ -139,9 +138,9 @@ fn service(target: &Target) -> Option<(String, Lane)> {
     };
     let url = Url::parse(&web.endpoint).ok()?;
     let host = url.host_str().unwrap_or_default();
-    let is_known = KNOWN.iter().any(|known| {
-        host.strip_suffix(known).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-    });
+    let is_known = KNOWN
+        .iter()
+        .any(|known| host.strip_suffix(known).is_some_and(|before| before.is_empty() || before.ends_with('.')));
     Some((origin(&url), if is_known { Lane::Known } else { Lane::Other }))
 }
 

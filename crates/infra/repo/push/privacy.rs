@@ -22,11 +22,7 @@ use crate::{
 pub const PARTS: &[Part] = &[Part {
     name: "push",
     phase: Phase::Content,
-    references: &[
-        erased("push_subscriptions", "user_id"),
-        erased("pushes", "user_id"),
-        erased("pushes", "actor_id"),
-    ],
+    references: &[erased("push_subscriptions", "user_id"), erased("pushes", "user_id"), erased("pushes", "actor_id")],
     files: &[File {
         name: "push_subscriptions.json",
         about: "the devices that get your notifications by push, without their addresses and keys",

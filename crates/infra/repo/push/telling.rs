@@ -40,8 +40,7 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
     if tx.services.options.push.sender.is_none() {
         return Ok(());
     }
-    let due: Vec<(&Told, Timestamp)> =
-        told.iter().filter_map(|told| told.push_from.map(|from| (told, from))).collect();
+    let due: Vec<(&Told, Timestamp)> = told.iter().filter_map(|told| told.push_from.map(|from| (told, from))).collect();
     let mut people: Vec<UserId> = due.iter().map(|(told, _)| told.user).collect();
     people.sort_unstable();
     people.dedup();

@@ -291,12 +291,12 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
         let all = json!({"kind": "web", "endpoint": "ftp://push.example", "keys": {"p256dh": 1, "auth": "AA"}});
-        assert_eq!(
-            wrong(all),
-            said(&[("/endpoint", "url"), ("/keys/p256dh", "type"), ("/keys/auth", "length")])
-        );
+        assert_eq!(wrong(all), said(&[("/endpoint", "url"), ("/keys/p256dh", "type"), ("/keys/auth", "length")]));
         assert_eq!(wrong(json!({"kind": "web"})), said(&[("/endpoint", "required"), ("/keys", "required")]));
-        assert_eq!(wrong(json!({"kind": "fcm", "app": "a b"})), said(&[("/token", "required"), ("/app", "characters")]));
+        assert_eq!(
+            wrong(json!({"kind": "fcm", "app": "a b"})),
+            said(&[("/app", "characters"), ("/token", "required")])
+        );
         assert_eq!(
             wrong(json!({"kind": "apns", "token": "xyz", "endpoint": "https://push.example/"})),
             said(&[("/endpoint", "unwanted"), ("/app", "required"), ("/token", "characters")])

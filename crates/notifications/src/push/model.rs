@@ -158,9 +158,7 @@ impl Target {
                 let app = (!app.is_empty()).then(|| (*app).to_owned());
                 Self::Fcm { token: (*token).to_owned(), app }
             }
-            (PushKind::Apns, [token, topic]) => {
-                Self::Apns { token: (*token).to_owned(), topic: (*topic).to_owned() }
-            }
+            (PushKind::Apns, [token, topic]) => Self::Apns { token: (*token).to_owned(), topic: (*topic).to_owned() },
             _ => return Err(damaged()),
         })
     }

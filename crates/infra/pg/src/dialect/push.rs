@@ -16,6 +16,11 @@ pub fn keep_subscriptions(conn: &mut Conn, ids: &[PushSubscriptionId]) -> Result
 
 /// Taken by whoever has sent something, before what waited.
 pub fn lock_subscription(conn: &mut Conn, id: PushSubscriptionId) -> Result<()> {
-    subscriptions::table.find(id).select(subscriptions::id).for_update().first::<PushSubscriptionId>(conn).optional()?;
+    subscriptions::table
+        .find(id)
+        .select(subscriptions::id)
+        .for_update()
+        .first::<PushSubscriptionId>(conn)
+        .optional()?;
     Ok(())
 }

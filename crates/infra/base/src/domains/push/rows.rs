@@ -171,7 +171,11 @@ mod tests {
         let apns = Target::Apns { token: "a".into(), topic: "x.y".into() };
         assert_eq!(device(&keys, &fcm("a", None)), device(&keys, &fcm("a", Some("another name"))));
         assert_ne!(device(&keys, &fcm("a", None)), device(&keys, &fcm("b", None)));
-        assert_ne!(device(&keys, &fcm("a", None)), device(&keys, &apns), "tokens of two services mean nothing together");
+        assert_ne!(
+            device(&keys, &fcm("a", None)),
+            device(&keys, &apns),
+            "tokens of two services mean nothing together"
+        );
         assert_ne!(device(&keys, &apns), device(&Keys::new("another"), &apns));
     }
 
