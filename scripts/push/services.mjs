@@ -16,6 +16,8 @@ import ece from "http_ece";
 
 const received = [];
 const faults = [];
+// The devices to which calls were not answered.
+const hanging = [];
 // By device, or "*": a list of answers, each used once, or for ever with `always`.
 const behaviour = new Map();
 const b64 = (octets) => Buffer.from(octets).toString("base64url");
@@ -50,7 +52,10 @@ function behaves(device, answer) {
         const list = behaviour.get(who);
         if (!list?.length) continue;
         const next = list[0].always ? list[0] : list.shift();
-        if (next.hang) return true;
+        if (next.hang) {
+            hanging.push(device);
+            return true;
+        }
         if (next.cut) {
             answer.stream ? answer.stream.destroy() : answer.socket.destroy();
             return true;
@@ -264,7 +269,7 @@ const control = createServer(
                 tokens.clear();
                 return say({});
             case "/received":
-                return say({ received, sign_ins: signIns, sessions: apnsSessions });
+                return say({ received, hanging, sign_ins: signIns, sessions: apnsSessions });
             case "/faults":
                 return say(faults);
             default:

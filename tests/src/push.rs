@@ -37,6 +37,8 @@ impl PushServices {
             ("EGRESS_CA_FILE", self.text("ca_file")),
             ("PUSH_CONTACT", "mailto:ops@chat.example".into()),
             ("PUSH_DELAY_SECONDS", "0".into()),
+            // So that another process soon goes on with what a killed one has begun.
+            ("JOB_LEASE_SECONDS", "2".into()),
             ("FCM_CREDENTIALS", self.text("fcm_credentials")),
             ("FCM_URL", self.text("fcm")),
             ("APNS_KEY", self.text("apns_key")),
@@ -86,6 +88,15 @@ impl PushServices {
     /// What was not as a protocol demands.
     pub async fn faults(&self) -> Value {
         self.control(reqwest::Method::GET, "/faults", &Value::Null).await
+    }
+
+    /// Waits until a call to a device is not answered.
+    pub async fn until_asked(&self, device: &str) {
+        wait::until("a call to the device hangs", async || {
+            let hanging = self.counts().await;
+            hanging["hanging"].as_array().unwrap().iter().any(|one| one == device)
+        })
+        .await;
     }
 
     /// Waits until a device has got so many, and returns them.

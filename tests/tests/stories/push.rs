@@ -1,6 +1,6 @@
 //! Devices get by push what their people are told, by services that check signatures and decrypt.
 
-use clowder_tests::{Answer, Database, User, World, push::PushServices, until};
+use clowder_tests::{Answer, Database, Server, User, World, push::PushServices, until};
 use serde_json::{Value, json};
 
 /// Each story on both databases, with push services of its own.
@@ -28,6 +28,7 @@ stories!(
     a_device_of_somebody_else,
     by_how_much_somebody_wants_it_to_say,
     dead_devices,
+    killed,
     read_meanwhile,
     services_that_fail,
     signed_out,
@@ -204,6 +205,31 @@ async fn dead_devices(scene: Scene) {
         left["items"].as_array().unwrap().iter().all(|one| one["id"] == alive_one["id"])
     })
     .await;
+}
+
+/// Nobody can know whether the service has told what it has not acknowledged; so the second time replaces the first.
+async fn killed(scene: Scene) {
+    let Scene { services, world, ada, bob, chat } = scene;
+    let (name, new) = services.browser().await;
+    subscribe(&bob, &new).await;
+    let iphone = json!({"kind": "apns", "token": apple_token(), "app": services.text("apns_topic")});
+    subscribe(&bob, &iphone).await;
+    services.behave(&name, json!({"hang": true})).await;
+    ada.says(&chat, "before").await;
+    services.until(&apple_token(), 1).await;
+    services.until_asked(&name).await;
+    let world = world.restart(Server::kill).await;
+    let (ada, bob) = (ada.at(&world.server), bob.at(&world.server));
+    let told = services.until(&name, 1).await;
+    assert_eq!(told[0]["payload"]["body"], "before");
+    assert_eq!(bob.get(ALL).await.expect(200)["items"].as_array().unwrap().len(), 2);
+    ada.says(&chat, "after").await;
+    let told = services.until(&name, 2).await;
+    assert_eq!((told.len(), &told[1]["payload"]["body"]), (2, &json!("after")));
+    assert_eq!(told[0]["topic"], told[1]["topic"]);
+    let apple = services.until(&apple_token(), 2).await;
+    let collapse = |one: &Value| one["headers"]["apns-collapse-id"].clone();
+    assert!(apple.iter().all(|one| collapse(one) == collapse(&apple[0])), "{apple:?}");
 }
 
 async fn services_that_fail(scene: Scene) {
