@@ -1,6 +1,6 @@
 //! Devices get by push what their people are told, by services that check signatures and decrypt.
 
-use clowder_tests::{Answer, Database, Server, User, World, push::PushServices, until};
+use clowder_tests::{Answer, Database, User, World, push::PushServices, until};
 use serde_json::{Value, json};
 
 /// Each story on both databases, with push services of its own.
@@ -47,13 +47,18 @@ struct Scene {
 impl Scene {
     async fn new(database: Database) -> Self {
         let services = PushServices::start().await;
-        let settings = services.settings();
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let world = World::with(database, &settings).await;
+        let world = served(&services, database).await;
         let (ada, bob) = (world.user("ada").await, world.user("bob").await);
         let chat = ada.private_chat(&bob).await;
         Self { services, world, ada, bob, chat }
     }
+}
+
+/// A server that reaches these services.
+async fn served(services: &PushServices, database: Database) -> World {
+    let settings = services.settings();
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    World::with(database, &settings).await
 }
 
 const ALL: &str = "/api/push/subscriptions";
@@ -218,7 +223,8 @@ async fn killed(scene: Scene) {
     ada.says(&chat, "before").await;
     services.until(&apple_token(), 1).await;
     services.until_asked(&name).await;
-    let world = world.restart(Server::kill).await;
+    world.server.kill().await;
+    let world = served(&services, world.database).await;
     let (ada, bob) = (ada.at(&world.server), bob.at(&world.server));
     let told = services.until(&name, 1).await;
     assert_eq!(told[0]["payload"]["body"], "before");
