@@ -29,7 +29,7 @@ impl Language {
     }
 
     /// The words under a key; the key itself, which a test rules out, if there are none.
-    pub fn words(self, key: &str) -> &str {
+    pub fn words(self, key: &str) -> &'static str {
         self.table().iter().find(|(known, _)| *known == key).map_or("", |(_, words)| words)
     }
 }

@@ -209,7 +209,7 @@ impl Found {
             .map(|message| message.chat)
             .collect();
         let is_asked = |(chat, (_, people)): &(&ChatId, &(String, i64))| {
-            (named.contains(chat) && *people <= MOST_NAMED) || (new.contains(chat) && *people <= LARGE)
+            (named.contains(*chat) && *people <= MOST_NAMED) || (new.contains(*chat) && *people <= LARGE)
         };
         let asked: Vec<ChatId> = self.chats.iter().filter(is_asked).map(|(chat, _)| *chat).collect();
         if asked.is_empty() {

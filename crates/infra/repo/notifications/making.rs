@@ -81,7 +81,7 @@ impl Wanted {
             .filter(mutes::user_id.among(&people).and(mutes::muted_id.among(&actors)))
             .filter(mutes::until.is_null().or(mutes::until.gt(now)))
             .select((mutes::user_id, mutes::muted_id));
-        let muted = if actors.is_empty() { HashSet::new() } else { muted.load(conn)?.into_iter().collect() };
+        let muted = if actors.is_empty() { HashSet::new() } else { muted.load::<(UserId, UserId)>(conn)?.into_iter().collect() };
         Ok(Self { wishes, muted })
     }
 
