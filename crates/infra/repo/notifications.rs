@@ -6,7 +6,6 @@ mod ending;
 mod finding;
 mod inbox;
 mod items;
-mod later;
 mod lists;
 mod making;
 mod marking;
@@ -27,7 +26,6 @@ use clowder_notifications::{
 use tracing::instrument;
 
 pub use choosing::chosen;
-pub use later::{show_told, still};
 pub use showing::{Counted, by_id, language, show};
 pub use told::Told;
 
