@@ -29,7 +29,7 @@ impl Language {
     }
 
     /// The words under a key; the key itself, which a test rules out, if there are none.
-    pub fn words(self, key: &str) -> &str {
+    pub fn words(self, key: &str) -> &'static str {
         self.table().iter().find(|(known, _)| *known == key).map_or("", |(_, words)| words)
     }
 }
@@ -51,6 +51,7 @@ pub fn title(language: Language, kind: NotificationType, reason: Reason, names: 
     let word = kind.as_str();
     let key = match (kind, reason, names.action) {
         (NotificationType::AccountSecurity, _, Some(action)) => format!("security.{action}"),
+        (NotificationType::System, _, Some(change)) => format!("system.{change}"),
         (NotificationType::ReportDecided, Reason::Account, _) => "statement".to_owned(),
         (NotificationType::MessageMention, Reason::MentionedAll, _) if names.count == 1 => "mentioned_all".to_owned(),
         (NotificationType::MessageReply, Reason::Thread, _) if names.count == 1 => "thread".to_owned(),

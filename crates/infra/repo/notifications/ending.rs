@@ -138,7 +138,7 @@ pub fn settle(tx: &mut Tx<'_>, ctx: &Ctx, places: BTreeSet<Place>, how: How) -> 
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    inbox::lock(tx, &people)?;
+    inbox::hold(tx, &people)?;
     mark(tx, ctx.now, places.iter().map(|(id, ..)| *id), how)?;
     let groups = places.iter().map(|(_, _, group, _)| *group).collect();
     inbox::recount(tx, &groups)?;

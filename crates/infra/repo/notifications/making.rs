@@ -81,7 +81,11 @@ impl Wanted {
             .filter(mutes::user_id.among(&people).and(mutes::muted_id.among(&actors)))
             .filter(mutes::until.is_null().or(mutes::until.gt(now)))
             .select((mutes::user_id, mutes::muted_id));
-        let muted = if actors.is_empty() { HashSet::new() } else { muted.load(conn)?.into_iter().collect() };
+        let muted = if actors.is_empty() {
+            HashSet::new()
+        } else {
+            muted.load::<(UserId, UserId)>(conn)?.into_iter().collect()
+        };
         Ok(Self { wishes, muted })
     }
 
@@ -174,7 +178,7 @@ fn place(tx: &mut Tx<'_>, ctx: &Ctx, decided: Vec<(Item, Verdict)>) -> Result<Ve
     let of_inbox = || decided.iter().filter(|(_, verdict)| verdict.inbox).map(|(item, _)| item);
     let users: BTreeSet<UserId> = of_inbox().map(|item| item.user).collect();
     let keys: BTreeSet<String> = of_inbox().map(Item::group_key).collect();
-    inbox::lock(tx, &users)?;
+    inbox::open(tx, &users)?;
     let (mut open, mut unread) = match users.is_empty() {
         true => (HashMap::new(), HashMap::new()),
         false => (inbox::open_groups(tx, &users, &keys)?, inbox::unread(tx, &users)?),

@@ -37,7 +37,7 @@ fn change(name: &str, topic: Topic, follow: Option<Follow>, data: &Value) -> Rec
 /// As what and of whom somebody is told.
 fn told(name: &str, to: &str, data: &Value) -> Vec<(NotificationType, Option<UserId>)> {
     let rules = about(name).filter_map(|rule| match rule.who {
-        Who::Told(read) => read(user(to), data).map(|about| (rule.kind, about.actor)),
+        Who::Told(read) => read(user(to), data, Timestamp::from_micros(0)).map(|about| (rule.kind, about.actor)),
         _ => None,
     });
     rules.collect()
@@ -63,6 +63,8 @@ fn who_is_told_of_what() {
         ("group.requested", ADA, asked("group_id"), vec![(T::GroupRequest, Some(user(BOB)))]),
         ("report.decided", ADA, json!({"report_id": THING}), vec![(T::ReportDecided, None)]),
         ("statement.issued", ADA, json!({"statement_id": THING}), vec![(T::ReportDecided, None)]),
+        ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": "gone"}), vec![(T::System, None)]),
+        ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": null}), vec![]),
         ("chat.updated", ADA, json!({"id": THING}), vec![]),
     ] {
         assert_eq!(told(name, to, &data), expected, "{name} to {to}: {data}");
