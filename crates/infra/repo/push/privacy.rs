@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::super::{
     db::Tx,
-    dialect::Conn,
+    dialect::{self, Conn},
     privacy::{
         Asking, Erasing,
         parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after},
     },
 };
 use crate::{
-    domains::push::{PushId, SubscriptionRow, push_subscriptions as subscriptions, pushes},
+    domains::push::{SubscriptionRow, push_subscriptions as subscriptions, pushes},
     privacy::erased,
     seal::unreadable,
 };
@@ -55,10 +55,9 @@ fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<Export
 /// What waits for them goes with their devices; then what they have caused for others, in pieces.
 fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result<EraseStep> {
     let user = erasing.user;
-    let own = subscriptions::table.filter(subscriptions::user_id.eq(user));
-    let mut rows = diesel::delete(own).execute(tx.conn)?;
-    let caused = pushes::table.filter(pushes::user_id.eq(user).or(pushes::actor_id.eq(user)));
-    let caused: Vec<PushId> = caused.order(pushes::id).limit(ROWS).select(pushes::id).load(tx.conn)?;
+    let own = dialect::push::lock_subscriptions_of(tx.conn, user)?;
+    let mut rows = diesel::delete(subscriptions::table.filter(subscriptions::id.eq_any(own))).execute(tx.conn)?;
+    let caused = dialect::push::lock_pushes_by(tx.conn, user, ROWS)?;
     rows += diesel::delete(pushes::table.filter(pushes::id.eq_any(caused))).execute(tx.conn)?;
     Ok(EraseStep { rows: rows as u64, next: Some(String::new()).filter(|_| rows > 0) })
 }
