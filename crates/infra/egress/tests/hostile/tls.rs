@@ -18,7 +18,7 @@ use crate::server::{Answers, Server, answer_all, closed, get, head, options, ser
 
 /// An authority in a file, and what accepts TLS with a certificate of it for `trusted.example`.
 pub fn authority(protocols: &[&[u8]]) -> (NamedTempFile, TlsAcceptor) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let root = params.self_signed(&key).unwrap();
