@@ -67,7 +67,8 @@ async fn verified_links(world: World) {
     let mut socket = ada.socket().await;
     let edited = ada.patch("/api/users/me", json!({"links": links})).await.expect(200);
     assert_eq!(edited["links"][0]["verified"], false);
-    let verified = |body: &Value| [&body["links"][0]["verified"], &body["links"][1]["verified"]] == [&json!(true), &json!(false)];
+    let verified =
+        |body: &Value| [&body["links"][0]["verified"], &body["links"][1]["verified"]] == [&json!(true), &json!(false)];
     assert!(!verified(&socket.until("user.updated").await["data"]));
     assert!(verified(&socket.until("user.updated").await["data"]));
     let path = format!("/api/users/{}", ada.id);

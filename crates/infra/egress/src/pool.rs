@@ -79,7 +79,8 @@ impl Drop for Trust {
             return;
         }
         let mut kept = self.host.kept();
-        let is_this = |(shared, used): &(Connection, Instant)| Arc::ptr_eq(&shared.tasks, &self.tasks) && *used <= self.began;
+        let is_this =
+            |(shared, used): &(Connection, Instant)| Arc::ptr_eq(&shared.tasks, &self.tasks) && *used <= self.began;
         if kept.shared.as_ref().is_some_and(is_this) {
             kept.shared = None;
         }
@@ -304,11 +305,9 @@ impl Connection {
     fn share(&self) -> Option<Self> {
         match &self.sender {
             Sender::One(_) => None,
-            Sender::Two(sender) => Some(Self {
-                sender: Sender::Two(sender.clone()),
-                opened: self.opened,
-                tasks: Arc::clone(&self.tasks),
-            }),
+            Sender::Two(sender) => {
+                Some(Self { sender: Sender::Two(sender.clone()), opened: self.opened, tasks: Arc::clone(&self.tasks) })
+            }
         }
     }
 

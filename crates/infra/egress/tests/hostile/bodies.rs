@@ -96,7 +96,8 @@ async fn a_body_that_ends_early_is_no_answer() {
 async fn a_body_that_goes_on_is_no_second_answer() {
     let server = serve(|mut stream: TcpStream| async move {
         head(&mut stream).await;
-        let smuggled = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngoodHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+        let smuggled =
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngoodHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
         let _ = stream.write_all(smuggled).await;
         closed(stream).await;
     })
