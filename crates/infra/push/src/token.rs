@@ -42,6 +42,20 @@ mod tests {
 
     use super::*;
 
+    /// RFC 8292 §2.4: what a push service does with the token and the key of the header.
+    #[test]
+    fn the_example_of_the_rfc() {
+        let token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.eyJhdWQiOiJodHRwczovL3B1c2guZXhhbXBsZS5uZXQiLCJleHAiOjE0NTM1M\
+                     jM3NjgsInN1YiI6Im1haWx0bzpwdXNoQGV4YW1wbGUuY29tIn0.i3CYb7t4xfxCDquptFOepC9GAu_HLGkMlMuCGSK2rpiUfnK9oj\
+                     FwDXb1JrErtmysazNjjvW2L9OkSSHzvoD1oA";
+        let key = "BA1Hxzyi1RUM1b5wjxsn7nGxAszw2u61m164i3MrAIxHF6YK5h4SDYic-dRuU_RCPCfA5aq9ojSwk5Y2EmClBPs";
+        let octets = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+        let key = VerifyingKey::from_sec1_bytes(&octets(key)).unwrap();
+        let (unsigned, signature) = token.rsplit_once('.').unwrap();
+        let signature = Signature::from_slice(&octets(signature)).unwrap();
+        assert!(key.verify(unsigned.as_bytes(), &signature).is_ok());
+    }
+
     #[test]
     fn a_token_verifies_with_the_public_key() {
         let key = SigningKey::from_slice(&[7; 32]).unwrap();
