@@ -54,12 +54,13 @@ mod tests {
     fn pages_name_the_profile() {
         let user: UserId = Id::new(Timestamp::from_micros(7));
         let addresses = ProfileAddresses::of("https://chat.example", "https://ada.example/u/{username}", user, "ada");
+        let by_id = format!("https://chat.example/api/users/{user}");
         for (link, expected) in [
             ("https://chat.example/@ada", true),
             ("https://chat.example/@Ada/", true),
             ("HTTPS://Chat.Example/@ada#top", true),
             ("https://chat.example/api/usernames/ada", true),
-            (&format!("https://chat.example/api/users/{user}"), true),
+            (by_id.as_str(), true),
             ("https://ada.example/u/ada", true),
             ("https://chat.example/@ada2", false),
             ("https://chat.example/@bob", false),
