@@ -131,7 +131,9 @@ pub enum TargetType {
     Group,
     Event,
     Report,
+    Statement,
     Session,
+    Webhook,
 }
 
 impl Word for TargetType {
@@ -144,7 +146,9 @@ impl Word for TargetType {
         ("group", Self::Group),
         ("event", Self::Event),
         ("report", Self::Report),
+        ("statement", Self::Statement),
         ("session", Self::Session),
+        ("webhook", Self::Webhook),
     ];
 }
 

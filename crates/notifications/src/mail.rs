@@ -9,7 +9,6 @@ pub mod bounces;
 pub mod bundle;
 pub mod change;
 pub mod digest;
-pub mod language;
 pub mod policy;
 pub mod port;
 pub mod refusals;
@@ -17,7 +16,6 @@ pub mod unsubscribe;
 pub mod wording;
 
 pub use change::Change;
-pub use language::Language;
 pub use port::{MailStatus, Notices};
 pub use unsubscribe::{Unsubscribe, Unsubscribed};
 

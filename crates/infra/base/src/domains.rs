@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod journal;
 pub mod media;
 pub mod messaging;
+pub mod notifications;
 pub mod pets;
 pub mod preferences;
 pub mod presence;
@@ -54,6 +55,7 @@ macro_rules! for_domains {
             groups: clowder_social::Groups,
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
+            notifications: clowder_notifications::Notifications,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

@@ -100,6 +100,7 @@ options! {
     journal,
     media,
     messaging,
+    notifications,
     privacy,
     sign_ups,
 }

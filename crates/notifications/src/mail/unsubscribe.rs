@@ -4,8 +4,7 @@
 use clowder_core::{UserId, Word};
 use uuid::Uuid;
 
-use super::Language;
-use crate::NotificationType;
+use crate::{NotificationType, wording::Language};
 
 /// What one link ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl Unsubscribe {
 impl Link {
     /// To be sealed.
     pub fn write(&self) -> Vec<u8> {
-        let mut text = self.language.as_str().to_owned();
+        let mut text = self.language.around().tag.to_owned();
         let words = match &self.what {
             Unsubscribe::Types(types) => types.iter().map(|kind| kind.as_str()).collect(),
             Unsubscribe::Digest => vec![DIGEST],
@@ -66,7 +65,7 @@ impl Link {
         let (form, rest) = octets.split_first()?;
         let (user, text) = rest.split_first_chunk::<16>().filter(|_| *form == FORM)?;
         let mut words = std::str::from_utf8(text).ok()?.split(' ');
-        let language = Language::find(words.next()?).unwrap_or_default();
+        let language = Language::of(words.next()?);
         let words: Vec<_> = words.collect();
         let what = match words.as_slice() {
             [DIGEST] => Unsubscribe::Digest,

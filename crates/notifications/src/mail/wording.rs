@@ -3,8 +3,8 @@
 
 use clowder_core::{LocalTime, TimeZone, Timestamp};
 
-use super::{Language, Unsubscribe, digest::Rhythm};
-use crate::NotificationType;
+use super::{Unsubscribe, digest::Rhythm};
+use crate::{NotificationType, wording::Language};
 
 /// The words of one language. `{}` stands for what is filled in.
 pub struct Words {
@@ -97,7 +97,8 @@ const DE: Words = Words {
 };
 
 impl Language {
-    pub const fn words(self) -> &'static Words {
+    /// What emails say around the notifications.
+    pub const fn around(self) -> &'static Words {
         match self {
             Self::En => &EN,
             Self::De => &DE,

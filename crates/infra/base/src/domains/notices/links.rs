@@ -34,7 +34,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use clowder_core::{Id, Timestamp};
-    use clowder_notifications::mail::{Language, Unsubscribe};
+    use clowder_notifications::{mail::Unsubscribe, wording::Language};
 
     use super::*;
 
