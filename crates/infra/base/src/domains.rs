@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod journal;
 pub mod media;
 pub mod messaging;
+pub mod notices;
 pub mod notifications;
 pub mod pets;
 pub mod preferences;
@@ -56,6 +57,7 @@ macro_rules! for_domains {
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
             notifications: clowder_notifications::Notifications,
+            notices: clowder_notifications::mail::Notices,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

@@ -100,6 +100,7 @@ options! {
     journal,
     media,
     messaging,
+    notices,
     notifications,
     privacy,
     sign_ups,

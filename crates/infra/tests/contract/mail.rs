@@ -23,6 +23,7 @@ fn mail(address: &str) -> Mail {
         text: "Hello.\n.\nA line with a dot alone, ünïcode, and a long one: ".to_owned() + &"x".repeat(2_000),
         html: "<p>Hello, <b>ünïcode</b></p>".into(),
         good_until: None,
+        subscription: None,
     }
 }
 

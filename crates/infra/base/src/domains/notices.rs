@@ -6,8 +6,6 @@ mod rows;
 mod schema;
 mod sending;
 
-use std::time::Duration;
-
 pub use emails::{Item, Letter, What};
 pub use links::Links;
 pub use rows::*;
@@ -16,9 +14,6 @@ pub use sending::{NoticeSender, Send};
 
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long something waits to be told by mail, because the person may read it meanwhile; and how far two emails to one
-    /// person are apart at least.
-    pub delay: Duration,
     /// How many such emails one person gets in an hour; then what waits is put together.
     pub an_hour: usize,
     /// The page that shows a thing: emails link to it with `#message=…` and the like.
@@ -27,6 +22,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { delay: Duration::from_secs(300), an_hour: 20, open_url: "http://127.0.0.1:8080/".to_owned() }
+        Self { an_hour: 20, open_url: "http://127.0.0.1:8080/".to_owned() }
     }
 }
