@@ -1,13 +1,15 @@
 //! The rows of mail of notifications. None has a text of people.
 
-use clowder_core::{ChatId, Id, MessageId, Timestamp, UserId};
+use clowder_core::{ChatId, Id, MessageId, Result, Timestamp, UserId, Word};
 use clowder_notifications::{
-    NotificationId,
-    mail::{NoticeId, NoticeMailId},
+    NotificationId, NotificationType,
+    mail::{NoticeId, NoticeMailId, digest::Rhythm},
 };
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::schema::{notice_addresses, notice_digests, notice_mails, notice_queues, notices};
+use crate::keys::sha256;
 
 /// Something to be told to somebody. With an email, it is on its way or was told.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -88,4 +90,53 @@ pub struct NoticeAddressRow {
     /// The email that was counted last.
     pub mail_id: NoticeMailId,
     pub dead_at: Option<Timestamp>,
+}
+
+impl NoticeRow {
+    /// The same for the same thing, whoever asks.
+    pub fn id_of(user: UserId, kind: &str, source: Id<()>, actor: Option<UserId>) -> NoticeId {
+        let actor = actor.map_or(Uuid::nil(), |actor| actor.uuid());
+        let parts = [user.uuid().as_bytes(), source.uuid().as_bytes(), actor.as_bytes(), kind.as_bytes()].map(<[u8]>::to_vec);
+        let hash = sha256(&parts.concat());
+        NoticeId::from_uuid(Uuid::from_bytes(std::array::from_fn(|place| hash[place])))
+    }
+
+    pub fn kind(&self) -> Result<NotificationType> {
+        NotificationType::parse_word(&self.kind)
+    }
+}
+
+impl NoticeMailRow {
+    /// One that is to be sent: of what waited, or a digest.
+    pub fn new(id: NoticeMailId, user: UserId, digest: Option<Digested>, more: i64, now: Timestamp) -> Self {
+        let (rhythm, period, since) = digest.map_or((None, None, None), |digest| {
+            (Some(digest.rhythm.as_str().to_owned()), Some(digest.period), Some(digest.since))
+        });
+        Self { id, user_id: user, rhythm, period, since, more, created_at: now, settled_at: None, outcome: None }
+    }
+
+    pub fn rhythm(&self) -> Result<Option<Rhythm>> {
+        self.rhythm.as_deref().map(Rhythm::parse_word).transpose()
+    }
+}
+
+/// What makes an email a digest.
+#[derive(Debug, Clone)]
+pub struct Digested {
+    pub rhythm: Rhythm,
+    pub period: String,
+    pub since: Timestamp,
+}
+
+impl NoticeQueueRow {
+    /// Of somebody for whom nothing waits.
+    pub const fn empty(user: UserId) -> Self {
+        Self { user_id: user, next_at: None, waiting: 0, more: 0 }
+    }
+}
+
+impl NoticeDigestRow {
+    pub fn rhythm(&self) -> Result<Rhythm> {
+        Rhythm::parse_word(&self.rhythm)
+    }
 }

@@ -1,0 +1,121 @@
+//! What is to be told by mail is stored, without texts, with one query for each kind of fact, however many people it is for.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use clowder_core::{Ctx, NewJob, Result, Timestamp, UserId, Word, job::Work};
+use clowder_notifications::mail::{NoticeId, policy};
+use diesel::prelude::*;
+
+use super::{
+    super::{among::AmongIds, db::Tx, dialect, jobs, notifications::told::Told},
+    addresses,
+    gathering::Gather,
+};
+use crate::domains::notices::{NoticeQueueRow, NoticeRow, notice_queues as queues, notices as table};
+
+/// How many rows are written with one statement.
+const PIECE: usize = 500;
+
+/// Stores what is to be told by mail. Whoever can get none is left out, and so is what is known already; of more than
+/// somebody reads, only the number is kept.
+pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
+    let recent = told.iter().filter(|told| ctx.now.since(told.at) < policy::TOO_OLD);
+    let mut new: Vec<(&Told, NoticeRow)> =
+        recent.filter_map(|told| Some((told, row(told, told.mail_from?.max(ctx.now))))).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let people: BTreeSet<UserId> = new.iter().map(|(told, _)| told.user).collect();
+    let reachable = addresses::reachable(tx, &people)?;
+    let mut seen: HashSet<NoticeId> = known(tx, &new)?;
+    new.retain(|(told, row)| reachable.contains(&told.user) && seen.insert(row.id));
+    if new.is_empty() {
+        return Ok(());
+    }
+    let people: BTreeSet<UserId> = new.iter().map(|(told, _)| told.user).collect();
+    let mut waiting = held(tx, &people)?;
+    let (mut rows, mut due) = (Vec::new(), BTreeSet::new());
+    for (told, row) in new {
+        let queue = waiting.entry(told.user).or_insert_with(|| NoticeQueueRow::empty(told.user));
+        // Warnings about the account are not crowded out by others.
+        if queue.waiting >= policy::MOST_WAITING && !told.kind.is_urgent() {
+            queue.more += 1;
+            continue;
+        }
+        queue.waiting += 1;
+        if queue.next_at.is_none_or(|next| next > row.due_at) {
+            queue.next_at = Some(row.due_at);
+            due.insert(row.due_at);
+        }
+        rows.push(row);
+    }
+    for some in rows.chunks(PIECE) {
+        diesel::insert_into(table::table).values(some).execute(tx.conn)?;
+    }
+    let queues: Vec<NoticeQueueRow> = waiting.into_values().collect();
+    replace(tx, &queues)?;
+    wake(tx, ctx, due)
+}
+
+fn row(told: &Told, due_at: Timestamp) -> NoticeRow {
+    let (target_type, target_id) = told.target;
+    let kind = told.kind.as_str();
+    NoticeRow {
+        id: NoticeRow::id_of(told.user, kind, told.source, told.actor),
+        user_id: told.user,
+        kind: kind.to_owned(),
+        notification_id: told.notification,
+        source_id: told.source,
+        actor_id: told.actor,
+        target_type: target_type.as_str().to_owned(),
+        target_id,
+        chat_id: told.chat,
+        message_id: told.message,
+        seq: told.seq,
+        group_key: told.group_key.clone(),
+        reason: told.reason.as_str().to_owned(),
+        at: told.at,
+        due_at,
+        mail_id: None,
+    }
+}
+
+/// What is stored already, because a reader begins anew.
+fn known(tx: &mut Tx<'_>, new: &[(&Told, NoticeRow)]) -> Result<HashSet<NoticeId>> {
+    let ids: Vec<NoticeId> = new.iter().map(|(_, row)| row.id).collect();
+    let known: Vec<NoticeId> = table::table.filter(table::id.among(&ids)).select(table::id).load(tx.conn)?;
+    Ok(known.into_iter().collect())
+}
+
+/// What waits for these people, which nobody else changes until the end of the transaction.
+pub fn held(tx: &mut Tx<'_>, people: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, NoticeQueueRow>> {
+    let people: Vec<UserId> = people.iter().copied().collect();
+    dialect::notices::lock_queues(tx.conn, &people)?;
+    let rows = queues::table.filter(queues::user_id.among(&people)).select(NoticeQueueRow::as_select());
+    Ok(rows.load(tx.conn)?.into_iter().map(|row: NoticeQueueRow| (row.user_id, row)).collect())
+}
+
+/// Writes the numbers of several people with two statements.
+pub fn replace(tx: &mut Tx<'_>, rows: &[NoticeQueueRow]) -> Result<()> {
+    for some in rows.chunks(PIECE) {
+        let people: Vec<UserId> = some.iter().map(|row| row.user_id).collect();
+        diesel::delete(queues::table.filter(queues::user_id.among(&people))).execute(tx.conn)?;
+        // Of whom nothing waits, nothing is known.
+        let some: Vec<_> = some.iter().filter(|row| row.waiting > 0 || row.more > 0).collect();
+        if !some.is_empty() {
+            diesel::insert_into(queues::table).values(some).execute(tx.conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has what is due then gathered: one job for all that is due in the same second. Whatever comes while it runs is found by the
+/// schedule, within a minute.
+pub fn wake(tx: &mut Tx<'_>, ctx: &Ctx, due: impl IntoIterator<Item = Timestamp>) -> Result<()> {
+    let seconds: BTreeSet<i64> = due.into_iter().map(|at| at.max(ctx.now).as_seconds() + 1).collect();
+    for second in seconds {
+        let run_at = Timestamp::from_micros(second.saturating_mul(1_000_000));
+        jobs::order(tx, ctx, &NewJob::new(&Gather {}, run_at)?.keyed(format!("{} {second}", Gather::KIND)))?;
+    }
+    Ok(())
+}
