@@ -101,9 +101,10 @@ pub fn replace(tx: &mut Tx<'_>, rows: &[NoticeQueueRow]) -> Result<()> {
         let people: Vec<UserId> = some.iter().map(|row| row.user_id).collect();
         diesel::delete(queues::table.filter(queues::user_id.among(&people))).execute(tx.conn)?;
         // Of whom nothing waits, nothing is known.
-        let some: Vec<_> = some.iter().filter(|row| row.waiting > 0 || row.more > 0).collect();
+        let some = some.iter().filter(|row| row.waiting > 0 || row.more > 0);
+        let some: Vec<NoticeQueueRow> = some.copied().collect();
         if !some.is_empty() {
-            diesel::insert_into(queues::table).values(some).execute(tx.conn)?;
+            diesel::insert_into(queues::table).values(&some).execute(tx.conn)?;
         }
     }
     Ok(())

@@ -96,8 +96,8 @@ impl NoticeRow {
     /// The same for the same thing, whoever asks.
     pub fn id_of(user: UserId, kind: &str, source: Id<()>, actor: Option<UserId>) -> NoticeId {
         let actor = actor.map_or(Uuid::nil(), |actor| actor.uuid());
-        let parts = [user.uuid().as_bytes(), source.uuid().as_bytes(), actor.as_bytes(), kind.as_bytes()].map(<[u8]>::to_vec);
-        let hash = sha256(&parts.concat());
+        let ids = [user.uuid(), source.uuid(), actor].map(Uuid::into_bytes).concat();
+        let hash = sha256(&[ids.as_slice(), kind.as_bytes()].concat());
         NoticeId::from_uuid(Uuid::from_bytes(std::array::from_fn(|place| hash[place])))
     }
 
