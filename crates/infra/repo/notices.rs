@@ -33,7 +33,7 @@ use super::{
 };
 use crate::domains::{
     jobs::jobs,
-    notices::{Links, NoticeMailRow, NoticeQueueRow, Send, notice_mails, notices},
+    notices::{Links, NoticeMailRow, NoticeQueueRow, Post, notice_mails, notices},
 };
 
 pub use addresses::{dead_since, proved};
@@ -88,7 +88,7 @@ fn sweep_emails(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
 
 /// Jobs of emails that could not be sent, like those of other emails.
 fn sweep_dead(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
-    let past = jobs::kind.eq(Send::KIND).and(jobs::dead_at.le(ctx.now.minus(DEAD_EMAILS_FOR)));
+    let past = jobs::kind.eq(Post::KIND).and(jobs::dead_at.le(ctx.now.minus(DEAD_EMAILS_FOR)));
     Ok(forget!(tx, jobs by id: JobId, past))
 }
 

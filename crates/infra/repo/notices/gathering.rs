@@ -28,7 +28,7 @@ use super::{
     addresses, digests, telling,
 };
 use crate::domains::notices::{
-    NoticeMailRow, NoticeQueueRow, Send, notice_digests, notice_mails as mails, notice_queues as queues,
+    NoticeMailRow, NoticeQueueRow, Post, notice_digests, notice_mails as mails, notice_queues as queues,
     notices as table,
 };
 
@@ -154,7 +154,7 @@ pub fn send(tx: &mut Tx<'_>, ctx: &Ctx, made: &[(NoticeMailRow, Vec<NoticeId>)])
 
 /// Enqueues the job that sends an email.
 pub fn order(tx: &mut Tx<'_>, ctx: &Ctx, mail: &NoticeMailRow) -> Result<()> {
-    let job = NewJob::new(&Send { mail_id: mail.id }, ctx.now)?.keyed(format!("{} {}", Send::KIND, mail.id));
+    let job = NewJob::new(&Post { mail_id: mail.id }, ctx.now)?.keyed(format!("{} {}", Post::KIND, mail.id));
     jobs::order(tx, ctx, &job.about(mail.user_id))
 }
 

@@ -10,7 +10,7 @@ pub use emails::{Item, Letter, What};
 pub use links::Links;
 pub use rows::*;
 pub use schema::*;
-pub use sending::{NoticeSender, Send};
+pub use sending::{NoticeSender, Post};
 
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -15,11 +15,11 @@ use clowder_notifications::mail::{NoticeMailId, Notices, bounces};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Send {
+pub struct Post {
     pub mail_id: NoticeMailId,
 }
 
-impl Work for Send {
+impl Work for Post {
     const KIND: &'static str = "notice.send";
     const QUEUE: Queue = Queue::Mail;
 }
@@ -51,15 +51,15 @@ impl NoticeSender {
 #[async_trait]
 impl Worker for NoticeSender {
     fn kind(&self) -> &'static str {
-        Send::KIND
+        Post::KIND
     }
 
     fn queue(&self) -> Queue {
-        Send::QUEUE
+        Post::QUEUE
     }
 
     async fn work(&self, ctx: &Ctx, job: &Taken) -> Result<()> {
-        let Send { mail_id } = job.read()?;
+        let Post { mail_id } = job.read()?;
         if self.has_accepted(mail_id) {
             return self.note(ctx, mail_id).await;
         }
