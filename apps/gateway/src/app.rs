@@ -109,6 +109,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.accounts.apply_to(&mut options);
     config.messaging.apply_to(config.server.rate_limit_factor, &mut options);
     config.groups.apply_to(&mut options);
+    config.notifications.apply_to(&mut options);
     config.media.apply_to(&config.media_root(), &config.data_dir, &mut options)?;
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);

@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::{
     admin::AdminCommand, auditing::AuditCommand, care::FilesCommand, inspect::InspectFile, jobs::JobsCommand,
-    keyring::KeysCommand, output::Form, search::SearchCommand, users::UsersCommand,
+    keyring::KeysCommand, output::Form, reading::ReadersCommand, search::SearchCommand, users::UsersCommand,
 };
 
 /// Social and messaging backend: runs the server and manages it.
@@ -104,6 +104,9 @@ pub enum Command {
     /// Import accounts from another system, and verify erasure receipts
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Show how far the readers of the journal are, and set one back
+    #[command(subcommand)]
+    Readers(ReadersCommand),
     /// Rebuild the index by which messages are found
     #[command(subcommand)]
     Search(SearchCommand),

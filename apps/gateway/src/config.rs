@@ -16,6 +16,7 @@ mod log;
 mod mail;
 mod media;
 mod messaging;
+mod notifications;
 mod redis;
 mod secret;
 mod security;
@@ -88,6 +89,7 @@ sections! {
     accounts: Accounts,
     messaging: Messaging,
     groups: Groups,
+    notifications: Notifications,
     media: Media,
     mail: Mail,
     jobs: Jobs,

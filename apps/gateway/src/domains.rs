@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod media;
 pub mod messaging;
+pub mod notifications;
 pub mod operation;
 pub mod pets;
 pub mod presence;
@@ -44,6 +45,7 @@ pub const DOMAINS: &[Domain] = &[
     pets::DOMAIN,
     reports::DOMAIN,
     media::DOMAIN,
+    notifications::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,
@@ -70,6 +72,9 @@ pub struct Domain {
     pub events: &'static [Event],
     /// Which of its events show a message of their actor, to people of whom some may hide it.
     pub messages: &'static [&'static str],
+    /// Which of its events are completed from the database when they are sent, because they are in the journal without what
+    /// people wrote ([`clowder_core::Journal::completed`]).
+    pub completed: &'static [&'static str],
     /// Whose messages a change makes the owner of its topic hide, or show again.
     pub hides: fn(&Recorded) -> Option<(UserId, bool)>,
     /// Of whom a change lets the owner of its topic hear unasked from now on.
@@ -109,6 +114,7 @@ impl Domain {
             rules: &[],
             events: &[],
             messages: &[],
+            completed: &[],
             hides: |_| None,
             meets: |_| None,
             commands: &[],

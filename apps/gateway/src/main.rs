@@ -11,6 +11,7 @@ mod keyring;
 mod manual;
 mod output;
 mod permissions;
+mod reading;
 mod search;
 mod serving;
 mod users;
@@ -112,6 +113,7 @@ fn run(sources: Sources, command: Command, out: &mut Output) -> std::result::Res
             wait(jobs::run(&config, command, out))?
         }
         Command::Users(command) => carry_out(&config()?, |config| wait(users::run(config, command, out)))?,
+        Command::Readers(command) => carry_out(&config()?, |config| wait(reading::run(config, command, out)))?,
         Command::Search(command) => carry_out(&config()?, |config| wait(search::run(config, command, out)))?,
         Command::Files(command) => carry_out(&config()?, |config| wait(care::run(config, command, out)))?,
         Command::Keys(command) => carry_out(&config()?, |config| wait(keyring::run(config, command, out)))?,

@@ -210,6 +210,12 @@ pub trait Journal: Send + Sync {
     /// cost grows with the topics plus the changes.
     fn replay(&self, user: UserId, followed: Arc<[Following]>, from: Positions, to: Positions) -> Box<dyn Replay>;
 
+    /// These changes of somebody's personal topic as a replay would show them to its owner now: with what the journal keeps
+    /// without, and without those of which the owner may see nothing any more.
+    async fn completed(&self, _owner: UserId, changes: Vec<Recorded>) -> Result<Vec<Recorded>> {
+        Ok(changes)
+    }
+
     /// Forgets what it has held for longer than `keep`, a bounded number of rows per call; answers how many went. The age
     /// of a change is the time measured from one call to the next since it was first there at such a call, and at most
     /// 20 minutes of each: no clock that is wrong, of a writer or of the caller, makes anything older. Where

@@ -39,7 +39,7 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    readers: &[Reader { name: READER, changes: note_changes, actions: ACTIONS, entries: note_entries }],
+    readers: &[Reader { name: READER, changes: note_changes, actions: ACTIONS, repeats: false, entries: note_entries }],
     words: &["activity.kind", "activity.target_kind", "activity_clearings.heads"],
     times: &[
         when!(OnReturn, activity.at),

@@ -188,6 +188,16 @@ impl Journal for Repo {
         Box::new(replay::Reader::new(&self.db, &self.segments, viewer, followed, from, to))
     }
 
+    async fn completed(&self, owner: UserId, changes: Vec<Recorded>) -> Result<Vec<Recorded>> {
+        let viewer = Viewer { id: owner, staff: false, now: self.now() };
+        let completed = self.db.read(move |conn| {
+            let mut changes = changes.clone();
+            domains::conceal(conn, viewer, &mut changes)?;
+            Ok(changes)
+        });
+        completed.await
+    }
+
     async fn sweep(&self, ctx: &Ctx, keep: Duration) -> Result<usize> {
         let now = ctx.now;
         let Mark { measured, old } = self.db.write(move |tx| sweep::mark(tx, now, keep)).await?;

@@ -1,5 +1,7 @@
 //! The readers of the journal: their places and leases, and the one transaction in which each works and moves on.
 
+mod setting_back;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -26,7 +28,7 @@ use crate::{
         audit::{audit, audit_head},
         readers::{reader_positions as table, readers},
     },
-    readers::{Behind, CHUNK, ENOUGH, Handled, LEASE, Place, Readers, behind},
+    readers::{Behind, CHUNK, ENOUGH, Handled, LEASE, Place, ReaderState, Readers, Rewind, behind},
     segments::KnownSegments,
 };
 
@@ -45,6 +47,8 @@ pub struct Reader {
     pub changes: fn(&mut Tx<'_>, &Ctx, &[Recorded]) -> Result<()>,
     /// What it also reads in the audit log, because it makes no change: these actions.
     pub actions: &'static [&'static str],
+    /// Whether it can read anything again without doing it twice, so that an operator can set it back.
+    pub repeats: bool,
     /// Handles such entries, in their order, in the same way.
     pub entries: fn(&mut Tx<'_>, &Ctx, &[Audited]) -> Result<()>,
 }
@@ -131,6 +135,14 @@ impl Readers for Repo {
             }
         }
         failed.map_or(Ok(handled), Err)
+    }
+
+    async fn list(&self) -> Result<Vec<ReaderState>> {
+        setting_back::list(self).await
+    }
+
+    async fn rewind(&self, name: String, to: Rewind) -> Result<i64> {
+        setting_back::rewind(self, name, to).await
     }
 }
 

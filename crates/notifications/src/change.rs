@@ -22,9 +22,9 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NotificationsRead {
     /// Which were read, if not all up to a time; no more than 200 are named.
-    #[serde(default)]
     pub ids: Vec<NotificationId>,
     /// All that are not newer were read.
+    #[schema(required = true)]
     pub before: Option<Timestamp>,
     /// How many are left, on all devices.
     #[schema(minimum = 0)]

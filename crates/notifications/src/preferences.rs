@@ -101,12 +101,12 @@ impl Field for TimeOfDay {
 /// always quiet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct QuietHours {
-    #[schema(value_type = String, example = "22:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    #[schema(value_type = String, example = "22:00", max_length = 5, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     pub from: TimeOfDay,
-    #[schema(value_type = String, example = "07:00", pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    #[schema(value_type = String, example = "07:00", max_length = 5, pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     pub to: TimeOfDay,
     /// A name of the IANA time zone database.
-    #[schema(example = "Europe/Berlin")]
+    #[schema(example = "Europe/Berlin", max_length = 64)]
     pub time_zone: String,
 }
 
@@ -170,6 +170,7 @@ impl Word for PushPrivacy {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NotificationPreferences {
     /// For each type of notification.
+    #[schema(value_type = BTreeMap<String, Channels>)]
     pub channels: BTreeMap<NotificationType, Channels>,
     #[schema(required = true)]
     pub quiet_hours: Option<QuietHours>,
@@ -268,6 +269,7 @@ pub struct PreferencesPatch {
     /// Ignored, so that the whole object can be sent back; `If-Match` is what is compared.
     pub version: Option<i64>,
     /// For types of notifications.
+    #[schema(value_type = Option<BTreeMap<String, ChannelsPatch>>)]
     pub channels: Option<BTreeMap<NotificationType, ChannelsPatch>>,
     /// `null` ends them.
     #[schema(value_type = Option<QuietHours>)]

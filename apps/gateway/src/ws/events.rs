@@ -54,6 +54,14 @@ pub fn opened_by(name: &str) -> Option<Scope> {
 static MESSAGES: LazyLock<HashSet<&str>> =
     LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.messages).copied().collect());
 
+static COMPLETED: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| DOMAINS.iter().flat_map(|domain| domain.completed).copied().collect());
+
+/// Whether an event is completed when it is sent.
+pub fn is_completed(name: &str) -> bool {
+    COMPLETED.contains(name)
+}
+
 /// Whose message an event shows, if it shows one.
 pub fn sender(recorded: &Recorded) -> Option<UserId> {
     recorded.actor.filter(|_| MESSAGES.contains(&*recorded.name))

@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Result, Scopes, Timestamp, Topic, UserId, Via, follow::Following, journal::Others};
+use clowder_core::{Error, Journal, Recorded, Result, Scopes, Timestamp, Topic, UserId, Via, follow::Following, journal::Others};
 use clowder_infra::{Followed, Follower, bus::Exchange, keys, online::Online};
 use tokio::sync::Notify;
 
@@ -45,7 +45,7 @@ use self::{
 use super::{
     close::Close,
     cursor::{Place, Sealer},
-    events::meets,
+    events::{is_completed, meets},
     frame::Durable,
     polls::Polls,
     send_queue::SendQueue,
@@ -61,6 +61,8 @@ const WAVE: usize = 50;
 /// The time from one wave to the next, in milliseconds: not always the same, so that the nodes of a cluster do not send their
 /// waves together.
 const BETWEEN_WAVES: RangeInclusive<u64> = 50..=150;
+/// How long an event may wait for what people wrote.
+const COMPLETE_WITHIN: Duration = Duration::from_millis(500);
 /// How often signals are checked.
 const SIGNAL_TICK: Duration = Duration::from_millis(500);
 
@@ -132,6 +134,7 @@ impl Hub {
                 match follower.step().await {
                     Ok(step) => {
                         self.mind_presence(&step);
+                        let step = self.complete(step).await;
                         dispatch.send(step_for_shards(step, &mut place, &self.sealer)).await;
                     }
                     Err(error) => {
@@ -146,6 +149,30 @@ impl Hub {
             () = async { stop.wait().await; self.send_away().await } => {}
             () = follow => {}
             () = self.tell_signals(&dispatch) => {}
+        }
+    }
+
+    /// An event that is in the journal without what people wrote, as its owner sees it now. Only those of people who are
+    /// here are read; if the database does not answer soon, the event goes out as it is in the journal, which says less but
+    /// nothing wrong, so that it holds up no other for long.
+    async fn complete(&self, step: Followed) -> Followed {
+        let Followed::Change(recorded) = &step else { return step };
+        let owner = recorded.topic.as_user().filter(|_| is_completed(&recorded.name) && !recorded.is_superseded());
+        let Some(owner) = owner.filter(|owner| self.shards.of(*owner).is_here(*owner)) else { return step };
+        let completed = self.journal.completed(owner, vec![Recorded::clone(recorded)]);
+        match tokio::time::timeout(COMPLETE_WITHIN, completed).await {
+            Ok(Ok(changes)) => match changes.into_iter().next() {
+                Some(change) => Followed::Change(Arc::new(change)),
+                None => Followed::Unreadable { stream: recorded.stream, position: recorded.position },
+            },
+            Ok(Err(error)) => {
+                tracing::warn!(%error, name = %recorded.name, "an event could not be completed");
+                step
+            }
+            Err(_) => {
+                tracing::warn!(name = %recorded.name, "an event was not completed in time");
+                step
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::{ops::AddAssign, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{Ctx, Id, Positions, Result, Timestamp, journal::Extent};
+use serde::Serialize;
 use uuid::Uuid;
 
 /// How long a node that is not heard of keeps the others from a reader.
@@ -25,6 +26,36 @@ pub trait Readers: Send + Sync {
     /// Each reader that no other node holds handles a bounded number of changes that it has not seen. If one reader fails,
     /// the others have worked all the same.
     async fn read(&self, ctx: &Ctx) -> Result<Handled>;
+
+    /// How far each reader is.
+    async fn list(&self) -> Result<Vec<ReaderState>>;
+
+    /// Sets a reader back, never forward, and answers how many changes it reads again. One that does some things twice is
+    /// refused, and so is a name that none has.
+    async fn rewind(&self, name: String, to: Rewind) -> Result<i64>;
+}
+
+/// How far a reader is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReaderState {
+    pub name: &'static str,
+    /// How many changes it has yet to handle.
+    pub changes: i64,
+    /// How many entries of the audit log it has yet to look through.
+    pub entries: i64,
+    /// Until when a node holds it without renewing.
+    pub held_until: Option<Timestamp>,
+    /// Whether it can read anything again without doing it twice.
+    pub repeats: bool,
+}
+
+/// To where a reader is set back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewind {
+    /// This position of each stream.
+    To(i64),
+    /// The first change at or after this time.
+    Since(Timestamp),
 }
 
 /// What the readers have handled together.

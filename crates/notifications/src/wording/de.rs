@@ -3,6 +3,7 @@
 pub const DE: &[(&str, &str)] = &[
     ("somebody", "Jemand"),
     ("a_chat", "einem Chat"),
+    ("private_chat", "eurem privaten Chat"),
     ("a_group", "einer Gruppe"),
     ("friend.request", "{actor} möchte mit dir befreundet sein"),
     ("friend.accepted", "{actor} hat deine Anfrage angenommen"),

@@ -3,6 +3,7 @@
 pub const EN: &[(&str, &str)] = &[
     ("somebody", "Somebody"),
     ("a_chat", "a chat"),
+    ("private_chat", "your private chat"),
     ("a_group", "a group"),
     ("friend.request", "{actor} would like to be your friend"),
     ("friend.accepted", "{actor} accepted your friend request"),
