@@ -7,7 +7,6 @@
 
 pub mod bounces;
 pub mod bundle;
-pub mod change;
 pub mod digest;
 pub mod policy;
 pub mod port;
@@ -15,7 +14,6 @@ pub mod refusals;
 pub mod unsubscribe;
 pub mod wording;
 
-pub use change::Change;
 pub use port::{MailStatus, Notices};
 pub use unsubscribe::{Unsubscribe, Unsubscribed};
 

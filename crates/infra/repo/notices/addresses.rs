@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use clowder_core::{Ctx, Result, Timestamp, UserId};
-use clowder_notifications::mail::{
-    Change, MailStatus, NoticeMailId, bounces,
-    change::EmailUndeliverable,
+use clowder_core::{
+    Ctx, Result, Timestamp, UserId,
+    audit::{Entry, Target},
 };
+use clowder_notifications::mail::{MailStatus, NoticeMailId, bounces};
 use diesel::{dsl::not, prelude::*};
 
 use super::{
     super::{
         among::AmongIds,
+        audit,
         db::Tx,
         dialect::{self, Conn},
         jobs::recipient,
-        journal,
         staff::search::is_suspended,
     },
     settle,
@@ -118,7 +118,8 @@ pub fn bounced(tx: &mut Tx<'_>, ctx: &Ctx, id: NoticeMailId, address: &str, abou
         .execute(tx.conn)?;
     if was_dead.is_none() && is_dead {
         metrics::counter!("clowder_mail_addresses_dead_total").increment(1);
-        journal::append(tx, ctx, &Change::EmailUndeliverable(user, EmailUndeliverable { since: ctx.now }))?;
+        // By this, the inbox tells them.
+        audit::record(tx, ctx, &Entry::new("email.undeliverable").on(Target::user(user)))?;
     }
     Ok(())
 }

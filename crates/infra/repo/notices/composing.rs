@@ -1,6 +1,6 @@
 //! What an email says, made when it is sent: from what its recipient has not read and may see then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clowder_core::{Ctx, Mail, Result, TimeZone, Word};
 use clowder_notifications::{
@@ -15,7 +15,7 @@ use data_encoding::HEXLOWER;
 use diesel::prelude::*;
 
 use super::{
-    super::{dialect::Conn, preferences::settings},
+    super::{dialect::Conn, people::Viewer, preferences::settings},
     addresses, inbox,
 };
 use crate::{
@@ -98,7 +98,8 @@ fn content(conn: &mut Conn, ctx: &Ctx, row: &NoticeMailRow, language: Language) 
         }
         _ => What::Notices,
     };
-    Ok(Content { shown: inbox::show(conn, row.user_id, ctx.now, rows, language)?, more, what })
+    let viewer = Viewer { id: row.user_id, staff: false, now: ctx.now };
+    Ok(Content { shown: inbox::show(conn, viewer, rows, language)?, more, what })
 }
 
 const fn lines(what: What) -> usize {
@@ -108,30 +109,16 @@ const fn lines(what: What) -> usize {
     }
 }
 
-/// One line for each group, in the order of its newest, at most so many; and how many things have no line.
+/// A line for each, at most so many; and how many things have no line.
 fn items(shown: Vec<Notification>, most: usize, open_url: &str) -> (Vec<Item>, u64) {
-    let (mut places, mut items, mut hidden) = (BTreeMap::new(), Vec::<Item>::new(), 0);
-    for notification in shown {
-        match places.get(&notification.group_key) {
-            Some(Some(place)) => {
-                if let Some(item) = items.get_mut(*place) {
-                    item.count += 1;
-                }
-            }
-            Some(None) => hidden += 1,
-            None if items.len() == most => {
-                places.insert(notification.group_key, None);
-                hidden += 1;
-            }
-            None => {
-                let link = link(&notification, open_url);
-                places.insert(notification.group_key, Some(items.len()));
-                let (title, body, at) = (notification.title, notification.body, notification.created_at);
-                items.push(Item { title, body, link, at, count: 1 });
-            }
-        }
-    }
-    (items, hidden)
+    let count = |notification: &Notification| u64::try_from(notification.count).unwrap_or(1);
+    let hidden = shown.iter().skip(most).map(count).sum();
+    let item = |notification: Notification| {
+        let (link, count) = (link(&notification, open_url), count(&notification));
+        let Notification { title, body, created_at: at, .. } = notification;
+        Item { title, body, link, at, count }
+    };
+    (shown.into_iter().take(most).map(item).collect(), hidden)
 }
 
 /// Where the thing is shown. Behind `#`, so that it is in no log on the way.

@@ -4,27 +4,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clowder_core::{ChatId, Ctx, Result, Timestamp, UserId, Word};
 use clowder_notifications::{
-    ChannelsPatch, Chosen, Digest, Notification, NotificationId, PreferencesPatch, mail::Unsubscribe,
-    wording::Language,
+    ChannelsPatch, Digest, Notification, NotificationId, PreferencesPatch, mail::Unsubscribe, wording::Language,
 };
 use diesel::prelude::*;
 
-use super::{
-    super::{
-        among::AmongIds,
-        db::Tx,
-        dialect::{self, Conn},
-        notifications::showing,
-    },
-    digests,
+use super::super::{
+    among::AmongIds,
+    db::Tx,
+    dialect::{self, Conn},
+    notifications::{self, Counted},
+    people::Viewer,
 };
 use crate::domains::{
     accounts::users,
     messaging::participants,
     notices::NoticeRow,
-    notifications::{
-        ChosenRow, NOBODY, NotificationRow, notification_preferences as preferences, notifications as table,
-    },
+    notifications::{NOBODY, NotificationRow, notifications as table},
 };
 
 /// How many notifications of one person an email looks at.
@@ -32,16 +27,32 @@ pub const MOST: i64 = 200;
 /// Of more than so many nobody needs to know how many there are.
 const MOST_COUNTED: i64 = 10_000;
 
-/// These, as the person sees them now; what they may not see any more is left out. The newest first.
+/// These, as the person sees them now, gathered by their groups, the newest first; what they may not see any more is left
+/// out, and counted nowhere.
 pub fn show(
     conn: &mut Conn,
-    user: UserId,
-    now: Timestamp,
+    viewer: Viewer,
     mut rows: Vec<NotificationRow>,
     language: Language,
 ) -> Result<Vec<Notification>> {
-    rows.sort_by(|a, b| (b.created_at, b.id).cmp(&(a.created_at, a.id)));
-    showing::show(conn, user, now, &rows, language)
+    rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+    let single: Vec<Counted> = rows.into_iter().map(|row| (row, 1)).collect();
+    let seen = notifications::show(conn, viewer, &single, language)?;
+    let (mut groups, mut places) = (Vec::<Counted>::new(), HashMap::<String, usize>::new());
+    for ((row, _), _) in single.into_iter().zip(&seen).filter(|(_, seen)| seen.is_some()) {
+        match places.get(&row.group_key).and_then(|place| groups.get_mut(*place)) {
+            Some((_, count)) => *count += 1,
+            None => {
+                places.insert(row.group_key.clone(), groups.len());
+                groups.push((row, 1));
+            }
+        }
+    }
+    // Each stands for itself.
+    if groups.iter().all(|(_, count)| *count == 1) {
+        return Ok(seen.into_iter().flatten().collect());
+    }
+    Ok(notifications::show(conn, viewer, &groups, language)?.into_iter().flatten().collect())
 }
 
 /// What was to be told and has not been read: rows of the inbox, and what is told by mail only.
@@ -121,19 +132,10 @@ pub fn switch_off(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, what: &Unsubscribe) 
     if !diesel::select(diesel::dsl::exists(living)).get_result::<bool>(tx.conn)? {
         return Ok(());
     }
-    let row = preferences::table.find(user).select(ChosenRow::as_select());
-    let row: Option<ChosenRow> = row.first(tx.conn).optional()?;
-    let before = row.map_or_else(|| Ok(Chosen::default()), ChosenRow::chosen)?;
-    let Some(after) = patch(what).applied_to(&before) else { return Ok(()) };
-    let row = ChosenRow::new(user, &after, ctx.now)?;
-    diesel::insert_into(preferences::table)
-        .values(&row)
-        .on_conflict(preferences::user_id)
-        .do_update()
-        .set(&row)
-        .execute(tx.conn)?;
+    let before = notifications::chosen(tx.conn, user)?;
+    notifications::change(tx, ctx, user, before, patch(what))?;
     match what {
-        Unsubscribe::Digest => digests::plan(tx, ctx, user, None),
+        Unsubscribe::Digest => Ok(()),
         // What waits is not told any more.
         Unsubscribe::Types(types) => {
             let words: Vec<&str> = types.iter().map(|kind| kind.as_str()).collect();

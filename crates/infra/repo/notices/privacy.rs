@@ -9,7 +9,7 @@ use super::super::{
     among::AmongIds,
     db::Tx,
     dialect::{self, Conn},
-    notifications::reading::NAME as READER,
+    notifications::READER,
     privacy::{
         Asking, Erasing,
         parts::{EraseStep, ExportPage, File, Part, Phase, ROWS, Shape, after, all_gone},

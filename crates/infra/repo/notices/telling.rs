@@ -7,7 +7,7 @@ use clowder_notifications::mail::{NoticeId, policy};
 use diesel::prelude::*;
 
 use super::{
-    super::{among::AmongIds, db::Tx, dialect, jobs, notifications::told::Told},
+    super::{among::AmongIds, db::Tx, dialect, jobs, notifications::Told},
     addresses,
     gathering::Gather,
 };
@@ -20,6 +20,7 @@ const PIECE: usize = 500;
 /// somebody reads, only the number is kept.
 pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
     let recent = told.iter().filter(|told| ctx.now.since(told.at) < policy::TOO_OLD);
+    let recent = recent.filter(|told| !policy::is_sent_already(told.kind, told.reason));
     let mut new: Vec<(&Told, NoticeRow)> =
         recent.filter_map(|told| Some((told, row(told, told.mail_from?.max(ctx.now))))).collect();
     if new.is_empty() {

@@ -2,6 +2,8 @@
 
 use clowder_core::{LocalDay, TimeZone, Timestamp, Word};
 
+use crate::Digest;
+
 /// The hour of the day.
 pub const HOUR: u8 = 8;
 /// How many things a digest shows; of the rest it says how many there are.
@@ -17,6 +19,17 @@ pub enum Rhythm {
 impl Word for Rhythm {
     const WHAT: &'static str = "rhythm of a digest";
     const WORDS: &'static [(&'static str, Self)] = &[("daily", Self::Daily), ("weekly", Self::Weekly)];
+}
+
+impl Rhythm {
+    /// What somebody has chosen; none if they want single emails.
+    pub const fn of(digest: Digest) -> Option<Self> {
+        match digest {
+            Digest::Off => None,
+            Digest::Daily => Some(Self::Daily),
+            Digest::Weekly => Some(Self::Weekly),
+        }
+    }
 }
 
 /// A digest that is due, and the one after it.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::{NotificationType, Reason};
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How many things wait for one person at most; of the others is only known how many there are.
@@ -23,21 +25,11 @@ pub const TITLE: usize = 120;
 /// How much an email shows of a message, in characters.
 pub const EXCERPT: usize = 300;
 
-/// The names of changes by which an email was sent already, by the domain that made them. Whoever is told of such a change is
-/// not told by mail once more.
-pub const SENT_ALREADY: &[&str] = &["statement.issued", "statement.updated"];
-/// The same of actions in the audit log.
-pub const ACTIONS_SENT_ALREADY: &[&str] = &[
-    "email.change_asked",
-    "erasure.requested",
-    "erasure.undone",
-    "password.changed",
-    "password.reset",
-    "sign_up.approved",
-    "sign_up.rejected",
-    "two_factor.removed",
-    "user.erased",
-];
+/// Whether the account itself sends an email about it: statements of moderators come with their reasons. Notices about the
+/// security of the account are told apart by their actions, where they are made.
+pub const fn is_sent_already(kind: NotificationType, reason: Reason) -> bool {
+    matches!((kind, reason), (NotificationType::ReportDecided, Reason::Account))
+}
 
 /// A text of people in one line of at most so many characters. Characters that turn the direction of what follows are left
 /// out: nobody's name makes the rest of a line read backwards.

@@ -19,8 +19,6 @@ pub struct Words {
     pub open: &'static str,
     one_more: &'static str,
     many_more: &'static str,
-    one_like_it: &'static str,
-    many_like_it: &'static str,
     /// Why somebody gets the email.
     why_types: &'static str,
     why_digest: &'static str,
@@ -48,8 +46,6 @@ const EN: Words = Words {
     open: "Open",
     one_more: "And 1 more.",
     many_more: "And {} more.",
-    one_like_it: "and 1 more like it",
-    many_like_it: "and {} more like it",
     why_types: "You received this email because you are told by email about: {}.",
     why_digest: "You received this email because you want a summary of what you have not read.",
     why_security: "You received this email because it concerns the security of your account.",
@@ -77,8 +73,6 @@ const DE: Words = Words {
     open: "Öffnen",
     one_more: "Und 1 weitere.",
     many_more: "Und {} weitere.",
-    one_like_it: "und 1 weitere dieser Art",
-    many_like_it: "und {} weitere dieser Art",
     why_types: "Du bekommst diese E-Mail, weil du per E-Mail benachrichtigt wirst über: {}.",
     why_digest: "Du bekommst diese E-Mail, weil du eine Zusammenfassung dessen möchtest, was du nicht gelesen hast.",
     why_security: "Du bekommst diese E-Mail, weil es um die Sicherheit deines Kontos geht.",
@@ -134,11 +128,6 @@ impl Words {
     /// How many the email does not show.
     pub fn more(&self, count: u64) -> String {
         counted(count, self.one_more, self.many_more)
-    }
-
-    /// How many others one line stands for.
-    pub fn like_it(&self, count: u64) -> String {
-        counted(count, self.one_like_it, self.many_like_it)
     }
 
     /// Why somebody gets an email that this ends; without it, it is about their account.
@@ -221,7 +210,7 @@ mod tests {
         let texts = |words: &Words| {
             [
                 words.hello, words.one_new, words.many_new, words.daily, words.weekly, words.one_more, words.many_more,
-                words.one_like_it, words.many_like_it, words.why_types, words.why_digest, words.why_security, words.ask,
+                words.why_types, words.why_digest, words.why_security, words.ask,
                 words.ended,
             ]
             .map(|text| text.matches("{}").count())

@@ -23,7 +23,7 @@ pub struct Item {
     pub link: String,
     /// Of several, the last.
     pub at: Timestamp,
-    /// How many it stands for.
+    /// How many it stands for; its title says so.
     pub count: u64,
 }
 
@@ -55,7 +55,6 @@ pub struct Letter {
 struct Line {
     title: String,
     body: Option<String>,
-    others: Option<String>,
     moment: String,
     link: String,
 }
@@ -64,7 +63,6 @@ struct Line {
 struct Shown<'l> {
     title: &'l str,
     body: &'l Option<String>,
-    others: &'l Option<String>,
     moment: &'l str,
     link: &'l str,
 }
@@ -157,7 +155,6 @@ fn line(letter: &Letter, item: &Item) -> Line {
     Line {
         title: one_line(&item.title, TITLE),
         body: item.body.as_deref().map(|body| one_line(body, EXCERPT)).filter(|body| !body.is_empty()),
-        others: (item.count > 1).then(|| words.like_it(item.count - 1)),
         moment: words.moment(&letter.zone, item.at),
         link: item.link.clone(),
     }
@@ -165,8 +162,8 @@ fn line(letter: &Letter, item: &Item) -> Line {
 
 impl Line {
     fn shown(&self) -> Shown<'_> {
-        let Self { title, body, others, moment, link } = self;
-        Shown { title, body, others, moment, link }
+        let Self { title, body, moment, link } = self;
+        Shown { title, body, moment, link }
     }
 }
 
@@ -234,7 +231,7 @@ mod tests {
         letter.more = 9_980;
         let mail = templates().notice(&to("Ada"), &letter).unwrap();
         assert_eq!(mail.subject, "9984 neue Benachrichtigungen");
-        for says in ["Hallo Ada,", "und 2 weitere dieser Art", "1. Dezember, 08:05", "Und 9980 weitere."] {
+        for says in ["Hallo Ada,", "1. Dezember, 08:05", "Und 9980 weitere."] {
             assert!(mail.text.contains(says) && mail.html.contains(says), "{says}: {}", mail.text);
         }
         letter.what = What::Digest(Rhythm::Weekly);
