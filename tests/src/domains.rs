@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod media;
 pub mod messaging;
+pub mod notices;
 pub mod operation;
 pub mod pets;
 pub mod presence;
@@ -46,6 +47,7 @@ macro_rules! for_domains {
             groups,
             media,
             messaging,
+            notices,
             operation,
             pets,
             presence,

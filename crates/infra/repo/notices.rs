@@ -27,7 +27,6 @@ use super::{
     Repo,
     clock::{PRESENCE, SHOWN, never},
     db::Tx,
-    dialect,
     domains::{Domain, Sweep},
     upkeep::forget,
 };
