@@ -17,8 +17,7 @@ use clowder_core::{
     job::{Cron, DEAD_EMAILS_FOR, Work},
 };
 use clowder_notifications::mail::{
-    MailStatus, NoticeId, NoticeMailId, Notices, Unsubscribed, policy, refusals::UNSUBSCRIBE_UNKNOWN,
-    unsubscribe::Link,
+    MailStatus, NoticeId, NoticeMailId, Notices, Unsubscribed, policy, refusals::UNSUBSCRIBE_UNKNOWN, unsubscribe::Link,
 };
 use diesel::prelude::*;
 use tracing::instrument;

@@ -27,12 +27,15 @@ async fn confirmed(world: &World, post: &Post, name: &str) -> User {
 }
 
 async fn ask(who: &User, whom: &User) {
-    who.post("/api/friends/request", json!({"user_id": whom.id, "message": "Hello <i>there</i>\u{202e}!"})).await.expect(201);
+    who.post("/api/friends/request", json!({"user_id": whom.id, "message": "Hello <i>there</i>\u{202e}!"}))
+        .await
+        .expect(201);
 }
 
 fn header(parsed: &Value, name: &str) -> String {
     let headers = parsed["headers"].as_array().unwrap();
-    let found: Vec<_> = headers.iter().filter(|header| header[0].as_str().unwrap().eq_ignore_ascii_case(name)).collect();
+    let found: Vec<_> =
+        headers.iter().filter(|header| header[0].as_str().unwrap().eq_ignore_ascii_case(name)).collect();
     assert!(found.len() < 2, "{name} twice: {parsed}");
     found.first().map(|header| header[1].as_str().unwrap().to_owned()).unwrap_or_default()
 }
@@ -59,7 +62,9 @@ async fn a_request_arrives_by_mail_and_one_click_ends_such_emails() {
         let post = Post::start(&[]).await;
         let world = world(database, &post).await;
         let ada = confirmed(&world, &post, "ada").await;
-        ada.patch("/api/users/me/settings", json!({"language": "de-AT", "time_zone": "Europe/Berlin"})).await.expect(200);
+        ada.patch("/api/users/me/settings", json!({"language": "de-AT", "time_zone": "Europe/Berlin"}))
+            .await
+            .expect(200);
         let bob = world.user("bob").await;
         let name = "Bob <script>alert(1)</script>, \u{5d1}\u{5d5}\u{5d1}";
         bob.patch("/api/users/me", json!({"display_name": name})).await.expect(200);
@@ -85,8 +90,13 @@ async fn a_request_arrives_by_mail_and_one_click_ends_such_emails() {
         // A look ends nothing; the page has a button and no script.
         let nobody = world.nobody();
         let page = nobody.get(&path(&link)).await;
-        assert_eq!((page.status, page.header("cache-control"), page.header("referrer-policy")), (200, "no-store", "no-referrer"));
-        assert!(page.text.contains("Freundschaftsanfragen") && !page.text.contains("ada") && !page.text.contains("<script"));
+        assert_eq!(
+            (page.status, page.header("cache-control"), page.header("referrer-policy")),
+            (200, "no-store", "no-referrer")
+        );
+        assert!(
+            page.text.contains("Freundschaftsanfragen") && !page.text.contains("ada") && !page.text.contains("<script")
+        );
         let mails = async || {
             let preferences = ada.get("/api/notifications/preferences").await.expect(200);
             preferences["channels"]["friend.request"]["mail"].as_bool().unwrap()
@@ -94,7 +104,8 @@ async fn a_request_arrives_by_mail_and_one_click_ends_such_emails() {
         assert!(mails().await);
         for _ in 0..2 {
             let click = nobody.request("POST", &path(&link));
-            let click = click.header("content-type", "application/x-www-form-urlencoded").body("List-Unsubscribe=One-Click");
+            let click =
+                click.header("content-type", "application/x-www-form-urlencoded").body("List-Unsubscribe=One-Click");
             let ended = Answer::to(click).await;
             assert_eq!(ended.status, 200, "{}", ended.text);
             assert!(!mails().await);
@@ -146,7 +157,10 @@ async fn an_address_that_refuses_three_is_left_alone_until_somebody_reads_there_
     nobody.post("/api/auth/password/forgot", json!({"email": "ada@example.org"})).await.expect(204);
     let email = post.mailbox.next("ada@example.org").await;
     let password = "staple battery horse";
-    nobody.post("/api/auth/password/reset", json!({"token": email.token("reset"), "new_password": password})).await.expect(204);
+    nobody
+        .post("/api/auth/password/reset", json!({"token": email.token("reset"), "new_password": password}))
+        .await
+        .expect(204);
     let login = nobody.post("/api/auth/login", json!({"username": "ada", "password": password})).await.expect(200);
     let again = nobody.with(login["access"].as_str().unwrap());
     assert!(again.get("/api/notices/status").await.expect(200)["undeliverable_since"].is_null());

@@ -97,8 +97,17 @@ impl EmailTemplates {
         let paragraphs: &[_] = &paragraphs.iter().map(|text| one_line(text)).collect::<Vec<_>>();
         let failed = |error: askama::Error| Error::internal(format!("email: {error}"));
         let text = Text { name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
-        let html = Html { tag: "en", subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
-        Ok(Mail { name, address: to.address.clone(), subject: subject.to_owned(), text, html, good_until: None, subscription: None })
+        let html =
+            Html { tag: "en", subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
+        Ok(Mail {
+            name,
+            address: to.address.clone(),
+            subject: subject.to_owned(),
+            text,
+            html,
+            good_until: None,
+            subscription: None,
+        })
     }
 }
 

@@ -191,7 +191,10 @@ mod tests {
         let envelope = Envelope::new("Clowder <clowder@chat.example>").unwrap();
         let subscription = Subscription {
             list: "digest".into(),
-            unsubscribe_url: format!("https://chat.example/api/notices/unsubscribe/{}\r\nBcc: x@y.example", "t".repeat(400)),
+            unsubscribe_url: format!(
+                "https://chat.example/api/notices/unsubscribe/{}\r\nBcc: x@y.example",
+                "t".repeat(400)
+            ),
             thread: Some("0123".into()),
         };
         let mail = Mail {
@@ -215,7 +218,10 @@ mod tests {
         let link = format!("<https://chat.example/api/notices/unsubscribe/{}Bcc: x@y.example>", "t".repeat(400));
         assert_eq!(of("List-Unsubscribe:"), link);
         assert_eq!(of("List-Unsubscribe-Post:"), "List-Unsubscribe=One-Click");
-        assert_eq!((of("In-Reply-To:"), of("References:")), ("<0123@chat.example>".into(), "<0123@chat.example>".into()));
+        assert_eq!(
+            (of("In-Reply-To:"), of("References:")),
+            ("<0123@chat.example>".into(), "<0123@chat.example>".into())
+        );
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
     }
 }

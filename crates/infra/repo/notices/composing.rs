@@ -5,10 +5,7 @@ use std::collections::BTreeSet;
 use clowder_core::{Ctx, Mail, Result, TimeZone, Word};
 use clowder_notifications::{
     Notification, TargetType,
-    mail::{
-        NoticeMailId, Unsubscribe, digest, policy,
-        unsubscribe::Link,
-    },
+    mail::{NoticeMailId, Unsubscribe, digest, policy, unsubscribe::Link},
     wording::Language,
 };
 use data_encoding::HEXLOWER;
@@ -19,9 +16,7 @@ use super::{
     addresses, inbox,
 };
 use crate::{
-    domains::notices::{
-        Item, Letter, Links, NoticeMailRow, NoticeRow, What, notice_mails as mails, notices as table,
-    },
+    domains::notices::{Item, Letter, Links, NoticeMailRow, NoticeRow, What, notice_mails as mails, notices as table},
     emails::{EmailTemplates, Recipient},
     keys::Keys,
 };
@@ -67,8 +62,7 @@ pub fn compose(conn: &mut Conn, ctx: &Ctx, desk: &Desk<'_>, id: NoticeMailId) ->
     };
     let (list, thread) = (list(what, &shown), thread(desk, &row, what, &shown));
     let (items, hidden) = items(shown, lines(what), desk.open_url);
-    let letter =
-        Letter { language, zone, what, items, more: more + hidden, ends: ends.map(link), list, thread };
+    let letter = Letter { language, zone, what, items, more: more + hidden, ends: ends.map(link), list, thread };
     Ok(Composed::Ready(Box::new(desk.templates.notice(&Recipient { name, address }, &letter)?)))
 }
 

@@ -46,8 +46,7 @@ pub const PARTS: &[Part] = &[Part {
 fn export(conn: &mut Conn, asking: &Asking, mark: Option<&str>) -> Result<ExportPage> {
     let next: NoticeMailId = after(mark)?;
     let own = mails::table.filter(mails::user_id.eq(asking.user).and(mails::id.gt(next)));
-    let rows: Vec<NoticeMailRow> =
-        own.order(mails::id).limit(ROWS).select(NoticeMailRow::as_select()).load(conn)?;
+    let rows: Vec<NoticeMailRow> = own.order(mails::id).limit(ROWS).select(NoticeMailRow::as_select()).load(conn)?;
     let item = |row: &NoticeMailRow| {
         json!({
             "id": row.id, "digest": row.period, "outcome": row.outcome, "created_at": row.created_at,

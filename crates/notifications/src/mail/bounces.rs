@@ -61,9 +61,13 @@ mod tests {
 
     #[test]
     fn three_in_a_row_are_too_many() {
-        for (before, is_counted, after) in
-            [(0, false, (1, false)), (1, false, (2, false)), (2, false, (3, true)), (2, true, (2, false)), (3, true, (3, true))]
-        {
+        for (before, is_counted, after) in [
+            (0, false, (1, false)),
+            (1, false, (2, false)),
+            (2, false, (3, true)),
+            (2, true, (2, false)),
+            (3, true, (3, true)),
+        ] {
             assert_eq!(decide(before, is_counted), after, "{before} {is_counted}");
         }
     }

@@ -61,7 +61,11 @@ mod tests {
             ("012345678 abc", "012345678…"),
             ("0123456789", "0123456789"),
         ] {
-            assert_eq!(one_line(text, if text.len() > 12 && text.starts_with('0') { 10 } else { 100 }), line, "{text:?}");
+            assert_eq!(
+                one_line(text, if text.len() > 12 && text.starts_with('0') { 10 } else { 100 }),
+                line,
+                "{text:?}"
+            );
         }
         assert_eq!(one_line(&"🦀".repeat(500), 120).chars().count(), 120);
     }

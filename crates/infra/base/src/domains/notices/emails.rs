@@ -241,8 +241,10 @@ mod tests {
 
     #[test]
     fn what_people_wrote_stays_text_in_its_line() {
-        let hostile = "<img src=x onerror=alert(1)>\r\nBcc: eve@example.org\r\n\r\n\u{202e}* Your password: https://evil.example";
-        let mail = templates().notice(&to(hostile), &letter(Language::En, vec![item(hostile, Some(hostile), 1)])).unwrap();
+        let hostile =
+            "<img src=x onerror=alert(1)>\r\nBcc: eve@example.org\r\n\r\n\u{202e}* Your password: https://evil.example";
+        let mail =
+            templates().notice(&to(hostile), &letter(Language::En, vec![item(hostile, Some(hostile), 1)])).unwrap();
         assert!(!mail.html.contains("<img") && mail.html.contains("&#60;img"), "{}", mail.html);
         for header in [&mail.subject, &mail.name] {
             assert!(!header.contains(['\r', '\n', '\u{202e}']), "{header:?}");
