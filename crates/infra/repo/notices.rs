@@ -16,8 +16,9 @@ use clowder_core::{
     Ctx, JobId, Mail, Result, UserId,
     job::{Cron, DEAD_EMAILS_FOR, Work},
 };
-use clowder_notifications::mail::{
-    MailStatus, NoticeId, NoticeMailId, Notices, Unsubscribed, policy, refusals::UNSUBSCRIBE_UNKNOWN, unsubscribe::Link,
+use clowder_notifications::{
+    mail::{NoticeId, NoticeMailId, Unsubscribed, policy, refusals::UNSUBSCRIBE_UNKNOWN, unsubscribe::Link},
+    notices::{MailStatus, Notices},
 };
 use diesel::prelude::*;
 use tracing::instrument;

@@ -9,6 +9,7 @@ pub mod delivering;
 pub mod kind;
 pub mod mail;
 pub mod model;
+pub mod notices;
 mod port;
 pub mod preferences;
 pub mod refusals;

@@ -9,12 +9,10 @@ pub mod bounces;
 pub mod bundle;
 pub mod digest;
 pub mod policy;
-pub mod port;
 pub mod refusals;
 pub mod unsubscribe;
 pub mod wording;
 
-pub use port::{MailStatus, Notices};
 pub use unsubscribe::{Unsubscribe, Unsubscribed};
 
 /// The identifier of an email about notifications.

@@ -57,7 +57,7 @@ macro_rules! for_domains {
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
             notifications: clowder_notifications::Notifications,
-            notices: clowder_notifications::mail::Notices,
+            notices: clowder_notifications::notices::Notices,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

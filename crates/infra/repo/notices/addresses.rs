@@ -6,7 +6,10 @@ use clowder_core::{
     Ctx, Result, Timestamp, UserId,
     audit::{Entry, Target},
 };
-use clowder_notifications::mail::{MailStatus, NoticeMailId, bounces};
+use clowder_notifications::{
+    mail::{NoticeMailId, bounces},
+    notices::MailStatus,
+};
 use diesel::{dsl::not, prelude::*};
 
 use super::{

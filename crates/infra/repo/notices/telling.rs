@@ -93,7 +93,8 @@ pub fn held(tx: &mut Tx<'_>, people: &BTreeSet<UserId>) -> Result<BTreeMap<UserI
     let people: Vec<UserId> = people.iter().copied().collect();
     dialect::notices::lock_queues(tx.conn, &people)?;
     let rows = queues::table.filter(queues::user_id.among(&people)).select(NoticeQueueRow::as_select());
-    Ok(rows.load(tx.conn)?.into_iter().map(|row: NoticeQueueRow| (row.user_id, row)).collect())
+    let rows: Vec<NoticeQueueRow> = rows.load(tx.conn)?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row)).collect())
 }
 
 /// Writes the numbers of several people with two statements.

@@ -1,7 +1,7 @@
 //! Mail of notifications over HTTP.
 
 use actix_web::{HttpRequest, HttpResponse, web::Data};
-use clowder_notifications::mail::{MailStatus, Notices};
+use clowder_notifications::notices::{MailStatus, Notices};
 
 use super::page;
 use crate::{answer::Shown, auth::Caller, call::Path, problem::Answer};

@@ -1,6 +1,6 @@
 //! The routes of mail of notifications.
 
-use clowder_notifications::mail::{MailStatus, refusals::UNSUBSCRIBE_UNKNOWN};
+use clowder_notifications::{mail::refusals::UNSUBSCRIBE_UNKNOWN, notices::MailStatus};
 
 use super::handlers;
 use crate::routes::{Endpoint, get, post};

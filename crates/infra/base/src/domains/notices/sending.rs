@@ -11,7 +11,10 @@ use clowder_core::{
     Ctx, Error, Mailer, Result,
     job::{Queue, Taken, Work, Worker},
 };
-use clowder_notifications::mail::{NoticeMailId, Notices, bounces};
+use clowder_notifications::{
+    mail::{NoticeMailId, bounces},
+    notices::Notices,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]

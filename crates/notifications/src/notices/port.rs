@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clowder_core::{Ctx, Mail, Result, Timestamp};
 use serde::Serialize;
 
-use super::{NoticeMailId, Unsubscribed};
+use crate::mail::{NoticeMailId, Unsubscribed};
 
 /// Whether emails reach somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -27,7 +27,7 @@ pub trait Notices: Send + Sync {
     async fn sent(&self, ctx: &Ctx, mail: NoticeMailId) -> Result<()>;
 
     /// The mail server refuses it for good. If that is about the recipient, the address is dead after
-    /// [`super::bounces::MOST`] such emails in a row, and its owner is told. Another address begins anew.
+    /// [`crate::mail::bounces::MOST`] such emails in a row, and its owner is told. Another address begins anew.
     async fn bounced(&self, ctx: &Ctx, mail: NoticeMailId, address: String, is_about_recipient: bool) -> Result<()>;
 
     /// What a link in an email ends, without ending it; `unsubscribe.unknown` for what no email contains.
