@@ -9,7 +9,7 @@ from schemathesis import GenerationMode
 # So do the codes of refusals, which have a dot in them.
 BEYOND_FORM = {
     "banned", "common", "cursor", "distinct", "emoji", "future", "letters", "never", "no_file", "no_files", "no_message", "no_root", "not_ready", "past", "precision", "repeat", "role", "self", "time",
-    "time_zone", "too_late", "too_soon", "unfit", "unusable", "unwanted",
+    "time_of_day", "time_zone", "too_late", "too_soon", "unfit", "unusable", "unwanted",
 }
 # A pattern cannot say which days a month has, which moments were long ago or come first, how many options a poll has, what
 # is a word in some language, whether a template has a title, whether a message has a text or files, nor that a file has

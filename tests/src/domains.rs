@@ -12,6 +12,7 @@ pub mod groups;
 pub mod media;
 pub mod messaging;
 pub mod notices;
+pub mod notifications;
 pub mod operation;
 pub mod pets;
 pub mod presence;
@@ -48,6 +49,7 @@ macro_rules! for_domains {
             media,
             messaging,
             notices,
+            notifications,
             operation,
             pets,
             presence,

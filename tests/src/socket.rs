@@ -48,9 +48,10 @@ pub struct Socket {
     pings: usize,
 }
 
-/// Whether a frame says who is online.
-pub fn is_about_presence(frame: &Value) -> bool {
-    ["user.online", "user.offline", "user.status"].iter().any(|name| frame["type"] == *name)
+/// Whether a frame comes some time after what it is about: it says who is online, or tells somebody of something.
+pub fn comes_at_any_time(frame: &Value) -> bool {
+    let kind = frame["type"].as_str().unwrap_or_default();
+    ["user.online", "user.offline", "user.status", "notification"].contains(&kind) || kind.starts_with("notification.")
 }
 
 impl Socket {
@@ -168,11 +169,11 @@ impl Socket {
         }
     }
 
-    /// The next frame, which must exist. Who is online is told at any time, and asked for with [`Self::until`].
+    /// The next frame, which must exist. Who is online, and notifications, come at any time, and are asked for with [`Self::until`].
     pub async fn frame(&mut self) -> Value {
         loop {
             let frame = self.any_frame().await;
-            if !is_about_presence(&frame) {
+            if !comes_at_any_time(&frame) {
                 return frame;
             }
         }

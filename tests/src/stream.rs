@@ -4,7 +4,7 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{Answer, Client, PATIENCE, documented, socket::is_about_presence};
+use crate::{Answer, Client, PATIENCE, documented, socket::comes_at_any_time};
 
 pub struct Stream {
     response: Response,
@@ -61,7 +61,7 @@ impl Stream {
     pub async fn frame(&mut self) -> Value {
         loop {
             let frame = self.next().await.expect("the stream has ended");
-            if !is_about_presence(&frame) {
+            if !comes_at_any_time(&frame) {
                 return frame;
             }
         }

@@ -32,7 +32,13 @@ use crate::{
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    readers: &[Reader { name: READER, changes: counting::count, actions: &[], repeats: false, entries: |_, _, _| Ok(()) }],
+    readers: &[Reader {
+        name: READER,
+        changes: counting::count,
+        actions: &[],
+        repeats: false,
+        entries: |_, _, _| Ok(()),
+    }],
     words: &["chat_days.counts", "chat_days.reactions"],
     ..Domain::NONE
 };

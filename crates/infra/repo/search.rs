@@ -18,7 +18,13 @@ use super::{Repo, dialect, domains::Domain, readers::Reader};
 use crate::DatabaseUrl;
 
 pub const DOMAIN: Domain = Domain {
-    readers: &[Reader { name: READER, changes: indexing::note, actions: &[], repeats: true, entries: |_, _, _| Ok(()) }],
+    readers: &[Reader {
+        name: READER,
+        changes: indexing::note,
+        actions: &[],
+        repeats: true,
+        entries: |_, _, _| Ok(()),
+    }],
     ..Domain::NONE
 };
 

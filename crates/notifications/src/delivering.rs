@@ -192,22 +192,42 @@ mod tests {
             ("the actor is muted", |facts| Facts { is_muted: true, ..facts }, |_| Nothing),
             ("deleted or withdrawn", |facts| Facts { is_gone: true, ..facts }, |_| Nothing),
             ("a day late", |facts| Facts { at: NOW.minus(STALE), ..facts }, |_| Quietly),
-            ("left, or before their time", |facts| chat(facts, |chat| chat.is_seen = false), |kind| {
-                if kind.is_in_chat() { Nothing } else { All }
-            }),
-            ("read", |facts| chat(facts, |chat| chat.is_read = true), |kind| {
-                if kind.is_in_chat() { Quietly } else { All }
-            }),
-            ("level none", |facts| chat(facts, |chat| chat.level = Level::None), |kind| {
-                if by_level(kind) { Nothing } else { All }
-            }),
-            ("level mentions", |facts| chat(facts, |chat| chat.level = Level::Mentions), |kind| {
-                let is_named = matches!(kind, T::MessageMention | T::MessageReply);
-                if by_level(kind) && !is_named { Nothing } else { All }
-            }),
-            ("muted for now", |facts| chat(facts, |chat| chat.muted_until = Some(NOW.plus(HOUR))), |kind| {
-                if by_level(kind) { Nothing } else { All }
-            }),
+            (
+                "left, or before their time",
+                |facts| chat(facts, |chat| chat.is_seen = false),
+                |kind| {
+                    if kind.is_in_chat() { Nothing } else { All }
+                },
+            ),
+            (
+                "read",
+                |facts| chat(facts, |chat| chat.is_read = true),
+                |kind| {
+                    if kind.is_in_chat() { Quietly } else { All }
+                },
+            ),
+            (
+                "level none",
+                |facts| chat(facts, |chat| chat.level = Level::None),
+                |kind| {
+                    if by_level(kind) { Nothing } else { All }
+                },
+            ),
+            (
+                "level mentions",
+                |facts| chat(facts, |chat| chat.level = Level::Mentions),
+                |kind| {
+                    let is_named = matches!(kind, T::MessageMention | T::MessageReply);
+                    if by_level(kind) && !is_named { Nothing } else { All }
+                },
+            ),
+            (
+                "muted for now",
+                |facts| chat(facts, |chat| chat.muted_until = Some(NOW.plus(HOUR))),
+                |kind| {
+                    if by_level(kind) { Nothing } else { All }
+                },
+            ),
             ("muted until now", |facts| chat(facts, |chat| chat.muted_until = Some(NOW)), |_| All),
         ];
         let later = ("quiet hours", |kind: T| if kind == T::AccountSecurity { All } else { Later });

@@ -19,7 +19,7 @@ pub mod wording;
 
 pub use change::Change;
 pub use kind::{Channel, NotificationType, Reason, Stop, TargetType};
-pub use model::{Notification, NotificationFilter, Until, UnreadCount};
+pub use model::{Notification, NotificationFilter, UnreadCount, Until};
 pub use port::Notifications;
 pub use preferences::{
     Channels, ChannelsPatch, Chosen, Defaults, Digest, NotificationPreferences, PreferencesPatch, PushPrivacy,

@@ -1,7 +1,8 @@
 //! A notification as its owner sees it, and how many they have not read.
 
-use clowder_core::{Card, ChatId, Id, MessageId, Timestamp};
+use clowder_core::{Card, ChatId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{NotificationId, NotificationType, Reason, Stop, TargetType};
 
@@ -43,7 +44,7 @@ pub struct NotificationTarget {
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     pub kind: TargetType,
-    pub id: Id<()>,
+    pub id: Uuid,
 }
 
 /// The same for programs: where it happened, why its owner is told, and what ends that.

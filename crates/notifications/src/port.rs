@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 use clowder_core::{Ctx, Page, PageRequest, Result, Timestamp, Versions};
 
-use crate::{
-    Notification, NotificationFilter, NotificationId, NotificationPreferences, PreferencesPatch, UnreadCount,
-};
+use crate::{Notification, NotificationFilter, NotificationId, NotificationPreferences, PreferencesPatch, UnreadCount};
 
 /// The caller's own notifications. Each method that writes is one transaction, and its changes are committed with it; they
 /// reach all devices of the caller. What the caller may not see any more is in no list, and is not counted once a list has

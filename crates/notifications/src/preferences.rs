@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clowder_core::{
-    Field, Fields, Input, Nested, Nullable, TimeZone, Timestamp, Word,
-    input::string,
-    text::Flaw,
-};
+use clowder_core::{Field, Fields, Input, Nested, Nullable, TimeZone, Timestamp, Word, input::string, text::Flaw};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -37,9 +33,11 @@ impl NotificationType {
             Self::MessageMention | Self::MessageReply => Channels { inbox: true, push, mail },
             Self::MessageDirect | Self::MessageChat => Channels { inbox: false, push, mail: false },
             Self::MessageReaction => Channels { inbox: true, push, mail: false },
-            Self::FriendAccepted | Self::ChatRequest | Self::GroupRequest | Self::EventReminder | Self::ReportDecided => {
-                Channels { inbox: true, push: true, mail: false }
-            }
+            Self::FriendAccepted
+            | Self::ChatRequest
+            | Self::GroupRequest
+            | Self::EventReminder
+            | Self::ReportDecided => Channels { inbox: true, push: true, mail: false },
             Self::FriendRequest
             | Self::ChatInvited
             | Self::GroupInvited
@@ -315,7 +313,8 @@ impl PreferencesPatch {
     /// What is chosen after this change, or `None` if it changes nothing.
     pub fn applied_to(self, old: &Chosen) -> Option<Chosen> {
         let mut channels = old.channels.clone();
-        for (kind, patch) in self.channels.into_iter().flatten().filter(|(_, patch)| *patch != ChannelsPatch::default()) {
+        for (kind, patch) in self.channels.into_iter().flatten().filter(|(_, patch)| *patch != ChannelsPatch::default())
+        {
             let chosen = channels.entry(kind).or_default();
             *chosen = chosen.after(patch);
         }

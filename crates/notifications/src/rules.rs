@@ -1,6 +1,6 @@
 //! From a change to people: one table of who is told of which change, as what and why; and which changes end what was told.
 
-use clowder_core::{ChatId, Id, MessageId, Recorded, UserId};
+use clowder_core::{ChatId, Id, MessageId, Recorded, Timestamp, UserId};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ pub struct Rule {
 #[derive(Debug, Clone, Copy)]
 pub enum Who {
     /// The owner of the personal topic, if the payload says so.
-    Told(fn(UserId, &Value) -> Option<About>),
+    Told(fn(UserId, &Value, Timestamp) -> Option<About>),
     /// Those whom a message names.
     Mentioned,
     /// Everybody in the chat, if a message names everybody.
@@ -70,7 +70,7 @@ pub const RULES: &[Rule] = &[
     Rule::new("group.requested", Who::Told(asks_for_group), NotificationType::GroupRequest, Reason::Staff),
     Rule::new("report.decided", Who::Told(report_decided), NotificationType::ReportDecided, Reason::Answer),
     Rule::new("statement.issued", Who::Told(statement), NotificationType::ReportDecided, Reason::Account),
-    Rule::new("webhook.disabled", Who::Told(webhook), NotificationType::System, Reason::Account),
+    Rule::new("webhook.updated", Who::Told(webhook), NotificationType::System, Reason::Account),
 ];
 
 impl Rule {
@@ -136,19 +136,19 @@ fn is(data: &Value, member: &str, word: &str) -> bool {
     data.get(member).and_then(Value::as_str) == Some(word)
 }
 
-fn asked(user: UserId, data: &Value) -> Option<About> {
+fn asked(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let (request, from, to): (Id<()>, UserId, UserId) = (id(data, "/id")?, id(data, "/from/id")?, id(data, "/to/id")?);
     let about = About { source: request, actor: Some(from), target: (TargetType::FriendRequest, request), chat: None };
     (to == user && is(data, "status", "pending")).then_some(about)
 }
 
-fn accepted(user: UserId, data: &Value) -> Option<About> {
+fn accepted(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let (request, from, to): (Id<()>, UserId, UserId) = (id(data, "/id")?, id(data, "/from/id")?, id(data, "/to/id")?);
     let about = About { source: request, actor: Some(to), target: (TargetType::User, plain(to)), chat: None };
     (from == user && is(data, "status", "accepted")).then_some(about)
 }
 
-fn invited_to_chat(user: UserId, data: &Value) -> Option<About> {
+fn invited_to_chat(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let (chat, invited, by): (ChatId, UserId, UserId) =
         (id(data, "/chat_id")?, id(data, "/user_id")?, id(data, "/invited_by")?);
     let source = at_time(chat.uuid(), invited, data.get("expires_at")?);
@@ -156,43 +156,41 @@ fn invited_to_chat(user: UserId, data: &Value) -> Option<About> {
     (invited == user).then_some(about)
 }
 
-fn asks_for_chat(user: UserId, data: &Value) -> Option<About> {
+fn asks_for_chat(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let (chat, asker): (ChatId, UserId) = (id(data, "/chat_id")?, id(data, "/user_id")?);
-    let about = About {
-        source: plain(chat),
-        actor: Some(asker),
-        target: (TargetType::Chat, plain(chat)),
-        chat: Some(chat),
-    };
+    let about =
+        About { source: plain(chat), actor: Some(asker), target: (TargetType::Chat, plain(chat)), chat: Some(chat) };
     (asker != user).then_some(about)
 }
 
-fn invited_to_group(user: UserId, data: &Value) -> Option<About> {
+fn invited_to_group(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let (group, invited, by): (Id<()>, UserId, UserId) =
         (id(data, "/group_id")?, id(data, "/user_id")?, id(data, "/invited_by")?);
     let source = at_time(group.uuid(), invited, data.get("expires_at")?);
     (invited == user).then_some(About { source, actor: Some(by), target: (TargetType::Group, group), chat: None })
 }
 
-fn asks_for_group(user: UserId, data: &Value) -> Option<About> {
+fn asks_for_group(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let (group, asker): (Id<()>, UserId) = (id(data, "/group_id")?, id(data, "/user_id")?);
     let about = About { source: group, actor: Some(asker), target: (TargetType::Group, group), chat: None };
     (asker != user).then_some(about)
 }
 
-fn report_decided(_: UserId, data: &Value) -> Option<About> {
+fn report_decided(_: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let report: Id<()> = id(data, "/report_id")?;
     Some(About { source: report, actor: None, target: (TargetType::Report, report), chat: None })
 }
 
-fn statement(_: UserId, data: &Value) -> Option<About> {
+fn statement(_: UserId, data: &Value, _: Timestamp) -> Option<About> {
     let statement: Id<()> = id(data, "/statement_id")?;
     Some(About { source: statement, actor: None, target: (TargetType::Statement, statement), chat: None })
 }
 
-fn webhook(user: UserId, data: &Value) -> Option<About> {
+/// Only when the server has switched it off.
+fn webhook(user: UserId, data: &Value, at: Timestamp) -> Option<About> {
     let webhook: Id<()> = id(data, "/webhook_id")?;
-    let source = at_time(webhook.uuid(), user, data.get("at").unwrap_or(&Value::Null));
+    data.get("disabled_reason")?.as_str()?;
+    let source = at_time(webhook.uuid(), user, &Value::String(at.to_string()));
     Some(About { source, actor: None, target: (TargetType::Webhook, webhook), chat: None })
 }
 

@@ -29,7 +29,7 @@ impl Language {
     }
 
     /// The words under a key; the key itself, which a test rules out, if there are none.
-    pub fn words(self, key: &str) -> &str {
+    pub fn words(self, key: &str) -> &'static str {
         self.table().iter().find(|(known, _)| *known == key).map_or("", |(_, words)| words)
     }
 }
@@ -51,6 +51,7 @@ pub fn title(language: Language, kind: NotificationType, reason: Reason, names: 
     let word = kind.as_str();
     let key = match (kind, reason, names.action) {
         (NotificationType::AccountSecurity, _, Some(action)) => format!("security.{action}"),
+        (NotificationType::System, _, Some(change)) => format!("system.{change}"),
         (NotificationType::ReportDecided, Reason::Account, _) => "statement".to_owned(),
         (NotificationType::MessageMention, Reason::MentionedAll, _) if names.count == 1 => "mentioned_all".to_owned(),
         (NotificationType::MessageReply, Reason::Thread, _) if names.count == 1 => "thread".to_owned(),
@@ -63,12 +64,15 @@ pub fn title(language: Language, kind: NotificationType, reason: Reason, names: 
     };
     let or = |name: Option<&str>, key: &str| name.map_or_else(|| language.words(key).to_owned(), str::to_owned);
     // The names come last and together: they may contain what looks like a place to fill in.
-    fill(words, &[
-        ("{count}", names.count.to_string()),
-        ("{actor}", or(names.actor, "somebody")),
-        ("{chat}", or(names.chat, "a_chat")),
-        ("{group}", or(names.group, "a_group")),
-    ])
+    fill(
+        words,
+        &[
+            ("{count}", names.count.to_string()),
+            ("{actor}", or(names.actor, "somebody")),
+            ("{chat}", or(names.chat, "a_chat")),
+            ("{group}", or(names.group, "a_group")),
+        ],
+    )
 }
 
 /// The title without any name, as it is in the journal.
@@ -139,7 +143,8 @@ mod tests {
     use crate::rules::ACTIONS;
 
     fn places(words: &str) -> Vec<&str> {
-        let mut places: Vec<_> = ["{actor}", "{chat}", "{group}", "{count}"].into_iter().filter(|place| words.contains(place)).collect();
+        let mut places: Vec<_> =
+            ["{actor}", "{chat}", "{group}", "{count}"].into_iter().filter(|place| words.contains(place)).collect();
         places.sort_unstable();
         places
     }
@@ -186,7 +191,8 @@ mod tests {
 
     #[test]
     fn languages_are_found_by_their_tag() {
-        for (tag, language) in [("de", Language::De), ("DE-at", Language::De), ("den", Language::En), ("fr", Language::En)]
+        for (tag, language) in
+            [("de", Language::De), ("DE-at", Language::De), ("den", Language::En), ("fr", Language::En)]
         {
             assert_eq!(Language::of(tag), language, "{tag}");
         }

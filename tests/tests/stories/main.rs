@@ -30,6 +30,7 @@ mod messaging;
 mod moderation;
 mod names;
 mod notices;
+mod notifications;
 mod operation;
 mod pages_of_others;
 mod permissions;

@@ -31,7 +31,9 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Error, Journal, Recorded, Result, Scopes, Timestamp, Topic, UserId, Via, follow::Following, journal::Others};
+use clowder_core::{
+    Error, Journal, Recorded, Result, Scopes, Timestamp, Topic, UserId, Via, follow::Following, journal::Others,
+};
 use clowder_infra::{Followed, Follower, bus::Exchange, keys, online::Online};
 use tokio::sync::Notify;
 

@@ -91,7 +91,9 @@ fn of_messages(conn: &mut Conn, over: &[(Ended, How, &Recorded)]) -> Result<Vec<
 
 fn places(conn: &mut Conn, ended: &Ended, at: Timestamp) -> Result<Vec<Place>> {
     let own = || -> Own { table::table.filter(table::removed_at.is_null()).into_boxed() };
-    let of_kind = |user: UserId, kind: NotificationType| own().filter(table::user_id.eq(user)).filter(table::kind.eq(kind.as_str()));
+    let of_kind = |user: UserId, kind: NotificationType| {
+        own().filter(table::user_id.eq(user)).filter(table::kind.eq(kind.as_str()))
+    };
     let found = match ended {
         // Found together with all others.
         Ended::Message(_) | Ended::Read { .. } => return Ok(Vec::new()),
@@ -136,7 +138,7 @@ pub fn settle(tx: &mut Tx<'_>, ctx: &Ctx, places: BTreeSet<Place>, how: How) -> 
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    inbox::lock(tx, &people)?;
+    inbox::hold(tx, &people)?;
     mark(tx, ctx.now, places.iter().map(|(id, ..)| *id), how)?;
     let groups = places.iter().map(|(_, _, group, _)| *group).collect();
     inbox::recount(tx, &groups)?;

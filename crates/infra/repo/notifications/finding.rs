@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use clowder_core::{ChatId, Id, MessageId, Recorded, Result, Timestamp, UserId};
 use clowder_notifications::{
-    TargetType,
+    NotificationType, TargetType,
     rules::{self, LARGE, Rule, Who},
 };
 use diesel::prelude::*;
@@ -86,7 +86,7 @@ pub fn items(conn: &mut Conn, changes: &[(&Recorded, Value)]) -> Result<Vec<Item
 
 fn told(rule: &Rule, user: UserId, change: &Recorded, data: &Value) -> Option<Item> {
     let Who::Told(read) = rule.who else { return None };
-    let about = read(user, data)?;
+    let about = read(user, data, change.at)?;
     Some(Item {
         user,
         kind: rule.kind,
@@ -97,7 +97,8 @@ fn told(rule: &Rule, user: UserId, change: &Recorded, data: &Value) -> Option<It
         chat: about.chat,
         message: None,
         seq: None,
-        detail: None,
+        // What the server itself tells has words of its own.
+        detail: (rule.kind == NotificationType::System).then(|| rule.change.to_owned()),
         at: change.at,
     })
 }
@@ -209,7 +210,7 @@ impl Found {
             .map(|message| message.chat)
             .collect();
         let is_asked = |(chat, (_, people)): &(&ChatId, &(String, i64))| {
-            (named.contains(chat) && *people <= MOST_NAMED) || (new.contains(chat) && *people <= LARGE)
+            (named.contains(*chat) && *people <= MOST_NAMED) || (new.contains(*chat) && *people <= LARGE)
         };
         let asked: Vec<ChatId> = self.chats.iter().filter(is_asked).map(|(chat, _)| *chat).collect();
         if asked.is_empty() {

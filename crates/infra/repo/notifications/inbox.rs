@@ -16,21 +16,26 @@ use crate::domains::notifications::{
 /// How many rows are written with one statement.
 const PIECE: usize = 500;
 
-/// Holds the notifications of these people, as everybody does who changes them.
-pub fn lock(tx: &mut Tx<'_>, users: &BTreeSet<UserId>) -> Result<()> {
+/// Holds the notifications of these people, as everybody does who changes them. Whoever has none needs no lock: only the
+/// reader adds any.
+pub fn hold(tx: &mut Tx<'_>, users: &BTreeSet<UserId>) -> Result<()> {
+    let users: Vec<UserId> = users.iter().copied().collect();
+    if users.is_empty() { Ok(()) } else { dialect::notifications::lock_inboxes(tx.conn, &users) }
+}
+
+/// The same for the reader, which is about to add some.
+pub fn open(tx: &mut Tx<'_>, users: &BTreeSet<UserId>) -> Result<()> {
     if users.is_empty() {
         return Ok(());
     }
     let known = inboxes::table.filter(inboxes::user_id.among(users)).select(inboxes::user_id);
     let known: BTreeSet<UserId> = known.load::<UserId>(tx.conn)?.into_iter().collect();
-    for user in users.difference(&known) {
-        diesel::insert_into(inboxes::table)
-            .values((inboxes::user_id.eq(user), inboxes::unread.eq(0)))
-            .on_conflict_do_nothing()
-            .execute(tx.conn)?;
+    let new: Vec<_> =
+        users.difference(&known).map(|user| (inboxes::user_id.eq(*user), inboxes::unread.eq(0_i64))).collect();
+    if !new.is_empty() {
+        diesel::insert_into(inboxes::table).values(&new).execute(tx.conn)?;
     }
-    let users: Vec<UserId> = users.iter().copied().collect();
-    dialect::notifications::lock_inboxes(tx.conn, &users)
+    hold(tx, users)
 }
 
 /// How many each of these people have not read.
@@ -93,7 +98,9 @@ pub fn open_groups(
     keys: &BTreeSet<String>,
 ) -> Result<HashMap<(UserId, String), (NotificationId, i64)>> {
     let rows: Vec<GroupRow> = groups::table
-        .filter(groups::user_id.among(users).and(groups::key.eq_any(keys.iter().map(String::as_str).collect::<Vec<_>>())))
+        .filter(
+            groups::user_id.among(users).and(groups::key.eq_any(keys.iter().map(String::as_str).collect::<Vec<_>>())),
+        )
         .filter(groups::unread.gt(0))
         .order(groups::id)
         .select(GroupRow::as_select())

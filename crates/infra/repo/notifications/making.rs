@@ -81,7 +81,11 @@ impl Wanted {
             .filter(mutes::user_id.among(&people).and(mutes::muted_id.among(&actors)))
             .filter(mutes::until.is_null().or(mutes::until.gt(now)))
             .select((mutes::user_id, mutes::muted_id));
-        let muted = if actors.is_empty() { HashSet::new() } else { muted.load(conn)?.into_iter().collect() };
+        let muted = if actors.is_empty() {
+            HashSet::new()
+        } else {
+            muted.load::<(UserId, UserId)>(conn)?.into_iter().collect()
+        };
         Ok(Self { wishes, muted })
     }
 
@@ -144,9 +148,9 @@ pub fn make(tx: &mut Tx<'_>, ctx: &Ctx, items: Vec<Item>, mailed: &HashSet<Key>)
         *count += 1;
     }
     let language = |user: UserId| wanted.wishes.get(&user).map_or(Language::default(), |wishes| wishes.language);
-    let made = latest.into_values().map(|(row, count)| {
-        Ok(Change::Made(row.user_id, Box::new(bare(row, count, language(row.user_id))?)))
-    });
+    let made = latest
+        .into_values()
+        .map(|(row, count)| Ok(Change::Made(row.user_id, Box::new(bare(row, count, language(row.user_id))?))));
     made.collect()
 }
 
@@ -156,9 +160,12 @@ fn new_ones(conn: &mut Conn, items: Vec<Item>) -> Result<Vec<Item>> {
     let users: BTreeSet<UserId> = items.iter().map(|item| item.user).collect();
     let sources: BTreeSet<Id<()>> = items.iter().map(|item| item.source).collect();
     if !items.is_empty() {
-        let made = table::table
-            .filter(table::user_id.among(&users).and(table::source_id.among(&sources)))
-            .select((table::user_id, table::source_id, table::kind, table::actor_id));
+        let made = table::table.filter(table::user_id.among(&users).and(table::source_id.among(&sources))).select((
+            table::user_id,
+            table::source_id,
+            table::kind,
+            table::actor_id,
+        ));
         seen.extend(made.load::<Key>(conn)?);
     }
     Ok(items.into_iter().filter(|item| seen.insert(item.key())).collect())
@@ -171,7 +178,7 @@ fn place(tx: &mut Tx<'_>, ctx: &Ctx, decided: Vec<(Item, Verdict)>) -> Result<Ve
     let of_inbox = || decided.iter().filter(|(_, verdict)| verdict.inbox).map(|(item, _)| item);
     let users: BTreeSet<UserId> = of_inbox().map(|item| item.user).collect();
     let keys: BTreeSet<String> = of_inbox().map(Item::group_key).collect();
-    inbox::lock(tx, &users)?;
+    inbox::open(tx, &users)?;
     let (mut open, mut unread) = match users.is_empty() {
         true => (HashMap::new(), HashMap::new()),
         false => (inbox::open_groups(tx, &users, &keys)?, inbox::unread(tx, &users)?),

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use clowder_core::{Ctx, Result, Timestamp, UserId};
 use clowder_notifications::{
-    Change, NotificationId, UnreadCount,
-    change::NotificationsRead,
-    refusals::NOTIFICATION_UNKNOWN,
-    rules::How,
+    Change, NotificationId, UnreadCount, change::NotificationsRead, refusals::NOTIFICATION_UNKNOWN, rules::How,
 };
 use diesel::prelude::*;
 
@@ -42,7 +39,7 @@ pub fn remove(tx: &mut Tx<'_>, ctx: &Ctx, id: NotificationId) -> Result<()> {
 /// next list decides about the rest.
 pub fn forget(tx: &mut Tx<'_>, ctx: &Ctx, hidden: &[NotificationId]) -> Result<()> {
     let user = ctx.user()?;
-    inbox::lock(tx, &BTreeSet::from([user]))?;
+    inbox::hold(tx, &BTreeSet::from([user]))?;
     let rows = table::table
         .filter(table::id.among(hidden).and(table::user_id.eq(user)).and(table::removed_at.is_null()))
         .select((table::id, table::user_id, table::group_id, table::read_at.is_not_null()));
@@ -57,20 +54,23 @@ fn append(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Change]) -> Result<()> {
 
 /// Everything that is gathered with one of the person's own.
 fn of_group(tx: &mut Tx<'_>, user: UserId, id: NotificationId) -> Result<BTreeSet<Place>> {
-    inbox::lock(tx, &BTreeSet::from([user]))?;
+    inbox::hold(tx, &BTreeSet::from([user]))?;
     let own = table::table.find(id).filter(table::user_id.eq(user).and(table::removed_at.is_null()));
     let group: Option<NotificationId> = own.select(table::group_id).first(tx.conn).optional()?;
     let group = group.ok_or(NOTIFICATION_UNKNOWN)?;
-    let rows = table::table
-        .filter(table::group_id.eq(group).and(table::removed_at.is_null()))
-        .select((table::id, table::user_id, table::group_id, table::read_at.is_not_null()));
+    let rows = table::table.filter(table::group_id.eq(group).and(table::removed_at.is_null())).select((
+        table::id,
+        table::user_id,
+        table::group_id,
+        table::read_at.is_not_null(),
+    ));
     Ok(rows.load::<Place>(tx.conn)?.into_iter().collect())
 }
 
 /// Some of those that are not read and not newer than this. The last piece tells how many are left.
 pub fn read_some(tx: &mut Tx<'_>, ctx: &Ctx, before: Timestamp) -> Result<(bool, UnreadCount)> {
     let user = ctx.user()?;
-    inbox::lock(tx, &BTreeSet::from([user]))?;
+    inbox::hold(tx, &BTreeSet::from([user]))?;
     let rows: Vec<(NotificationId, NotificationId)> = table::table
         .filter(table::user_id.eq(user).and(table::removed_at.is_null()).and(table::read_at.is_null()))
         .filter(table::created_at.le(before))
@@ -92,7 +92,7 @@ pub fn read_some(tx: &mut Tx<'_>, ctx: &Ctx, before: Timestamp) -> Result<(bool,
 /// Some of those that are not seen and not newer than this; whether these were all.
 pub fn see_some(tx: &mut Tx<'_>, ctx: &Ctx, before: Timestamp) -> Result<bool> {
     let user = ctx.user()?;
-    inbox::lock(tx, &BTreeSet::from([user]))?;
+    inbox::hold(tx, &BTreeSet::from([user]))?;
     let unseen = table::table
         .filter(table::user_id.eq(user).and(table::removed_at.is_null()).and(table::seen_at.is_null()))
         .filter(table::created_at.le(before));

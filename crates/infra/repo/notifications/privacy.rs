@@ -88,14 +88,14 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     let own = table::table.filter(table::user_id.eq(user)).order(table::id).limit(ROWS).select(table::id);
     let own: Vec<NotificationId> = own.load(tx.conn)?;
     if !own.is_empty() {
-        inbox::lock(tx, &BTreeSet::from([user]))?;
+        inbox::hold(tx, &BTreeSet::from([user]))?;
         return delete(tx, &own);
     }
     let of_others = table::table.filter(table::actor_id.eq(user)).order(table::id).limit(ROWS);
     let of_others: Vec<(NotificationId, UserId)> = of_others.select((table::id, table::user_id)).load(tx.conn)?;
     if !of_others.is_empty() {
         let owners = of_others.iter().map(|(_, owner)| *owner).collect();
-        inbox::lock(tx, &owners)?;
+        inbox::hold(tx, &owners)?;
         return delete(tx, &of_others.into_iter().map(|(id, _)| id).collect::<Vec<_>>());
     }
     let mut gone = diesel::delete(groups::table.filter(groups::user_id.eq(user))).execute(tx.conn)?;

@@ -122,8 +122,12 @@ impl Scene {
         if ids.is_empty() {
             return Ok(());
         }
-        let people: HashSet<UserId> =
-            items.clone().filter(|item| chat_of(item).is_some()).flat_map(|item| [Some(item.user), item.actor]).flatten().collect();
+        let people: HashSet<UserId> = items
+            .clone()
+            .filter(|item| chat_of(item).is_some())
+            .flat_map(|item| [Some(item.user), item.actor])
+            .flatten()
+            .collect();
         let rows: Vec<(ChatId, Option<String>, String)> = chats::table
             .filter(chats::id.among(&ids).and(chats::deleted_at.is_null()))
             .select((chats::id, chats::title, chats::kind))
@@ -193,8 +197,7 @@ impl Scene {
     }
 
     fn load_requests<'i>(&mut self, conn: &mut Conn, items: impl Iterator<Item = &'i Item>) -> Result<()> {
-        let ids: HashSet<Id<()>> =
-            items.filter(|item| item.kind == T::FriendRequest).map(|item| item.source).collect();
+        let ids: HashSet<Id<()>> = items.filter(|item| item.kind == T::FriendRequest).map(|item| item.source).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -222,7 +225,8 @@ impl Scene {
             .filter(group_people::group_id.among(&ids).and(group_people::user_id.among(&people)))
             .select((group_people::group_id, group_people::user_id, group_people::status, group_people::role))
             .load(conn)?;
-        self.group_people = rows.into_iter().map(|(group, user, status, role)| ((group, user), (status, role))).collect();
+        self.group_people =
+            rows.into_iter().map(|(group, user, status, role)| ((group, user), (status, role))).collect();
         Ok(())
     }
 
@@ -243,9 +247,8 @@ impl Scene {
             return true;
         }
         let is_guest = |chat, user, status: &str| self.guests.get(&(chat, user)).is_some_and(|is| is == status);
-        let in_group = |user, wanted: &str| {
-            self.group_people.get(&(target, user)).is_some_and(|(status, _)| status == wanted)
-        };
+        let in_group =
+            |user, wanted: &str| self.group_people.get(&(target, user)).is_some_and(|(status, _)| status == wanted);
         match item.kind {
             T::MessageMention | T::MessageReply | T::MessageDirect | T::MessageChat => {
                 !self.message(item).is_some_and(|message| message.is_there)
@@ -269,9 +272,10 @@ impl Scene {
                 !(in_group(user, "invited") || in_group(user, "member")) || !self.groups.contains_key(&target)
             }
             T::GroupRequest => {
-                let decides = self.group_people.get(&(target, user)).is_some_and(|(_, role)| {
-                    role.as_deref().is_some_and(|role| STAFF.contains(&role))
-                });
+                let decides = self
+                    .group_people
+                    .get(&(target, user))
+                    .is_some_and(|(_, role)| role.as_deref().is_some_and(|role| STAFF.contains(&role)));
                 !decides || !actor.is_some_and(|actor| in_group(actor, "pending"))
             }
             _ => false,
@@ -283,9 +287,8 @@ impl Scene {
         let chat = item.chat.filter(|_| item.kind.is_in_chat())?;
         let nothing = ChatFacts { is_seen: false, level: Level::None, muted_until: None, is_read: false };
         let Some(member) = self.members.get(&(chat, item.user)) else { return Some(nothing) };
-        let is_seen = item.seq.is_none_or(|seq| {
-            seq > member.visible_from && !self.removed.contains(&(chat, seq, item.user))
-        });
+        let is_seen =
+            item.seq.is_none_or(|seq| seq > member.visible_from && !self.removed.contains(&(chat, seq, item.user)));
         Some(ChatFacts {
             is_seen: is_seen && self.chats.contains_key(&chat),
             level: member.level,

@@ -30,10 +30,16 @@ pub fn language(conn: &mut Conn, user: UserId) -> Result<Language> {
 }
 
 /// These notifications of the viewer, in their order; none for what the viewer may not see any more.
-pub fn show(conn: &mut Conn, viewer: Viewer, rows: &[Counted], language: Language) -> Result<Vec<Option<Notification>>> {
+pub fn show(
+    conn: &mut Conn,
+    viewer: Viewer,
+    rows: &[Counted],
+    language: Language,
+) -> Result<Vec<Option<Notification>>> {
     let items: Vec<Item> = rows.iter().map(|(row, _)| Item::of(row)).collect::<Result<_>>()?;
     let scene = Scene::load(conn, viewer.now, items.iter())?;
-    let shown: HashSet<usize> = items.iter().enumerate().filter(|(_, item)| scene.shows(item)).map(|(at, _)| at).collect();
+    let shown: HashSet<usize> =
+        items.iter().enumerate().filter(|(_, item)| scene.shows(item)).map(|(at, _)| at).collect();
     let actors = items.iter().enumerate().filter(|(at, _)| shown.contains(at)).filter_map(|(_, item)| item.actor);
     let cards = Cards::of(conn, None, actors)?;
     let each = rows.iter().zip(&items).enumerate().map(|(at, ((row, count), item))| {
@@ -86,7 +92,7 @@ pub fn bare(row: &NotificationRow, count: i64, language: Language) -> Result<Not
         title: wording::bare(language, kind),
         body: None,
         actor: None,
-        target: NotificationTarget { kind: target, id },
+        target: NotificationTarget { kind: target, id: id.uuid() },
         reason: wording::reason(language, reason, &stop),
         data: NotificationData { chat_id: row.chat_id, message_id: row.message_id, seq: row.seq, reason, stop },
         group_key: row.group_key.clone(),

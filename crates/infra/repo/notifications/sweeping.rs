@@ -28,7 +28,7 @@ pub fn sweep(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     if past.is_empty() {
         return Ok(0);
     }
-    inbox::lock(tx, &past.iter().map(|(_, user, _)| *user).collect::<BTreeSet<_>>())?;
+    inbox::hold(tx, &past.iter().map(|(_, user, _)| *user).collect::<BTreeSet<_>>())?;
     let ids: Vec<NotificationId> = past.iter().map(|(id, ..)| *id).collect();
     let gone = diesel::delete(table::table.filter(table::id.among(&ids))).execute(tx.conn)?;
     inbox::recount(tx, &past.iter().map(|(_, _, group)| *group).collect())?;

@@ -44,6 +44,7 @@ mod media;
 mod messaging;
 mod moderation;
 mod notices;
+mod notifications;
 mod pages;
 mod participants;
 mod partitions;

@@ -37,7 +37,7 @@ fn change(name: &str, topic: Topic, follow: Option<Follow>, data: &Value) -> Rec
 /// As what and of whom somebody is told.
 fn told(name: &str, to: &str, data: &Value) -> Vec<(NotificationType, Option<UserId>)> {
     let rules = about(name).filter_map(|rule| match rule.who {
-        Who::Told(read) => read(user(to), data).map(|about| (rule.kind, about.actor)),
+        Who::Told(read) => read(user(to), data, Timestamp::from_micros(0)).map(|about| (rule.kind, about.actor)),
         _ => None,
     });
     rules.collect()
@@ -63,6 +63,8 @@ fn who_is_told_of_what() {
         ("group.requested", ADA, asked("group_id"), vec![(T::GroupRequest, Some(user(BOB)))]),
         ("report.decided", ADA, json!({"report_id": THING}), vec![(T::ReportDecided, None)]),
         ("statement.issued", ADA, json!({"statement_id": THING}), vec![(T::ReportDecided, None)]),
+        ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": "gone"}), vec![(T::System, None)]),
+        ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": null}), vec![]),
         ("chat.updated", ADA, json!({"id": THING}), vec![]),
     ] {
         assert_eq!(told(name, to, &data), expected, "{name} to {to}: {data}");
@@ -79,8 +81,7 @@ fn what_ends_what() {
     let asked = Ended::Source { user: ada, kind: NotificationType::FriendRequest, source: thing() };
     let read = json!({"chat_id": THING, "user_id": ADA, "seq": 7});
     let invited = Ended::Target { user: ada, kind: NotificationType::ChatInvited, target: thing(), actor: None };
-    let wanted =
-        Ended::Target { user: ada, kind: NotificationType::ChatRequest, target: thing(), actor: Some(bob) };
+    let wanted = Ended::Target { user: ada, kind: NotificationType::ChatRequest, target: thing(), actor: Some(bob) };
     for (name, topic, follow, data, expected) in [
         ("message.deleted", chat, None, json!({"message_id": THING}), Some((Ended::Message(thing()), How::Gone))),
         ("message.read", chat, None, read, Some((Ended::Read { user: ada, chat: thing(), seq: 7 }, How::Read))),
@@ -91,7 +92,13 @@ fn what_ends_what() {
         ("chat.uninvited", own, None, json!({"chat_id": THING, "user_id": ADA}), Some((invited, How::Gone))),
         ("chat.uninvited", own, None, json!({"chat_id": THING, "user_id": BOB}), None),
         ("chat.decided", own, None, json!({"chat_id": THING, "user_id": BOB}), Some((wanted, How::Gone))),
-        ("chat.deleted", own, step(Step::Leave), json!({}), Some((Ended::Chat { user: ada, chat: thing() }, How::Gone))),
+        (
+            "chat.deleted",
+            own,
+            step(Step::Leave),
+            json!({}),
+            Some((Ended::Chat { user: ada, chat: thing() }, How::Gone)),
+        ),
         ("block.added", own, None, json!({}), Some((Ended::Between(ada, bob), How::Gone))),
         ("message.sent", chat, None, json!({"id": THING}), None),
     ] {

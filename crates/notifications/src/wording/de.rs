@@ -34,6 +34,7 @@ pub const DE: &[(&str, &str)] = &[
     ("statement", "Die Moderation hat über dich entschieden"),
     ("account.security", "In deinem Konto hat sich etwas geändert"),
     ("system", "Ein Hinweis des Servers"),
+    ("system.webhook.updated", "Ein Webhook von dir wurde abgeschaltet, weil er nicht antwortet"),
     ("friend.request.bare", "Neue Freundschaftsanfrage"),
     ("friend.accepted.bare", "Freundschaftsanfrage angenommen"),
     ("message.mention.bare", "Du wurdest erwähnt"),

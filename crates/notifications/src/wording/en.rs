@@ -34,6 +34,7 @@ pub const EN: &[(&str, &str)] = &[
     ("statement", "A moderator has decided about you"),
     ("account.security", "Something has changed in your account"),
     ("system", "A notice from the server"),
+    ("system.webhook.updated", "A webhook of yours was switched off, because it does not answer"),
     ("friend.request.bare", "New friend request"),
     ("friend.accepted.bare", "Friend request accepted"),
     ("message.mention.bare", "You were mentioned"),

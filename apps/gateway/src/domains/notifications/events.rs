@@ -15,7 +15,12 @@ use crate::{
 };
 
 pub const EVENTS: &[Event] = &[
-    event("notification", "You are told something, or something more of the same", Shape::of::<Notification>, notification),
+    event(
+        "notification",
+        "You are told something, or something more of the same",
+        Shape::of::<Notification>,
+        notification,
+    ),
     event(
         "notification.read",
         "Notifications were read, on any device, or with the chat that they are about",

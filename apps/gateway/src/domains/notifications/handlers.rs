@@ -3,8 +3,8 @@
 use actix_web::web::Data;
 use clowder_core::versions::tag;
 use clowder_notifications::{
-    Notification, NotificationFilter, NotificationId, NotificationPreferences, Notifications, PreferencesPatch, Until,
-    UnreadCount,
+    Notification, NotificationFilter, NotificationId, NotificationPreferences, Notifications, PreferencesPatch,
+    UnreadCount, Until,
 };
 
 use crate::{

@@ -1,7 +1,7 @@
 //! The routes of notifications.
 
 use clowder_notifications::{
-    Notification, NotificationPreferences, NotificationType, PreferencesPatch, Until, UnreadCount,
+    Notification, NotificationPreferences, NotificationType, PreferencesPatch, UnreadCount, Until,
     refusals::{NOTIFICATION_UNKNOWN, PREFERENCES_STALE},
     scopes::{NOTIFICATIONS_READ, NOTIFICATIONS_WRITE},
 };
