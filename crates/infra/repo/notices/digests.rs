@@ -75,7 +75,7 @@ pub fn move_to(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, zone: &str) -> Result<(
 fn release(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let Some(row) = telling::held(tx, &BTreeSet::from([user]))?.remove(&user) else { return Ok(()) };
     telling::replace(tx, &[NoticeQueueRow { next_at: Some(ctx.now), ..row }])?;
-    telling::wake(tx, ctx, [ctx.now])
+    telling::wake_later(tx, ctx, [ctx.now])
 }
 
 /// Makes the digests that are due for some people; returns how many people it has seen to.

@@ -127,7 +127,7 @@ fn piece(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     }
     telling::replace(tx, &after)?;
     send(tx, ctx, &made)?;
-    telling::wake(tx, ctx, later)?;
+    telling::wake_later(tx, ctx, later)?;
     Ok(after.len())
 }
 

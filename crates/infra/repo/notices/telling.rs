@@ -114,11 +114,24 @@ pub fn replace(tx: &mut Tx<'_>, rows: &[NoticeQueueRow]) -> Result<()> {
 
 /// Has what is due then gathered: one job for all that is due in the same second. Whatever comes while it runs is found by the
 /// schedule, within a minute.
-pub fn wake(tx: &mut Tx<'_>, ctx: &Ctx, due: impl IntoIterator<Item = Timestamp>) -> Result<()> {
-    let seconds: BTreeSet<i64> = due.into_iter().map(|at| at.max(ctx.now).as_seconds() + 1).collect();
-    for second in seconds {
-        let run_at = Timestamp::from_micros(second.saturating_mul(1_000_000));
-        jobs::order(tx, ctx, &NewJob::new(&Gather {}, run_at)?.keyed(format!("{} {second}", Gather::KIND)))?;
+fn wake(tx: &mut Tx<'_>, ctx: &Ctx, due: BTreeSet<Timestamp>) -> Result<()> {
+    for second in seconds(ctx, due) {
+        jobs::order(tx, ctx, &gather(second)?.keyed(format!("{} {second}", Gather::KIND)))?;
     }
     Ok(())
+}
+
+/// The same for whoever holds what waits for people. Without a key, it waits for no other transaction: the reader, which has
+/// written such a key, may wait for those people.
+pub fn wake_later(tx: &mut Tx<'_>, ctx: &Ctx, due: impl IntoIterator<Item = Timestamp>) -> Result<()> {
+    seconds(ctx, due).into_iter().try_for_each(|second| jobs::order(tx, ctx, &gather(second)?))
+}
+
+/// The ends of the seconds in which these are due.
+fn seconds(ctx: &Ctx, due: impl IntoIterator<Item = Timestamp>) -> BTreeSet<i64> {
+    due.into_iter().map(|at| at.max(ctx.now).as_seconds() + 1).collect()
+}
+
+fn gather(second: i64) -> Result<NewJob> {
+    NewJob::new(&Gather {}, Timestamp::from_micros(second.saturating_mul(1_000_000)))
 }
