@@ -11,7 +11,7 @@ pub const MOST_WAITING: i64 = 200;
 /// How many things one email shows.
 pub const LINES: usize = 20;
 /// How old a thing can be that is told by mail: after a longer pause of the server, it is in the inbox only.
-pub const TOO_OLD: Duration = Duration::from_secs(3 * 24 * 3600);
+pub const TOO_OLD: Duration = HOUR.saturating_mul(24);
 /// How long it is known beyond the journal which things were told, so that a reader that begins anew tells none twice.
 pub const KNOWN_FOR: Duration = Duration::from_secs(2 * 24 * 3600);
 /// How long it is known which emails were sent, and which digest was the last.
