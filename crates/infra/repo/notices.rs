@@ -166,5 +166,5 @@ fn forget_kinds(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, kinds: &[&str]) -> Res
     // What there was no room for may be of any type.
     let waiting = (row.waiting - gone as i64).max(0);
     let more = if waiting == 0 { 0 } else { row.more };
-    telling::replace(tx, &[NoticeQueueRow { waiting, more, next_at: row.next_at.or(Some(ctx.now)), ..row }])
+    telling::change(tx, &[NoticeQueueRow { waiting, more, next_at: row.next_at.or(Some(ctx.now)), ..row }])
 }

@@ -74,7 +74,7 @@ pub fn move_to(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, zone: &str) -> Result<(
 /// What has waited for a digest is looked at now.
 fn release(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let Some(row) = telling::held(tx, &BTreeSet::from([user]))?.remove(&user) else { return Ok(()) };
-    telling::replace(tx, &[NoticeQueueRow { next_at: Some(ctx.now), ..row }])?;
+    telling::change(tx, &[NoticeQueueRow { next_at: Some(ctx.now), ..row }])?;
     telling::wake_later(tx, ctx, [ctx.now])
 }
 
@@ -98,25 +98,33 @@ pub fn piece(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
         let (user, rhythm) = (row.user_id, row.rhythm()?);
         let zone = zones.get(&user).cloned().unwrap_or_else(TimeZone::utc);
         let digest::Due { period, next } = digest::due(rhythm, &zone, ctx.now);
-        let queue = queues.remove(&user).unwrap_or_else(|| NoticeQueueRow::empty(user));
+        let queue = queues.remove(&user);
         let digested = Digested { rhythm, period, since: row.since };
-        let mail = NoticeMailRow::new(NoticeMailId::new(ctx.now), user, Some(digested), queue.more, ctx.now);
+        let mail = NoticeMailRow::new(
+            NoticeMailId::new(ctx.now),
+            user,
+            Some(digested),
+            queue.map_or(0, |queue| queue.more),
+            ctx.now,
+        );
         let mut since = row.since;
         // One of this morning may be there, if its clocks have gone back, or somebody has moved.
         let is_new = reachable.contains(&user) && insert(tx, &mail)?;
         if is_new {
             let things = take(tx, user, mail.id)?;
-            after.push(NoticeQueueRow { waiting: (queue.waiting - things).max(0), more: 0, ..queue });
+            let left =
+                |queue: NoticeQueueRow| NoticeQueueRow { waiting: (queue.waiting - things).max(0), more: 0, ..queue };
+            after.extend(queue.map(left));
             made.push(mail);
             since = ctx.now;
         } else if !reachable.contains(&user) {
-            after.push(NoticeQueueRow::empty(user));
+            after.extend(queue.map(|queue| NoticeQueueRow::empty(queue.user_id)));
             since = ctx.now;
         }
         let moved = (table::next_at.eq(next), table::since.eq(since));
         diesel::update(table::table.find(user)).set(moved).execute(tx.conn)?;
     }
-    telling::replace(tx, &after)?;
+    telling::change(tx, &after)?;
     made.iter().try_for_each(|mail| gathering::order(tx, ctx, mail))?;
     Ok(rows.len())
 }

@@ -125,7 +125,7 @@ fn piece(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<usize> {
     for row in after.iter_mut().filter(|row| row.waiting == 0) {
         row.more = 0;
     }
-    telling::replace(tx, &after)?;
+    telling::change(tx, &after)?;
     send(tx, ctx, &made)?;
     telling::wake_later(tx, ctx, later)?;
     Ok(after.len())

@@ -35,6 +35,12 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
     }
     let people: BTreeSet<UserId> = new.iter().map(|(told, _)| told.user).collect();
     let mut waiting = held(tx, &people)?;
+    // Only the reader makes these rows, so nobody else has made one meanwhile.
+    let first: Vec<NoticeQueueRow> =
+        people.iter().filter(|user| !waiting.contains_key(*user)).map(|user| NoticeQueueRow::empty(*user)).collect();
+    for some in first.chunks(PIECE) {
+        diesel::insert_into(queues::table).values(some).execute(tx.conn)?;
+    }
     let (mut rows, mut due) = (Vec::new(), BTreeSet::new());
     for (told, row) in new {
         let queue = waiting.entry(told.user).or_insert_with(|| NoticeQueueRow::empty(told.user));
@@ -54,7 +60,7 @@ pub fn tell(tx: &mut Tx<'_>, ctx: &Ctx, told: &[Told]) -> Result<()> {
         diesel::insert_into(table::table).values(some).execute(tx.conn)?;
     }
     let queues: Vec<NoticeQueueRow> = waiting.into_values().collect();
-    replace(tx, &queues)?;
+    change(tx, &queues)?;
     wake(tx, ctx, due)
 }
 
@@ -97,17 +103,17 @@ pub fn held(tx: &mut Tx<'_>, people: &BTreeSet<UserId>) -> Result<BTreeMap<UserI
     Ok(rows.into_iter().map(|row| (row.user_id, row)).collect())
 }
 
-/// Writes the numbers of several people with two statements.
-pub fn replace(tx: &mut Tx<'_>, rows: &[NoticeQueueRow]) -> Result<()> {
-    for some in rows.chunks(PIECE) {
-        let people: Vec<UserId> = some.iter().map(|row| row.user_id).collect();
-        diesel::delete(queues::table.filter(queues::user_id.among(&people))).execute(tx.conn)?;
-        // Of whom nothing waits, nothing is known.
-        let some = some.iter().filter(|row| row.waiting > 0 || row.more > 0);
-        let some: Vec<NoticeQueueRow> = some.copied().collect();
-        if !some.is_empty() {
-            diesel::insert_into(queues::table).values(&some).execute(tx.conn)?;
-        }
+/// Writes the numbers of people who are held. Most are alike, so these are few statements. The row of somebody for whom nothing
+/// waits stays: it is their lock.
+pub fn change(tx: &mut Tx<'_>, rows: &[NoticeQueueRow]) -> Result<()> {
+    let mut alike = BTreeMap::<(Option<Timestamp>, i64, i64), Vec<UserId>>::new();
+    for row in rows {
+        alike.entry((row.next_at, row.waiting, row.more)).or_default().push(row.user_id);
+    }
+    for ((next_at, waiting, more), people) in alike {
+        let numbers = (queues::next_at.eq(next_at), queues::waiting.eq(waiting), queues::more.eq(more));
+        let these = queues::table.filter(queues::user_id.among(&people));
+        diesel::update(these).set(numbers).execute(tx.conn)?;
     }
     Ok(())
 }
