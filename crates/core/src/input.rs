@@ -51,6 +51,11 @@ impl<T: Field> Field for Nullable<T> {
     fn parse(value: Value) -> Result<Self, Flaw> {
         if value.is_null() { Ok(Self(None)) } else { T::parse(value).map(|value| Self(Some(value))) }
     }
+
+    /// With all errors of an object, each at its own member.
+    fn read(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<Self> {
+        if value.is_null() { Some(Self(None)) } else { T::read(value, pointer, errors).map(|value| Self(Some(value))) }
+    }
 }
 
 /// The members of a JSON object, and the errors in those already read.

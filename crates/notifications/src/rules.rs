@@ -156,10 +156,11 @@ fn invited_to_chat(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     (invited == user).then_some(about)
 }
 
-fn asks_for_chat(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
+/// Somebody may ask again after they were refused.
+fn asks_for_chat(user: UserId, data: &Value, at: Timestamp) -> Option<About> {
     let (chat, asker): (ChatId, UserId) = (id(data, "/chat_id")?, id(data, "/user_id")?);
-    let about =
-        About { source: plain(chat), actor: Some(asker), target: (TargetType::Chat, plain(chat)), chat: Some(chat) };
+    let source = at_time(chat.uuid(), asker, &Value::String(at.to_string()));
+    let about = About { source, actor: Some(asker), target: (TargetType::Chat, plain(chat)), chat: Some(chat) };
     (asker != user).then_some(about)
 }
 
@@ -170,9 +171,10 @@ fn invited_to_group(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
     (invited == user).then_some(About { source, actor: Some(by), target: (TargetType::Group, group), chat: None })
 }
 
-fn asks_for_group(user: UserId, data: &Value, _: Timestamp) -> Option<About> {
+fn asks_for_group(user: UserId, data: &Value, at: Timestamp) -> Option<About> {
     let (group, asker): (Id<()>, UserId) = (id(data, "/group_id")?, id(data, "/user_id")?);
-    let about = About { source: group, actor: Some(asker), target: (TargetType::Group, group), chat: None };
+    let source = at_time(group.uuid(), asker, &Value::String(at.to_string()));
+    let about = About { source, actor: Some(asker), target: (TargetType::Group, group), chat: None };
     (asker != user).then_some(about)
 }
 

@@ -1,10 +1,10 @@
 //! People are told what others do, on all devices, in their language, and as they like it.
 
-use clowder_tests::{User, World, answer, on_both, until};
+use clowder_tests::{Server, User, World, answer, on_both, until};
 use serde_json::{Value, json};
 
 on_both!(shared; mentions, requests, gathering, deleted_texts, devices, preferences, wrong_questions);
-on_both!(rewinding);
+on_both!(rewinding, killed);
 
 async fn items(user: &User, query: &str) -> Vec<Value> {
     let page = user.get(&format!("/api/notifications{query}")).await.expect(200);
@@ -188,4 +188,26 @@ async fn rewinding(world: World) {
     })
     .await;
     assert_eq!((items(&bob, "?grouped=false").await.len(), unread(&bob).await), (1, 1), "nothing is told twice");
+}
+
+async fn killed(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let chat = ada.group("Lunch", &[&bob]).await;
+    let mut said = Vec::new();
+    for number in 0..30 {
+        said.push(bob.says(&chat, &format!("@{} number {number}", ada.name)).await["id"].clone());
+    }
+    // Somewhere in the middle of telling her.
+    let world = world.restart(Server::kill).await;
+    let ada = world.login(&ada.name).await;
+    let single = "?type=message.mention&grouped=false&limit=200";
+    until("all of them", async || items(&ada, single).await.len() >= said.len()).await;
+    let told: Vec<Value> = items(&ada, single).await.iter().rev().map(|one| one["target"]["id"].clone()).collect();
+    let sorted = |mut ids: Vec<Value>| {
+        ids.sort_by_key(Value::to_string);
+        ids
+    };
+    assert_eq!(sorted(told), sorted(said.clone()), "nothing is lost, and nothing is told twice");
+    let mentions = items(&ada, "?type=message.mention&unread=true").await;
+    assert_eq!(mentions.iter().map(|one| one["count"].as_u64().unwrap()).sum::<u64>(), said.len() as u64);
 }
