@@ -6,12 +6,27 @@ and serves until it is ended.
 
 import argparse
 import asyncio
+import email
+import email.policy
 import itertools
+import json
 import os
 import pathlib
 import ssl
 
 from aiosmtpd.smtp import SMTP, AuthResult
+
+
+def parsed(content):
+    """What another program makes of a letter: its headers, decoded, its parts, and what is wrong with it."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    body = {kind: message.get_body((kind,)) for kind in ("plain", "html")}
+    return {
+        "headers": [[name, str(value)] for name, value in message.items()],
+        "parts": [part.get_content_type() for part in message.walk()],
+        "defects": [str(defect) for part in message.walk() for defect in part.defects],
+        **{kind: part.get_content() if part else None for kind, part in body.items()},
+    }
 
 
 class Handler:
@@ -38,6 +53,7 @@ class Handler:
         head = f"X-Arrived: {' '.join(how)}\r\nX-Rcpt: {' '.join(envelope.rcpt_tos)}\r\n"
         draft = self.folder / f".{name}"
         draft.write_bytes(head.encode() + envelope.original_content)
+        (self.folder / f"{name}.json").write_text(json.dumps(parsed(envelope.original_content)))
         draft.rename(self.folder / f"{name}.eml")
         return "250 OK"
 

@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod media;
 pub mod messaging;
+pub mod notices;
 pub mod notifications;
 pub mod operation;
 pub mod pets;
@@ -48,6 +49,7 @@ macro_rules! for_domains {
             groups,
             media,
             messaging,
+            notices,
             notifications,
             operation,
             pets,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use mail_parser::{Address, MessageParser};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -92,6 +93,13 @@ impl Mailbox {
     /// Everything that has arrived.
     pub fn all(&self) -> Vec<ReceivedEmail> {
         self.files().iter().map(|file| ReceivedEmail::parse(&fs::read(file).unwrap())).collect()
+    }
+
+    /// What another program makes of everything that has arrived over SMTP for this address: `headers`, `parts`, `plain`,
+    /// `html` and `defects`.
+    pub fn parsed(&self, to: &str) -> Vec<Value> {
+        let files = self.files().into_iter().filter(|file| email_to(to, file).is_some());
+        files.map(|file| serde_json::from_slice(&fs::read(file.with_extension("json")).unwrap()).unwrap()).collect()
     }
 
     /// Everything that has arrived for this address.

@@ -24,7 +24,11 @@ use clowder_core::{
     job::{Queue, Work},
 };
 use clowder_infra::{
-    DatabaseUrl, EachPort, JobRunner, Options, Store, Upkeep, clock::Evidence, emails::EmailTemplates, mail,
+    DatabaseUrl, EachPort, JobRunner, Options, Store, Upkeep,
+    clock::Evidence,
+    emails::EmailTemplates,
+    mail,
+    notices::{NoticeSender, Post},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::task::JoinHandle;
@@ -114,6 +118,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.egress.apply_to(&config.server_url(), &mut options)?;
     let pushes = config.jobs.queues_of_worker().get(&Queue::Push).copied().unwrap_or_default();
     config.push.apply_to(&config.server_url(), pushes, &mut options)?;
+    config.mail.apply_to(&config.server_url(), &mut options);
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);
@@ -168,8 +173,8 @@ fn exists(path: &Path, settings: &str) -> Result<()> {
 
 /// The queue for jobs of this kind; `None` if this version does not know the kind.
 pub fn queue_of(store: &Store, kind: &str) -> Option<Queue> {
-    if kind == Mail::KIND {
-        return Some(Mail::QUEUE);
+    if kind == Mail::KIND || kind == Post::KIND {
+        return Some(Queue::Mail);
     }
     store.workers.iter().find(|worker| worker.kind() == kind).map(|worker| worker.queue())
 }
@@ -178,6 +183,7 @@ pub fn queue_of(store: &Store, kind: &str) -> Option<Queue> {
 pub fn job_runner(config: &Config, store: &Store, concurrency: HashMap<Queue, usize>) -> Result<JobRunner> {
     let mailer = mail::mailer(&config.mail_route(), &config.mail.from)?;
     let mut workers = store.workers.clone();
+    workers.push(Arc::new(NoticeSender::new(Arc::clone(&store.notices), Arc::clone(&mailer))));
     workers.push(Arc::new(mail::Postman(mailer)));
     let runner =
         JobRunner::new(store.jobs.clone(), concurrency, clock::now).comparing_clocks(Arc::clone(&store.upkeep));

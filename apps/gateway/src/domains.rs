@@ -11,6 +11,7 @@ pub mod friends;
 pub mod groups;
 pub mod media;
 pub mod messaging;
+pub mod notices;
 pub mod notifications;
 pub mod operation;
 pub mod pets;
@@ -48,6 +49,7 @@ pub const DOMAINS: &[Domain] = &[
     push::DOMAIN,
     media::DOMAIN,
     notifications::DOMAIN,
+    notices::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
     privacy::DOMAIN,

@@ -20,6 +20,21 @@ pub struct Mail {
     /// After this time the email is useless and not sent any more, because its link or code has expired.
     #[serde(default)]
     pub good_until: Option<Timestamp>,
+    /// What it comes by, if the recipient can end that without signing in.
+    #[serde(default)]
+    pub subscription: Option<Subscription>,
+}
+
+/// What emails come by that nobody asked for one by one, such as notifications: mail programs show a button that ends it,
+/// file such emails by their list, and show those of one thread together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// The first label of the list (RFC 2919): letters, digits and hyphens. The rest is the sender's domain.
+    pub list: String,
+    /// Where one POST ends it (RFC 8058).
+    pub unsubscribe_url: String,
+    /// Stands for the thing that the emails of a thread are about: letters, digits and hyphens.
+    pub thread: Option<String>,
 }
 
 impl Work for Mail {

@@ -35,6 +35,7 @@ mod media;
 mod messaging;
 mod migrations;
 mod moderation;
+mod notices;
 mod notifications;
 mod participants;
 mod people;

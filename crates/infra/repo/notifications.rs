@@ -25,7 +25,8 @@ use clowder_notifications::{
 };
 use tracing::instrument;
 
-pub use choosing::chosen;
+pub use choosing::{change, chosen};
+pub use reading::NAME as READER;
 pub use showing::{Counted, by_id, language, show};
 pub use told::Told;
 

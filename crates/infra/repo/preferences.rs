@@ -20,7 +20,7 @@ use super::{
     db::Tx,
     dialect::{self, Conn},
     domains::Domain,
-    journal, presence,
+    journal, notices, presence,
 };
 use crate::domains::{
     accounts::users,
@@ -86,6 +86,9 @@ fn edit(tx: &mut Tx<'_>, ctx: &Ctx, version: Option<Versions>, patch: SettingsPa
         .do_update()
         .set(&row)
         .execute(tx.conn)?;
+    if before.time_zone != after.time_zone {
+        notices::move_to(tx, ctx, user, &after.time_zone)?;
+    }
     let mut told = vec![Change::SettingsUpdated(user, after.clone())];
     let shows = |settings: &Settings| (settings.privacy.last_seen, settings.privacy.bio);
     if shows(&before) != shows(&after) {

@@ -33,6 +33,11 @@ pub mod online {
     pub use clowder_infra_base::domains::presence::{Look, Looked, Online, Taken, Told};
 }
 
+/// The emails of notifications: the worker that sends them, and their links.
+pub mod notices {
+    pub use clowder_infra_base::domains::notices::{Links, NoticeSender, Post};
+}
+
 /// The store, how it is opened, and its maintenance.
 pub mod store {
     pub use clowder_infra_base::{

@@ -7,7 +7,9 @@
 pub mod change;
 pub mod delivering;
 pub mod kind;
+pub mod mail;
 pub mod model;
+pub mod notices;
 mod port;
 pub mod preferences;
 pub mod push;

@@ -89,14 +89,15 @@ pub fn about(change: &str) -> impl Iterator<Item = &'static Rule> {
 pub const ACTIONS: &[(&str, bool)] = &[
     ("api_key.created", false),
     ("email.changed", true),
+    ("email.undeliverable", true),
     ("password.changed", true),
     ("password.reset", true),
     ("recovery_code.used", false),
     ("recovery_codes.renewed", false),
     ("role.changed", false),
     ("session.opened", false),
-    ("two_factor.disabled", true),
-    ("two_factor.enabled", true),
+    ("two_factor.disabled", false),
+    ("two_factor.enabled", false),
     ("two_factor.removed", true),
 ];
 

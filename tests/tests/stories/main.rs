@@ -29,6 +29,7 @@ mod media;
 mod messaging;
 mod moderation;
 mod names;
+mod notices;
 mod notifications;
 mod operation;
 mod pages_of_others;

@@ -17,6 +17,7 @@ pub mod jobs;
 pub mod journal;
 pub mod media;
 pub mod messaging;
+pub mod notices;
 pub mod notifications;
 pub mod pets;
 pub mod preferences;
@@ -58,6 +59,7 @@ macro_rules! for_domains {
             reports: clowder_social::Reports,
             notifications: clowder_notifications::Notifications,
             push: clowder_notifications::PushSubscriptions,
+            notices: clowder_notifications::notices::Notices,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

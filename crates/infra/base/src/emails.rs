@@ -62,6 +62,8 @@ struct Text<'l> {
 #[derive(Template)]
 #[template(path = "email.html")]
 struct Html<'l> {
+    /// The language (BCP 47).
+    tag: &'static str,
     subject: &'l str,
     name: &'l str,
     paragraphs: &'l [String],
@@ -95,8 +97,17 @@ impl EmailTemplates {
         let paragraphs: &[_] = &paragraphs.iter().map(|text| one_line(text)).collect::<Vec<_>>();
         let failed = |error: askama::Error| Error::internal(format!("email: {error}"));
         let text = Text { name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
-        let html = Html { subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
-        Ok(Mail { name, address: to.address.clone(), subject: subject.to_owned(), text, html, good_until: None })
+        let html =
+            Html { tag: "en", subject, name: &name, paragraphs, action, reason, sender }.render().map_err(failed)?;
+        Ok(Mail {
+            name,
+            address: to.address.clone(),
+            subject: subject.to_owned(),
+            text,
+            html,
+            good_until: None,
+            subscription: None,
+        })
     }
 }
 

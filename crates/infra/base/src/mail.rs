@@ -7,7 +7,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use clowder_core::{
-    Ctx, Error, Kind, Mail, Mailer, Refusal, Result,
+    Ctx, Error, Kind, Mail, Mailer, Refusal, Result, Subscription,
     job::{Queue, Taken, Work, Worker},
 };
 use lettre::{
@@ -70,17 +70,42 @@ impl Envelope {
         let (local, domain) = mail.address.rsplit_once('@').ok_or(ADDRESS_IMPOSSIBLE)?;
         let address = in_ascii(local, domain)?;
         let micros = u64::try_from(ctx.now.as_micros()).unwrap_or_default();
-        Message::builder()
+        let builder = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(Some(one_line(&mail.name)), address))
             .subject(one_line(&mail.subject))
             .date(std::time::UNIX_EPOCH + Duration::from_micros(micros))
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             // Keeps auto-replies from answering (RFC 3834).
-            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()))
+            .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()));
+        let subscribed = mail.subscription.iter().flat_map(|subscription| self.subscribed(subscription));
+        subscribed
+            .fold(builder, |builder, (name, value)| builder.raw_header(plain(name, &value)))
             .multipart(MultiPart::alternative_plain_html(body(&mail.text), body(&mail.html)))
             .map_err(|error| Error::internal(format!("mail: {error}")))
     }
+
+    /// What says by which list an email comes, how to end that, and to which thread it belongs. The first email of a thread
+    /// answers one that there never was: mail programs show all that do together.
+    fn subscribed(&self, subscription: &Subscription) -> Vec<(&'static str, String)> {
+        let domain = self.from.email.domain();
+        let mut headers = vec![
+            ("List-Id", format!("<{}.{domain}>", subscription.list)),
+            ("List-Unsubscribe", format!("<{}>", subscription.unsubscribe_url)),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+        ];
+        if let Some(thread) = &subscription.thread {
+            headers.extend(["In-Reply-To", "References"].map(|name| (name, format!("<{thread}@{domain}>"))));
+        }
+        headers
+    }
+}
+
+/// A header that needs no encoding: the library would break a long address into encoded words. Nothing in it can begin another
+/// header.
+fn plain(name: &'static str, value: &str) -> HeaderValue {
+    let value: String = value.chars().filter(|c| matches!(c, ' '..='~')).collect();
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.clone(), value)
 }
 
 /// The longest line of a message without its line break (RFC 5322 §2.1.1).
@@ -159,5 +184,44 @@ mod tests {
             let (is_plain, octets) = plain(text);
             assert!(!is_plain && octets.is_ascii() && octets.lines().all(|line| line.len() <= 76), "{octets}");
         }
+    }
+
+    #[test]
+    fn a_subscription_stands_in_headers_of_one_line_each() {
+        let envelope = Envelope::new("Clowder <clowder@chat.example>").unwrap();
+        let subscription = Subscription {
+            list: "digest".into(),
+            unsubscribe_url: format!(
+                "https://chat.example/api/notices/unsubscribe/{}\r\nBcc: x@y.example",
+                "t".repeat(400)
+            ),
+            thread: Some("0123".into()),
+        };
+        let mail = Mail {
+            name: "Ada".into(),
+            address: "ada@example.org".into(),
+            subject: "Hello".into(),
+            text: "Hello".into(),
+            html: "<p>Hello</p>".into(),
+            good_until: None,
+            subscription: Some(subscription),
+        };
+        let ctx = Ctx::new(clowder_core::Actor::System, clowder_core::Timestamp::from_micros(0), "test");
+        let message = String::from_utf8(envelope.message(&ctx, "1", &mail).unwrap().formatted()).unwrap();
+        let (head, _) = message.split_once("\r\n\r\n").unwrap();
+        let of = |name: &str| {
+            let found: Vec<_> = head.lines().filter_map(|line| line.strip_prefix(name)).collect();
+            assert_eq!(found.len(), 1, "{name} {head}");
+            found[0].trim().to_owned()
+        };
+        assert_eq!(of("List-Id:"), "<digest.chat.example>");
+        let link = format!("<https://chat.example/api/notices/unsubscribe/{}Bcc: x@y.example>", "t".repeat(400));
+        assert_eq!(of("List-Unsubscribe:"), link);
+        assert_eq!(of("List-Unsubscribe-Post:"), "List-Unsubscribe=One-Click");
+        assert_eq!(
+            (of("In-Reply-To:"), of("References:")),
+            ("<0123@chat.example>".into(), "<0123@chat.example>".into())
+        );
+        assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
     }
 }

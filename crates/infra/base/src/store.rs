@@ -104,6 +104,7 @@ options! {
     journal,
     media,
     messaging,
+    notices,
     notifications,
     privacy,
     push,

@@ -8,6 +8,7 @@ mod ids;
 pub mod jobs;
 pub mod media;
 pub mod messaging;
+pub mod notices;
 pub mod notifications;
 pub mod pets;
 pub mod push;

@@ -23,7 +23,7 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal, two_factor,
+        journal, notices, two_factor,
     },
     mailed::{self, Purpose, RESETS, Whose},
     verify,
@@ -92,8 +92,9 @@ pub fn reset(tx: &mut Tx<'_>, ctx: &Ctx, keys: &Keys, token: &str, hash: &str) -
     Ok((ended, proved))
 }
 
-/// Marks the address as confirmed, if it was not before.
+/// Marks the address as confirmed, if it was not before. Emails to it arrive.
 fn prove(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<Option<Own>> {
+    notices::proved(tx, user)?;
     let own = users::table.find(user).filter(users::email_verified_at.is_null());
     let proved: Option<UserRow> = diesel::update(own)
         .set((users::email_verified_at.eq(ctx.now), users::version.eq(users::version + 1)))

@@ -24,7 +24,7 @@ use super::{
         audit,
         db::Tx,
         dialect::{self, Conn},
-        journal, two_factor,
+        journal, notices, two_factor,
     },
     mailed::{self, Presented, Purpose, Whose},
     order_later, sign_ups,
@@ -164,6 +164,7 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> 
     })?;
     mailed::revoke(tx, ctx, &[Purpose::Verify], user)?;
     mailed::revoke_elsewhere(tx, ctx, user, &presented.email_key)?;
+    notices::proved(tx, user)?;
     let own = row.own()?;
     profile::forget_earlier(tx, &own)?;
     let proved = Entry::new("email.verified").on(Target::user(user)).after(json!({"email": own.email}));
@@ -175,7 +176,9 @@ pub fn answer(tx: &mut Tx<'_>, ctx: &Ctx, token: &str, proved: Option<&str>) -> 
 pub fn resend(tx: &mut Tx<'_>, ctx: &Ctx) -> Result<()> {
     dialect::accounts::lock_user(tx.conn, ctx.user()?)?;
     let own = profile::own(tx.conn, ctx.user()?)?;
-    if own.email_verified {
+    // Whoever's emails came back shows in this way that they arrive again.
+    let came_back = notices::dead_since(tx.conn, &tx.services.keys, own.id, &own.email)?;
+    if own.email_verified && came_back.is_none() {
         return Err(EMAIL_VERIFIED.into());
     }
     let email = email_of(&own)?;

@@ -2,13 +2,15 @@
 
 use clowder_accounts::refusals::SESSION_ENDED;
 use clowder_core::{Ctx, Result, UserId, Versions, versions};
-use clowder_notifications::{Chosen, Defaults, NotificationPreferences, PreferencesPatch, refusals::PREFERENCES_STALE};
+use clowder_notifications::{
+    Chosen, Defaults, NotificationPreferences, PreferencesPatch, mail::digest::Rhythm, refusals::PREFERENCES_STALE,
+};
 use diesel::prelude::*;
 
 use super::super::{
     db::Tx,
     dialect::{self, Conn},
-    preferences,
+    notices, preferences,
 };
 use crate::domains::{
     accounts::users,
@@ -45,19 +47,23 @@ pub fn choose(
     }
     let before = chosen(tx.conn, user)?;
     versions::check(version, before.version, PREFERENCES_STALE)?;
-    let after = match patch.applied_to(&before) {
-        None => before,
-        Some(after) => {
-            let row = ChosenRow::new(user, &after, ctx.now)?;
-            diesel::insert_into(table::table)
-                .values(&row)
-                .on_conflict(table::user_id)
-                .do_update()
-                .set(&row)
-                .execute(tx.conn)?;
-            after
-        }
-    };
+    let after = change(tx, ctx, user, before, patch)?;
     let defaults = defaults(tx.conn, user)?;
     Ok(after.shown(defaults))
+}
+
+/// What is chosen after a change by somebody who has locked the account. Digests are planned by it.
+pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, before: Chosen, patch: PreferencesPatch) -> Result<Chosen> {
+    let Some(after) = patch.applied_to(&before) else { return Ok(before) };
+    let row = ChosenRow::new(user, &after, ctx.now)?;
+    diesel::insert_into(table::table)
+        .values(&row)
+        .on_conflict(table::user_id)
+        .do_update()
+        .set(&row)
+        .execute(tx.conn)?;
+    if after.digest != before.digest {
+        notices::plan(tx, ctx, user, Rhythm::of(after.digest))?;
+    }
+    Ok(after)
 }

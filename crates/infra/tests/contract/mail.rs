@@ -3,7 +3,7 @@
 use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use clowder_core::{
-    Actor, Ctx, Error, Id, Mail, Mailer, Timestamp,
+    Actor, Ctx, Error, Id, Mail, Mailer, Subscription, Timestamp,
     job::{Taken, Work, Worker},
 };
 use clowder_infra::mail::{Postman, Route, mailer, sender};
@@ -23,6 +23,7 @@ fn mail(address: &str) -> Mail {
         text: "Hello.\n.\nA line with a dot alone, ünïcode, and a long one: ".to_owned() + &"x".repeat(2_000),
         html: "<p>Hello, <b>ünïcode</b></p>".into(),
         good_until: None,
+        subscription: None,
     }
 }
 
@@ -56,6 +57,24 @@ async fn keeps_its_promises(mailer: Arc<dyn Mailer>, mailbox: &Mailbox) {
     assert_eq!(email.header("Bcc"), "", "{}", email.raw);
     assert!(email.text.starts_with("Hello."), "the body begins where it should: {}", email.raw);
 
+    // What an email comes by stands in headers of their own, unbroken however long an address is.
+    let unsubscribe_url = format!("https://chat.example/api/notices/unsubscribe/{}", "t".repeat(300));
+    let subscription = Subscription {
+        list: "digest".into(),
+        unsubscribe_url: unsubscribe_url.clone(),
+        thread: Some("thread-1".into()),
+    };
+    let listed = Mail { subscription: Some(subscription), ..mail("list@example.org") };
+    mailer.send(&ctx(), "0009", &listed).await.unwrap();
+    let email = mailbox.next("list@example.org").await;
+    assert_eq!(email.header("List-Id"), "<digest.chat.example>");
+    assert_eq!(email.header("List-Unsubscribe"), format!("<{unsubscribe_url}>"));
+    assert_eq!(email.header("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
+    assert_eq!(
+        (email.header("In-Reply-To"), email.header("References")),
+        ("<thread-1@chat.example>", "<thread-1@chat.example>")
+    );
+
     // An invalid address is refused permanently, and not retried for a day.
     for wrong in ["", "nobody", "a b@example.org", "a@b@", "x@\r\ny.example", "ada@exa mple.org", "<ada@example.org>"] {
         let error = mailer.send(&ctx(), "0004", &mail(wrong)).await.unwrap_err();
@@ -74,12 +93,12 @@ async fn into_a_folder() {
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(files.len(), 3, "no draft stays behind");
+    assert_eq!(files.len(), 4, "no draft stays behind");
     assert!(files.iter().all(|file| mode(file) == 0o600));
 
     // The same email again is the same file.
     way.send(&ctx(), "0001", &mail("ada@example.org")).await.unwrap();
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4);
     std::fs::remove_dir_all(&folder).unwrap();
     let error = way.send(&ctx(), "0005", &mail("ada@example.org")).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "somebody may mend it: {error}");
@@ -130,7 +149,7 @@ async fn over_smtp() {
     // The cached connection is broken, which must not cost an email.
     post.again(&[]).await;
     way.send(&ctx(), "0007", &mail("ada@example.org")).await.unwrap();
-    assert_eq!(post.mailbox.all().len(), 4);
+    assert_eq!(post.mailbox.all().len(), 5);
 }
 
 #[tokio::test(start_paused = true)]

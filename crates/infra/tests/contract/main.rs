@@ -43,6 +43,7 @@ mod mail;
 mod media;
 mod messaging;
 mod moderation;
+mod notices;
 mod notifications;
 mod pages;
 mod participants;

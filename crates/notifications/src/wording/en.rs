@@ -56,6 +56,7 @@ pub const EN: &[(&str, &str)] = &[
     ("system.bare", "A notice from the server"),
     ("security.api_key.created", "An API key was created for your account"),
     ("security.email.changed", "The email address of your account was changed"),
+    ("security.email.undeliverable", "Emails to your address come back; none are sent until you confirm it again"),
     ("security.password.changed", "Your password was changed"),
     ("security.password.reset", "Your password was reset"),
     ("security.recovery_code.used", "A recovery code of your account was used"),

@@ -85,9 +85,11 @@ fn of_path(name: &str) -> Value {
             "code" => "The code of the problem",
             "chat_code" | "group_code" => "The code of the link",
             "username" => "A username, in any case",
+            "unsubscribe_token" => "What the link holds",
             _ => "The name of the file",
         };
-        (json!({ "type": "string", "minLength": 1, "maxLength": 200 }), about.to_owned())
+        let most = if name == "unsubscribe_token" { 1_000 } else { 200 };
+        (json!({ "type": "string", "minLength": 1, "maxLength": most }), about.to_owned())
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema })
 }

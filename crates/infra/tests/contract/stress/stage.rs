@@ -119,6 +119,8 @@ impl Stage {
                 options.encryption_keys = encryption_keys;
                 // Without the hourly limit of emails, which would keep participants waiting.
                 options.credentials.emails_an_hour = u32::MAX;
+                // What is told by mail is told at once.
+                options.notifications.mail_delay = Duration::ZERO;
                 options.media.scanner = Some(std::sync::Arc::new(crate::media::examining::Guard::default()));
                 (options.groups.owned, options.groups.memberships) = (100_000, 100_000);
                 // Some of them leave deletions to a job.
