@@ -26,6 +26,7 @@ pub mod readers;
 pub mod reports;
 pub mod sign_ups;
 pub mod two_factor;
+pub mod webhooks;
 
 /// Hands all domains to a macro, each with its port, if it has one. They are swept in this order; within a phase of an
 /// erasure, and in an export, their parts come in it. Of each there is a module in `repo/` and among the contract tests,
@@ -54,6 +55,7 @@ macro_rules! for_domains {
             groups: clowder_social::Groups,
             pets: clowder_social::Pets,
             reports: clowder_social::Reports,
+            webhooks: clowder_notifications::Webhooks,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

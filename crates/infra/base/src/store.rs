@@ -102,6 +102,7 @@ options! {
     messaging,
     privacy,
     sign_ups,
+    webhooks,
 }
 
 /// The state of one component of the store.
