@@ -10,6 +10,7 @@
 pub mod body;
 pub mod change;
 pub mod event_types;
+pub mod hearing;
 pub mod model;
 pub mod permissions;
 pub mod policy;

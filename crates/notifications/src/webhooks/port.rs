@@ -29,6 +29,15 @@ pub struct Parcel {
     pub happened: Option<Timestamp>,
 }
 
+/// What came of listening.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether anybody has an endpoint.
+    pub any: bool,
+    /// Whether it stopped at its bounds.
+    pub is_full: bool,
+}
+
 /// What came of a turn.
 #[derive(Debug, Clone)]
 pub struct Done {
@@ -38,6 +47,8 @@ pub struct Done {
     pub calls: Vec<(DeliveryId, Timestamp, Answered)>,
 }
 
+/// The name of the reader that notes deliveries.
+pub const READER: &str = "webhooks";
 /// How long a node has an endpoint for itself. A turn takes less.
 pub const LEASE: std::time::Duration = std::time::Duration::from_secs(60);
 /// How many calls are in a turn at most, and of an endpoint that fails.
@@ -98,8 +109,13 @@ pub trait Webhooks: Send + Sync {
     /// endpoint was disabled or too much waited.
     async fn recover(&self, ctx: &Ctx, webhook: WebhookId, recovery: NewRecovery) -> Result<WebhookRecovery>;
 
-    /// Whether anybody has an endpoint.
-    async fn are_any(&self) -> Result<bool>;
+    /// Notes deliveries of changes that nobody has looked at, unless another node does so. Bounded; without endpoints there is
+    /// nothing to do.
+    async fn hear(&self, ctx: &Ctx) -> Result<Heard>;
+
+    /// Returns when something was committed, by this process or, as far as it has heard, by another one: at once if that was
+    /// after the last call.
+    async fn stirred(&self);
 
     /// Takes endpoints that are due and that no other node has, at most so many, with what is to be delivered. In
     /// transactions of its own; what the owners may not see any more is deleted. An endpoint with nothing to deliver is
