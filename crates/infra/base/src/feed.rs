@@ -104,6 +104,11 @@ impl Feed {
         &self.exchange
     }
 
+    /// Whoever waits for something to do should look: something was committed of which no change tells.
+    pub fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
     /// Returns when something was committed, by this process or, as far as it has heard, by another one: at once if that was
     /// after the last call. One task may wait.
     pub async fn stirred(&self) {
