@@ -110,6 +110,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.messaging.apply_to(config.server.rate_limit_factor, &mut options);
     config.groups.apply_to(&mut options);
     config.media.apply_to(&config.media_root(), &config.data_dir, &mut options)?;
+    config.egress.apply_to(&config.server_url(), &mut options)?;
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);

@@ -8,6 +8,7 @@ mod audit;
 mod auth;
 mod checks;
 mod database;
+mod egress;
 mod groups;
 mod jobs;
 mod journal;
@@ -90,6 +91,7 @@ sections! {
     groups: Groups,
     media: Media,
     mail: Mail,
+    egress: Egress,
     jobs: Jobs,
     security: Security,
     audit: Audit,

@@ -28,14 +28,21 @@ pub enum Queue {
     Exports,
     /// Files that are examined after their upload, each for seconds of a processor.
     Files,
+    /// Pages to which people link, which may take seconds to answer.
+    Pages,
     /// Everything that needs no queue of its own.
     Default,
 }
 
 impl Word for Queue {
     const WHAT: &'static str = "queue";
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("mail", Self::Mail), ("exports", Self::Exports), ("files", Self::Files), ("default", Self::Default)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("mail", Self::Mail),
+        ("exports", Self::Exports),
+        ("files", Self::Files),
+        ("pages", Self::Pages),
+        ("default", Self::Default),
+    ];
 }
 
 /// A job to enqueue.

@@ -11,6 +11,7 @@ mod logged;
 pub mod membership;
 pub mod mentioned;
 pub mod messages;
+pub mod previews;
 pub mod privacy;
 pub mod reacted;
 mod reactions;
@@ -53,7 +54,7 @@ use super::{
     moderation::screening::{self, Reading},
 };
 use crate::{
-    domains::messaging::ChatSummaries,
+    domains::messaging::{ChatSummaries, Pages},
     store::{Memory, StoreDeps},
     turns::Turns,
 };
@@ -110,6 +111,7 @@ pub const DOMAIN: Domain = Domain {
         never("participants.silent_until", "chosen by a person"),
         never("participants.spoke_at", "what lies further ahead than the pause does not count"),
     ],
+    workers: |repo| vec![Arc::new(previews::Previewer(Arc::clone(repo)))],
     ..Domain::NONE
 };
 
@@ -122,6 +124,8 @@ pub struct State {
     writes: GroupCommit<ChatWrite>,
     db: Db,
     caches: Caches,
+    /// What pages say of themselves to which messages link.
+    pages: Pages,
 }
 
 /// What this process knows without a query. Transactions use none of it, because they may be rolled back.
@@ -167,6 +171,7 @@ impl State {
             writes,
             db: db.clone(),
             caches,
+            pages: Pages::default(),
         }
     }
 

@@ -7,6 +7,7 @@ mod near;
 mod pictures;
 mod search;
 mod suggest;
+pub mod verifying;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use clowder_accounts::{
 use clowder_core::{
     Ctx, Page, PageRequest, Result, UserId, Versions,
     audit::{Entry, Target},
+    job::{Cron, Work},
     versions,
 };
 use serde_json::json;
@@ -49,6 +51,13 @@ pub const DOMAIN: Domain = Domain {
     // All of them are derived from names, which are texts themselves.
     files: &[pictures::HOLDER],
     words: &["name_grams.gram", "name_index.display_name", "name_index.username", "name_index.written"],
+    crons: &[Cron { name: "profile.recheck_links", schedule: "38 3 * * 1 UTC", kind: verifying::RecheckLinks::KIND }],
+    workers: |repo| {
+        vec![
+            Arc::new(verifying::LinkChecker(Arc::clone(repo))),
+            Arc::new(verifying::LinkRechecker(Arc::clone(repo))),
+        ]
+    },
     ..Domain::NONE
 };
 

@@ -12,6 +12,8 @@ pub use clowder_infra_base::{
     bus, counting, emails, feed, hasher, job_runner, keys, mail, private, rates, readers, receipts, redis_way,
     shared_sockets, tokens, totp, turns, url, worker_pool,
 };
+/// Calls to places that people name.
+pub use clowder_egress as egress;
 /// Where the bytes of files are.
 pub use clowder_infra_blobs as blobs;
 pub use clowder_infra_inspect as inspect;

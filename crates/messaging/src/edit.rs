@@ -13,6 +13,7 @@ use crate::{
         rules::{Caught, may_speak},
     },
     policy::{self, Action, Seat},
+    previews,
     refusals::{
         CHAT_FORBIDDEN, MESSAGE_EDITS, MESSAGE_FILTERED, MESSAGE_FORBIDDEN, MESSAGE_FORWARDED, MESSAGE_GONE,
         MESSAGE_LATE, MESSAGE_STALE, MESSAGE_UNKNOWN, POLL_EDIT,
@@ -90,6 +91,9 @@ pub fn decide(ctx: &Ctx, version: Option<Versions>, patch: MessagePatch, facts: 
     }
     message.attachments = attachments;
     (message.content, message.entities, message.mentions) = (Some(content), entities, mentions);
+    // Of links that stay, the previews do.
+    let links = previews::wanted(&message);
+    message.previews.retain(|preview| links.contains(&preview.url));
     message.edited_at = Some(ctx.now);
     message.version += 1;
     Ok(Some(message))
@@ -130,6 +134,7 @@ pub fn without_text(now: Timestamp, mut message: Message) -> Option<Message> {
     (message.content, message.system, message.poll) = (None, None, None);
     (message.reply_to, message.forwarded_from, message.attachments) = (None, None, Vec::new());
     (message.reactions, message.entities, message.mentions) = (Vec::new(), Vec::new(), Vec::new());
+    message.previews = Vec::new();
     message.deleted_at = Some(now);
     message.version += 1;
     Some(message)
@@ -161,6 +166,7 @@ mod tests {
             reactions: Vec::new(),
             entities: Vec::new(),
             mentions: Vec::new(),
+            previews: Vec::new(),
             reply_to: None,
             thread_of: None,
             thread: None,

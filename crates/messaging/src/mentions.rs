@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ChatRole, Rights,
     entities::{self, Entity, EntityType, Found},
+    previews::{LinkPreview, Told},
 };
 
 /// How many people an author can mention by id.
@@ -91,7 +92,7 @@ impl Marks {
             place(&mut people, user);
         }
         let entities =
-            Marked { people: people.len(), entities: stored }.entities(text, |place| people.get(place).copied());
+            Marked { people: people.len(), entities: stored, previews: Vec::new() }.entities(text, |place| people.get(place).copied());
         Self { entities, people }
     }
 }
@@ -114,6 +115,9 @@ pub struct Marked {
     /// How many people it mentioned when it was written.
     pub people: usize,
     entities: Vec<Stored>,
+    /// What pages say of themselves, each with the number of the entity that links to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    previews: Vec<(usize, Told)>,
 }
 
 /// The kind, the offset and the length of an entity, and the number of the person.
@@ -130,7 +134,30 @@ impl Marked {
             let person = entity.user_id.and_then(|user| people.iter().position(|known| *known == user));
             Stored(entity.kind, entity.offset, entity.length, person)
         };
-        Some(Self { people: people.len(), entities: entities.iter().map(stored).collect() })
+        let entities = entities.iter().map(stored).collect();
+        Some(Self { people: people.len(), entities, previews: Vec::new() })
+    }
+
+    /// The same with these previews of the links of a text.
+    pub fn showing(mut self, text: &str, previews: &[LinkPreview]) -> Self {
+        let place = |url: &str| {
+            let mut stored = self.entities.iter();
+            stored.position(|Stored(kind, offset, length, _)| {
+                *kind == EntityType::Link && part(text, *offset, *length).eq(url.chars())
+            })
+        };
+        let shown = previews.iter().filter_map(|preview| Some((place(&preview.url)?, Told::of(preview))));
+        self.previews = shown.collect();
+        self
+    }
+
+    /// The previews of the links of a text.
+    pub fn previews(&self, text: &str) -> Vec<LinkPreview> {
+        let shown = self.previews.iter().filter_map(|(place, told)| {
+            let Stored(_, offset, length, _) = self.entities.get(*place)?;
+            Some(told.clone().preview(part(text, *offset, *length).collect()))
+        });
+        shown.collect()
     }
 
     /// Whether everybody is.
@@ -167,6 +194,11 @@ impl Marked {
         }
         shown
     }
+}
+
+/// A part of a text, in characters.
+fn part(text: &str, offset: u32, length: u32) -> impl Iterator<Item = char> + '_ {
+    text.chars().skip(offset as usize).take(length as usize)
 }
 
 /// The same as [`crate::policy::may`] with [`crate::policy::Action::MentionAll`], for the hottest path: the rights of a

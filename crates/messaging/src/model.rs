@@ -22,6 +22,7 @@ use crate::{
     entities::Entity,
     lifetimes::Lifetime,
     polls::{Choices, Poll},
+    previews::LinkPreview,
     relations::{ForwardedFrom, ReplyTo, Thread},
 };
 
@@ -262,6 +263,10 @@ pub struct Message {
     #[schema(max_items = 150, required = true)]
     #[serde(default)]
     pub mentions: Vec<UserId>,
+    /// Present once the server has fetched pages to which the text links: what these say of themselves.
+    #[schema(max_items = 3, required = false)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previews: Vec<LinkPreview>,
     /// The message that it replies to; `null` if it is none, or deleted.
     #[schema(value_type = Option<ReplyTo>, required = true)]
     #[serde(default)]

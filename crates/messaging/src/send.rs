@@ -118,6 +118,7 @@ pub fn decide(ctx: &Ctx, chat: ChatId, new: NewMessage, facts: SendFacts) -> Res
         reactions: Vec::new(),
         entities,
         mentions,
+        previews: Vec::new(),
         reply_to: related.reply_to,
         thread_of: related.thread_of,
         thread: None,

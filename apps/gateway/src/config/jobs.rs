@@ -18,6 +18,7 @@ pub struct Jobs {
     pub mail_concurrency: Slots,
     pub exports_concurrency: Slots,
     pub files_concurrency: Slots,
+    pub pages_concurrency: Slots,
     pub default_concurrency: Slots,
     /// How long a job stays with a worker that does not respond.
     pub lease_seconds: u64,
@@ -31,6 +32,7 @@ impl Default for Jobs {
             mail_concurrency: unset,
             exports_concurrency: unset,
             files_concurrency: unset,
+            pages_concurrency: unset,
             default_concurrency: unset,
             lease_seconds: 60,
         }
@@ -63,6 +65,7 @@ impl Jobs {
             Queue::Mail => (self.mail_concurrency, self.concurrency),
             Queue::Exports => (self.exports_concurrency, half),
             Queue::Files => (self.files_concurrency, half),
+            Queue::Pages => (self.pages_concurrency, half),
             Queue::Default => (self.default_concurrency, half),
         };
         slots.0.unwrap_or(otherwise)
@@ -94,6 +97,8 @@ pub const SETTINGS: &[Setting] = &[
         "The same for the queue `exports`. Empty: half of `concurrency`, rounded up."),
     setting("jobs", "files_concurrency", "JOB_FILES_CONCURRENCY", |c| &mut c.jobs.files_concurrency,
         "The same for the queue `files`, which examines uploaded files. Each may take a processor and up to 2 GiB of memory. Empty: half of `concurrency`, rounded up."),
+    setting("jobs", "pages_concurrency", "JOB_PAGES_CONCURRENCY", |c| &mut c.jobs.pages_concurrency,
+        "The same for the queue `pages`, which fetches pages to which people link. Empty: half of `concurrency`, rounded up."),
     setting("jobs", "default_concurrency", "JOB_DEFAULT_CONCURRENCY", |c| &mut c.jobs.default_concurrency,
         "The same for the queue `default`, which has all other jobs. Empty: half of `concurrency`, rounded up."),
     within(1, 3_600, setting("jobs", "lease_seconds", "JOB_LEASE_SECONDS", |c| &mut c.jobs.lease_seconds,
@@ -107,6 +112,7 @@ pub const WRONG: &[(&str, &[&str])] = &[
     ("jobs.mail_concurrency", &["-1", "257", "two"]),
     ("jobs.exports_concurrency", &["-1", "257", "two"]),
     ("jobs.files_concurrency", &["-1", "257", "two"]),
+    ("jobs.pages_concurrency", &["-1", "257", "two"]),
     ("jobs.default_concurrency", &["-1", "257", "two"]),
     ("jobs.lease_seconds", &["0", "3601", "x"]),
 ];
@@ -122,29 +128,30 @@ mod tests {
             slots.set(text).unwrap();
             slots
         };
-        // Expected concurrency of mail, exports, files and the default queue.
-        for (concurrency, [mail, exports, files, rest], serve, worker) in [
-            (4, ["", "", "", ""], [4, 2, 2, 2], [4, 2, 2, 2]),
-            (1, ["", "", "", ""], [1, 1, 1, 1], [1, 1, 1, 1]),
-            (7, ["", "", "", ""], [7, 4, 4, 4], [7, 4, 4, 4]),
-            (0, ["", "", "", ""], [0, 0, 0, 0], [1, 1, 1, 1]),
-            (4, ["20", "1", "3", "0"], [20, 1, 3, 0], [20, 1, 3, 0]),
-            (0, ["", "2", "", ""], [0, 2, 0, 0], [0, 2, 0, 0]),
-            (0, ["0", "", "", ""], [0, 0, 0, 0], [0, 1, 1, 1]),
-            (4, ["0", "0", "0", "0"], [0, 0, 0, 0], [0, 0, 0, 0]),
+        // Expected concurrency of mail, exports, files, pages and the default queue.
+        for (concurrency, [mail, exports, files, pages, rest], serve, worker) in [
+            (4, ["", "", "", "", ""], [4, 2, 2, 2, 2], [4, 2, 2, 2, 2]),
+            (1, ["", "", "", "", ""], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]),
+            (7, ["", "", "", "", ""], [7, 4, 4, 4, 4], [7, 4, 4, 4, 4]),
+            (0, ["", "", "", "", ""], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]),
+            (4, ["20", "1", "3", "5", "0"], [20, 1, 3, 5, 0], [20, 1, 3, 5, 0]),
+            (0, ["", "2", "", "", ""], [0, 2, 0, 0, 0], [0, 2, 0, 0, 0]),
+            (0, ["0", "", "", "", ""], [0, 0, 0, 0, 0], [0, 1, 1, 1, 1]),
+            (4, ["0", "0", "0", "0", "0"], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]),
         ] {
             let jobs = Jobs {
                 concurrency,
                 mail_concurrency: slots(mail),
                 exports_concurrency: slots(exports),
                 files_concurrency: slots(files),
+                pages_concurrency: slots(pages),
                 default_concurrency: slots(rest),
                 ..Jobs::default()
             };
             let of = |queues: HashMap<Queue, usize>| {
-                [Queue::Mail, Queue::Exports, Queue::Files, Queue::Default].map(|queue| queues[&queue])
+                [Queue::Mail, Queue::Exports, Queue::Files, Queue::Pages, Queue::Default].map(|queue| queues[&queue])
             };
-            let told = format!("{concurrency} {mail:?} {exports:?} {files:?} {rest:?}");
+            let told = format!("{concurrency} {mail:?} {exports:?} {files:?} {pages:?} {rest:?}");
             assert_eq!(of(jobs.queues()), serve, "{told}");
             assert_eq!(of(jobs.queues_of_worker()), worker, "{told}");
         }

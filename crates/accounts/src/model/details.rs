@@ -19,7 +19,7 @@ pub struct Link {
     pub label: String,
     #[schema(example = "https://ada.example/garden")]
     pub url: String,
-    /// Whether the page links back to the profile. In this version, nobody looks.
+    /// Whether the page links back to the profile, with `rel="me"`.
     pub verified: bool,
 }
 
@@ -41,8 +41,10 @@ impl Input for NewLink {
 }
 
 impl NewLink {
-    pub fn link(&self) -> Link {
-        Link { label: self.label.as_str().to_owned(), url: self.url.0.clone(), verified: false }
+    /// The link in a profile with these links. What is known of a page stays, whatever the link is called.
+    pub fn link(&self, own: &[Link]) -> Link {
+        let verified = own.iter().any(|known| known.verified && known.url == self.url.0);
+        Link { label: self.label.as_str().to_owned(), url: self.url.0.clone(), verified }
     }
 }
 

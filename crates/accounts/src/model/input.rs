@@ -142,7 +142,7 @@ impl ProfilePatch {
         let is_other = |new: &Option<Nullable<FileId>>, now: Option<Picture>| {
             new.is_some_and(|new| new.0 != now.map(|picture| picture.file_id))
         };
-        let links = links.as_ref().map(|links| links.iter().map(NewLink::link).collect::<Vec<_>>());
+        let links = links.as_ref().map(|links| links.iter().map(|link| link.link(&own.links)).collect::<Vec<_>>());
         username.as_ref().is_some_and(|name| name.as_str() != own.username)
             || display_name.as_ref().is_some_and(|name| name.as_str() != own.display_name)
             || bio.as_ref().is_some_and(|bio| bio.0 != own.bio)

@@ -8,6 +8,7 @@ use clowder_accounts::{
     change::{USER_DELETED, USER_UPDATED},
 };
 use clowder_core::{Ctx, Recorded, Result, Timestamp};
+use clowder_egress::Egress;
 
 use crate::{
     DatabaseUrl,
@@ -72,6 +73,8 @@ macro_rules! options {
             pub hasher: hasher::Options,
             /// The sender of emails.
             pub email_templates: EmailTemplates,
+            /// What calls the places that people name.
+            pub egress: Egress,
             $(pub $domain: domains::$domain::Options,)*
         }
 
@@ -84,6 +87,7 @@ macro_rules! options {
                     database: Default::default(),
                     hasher: Default::default(),
                     email_templates: Default::default(),
+                    egress: Default::default(),
                     $($domain: Default::default(),)*
                 }
             }

@@ -3,7 +3,7 @@
 use clowder_accounts::{
     Change, Own, ProfilePatch, Username,
     change::{PRESENCE_UPDATED, USER_UPDATED},
-    model::{DisplayName, Line, NewLink, Note},
+    model::{DisplayName, Line, Note},
     refusals::{SESSION_ENDED, USER_STALE, USERNAME_TAKEN},
     usernames::{RenameFacts, Renamer, may_rename},
 };
@@ -26,7 +26,7 @@ use super::{
         journal,
         media::pictures::{self, Chosen},
         presence,
-        profiles::index,
+        profiles::{index, verifying},
     },
     names,
 };
@@ -130,7 +130,7 @@ pub fn change(
     ];
     pictures::hold(tx, user, &chosen.into_iter().flatten().collect::<Vec<_>>())?;
     let links = patch.links.as_ref().map(|links| {
-        let links: Vec<_> = links.iter().map(NewLink::link).collect();
+        let links: Vec<_> = links.iter().map(|link| link.link(&before.links)).collect();
         if links.is_empty() { Ok(None) } else { serde_json::to_string(&links).map(Some) }
     });
     let edited = Edited {
@@ -167,6 +167,7 @@ pub fn change(
         index::put(tx.conn, user, &after.username, &after.display_name)?;
     }
     forget_earlier(tx, &after)?;
+    verifying::order(tx, ctx, &before, &after)?;
     if stored.status_text.is_some() && stored.status_text != after.status_text {
         let shown = presence::shown(tx.conn, &after, ctx.now)?;
         journal::supersede(tx, &[PRESENCE_UPDATED], &Change::PresenceUpdated(shown))?;

@@ -281,7 +281,7 @@ fn tells(tx: &mut Tx<'_>, ctx: &Ctx, file: FileId, after: Option<Place>) -> Resu
 }
 
 /// Messages as events show them, which is the same for everybody.
-fn shown(conn: &mut Conn, rows: &[MessageRow]) -> Result<Vec<Message>> {
+pub fn shown(conn: &mut Conn, rows: &[MessageRow]) -> Result<Vec<Message>> {
     let nobody = UserId::from_uuid(Uuid::nil());
     let (mentioned, reacted) = (AllMentioned::of(conn, rows.iter())?, AllReacted::at(conn, nobody, rows.iter())?);
     let attached = AllAttached::of(conn, rows.iter())?;

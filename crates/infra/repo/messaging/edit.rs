@@ -34,7 +34,7 @@ use super::{
         relations::threads,
         search::indexing,
     },
-    attached, gesture, mentioned, messages, reacted,
+    attached, gesture, mentioned, messages, previews, reacted,
 };
 use crate::domains::messaging::{chats, data_of, message_edits, message_pins, messages as table, participants};
 
@@ -128,6 +128,7 @@ pub fn edit(
         attached::replace(tx, &before, &after)?;
     }
     diesel::update(chats::table.find(after.chat_id)).set(chats::revision.eq(chats::revision + 1)).execute(tx.conn)?;
+    previews::order(tx, ctx, &after)?;
     let told = Change::MessageUpdated(Box::new(after.clone().for_everybody()));
     let told: Vec<_> = std::iter::once(&told).chain(&waiting).map(|change| (ctx, change)).collect();
     journal::append_all(tx, &told)?;

@@ -34,6 +34,7 @@ use super::{
     },
     attached,
     mentioned::{self, People},
+    previews,
 };
 use crate::{
     domains::messaging::{ClientIdRow, LockedChatRow, NewMessageRow, Origin, SeatRow},
@@ -234,6 +235,9 @@ pub fn write_batch<'s>(tx: &mut Tx<'_>, sends: &[&'s PendingSend]) -> Result<(Ou
     threads::keep(tx.conn, &answered.collect::<Vec<_>>())?;
     polls::open(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
     starting::note_sent(tx.conn, accepted.iter().map(|(_, message)| &**message))?;
+    for (index, message) in &accepted {
+        previews::order(tx, &sends[*index].ctx, message)?;
+    }
     told.extend(reviews::flag_all(tx, &flagged)?);
     let sent = accepted
         .into_iter()

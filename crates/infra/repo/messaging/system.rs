@@ -33,6 +33,7 @@ pub fn say(tx: &mut Tx<'_>, ctx: &Ctx, chat: ChatId, sender: UserId, note: Syste
         reactions: Vec::new(),
         entities: Vec::new(),
         mentions: Vec::new(),
+        previews: Vec::new(),
         reply_to: None,
         thread_of: None,
         thread: None,

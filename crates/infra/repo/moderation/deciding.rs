@@ -35,7 +35,7 @@ use super::{
         dialect::{self, Conn},
         journal,
         lifetimes::starting,
-        messaging::{attached, edit, mentioned, messages},
+        messaging::{attached, edit, mentioned, messages, previews},
         polls,
         relations::threads::{self, Answered},
         scheduled::due,
@@ -261,6 +261,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow, attachments:
         reactions: Vec::new(),
         entities: marks.entities,
         mentions: marks.people,
+        previews: Vec::new(),
         reply_to: related.reply_to,
         thread_of: related.thread_of,
         thread: None,
@@ -276,6 +277,7 @@ fn send(tx: &mut Tx<'_>, ctx: &Ctx, row: ReviewRow, face: &FaceRow, attachments:
     mentioned::write(tx.conn, wanted.iter().map(|wanted| (&message, wanted.given())))?;
     attached::write(tx, std::iter::once(&message))?;
     polls::open(tx.conn, std::iter::once(&message))?;
+    previews::order(tx, ctx, &message)?;
     let answered = root.map(|root| Answered::new(chat, &root, (sender, message.seq, message.created_at)));
     threads::keep(tx.conn, answered.as_slice())?;
     if let (Some(client_id), Some(fingerprint)) = (message.client_id.clone(), row.fingerprint) {

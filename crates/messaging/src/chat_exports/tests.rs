@@ -127,6 +127,7 @@ fn message(content: &str) -> Message {
         reactions: Vec::new(),
         entities: Vec::new(),
         mentions: Vec::new(),
+        previews: Vec::new(),
         reply_to: None,
         thread_of: None,
         thread: None,

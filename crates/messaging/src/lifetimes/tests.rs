@@ -159,6 +159,7 @@ fn what_is_over_has_no_text() {
         reactions: Vec::new(),
         entities: Vec::new(),
         mentions: Vec::new(),
+        previews: Vec::new(),
         reply_to: None,
         thread_of: None,
         thread: None,

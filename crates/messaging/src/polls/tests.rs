@@ -197,6 +197,7 @@ fn message(sender: UserId, kind: MessageType, poll: Option<Box<Poll>>) -> Messag
         reactions: Vec::new(),
         entities: Vec::new(),
         mentions: Vec::new(),
+        previews: Vec::new(),
         reply_to: None,
         thread_of: None,
         thread: None,

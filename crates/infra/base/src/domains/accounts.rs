@@ -17,6 +17,8 @@ pub struct Options {
     pub session_for: Duration,
     /// Whether people must confirm their address before they can reach others.
     pub verified_to_reach_others: bool,
+    /// The address of the page of a profile, with `{username}` in it; empty if there is none but those of this server.
+    pub profile_url: String,
 }
 
 impl Default for Options {
@@ -26,6 +28,7 @@ impl Default for Options {
             refresh_for: Duration::from_secs(30 * 24 * 60 * 60),
             session_for: Duration::from_secs(180 * 24 * 60 * 60),
             verified_to_reach_others: false,
+            profile_url: String::new(),
         }
     }
 }

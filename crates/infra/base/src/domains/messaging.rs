@@ -8,6 +8,7 @@ mod imports;
 mod links;
 mod mentions;
 mod moderation;
+mod pages;
 mod polls;
 mod relations;
 mod rows;
@@ -29,6 +30,7 @@ pub use imports::*;
 pub use links::*;
 pub use mentions::*;
 pub use moderation::*;
+pub use pages::*;
 pub use polls::*;
 pub use relations::*;
 pub use rows::*;
@@ -59,6 +61,8 @@ pub struct Options {
     pub scheduled_per_person: i64,
     /// For how long after it was sent a message can be edited; always without it.
     pub editable_for: Option<Duration>,
+    /// Whether links have previews.
+    pub link_previews: bool,
 }
 
 impl Options {
@@ -92,6 +96,7 @@ impl Default for Options {
             same_stranger_a_day: i64::MAX,
             scheduled_per_person: MOST_SCHEDULED,
             editable_for: None,
+            link_previews: false,
         }
     }
 }

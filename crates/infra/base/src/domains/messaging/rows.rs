@@ -2,7 +2,7 @@
 
 use clowder_core::{Card, ChatId, Id, MessageId, Result, Timestamp, UserId, Word};
 use clowder_messaging::{
-    ChatPreferences, Message, MessageType, Notify, Reacted, Status,
+    ChatPreferences, LinkPreview, Message, MessageType, Notify, Reacted, Status,
     invitations::LinkId,
     lifetimes::Lifetime,
     mentions::Marked,
@@ -84,6 +84,7 @@ impl MessageRow {
         let thread = self.replies.zip(self.last_reply_at);
         let forwarded = is_there && self.forwarded_id.is_some();
         let kind = MessageType::parse_word(&self.kind)?;
+        let previews = if is_there { self.previews()? } else { Vec::new() };
         let (note, ballot) = (self.data_for(MessageType::System)?, self.data_for::<Ballot>(MessageType::Poll)?);
         Ok(Message {
             attachments: Vec::new(),
@@ -98,6 +99,7 @@ impl MessageRow {
             reactions,
             entities: Vec::new(),
             mentions: Vec::new(),
+            previews,
             reply_to: quoted.map(|(id, seq)| Box::new(ReplyTo::bare(id, seq))),
             thread_of: self.thread_id,
             thread: thread.map(|(count, last_reply_at)| Thread { count, last_reply_at, following: false }),
@@ -128,6 +130,16 @@ impl MessageRow {
     /// What is marked in its text.
     pub fn marked(&self) -> Result<Option<Marked>> {
         if MessageType::parse_word(&self.kind)?.is_text() { self.data_as() } else { Ok(None) }
+    }
+
+    /// What pages say of themselves to which its text links.
+    fn previews(&self) -> Result<Vec<LinkPreview>> {
+        // Most have none, and then what is stored need not be read once more.
+        let (Some(text), Some(data)) = (self.content.as_deref(), self.data.as_deref()) else { return Ok(Vec::new()) };
+        if !data.contains(r#""previews""#) {
+            return Ok(Vec::new());
+        }
+        Ok(self.marked()?.map_or_else(Vec::new, |marked| marked.previews(text)))
     }
 
     /// All that is said in it, line by line.
@@ -201,7 +213,11 @@ pub fn data_of(message: &Message) -> Result<Option<String>> {
     let data = match (&message.system, message.poll.as_deref()) {
         (Some(note), _) => Some(serde_json::to_string(note)),
         (None, Some(poll)) => Some(serde_json::to_string(&Ballot::from(poll))),
-        (None, None) => Marked::of(&message.entities, &message.mentions).map(|marked| serde_json::to_string(&marked)),
+        (None, None) => {
+            let text = message.content.as_deref().unwrap_or_default();
+            let marked = Marked::of(&message.entities, &message.mentions);
+            marked.map(|marked| serde_json::to_string(&marked.showing(text, &message.previews)))
+        }
     };
     Ok(data.transpose()?)
 }
