@@ -72,7 +72,7 @@ pub fn edit(
     }
     let services = tx.services;
     let options = &services.options.webhooks;
-    let closed = patch.url.as_ref().and_then(|url| closed(options, url));
+    let closed = patch.url.as_ref().and_then(|url| closed(&services.options.egress, url));
     let facts = PlaceFacts { role, closed, catalogue: &options.catalogue };
     may_have(&facts, patch.event_types.as_ref())?;
     let mut queue = hold(tx, webhook)?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use clowder_accounts::refusals::SESSION_ENDED;
 use clowder_core::{
     Ctx, Id, Page, PageRequest, Result, Role, Timestamp, UserId, Word,
     audit::{Entry, Target},
 };
-use clowder_accounts::refusals::SESSION_ENDED;
+use clowder_egress::{Egress, Failure};
 use clowder_notifications::webhooks::{
     Change, EventTypes, IssuedWebhook, KeyPair, Keys, NewWebhook, Secret, SigningKeys, Webhook, WebhookId, WebhookStatus,
     WebhookUrl,
@@ -31,7 +32,7 @@ use crate::{
     domains::{
         accounts::users,
         webhooks::{
-            Options, QueueRow, WebhookRow, WebhookTopicRow, seal_keys, webhook_queues, webhook_topics, webhooks as table,
+            QueueRow, WebhookRow, WebhookTopicRow, seal_keys, webhook_queues, webhook_topics, webhooks as table,
         },
     },
     keys::random,
@@ -53,7 +54,8 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, known: &Arc<KnownSegments>, new: &NewW
     let count: i64 = count.get_result(tx.conn)?;
     let services = tx.services;
     let options = &services.options.webhooks;
-    let facts = PlaceFacts { role, closed: closed(options, &new.url), catalogue: &options.catalogue };
+    let closed = closed(&services.options.egress, &new.url);
+    let facts = PlaceFacts { role, closed, catalogue: &options.catalogue };
     may_create(count, &facts, &new.event_types)?;
     // What the owner follows now is noted while the reader waits: it has yet to come to the steps that follow.
     dialect::readers::lock_reader(tx.conn, READER)?;
@@ -98,8 +100,11 @@ pub fn role_of(conn: &mut Conn, user: UserId) -> Result<Role> {
 }
 
 /// Why this address cannot be called, if it cannot.
-pub fn closed(options: &Options, url: &WebhookUrl) -> Option<&'static str> {
-    options.closed.as_ref().and_then(|closed| closed(url))
+pub fn closed(egress: &Egress, url: &WebhookUrl) -> Option<&'static str> {
+    egress.check(url.url()).err().map(|failure| match failure {
+        Failure::Forbidden(why) => why,
+        other => other.word(),
+    })
 }
 
 /// New keys.
