@@ -7,7 +7,7 @@ use clowder_notifications::webhooks::{
     Answered, DeliveryId, DeliveryStatus, DisabledReason, WebhookAttempt, WebhookId,
     body::PING,
     port::Done,
-    schedule::{self, Next, Verdict},
+    schedule::{self, LONGEST_PAUSE, Next, Verdict},
 };
 use diesel::prelude::*;
 
@@ -29,8 +29,7 @@ pub async fn settle(repo: &Repo, ctx: &Ctx, done: Vec<Done>) -> Result<()> {
     }
     let now = ctx.now;
     let ended = repo.db.write(move |tx| store(tx, now, &done)).await?;
-    // In transactions of their own, which take the owners before anything else. If this process dies before, the next call
-    // comes to the same.
+    // In transactions of their own, which take the owners before anything else.
     for (webhook, reason) in ended {
         let ctx = ctx.clone();
         repo.db.write(move |tx| changing::disable(tx, &ctx, webhook, reason)).await?;
@@ -66,19 +65,25 @@ fn store(tx: &mut Tx<'_>, now: Timestamp, done: &[Done]) -> Result<Vec<(WebhookI
             continue;
         }
         let (health, verdict) = queue.health().after(now, &answers);
-        queue.set_health(health);
-        ended.extend(match verdict {
+        let reason = match verdict {
             Verdict::Stays => None,
-            Verdict::Gone => Some((*webhook, DisabledReason::Gone)),
-            Verdict::GivenUp => Some((*webhook, DisabledReason::Failing)),
-        });
+            Verdict::Gone => Some(DisabledReason::Gone),
+            Verdict::GivenUp => Some(DisabledReason::Failing),
+        };
+        match reason {
+            None => queue.set_health(health),
+            // Until it is disabled; if that fails, the next call comes to the same.
+            Some(reason) => {
+                queue.paused_until = Some(now.plus(LONGEST_PAUSE));
+                ended.push((*webhook, reason));
+            }
+        }
     }
     batch::webhooks::update_deliveries(tx.conn, &changed)?;
     for Done { webhook, lease, .. } in done {
         let Some(queue) = queues.get_mut(webhook).filter(|queue| queue.holder == Some(*lease)) else { continue };
         (queue.holder, queue.lease_until) = (None, None);
-        let is_over = ended.iter().any(|(ended, _)| ended == webhook);
-        let first = if is_over { None } else { first_due(tx.conn, *webhook)? };
+        let first = first_due(tx.conn, *webhook)?;
         queue.due_at = queue.health().due(first);
     }
     let mut queues: Vec<QueueRow> = queues.into_values().collect();

@@ -183,6 +183,12 @@ fn by_place(changes: Vec<Recorded>) -> HashMap<(i16, i64), Recorded> {
     changes.into_iter().filter_map(|change| Some((place(&change)?, change))).collect()
 }
 
+/// Whether an endpoint gets anything now.
+fn is_active(conn: &mut Conn, webhook: WebhookId) -> Result<bool> {
+    let active = webhooks::deleted_at.is_null().and(webhooks::disabled_reason.is_null());
+    Ok(diesel::select(exists(webhooks::table.find(webhook).filter(active))).get_result(conn)?)
+}
+
 /// Deletes what nobody may have, and gives endpoints back that get no calls.
 fn drop_rest(tx: &mut Tx<'_>, lease: Id<()>, rest: &[Rest]) -> Result<()> {
     let mut ids: Vec<WebhookId> = rest.iter().map(|rest| rest.webhook).collect();
@@ -203,7 +209,8 @@ fn drop_rest(tx: &mut Tx<'_>, lease: Id<()>, rest: &[Rest]) -> Result<()> {
         }
         if *gives_back && queue.holder == Some(lease) {
             (queue.holder, queue.lease_until) = (None, None);
-            let first = if *is_over { None } else { first_due(tx.conn, *webhook)? };
+            // It may have been activated in the meantime.
+            let first = if *is_over && !is_active(tx.conn, *webhook)? { None } else { first_due(tx.conn, *webhook)? };
             queue.due_at = queue.health().due(first);
         }
         changed.push(queue);

@@ -73,4 +73,5 @@ mod superseding;
 mod two_factor;
 mod upgrades;
 mod upkeep;
+mod webhooks;
 mod world;
