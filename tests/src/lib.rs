@@ -23,6 +23,7 @@ pub mod pooler;
 pub mod postgres;
 mod process;
 pub mod proxy;
+pub mod receiver;
 pub mod recorded;
 pub mod redis;
 pub mod redis_groups;

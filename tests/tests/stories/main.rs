@@ -48,4 +48,5 @@ mod skew;
 mod standing;
 mod two_factor;
 mod usernames;
+mod webhooks;
 mod wire;

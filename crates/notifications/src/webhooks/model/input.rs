@@ -71,7 +71,7 @@ fn some(fields: &mut Fields, wanted: Vec<Wanted>) -> Option<EventTypes> {
 
 /// `{url?, event_types?, description?, status?}`
 #[derive(Debug, Clone, Default, utoipa::ToSchema)]
-#[schema(example = json!({"status": "disabled"}))]
+#[schema(example = json!({"description": "The bot of our team"}))]
 pub struct WebhookPatch {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
     pub url: Option<WebhookUrl>,
@@ -100,7 +100,7 @@ impl Input for WebhookPatch {
 
 /// `{since}`
 #[derive(Debug, Clone, Copy, utoipa::ToSchema)]
-#[schema(example = json!({"since": "2026-12-01T08:00:00Z"}))]
+#[schema(example = json!({"since": "2026-01-01T08:00:00Z"}))]
 pub struct NewRecovery {
     /// From when on. The journal has the last 7 days.
     pub since: Timestamp,
