@@ -41,7 +41,9 @@ async fn at_work(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.group("Lunch", &[&bob]).await;
     let receiver = Receiver::start(Manner::Status(204, "")).await;
+    let mut socket = ada.socket().await;
     let hook = hook(&ada, &receiver.url(), &["message.sent", "friend_request"]).await;
+    assert_eq!(socket.until("webhook.created").await["data"]["webhook_id"], hook["id"]);
     assert!(hook["secret"].as_str().unwrap().starts_with("whsec_"), "{hook}");
     let said = bob.says(&chat, "Hello").await;
     until("the message arrives", async || !receiver.calls().is_empty()).await;
@@ -76,7 +78,6 @@ async fn at_work(world: World) {
 
     // Gone means gone.
     receiver.behave(Manner::Status(410, ""));
-    let mut socket = ada.socket().await;
     bob.says(&chat, "for nobody").await;
     assert_eq!(socket.until("webhook.updated").await["data"]["disabled_reason"], "gone");
     ada.post(&path(&hook, "/test"), json!({})).await.refused(409, "webhook.disabled");
@@ -89,6 +90,7 @@ async fn at_work(world: World) {
     })
     .await;
     ada.delete(&path(&hook, "")).await.expect(204);
+    assert_eq!(socket.until("webhook.deleted").await["data"]["webhook_id"], hook["id"]);
     ada.get(&path(&hook, "")).await.refused(404, "webhook.unknown");
 }
 
