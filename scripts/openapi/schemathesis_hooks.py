@@ -12,13 +12,13 @@ BEYOND_FORM = {
     "time_zone", "too_late", "too_soon", "unfit", "unusable", "unwanted",
 }
 # A pattern cannot say which days a month has, which moments were long ago or come first, how many options a poll has, what
-# is a word in some language, which event types there are, which addresses have a host, whether a template has a title, whether a message has a text or files, nor that a file has
+# is a word in some language, which addresses have a host, whether a template has a title, whether a message has a text or files, nor that a file has
 # something in it.
 BEYOND_PATTERN = {
     ("/at", "range"), ("/poll/most", "range"), ("/birth_date", "date"), ("/birth_date", "range"), ("/until", "range"),
     ("?from", "date"), ("?to", "date"), ("?to", "range"), ("?q", "required"), ("/title", "required"),
     ("Upload-Metadata", "choice"), ("/file", "required"), ("/content", "required"), ("/attachments", "required"),
-    ("/event_types/0", "choice"), ("/event_types/1", "choice"), ("/url", "url"), ("/url", "too_long"),
+    ("/url", "url"), ("/url", "too_long"),
 }
 
 

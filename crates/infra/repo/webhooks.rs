@@ -18,8 +18,8 @@ use async_trait::async_trait;
 use clowder_accounts::activity::{Rule, Target, Whose};
 use clowder_core::{Ctx, Page, PageRequest, Result, Versions};
 use clowder_notifications::webhooks::{
-    DeliveryFilter, DeliveryId, IssuedWebhook, NewRecovery, NewWebhook, RotatedSecret, Webhook, WebhookDelivery, WebhookId,
-    WebhookPatch, WebhookRecovery,
+    DeliveryFilter, DeliveryId, IssuedWebhook, NewRecovery, NewWebhook, RotatedSecret, Webhook, WebhookDelivery,
+    WebhookId, WebhookPatch, WebhookRecovery,
     policy::{BOTH_SIGN_FOR, KEPT_FOR},
     port::{Done, Heard, LEASE, READER, Turn, Webhooks},
     schedule::{LONGEST_WAIT, PAUSES},
@@ -63,11 +63,7 @@ pub const DOMAIN: Domain = Domain {
             webhook_deliveries.next_at,
             until!(webhook_deliveries.next_at, |_| PAUSES[PAUSES.len() - 1].mul_f64(1.1))
         ),
-        when!(
-            AtOnce,
-            webhook_queues.due_at,
-            until!(webhook_queues.due_at, |_| PAUSES[PAUSES.len() - 1].mul_f64(1.1))
-        ),
+        when!(AtOnce, webhook_queues.due_at, until!(webhook_queues.due_at, |_| PAUSES[PAUSES.len() - 1].mul_f64(1.1))),
         when!(AtOnce, webhook_queues.failing_since),
         when!(AtOnce, webhook_queues.lease_until, until!(webhook_queues.lease_until, |_| LEASE)),
         when!(AtOnce, webhook_queues.paused_until, until!(webhook_queues.paused_until, |_| LONGEST_WAIT)),

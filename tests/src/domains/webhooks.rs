@@ -24,10 +24,7 @@ pub const DOMAIN: Domain = Domain {
 };
 
 const THINGS: &[Thing] = &[
-    Thing {
-        name: "webhook_id",
-        comes: Comes::Made(|stage| Box::pin(async move { made(stage.owner).await })),
-    },
+    Thing { name: "webhook_id", comes: Comes::Made(|stage| Box::pin(async move { made(stage.owner).await })) },
     Thing {
         name: "delivery_id",
         comes: Comes::Made(|stage| {

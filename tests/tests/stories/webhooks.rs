@@ -74,7 +74,8 @@ async fn at_work(world: World) {
     until("the test arrives", async || receiver.calls().len() == 4).await;
     let again = format!("/deliveries/{}/resend", call.id());
     until("it can be sent again", async || ada.post(&path(&hook, &again), json!({})).await.status == 202).await;
-    until("it arrives again", async || receiver.calls().iter().filter(|other| other.id() == call.id()).count() == 2).await;
+    until("it arrives again", async || receiver.calls().iter().filter(|other| other.id() == call.id()).count() == 2)
+        .await;
 
     // Gone means gone.
     receiver.behave(Manner::Status(410, ""));
@@ -116,8 +117,7 @@ impl Library {
             .spawn()
             .unwrap();
         let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        let mut library =
-            Self { _process: process, lines: BufReader::new(output).lines(), input, url: String::new() };
+        let mut library = Self { _process: process, lines: BufReader::new(output).lines(), input, url: String::new() };
         library.url = format!("http://127.0.0.1:{}/hook", library.next().await["port"]);
         library
     }

@@ -1,7 +1,7 @@
 //! Webhooks: endpoints, their deliveries, and the calls.
 
-pub mod catalogue;
 mod calling;
+pub mod catalogue;
 mod events;
 mod examples;
 mod handlers;
@@ -37,8 +37,10 @@ const FORMS: &[Form] = &[
     ("WebhookPatch", "description", prose),
 ];
 
+/// A type, or what stands for several.
 fn wanted(schema: &mut serde_json::Value) {
     schema["minLength"] = json!(1);
     schema["maxLength"] = json!(event_types::LONGEST);
     schema["pattern"] = json!(event_types::PATTERN);
+    schema["enum"] = json!(catalogue::wanted());
 }

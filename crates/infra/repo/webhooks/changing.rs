@@ -106,8 +106,10 @@ pub fn edit(
     let first = if disabled.is_some() { None } else { first_due(tx.conn, webhook)? };
     queue.due_at = queue.health().due(first);
     diesel::update(webhook_queues::table.find(webhook)).set(&queue).execute(tx.conn)?;
-    let what = |row: &WebhookRow| json!({"url": row.url, "event_types": row.event_types, "disabled": row.disabled_reason});
-    let entry = Entry::new("webhook.updated").on(Target::of("webhook", webhook)).before(what(&before)).after(what(&row));
+    let what =
+        |row: &WebhookRow| json!({"url": row.url, "event_types": row.event_types, "disabled": row.disabled_reason});
+    let entry =
+        Entry::new("webhook.updated").on(Target::of("webhook", webhook)).before(what(&before)).after(what(&row));
     audit::record(tx, ctx, &entry)?;
     let shown = row.webhook(&queue, ctx.now)?;
     journal::append(tx, ctx, &Change::Updated(user, told(webhook, disabled)))?;

@@ -9,8 +9,8 @@ use clowder_core::{
 };
 use clowder_egress::{Egress, Failure};
 use clowder_notifications::webhooks::{
-    Change, EventTypes, IssuedWebhook, KeyPair, Keys, NewWebhook, Secret, SigningKeys, Webhook, WebhookId, WebhookStatus,
-    WebhookUrl,
+    Change, EventTypes, IssuedWebhook, KeyPair, Keys, NewWebhook, Secret, SigningKeys, Webhook, WebhookId,
+    WebhookStatus, WebhookUrl,
     change::WebhookTold,
     policy::{PlaceFacts, may_create},
     port::READER,
@@ -21,8 +21,7 @@ use diesel::{dsl::exists, prelude::*};
 use serde_json::json;
 
 use super::super::{
-    audit,
-    batch,
+    audit, batch,
     db::Tx,
     dialect::{self, Conn},
     domains, journal, readers,

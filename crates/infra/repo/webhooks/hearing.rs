@@ -7,11 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use clowder_core::{Ctx, Id, Recorded, Result, Role, Topic, UserId, Word, follow::Step, journal::Former};
 use clowder_notifications::webhooks::{
-    Catalogue, EventTypes, WebhookId,
-    hearing::reaches,
-    policy::may_hear_server,
-    port::READER,
-    server_events,
+    Catalogue, EventTypes, WebhookId, hearing::reaches, policy::may_hear_server, port::READER, server_events,
 };
 use diesel::prelude::*;
 use uuid::Uuid;

@@ -18,7 +18,9 @@ use super::{
     sweeping::forget_deliveries,
 };
 use crate::{
-    domains::webhooks::{DeliveryRow, WebhookRow, webhook_deliveries, webhook_queues, webhook_topics, webhooks as table},
+    domains::webhooks::{
+        DeliveryRow, WebhookRow, webhook_deliveries, webhook_queues, webhook_topics, webhooks as table,
+    },
     privacy::erased,
 };
 

@@ -145,13 +145,7 @@ async fn recover_own(
     Ok(())
 }
 
-async fn recover_server(
-    repo: &Repo,
-    ctx: &Ctx,
-    begins: &Begins,
-    floors: &Positions,
-    heads: &Positions,
-) -> Result<()> {
+async fn recover_server(repo: &Repo, ctx: &Ctx, begins: &Begins, floors: &Positions, heads: &Positions) -> Result<()> {
     for stream in 0..heads.as_slice().len() {
         let mut after = floors.get(stream);
         while after < heads.get(stream) {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use clowder_core::Word;
 use clowder_core::{Ctx, Result, Timestamp};
 use clowder_notifications::webhooks::{DeliveryId, DeliveryStatus, WebhookId, policy::MOST_KEPT};
-use clowder_core::Word;
 use diesel::prelude::*;
 
 use super::{

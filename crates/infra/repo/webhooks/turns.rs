@@ -24,7 +24,8 @@ use super::{
 };
 use crate::{
     domains::webhooks::{
-        DeliveryRow, QueueRow, WebhookRow, open_keys, webhook_deliveries as deliveries, webhook_queues as queues, webhooks,
+        DeliveryRow, QueueRow, WebhookRow, open_keys, webhook_deliveries as deliveries, webhook_queues as queues,
+        webhooks,
     },
     seal::KeyRing,
     segments::KnownSegments,
@@ -134,8 +135,7 @@ impl Loading<'_> {
                 None => withheld.push(row.id),
             }
         }
-        let turn = (!parcels.is_empty())
-            .then_some(Turn { webhook, lease: self.lease, url, keys, is_failing, parcels });
+        let turn = (!parcels.is_empty()).then_some(Turn { webhook, lease: self.lease, url, keys, is_failing, parcels });
         Ok(Loaded { webhook, turn, withheld, is_over: false })
     }
 

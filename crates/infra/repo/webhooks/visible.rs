@@ -48,8 +48,7 @@ pub fn visible(
     }
     let from_others =
         |change: &Recorded| catalogue.shows_message(&change.name) && change.actor.is_some_and(|actor| actor != owner);
-    let hidden =
-        if changes.iter().any(from_others) { domains::hidden(conn, owner)? } else { Vec::new() };
+    let hidden = if changes.iter().any(from_others) { domains::hidden(conn, owner)? } else { Vec::new() };
     let is_hidden =
         |change: &Recorded| from_others(change) && change.actor.is_some_and(|actor| hidden.contains(&actor));
     let follows = |topic| follows.get(&topic).copied().flatten();

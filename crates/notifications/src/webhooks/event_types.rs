@@ -1,10 +1,6 @@
 //! Which events an endpoint wants: types by their names, or all below a prefix.
 
-use clowder_core::{
-    Error, Field, FieldError, Result,
-    input::string,
-    text::Flaw,
-};
+use clowder_core::{Error, Field, FieldError, Result, input::string, text::Flaw};
 use serde_json::Value;
 
 use super::server_events::{self, PREFIX};
@@ -40,9 +36,8 @@ impl Wanted {
     }
 
     fn is_well_formed(text: &str) -> bool {
-        let is_part = |part: &str| {
-            !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_')
-        };
+        let is_part =
+            |part: &str| !part.is_empty() && part.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_');
         let named = text.strip_suffix(".*").unwrap_or(text);
         text.len() <= LONGEST && (text == "*" || named.split('.').all(is_part))
     }
@@ -188,7 +183,9 @@ mod tests {
         ] {
             assert_eq!(Wanted::parse(json!(word)).is_ok(), good, "{word}");
         }
-        assert!(Wanted::parse(json!("a".repeat(LONGEST))).is_ok() && Wanted::parse(json!("a".repeat(LONGEST + 1))).is_err());
+        assert!(
+            Wanted::parse(json!("a".repeat(LONGEST))).is_ok() && Wanted::parse(json!("a".repeat(LONGEST + 1))).is_err()
+        );
         assert!(Wanted::parse(json!(1)).is_err());
     }
 
@@ -210,7 +207,9 @@ mod tests {
         };
         assert!(wrong(&["*", "message.*", "chat.created", "server.*"]).is_empty());
         assert_eq!(wrong(&["message.sent", "pet.*", "chat.deleted"]), ["/event_types/1", "/event_types/2"]);
-        assert!(Catalogue::default().has("chat.deleted") && Catalogue::default().check(&wanted(&["chat.deleted"])).is_ok());
+        assert!(
+            Catalogue::default().has("chat.deleted") && Catalogue::default().check(&wanted(&["chat.deleted"])).is_ok()
+        );
         assert!(!Catalogue::default().has("webhook.updated"), "endpoints do not hear of themselves");
         assert!(catalogue.has("chat.created") && !catalogue.has("chat.deleted"));
         assert!(catalogue.shows_message("message.sent") && !catalogue.shows_message("chat.created"));

@@ -35,12 +35,7 @@ pub const ALL: &[ServerEvent] = &[
         personal: true,
     },
     ServerEvent { name: "server.report.made", about: "Somebody made a report", of: "report.made", personal: true },
-    ServerEvent {
-        name: "server.report.decided",
-        about: "A report was decided",
-        of: "report.decided",
-        personal: true,
-    },
+    ServerEvent { name: "server.report.decided", about: "A report was decided", of: "report.decided", personal: true },
 ];
 
 /// The `data` of such an event.

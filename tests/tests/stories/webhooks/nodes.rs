@@ -33,7 +33,10 @@ async fn nothing_is_lost_when_a_node_is_killed() {
     let other = Server::start(&world.database, &[ALLOWED]).await;
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);
     let chat = ada.group("Lunch", &[&bob]).await;
-    let receivers = [Receiver::start(Manner::Slowly(Duration::from_millis(40))).await, Receiver::start(Manner::Status(204, "")).await];
+    let receivers = [
+        Receiver::start(Manner::Slowly(Duration::from_millis(40))).await,
+        Receiver::start(Manner::Status(204, "")).await,
+    ];
     for (person, receiver) in [&ada, &bob].into_iter().zip(&receivers) {
         hook(person, &receiver.url(), &["message.sent"]).await;
     }

@@ -1,6 +1,6 @@
 //! Which types of events there are, from the tables of events of all domains.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use clowder_notifications::webhooks::{
     Catalogue, EventAudience, WebhookEventType,
@@ -29,6 +29,13 @@ pub fn catalogue() -> Catalogue {
 /// What endpoints can hear of their owners: what is written to the journal, except what is about endpoints.
 fn own() -> impl Iterator<Item = &'static Event> {
     ws::events().filter(|event| event.kind == Kind::Durable && !event.name.starts_with("webhook."))
+}
+
+/// Everything that an endpoint can ask for: types, beginnings of types, and `*`.
+pub fn wanted() -> BTreeSet<String> {
+    let names = || own().map(|event| event.name).chain(server_events::names());
+    let beginnings = names().flat_map(|name| name.match_indices('.').map(|(end, _)| format!("{}.*", &name[..end])));
+    names().map(str::to_owned).chain(beginnings).chain(["*".to_owned()]).collect()
 }
 
 /// All types, in the order of their names.
@@ -70,7 +77,7 @@ fn example(name: &str, data: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use clowder_core::Field;
-    use clowder_notifications::webhooks::event_types::Wanted;
+    use clowder_notifications::webhooks::{EventTypes, event_types::Wanted};
 
     use super::*;
 
@@ -84,6 +91,10 @@ mod tests {
             assert_eq!(catalogue.has(&event.name), is_own, "{}", event.name);
             let validator = jsonschema::validator_for(&event.schema).unwrap();
             assert!(validator.is_valid(&event.example["data"]), "{}", event.name);
+        }
+        for word in wanted() {
+            let wanted = EventTypes::new([Wanted::parse(json!(word)).unwrap()]);
+            assert!(catalogue.check(&wanted).is_ok(), "{word}");
         }
         assert!(catalogue.shows_message("message.sent") && !catalogue.has("typing.start") && !catalogue.has("hello"));
     }

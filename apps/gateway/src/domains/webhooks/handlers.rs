@@ -27,7 +27,11 @@ pub async fn event_types(mut query: Query) -> Answer<Listed<WebhookEventType>> {
     Ok(Listed(Page::of_all(catalogue::all(), &page)?))
 }
 
-pub async fn create(webhooks: Port, Caller(ctx): Caller, Json(new): Json<NewWebhook>) -> Answer<Created<IssuedWebhook>> {
+pub async fn create(
+    webhooks: Port,
+    Caller(ctx): Caller,
+    Json(new): Json<NewWebhook>,
+) -> Answer<Created<IssuedWebhook>> {
     Ok(Created(webhooks.create(&ctx, new).await?))
 }
 

@@ -189,7 +189,8 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
             "Webhooks::take" => {
                 // What is taken and not settled waits until the lease is over; so some of it is given back.
                 let turns = hooks.take(&stage.system(), 3).await?;
-                let back = turns.iter().map(|turn| Done { webhook: turn.webhook, lease: turn.lease, calls: Vec::new() });
+                let back =
+                    turns.iter().map(|turn| Done { webhook: turn.webhook, lease: turn.lease, calls: Vec::new() });
                 hooks.settle(&stage.system(), back.collect()).await
             }
             "Webhooks::settle" => {

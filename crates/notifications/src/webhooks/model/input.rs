@@ -150,10 +150,7 @@ mod tests {
                 json!({"url": "https://a.example", "event_types": ["a", "B"], "description": " ", "asymmetric": 1}),
                 &[("/event_types/1", "choice"), ("/description", "required"), ("/asymmetric", "type")],
             ),
-            (
-                json!({"url": "https://a.example", "event_types": vec!["a"; MOST + 1]}),
-                &[("/event_types", "too_many")],
-            ),
+            (json!({"url": "https://a.example", "event_types": vec!["a"; MOST + 1]}), &[("/event_types", "too_many")]),
         ] {
             assert_eq!(wrong(NewWebhook::from_json(body.clone())), expected(errors), "{body}");
         }
