@@ -10,6 +10,7 @@ use clowder_notifications::webhooks::{
     Change, DisabledReason, KeyPair, PatchedStatus, RotatedSecret, Webhook, WebhookId, WebhookPatch, WebhookStatus,
     WebhookUrl,
     change::{WebhookDeleted, WebhookTold},
+    model::Description,
     policy::{BOTH_SIGN_FOR, PlaceFacts, may_have, patched},
     refusals::{WEBHOOK_STALE, WEBHOOK_UNKNOWN},
     schedule::Health,
@@ -85,7 +86,7 @@ pub fn edit(
         (row.event_types, row.hears_server) = (wanted.joined(), wanted.are_of_server());
     }
     if let Some(description) = &patch.description {
-        row.description = description.0.clone().map(|text| text.into_string());
+        row.description = description.0.clone().map(Description::into_string);
     }
     row.disabled_reason = disabled.map(|reason| reason.as_str().to_owned());
     row.version += 1;

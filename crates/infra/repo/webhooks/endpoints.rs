@@ -12,6 +12,7 @@ use clowder_notifications::webhooks::{
     Change, EventTypes, IssuedWebhook, KeyPair, Keys, NewWebhook, Secret, SigningKeys, Webhook, WebhookId,
     WebhookStatus, WebhookUrl,
     change::WebhookTold,
+    model::Description,
     policy::{PlaceFacts, may_create},
     port::READER,
     refusals::WEBHOOK_UNKNOWN,
@@ -40,7 +41,7 @@ use crate::{
 
 /// Whether anybody has one.
 pub fn are_any(conn: &mut Conn) -> Result<bool> {
-    Ok(diesel::select(exists(webhook_queues::table)).get_result(conn)?)
+    Ok(diesel::select(exists(webhook_queues::table.select(webhook_queues::webhook_id))).get_result(conn)?)
 }
 
 pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, known: &Arc<KnownSegments>, new: &NewWebhook) -> Result<IssuedWebhook> {
@@ -70,7 +71,7 @@ pub fn create(tx: &mut Tx<'_>, ctx: &Ctx, known: &Arc<KnownSegments>, new: &NewW
         url: new.url.as_str().to_owned(),
         event_types: new.event_types.joined(),
         hears_server: new.event_types.are_of_server(),
-        description: new.description.clone().map(|text| text.into_string()),
+        description: new.description.clone().map(Description::into_string),
         keys: Some(seal_keys(&tx.services.ring, id, &keys)?),
         public_key: keys.current.pair.as_ref().map(KeyPair::public),
         former_keys_until: None,

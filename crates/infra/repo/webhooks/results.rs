@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use clowder_core::{Ctx, Result, Timestamp};
 use clowder_notifications::webhooks::{
-    Answered, DeliveryId, DeliveryStatus, DisabledReason, WebhookAttempt, WebhookId,
+    Answered, DeliveryId, DisabledReason, WebhookAttempt, WebhookId,
     body::PING,
     port::Done,
     schedule::{self, LONGEST_PAUSE, Next, Verdict},
@@ -124,6 +124,5 @@ fn apply(
         Next::Failed => "failed",
     };
     metrics::counter!("clowder_webhook_calls_total", "outcome" => outcome).increment(1);
-    debug_assert!(row.status()? == DeliveryStatus::Pending || row.next_at.is_none());
     Ok(())
 }

@@ -91,9 +91,11 @@ fn sweep_one(tx: &mut Tx<'_>, webhook: WebhookId, oldest: Timestamp) -> Result<u
 /// Some of what is left of endpoints that were deleted.
 async fn sweep_deleted(repo: &Repo, ctx: &Ctx) -> Result<usize> {
     let before = ctx.now.minus(SETTLED);
-    let gone = webhooks::table.filter(webhooks::deleted_at.is_not_null()).filter(webhooks::deleted_at.le(before));
-    let gone = gone.order(webhooks::deleted_at).limit(ENDPOINTS).select(webhooks::id);
-    let gone: Vec<WebhookId> = repo.db.read(move |conn| Ok(gone.load(conn)?)).await?;
+    let some = repo.db.read(move |conn| {
+        let gone = webhooks::table.filter(webhooks::deleted_at.is_not_null()).filter(webhooks::deleted_at.le(before));
+        Ok(gone.order(webhooks::deleted_at).limit(ENDPOINTS).select(webhooks::id).load::<WebhookId>(conn)?)
+    });
+    let gone = some.await?;
     let mut rows = 0;
     for webhook in gone {
         rows += repo.db.write(move |tx| forget(tx, webhook)).await?;

@@ -51,7 +51,7 @@ pub fn visible(
     let hidden = if changes.iter().any(from_others) { domains::hidden(conn, owner)? } else { Vec::new() };
     let is_hidden =
         |change: &Recorded| from_others(change) && change.actor.is_some_and(|actor| hidden.contains(&actor));
-    let follows = |topic| follows.get(&topic).copied().flatten();
+    let follows = |topic: Topic| follows.get(&topic).copied().flatten();
     let mut seen: Vec<_> =
         changes.into_iter().filter(|change| may_see(owner, follows, change) && !is_hidden(change)).collect();
     // Staff of the server get what everybody gets.

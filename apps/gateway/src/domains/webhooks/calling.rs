@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clowder_core::{Result, Timestamp};
-use clowder_infra::egress::{Bounds, Call, Egress, Failure, HeaderMap, HeaderName, HeaderValue, header};
+use clowder_infra::egress::{Bounds, Call, Egress, Failure, HeaderMap, HeaderValue, header};
 use clowder_notifications::webhooks::{
     Answered, Problem,
     port::{Parcel, Turn},
@@ -17,9 +17,9 @@ pub const WITHIN: Duration = Duration::from_secs(15);
 const READ: usize = 64 << 10;
 
 const BOUNDS: Bounds = Bounds { time: WITHIN, octets: READ, redirects: 0, cut: true };
-const ID: HeaderName = HeaderName::from_static("webhook-id");
-const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const ID: &str = "webhook-id";
+const TIMESTAMP: &str = "webhook-timestamp";
+const SIGNATURE: &str = "webhook-signature";
 
 /// Makes a call that begins now.
 pub async fn call(egress: &Egress, turn: &Turn, parcel: &Parcel, now: Timestamp) -> Answered {

@@ -72,6 +72,7 @@ pub fn open_keys(ring: &KeyRing, webhook: WebhookId, sealed: &Sealed) -> Result<
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = webhook_queues)]
+#[diesel(primary_key(webhook_id))]
 #[diesel(treat_none_as_default_value = false)]
 #[diesel(treat_none_as_null = true)]
 pub struct QueueRow {
