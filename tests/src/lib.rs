@@ -37,6 +37,7 @@ pub mod tags;
 pub mod texts;
 pub mod things;
 pub mod wait;
+pub mod web_pages;
 pub mod world;
 
 pub use browser::{Browser, Site};

@@ -24,6 +24,8 @@ pub(crate) const SETTINGS: &[(&str, &str)] = &[
     ("RATE_LIMIT_FACTOR", "100000"),
     ("CORS_ALLOWED_ORIGINS", "https://app.example"),
     ("LOG", "info"),
+    // Links in the texts of tests lead nowhere; a story about previews turns them on.
+    ("LINK_PREVIEWS", "false"),
     // Each connection to PostgreSQL is a process, and hundreds of tests start a server each.
     ("DATABASE_WRITE_CONNECTIONS", "4"),
     ("DATABASE_READ_CONNECTIONS", "3"),

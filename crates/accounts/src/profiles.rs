@@ -1,5 +1,6 @@
 //! Profiles: people as others see them. What is shown of a person depends on who looks ([`crate::policy::sight`]).
 
+pub mod links;
 pub mod names;
 pub mod ranking;
 

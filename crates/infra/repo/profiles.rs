@@ -53,10 +53,7 @@ pub const DOMAIN: Domain = Domain {
     words: &["name_grams.gram", "name_index.display_name", "name_index.username", "name_index.written"],
     crons: &[Cron { name: "profile.recheck_links", schedule: "38 3 * * 1 UTC", kind: verifying::RecheckLinks::KIND }],
     workers: |repo| {
-        vec![
-            Arc::new(verifying::LinkChecker(Arc::clone(repo))),
-            Arc::new(verifying::LinkRechecker(Arc::clone(repo))),
-        ]
+        vec![Arc::new(verifying::LinkChecker(Arc::clone(repo))), Arc::new(verifying::LinkRechecker(Arc::clone(repo)))]
     },
     ..Domain::NONE
 };

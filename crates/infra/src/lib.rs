@@ -7,13 +7,13 @@
 
 mod ports;
 
+/// Calls to places that people name.
+pub use clowder_egress as egress;
 pub use clowder_infra_base::{
     Check, DatabaseOptions, DatabaseUrl, Deadlines, Followed, Follower, JobRunner, Options, Readers, Upkeep, api_keys,
     bus, counting, emails, feed, hasher, job_runner, keys, mail, private, rates, readers, receipts, redis_way,
     shared_sockets, tokens, totp, turns, url, worker_pool,
 };
-/// Calls to places that people name.
-pub use clowder_egress as egress;
 /// Where the bytes of files are.
 pub use clowder_infra_blobs as blobs;
 pub use clowder_infra_inspect as inspect;

@@ -91,8 +91,8 @@ impl Marks {
         for user in wanted.given.iter().copied().filter(|user| sees(*user)) {
             place(&mut people, user);
         }
-        let entities =
-            Marked { people: people.len(), entities: stored, previews: Vec::new() }.entities(text, |place| people.get(place).copied());
+        let entities = Marked { people: people.len(), entities: stored, previews: Vec::new() }
+            .entities(text, |place| people.get(place).copied());
         Self { entities, people }
     }
 }

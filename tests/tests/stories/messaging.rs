@@ -9,6 +9,7 @@ mod imports;
 mod keeping;
 mod mentions;
 mod polls;
+mod previews;
 mod reactions;
 mod receipts;
 mod relations;

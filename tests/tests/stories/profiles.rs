@@ -1,8 +1,12 @@
 //! People see each other as far as they want to be seen, and find each other by name.
 
-use clowder_tests::{Answer, Client, World, answer, on_both};
+use clowder_tests::{
+    Answer, Client, World, answer, on_both, until,
+    web_pages::{ALLOWED, WebPages},
+};
 use serde_json::{Value, json};
 
+on_both!(with [ALLOWED, ("PROFILE_URL", "https://chat.example/u/{username}")]; verified_links);
 on_both!(shared; seen_by_others, edited, suggested, suggested_hashtags, found_by_name, bad_input);
 
 async fn seen_by_others(world: World) {
@@ -52,6 +56,23 @@ async fn seen_by_others(world: World) {
     ada.get("/api/users/me?as=friend").await.refused(404, "user.unknown");
     let listed = bob.get(&format!("/api/users?search={}", ada.name)).await.expect(200);
     assert_eq!(listed["items"], json!([]));
+}
+
+async fn verified_links(world: World) {
+    let (ada, bob) = (world.user("ada").await, world.user("bob").await);
+    let pages = WebPages::start().await;
+    let page = format!("<link rel=me href='https://chat.example/u/{}'>", ada.name);
+    let (garden, other) = (pages.put("/garden", page), pages.put("/other", "hello"));
+    let links = [("My garden", &garden), ("Other", &other)].map(|(label, url)| json!({"label": label, "url": url}));
+    let mut socket = ada.socket().await;
+    let edited = ada.patch("/api/users/me", json!({"links": links})).await.expect(200);
+    assert_eq!(edited["links"][0]["verified"], false);
+    let verified =
+        |body: &Value| [&body["links"][0]["verified"], &body["links"][1]["verified"]] == [&json!(true), &json!(false)];
+    assert!(!verified(&socket.until("user.updated").await["data"]));
+    assert!(verified(&socket.until("user.updated").await["data"]));
+    let path = format!("/api/users/{}", ada.id);
+    until("others see it", async || verified(&bob.get(&path).await.expect(200))).await;
 }
 
 async fn edited(world: World) {

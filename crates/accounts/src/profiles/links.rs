@@ -81,7 +81,8 @@ mod tests {
     fn what_was_seen_counts() {
         let link = |url: &str, verified| Link { label: "x".into(), url: url.into(), verified };
         let links = [link("a", false), link("b", true), link("c", true), link("d", false)];
-        let looked = [("a".into(), Some(true)), ("b".into(), Some(false)), ("c".into(), None), ("z".into(), Some(true))];
+        let looked =
+            [("a".into(), Some(true)), ("b".into(), Some(false)), ("c".into(), None), ("z".into(), Some(true))];
         let after = after_look(&links, &looked);
         assert_eq!(after, [link("a", true), link("b", false), link("c", true), link("d", false)]);
     }

@@ -43,9 +43,8 @@ const PING: Duration = Duration::from_secs(20);
 pub(crate) type Body = Full<Bytes>;
 
 /// A connection to a server. Dropping its last copy closes it, whatever the other side is doing.
-#[derive(Clone)]
-pub(crate) struct Connection<S = Sender> {
-    pub sender: S,
+pub(crate) struct Connection {
+    pub sender: Sender,
     pub opened: Instant,
     pub tasks: Arc<Tasks>,
 }

@@ -12,8 +12,8 @@ const LONGEST_URL: usize = 4096;
 /// Ports above 1023 where something else than HTTP is usual. An HTTP request can be read as commands by some of these.
 const OTHER_PROTOCOLS: &[u16] = &[
     1433, 1521, 1719, 1720, 1723, 1883, 2049, 2181, 2375, 2376, 2379, 2380, 3260, 3306, 3389, 3659, 4045, 4190, 4369,
-    5060, 5061, 5432, 5433, 5672, 5900, 5984, 6000, 6379, 6380, 6432, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 7000,
-    7001, 8125, 9042, 9092, 9160, 9200, 9300, 10080, 10250, 10255, 11211, 11300, 26379, 27017, 27018, 27019,
+    5060, 5061, 5432, 5433, 5672, 5900, 5984, 6000, 6379, 6380, 6432, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697,
+    7000, 7001, 8125, 9042, 9092, 9160, 9200, 9300, 10080, 10250, 10255, 11211, 11300, 26379, 27017, 27018, 27019,
 ];
 
 /// Where a call goes to. Two calls with the same destination may share a connection.
@@ -104,7 +104,8 @@ fn is_open(port: u16) -> bool {
 fn is_name(name: &str) -> bool {
     let labels = name.strip_suffix('.').unwrap_or(name);
     let fits = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|it| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_'))
     };
     labels.len() <= 253 && labels.split('.').all(fits)
 }

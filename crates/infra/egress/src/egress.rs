@@ -106,8 +106,8 @@ impl Egress {
             let mut lease = pool.lease(&to, fresh, waiting).await?;
             match exchange(&mut lease.connection, &to, call, user_agent).await {
                 Ok(Reply { status, headers, body, is_cut }) => {
-                    // What was not read would stand before the next answer.
-                    if !is_cut {
+                    // What was not read would stand before the next answer, unless each answer has a stream of its own.
+                    if !is_cut || lease.is_shared() {
                         pool.keep(lease);
                     }
                     return Ok(Answer { status, headers, body, is_cut, url: call.url.clone() });

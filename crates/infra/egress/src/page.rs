@@ -44,7 +44,9 @@ impl NoPage {
     /// Whether there may be a page later.
     pub fn may_pass(self) -> bool {
         match self {
-            Self::Failed(failure) => !failure.is_final() && failure != Failure::TooLarge && failure != Failure::Redirects,
+            Self::Failed(failure) => {
+                !failure.is_final() && failure != Failure::TooLarge && failure != Failure::Redirects
+            }
             Self::Status(status) => status >= 500 || matches!(status, 408 | 425 | 429),
             Self::Kind => false,
         }
@@ -263,7 +265,10 @@ mod tests {
             ("<title>A</title><meta name=twitter:title content=T>", (some("T"), None, None)),
             ("<meta property=og:title content=O><meta name=twitter:title content=T>", (some("O"), None, None)),
             ("<meta property=og:title content=' '><title>A</title>", (some("A"), None, None)),
-            ("<meta property='OG:Title' content='first'><meta property=og:title content=second>", (some("first"), None, None)),
+            (
+                "<meta property='OG:Title' content='first'><meta property=og:title content=second>",
+                (some("first"), None, None),
+            ),
             ("<meta name=description content=D>", (None, some("D"), None)),
             ("<meta name=description content=D><meta property=og:description content=O>", (None, some("O"), None)),
             ("<meta property=og:site_name content=S>", (None, None, some("S"))),
@@ -320,8 +325,19 @@ mod tests {
 
     #[test]
     fn what_is_broken_on_purpose_takes_no_long_time() {
-        let parts =
-            ["<", "<a ", "<a href=", "<title>", "<!--", "&", "&amp", "<a a=b", "]]>", "<script>", "<meta property=og:title "];
+        let parts = [
+            "<",
+            "<a ",
+            "<a href=",
+            "<title>",
+            "<!--",
+            "&",
+            "&amp",
+            "<a a=b",
+            "]]>",
+            "<script>",
+            "<meta property=og:title ",
+        ];
         for part in parts {
             page_of("text/html", part.repeat(OCTETS / part.len()).as_bytes());
         }

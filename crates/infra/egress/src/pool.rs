@@ -16,7 +16,7 @@ use tokio::{
 
 use crate::{
     Failure,
-    connection::{Connection, Opener, Sender},
+    connection::{Connection, Opener, Sender, Tasks},
     destination::Destination,
 };
 
@@ -60,8 +60,31 @@ pub(crate) struct Lease {
     pub connection: Connection,
     /// It has carried calls before, so the other side may have closed it meanwhile.
     pub is_reused: bool,
-    host: Arc<Host>,
+    trust: Trust,
     _room: [OwnedSemaphorePermit; 2],
+}
+
+/// Ends the sharing of a connection if a call over it is given up, and none has got an answer since that call began: most
+/// likely, the other side hangs.
+struct Trust {
+    host: Arc<Host>,
+    tasks: Arc<Tasks>,
+    began: Instant,
+    is_kept: bool,
+}
+
+impl Drop for Trust {
+    fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
+        let mut kept = self.host.kept();
+        let is_this =
+            |(shared, used): &(Connection, Instant)| Arc::ptr_eq(&shared.tasks, &self.tasks) && *used <= self.began;
+        if kept.shared.as_ref().is_some_and(is_this) {
+            kept.shared = None;
+        }
+    }
 }
 
 /// Whether a call is waiting for room at the moment.
@@ -103,7 +126,7 @@ impl Pool {
             let room = waiting.room(&host.streams).await?;
             let all = waiting.room(&self.all).await?;
             if let Some(connection) = host.shared() {
-                return Ok(Lease { connection, is_reused: true, host, _room: [room, all] });
+                return Ok(Lease::new(connection, true, host, [room, all]));
             }
         }
         let room = waiting.room(&host.room).await?;
@@ -111,16 +134,18 @@ impl Pool {
         if !fresh {
             while let Some(mut connection) = self.take_idle(&host) {
                 if connection.is_ready().await {
-                    return Ok(Lease { connection, is_reused: true, host, _room: [room, all] });
+                    return Ok(Lease::new(connection, true, host, [room, all]));
                 }
             }
         }
-        let turn = match to.tls && !host.kept().is_one {
+        // Taken before anything waits.
+        let may_be_shared = to.tls && !host.kept().is_one;
+        let turn = match may_be_shared {
             true => Some(host.opening.lock().await),
             false => None,
         };
         if let Some(connection) = host.shared() {
-            return Ok(Lease { connection, is_reused: true, host: Arc::clone(&host), _room: [room, all] });
+            return Ok(Lease::new(connection, true, Arc::clone(&host), [room, all]));
         }
         let connection = self.opener.open(to).await?;
         {
@@ -129,14 +154,15 @@ impl Pool {
             kept.shared = connection.share().map(|shared| (shared, Instant::now()));
         }
         drop(turn);
-        Ok(Lease { connection, is_reused: false, host, _room: [room, all] })
+        Ok(Lease::new(connection, false, host, [room, all]))
     }
 
     /// Keeps the connection of a call that has read its answer to the end.
     pub fn keep(self: &Arc<Self>, lease: Lease) {
-        let Lease { connection, host, _room, .. } = lease;
+        let Lease { connection, mut trust, _room, .. } = lease;
+        trust.is_kept = true;
         {
-            let mut kept = host.kept();
+            let mut kept = trust.host.kept();
             if let Some((_, used)) = &mut kept.shared {
                 *used = Instant::now();
             }
@@ -249,12 +275,20 @@ impl Host {
 }
 
 impl Lease {
+    fn new(connection: Connection, is_reused: bool, host: Arc<Host>, room: [OwnedSemaphorePermit; 2]) -> Self {
+        let tasks = Arc::clone(&connection.tasks);
+        let trust = Trust { host, tasks, began: Instant::now(), is_kept: false };
+        Self { connection, is_reused, trust, _room: room }
+    }
+
     /// Nobody else shall get this connection, because it has failed.
-    pub fn discard(self) {
-        let mut kept = self.host.kept();
-        if kept.shared.as_ref().is_some_and(|(shared, _)| Arc::ptr_eq(&shared.tasks, &self.connection.tasks)) {
-            kept.shared = None;
-        }
+    pub fn discard(mut self) {
+        self.trust.began = Instant::now();
+    }
+
+    /// Whether other calls use the connection, too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.connection.sender, Sender::Two(_))
     }
 }
 
@@ -271,11 +305,9 @@ impl Connection {
     fn share(&self) -> Option<Self> {
         match &self.sender {
             Sender::One(_) => None,
-            Sender::Two(sender) => Some(Self {
-                sender: Sender::Two(sender.clone()),
-                opened: self.opened,
-                tasks: Arc::clone(&self.tasks),
-            }),
+            Sender::Two(sender) => {
+                Some(Self { sender: Sender::Two(sender.clone()), opened: self.opened, tasks: Arc::clone(&self.tasks) })
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod attachments;
 pub mod domain;
 mod mentions;
+mod previews;
 mod reactions;
 mod receipts;
 mod unread;

@@ -2,6 +2,7 @@
 
 pub mod domain;
 mod usernames;
+mod verifying;
 
 use std::time::Duration;
 

@@ -34,7 +34,7 @@ struct Count {
     count: i64,
 }
 
-fn count(world: &World, what: &str) -> i64 {
+pub fn count(world: &World, what: &str) -> i64 {
     let query = sql_query(format!("SELECT count(*) AS count FROM {what}"));
     let found: Count = match &world.options.url {
         DatabaseUrl::Postgres(url) => query.get_result(&mut PgConnection::establish(url).unwrap()),

@@ -67,7 +67,8 @@ where
 
 /// A server that reads a request, sends these octets, and closes.
 pub async fn says(answer: impl Into<Vec<u8>>) -> Server {
-    let answer: Arc<[u8]> = answer.into().into();
+    let answer: Vec<u8> = answer.into();
+    let answer: Arc<[u8]> = answer.into();
     serve(move |mut stream| {
         let answer = Arc::clone(&answer);
         async move {

@@ -18,7 +18,7 @@ use crate::server::{Answers, Server, answer_all, closed, get, head, options, ser
 
 /// An authority in a file, and what accepts TLS with a certificate of it for `trusted.example`.
 pub fn authority(protocols: &[&[u8]]) -> (NamedTempFile, TlsAcceptor) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let root = params.self_signed(&key).unwrap();
@@ -105,7 +105,8 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
 async fn calls_share_one_connection_of_http_2() {
     let (file, acceptor) = authority(&[b"h2", b"http/1.1"]);
     let server = serve_tls(acceptor, |stream| async {
-        let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(echo)).await;
+        let _ =
+            http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service_fn(echo)).await;
     })
     .await;
     let egress = Egress::new(trusting(&file)).unwrap();

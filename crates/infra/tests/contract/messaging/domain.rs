@@ -221,7 +221,8 @@ fn mentioning(stage: &Stage, dice: &mut Dice, text: &str, client: &Option<String
         1 => "@all".to_owned(),
         _ => String::new(),
     };
-    let content = format!("{} {marks}", stage.fresh(text));
+    let link = if dice.below(8) == 0 { " https://tea.example/menu" } else { "" };
+    let content = format!("{} {marks}{link}", stage.fresh(text));
     match dice.below(4) {
         0 => json!({"content": content, "client_id": client, "mentions": [one.id]}),
         _ => json!({"content": content, "client_id": client}),

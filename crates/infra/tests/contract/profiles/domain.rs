@@ -1,6 +1,7 @@
 //! What the tests of all domains need to know about profiles.
 
 use clowder_accounts::profiles::UserPatch;
+use clowder_core::NewJob;
 use serde_json::json;
 
 use crate::{
@@ -37,7 +38,21 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let Scene { stage, store, member, ctx, admin, dice, .. } = scene;
         match write {
             "Profiles::edit_user" => {
-                let patch = json!({"display_name": stage.fresh("name"), "reason": "a test"});
+                let mut patch = json!({"display_name": stage.fresh("name"), "reason": "a test"});
+                if dice.below(3) == 0 {
+                    let url = format!("https://tea.example/{}", stage.fresh("page"));
+                    patch["links"] = json!([{"label": "Tea", "url": url}]);
+                    // As its hour comes, every now and then.
+                    let job = NewJob {
+                        kind: "profile.recheck_links",
+                        payload: b"null".to_vec(),
+                        run_at: ctx.now,
+                        key: None,
+                        subject: None,
+                        recipient: None,
+                    };
+                    store.jobs.order(&ctx, job).await?;
+                }
                 // Their own profile, or that of somebody who is no administrator.
                 let caller = if dice.below(2) == 0 { ctx } else { admin };
                 store.profiles.edit_user(&caller, member.id, None, of::<UserPatch>(patch)).await?;

@@ -124,6 +124,7 @@ impl Stage {
                 // Some of them leave deletions to a job.
                 options.groups.at_once = if reveal_taken { 200 } else { 0 };
                 options.messaging.at_once = if matches!(mode, Mode::Approval) { 200 } else { 0 };
+                options.messaging.link_previews = true;
                 // A machine with much else to do is slow, which is no fault; a deadlock is found in a second.
                 options.database.deadlines.lock = Duration::from_secs(20);
                 options.database.deadlines.statement = Duration::from_secs(40);

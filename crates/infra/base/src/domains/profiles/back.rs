@@ -10,11 +10,7 @@ use futures_util::future::join_all;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Of each of these pages, whether it links back; nothing of those that may answer later.
-pub async fn link_back(
-    egress: &Egress,
-    urls: Vec<String>,
-    profile: &ProfileAddresses,
-) -> Vec<(String, Option<bool>)> {
+pub async fn link_back(egress: &Egress, urls: Vec<String>, profile: &ProfileAddresses) -> Vec<(String, Option<bool>)> {
     let looks = urls.into_iter().map(|url| async move {
         let seen = one(egress, &url, profile).await;
         (url, seen)
