@@ -10,15 +10,13 @@ use clowder_tests::{
     Answer, User, World, answer, on_both,
     receiver::{Manner, Receiver},
     setting, until,
+    web_pages::ALLOWED,
 };
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
-
-/// Receivers of this machine may be called.
-pub const ALLOWED: (&str, &str) = ("EGRESS_ALLOW", "127.0.0.0/8");
 
 on_both!(shared with [ALLOWED]; at_work, by_the_library_of_the_specification, what_there_is_to_hear, wrong_inputs);
 

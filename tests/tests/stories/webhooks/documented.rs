@@ -53,6 +53,7 @@ async fn run(program: &str, arguments: &[&str], calls: &[Value]) -> Vec<bool> {
 
 #[tokio::test]
 async fn the_programs_of_the_page_accept_what_is_ours_and_nothing_else() {
+    #[expect(clippy::disallowed_methods, reason = "the programs compare with the clock of this machine")]
     let now = Timestamp::from(jiff::Timestamp::now());
     let keys = |octet| Keys { secret: Secret::new([octet; 32]).unwrap(), pair: None };
     let before = SigningKeys { current: keys(1), former: None };

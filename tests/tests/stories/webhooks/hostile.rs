@@ -6,11 +6,12 @@ use clowder_tests::{
     World, answer, on_both,
     receiver::{Manner, Receiver},
     until,
+    web_pages::ALLOWED,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{ALLOWED, deliveries, hook};
+use super::{deliveries, hook};
 
 on_both!(shared with [ALLOWED]; bad_answers, redirected, slow_ones_hold_up_nobody, told_to_wait);
 

@@ -8,11 +8,12 @@ use std::{
 use clowder_tests::{
     Database, Server, World,
     receiver::{Manner, Receiver},
+    web_pages::ALLOWED,
     within,
 };
 use serde_json::json;
 
-use super::{ALLOWED, hook};
+use super::hook;
 
 /// How many messages are sent.
 const MESSAGES: usize = 120;
