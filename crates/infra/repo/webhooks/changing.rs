@@ -12,6 +12,7 @@ use clowder_notifications::webhooks::{
     change::{WebhookDeleted, WebhookTold},
     model::Description,
     policy::{BOTH_SIGN_FOR, PlaceFacts, may_have, patched},
+    port::READER,
     refusals::{WEBHOOK_STALE, WEBHOOK_UNKNOWN},
     schedule::Health,
 };
@@ -40,10 +41,14 @@ use crate::{
     emails::Recipient,
 };
 
-/// The first time at which a delivery of an endpoint is due.
+/// Before every time at which anything can be due.
+const EARLIEST: Timestamp = Timestamp::from_micros(0);
+
+/// The first time at which a delivery of an endpoint is due. A comparison leaves out what does not wait without reading it;
+/// on SQLite, `IS NOT NULL` does not.
 pub fn first_due(conn: &mut Conn, webhook: WebhookId) -> Result<Option<Timestamp>> {
     let waiting = webhook_deliveries::table
-        .filter(webhook_deliveries::webhook_id.eq(webhook).and(webhook_deliveries::next_at.is_not_null()))
+        .filter(webhook_deliveries::webhook_id.eq(webhook).and(webhook_deliveries::next_at.ge(EARLIEST)))
         .order(webhook_deliveries::next_at)
         .select(webhook_deliveries::next_at);
     Ok(waiting.first::<Option<Timestamp>>(conn).optional()?.flatten())
@@ -126,6 +131,8 @@ fn told(webhook: WebhookId, disabled: Option<DisabledReason>) -> WebhookTold {
 pub fn delete(tx: &mut Tx<'_>, ctx: &Ctx, webhook: WebhookId) -> Result<()> {
     let user = ctx.user()?;
     dialect::accounts::lock_user(tx.conn, user)?;
+    // It also writes what owners follow, before it takes queues.
+    dialect::readers::lock_reader(tx.conn, READER)?;
     let (row, _) = own(tx.conn, user, webhook)?;
     hold(tx, webhook)?;
     diesel::update(table::table.find(webhook))
