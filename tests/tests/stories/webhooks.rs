@@ -18,7 +18,8 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-on_both!(shared with [ALLOWED]; at_work, by_the_library_of_the_specification, what_there_is_to_hear, wrong_inputs);
+on_both!(shared with [ALLOWED]; at_work, by_the_library_of_the_specification, what_there_is_to_hear);
+on_both!(shared; names_that_lead_inside, wrong_inputs);
 
 /// A new endpoint at this place.
 pub async fn hook(user: &User, url: &str, wants: &[&str]) -> Value {
@@ -43,6 +44,10 @@ async fn at_work(world: World) {
     let hook = hook(&ada, &receiver.url(), &["message.sent", "friend_request"]).await;
     assert_eq!(socket.until("webhook.created").await["data"]["webhook_id"], hook["id"]);
     assert!(hook["secret"].as_str().unwrap().starts_with("whsec_"), "{hook}");
+    let read = ada.get(&path(&hook, "")).await;
+    let known = ada.request("GET", &path(&hook, "")).header("if-none-match", read.header("etag"));
+    Answer::to(known).await.expect(304);
+    assert!(read.expect(200).get("secret").is_none(), "shown only once");
     let said = bob.says(&chat, "Hello").await;
     until("the message arrives", async || !receiver.calls().is_empty()).await;
     let call = receiver.calls().remove(0);
@@ -189,6 +194,19 @@ async fn what_there_is_to_hear(world: World) {
     let told = told.await;
     assert_eq!(told.body["type"], "server.user.registered");
     assert!(!told.body.to_string().contains("@"), "nothing that people wrote: {}", told.body);
+}
+
+/// Where a name leads is known only when it is called.
+async fn names_that_lead_inside(world: World) {
+    let ada = world.user("ada").await;
+    let chat = ada.group("Lunch", &[]).await;
+    let hook = hook(&ada, "https://localhost:8443/", &["message.sent"]).await;
+    ada.says(&chat, "Hello").await;
+    let attempt = answer("it is tried", async || {
+        let attempt = deliveries(&ada, &hook).await.pop()?["attempts"][0].clone();
+        Some(attempt).filter(|attempt| !attempt.is_null())
+    });
+    assert_eq!(attempt.await["error"], "forbidden");
 }
 
 async fn wrong_inputs(world: World) {

@@ -38,3 +38,15 @@ pub const EVENTS: &[Event] = &[
         example: || json!({"webhook_id": THING}),
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::events::are_heard_by;
+
+    #[test]
+    fn api_keys_hear_within_their_scopes() {
+        let expected = [WEBHOOK_CREATED, WEBHOOK_UPDATED, WEBHOOK_DELETED].map(|name| (name, Some(WEBHOOKS_READ)));
+        are_heard_by(EVENTS, &expected);
+    }
+}
