@@ -34,9 +34,7 @@ use crate::{
 pub async fn take(repo: &Repo, ctx: &Ctx, most: usize) -> Result<Vec<Turn>> {
     let now = ctx.now;
     // Without a transaction, as nearly every look finds nothing.
-    let due = queues::table.filter(queues::due_at.le(now));
-    let due = due.filter(queues::lease_until.is_null().or(queues::lease_until.le(now)));
-    if !repo.db.read(move |conn| Ok(diesel::select(exists(due)).get_result::<bool>(conn)?)).await? {
+    if !repo.db.read(move |conn| is_due(conn, now)).await? {
         return Ok(Vec::new());
     }
     let lease = Id::<()>::new(now);
@@ -62,6 +60,12 @@ pub async fn take(repo: &Repo, ctx: &Ctx, most: usize) -> Result<Vec<Turn>> {
         repo.db.write(move |tx| drop_rest(tx, lease, &rest)).await?;
     }
     Ok(turns)
+}
+
+fn is_due(conn: &mut Conn, now: Timestamp) -> Result<bool> {
+    let due = queues::table.filter(queues::due_at.le(now));
+    let due = due.filter(queues::lease_until.is_null().or(queues::lease_until.le(now)));
+    Ok(diesel::select(exists(due.select(queues::webhook_id))).get_result(conn)?)
 }
 
 /// Those that have been due longest, and that nobody has or is just taking.
