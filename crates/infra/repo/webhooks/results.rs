@@ -54,13 +54,14 @@ fn store(tx: &mut Tx<'_>, now: Timestamp, done: &[Done]) -> Result<Vec<(WebhookI
     let (mut changed, mut ended) = (Vec::with_capacity(rows.len()), Vec::new());
     for Done { webhook, calls, .. } in done {
         let Some(queue) = queues.get_mut(webhook) else { continue };
+        let mut answers = Vec::with_capacity(calls.len());
         for (id, at, answered) in calls {
-            // Another node may have made the same call after its lease was over.
+            // Another node may have made the same call after its lease was over; then this one says nothing any more.
             let Some(mut row) = rows.remove(id) else { continue };
             apply(queue, &mut row, *at, now, answered)?;
             changed.push(row);
+            answers.push(*answered);
         }
-        let answers: Vec<Answered> = calls.iter().map(|(.., answered)| *answered).collect();
         if answers.is_empty() {
             continue;
         }

@@ -68,8 +68,9 @@ on_both! {
         let hooks = &world.store.webhooks;
         emails(&world).await;
         let id = hook(&world, &ada, &["settings.updated"]).await.webhook.id;
-        let fails = async |with: Answered| {
-            edit(&world, &ada, if world.now().as_micros() % 2 == 0 { "dark" } else { "light" }).await;
+        let mut themes = ["dark", "light"].into_iter().cycle();
+        let mut fails = async |with: Answered| {
+            edit(&world, &ada, themes.next().unwrap()).await;
             let turns = taken(&world).await;
             let all: Vec<_> = turns.iter().map(|turn| done(turn, world.now(), with)).collect();
             hooks.settle(&system(&world), all).await.unwrap();
