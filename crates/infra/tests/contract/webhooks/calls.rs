@@ -85,6 +85,7 @@ on_both! {
         let told = emails(&world).await;
         assert!(told.iter().any(|mail| mail.subject == "Your webhook was disabled" && mail.text.contains("hook.example")));
         hooks.edit(&world.ctx(&ada), id, None, of(json!({"status": "active"}))).await.unwrap();
+        world.wait(PAUSES[1] * 2);
         let turns = taken(&world).await;
         assert!(!turns.is_empty(), "what waited goes on");
         succeed(&world, &turns).await;
