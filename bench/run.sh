@@ -221,5 +221,7 @@ say "two nodes"
 CLOWDER_BIN=$clowder SECS=$SECS ROUNDS=$ROUNDS OUT=$PWD/$results bench/nodes.sh >/dev/null
 say "files"
 CLOWDER_BIN=$clowder SECS=$SECS ROUNDS=$ROUNDS OUT=$PWD/$results bench/media.sh >/dev/null
+say "webhooks"
+CLOWDER_BIN=$clowder SECS=$SECS ROUNDS=$ROUNDS OUT=$PWD/$results bench/webhooks.sh >/dev/null
 python3 bench/ratios.py "$results"
 echo "rows: $results" >&2

@@ -8,17 +8,18 @@ from schemathesis import GenerationMode
 # Codes of wrong fields that say something about more than the form: what others have chosen, what time it is, what exists.
 # So do the codes of refusals, which have a dot in them.
 BEYOND_FORM = {
-    "banned", "common", "cursor", "distinct", "emoji", "future", "letters", "never", "no_file", "no_files",
+    "banned", "closed", "common", "cursor", "distinct", "emoji", "future", "letters", "never", "no_file", "no_files",
     "no_message", "no_root", "not_ready", "past", "point", "precision", "repeat", "role", "self", "time",
     "time_of_day", "time_zone", "too_late", "too_soon", "unfit", "unreachable", "unusable", "unwanted",
 }
 # A pattern cannot say which days a month has, which moments were long ago or come first, how many options a poll has, what
-# is a word in some language, whether a template has a title, whether a message has a text or files, nor that a file has
-# something in it.
+# is a word in some language, which addresses have a host, whether a template has a title, whether a message has a text or
+# files, nor that a file has something in it.
 BEYOND_PATTERN = {
     ("/at", "range"), ("/poll/most", "range"), ("/birth_date", "date"), ("/birth_date", "range"), ("/until", "range"),
     ("?from", "date"), ("?to", "date"), ("?to", "range"), ("?q", "required"), ("/title", "required"),
     ("Upload-Metadata", "choice"), ("/file", "required"), ("/content", "required"), ("/attachments", "required"),
+    ("/url", "url"), ("/url", "too_long"),
 }
 
 

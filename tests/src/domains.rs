@@ -24,6 +24,7 @@ pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
+pub mod webhooks;
 
 use std::pin::Pin;
 
@@ -62,6 +63,7 @@ macro_rules! for_domains {
             sign_ups,
             staff,
             two_factor,
+            webhooks,
         }
     };
 }

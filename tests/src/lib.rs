@@ -24,6 +24,7 @@ pub mod postgres;
 mod process;
 pub mod proxy;
 pub mod push;
+pub mod receiver;
 pub mod recorded;
 pub mod redis;
 pub mod redis_groups;

@@ -42,6 +42,7 @@ use crate::{
         api_keys::handlers::Scopes,
         messaging::{search, timers},
         operation::docs::Documents,
+        webhooks,
     },
     front::{Front, Limits, Rooms, counting_of, limits_of},
     public_url::{Cdn, PublicUrl},
@@ -122,6 +123,7 @@ pub async fn open(config: &Config) -> Result<Store> {
     config.jobs.apply_to(&mut options);
     config.audit.apply_to(&mut options);
     config.journal.apply_to(&mut options);
+    options.webhooks.catalogue = webhooks::catalogue::catalogue();
     let store = Store::open(options, clock::now()).await?;
     // A database that was restored without its secret must not get another one.
     if let Some(file) = created
@@ -258,6 +260,8 @@ pub async fn start(config: Config) -> Result<Running> {
     chores.push(job_threads.spawn(timers::send(scheduled, Arc::clone(&store.upkeep), stop.clone())));
     chores.push(job_threads.spawn(timers::end(lifetimes, Arc::clone(&store.upkeep), stop.clone())));
     chores.push(job_threads.spawn(search::keep(Arc::clone(&store.search), stop.clone())));
+    let (hooks, egress) = (Arc::clone(&store.webhooks), store.egress().clone());
+    chores.push(job_threads.spawn(webhooks::sending::run(hooks, egress, stop.clone())));
     let (noting, mut until) = (store.clone(), stop.clone());
     chores.push(job_threads.spawn(async move { arrived.run(&noting, &mut until).await }));
     let (online, exchange) = (Arc::clone(&store.online), Arc::clone(store.exchange()));

@@ -2,6 +2,7 @@
 
 mod asyncapi;
 mod asyncapi_page;
+pub mod event_schemas;
 pub mod examples;
 mod openapi;
 

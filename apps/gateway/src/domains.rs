@@ -24,6 +24,7 @@ pub mod reports;
 pub mod sign_ups;
 pub mod staff;
 pub mod two_factor;
+pub mod webhooks;
 
 use clowder_core::{Permission, Recorded, Refusal, Scope, UserId};
 use serde_json::Value;
@@ -52,6 +53,7 @@ pub const DOMAINS: &[Domain] = &[
     notices::DOMAIN,
     realtime::DOMAIN,
     api_keys::DOMAIN,
+    webhooks::DOMAIN,
     privacy::DOMAIN,
     audit::DOMAIN,
     activity::DOMAIN,

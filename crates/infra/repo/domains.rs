@@ -188,11 +188,34 @@ pub fn followed(conn: &mut Conn, user: UserId) -> Result<Vec<Following>> {
     Ok(topics)
 }
 
+/// After which number somebody follows a topic now, if they do.
+pub fn follows(conn: &mut Conn, user: UserId, topic: Topic) -> Result<Option<i64>> {
+    let kinds = DOMAINS.iter().flat_map(|domain| domain.followed);
+    // An id belongs to only one kind of topic, and the first after the one before it is it or none.
+    let before = Id::from_uuid(Uuid::from_u128(topic.id.as_u128().saturating_sub(1)));
+    for Followed { ids, .. } in kinds.filter(|followed| followed.kind == topic.kind) {
+        let found = ids(conn, user, before, 1)?.into_iter().find(|(id, _)| id.uuid() == topic.id);
+        if let Some((_, after)) = found {
+            return Ok(Some(after));
+        }
+    }
+    Ok(None)
+}
+
+/// Whose messages somebody hides, in any domain.
+pub fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
+    let mut hidden = Vec::new();
+    for domain in DOMAINS {
+        hidden.extend((domain.hidden)(conn, user)?);
+    }
+    Ok(hidden)
+}
+
 /// Whose messages somebody hides, and of whom they hear unasked, of all domains.
 pub fn others(conn: &mut Conn, user: UserId) -> Result<Others> {
     let mut others = Others::default();
+    others.hidden = hidden(conn, user)?;
     for domain in DOMAINS {
-        others.hidden.extend((domain.hidden)(conn, user)?);
         others.watched.extend((domain.watched)(conn, user)?);
     }
     Ok(others)

@@ -1,6 +1,7 @@
 //! The journal: appending to it as the last statement of a write, and reading it.
 
 mod epoch;
+mod places;
 mod privacy;
 mod replay;
 pub mod said;
@@ -35,6 +36,7 @@ use crate::{
     segments::{KnownSegments, Segments, Span},
 };
 pub use epoch::former;
+pub use places::changes_at;
 pub use privacy::{clear_subject, clear_topic};
 
 pub const DOMAIN: Domain = Domain {

@@ -59,6 +59,7 @@ mod texts;
 mod two_factor;
 mod upkeep;
 mod user_keys;
+mod webhooks;
 
 use std::{sync::Arc, time::Instant};
 

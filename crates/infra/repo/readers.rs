@@ -147,7 +147,8 @@ impl Readers for Repo {
 }
 
 impl Repo {
-    async fn let_read(&self, ctx: &Ctx, reader: &'static Reader) -> Result<Handled> {
+    /// Lets one reader work, as [`Readers::read`] does with all.
+    pub(super) async fn let_read(&self, ctx: &Ctx, reader: &'static Reader) -> Result<Handled> {
         let (me, now) = (self.readers.me, ctx.now);
         let extent = Journal::extent(self).await?;
         // In transactions of their own: a reader that finds nothing to do must never hold one table and wait for another

@@ -6,6 +6,7 @@ use clowder_core::{
     Bus, Result, Timestamp,
     job::{Cron, Worker},
 };
+use clowder_egress::Egress;
 use clowder_infra_base::{
     DatabaseUrl, Follower, Options,
     bus::{Exchange, InProcess, PostgresBus, RedisBus},
@@ -92,6 +93,11 @@ macro_rules! ports {
 for_domains!(ports);
 
 impl Store {
+    /// The client for addresses that people give.
+    pub fn egress(&self) -> &Egress {
+        &self.options.egress
+    }
+
     /// Opens the database. It must have been migrated by this version or a later one; `now` says which sessions were
     /// ended so recently that their access tokens may still be valid.
     pub async fn open(options: Options, now: Timestamp) -> Result<Self> {

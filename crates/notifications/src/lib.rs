@@ -16,6 +16,7 @@ pub mod push;
 pub mod refusals;
 pub mod rules;
 pub mod scopes;
+pub mod webhooks;
 pub mod wording;
 
 pub use change::Change;
@@ -28,6 +29,7 @@ pub use preferences::{
 };
 
 pub use push::port::PushSubscriptions;
+pub use webhooks::port::Webhooks;
 
 /// The identifier of a notification.
 pub type NotificationId = clowder_core::Id<Notification>;

@@ -51,4 +51,5 @@ mod skew;
 mod standing;
 mod two_factor;
 mod usernames;
+mod webhooks;
 mod wire;

@@ -29,6 +29,7 @@ pub mod readers;
 pub mod reports;
 pub mod sign_ups;
 pub mod two_factor;
+pub mod webhooks;
 
 /// Hands all domains to a macro, each with its port, if it has one. They are swept in this order; within a phase of an
 /// erasure, and in an export, their parts come in it. Of each there is a module in `repo/` and among the contract tests,
@@ -60,6 +61,7 @@ macro_rules! for_domains {
             notifications: clowder_notifications::Notifications,
             push: clowder_notifications::PushSubscriptions,
             notices: clowder_notifications::notices::Notices,
+            webhooks: clowder_notifications::Webhooks,
             media: clowder_media::Files,
             care: clowder_media::FileCare,
             accounts: clowder_accounts::Accounts,

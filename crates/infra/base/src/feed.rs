@@ -19,7 +19,10 @@ use clowder_core::{
     Bus, Journal, Positions, Recorded, Result,
     journal::{Chunk, Extent, Part, Stretch},
 };
-use tokio::time::{Instant, Interval, MissedTickBehavior, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, Interval, MissedTickBehavior, sleep_until},
+};
 use uuid::Uuid;
 
 use self::inbox::{Hint, Inbox};
@@ -42,6 +45,8 @@ const EARLY: usize = 256;
 pub struct Feed {
     followers: Arc<Mutex<Followers>>,
     exchange: Arc<Exchange>,
+    /// Notified when anybody has committed something.
+    stirred: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -65,6 +70,7 @@ impl Feed {
         }
         // Others may listen where nobody does here.
         self.exchange.hint(recorded.iter().map(|change| (change.stream, change.position)));
+        self.stirred.notify_one();
         let mut followers = self.lock();
         if followers.inboxes.is_empty() {
             // Without listeners nothing is lost: the change is in the journal.
@@ -80,8 +86,9 @@ impl Feed {
 
     /// Exchanges hints with the other processes over the same journal, from now on.
     pub fn join(&self, bus: Arc<dyn Bus>, epoch: Uuid) -> Result<()> {
-        let followers = Arc::downgrade(&self.followers);
+        let (followers, stirred) = (Arc::downgrade(&self.followers), Arc::clone(&self.stirred));
         let hear = move |reached: &Reached| {
+            stirred.notify_one();
             if let Some(followers) = followers.upgrade() {
                 let followers = followers.lock().unwrap_or_else(PoisonError::into_inner);
                 followers.inboxes.iter().filter_map(Weak::upgrade).for_each(|inbox| inbox.hear(reached));
@@ -95,6 +102,17 @@ impl Feed {
     /// What else this process and the others tell each other.
     pub fn exchange(&self) -> &Arc<Exchange> {
         &self.exchange
+    }
+
+    /// Whoever waits for something to do should look: something was committed of which no change tells.
+    pub fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
+    /// Returns when something was committed, by this process or, as far as it has heard, by another one: at once if that was
+    /// after the last call. One task may wait.
+    pub async fn stirred(&self) {
+        self.stirred.notified().await;
     }
 
     fn subscribe(&self) -> Arc<Inbox> {

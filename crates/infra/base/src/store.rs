@@ -109,6 +109,7 @@ options! {
     privacy,
     push,
     sign_ups,
+    webhooks,
 }
 
 /// The state of one component of the store.

@@ -5,6 +5,7 @@ pub mod idempotency;
 pub mod journal;
 pub mod messaging;
 pub mod readers;
+pub mod webhooks;
 
 use clowder_core::Result;
 use diesel::{

@@ -16,6 +16,7 @@ pub mod readers;
 pub mod reports;
 pub mod search;
 pub mod sign_ups;
+pub mod webhooks;
 
 use std::{
     sync::{

@@ -76,4 +76,5 @@ mod superseding;
 mod two_factor;
 mod upgrades;
 mod upkeep;
+mod webhooks;
 mod world;
