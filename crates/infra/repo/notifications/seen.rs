@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use clowder_core::{ChatId, Id, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, Id, Result, Timestamp, UserId, Word};
 use clowder_notifications::{
     NotificationType as T,
     delivering::{ChatFacts, Level},
@@ -38,7 +38,6 @@ pub struct SeenChat {
 /// A message, as far as it is shown.
 #[derive(Debug, Clone)]
 pub struct SeenMessage {
-    pub id: MessageId,
     pub sender: UserId,
     /// None of one that is encrypted.
     pub content: Option<String>,
@@ -181,7 +180,7 @@ impl Scene {
                 let is_over = row.expires_at.is_some_and(|at| at <= now);
                 let is_there = row.deleted_at.is_none() && !is_over;
                 let content = row.content.filter(|_| row.kind != ENCRYPTED);
-                let message = SeenMessage { id: row.id, sender: row.sender_id, content, is_there };
+                let message = SeenMessage { sender: row.sender_id, content, is_there };
                 self.messages.insert((row.chat_id, row.seq), message);
             }
         }
