@@ -9,6 +9,7 @@ mod ranges;
 mod resumable;
 mod routes;
 mod serving;
+mod uploading;
 
 use clowder_media::{care::permissions, refusals, scopes};
 use serde_json::{Value, json};
