@@ -14,7 +14,7 @@ use actix_web::{
 use futures_util::StreamExt;
 
 use crate::{
-    front::body_failed,
+    front::{body_failed, other_type},
     problem::{Answer, Problem},
     refusals,
 };
@@ -61,7 +61,7 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = request.content_type().eq_ignore_ascii_case("multipart/form-data");
-        ready(if is_form { Self::new(request, payload.take()) } else { Err(refusals::MEDIA_TYPE.into()) })
+        ready(if is_form { Self::new(request, payload.take()) } else { Err(other_type(request, "multipart/form-data")) })
     }
 }
 
