@@ -157,6 +157,7 @@ fn of_resumable_uploads() -> Vec<Endpoint> {
                 FILE_SERVER_FULL,
                 FILE_UPLOADS,
                 FILE_RESUMABLES,
+                FILE_OFFSET,
                 FILE_BUSY,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
