@@ -90,8 +90,9 @@ fn top(input: &mut BufReader<File>) -> Result<Option<([u8; 4], Option<u64>)>> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     }
-    if number(&octets, 0, 4) == Some(1) {
-        input.read_exact(&mut octets[8..])?;
+    // A recorder that was cut off may have ended within a header.
+    if number(&octets, 0, 4) == Some(1) && input.read_exact(&mut octets[8..]).is_err() {
+        return Ok(None);
     }
     let (name, header, length) = header(&octets).ok_or_else(|| Fault::Broken("a box has no length".to_owned()))?;
     let rest = match length {
