@@ -5,12 +5,7 @@ mod parts;
 
 use std::future::{Ready, ready};
 
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
-    dev::Payload,
-    http::header,
-    web::Bytes,
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web::Bytes};
 use futures_util::StreamExt;
 
 use crate::{
@@ -61,7 +56,11 @@ impl FromRequest for Form {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_form = request.content_type().eq_ignore_ascii_case("multipart/form-data");
-        ready(if is_form { Self::new(request, payload.take()) } else { Err(other_type(request, "multipart/form-data")) })
+        ready(if is_form {
+            Self::new(request, payload.take())
+        } else {
+            Err(other_type(request, "multipart/form-data"))
+        })
     }
 }
 
@@ -249,7 +248,12 @@ mod tests {
             for chunk in [1, 3, 1_000] {
                 let found = tokio::time::timeout(Duration::from_secs(10), parts(KIND, &body[..length], chunk)).await;
                 let found = found.unwrap_or_else(|_| panic!("no answer: {:?} in chunks of {chunk}", &body[..length]));
-                assert_eq!(found.is_err(), length < end + "--".len(), "{:?} in chunks of {chunk}: {found:?}", &body[..length]);
+                assert_eq!(
+                    found.is_err(),
+                    length < end + "--".len(),
+                    "{:?} in chunks of {chunk}: {found:?}",
+                    &body[..length]
+                );
             }
         }
     }

@@ -127,7 +127,9 @@ pub fn may_have(purpose: Purpose, octets: u64) -> Result<()> {
         return Ok(());
     }
     let (purpose, mib) = (purpose.as_str(), most >> 20);
-    let detail = format!("For the purpose `{purpose}`, a file can have {most} octets ({mib} MiB); this one has at least {octets}");
+    let detail = format!(
+        "For the purpose `{purpose}`, a file can have {most} octets ({mib} MiB); this one has at least {octets}"
+    );
     Err(Error::explained(FILE_TOO_LARGE, detail))
 }
 

@@ -196,11 +196,13 @@ async fn what_is_refused(world: World) {
         (format!("{}{file}", member("upload", named)), "/upload"),
         (format!("{file}{}", member("more/files", named)), "/more~1files"),
     ] {
-        let request = ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
+        let request =
+            ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
         let answer = Answer::to(request.body(format!("{body}--bound--\r\n"))).await;
         assert_eq!(answer.wrong_fields(), [wrong], "{body}");
     }
-    let unfinished = ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
+    let unfinished =
+        ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
     Answer::to(unfinished.body(format!("{file}--bound\r\n"))).await.refused(400, "body.incomplete");
     let cut = ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
     let body = "--bound\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nonly the beginn";

@@ -229,7 +229,10 @@ mod tests {
             assert_eq!(came(&pieces, handler).await, expected, "{pieces:?} {handler}");
         }
         let told = failed(overflow(200 << 20));
-        assert_eq!((told.code, told.detail.as_deref().unwrap_or_default().contains("204800 KiB")), ("body.too_large", true));
+        assert_eq!(
+            (told.code, told.detail.as_deref().unwrap_or_default().contains("204800 KiB")),
+            ("body.too_large", true)
+        );
         let announced = TestRequest::post().insert_header(("content-length", "10001")).to_http_request();
         let refused = super::stream(&announced, Payload::None, 10_000).err().map(|problem| problem.code);
         assert_eq!(refused, Some("body.too_large"));

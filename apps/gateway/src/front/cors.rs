@@ -171,7 +171,9 @@ mod tests {
             .to_http_request();
         let answer = cors(&["*"]).preflight(&request);
         let named = answer.headers().get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap().to_str().unwrap();
-        for needed in ["range", "if-range", "if-none-match", "if-modified-since", "authorization", "x-http-method-override"] {
+        for needed in
+            ["range", "if-range", "if-none-match", "if-modified-since", "authorization", "x-http-method-override"]
+        {
             assert!(named.split(", ").any(|name| name == needed), "{needed}: {named}");
         }
     }

@@ -185,8 +185,11 @@ mod tests {
             ("Content-Disposition: form-data; name=\"a=b;c\"; x=y\r\n", "a=b;c", None, None),
             ("Content-Transfer-Encoding: Binary\r\nContent-Disposition: form-data; name=a\r\n", "a", None, None),
         ] {
-            let expected =
-                Head { name: name.into(), file_name: file_name.map(Into::into), media_type: media_type.map(Into::into) };
+            let expected = Head {
+                name: name.into(),
+                file_name: file_name.map(Into::into),
+                media_type: media_type.map(Into::into),
+            };
             assert_eq!(parse(lines), Ok(expected), "{lines}");
         }
         let foreign = Head::parse(b"Content-Disposition: form-data; name=\"k\xE4se\"\r\n").unwrap();
@@ -217,7 +220,11 @@ mod tests {
             ("", None),
         ] {
             let found = parse(&format!("Content-Disposition: form-data; name=\"file\"; {given}\r\n"));
-            assert_eq!(found.map(|head| (head.name, head.file_name)), Ok(("file".into(), expected.map(Into::into))), "{given}");
+            assert_eq!(
+                found.map(|head| (head.name, head.file_name)),
+                Ok(("file".into(), expected.map(Into::into))),
+                "{given}"
+            );
         }
     }
 

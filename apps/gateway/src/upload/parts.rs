@@ -56,9 +56,13 @@ enum State {
     /// Before the first boundary.
     Before,
     /// After a boundary, on its line.
-    Line { is_padded: bool },
+    Line {
+        is_padded: bool,
+    },
     /// In the headers of a part, of which so much does not have their end.
-    Head { searched: usize },
+    Head {
+        searched: usize,
+    },
     /// After the headers of a part: if it is empty, the line break after them can be that before the boundary.
     Opening,
     Content,
@@ -189,7 +193,9 @@ impl Parts {
     fn head(&mut self, searched: usize) -> Result<Option<Step>, Malformed> {
         let end = match self.buffer.starts_with(b"\r\n") {
             true => Some(0),
-            false => memmem::find(self.buffer.get(searched..).unwrap_or_default(), b"\r\n\r\n").map(|at| searched + at + 2),
+            false => {
+                memmem::find(self.buffer.get(searched..).unwrap_or_default(), b"\r\n\r\n").map(|at| searched + at + 2)
+            }
         };
         match end {
             Some(end @ ..=LONGEST_HEAD) => {

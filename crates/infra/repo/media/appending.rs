@@ -65,7 +65,14 @@ pub async fn begin(repo: &Repo, ctx: &Ctx, file: FileId, next: Next) -> Result<B
 }
 
 impl Part {
-    async fn begin(db: Db, blobs: Arc<dyn Blobs>, ctx: Ctx, file: FileId, next: Next, silence: Duration) -> Result<Self> {
+    async fn begin(
+        db: Db,
+        blobs: Arc<dyn Blobs>,
+        ctx: Ctx,
+        file: FileId,
+        next: Next,
+        silence: Duration,
+    ) -> Result<Self> {
         let (user, writer, caller, whole) = (ctx.user()?, Id::new(ctx.now), ctx.clone(), next.whole);
         let claimed = db.write(move |tx| resumable::claim(tx, &caller, user, file, next, writer)).await?;
         let lease = Lease::hold_as(db.clone(), claimed.object, writer, ctx.now, silence);

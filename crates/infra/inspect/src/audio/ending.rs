@@ -144,7 +144,8 @@ fn boxes(file: &File, length: u64) -> io::Result<u64> {
         input.by_ref().take(if length - at < 16 { 8 } else { 16 }).read_to_end(&mut octets)?;
         // Without a length, it is up to the end of the file.
         let stated = header(&octets).and_then(|(_, _, length)| length);
-        let Some(end) = stated.and_then(|stated| at.checked_add(stated)).filter(|end| i64::try_from(*end).is_ok()) else {
+        let Some(end) = stated.and_then(|stated| at.checked_add(stated)).filter(|end| i64::try_from(*end).is_ok())
+        else {
             return Ok(length);
         };
         let read = octets.len() as i64;
@@ -218,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_box_that_is_cut_off_says_where_it_would_end() {
-        let of = |length: u32, name: &[u8], content: usize| [&length.to_be_bytes()[..], name, &vec![1; content]].concat();
+        let of =
+            |length: u32, name: &[u8], content: usize| [&length.to_be_bytes()[..], name, &vec![1; content]].concat();
         let wide = [&1_u32.to_be_bytes()[..], b"mdat", &100_u64.to_be_bytes(), &[1; 4]].concat();
         let huge = [&1_u32.to_be_bytes()[..], b"mdat", &u64::MAX.to_be_bytes()].concat();
         for (content, stated) in [

@@ -14,9 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_core::{PageRequest, Result};
 use clowder_infra::{Store, blobs};
-use clowder_media::{
-    Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key, blobs::Writing,
-};
+use clowder_media::{Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key, blobs::Writing};
 use clowder_tests::{recorded::png, setting, unique};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};

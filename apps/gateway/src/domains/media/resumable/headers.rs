@@ -175,7 +175,8 @@ pub fn checksum(request: &HttpRequest) -> Answer<Option<Checksum>> {
 pub fn new_upload(request: &HttpRequest) -> Answer<NewResumable> {
     // An upload that a client takes for a part of another one would stay a file of its own.
     if request.headers().contains_key(CONCAT) {
-        let problem = wrong("Upload-Concat", "unwanted", "this server does not put uploads together: see `Tus-Extension`");
+        let problem =
+            wrong("Upload-Concat", "unwanted", "this server does not put uploads together: see `Tus-Extension`");
         return Err(problem.header(EXTENSIONS, HeaderValue::from_static(OFFERED)));
     }
     if request.headers().contains_key(DEFERRED) {
