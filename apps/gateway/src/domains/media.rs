@@ -10,6 +10,7 @@ mod resumable;
 mod routes;
 mod serving;
 mod uploading;
+mod waiting;
 
 use clowder_media::{care::permissions, refusals, scopes};
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use clowder_media::{
 };
 use tokio::time::timeout;
 
-use super::{serving, uploading};
+use super::{serving, uploading, waiting::told_when};
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
@@ -51,7 +51,7 @@ pub async fn begin_direct(
     Caller(ctx): Caller,
     Json(new): Json<NewDirectUpload>,
 ) -> Answer<Created<DirectUpload>> {
-    Ok(Created(files.begin_direct(&ctx, new).await?))
+    Ok(Created(files.begin_direct(&ctx, new).await.map_err(told_when)?))
 }
 
 pub async fn complete_direct(

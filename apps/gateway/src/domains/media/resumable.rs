@@ -16,18 +16,20 @@ use clowder_core::{Ctx, Error};
 use clowder_media::{
     Appending, FileId, Files,
     purpose::MOST_OCTETS,
-    refusals::{FILE_BEYOND, FILE_BUSY},
+    refusals::FILE_BEYOND,
     resumable::{Appended, Next, Resumable},
 };
 use tokio::time::timeout;
 
 use self::checksum::Checksum;
-use super::handlers::{LONGEST, PIECE};
+use super::{
+    handlers::{LONGEST, PIECE},
+    waiting::told_when,
+};
 use crate::{
     answer::Shown,
     auth::Caller,
     call::Path,
-    front::PAUSE,
     problem::{Answer, Problem},
     public_url::PublicUrl,
     refusals,
@@ -40,9 +42,6 @@ pub use self::headers::{
 };
 
 type Port = Data<dyn Files>;
-
-/// After how many seconds whoever finds an upload busy is to ask again: as long as a body may pause.
-const BUSY_FOR: u64 = PAUSE.as_secs();
 
 /// What the server can do.
 pub async fn options() -> Answer<HttpResponse> {
@@ -154,14 +153,6 @@ async fn append_to(
     }
     let mut part = files.continue_resumable(ctx, upload.id, next).await.map_err(told_when)?;
     receive(&mut *part, &mut body, checksum).await.finish(part).await
-}
-
-/// A call that writes may have lost its client without knowing that yet: then the upload is free again soon.
-fn told_when(error: Error) -> Problem {
-    match error.refusal() {
-        Some(FILE_BUSY) => Problem::from(error).retry_after(BUSY_FOR),
-        _ => error.into(),
-    }
 }
 
 /// How a part ends.

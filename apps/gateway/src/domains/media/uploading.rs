@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use clowder_core::{Ctx, Error, FieldError, text::Flaw};
 use clowder_media::{Arriving, File, Files, NewFile, Purpose};
 
-use super::handlers::PIECE;
+use super::{handlers::PIECE, waiting::told_when};
 use crate::{
     problem::Answer,
     upload::{Form, Head},
@@ -45,7 +45,7 @@ async fn receive(
         }
         let Head { file_name, media_type, .. } = part.head().clone();
         let new = NewFile { name: file_name.unwrap_or_default(), named: media_type, purpose };
-        let file = arriving.insert(files.begin_upload(ctx, new).await?);
+        let file = arriving.insert(files.begin_upload(ctx, new).await.map_err(told_when)?);
         while let Some(piece) = part.piece(PIECE).await? {
             file.write(piece.into()).await?;
         }

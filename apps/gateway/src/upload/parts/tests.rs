@@ -1,3 +1,5 @@
+//! Tables of forms and of what is no form; and a form is the same however it arrives.
+
 use proptest::{prelude::*, sample::Index};
 
 use super::*;

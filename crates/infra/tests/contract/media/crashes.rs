@@ -12,7 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use clowder_core::{PageRequest, Result};
+use clowder_core::{PageRequest, Result, Timestamp};
 use clowder_infra::{Store, blobs};
 use clowder_media::{Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key, blobs::Writing};
 use clowder_tests::{recorded::png, setting, unique};
