@@ -128,7 +128,7 @@ impl Front {
     pub async fn serve(&self, meter: &Meter, mut request: ServiceRequest) -> ServiceResponse {
         let watch = Stopwatch::start();
         // Before anybody looks at the method.
-        tus::override_method(request.head_mut());
+        tus::override_method(&mut request);
         let (request, payload) = request.into_parts();
         let now = clock::now();
         let id = trace::request_id(request.headers(), now);

@@ -1,7 +1,7 @@
 //! What tus 1.0.0 asks of all calls of resumable uploads, whoever answers them (<https://tus.io/protocols/resumable-upload>).
 
 use actix_web::{
-    dev::RequestHead,
+    dev::ServiceRequest,
     http::{
         Method,
         header::{HeaderMap, HeaderName, HeaderValue},
@@ -21,14 +21,14 @@ fn is_path(path: &str) -> bool {
 
 /// Some environments let a client send neither PATCH nor DELETE: it names the method in a header of a POST. Only for
 /// resumable uploads, and before anything else, so that access, limits, logs and metrics see the method that is meant.
-pub fn override_method(head: &mut RequestHead) {
-    if head.method != Method::POST || !is_path(head.uri.path()) {
+pub fn override_method(request: &mut ServiceRequest) {
+    if *request.method() != Method::POST || !is_path(request.path()) {
         return;
     }
-    let meant = head.headers.get(METHOD).and_then(|value| value.to_str().ok()).map(str::trim);
+    let meant = request.headers().get(METHOD).and_then(|value| value.to_str().ok()).map(str::trim);
     let known = [Method::PATCH, Method::DELETE];
-    if let Some(method) = known.into_iter().find(|known| meant.is_some_and(|meant| meant == known.as_str())) {
-        head.method = method;
+    if let Some(method) = known.into_iter().find(|known| meant == Some(known.as_str())) {
+        request.head_mut().method = method;
     }
 }
 
@@ -63,7 +63,7 @@ mod tests {
         ] {
             let request = TestRequest::with_uri(path).method(method).insert_header((METHOD, meant));
             let mut request = request.to_srv_request();
-            override_method(request.head_mut());
+            override_method(&mut request);
             assert_eq!(*request.method(), expected, "{path} {meant}");
         }
     }

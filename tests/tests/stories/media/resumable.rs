@@ -370,7 +370,9 @@ async fn within_the_limits(world: World) {
         second.body["code"] == "file.busy"
     })
     .await;
-    append(&ada, &waits[1], 0, "x").await.refused(409, "file.uploads");
+    let one_more = append(&ada, &waits[1], 0, "x").await;
+    assert_eq!(one_more.header("retry-after"), "5");
+    one_more.refused(409, "file.uploads");
     endless.abort();
     until("the next one may come", async || append(&ada, &waits[1], 0, "x").await.status == 204).await;
 }
