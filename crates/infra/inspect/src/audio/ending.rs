@@ -207,7 +207,7 @@ mod tests {
                 5..=604 => page(0, &[b"one"]),
                 _ => Vec::new(),
             };
-            let first = if missing > second.len() { &[] } else { first.as_slice() };
+            let first: &[u8] = if missing > second.len() { &[] } else { &first };
             let (found, stated) = seen(&whole[..whole.len() - missing], "audio/ogg");
             assert_eq!(found, [first, &left].concat(), "{missing} are missing");
             assert_eq!(stated, found.len() as u64);
