@@ -190,7 +190,7 @@ fn unblock(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let opened = match diesel::select(still).get_result(tx.conn)? {
         true => Vec::new(),
         false => {
-            starting::note_shared(tx.conn, [caller, user])?;
+            starting::note_shared(tx.conn, caller, &[user])?;
             closing::set_closed(tx, [caller, user], false)?
         }
     };
