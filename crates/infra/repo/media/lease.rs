@@ -36,7 +36,7 @@ impl Lease {
 
     /// That of a call which writes to a resumable upload. It is lost once another call writes to that.
     pub fn hold_as(db: Db, object: ObjectId, writer: Id<()>, since: Timestamp, lease: Duration) -> Self {
-        let renew = move |tx: &mut Tx<'_>, until| {
+        let renew = move |tx: &mut Tx<'_>, until: Timestamp| -> Result<bool> {
             let own = resumable_uploads::table.find(object).filter(resumable_uploads::writer.eq(writer));
             if own.count().get_result::<i64>(tx.conn)? == 0 { Ok(false) } else { renew(tx, object, until) }
         };
