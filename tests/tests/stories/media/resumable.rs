@@ -214,7 +214,7 @@ async fn what_is_refused(world: World) {
     assert_eq!(offset(&ada, &upload).await, 4, "nothing of that was kept");
 
     // Whoever is refused before anybody looks at the upload learns of the version, too.
-    let nobody = Answer::to(ask(&world.nobody(), "PATCH", &upload, &[])).await;
+    let nobody = Answer::to(ask(world.nobody(), "PATCH", &upload, &[])).await;
     assert_eq!(nobody.header("tus-resumable"), "1.0.0");
     nobody.refused(401, "token.missing");
     let other = Answer::to(ask(&ada, "PUT", &upload, &[])).await;
