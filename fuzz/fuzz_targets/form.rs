@@ -11,7 +11,7 @@ fn read(form: &[u8], size: usize) -> Seen {
     let mut seen = (Vec::new(), false, None);
     let Ok(mut parts) = Parts::new("b") else { return seen };
     for piece in form.chunks(size) {
-        parts.feed(piece);
+        parts.feed(piece.to_vec().into());
         loop {
             match parts.step() {
                 Ok(Some(Step::Part(head))) => seen.0.push((format!("{head:?}"), Vec::new())),

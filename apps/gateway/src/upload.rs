@@ -112,7 +112,7 @@ impl Form {
                 return Ok(step);
             }
             match self.arrive().await? {
-                Some(octets) => self.parts.feed(&octets),
+                Some(octets) => self.parts.feed(octets),
                 None => return Err(Problem::new(refusals::BODY_CUT).because("The form has no last boundary (`--…--`)")),
             }
         }
@@ -123,7 +123,7 @@ impl Form {
         loop {
             self.parts.step().map_err(malformed)?;
             match self.arrive().await? {
-                Some(octets) => self.parts.feed(&octets),
+                Some(octets) => self.parts.feed(octets),
                 None => return Ok(()),
             }
         }

@@ -4,7 +4,7 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use memchr::{memmem, memmem::Finder, memrchr};
 
 use super::head::Head;
@@ -43,7 +43,8 @@ pub enum Step {
 
 /// A form that arrives.
 pub struct Parts {
-    buffer: BytesMut,
+    /// What has arrived and was not given yet.
+    buffer: Bytes,
     /// Finds what ends a part: a line break, two hyphens and the boundary.
     delimiter: Finder<'static>,
     state: State,
@@ -82,12 +83,15 @@ impl Parts {
         }
         let delimiter = Finder::new(format!("\r\n--{boundary}").as_bytes()).into_owned();
         // The first boundary needs no line break before it.
-        Ok(Self { buffer: BytesMut::from("\r\n"), delimiter, state: State::Before, parts: 0, beside: 0 })
+        Ok(Self { buffer: Bytes::from_static(b"\r\n"), delimiter, state: State::Before, parts: 0, beside: 0 })
     }
 
-    /// Takes what has arrived.
-    pub fn feed(&mut self, octets: &[u8]) {
-        self.buffer.extend_from_slice(octets);
+    /// Takes what has arrived. It is copied only if something before it could not be given yet.
+    pub fn feed(&mut self, octets: Bytes) {
+        self.buffer = match self.buffer.is_empty() {
+            true => octets,
+            false => [self.buffer.as_ref(), &octets].concat().into(),
+        };
     }
 
     /// What comes next; `None` if that has not arrived yet. After an error, nothing does.
@@ -152,7 +156,7 @@ impl Parts {
     fn until_delimiter(&mut self) -> (Bytes, bool) {
         let length = self.delimiter.needle().len();
         if let Some(at) = self.delimiter.find(&self.buffer) {
-            let before = self.buffer.split_to(at).freeze();
+            let before = self.buffer.split_to(at);
             self.buffer.advance(length);
             return (before, true);
         }
@@ -160,7 +164,7 @@ impl Parts {
         let tail = self.buffer.len().saturating_sub(length - 1);
         let last = memrchr(b'\r', self.buffer.get(tail..).unwrap_or_default()).map(|at| tail + at);
         let begun = last.filter(|at| self.delimiter.needle().starts_with(self.buffer.get(*at..).unwrap_or_default()));
-        (self.buffer.split_to(begun.unwrap_or(self.buffer.len())).freeze(), false)
+        (self.buffer.split_to(begun.unwrap_or(self.buffer.len())), false)
     }
 
     /// What follows the line of a boundary: the headers of a part, or nothing.

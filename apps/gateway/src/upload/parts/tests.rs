@@ -9,7 +9,7 @@ fn read<'b>(boundary: &str, pieces: impl Iterator<Item = &'b [u8]>) -> (Vec<Stri
     let mut parts = Parts::new(boundary).unwrap();
     let (mut found, mut content, mut has_ended) = (Vec::new(), None::<Vec<u8>>, false);
     for piece in pieces {
-        parts.feed(piece);
+        parts.feed(piece.to_vec().into());
         loop {
             match parts.step() {
                 Ok(Some(Step::Part(head))) => {
