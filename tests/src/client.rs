@@ -1,6 +1,6 @@
 //! A client that checks every response for what must hold everywhere.
 
-use reqwest::{Method, RequestBuilder, Response, header::HeaderMap};
+use reqwest::{Method, Request, RequestBuilder, Response, header::HeaderMap};
 use serde_json::Value;
 
 use crate::documented;
@@ -130,6 +130,15 @@ pub struct Answer {
     pub body: Value,
 }
 
+/// The method of a call as the server takes it: calls of resumable uploads can name theirs in a header.
+fn meant(request: &Request) -> Method {
+    let is_upload = *request.method() == Method::POST && request.url().path().starts_with("/api/files/resumable/");
+    let named = request.headers().get("x-http-method-override").filter(|_| is_upload);
+    let known =
+        [Method::PATCH, Method::DELETE].into_iter().find(|known| named.is_some_and(|named| named == known.as_str()));
+    known.unwrap_or_else(|| request.method().clone())
+}
+
 impl Answer {
     pub async fn to(request: RequestBuilder) -> Self {
         Self::try_to(request).await.expect("no answer")
@@ -140,7 +149,7 @@ impl Answer {
         let (client, request) = request.build_split();
         let mut request = request?;
         let may_fail = request.headers_mut().remove(MAY_FAIL).is_some();
-        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let (method, path) = (meant(&request), request.url().path().to_owned());
         let response = client.execute(request).await?;
         Self::read(&method, &path, may_fail, response).await
     }

@@ -15,6 +15,7 @@ mod reads;
 mod rooms;
 mod run;
 mod trace;
+mod tus;
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
@@ -34,7 +35,7 @@ use clowder_infra::{Store, online::Online, worker_pool::fair::Caller};
 use tracing::{Instrument, Span, field};
 
 pub use access::suspended;
-pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY, PAUSE, failed as body_failed, time_for};
+pub use body::{MOST as MOST_OF_ALL, MOST_OF_NOBODY, PAUSE, failed as body_failed, other_type, time_for};
 pub use client::Network;
 pub use cors::WebOrigin;
 pub use host::HostName;
@@ -42,6 +43,7 @@ pub use idempotency::IDEMPOTENCY_KEY;
 pub use limits::{Key, Left, Limits, LocalLimits, Policy, RedisLimits, counting_of, limits_of, units};
 pub use meter::Meter;
 pub use rooms::{Full, Room, Rooms, Sizes};
+pub use tus::{RESUMABLE as TUS_RESUMABLE, VERSION as TUS_VERSION};
 
 use crate::{
     call::{Call, Charge},
@@ -123,8 +125,10 @@ impl Front {
         }
     }
 
-    pub async fn serve(&self, meter: &Meter, request: ServiceRequest) -> ServiceResponse {
+    pub async fn serve(&self, meter: &Meter, mut request: ServiceRequest) -> ServiceResponse {
         let watch = Stopwatch::start();
+        // Before anybody looks at the method.
+        tus::override_method(&mut request);
         let (request, payload) = request.into_parts();
         let now = clock::now();
         let id = trace::request_id(request.headers(), now);
@@ -275,6 +279,7 @@ impl Front {
         if !answer.contains_key(header::CACHE_CONTROL) {
             answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
+        tus::mark(request.path(), answer);
         self.cors.mark(request.headers(), answer);
     }
 }

@@ -12,6 +12,9 @@ mod bus;
 #[path = "../../../fuzz/fuzz_targets/cursor.rs"]
 #[allow(unused_attributes, reason = "the same")]
 mod cursor;
+#[path = "../../../fuzz/fuzz_targets/form.rs"]
+#[allow(unused_attributes, reason = "the same")]
+mod form;
 #[path = "../../../fuzz/fuzz_targets/frame.rs"]
 #[allow(unused_attributes, reason = "the same")]
 mod frame;
@@ -30,9 +33,10 @@ mod query;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("bus", bus::run),
     ("cursor", cursor::run),
+    ("form", form::run),
     ("frame", frame::run),
     ("media", media::run),
     ("names", names::run),

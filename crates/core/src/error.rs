@@ -168,7 +168,7 @@ pub enum Error {
     Stale { refusal: Refusal, current: i64 },
     /// A refusal that says more than its title, such as which role is needed.
     #[error("{}", .refusal.code)]
-    Explained { refusal: Refusal, detail: &'static str },
+    Explained { refusal: Refusal, detail: Cow<'static, str> },
     /// A refusal because of some of what the input names, each with its pointer.
     #[error("{}", .refusal.code)]
     Pointed { refusal: Refusal, errors: Vec<FieldError> },
@@ -228,6 +228,23 @@ impl Error {
             Self::Unavailable(outage) => outage.cause.costs_connection(),
             Self::Internal(_) => true,
             _ => false,
+        }
+    }
+
+    /// A refusal that says more than its title.
+    pub fn explained(refusal: Refusal, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Explained { refusal, detail: detail.into() }
+    }
+
+    /// The refusal that it is, however much more it says; `None` for every other error.
+    pub const fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Refused(refusal)
+            | Self::Stale { refusal, .. }
+            | Self::Explained { refusal, .. }
+            | Self::Pointed { refusal, .. }
+            | Self::TooEarly { refusal, .. } => Some(*refusal),
+            Self::Invalid(_) | Self::TooMany { .. } | Self::Unavailable(_) | Self::Internal(_) => None,
         }
     }
 

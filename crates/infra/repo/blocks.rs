@@ -35,6 +35,7 @@ use super::{
     dialect::Conn,
     domains::{Domain, Sweep},
     friends, groups, invitations, journal,
+    lifetimes::starting,
     messaging::{change, chats, closing},
     people::{self, Viewer},
     pets,
@@ -188,7 +189,10 @@ fn unblock(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId) -> Result<()> {
     let still = exists(table::table.find((user, caller)));
     let opened = match diesel::select(still).get_result(tx.conn)? {
         true => Vec::new(),
-        false => closing::set_closed(tx, [caller, user], false)?,
+        false => {
+            starting::note_shared(tx.conn, caller, &[user])?;
+            closing::set_closed(tx, [caller, user], false)?
+        }
     };
     let mut told: Vec<&dyn clowder_core::Change> = vec![&unblocked];
     told.extend(opened.iter().map(|change| change as &dyn clowder_core::Change));

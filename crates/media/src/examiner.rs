@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Raised whenever there is more to find in files: more types are looked into, or what could not be read can be. Those in which
 /// nothing was found are looked into again then.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// What was found in a file, as it is stored with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Whether a file may be uploaded.
 
-use clowder_core::Result;
+use clowder_core::{Error, Result, Word, text};
 
 use crate::{
     Purpose, Seen, kinds,
@@ -122,7 +122,15 @@ pub fn may_continue(progress: Progress, offset: u64, usage: Usage, limits: Limit
 
 /// Whether a file for this purpose may have so many octets, so far or in all.
 pub fn may_have(purpose: Purpose, octets: u64) -> Result<()> {
-    if octets > purpose.most_octets() { Err(FILE_TOO_LARGE.into()) } else { Ok(()) }
+    let most = purpose.most_octets();
+    if octets <= most {
+        return Ok(());
+    }
+    let (purpose, mib) = (purpose.as_str(), most >> 20);
+    let detail = format!(
+        "For the purpose `{purpose}`, a file can have {most} octets ({mib} MiB); this one has at least {octets}"
+    );
+    Err(Error::explained(FILE_TOO_LARGE, detail))
 }
 
 /// How much an upload reserves beyond what it needs, in octets.
@@ -155,12 +163,27 @@ impl Taken {
     }
 }
 
+/// How much of the type that an upload names is repeated, in characters.
+const LONGEST_NAMED: usize = 127;
+
 /// Whether what has arrived may be kept for this purpose. `named` is the type that the upload gave to it, if any.
 pub fn may_be(purpose: Purpose, found: Sniffed, named: Option<&str>) -> Result<()> {
-    if !kinds::fits(named.unwrap_or_default(), found) {
-        return Err(FILE_MISMATCH.into());
+    let (named, is) = (named.unwrap_or_default(), found.media_type);
+    if !kinds::fits(named, found) {
+        let named = text::cut(named, LONGEST_NAMED);
+        return Err(Error::explained(FILE_MISMATCH, format!("The upload calls it {named}, and its content is {is}")));
     }
-    if purpose.takes(found) { Ok(()) } else { Err(FILE_TYPE.into()) }
+    if purpose.takes(found) {
+        return Ok(());
+    }
+    let detail = match found.also {
+        Some(also) => format!("Its content is {is}, and {also} at the same time: such a file is taken for no purpose"),
+        None => {
+            let (purpose, types) = (purpose.as_str(), purpose.types());
+            format!("Its content is {is}; for the purpose `{purpose}`, a file must be {types}")
+        }
+    };
+    Err(Error::explained(FILE_TYPE, detail))
 }
 
 /// The longest recording that can be a voice message, in milliseconds.
@@ -190,16 +213,13 @@ pub fn may_keep(usage: Usage, size: i64, limits: Limits) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clowder_core::Error;
-
     use super::*;
     use crate::sniff::sniff;
 
     fn code(result: Result<()>) -> &'static str {
         match result {
             Ok(()) => "",
-            Err(Error::Refused(refusal)) => refusal.code,
-            Err(error) => panic!("{error}"),
+            Err(error) => error.refusal().unwrap_or_else(|| panic!("{error}")).code,
         }
     }
 
@@ -318,6 +338,25 @@ mod tests {
         ] {
             assert_eq!(is_fit(purpose, kind, seen), fits, "{purpose:?} {kind} {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_found_and_what_can_be() {
+        let says = |result: Result<()>| match result {
+            Err(Error::Explained { detail, .. }) => detail,
+            other => panic!("{other:?}"),
+        };
+        let of = |purpose, content: &[u8], named| says(may_be(purpose, sniff(content), named));
+        let script = b"GIF89a/*\x01\0*/=1;alert(1)//;";
+        for (detail, parts) in [
+            (says(may_have(Purpose::Avatar, (10 << 20) + 1)), ["`avatar`", "10485760 octets (10 MiB)", "10485761"]),
+            (of(Purpose::Avatar, b"text", None), ["text/plain", "`avatar`", "JPEG, PNG"]),
+            (of(Purpose::Attachment, script, None), ["image/gif", "javascript", "no purpose"]),
+            (of(Purpose::Avatar, b"text", Some("image/png")), ["calls it image/png", "content is", "text/plain"]),
+        ] {
+            assert!(parts.iter().all(|part| detail.contains(part)), "{detail}");
+        }
+        assert!(of(Purpose::Avatar, b"text", Some(&format!("image/{}", "x".repeat(10_000)))).len() < 200);
     }
 
     #[test]

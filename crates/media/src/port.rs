@@ -30,7 +30,8 @@ pub trait Files: Send + Sync {
     async fn resumable(&self, ctx: &Ctx, file: FileId) -> Result<Resumable>;
 
     /// Goes on with such an upload. `file.expired`, `file.busy` if another call is writing to it, `file.offset` if it is
-    /// not that far, or further, and `file.uploads`.
+    /// not that far, or further, and `file.uploads`. A part of which nothing comes for half a minute ends as if its sender had
+    /// gone away, and one whose process has died holds the upload no longer than that.
     async fn continue_resumable(&self, ctx: &Ctx, file: FileId, next: Next) -> Result<Box<dyn Appending>>;
 
     /// Ends such an upload and removes what has arrived; one that has become a file is deleted.
@@ -108,8 +109,8 @@ pub trait Arriving: Send {
 /// counts only as a whole.
 #[async_trait]
 pub trait Appending: Send {
-    /// Adds bytes, and waits until they are on their way to the store. `file.beyond` if these are more than the upload has;
-    /// after an error, what has arrived so far can only be finished or undone.
+    /// Adds bytes, and waits until they are on their way to the store. `file.beyond` if these are more than the upload has, and
+    /// `file.offset` if the part has ended, because nothing came for too long; after an error, what has arrived so far can only be finished or undone.
     async fn write(&mut self, bytes: Bytes) -> Result<()>;
 
     /// Keeps what has arrived, even if nobody waits for that any more. When this returns, it is durable. If it was the last of it,

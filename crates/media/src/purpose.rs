@@ -70,6 +70,16 @@ impl Purpose {
         }
     }
 
+    /// What such a file can be, for a sentence.
+    pub const fn types(self) -> &'static str {
+        match self {
+            Self::Avatar | Self::Cover | Self::Pet | Self::Event | Self::Chat | Self::Group => "JPEG, PNG, GIF or WebP",
+            Self::Voice => "a recording: AAC, FLAC, MP3, MP4, Ogg, WAV, WebM or Matroska",
+            Self::Video => "MP4, WebM or QuickTime",
+            Self::Attachment => "anything but a program",
+        }
+    }
+
     /// Whether such a file can have this content. None takes what is two things at once.
     pub fn takes(self, found: Sniffed) -> bool {
         let is = |kinds: &[&str]| kinds.contains(&found.media_type);

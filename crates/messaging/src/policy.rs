@@ -161,13 +161,13 @@ pub fn allow(seat: Seat, action: Action) -> Result<()> {
     if matches!(action, Action::Leave | Action::Delete) {
         let detail = "A private chat can be neither left nor deleted: archive it with `PUT …/preferences`, and remove its messages for \
                       yourself with `POST …/clear`.";
-        return Err(Error::Explained { refusal: CHAT_PRIVATE, detail });
+        return Err(Error::explained(CHAT_PRIVATE, detail));
     }
     Err(CHAT_PRIVATE.into())
 }
 
-pub const fn forbidden(detail: &'static str) -> Error {
-    Error::Explained { refusal: CHAT_FORBIDDEN, detail }
+pub fn forbidden(detail: &'static str) -> Error {
+    Error::explained(CHAT_FORBIDDEN, detail)
 }
 
 /// Who may do it in a group or a channel.

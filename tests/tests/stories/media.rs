@@ -177,12 +177,33 @@ async fn what_is_refused(world: World) {
     assert!(face.header("vary").to_ascii_lowercase().contains("authorization"), "{face:?}");
     assert_eq!((&picture["type"], &picture["purpose"]), (&json!("image/png"), &json!("avatar")));
     let large = [png(3, 2, ""), vec![0; 10 << 20]].concat();
-    send(&ada, "?purpose=avatar", renamed, &large).await.refused(413, "file.too_large");
+    let refused = send(&ada, "?purpose=avatar", renamed, &large).await;
+    assert!(refused.body["detail"].as_str().unwrap().contains("10 MiB"), "{}", refused.text);
+    refused.refused(413, "file.too_large");
     assert_eq!(send(&ada, "", "; filename=\"empty\"", b"").await.wrong_fields(), ["/file"]);
     let none = Answer::to(form(ada.request("POST", "/api/files/upload"), &json!({"other": "x"}))).await;
     assert_eq!(none.wrong_fields(), ["/file"]);
     assert_eq!(send(&ada, "?purpose=fun", "", b"x").await.wrong_fields(), ["?purpose"]);
     ada.post("/api/files/upload", json!({"file": "x"})).await.refused(415, "media_type.unsupported");
+    let member = |name: &str, more: &str| {
+        format!("--bound\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\nx\r\n")
+    };
+    let (file, named) = (member("file", "; filename=\"a\""), "; filename=\"b\"");
+    for (body, wrong) in [
+        (format!("{}{file}", member("purpose", "")), "/purpose"),
+        (format!("{file}{}", member("purpose", "")), "/purpose"),
+        (format!("{file}{file}"), "/file"),
+        (format!("{}{file}", member("upload", named)), "/upload"),
+        (format!("{file}{}", member("more/files", named)), "/more~1files"),
+    ] {
+        let request =
+            ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
+        let answer = Answer::to(request.body(format!("{body}--bound--\r\n"))).await;
+        assert_eq!(answer.wrong_fields(), [wrong], "{body}");
+    }
+    let unfinished =
+        ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
+    Answer::to(unfinished.body(format!("{file}--bound\r\n"))).await.refused(400, "body.incomplete");
     let cut = ada.request("POST", "/api/files/upload").header("content-type", "multipart/form-data; boundary=bound");
     let body = "--bound\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nonly the beginn";
     Answer::to(cut.body(body)).await.refused(400, "body.incomplete");

@@ -9,6 +9,8 @@ mod ranges;
 mod resumable;
 mod routes;
 mod serving;
+mod uploading;
+mod waiting;
 
 use clowder_media::{care::permissions, refusals, scopes};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ use actix_web::{
     http::header::{self, HeaderValue},
     web::{Bytes, BytesMut},
 };
+use clowder_core::text;
 use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
@@ -32,6 +33,9 @@ const ROOM: usize = 64 << 20;
 pub const PAUSE: Duration = Duration::from_secs(5);
 /// After that, this many octets must arrive per second.
 const SLOWEST: u64 = 1 << 10;
+
+/// How much of a type that a client names is repeated, in characters.
+const LONGEST_TYPE: usize = 127;
 
 /// The memory for all bodies that are being read or processed.
 pub const BODIES: Sizes = Sizes { nobody: ROOM_OF_NOBODY, known: ROOM };
@@ -59,12 +63,12 @@ pub async fn read(request: &HttpRequest, payload: &mut Payload, most: usize, roo
 /// with it is the error of a payload: [`failed`] says which problem that is.
 pub fn stream(request: &HttpRequest, payload: Payload, most: usize) -> Answer<Payload> {
     may_be_read(request, most)?;
-    let body = stream::unfold(Some((payload, Pace(PAUSE), most)), |state| async {
+    let body = stream::unfold(Some((payload, Pace(PAUSE), most)), move |state| async move {
         let (mut payload, mut pace, left) = state?;
         match pace.next(&mut payload).await.transpose()? {
             Ok(chunk) => match left.checked_sub(chunk.len()) {
                 Some(left) => Some((Ok(chunk), Some((payload, pace, left)))),
-                None => Some((Err(PayloadError::Overflow), None)),
+                None => Some((Err(overflow(most)), None)),
             },
             Err(error) => Some((Err(error), None)),
         }
@@ -110,17 +114,38 @@ pub fn time_for(octets: usize) -> Duration {
 fn checked(request: &HttpRequest, body: Bytes) -> Answer<Bytes> {
     let kind = request.content_type();
     let is_json = kind.eq_ignore_ascii_case("application/json") || kind.ends_with("+json");
-    if is_json || body.is_empty() { Ok(body) } else { Err(refusals::MEDIA_TYPE.into()) }
+    if is_json || body.is_empty() { Ok(body) } else { Err(other_type(request, "application/json")) }
+}
+
+/// The problem of a body that is not of the type that this call takes.
+pub fn other_type(request: &HttpRequest, taken: &str) -> Problem {
+    let found = match request.content_type() {
+        "" => "it has no `Content-Type`".to_owned(),
+        kind => format!("it is {}", text::cut(kind, LONGEST_TYPE)),
+    };
+    Problem::new(refusals::MEDIA_TYPE).because(format!("The body must be {taken} here, and {found}"))
 }
 
 fn too_large(most: usize) -> Problem {
-    Problem::new(refusals::BODY_TOO_LARGE).because(format!("The body must have at most {} KiB here", most >> 10))
+    Problem::new(refusals::BODY_TOO_LARGE).because(says_too_large(most))
+}
+
+fn says_too_large(most: usize) -> String {
+    format!("The body must have at most {} KiB here", most >> 10)
+}
+
+/// The error of a payload that is longer than it can be here, and says so.
+fn overflow(most: usize) -> PayloadError {
+    PayloadError::Io(io::Error::new(io::ErrorKind::FileTooLarge, says_too_large(most)))
 }
 
 /// The problem of a body that was not received.
 pub fn failed(error: PayloadError) -> Problem {
     match error {
         PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => refusals::BODY_SLOW.into(),
+        PayloadError::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Problem::new(refusals::BODY_TOO_LARGE).because(error.to_string())
+        }
         PayloadError::Overflow => refusals::BODY_TOO_LARGE.into(),
         error => Problem::new(refusals::BODY_CUT).because(error.to_string()),
     }
@@ -203,6 +228,11 @@ mod tests {
         ] {
             assert_eq!(came(&pieces, handler).await, expected, "{pieces:?} {handler}");
         }
+        let told = failed(overflow(200 << 20));
+        assert_eq!(
+            (told.code, told.detail.as_deref().unwrap_or_default().contains("204800 KiB")),
+            ("body.too_large", true)
+        );
         let announced = TestRequest::post().insert_header(("content-length", "10001")).to_http_request();
         let refused = super::stream(&announced, Payload::None, 10_000).err().map(|problem| problem.code);
         assert_eq!(refused, Some("body.too_large"));

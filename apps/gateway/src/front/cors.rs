@@ -14,7 +14,7 @@ use crate::public_url::is_authority;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-range, range, traceparent, tus-resumable, upload-checksum, upload-length, upload-metadata, upload-offset, x-api-key, x-request-id",
+    "authorization, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-range, range, traceparent, tus-resumable, upload-checksum, upload-length, upload-metadata, upload-offset, x-api-key, x-http-method-override, x-request-id",
 );
 /// Response headers that pages of other origins may read in addition to the CORS-safelisted ones (Fetch §2.2.1.3).
 const EXPOSED: HeaderValue = HeaderValue::from_static(
@@ -171,7 +171,9 @@ mod tests {
             .to_http_request();
         let answer = cors(&["*"]).preflight(&request);
         let named = answer.headers().get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap().to_str().unwrap();
-        for needed in ["range", "if-range", "if-none-match", "if-modified-since", "authorization"] {
+        for needed in
+            ["range", "if-range", "if-none-match", "if-modified-since", "authorization", "x-http-method-override"]
+        {
             assert!(named.split(", ").any(|name| name == needed), "{needed}: {named}");
         }
     }

@@ -1,14 +1,15 @@
 //! Audio: everything is decoded, so duration and waveform are those of what is heard.
 
+mod ending;
 mod opus;
 mod peaks;
 
 use std::{
-    fs::File,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
+use ending::Ending;
 use opus::Opus;
 use peaks::Peaks;
 use symphonia::core::{
@@ -29,7 +30,7 @@ pub(crate) fn inspect(file: &Path, media_type: &str, limits: &Limits) -> Result<
 }
 
 fn listen(file: &Path, media_type: &str, limits: &Limits) -> Result<Inspected> {
-    let input = MediaSourceStream::new(Box::new(File::open(file)?), Default::default());
+    let input = MediaSourceStream::new(Box::new(Ending::open(file, media_type)?), Default::default());
     let mut hint = Hint::new();
     hint.mime_type(media_type);
     let mut format = symphonia::default::get_probe()

@@ -11,6 +11,7 @@ use super::{
         cards::Cards,
         db::Tx,
         dialect::Conn,
+        lifetimes::starting,
         people::Viewer,
         privacy::{
             Asking, Erasing,
@@ -105,7 +106,7 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
     let user = erasing.user;
     let mut gone = 0;
     macro_rules! erase {
-        ($table:ident, $other:ident) => {
+        ($table:ident, $other:ident) => {{
             let either = $table::user_id.eq(user).or($table::$other.eq(user));
             let rows: Vec<(UserId, UserId)> = $table::table
                 .filter(either)
@@ -113,13 +114,18 @@ fn erase(tx: &mut Tx<'_>, _: &Ctx, erasing: &Erasing, _: Option<&str>) -> Result
                 .limit(ROWS)
                 .select(($table::user_id, $table::$other))
                 .load(tx.conn)?;
-            for (one, other) in rows {
-                let row = $table::table.filter($table::user_id.eq(one).and($table::$other.eq(other)));
+            for (one, other) in &rows {
+                let row = $table::table.filter($table::user_id.eq(*one).and($table::$other.eq(*other)));
                 gone += diesel::delete(row).execute(tx.conn)?;
             }
-        };
+            rows
+        }};
     }
-    erase!(blocks, blocked_id);
+    let parted = erase!(blocks, blocked_id);
+    if !parted.is_empty() {
+        let others: Vec<_> = parted.into_iter().map(|(one, other)| if one == user { other } else { one }).collect();
+        starting::note_shared(tx.conn, user, &others)?;
+    }
     erase!(mutes, muted_id);
     erase!(user_notes, about_id);
     all_gone(gone, gone > 0)

@@ -19,6 +19,7 @@ use diesel::{
 };
 
 use super::super::{
+    among::AmongIds,
     batch,
     chats::edit::tell,
     db::Tx,
@@ -62,6 +63,20 @@ pub fn note_sent<'m>(conn: &mut Conn, sent: impl Iterator<Item = &'m Message>) -
         diesel::update(bounded).set(messages::timer_waits.eq(true)).execute(conn)?;
     }
     note(conn, waiting.iter().map(|message| message.chat_id).collect::<HashSet<ChatId>>())
+}
+
+/// The same for the chats that somebody shares with others with whom they have no block any more: what it kept from beginning
+/// may begin. These people are locked, or erased; these chats, and the private ones among them, are locked now, in the order of
+/// their ids.
+pub fn note_shared(conn: &mut Conn, user: UserId, others: &[UserId]) -> Result<()> {
+    let own = participants::table.filter(participants::user_id.eq(user)).select(participants::chat_id);
+    let theirs = participants::table.filter(participants::user_id.among(others)).select(participants::chat_id);
+    let has_waiting = Fragment::<Bool>::new(HAS_WAITING);
+    let shared = chats::table.filter(chats::id.eq_any(own)).filter(chats::id.eq_any(theirs));
+    let shared = shared.filter(chats::kind.eq(ChatType::Private.as_str()).or(has_waiting));
+    let shared: Vec<ChatId> = shared.order(chats::id).select(chats::id).load(conn)?;
+    dialect::messaging::lock_each(conn, &shared)?;
+    note(conn, shared)
 }
 
 pub fn is_due(conn: &mut Conn) -> Result<bool> {

@@ -9,12 +9,13 @@ use clowder_core::{Ctx, Error, Id, Result};
 use clowder_media::{
     Appending, Blobs, FileId,
     blobs::{Growing, Grown},
-    refusals::{FILE_BEYOND, FILE_UNKNOWN},
+    refusals::{FILE_BEYOND, FILE_OFFSET, FILE_UNKNOWN},
     resumable::{Appended, Next},
 };
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::JoinHandle,
+    time::timeout,
 };
 use tracing::Instrument;
 
@@ -45,26 +46,43 @@ struct Part {
     outcome: JoinHandle<Result<Option<Appended>>>,
     /// How many octets the upload still lacks.
     left: u64,
+    /// How many it has in the end.
+    length: i64,
+}
+
+/// What a sender learns that comes back after the part has ended without it.
+fn was_silent() -> Error {
+    let detail = "The sender of this part was silent for too long: what had arrived is kept, unless it counts only as a whole. \
+                  Ask with HEAD how far the upload is";
+    Error::explained(FILE_OFFSET, detail)
 }
 
 /// In a task of its own: if the caller goes away meanwhile, the upload is let go at once, and not when its lease ends.
 pub async fn begin(repo: &Repo, ctx: &Ctx, file: FileId, next: Next) -> Result<Box<dyn Appending>> {
-    let begin = Part::begin(repo.db.clone(), repo.blobs()?, ctx.clone(), file, next, repo.deps.options.media.lease);
+    let begin = Part::begin(repo.db.clone(), repo.blobs()?, ctx.clone(), file, next, repo.deps.options.media.silence);
     let begun = tokio::spawn(Caller::current().scope(begin).in_current_span()).await;
     Ok(Box::new(ended(begun)?))
 }
 
 impl Part {
-    async fn begin(db: Db, blobs: Arc<dyn Blobs>, ctx: Ctx, file: FileId, next: Next, lease: Duration) -> Result<Self> {
+    async fn begin(
+        db: Db,
+        blobs: Arc<dyn Blobs>,
+        ctx: Ctx,
+        file: FileId,
+        next: Next,
+        silence: Duration,
+    ) -> Result<Self> {
         let (user, writer, caller, whole) = (ctx.user()?, Id::new(ctx.now), ctx.clone(), next.whole);
         let claimed = db.write(move |tx| resumable::claim(tx, &caller, user, file, next, writer)).await?;
-        let lease = Lease::hold(db.clone(), claimed.object, ctx.now, lease);
+        let lease = Lease::hold_as(db.clone(), claimed.object, writer, ctx.now, silence);
+        let length = claimed.length;
         let left = resumable::octets(claimed.grown.size)?.abs_diff(claimed.length);
         let (task, told) = channel(WAITING);
         let grown = claimed.grown.clone();
-        let appender = Appender { db, blobs, ctx, grown, claim: claimed, lease, whole, growing: None };
+        let appender = Appender { db, blobs, ctx, grown, claim: claimed, lease, silence, whole, growing: None };
         let work = Caller::current().scope(appender.run(told)).in_current_span();
-        Ok(Self { task, outcome: tokio::spawn(work), left })
+        Ok(Self { task, outcome: tokio::spawn(work), left, length })
     }
 
     async fn outcome(self) -> Result<Option<Appended>> {
@@ -82,14 +100,17 @@ fn ended<T>(outcome: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
 impl Appending for Part {
     async fn write(&mut self, bytes: Bytes) -> Result<()> {
         let octets = bytes.len() as u64;
-        self.left = self.left.checked_sub(octets).ok_or(FILE_BEYOND)?;
+        let beyond = || {
+            Error::explained(FILE_BEYOND, format!("`Upload-Length` is {}, and more than that has come", self.length))
+        };
+        self.left = self.left.checked_sub(octets).ok_or_else(beyond)?;
         if self.task.send(Told::Bytes(bytes)).await.is_ok() {
             return Ok(());
         }
-        // The task has ended because of an error, which this takes.
+        // The task has ended because of an error, which this takes, or because nothing came for too long.
         let outcome = mem::replace(&mut self.outcome, tokio::spawn(async { Err(FILE_UNKNOWN.into()) }));
         match ended(outcome.await) {
-            Ok(_) => Err(Error::internal("a part of an upload has ended before its end")),
+            Ok(_) => Err(was_silent()),
             Err(error) => Err(error),
         }
     }
@@ -97,7 +118,7 @@ impl Appending for Part {
     async fn finish(self: Box<Self>) -> Result<Appended> {
         // If the task has ended, its outcome says why.
         let _ = self.task.send(Told::Finish).await;
-        self.outcome().await?.ok_or_else(|| Error::internal("a part of an upload was undone"))
+        self.outcome().await?.ok_or_else(was_silent)
     }
 
     async fn undo(self: Box<Self>) -> Result<()> {
@@ -113,6 +134,7 @@ struct Appender {
     ctx: Ctx,
     claim: Claim,
     lease: Lease,
+    silence: Duration,
     whole: bool,
     growing: Option<Box<dyn Growing>>,
     /// How far the upload is known to be.
@@ -141,8 +163,8 @@ impl Appender {
     async fn take_in(&mut self, told: &mut Receiver<Told>) -> Result<bool> {
         let mut since = 0;
         loop {
-            match told.recv().await {
-                Some(Told::Bytes(bytes)) => {
+            match timeout(self.silence, told.recv()).await {
+                Ok(Some(Told::Bytes(bytes))) => {
                     self.lease.still_held()?;
                     since += bytes.len() as u64;
                     self.grow(bytes).await?;
@@ -151,10 +173,11 @@ impl Appender {
                         self.settle_some().await?;
                     }
                 }
-                Some(Told::Finish) => return Ok(true),
-                Some(Told::Undo) => return Ok(false),
-                // The client has gone away. A part that counts only as a whole has no checksum to compare then.
-                None => return Ok(!self.whole),
+                Ok(Some(Told::Finish)) => return Ok(true),
+                Ok(Some(Told::Undo)) => return Ok(false),
+                // The client has gone away, or is silent, so that another call may go on. A part that counts only as a whole
+                // has no checksum to compare then.
+                Ok(None) | Err(_) => return Ok(!self.whole),
             }
         }
     }

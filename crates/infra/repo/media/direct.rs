@@ -209,7 +209,9 @@ impl Completion {
                 Ok(()) => self.keep(arrived).await.map_err(|error| (error, Left::All(Duration::ZERO))),
                 Err(error) => Err((error, Left::All(APPEARS_LATE))),
             },
-            Err(Error::Refused(refusal)) if refusal != FILE_NOT_READY => Err((refusal.into(), Left::Nothing)),
+            Err(error) if error.refusal().is_some_and(|refusal| refusal != FILE_NOT_READY) => {
+                Err((error, Left::Nothing))
+            }
             Err(error) => {
                 // It may be tried again, with a lease of its own.
                 drop(lease);

@@ -56,7 +56,7 @@ pub async fn finish_again(repo: &Repo, blobs: &dyn Blobs, ctx: &Ctx, (user, file
     let (caller, writer) = (ctx.clone(), Id::new(ctx.now));
     let claimed = repo.db.write(move |tx| resumable::claim_whole(tx, &caller, user, file, writer)).await?;
     let Some(claim) = claimed else { return Ok(()) };
-    let _lease = Lease::hold(repo.db.clone(), claim.object, ctx.now, repo.deps.options.media.lease);
+    let _lease = Lease::hold_as(repo.db.clone(), claim.object, writer, ctx.now, repo.deps.options.media.silence);
     match finish(&repo.db, blobs, ctx, &claim, &claim.grown).await {
         Err(error) if !error.is_ours() => {
             tracing::info!(%file, %error, "an upload that has arrived whole cannot be kept");

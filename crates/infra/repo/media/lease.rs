@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use clowder_core::{Result, Timestamp};
+use clowder_core::{Id, Result, Timestamp};
 use clowder_media::{ObjectId, refusals::FILE_UNKNOWN};
 use diesel::prelude::*;
 use tokio::{
@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::super::db::{Db, Tx};
-use crate::domains::media::file_objects;
+use crate::domains::media::{file_objects, resumable_uploads};
 
 /// Renewed until it is dropped.
 pub struct Lease {
@@ -31,6 +31,24 @@ pub struct Lease {
 impl Lease {
     /// `since` is the time at which it was taken, which is now.
     pub fn hold(db: Db, object: ObjectId, since: Timestamp, lease: Duration) -> Self {
+        Self::renewing(db, since, lease, move |tx, until| renew(tx, object, until))
+    }
+
+    /// That of a call which writes to a resumable upload. It is lost once another call writes to that.
+    pub fn hold_as(db: Db, object: ObjectId, writer: Id<()>, since: Timestamp, lease: Duration) -> Self {
+        let renew = move |tx: &mut Tx<'_>, until: Timestamp| -> Result<bool> {
+            let own = resumable_uploads::table.find(object).filter(resumable_uploads::writer.eq(writer));
+            if own.count().get_result::<i64>(tx.conn)? == 0 { Ok(false) } else { renew(tx, object, until) }
+        };
+        Self::renewing(db, since, lease, renew)
+    }
+
+    fn renewing(
+        db: Db,
+        since: Timestamp,
+        lease: Duration,
+        renew: impl Fn(&mut Tx<'_>, Timestamp) -> Result<bool> + Copy + Send + Sync + 'static,
+    ) -> Self {
         let (taken, lost) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let loses = Arc::clone(&lost);
         let renewing = tokio::spawn(async move {
@@ -40,7 +58,7 @@ impl Lease {
             loop {
                 beat.tick().await;
                 let until = since.plus(taken.elapsed()).plus(lease);
-                match db.write(move |tx| renew(tx, object, until)).await {
+                match db.write(move |tx| renew(tx, until)).await {
                     Ok(true) => {}
                     Ok(false) => return loses.store(true, Ordering::Relaxed),
                     Err(error) => tracing::warn!(%error, "cannot renew the lease of an upload right now"),

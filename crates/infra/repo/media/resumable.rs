@@ -199,7 +199,7 @@ fn hold(
     upload: ResumableRow,
     writer: Id<()>,
 ) -> Result<Claim> {
-    let until = ctx.now.plus(tx.services.options.media.lease);
+    let until = ctx.now.plus(tx.services.options.media.silence);
     let held = file_objects::table.find(object.id);
     diesel::update(held).set(file_objects::arriving_until.eq(until)).execute(tx.conn)?;
     let written = resumable_uploads::table.find(object.id);

@@ -65,7 +65,7 @@ pub fn may_write_to(conn: &mut Conn, by: Viewer, user: UserId) -> Result<()> {
         return Ok(());
     }
     let detail = "You cannot write to this person first: ask without a message.";
-    Err(Error::Explained { refusal: CHAT_NOT_WANTED, detail })
+    Err(Error::explained(CHAT_NOT_WANTED, detail))
 }
 
 /// Those of these people with whom the caller has friends in common, as their number says it: who hides their friends from

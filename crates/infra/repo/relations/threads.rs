@@ -187,10 +187,10 @@ impl Root {
     }
 
     /// Whether anybody can follow it.
-    fn can_begin(&self, now: Timestamp) -> Result<bool> {
+    fn can_begin(&self, now: Timestamp) -> bool {
         let gone = self.deleted || self.expires_at.is_some_and(|end| end <= now);
-        let written = MessageType::parse_word(&self.kind)? != MessageType::System;
-        Ok(written && !self.in_thread && (self.has_thread || !gone))
+        let written = self.kind != MessageType::System.as_str();
+        written && !self.in_thread && (self.has_thread || !gone)
     }
 
     /// Whether it is somebody's message whose first answer would let them follow its thread.
@@ -244,7 +244,7 @@ pub fn follow(tx: &mut Tx<'_>, ctx: &Ctx, id: MessageId, on: bool) -> Result<Thr
     }
     dialect::messaging::lock_chat(tx.conn, chat)?;
     let root = Root::of(tx.conn, user, id)?;
-    if on && !root.can_begin(ctx.now)? {
+    if on && !root.can_begin(ctx.now) {
         return Err(MESSAGE_NO_THREAD.into());
     }
     let mark = root.mark(tx.conn, user)?;

@@ -6,6 +6,7 @@ pub mod domain;
 pub mod examining;
 pub mod having;
 mod mending;
+pub mod over;
 mod pictures;
 pub mod reached;
 mod resumable;

@@ -127,6 +127,12 @@ impl Word for MessageType {
 }
 
 impl MessageType {
+    /// The type of a message that is stored. One that this version does not know, because a newer node has written the
+    /// message, is shown as a text: so the chat can be read while nodes of two versions run.
+    pub fn of_stored(word: &str) -> Self {
+        Self::find(word).unwrap_or(Self::Text)
+    }
+
     /// Whether its content is a text of a person, in which something may be marked.
     pub const fn is_text(self) -> bool {
         !matches!(self, Self::Poll | Self::System)

@@ -88,8 +88,8 @@ const MEMBERS_ONLY: &str = "Only members of the group see its members.";
 const HIGHER_ONLY: &str = "Only somebody in the group whose role is higher than theirs can do this.";
 const OWNER_MAKES_ADMINS: &str = "Only the owner of the group makes and unmakes admins.";
 
-const fn forbidden(detail: &'static str) -> Error {
-    Error::Explained { refusal: GROUP_FORBIDDEN, detail }
+fn forbidden(detail: &'static str) -> Error {
+    Error::explained(GROUP_FORBIDDEN, detail)
 }
 
 /// Whoever asked when a group was not yet secret still sees it, and so can take the request back.

@@ -78,8 +78,8 @@ const KEEPERS_ONLY: &str = "Only those who keep the pet can do this.";
 const OWNERS_ONLY: &str = "Only the owner and the co-owners of the pet can do this.";
 const OWNER_ONLY: &str = "Only the owner of the pet can do this.";
 
-const fn forbidden(detail: &'static str) -> Error {
-    Error::Explained { refusal: PET_FORBIDDEN, detail }
+fn forbidden(detail: &'static str) -> Error {
+    Error::explained(PET_FORBIDDEN, detail)
 }
 
 /// The owner and the co-owners edit the pet and say that it is lost or found.

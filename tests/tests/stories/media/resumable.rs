@@ -12,7 +12,7 @@ use tokio::{process::Command, sync::Notify};
 
 use super::{bucket, needed, path};
 
-on_both!(shared; in_parts, with_its_first_part, what_is_refused, checked, ended, only_for_its_owner, cut_off, once_under_a_key);
+on_both!(shared; in_parts, with_its_first_part, what_is_refused, by_methods_in_a_header, checked, ended, only_for_its_owner, cut_off, once_under_a_key);
 on_both!(shared with [("UPLOADS_AT_ONCE", "1"), ("QUOTA_BYTES", "1048576")]; within_the_limits);
 on_both!(by_a_client_of_others, killed, expired);
 on_both!(with [
@@ -141,6 +141,22 @@ async fn with_its_first_part(world: World) {
     Answer::to(json).await.refused(415, "media_type.unsupported");
 }
 
+async fn by_methods_in_a_header(world: World) {
+    let ada = world.user("ada").await;
+    let meant = |path: &str, method: &str| ask(&ada, "POST", path, &[("X-HTTP-Method-Override", method)]);
+    let upload = begun(&ada, 3, "").await;
+    let part = meant(&upload, "PATCH").header("Upload-Offset", "0").header("Content-Type", OCTETS);
+    let sent = Answer::to(part.body("one")).await;
+    assert_eq!((sent.status, sent.header("upload-offset"), sent.header("tus-resumable")), (204, "3", "1.0.0"));
+    assert_eq!(Answer::to(meant(&upload, "DELETE")).await.status, 204);
+    ada.get(&upload).await.refused(404, "file.unknown");
+    // It is what the call needs, too.
+    Answer::to(meant(&upload, "GET")).await.refused(405, "method.not_allowed");
+    let chat = ada.group("hiking", &[]).await;
+    let path = format!("/api/chats/{chat}");
+    Answer::to(meant(&path, "DELETE")).await.refused(405, "method.not_allowed");
+}
+
 async fn what_is_refused(world: World) {
     let ada = world.user("ada").await;
     for version in [None, Some("0.2.2"), Some("")] {
@@ -159,6 +175,14 @@ async fn what_is_refused(world: World) {
     assert_eq!(Answer::to(ask(&ada, "POST", ALL, &[])).await.wrong_fields(), ["Upload-Length"]);
     let later = ask(&ada, "POST", ALL, &[("Upload-Defer-Length", "1")]);
     assert_eq!(Answer::to(later).await.wrong_fields(), ["Upload-Defer-Length"]);
+    // Nothing is put together.
+    let partial = [("Upload-Concat", "partial"), ("Upload-Length", "3")];
+    for concat in [&partial[..], &[("Upload-Concat", "final;/api/files/resumable/1 /api/files/resumable/2")]] {
+        let answer = Answer::to(ask(&ada, "POST", ALL, concat)).await;
+        let extensions = answer.header("tus-extension");
+        assert!(extensions.contains("creation") && !extensions.contains("concatenation"), "{answer:?}");
+        assert_eq!(answer.wrong_fields(), ["Upload-Concat"]);
+    }
     // `purpose fun`, and what is not in base64
     for metadata in ["purpose ZnVu", "filename ?"] {
         assert_eq!(begin(&ada, 3, metadata).await.wrong_fields(), ["Upload-Metadata"], "{metadata}");
@@ -188,6 +212,14 @@ async fn what_is_refused(world: World) {
     let old = ada.request("PATCH", &upload).header("Tus-Resumable", "0.2.2").header("Upload-Offset", "4");
     Answer::to(old.header("Content-Type", OCTETS).body("x")).await.refused(412, "tus.version");
     assert_eq!(offset(&ada, &upload).await, 4, "nothing of that was kept");
+
+    // Whoever is refused before anybody looks at the upload learns of the version, too.
+    let nobody = Answer::to(ask(world.nobody(), "PATCH", &upload, &[])).await;
+    assert_eq!(nobody.header("tus-resumable"), "1.0.0");
+    nobody.refused(401, "token.missing");
+    let other = Answer::to(ask(&ada, "PUT", &upload, &[])).await;
+    assert_eq!(other.header("tus-resumable"), "1.0.0");
+    other.refused(405, "method.not_allowed");
 
     // What cannot be kept is gone.
     let program = begun(&ada, 8, "").await;
@@ -284,7 +316,9 @@ async fn cut_off(world: World) {
     sent.notified().await;
     // Two at once: the second is refused as long as the first goes on.
     until("the first has begun", async || append(&ada, &upload, 5, "x").await.body["code"] == "file.busy").await;
-    append(&ada, &upload, 0, "x").await.refused(409, "file.busy");
+    let busy = append(&ada, &upload, 0, "x").await;
+    assert_eq!(busy.header("retry-after"), "5");
+    busy.refused(409, "file.busy");
     cut.abort();
     until("what has arrived is kept", async || offset(&ada, &upload).await == 100_000).await;
     until("the next part is taken", async || {
@@ -336,7 +370,9 @@ async fn within_the_limits(world: World) {
         second.body["code"] == "file.busy"
     })
     .await;
-    append(&ada, &waits[1], 0, "x").await.refused(409, "file.uploads");
+    let one_more = append(&ada, &waits[1], 0, "x").await;
+    assert_eq!(one_more.header("retry-after"), "5");
+    one_more.refused(409, "file.uploads");
     endless.abort();
     until("the next one may come", async || append(&ada, &waits[1], 0, "x").await.status == 204).await;
 }

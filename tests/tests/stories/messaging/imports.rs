@@ -116,7 +116,10 @@ async fn what_is_no_form(world: World) {
     let none = root.request("POST", IMPORT).header("content-type", "multipart/form-data");
     Answer::to(none.body("--x--")).await.refused(400, "body.unparsable");
     let short = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=x");
-    Answer::to(short.body("-\n--\n--x\r\n")).await.refused(400, "body.unparsable");
+    Answer::to(short.body("-\n--\n--x\r\n")).await.refused(400, "body.incomplete");
+    let long = format!("multipart/form-data; boundary={}", "x".repeat(71));
+    let long = root.request("POST", IMPORT).header("content-type", long);
+    Answer::to(long.body("--x--")).await.refused(400, "body.unparsable");
     let endless = root.request("POST", IMPORT).header("content-type", "multipart/form-data; boundary=bound");
     let headers = "x-more: of the same\r\n".repeat(10_000);
     Answer::to(endless.body(format!("--bound\r\n{headers}"))).await.refused(400, "body.unparsable");

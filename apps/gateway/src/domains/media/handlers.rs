@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use actix_web::{Either, HttpRequest, HttpResponse, http::header, web::Data};
 use clowder_accounts::Staff;
-use clowder_core::{Ctx, Error, input::Opaque, text::Flaw};
+use clowder_core::{Error, input::Opaque};
 use clowder_media::{
-    Arriving, DirectUpload, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format,
-    NewDirectUpload, NewFile, NewFileUrl, Purpose, Size, refusals::FILE_NOT_PUBLIC,
+    DirectUpload, File, FileFilter, FileId, FilePatch, FileQuota, FileStatus, FileUrl, Files, Format, NewDirectUpload,
+    NewFileUrl, Purpose, Size, refusals::FILE_NOT_PUBLIC,
 };
 use tokio::time::timeout;
 
-use super::serving;
+use super::{serving, uploading, waiting::told_when};
 use crate::{
     answer::{Accepted, Created, Done, Listed, Shown},
     auth::Caller,
@@ -21,7 +21,7 @@ use crate::{
     public_url::{Cdn, PublicUrl},
     query::Query,
     refusals,
-    upload::{Form, Part},
+    upload::Form,
 };
 
 type Port = Data<dyn Files>;
@@ -34,42 +34,16 @@ pub const LONGEST: Duration = Duration::from_secs(6 * 3600);
 /// 201, or 202 if the file is examined first.
 pub type Uploaded = Either<Created<File>, Accepted<File>>;
 
-pub async fn upload(files: Port, Caller(ctx): Caller, mut query: Query, mut form: Form) -> Answer<Uploaded> {
+pub async fn upload(files: Port, Caller(ctx): Caller, mut query: Query, form: Form) -> Answer<Uploaded> {
     let purpose: Option<Purpose> = query.word("purpose");
     query.check()?;
-    while let Some(part) = form.next().await? {
-        if part.name() == "file" {
-            let arriving = arrive(&files, &ctx, purpose.unwrap_or_default(), part);
-            let late = |_| Problem::new(refusals::BODY_SLOW).because("The file took too long to arrive");
-            let file = timeout(LONGEST, arriving).await.map_err(late)??;
-            return Ok(match file.status {
-                FileStatus::Scanning => Either::Right(Accepted(file)),
-                _ => Either::Left(Created(file)),
-            });
-        }
-        part.skip().await?;
-    }
-    Err(Error::Invalid(vec![Flaw::new("required", "is missing or empty").at("/file")]).into())
-}
-
-/// Stores the file while it arrives. Whatever comes after it in the form is ignored.
-async fn arrive(files: &Port, ctx: &Ctx, purpose: Purpose, mut part: Part) -> Answer<File> {
-    let new = NewFile { name: part.file_name().unwrap_or_default(), named: part.media_type(), purpose };
-    let mut arriving = files.begin_upload(ctx, new).await?;
-    match pass_on(&mut *arriving, &mut part).await {
-        Ok(()) => Ok(arriving.finish().await?),
-        Err(problem) => {
-            arriving.abort().await?;
-            Err(problem)
-        }
-    }
-}
-
-async fn pass_on(arriving: &mut dyn Arriving, part: &mut Part) -> Answer<()> {
-    while let Some(piece) = part.piece(PIECE).await? {
-        arriving.write(piece.into()).await?;
-    }
-    Ok(())
+    let arriving = uploading::arrive(&files, &ctx, purpose.unwrap_or_default(), form);
+    let late = |_| Problem::new(refusals::BODY_SLOW).because("The file took too long to arrive");
+    let file = timeout(LONGEST, arriving).await.map_err(late)??;
+    Ok(match file.status {
+        FileStatus::Scanning => Either::Right(Accepted(file)),
+        _ => Either::Left(Created(file)),
+    })
 }
 
 pub async fn begin_direct(
@@ -77,7 +51,7 @@ pub async fn begin_direct(
     Caller(ctx): Caller,
     Json(new): Json<NewDirectUpload>,
 ) -> Answer<Created<DirectUpload>> {
-    Ok(Created(files.begin_direct(&ctx, new).await?))
+    Ok(Created(files.begin_direct(&ctx, new).await.map_err(told_when)?))
 }
 
 pub async fn complete_direct(

@@ -12,7 +12,7 @@ use actix_web::{
     },
     web::{Bytes, Data},
 };
-use clowder_core::Ctx;
+use clowder_core::{Ctx, Error};
 use clowder_media::{
     Appending, FileId, Files,
     purpose::MOST_OCTETS,
@@ -22,7 +22,10 @@ use clowder_media::{
 use tokio::time::timeout;
 
 use self::checksum::Checksum;
-use super::handlers::{LONGEST, PIECE};
+use super::{
+    handlers::{LONGEST, PIECE},
+    waiting::told_when,
+};
 use crate::{
     answer::Shown,
     auth::Caller,
@@ -43,9 +46,8 @@ type Port = Data<dyn Files>;
 /// What the server can do.
 pub async fn options() -> Answer<HttpResponse> {
     Ok(HttpResponse::NoContent()
-        .insert_header((headers::RESUMABLE, headers::VERSION))
         .insert_header((headers::VERSIONS, headers::VERSION))
-        .insert_header((headers::EXTENSIONS, "creation,creation-with-upload,expiration,termination,checksum"))
+        .insert_header((headers::EXTENSIONS, headers::OFFERED))
         .insert_header((headers::CHECKSUMS, Checksum::NAMES.join(",")))
         .insert_header((headers::MAX_SIZE, MOST_OCTETS))
         .insert_header((header::ALLOW, "POST, OPTIONS"))
@@ -59,29 +61,19 @@ pub async fn create(
     request: HttpRequest,
     body: Octets,
 ) -> Answer<HttpResponse> {
-    marked(begin(&files, &public, &ctx, &request, body).await)
-}
-
-async fn begin(
-    files: &Port,
-    public: &PublicUrl,
-    ctx: &Ctx,
-    request: &HttpRequest,
-    body: Octets,
-) -> Answer<HttpResponse> {
-    headers::expect_version(request)?;
-    let new = headers::new_upload(request)?;
-    let first = headers::has_body(request).then(|| part_of(request)).transpose()?;
-    let mut upload = files.begin_resumable(ctx, new).await?;
+    headers::expect_version(&request)?;
+    let new = headers::new_upload(&request)?;
+    let first = headers::has_body(&request).then(|| part_of(&request)).transpose()?;
+    let mut upload = files.begin_resumable(&ctx, new).await?;
     let place = HeaderValue::try_from(format!("{}/api/files/resumable/{}", public.base(), upload.id));
     let place = place.map_err(|_| Problem::new(refusals::INTERNAL).fault("the address of an upload"))?;
     // The answer to a repeated call says how far it is by now, and the client goes on from there.
     if let Some(checksum) = first.filter(|_| upload.offset == 0) {
         // If the first part does not arrive, the upload is there nevertheless.
-        let appended = append_to(files, ctx, &upload, 0, checksum, request, body).await;
+        let appended = append_to(&files, &ctx, &upload, 0, checksum, &request, body).await;
         upload = appended.map_err(|problem| problem.header(header::LOCATION, place.clone()))?.upload;
     }
-    let mut answer = Shown(&upload).respond_to(request);
+    let mut answer = Shown(&upload).respond_to(&request);
     *answer.status_mut() = StatusCode::CREATED;
     answer.headers_mut().insert(header::LOCATION, place);
     Ok(described(answer, &upload))
@@ -94,16 +86,12 @@ pub async fn read(
     Path(file): Path<FileId>,
     request: HttpRequest,
 ) -> Answer<HttpResponse> {
-    marked(look(&files, &ctx, file, &request).await)
-}
-
-async fn look(files: &Port, ctx: &Ctx, file: FileId, request: &HttpRequest) -> Answer<HttpResponse> {
     // Whoever may not see it learns nothing else.
-    let upload = files.resumable(ctx, file).await?;
+    let upload = files.resumable(&ctx, file).await?;
     if *request.method() == Method::HEAD {
-        headers::expect_version(request)?;
+        headers::expect_version(&request)?;
     }
-    let mut answer = Shown(&upload).respond_to(request);
+    let mut answer = Shown(&upload).respond_to(&request);
     let headers = answer.headers_mut();
     headers.insert(headers::LENGTH, HeaderValue::from(upload.length));
     if let Ok(metadata) = HeaderValue::try_from(headers::metadata_of(&upload)) {
@@ -119,15 +107,11 @@ pub async fn append(
     request: HttpRequest,
     body: Octets,
 ) -> Answer<HttpResponse> {
-    marked(go_on(&files, &ctx, file, &request, body).await)
-}
-
-async fn go_on(files: &Port, ctx: &Ctx, file: FileId, request: &HttpRequest, body: Octets) -> Answer<HttpResponse> {
-    let upload = files.resumable(ctx, file).await?;
-    headers::expect_version(request)?;
-    let checksum = part_of(request)?;
-    let offset = headers::offset(request)?;
-    let appended = append_to(files, ctx, &upload, offset, checksum, request, body).await?;
+    let upload = files.resumable(&ctx, file).await?;
+    headers::expect_version(&request)?;
+    let checksum = part_of(&request)?;
+    let offset = headers::offset(&request)?;
+    let appended = append_to(&files, &ctx, &upload, offset, checksum, &request, body).await?;
     Ok(described(HttpResponse::NoContent().finish(), &appended.upload))
 }
 
@@ -137,14 +121,10 @@ pub async fn end(
     Path(file): Path<FileId>,
     request: HttpRequest,
 ) -> Answer<HttpResponse> {
-    marked(terminate(&files, &ctx, file, &request).await)
-}
-
-async fn terminate(files: &Port, ctx: &Ctx, file: FileId, request: &HttpRequest) -> Answer<HttpResponse> {
     // Whoever may not see it learns nothing else.
-    files.resumable(ctx, file).await?;
-    headers::expect_version(request)?;
-    files.end_resumable(ctx, file).await?;
+    files.resumable(&ctx, file).await?;
+    headers::expect_version(&request)?;
+    files.end_resumable(&ctx, file).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -166,11 +146,12 @@ async fn append_to(
 ) -> Answer<Appended> {
     let next = Next { offset, whole: checksum.is_some() };
     let announced = headers::announced(request).unwrap_or(0);
-    let is_beyond = offset.saturating_add(announced) > upload.length.unsigned_abs();
-    if is_beyond && offset == upload.offset.unsigned_abs() {
-        return Err(FILE_BEYOND.into());
+    let (end, length) = (offset.saturating_add(announced), upload.length.unsigned_abs());
+    if end > length && offset == upload.offset.unsigned_abs() {
+        let detail = format!("`Upload-Length` is {length}, and this part would end at {end}");
+        return Err(Error::explained(FILE_BEYOND, detail).into());
     }
-    let mut part = files.continue_resumable(ctx, upload.id, next).await?;
+    let mut part = files.continue_resumable(ctx, upload.id, next).await.map_err(told_when)?;
     receive(&mut *part, &mut body, checksum).await.finish(part).await
 }
 
@@ -251,16 +232,4 @@ fn described(mut answer: HttpResponse, upload: &Resumable) -> HttpResponse {
         }
     }
     answer
-}
-
-/// Every answer says which version of the protocol it is of.
-fn marked(answer: Answer<HttpResponse>) -> Answer<HttpResponse> {
-    let version = HeaderValue::from_static(headers::VERSION);
-    match answer {
-        Ok(mut answer) => {
-            answer.headers_mut().insert(headers::RESUMABLE, version);
-            Ok(answer)
-        }
-        Err(problem) => Err(problem.header(headers::RESUMABLE, version)),
-    }
 }

@@ -36,7 +36,7 @@ fn of_files() -> Vec<Endpoint> {
         post("/api/files/upload", handlers::upload)
             .says("Upload a file")
             .called("uploadFile")
-            .notes("The form has the file in its member `file`; what comes after that is ignored. `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording (AAC, FLAC, MP3, MP4, Ogg, WAV, WebM or Matroska) of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. Pictures and recordings are examined before anybody gets them, and everything is if the server has a virus scanner (202): then `status` is `scanning` first. Metadata, such as the place of a photo, is taken out of pictures. A voice message of more than 15 minutes, or a file that cannot be read as what it is, becomes `failed`. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
+            .notes("The form has the file in its member `file`, once, and ends with the last boundary; a member that nobody knows is ignored, unless it has a file (422 `unknown`). `type` is found in the content, and decides with `purpose` whether the file is taken: pictures (`avatar`, `cover`, `pet`, `event`, `chat`, `group`) are JPEG, PNG, GIF or WebP of at most 10 MiB, `voice` is a recording (AAC, FLAC, MP3, MP4, Ogg, WAV, WebM or Matroska) of at most 25 MiB, `video` is MP4, WebM or QuickTime of at most 200 MiB, and an `attachment` is anything but a program, of at most 100 MiB. The same content again is stored and counted once. Pictures and recordings are examined before anybody gets them, and everything is if the server has a virus scanner (202): then `status` is `scanning` first. Metadata, such as the place of a photo, is taken out of pictures. A voice message of more than 15 minutes, or a file that cannot be read as what it is, becomes `failed`. The same file under the same `Idempotency-Key` is the same upload. An upload may take six hours.")
             .scope(FILES_WRITE)
             .takes_file::<NewUpload>(MOST_OCTETS as usize)
             .asks::<Purpose>("purpose", "What it is for: `attachment` when absent")
@@ -157,6 +157,7 @@ fn of_resumable_uploads() -> Vec<Endpoint> {
                 FILE_SERVER_FULL,
                 FILE_UPLOADS,
                 FILE_RESUMABLES,
+                FILE_OFFSET,
                 FILE_BUSY,
                 idempotency::MISMATCH,
                 idempotency::RUNNING,
@@ -180,7 +181,7 @@ fn of_resumable_uploads() -> Vec<Endpoint> {
         patch(ONE, resumable::append)
             .says("Continue a resumable upload")
             .called("continueResumableUpload")
-            .notes("The body comes after what has arrived. If it is cut off, what has arrived of it is kept, unless it has an `Upload-Checksum`. After the last octet, the upload becomes a file, which `Clowder-File-Id` names, and which is examined as after any other upload; one that is not taken is gone (415).")
+            .notes("The body comes after what has arrived. If it is cut off, what has arrived of it is kept, unless it has an `Upload-Checksum`. After the last octet, the upload becomes a file, which `Clowder-File-Id` names, and which is examined as after any other upload; one that is not taken is gone (415). Clients that can send no PATCH send POST with `X-HTTP-Method-Override: PATCH`.")
             .scope(FILES_WRITE)
             .asks_headers(resumable::ASKED_TO_APPEND)
             .takes_octets::<Octets>(resumable::OCTETS, MOST_OCTETS as usize)
@@ -202,7 +203,7 @@ fn of_resumable_uploads() -> Vec<Endpoint> {
         delete(ONE, resumable::end)
             .says("End a resumable upload")
             .called("endResumableUpload")
-            .notes("What has arrived is removed, and the room that was reserved for it is free again. If the upload has become a file, the file is deleted.")
+            .notes("What has arrived is removed, and the room that was reserved for it is free again. If the upload has become a file, the file is deleted. Clients that can send no DELETE send POST with `X-HTTP-Method-Override: DELETE`.")
             .scope(FILES_WRITE)
             .asks_headers(resumable::ASKED_TO_END)
             .gives_nothing(204, "It is gone")

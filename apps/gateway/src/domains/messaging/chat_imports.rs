@@ -62,7 +62,6 @@ async fn arrive(port: &Port, ctx: &Ctx, import: ChatImportId, mut form: Form) ->
                 Err(flaw) => wrong.push(flaw.at("/authors")),
             }
         }
-        part.skip().await?;
     }
     if !has_file {
         wrong.push(Flaw::new("required", "is missing or empty").at("/file"));

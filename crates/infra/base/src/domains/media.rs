@@ -38,6 +38,9 @@ pub struct Options {
     pub work: PathBuf,
     /// How long an upload counts as going on unless its process renews that.
     pub lease: Duration,
+    /// How long the sender of a part of a resumable upload may be silent, and how long the upload stays held when the process
+    /// that receives the part has died: then another call goes on with it.
+    pub silence: Duration,
     /// How long an upload can be continued.
     pub resumable_for: Duration,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             examiner: None,
             work: PathBuf::from("examined"),
             lease: Duration::from_secs(120),
+            silence: Duration::from_secs(30),
             resumable_for: Duration::from_secs(24 * 3600),
         }
     }

@@ -86,12 +86,15 @@ pub(super) fn walk(file: &Path) -> Result<Contained> {
 /// The next box of the file, and how long its content is.
 fn top(input: &mut BufReader<File>) -> Result<Option<([u8; 4], Option<u64>)>> {
     let mut octets = [0; 16];
-    match input.read_exact(&mut octets[..8]) {
+    let first = input.read_exact(&mut octets[..8]);
+    let whole = first.and_then(|()| match number(&octets, 0, 4) {
+        Some(1) => input.read_exact(&mut octets[8..]),
+        _ => Ok(()),
+    });
+    match whole {
+        // A recorder that was cut off may have ended within a header.
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        read => read?,
-    }
-    if number(&octets, 0, 4) == Some(1) {
-        input.read_exact(&mut octets[8..])?;
+        whole => whole?,
     }
     let (name, header, length) = header(&octets).ok_or_else(|| Fault::Broken("a box has no length".to_owned()))?;
     let rest = match length {

@@ -4,10 +4,13 @@ use clowder_infra_inspect::{Fault, Inspected, Limits, PEAKS};
 
 use crate::made::*;
 
-/// A page of Ogg with one packet.
-fn page(number: u32, position: u64, flags: u8, packet: &[u8]) -> Vec<u8> {
-    let mut lengths = vec![255; packet.len() / 255];
-    lengths.push(u8::try_from(packet.len() % 255).unwrap());
+/// A page of Ogg with these packets.
+fn page(number: u32, position: u64, flags: u8, packets: &[&[u8]]) -> Vec<u8> {
+    let mut lengths = Vec::new();
+    for packet in packets {
+        lengths.extend(vec![255; packet.len() / 255]);
+        lengths.push(u8::try_from(packet.len() % 255).unwrap());
+    }
     let head = [
         b"OggS\0".as_slice(),
         &[flags],
@@ -17,7 +20,7 @@ fn page(number: u32, position: u64, flags: u8, packet: &[u8]) -> Vec<u8> {
         &[0; 4],
         &[u8::try_from(lengths.len()).unwrap()],
         &lengths,
-        packet,
+        &packets.concat(),
     ];
     let mut page = head.concat();
     let crc = page.iter().fold(0_u32, |crc, octet| {
@@ -32,11 +35,19 @@ fn page(number: u32, position: u64, flags: u8, packet: &[u8]) -> Vec<u8> {
 
 /// A voice note of Opus in Ogg, of packets of 20 ms, whose second half is loud.
 fn ogg(packets: usize) -> Vec<u8> {
+    ogg_in_pages(packets, 1)
+}
+
+/// The same with so many packets in each page.
+fn ogg_in_pages(packets: usize, each: usize) -> Vec<u8> {
     let tags = b"OpusTags\x04\0\0\0made\0\0\0\0";
-    let mut content = [page(0, 0, 2, OPUS_HEAD), page(1, 0, 0, tags)].concat();
-    for at in 0..packets {
-        let flags = if at + 1 == packets { 4 } else { 0 };
-        content.extend(page(at as u32 + 2, (at as u64 + 1) * 960, flags, &opus_packet(at, at >= packets / 2)));
+    let mut content = [page(0, 0, 2, &[OPUS_HEAD]), page(1, 0, 0, &[tags])].concat();
+    let all: Vec<_> = (0..packets).map(|at| opus_packet(at, at >= packets / 2)).collect();
+    for (number, some) in (2..).zip(all.chunks(each)) {
+        let end = ((number as usize - 2) * each + some.len()) as u64;
+        let flags = if end == packets as u64 { 4 } else { 0 };
+        let some: Vec<_> = some.iter().map(Vec::as_slice).collect();
+        content.extend(page(number, end * 960, flags, &some));
     }
     content
 }
@@ -152,6 +163,30 @@ fn what_cannot_be_heard_is_refused() {
         for content in [b"".as_slice(), b"not audio at all", &wav(1, 8000)[..44], &ogg(0)] {
             let look = Look::at(content, media_type);
             assert!(matches!(look.found, Err(Fault::Broken(_))), "{media_type}: {:?}", look.found);
+        }
+    }
+}
+
+/// A recorder that crashes leaves the last page in pieces, which may be the only one.
+#[test]
+fn of_a_recording_without_its_end_the_rest_is_heard() {
+    for each in [1, 50, 150] {
+        let content = ogg_in_pages(150, each);
+        assert_half_loud(Look::at(&content, "audio/ogg").found(), "opus", 3000);
+        let look = Look::at(&content[..content.len() * 3 / 4], "audio/ogg");
+        let (duration, codecs) = (look.found().duration_ms.unwrap(), &look.found().codecs);
+        assert!((2_200..2_900).contains(&duration) && *codecs == ["opus"], "{each} in a page: {duration}");
+        assert!(look.found().waveform.is_some());
+    }
+    // Fragments of about a second (AAC) and a third of one (Opus). The last one is cut off in the middle.
+    for (name, length, least) in [("aac.mp4", 5_600, 2_200), ("chromium.mp4", 6_900, 2_500)] {
+        let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/inspect/samples");
+        let content = std::fs::read(format!("{samples}/{name}")).unwrap();
+        for media_type in ["audio/mp4", "video/mp4"] {
+            let look = Look::at(&content[..length], media_type);
+            let duration = look.found().duration_ms.unwrap();
+            assert!((least..3_000).contains(&duration), "{name}: {duration}");
+            assert!(look.found().waveform.is_some());
         }
     }
 }

@@ -13,6 +13,13 @@ pub fn lock_chat(conn: &mut Conn, chat: ChatId) -> Result<()> {
     Ok(())
 }
 
+/// The same for several, in the order of their ids.
+pub fn lock_each(conn: &mut Conn, ids: &[ChatId]) -> Result<()> {
+    let some = chats::table.filter(chats::id.eq_any(ids)).order(chats::id).select(chats::id);
+    some.for_no_key_update().load::<ChatId>(conn)?;
+    Ok(())
+}
+
 /// Taken by whoever needs these chats to be there until the end; nobody who changes them waits for it. Returns those that
 /// are.
 pub fn keep_chats(conn: &mut Conn, ids: &[ChatId]) -> Result<Vec<ChatId>> {

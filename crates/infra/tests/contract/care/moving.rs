@@ -102,7 +102,7 @@ on_both! {
         let file = upload_to(&node, &world.ctx(&ada), new("a"), b"secret").await.unwrap();
         upload_to(&node, &world.ctx(&ada), new("a"), b"other").await.unwrap();
         let wrapped = Wrapped::new(&old.blobs);
-        *wrapped.while_reading.lock().unwrap() = {
+        *wrapped.aside.while_reading.lock().unwrap() = {
             let (world, node, ctx) = (Arc::clone(&world), node.clone(), world.ctx(&ada));
             Some(Box::pin(async move {
                 node.media.delete_file(&ctx, file.id).await.unwrap();

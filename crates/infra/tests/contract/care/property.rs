@@ -235,7 +235,7 @@ async fn play(world: &World, shelf: &Shelf, seed: u64) {
     let (is_faulty, calls) = (Arc::<AtomicBool>::default(), AtomicUsize::new(0));
     let mut wrapped = Wrapped::new(&shelf.blobs);
     let faulty = Arc::clone(&is_faulty);
-    wrapped.fails =
+    wrapped.aside.fails =
         Box::new(move || faulty.load(Ordering::SeqCst) && calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2));
     let node = world.node_with(|options| options.media.blobs = Some(Arc::new(wrapped))).await;
     let [ada, bob] = [format!("ada{seed}"), format!("bob{seed}")];

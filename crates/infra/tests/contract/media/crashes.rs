@@ -4,7 +4,6 @@
 use std::{
     fs::{self, File as OsFile},
     io::{BufRead, BufReader},
-    ops::Range,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
@@ -15,17 +14,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use clowder_core::{PageRequest, Result, Timestamp};
 use clowder_infra::{Store, blobs};
-use clowder_media::{
-    Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key,
-    blobs::{Growing, Grown, Head, Listed, Reading, Shown, SignedPut, Writing},
-};
+use clowder_media::{Blobs, Examined, Examiner, File, FileFilter, FileStatus, Key, blobs::Writing};
 use clowder_tests::{recorded::png, setting, unique};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 
 use super::{
     examining::{Here, do_once, taken},
-    new, objects, purge_with, upload_to, used,
+    new, objects,
+    over::{Aside, Over},
+    purge_with, upload_to, used,
 };
 use crate::world::{Person, World};
 
@@ -235,7 +233,7 @@ async fn be_killed(told: &str) {
     let place = text("place").to_owned();
     let spot = Spot { folder: text("folder").into(), bucket: told["bucket"].as_str().map(str::to_owned) };
     let examiner: Arc<dyn Examiner> = if place == EXAMINED { Arc::new(Stuck) } else { Arc::new(Here) };
-    let store = Arc::new(Stopping { store: spot.open(), place: place.clone() });
+    let store = Arc::new(Over { store: spot.open(), aside: Stopping { place: place.clone() } });
     let node = spot.node(&world, examiner, store).await;
 
     if place == ARRIVING {
@@ -271,12 +269,6 @@ impl Examiner for Stuck {
     }
 }
 
-/// A store at which the process comes to where it is killed.
-struct Stopping {
-    store: Arc<dyn Blobs>,
-    place: String,
-}
-
 /// Writes to it.
 struct Finishing {
     writing: Box<dyn Writing>,
@@ -303,94 +295,29 @@ impl Writing for Finishing {
     }
 }
 
-#[async_trait]
-impl Blobs for Stopping {
-    fn name(&self) -> &'static str {
-        self.store.name()
-    }
+/// In a store, the process comes to where it is killed.
+struct Stopping {
+    place: String,
+}
 
-    async fn begin(&self, key: &Key) -> Result<Box<dyn Writing>> {
+#[async_trait]
+impl Aside for Stopping {
+    fn writing(&self, key: &Key, writing: Box<dyn Writing>) -> Box<dyn Writing> {
         let is_made = key.as_str().starts_with("made/");
         let stops = if is_made { self.place == MADE } else { self.place == STORED };
-        Ok(Box::new(Finishing { writing: self.store.begin(key).await?, stops }))
-    }
-
-    async fn grow(&self, key: &Key, grown: &Grown) -> Result<Box<dyn Growing>> {
-        self.store.grow(key, grown).await
-    }
-
-    async fn complete(&self, key: &Key, grown: &Grown) -> Result<()> {
-        self.store.complete(key, grown).await
-    }
-
-    async fn abandon(&self, key: &Key, grown: &Grown) -> Result<()> {
-        self.store.abandon(key, grown).await
-    }
-
-    async fn read(&self, key: &Key, range: Option<Range<u64>>) -> Result<Option<Reading>> {
-        self.store.read(key, range).await
-    }
-
-    async fn head(&self, key: &Key) -> Result<Option<Head>> {
-        self.store.head(key).await
+        Box::new(Finishing { writing, stops })
     }
 
     /// What was uploaded is deleted a day after its examination, and again with the file.
-    async fn delete(&self, key: &Key) -> Result<()> {
+    async fn delete(&self, store: &dyn Blobs, key: &Key) -> Result<()> {
         if self.place == DECIDED {
             stop().await;
         }
-        let stops = self.place == PURGED && key.as_str().starts_with("made/") && self.head(key).await?.is_some();
-        self.store.delete(key).await?;
+        let stops = self.place == PURGED && key.as_str().starts_with("made/") && store.head(key).await?.is_some();
+        store.delete(key).await?;
         if stops {
             stop().await;
         }
         Ok(())
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&Key>, limit: usize) -> Result<Vec<Listed>> {
-        self.store.list(prefix, after, limit).await
-    }
-
-    async fn copy(&self, from: &Key, to: &Key) -> Result<bool> {
-        self.store.copy(from, to).await
-    }
-
-    async fn rename(&self, from: &Key, to: &Key) -> Result<bool> {
-        self.store.rename(from, to).await
-    }
-
-    async fn sweep(&self, before: Timestamp) -> Result<u64> {
-        self.store.sweep(before).await
-    }
-
-    async fn check(&self) -> Result<()> {
-        self.store.check().await
-    }
-
-    fn path(&self, key: &Key) -> Option<PathBuf> {
-        self.store.path(key)
-    }
-
-    async fn signed_get(&self, key: &Key, shown: Shown<'_>, lifetime: Duration) -> Result<Option<String>> {
-        self.store.signed_get(key, shown, lifetime).await
-    }
-
-    async fn signed_put(
-        &self,
-        key: &Key,
-        size: u64,
-        sha256: Option<&[u8; 32]>,
-        lifetime: Duration,
-    ) -> Result<Option<SignedPut>> {
-        self.store.signed_put(key, size, sha256, lifetime).await
-    }
-
-    async fn arrived(&self, key: &Key) -> Result<Option<Reading>> {
-        self.store.arrived(key).await
-    }
-
-    async fn decline(&self, key: &Key) -> Result<()> {
-        self.store.decline(key).await
     }
 }

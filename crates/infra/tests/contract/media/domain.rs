@@ -340,7 +340,9 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         };
         match outcome {
             // Another task of the same person was faster, or has as many uploads as fit.
-            Err(Error::Refused(refusal)) if refusal.code.starts_with("file.") => Err(NOTHING_TO_DO.into()),
+            Err(error) if error.refusal().is_some_and(|refusal| refusal.code.starts_with("file.")) => {
+                Err(NOTHING_TO_DO.into())
+            }
             outcome => outcome,
         }
     })

@@ -180,6 +180,41 @@ on_both! {
         assert_eq!(read(&world, &content(&world, &ada, fast.file.unwrap().id).await).await, b"fast");
     }
 
+    async fn a_part_of_which_nothing_comes_ends(world: World) {
+        let [ada] = world.people(["ada"]).await;
+        let node = world.node_with(|options| options.media.silence = Duration::from_millis(600)).await;
+        let ctx = world.ctx(&ada);
+        let freed = async |id, at, content: &'static [u8]| {
+            loop {
+                match append(&world.store, &ctx, id, at, content).await {
+                    Err(Error::Refused(refusal)) if refusal.code == "file.busy" => tokio::task::yield_now().await,
+                    done => break done,
+                }
+            }
+        };
+        // What has arrived is kept, and whoever comes back learns of it.
+        let upload = begin(&world, &ada, long("a", 6)).await.unwrap();
+        let mut silent = node.media.continue_resumable(&ctx, upload.id, from(0)).await.unwrap();
+        silent.write(Bytes::from_static(b"sil")).await.unwrap();
+        let elsewhere = freed(upload.id, 3, b"ent").await.unwrap();
+        assert_eq!(read(&world, &content(&world, &ada, elsewhere.file.unwrap().id).await).await, b"silent");
+        assert_eq!(code(silent.write(Bytes::from_static(b"ent")).await), "file.offset");
+        // A part that counts only as a whole is not, and comes to nothing.
+        let upload = begin(&world, &ada, long("b", 6)).await.unwrap();
+        let whole = Next { offset: 0, whole: true };
+        let mut silent = node.media.continue_resumable(&ctx, upload.id, whole).await.unwrap();
+        silent.write(Bytes::from_static(b"sil")).await.unwrap();
+        assert_eq!(freed(upload.id, 0, b"").await.unwrap().upload.offset, 0);
+        assert_eq!(code(silent.finish().await), "file.offset");
+        // Whoever sends a little now and then goes on for as long as they like.
+        let mut slow = node.media.continue_resumable(&ctx, upload.id, from(0)).await.unwrap();
+        for octet in [b"s", b"i", b"l", b"e", b"n", b"t"] {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            slow.write(Bytes::from_static(octet)).await.unwrap();
+        }
+        assert_eq!(slow.finish().await.unwrap().upload.offset, 6);
+    }
+
     async fn room_is_reserved_from_the_beginning(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let limits = Limits { octets: 10, files: 3, resumables: 2, server_octets: 14, ..Limits::default() };

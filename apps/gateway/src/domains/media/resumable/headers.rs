@@ -12,18 +12,21 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use clowder_core::{Error, Timestamp, Word, text::Flaw};
-use clowder_media::{NewFile, NewResumable, Purpose, Resumable, purpose::MOST_OCTETS, refusals::FILE_TOO_LARGE};
+use clowder_media::{NewFile, NewResumable, Purpose, Resumable, policy::may_have, purpose::MOST_OCTETS};
 
 use super::checksum::Checksum;
 use crate::{
+    front::other_type,
     problem::{Answer, Problem},
     refusals,
     routes::AskedHeader,
 };
 
-pub const VERSION: &str = "1.0.0";
+pub use crate::front::{TUS_RESUMABLE as RESUMABLE, TUS_VERSION as VERSION};
 
-pub const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+/// What the server can do beyond the core of the protocol.
+pub const OFFERED: &str = "creation,creation-with-upload,expiration,termination,checksum";
+
 pub const VERSIONS: HeaderName = HeaderName::from_static("tus-version");
 pub const EXTENSIONS: HeaderName = HeaderName::from_static("tus-extension");
 pub const CHECKSUMS: HeaderName = HeaderName::from_static("tus-checksum-algorithm");
@@ -34,6 +37,7 @@ pub const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 pub const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 pub const FILE_ID: HeaderName = HeaderName::from_static("clowder-file-id");
 const DEFERRED: HeaderName = HeaderName::from_static("upload-defer-length");
+const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 
 /// The type of the body that is a part of an upload.
@@ -131,7 +135,7 @@ pub fn expect_version(request: &HttpRequest) -> Answer<()> {
 pub fn expect_octets(request: &HttpRequest) -> Answer<()> {
     match request.content_type().eq_ignore_ascii_case(OCTETS) {
         true => Ok(()),
-        false => Err(Problem::new(refusals::MEDIA_TYPE).because(format!("The body must be {OCTETS}"))),
+        false => Err(other_type(request, OCTETS)),
     }
 }
 
@@ -169,6 +173,12 @@ pub fn checksum(request: &HttpRequest) -> Answer<Option<Checksum>> {
 }
 
 pub fn new_upload(request: &HttpRequest) -> Answer<NewResumable> {
+    // An upload that a client takes for a part of another one would stay a file of its own.
+    if request.headers().contains_key(CONCAT) {
+        let problem =
+            wrong("Upload-Concat", "unwanted", "this server does not put uploads together: see `Tus-Extension`");
+        return Err(problem.header(EXTENSIONS, HeaderValue::from_static(OFFERED)));
+    }
     if request.headers().contains_key(DEFERRED) {
         return Err(wrong("Upload-Defer-Length", "unwanted", "the length must be known at the beginning"));
     }
@@ -176,10 +186,11 @@ pub fn new_upload(request: &HttpRequest) -> Answer<NewResumable> {
     if length == 0 {
         return Err(wrong("Upload-Length", "range", "the header must be at least 1: files are not empty"));
     }
+    let file = file(text(request, &METADATA).unwrap_or_default())?;
     if length > MOST_OCTETS {
-        return Err(FILE_TOO_LARGE.into());
+        may_have(file.purpose, length)?;
     }
-    Ok(NewResumable { file: file(text(request, &METADATA).unwrap_or_default())?, length })
+    Ok(NewResumable { file, length })
 }
 
 /// What the metadata says of the file. Keys that nobody knows are ignored; of those that are repeated, the first counts.
@@ -267,6 +278,8 @@ mod tests {
             (vec![("upload-length", "")], (422, "Upload-Length range")),
             (vec![("upload-length", "99999999999999999999999")], (422, "Upload-Length range")),
             (vec![("upload-length", "209715201")], (413, "file.too_large")),
+            (vec![("upload-concat", "partial"), ("upload-length", "1")], (422, "Upload-Concat unwanted")),
+            (vec![("upload-concat", "final;/api/files/resumable/1")], (422, "Upload-Concat unwanted")),
             (vec![("upload-defer-length", "1")], (422, "Upload-Defer-Length unwanted")),
             (vec![("upload-length", "1"), ("upload-metadata", "filename ?")], (422, "Upload-Metadata characters")),
             (vec![("upload-length", "1"), ("upload-metadata", of_fun.as_str())], (422, "Upload-Metadata choice")),

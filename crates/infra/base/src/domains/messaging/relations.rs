@@ -1,6 +1,6 @@
 //! The rows of quotes, threads and forwarded messages.
 
-use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId};
 use clowder_messaging::{MessageType, relations::Target};
 use diesel::prelude::*;
 
@@ -46,7 +46,7 @@ impl TargetRow {
         Ok(Target {
             id: self.id,
             seq: self.seq,
-            kind: MessageType::parse_word(&self.kind)?,
+            kind: MessageType::of_stored(&self.kind),
             deleted: self.deleted,
             expires_at: self.expires_at,
             in_thread: self.in_thread,

@@ -83,7 +83,7 @@ impl MessageRow {
         let quoted = self.reply_id.zip(self.reply_seq).filter(|_| is_there);
         let thread = self.replies.zip(self.last_reply_at);
         let forwarded = is_there && self.forwarded_id.is_some();
-        let kind = MessageType::parse_word(&self.kind)?;
+        let kind = MessageType::of_stored(&self.kind);
         let previews = if is_there { self.previews()? } else { Vec::new() };
         let (note, ballot) = (self.data_for(MessageType::System)?, self.data_for::<Ballot>(MessageType::Poll)?);
         Ok(Message {
@@ -129,7 +129,7 @@ impl MessageRow {
 
     /// What is marked in its text.
     pub fn marked(&self) -> Result<Option<Marked>> {
-        if MessageType::parse_word(&self.kind)?.is_text() { self.data_as() } else { Ok(None) }
+        if is_marked(&self.kind) { self.data_as() } else { Ok(None) }
     }
 
     /// What pages say of themselves to which its text links.
@@ -146,6 +146,12 @@ impl MessageRow {
     pub fn said(&self) -> Result<Option<String>> {
         said(&self.kind, self.content.clone(), self.data.as_deref())
     }
+}
+
+/// Whether what is stored beside the text of a message of this type is what is marked in it. What it is in a type that only
+/// a newer version knows, nobody can tell.
+pub fn is_marked(kind: &str) -> bool {
+    MessageType::find(kind).is_some_and(MessageType::is_text)
 }
 
 /// All that is said in a message of this type, line by line.
@@ -434,4 +440,49 @@ pub struct ChatMarksRow {
     /// Whether marks are told only to those whose messages they pass: somebody in it hides read marks, which is not determined
     /// for large chats, or it is a channel, in which nobody learns of the others.
     pub discreet: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_type_that_only_a_newer_version_knows_is_a_text() {
+        let (at, id) = (Timestamp::from_micros(0), Uuid::nil());
+        let row = MessageRow {
+            id: Id::from_uuid(id),
+            chat_id: Id::from_uuid(id),
+            seq: 1,
+            kind: "hologram".to_owned(),
+            sender_id: Id::from_uuid(id),
+            content: Some("Look!".to_owned()),
+            client_id: None,
+            created_at: at,
+            edited_at: None,
+            deleted_at: None,
+            version: 1,
+            data: Some(r#"{"corners": 8}"#.to_owned()),
+            lifetime: None,
+            expires_at: None,
+            reaction_kinds: 0,
+            pinned: false,
+            reply_id: None,
+            reply_seq: None,
+            thread_id: None,
+            forwarded_id: None,
+            forwarded_public: false,
+            replies: None,
+            last_reply_at: None,
+            attached: 0,
+        };
+        assert!(row.marked().unwrap().is_none());
+        assert_eq!(row.said().unwrap().as_deref(), Some("Look!"));
+        let card = Card::new(row.sender_id, "ada".to_owned(), "Ada".to_owned());
+        let shown = row.message(card, Status::Sent, Vec::new()).unwrap();
+        assert_eq!((shown.kind, shown.content.as_deref()), (MessageType::Text, Some("Look!")));
+        assert!(shown.poll.is_none() && shown.system.is_none());
+        assert!(is_marked("image") && !is_marked("poll") && !is_marked("hologram"));
+    }
 }

@@ -3,9 +3,8 @@
 
 use std::{collections::HashMap, fmt::Write};
 
-use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId, Word};
+use clowder_core::{ChatId, MessageId, Result, Timestamp, UserId};
 use clowder_messaging::{
-    MessageType,
     mentions::Marked,
     search::{
         Has,
@@ -17,7 +16,10 @@ use clowder_messaging::{
 };
 use diesel::prelude::*;
 
-use super::schema::{chats, participants};
+use super::{
+    rows::is_marked,
+    schema::{chats, participants},
+};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -79,8 +81,7 @@ pub struct SaidRow {
 impl SaidRow {
     /// What is marked in its text.
     pub fn marked(&self) -> Result<Option<Marked>> {
-        let is_text = MessageType::parse_word(&self.kind)?.is_text();
-        let data = self.data.as_deref().filter(|_| is_text);
+        let data = self.data.as_deref().filter(|_| is_marked(&self.kind));
         Ok(data.map(serde_json::from_str).transpose()?)
     }
 }
