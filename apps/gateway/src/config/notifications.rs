@@ -9,9 +9,9 @@ use super::settings::{Setting, setting, within};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notifications {
     /// For so long a push waits, because what is read meanwhile need not be pushed.
-    pub push_delay_seconds: u64,
+    pub push_delay_seconds: u32,
     /// The same for an email.
-    pub mail_delay_seconds: u64,
+    pub mail_delay_seconds: u32,
 }
 
 impl Default for Notifications {
@@ -23,8 +23,8 @@ impl Default for Notifications {
 impl Notifications {
     /// What the store is told.
     pub fn apply_to(&self, options: &mut Options) {
-        options.notifications.push_delay = Duration::from_secs(self.push_delay_seconds);
-        options.notifications.mail_delay = Duration::from_secs(self.mail_delay_seconds);
+        options.notifications.push_delay = Duration::from_secs(self.push_delay_seconds.into());
+        options.notifications.mail_delay = Duration::from_secs(self.mail_delay_seconds.into());
     }
 }
 
