@@ -191,7 +191,7 @@ fn statement(_: UserId, data: &Value, _: Timestamp) -> Option<About> {
 /// Only when the server has switched it off.
 fn webhook(user: UserId, data: &Value, at: Timestamp) -> Option<About> {
     let webhook: Id<()> = id(data, "/webhook_id")?;
-    data.get("disabled_reason")?.as_str()?;
+    data.get("disabled_reason")?.as_str().filter(|reason| *reason != "owner")?;
     let source = at_time(webhook.uuid(), user, &Value::String(at.to_string()));
     Some(About { source, actor: None, target: (TargetType::Webhook, webhook), chat: None })
 }

@@ -86,6 +86,10 @@ pub fn items(conn: &mut Conn, changes: &[(&Recorded, Value)]) -> Result<Vec<Item
 
 fn told(rule: &Rule, user: UserId, change: &Recorded, data: &Value) -> Option<Item> {
     let Who::Told(read) = rule.who else { return None };
+    // What the server tells of is what it did itself, such as to a webhook; not what its owner changes later.
+    if rule.kind == NotificationType::System && change.actor == Some(user) {
+        return None;
+    }
     let about = read(user, data, change.at)?;
     Some(Item {
         user,

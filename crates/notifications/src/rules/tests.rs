@@ -64,6 +64,7 @@ fn who_is_told_of_what() {
         ("report.decided", ADA, json!({"report_id": THING}), vec![(T::ReportDecided, None)]),
         ("statement.issued", ADA, json!({"statement_id": THING}), vec![(T::ReportDecided, None)]),
         ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": "gone"}), vec![(T::System, None)]),
+        ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": "owner"}), vec![]),
         ("webhook.updated", ADA, json!({"webhook_id": THING, "disabled_reason": null}), vec![]),
         ("chat.updated", ADA, json!({"id": THING}), vec![]),
     ] {
