@@ -25,10 +25,10 @@ pub const TITLE: usize = 120;
 /// How much an email shows of a message, in characters.
 pub const EXCERPT: usize = 300;
 
-/// Whether the account itself sends an email about it: statements of moderators come with their reasons. Notices about the
-/// security of the account are told apart by their actions, where they are made.
+/// Whether the account itself sends an email about it: statements of moderators come with their reasons, and whose webhook was
+/// disabled gets one. Notices about the security of the account are told apart by their actions, where they are made.
 pub const fn is_sent_already(kind: NotificationType, reason: Reason) -> bool {
-    matches!((kind, reason), (NotificationType::ReportDecided, Reason::Account))
+    matches!((kind, reason), (NotificationType::ReportDecided | NotificationType::System, Reason::Account))
 }
 
 /// A text of people in one line of at most so many characters. Characters that turn the direction of what follows are left
