@@ -160,8 +160,7 @@ impl Part<'_> {
     /// The next piece, of exactly so many octets unless it is the last one. At most twice as many are in memory, and only
     /// while it grows.
     pub async fn piece(&mut self, octets: usize) -> Answer<Option<Vec<u8>>> {
-        // It doubles from there, so that the last piece of a small part stays small.
-        let mut piece = Vec::with_capacity(octets.min(FIRST));
+        let mut piece = Vec::new();
         while piece.len() < octets {
             if self.rest.is_empty() {
                 match self.form.content().await? {
@@ -170,6 +169,11 @@ impl Part<'_> {
                 }
             }
             let some = self.rest.split_to(self.rest.len().min(octets - piece.len()));
+            // It doubles, so that the last piece of a small part stays small, and never takes more than a whole one.
+            let needed = piece.len() + some.len();
+            if needed > piece.capacity() {
+                piece.reserve_exact(needed.next_power_of_two().clamp(FIRST, octets.max(FIRST)) - piece.len());
+            }
             piece.extend_from_slice(&some);
         }
         Ok(if piece.is_empty() { None } else { Some(piece) })

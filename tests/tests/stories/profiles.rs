@@ -6,7 +6,7 @@ use clowder_tests::{
 };
 use serde_json::{Value, json};
 
-on_both!(with [ALLOWED, ("PROFILE_URL", "https://chat.example/u/{username}")]; verified_links);
+on_both!(with [super::ALLOWED, ("PROFILE_URL", "https://chat.example/u/{username}")]; verified_links);
 on_both!(shared; seen_by_others, edited, suggested, suggested_hashtags, found_by_name, bad_input);
 
 async fn seen_by_others(world: World) {

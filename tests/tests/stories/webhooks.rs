@@ -18,7 +18,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-on_both!(shared with [ALLOWED]; at_work, by_the_library_of_the_specification, what_there_is_to_hear);
+on_both!(shared with [super::ALLOWED]; at_work, by_the_library_of_the_specification, what_there_is_to_hear);
 on_both!(shared; names_that_lead_inside, wrong_inputs);
 
 /// A new endpoint at this place.

@@ -6,7 +6,7 @@ use clowder_tests::{
 };
 use serde_json::json;
 
-on_both!(with [ALLOWED, ("LINK_PREVIEWS", "true")]; shown, kept_back);
+on_both!(with [super::ALLOWED, ("LINK_PREVIEWS", "true")]; shown, kept_back);
 
 async fn shown(world: World) {
     let (ada, bob) = (world.user("ada").await, world.user("bob").await);

@@ -30,8 +30,8 @@ pub struct Begun {
     file: Arc<File>,
     /// What is collected for the next write to the disk, so that small pieces are cheap.
     next: Vec<u8>,
-    /// The write to the disk that is going on, which gives its buffer back.
-    ongoing: Option<JoinHandle<io::Result<Vec<u8>>>>,
+    /// The write to the disk that is going on.
+    ongoing: Option<JoinHandle<io::Result<()>>>,
     failed: bool,
     /// Whether the file has its final name.
     placed: bool,
@@ -62,28 +62,34 @@ impl Begun {
         Ok(Self { root, key, path, file, next: Vec::new(), ongoing: None, failed: false, placed: false })
     }
 
-    /// Waits for the write that is going on, and gives its buffer back.
-    async fn settle(&mut self) -> Result<Vec<u8>> {
-        let Some(ongoing) = self.ongoing.take() else { return Ok(Vec::new()) };
+    /// Waits for the write that is going on.
+    async fn settle(&mut self) -> Result<()> {
+        let Some(ongoing) = self.ongoing.take() else { return Ok(()) };
         let written = ongoing.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         written.map_err(|error| self.fault(&error))
     }
 
+    /// What comes in large pieces is written as it is.
     async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
         while bytes.has_remaining() {
             let some = bytes.split_to(bytes.len().min(COLLECTED - self.next.len()));
+            if some.len() == COLLECTED {
+                self.write_next(some).await?;
+                continue;
+            }
             self.next.extend_from_slice(&some);
             if self.next.len() == COLLECTED {
-                let spare = self.settle().await?;
-                let mut full = mem::replace(&mut self.next, spare);
-                let file = self.file.clone();
-                self.ongoing = Some(tokio::task::spawn_blocking(move || {
-                    (&*file).write_all(&full)?;
-                    full.clear();
-                    Ok(full)
-                }));
+                let full = mem::take(&mut self.next);
+                self.write_next(full.into()).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn write_next(&mut self, full: Bytes) -> Result<()> {
+        self.settle().await?;
+        let file = self.file.clone();
+        self.ongoing = Some(tokio::task::spawn_blocking(move || (&*file).write_all(&full)));
         Ok(())
     }
 
