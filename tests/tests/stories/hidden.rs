@@ -195,6 +195,10 @@ const ROUNDS: usize = 30;
 /// Rounds that only warm up.
 const FIRST: usize = 5;
 
+/// How often a difference has to show, each time for the same people. On a busy machine it shows now and then where there is
+/// none.
+const SERIES: usize = 4;
+
 /// Calls about somebody hidden take as long as calls about nobody, measured in turns. Two ids that nobody has say how much
 /// chance makes of it. With a few rounds only a clear difference shows; with more, the printed times are to be read.
 async fn the_hidden_take_as_long_as_nobody(world: World) {
@@ -222,36 +226,46 @@ async fn the_hidden_take_as_long_as_nobody(world: World) {
         ]
     };
     let of_each: Vec<_> = targets.iter().map(|(_, id, name)| calls(id, name)).collect();
-    for (number, _) in of_each[0].iter().enumerate() {
-        let mut took = vec![Vec::new(); targets.len()];
-        for round in 0..FIRST + rounds {
-            for turn in 0..targets.len() {
-                let which = (round + turn) % targets.len();
-                let (method, path, body) = &of_each[which][number];
-                let request = ada.request(method, path);
-                let request = if body.is_null() { request } else { request.json(body) };
-                let began = Instant::now();
-                let answer = Answer::to(request).await;
-                if round >= FIRST {
-                    took[which].push(began.elapsed().as_secs_f64() * 1e6);
-                }
-                assert!(answer.status < 500, "{}", answer.text);
+    for (number, (method, path, _)) in of_each[0].iter().enumerate() {
+        let path = path.replace(NOBODY[0], "ID").replace(NOBODY[1], "NAME");
+        let asked: Vec<_> = of_each.iter().map(|calls| &calls[number]).collect();
+        let mut differ: Vec<usize> = (2..targets.len()).collect();
+        let mut shown = Vec::new();
+        for _ in 0..SERIES {
+            let medians = medians(&ada, &asked, rounds).await;
+            let named = targets.iter().zip(&medians).map(|((how, ..), median)| format!("{how} {median:.0} µs"));
+            shown.push(named.collect::<Vec<_>>().join(", "));
+            let (nobody, chance) = ((medians[0] + medians[1]) / 2.0, (medians[0] - medians[1]).abs());
+            differ.retain(|who| (medians[*who] - nobody).abs() >= nobody / 3.0 + 3.0 * chance);
+            if differ.is_empty() {
+                break;
             }
         }
-        let medians: Vec<f64> = took
-            .iter_mut()
-            .map(|took| {
-                took.sort_unstable_by(f64::total_cmp);
-                took[took.len() / 2]
-            })
-            .collect();
-        let shown: Vec<String> =
-            targets.iter().zip(&medians).map(|((how, ..), median)| format!("{how} {median:.0} µs")).collect();
-        let (method, path, _) = &of_each[0][number];
-        println!("{method} {}: {}", path.replace(NOBODY[0], "ID").replace(NOBODY[1], "NAME"), shown.join(", "));
-        let (nobody, chance) = ((medians[0] + medians[1]) / 2.0, (medians[0] - medians[1]).abs());
-        for median in &medians[2..] {
-            assert!((median - nobody).abs() < nobody / 3.0 + 3.0 * chance, "{method} {path}: {}", shown.join(", "));
+        println!("{method} {path}: {}", shown.join("; "));
+        assert!(differ.is_empty(), "{method} {path}: {}", shown.join("; "));
+    }
+}
+
+/// How long these calls take, in microseconds.
+async fn medians(by: &User, calls: &[&(&str, String, Value)], rounds: usize) -> Vec<f64> {
+    let mut took = vec![Vec::new(); calls.len()];
+    for round in 0..FIRST + rounds {
+        for turn in 0..calls.len() {
+            let which = (round + turn) % calls.len();
+            let (method, path, body) = calls[which];
+            let request = by.request(method, path);
+            let request = if body.is_null() { request } else { request.json(body) };
+            let began = Instant::now();
+            let answer = Answer::to(request).await;
+            if round >= FIRST {
+                took[which].push(began.elapsed().as_secs_f64() * 1e6);
+            }
+            assert!(answer.status < 500, "{}", answer.text);
         }
     }
+    let median = |mut took: Vec<f64>| {
+        took.sort_unstable_by(f64::total_cmp);
+        took[took.len() / 2]
+    };
+    took.into_iter().map(median).collect()
 }
