@@ -179,7 +179,8 @@ impl Socket {
         }
     }
 
-    async fn any_frame(&mut self) -> Value {
+    /// The next frame, whatever it is.
+    pub async fn any_frame(&mut self) -> Value {
         match self.next().await {
             Heard::Frame(frame) => frame,
             Heard::Closed(code) => panic!("closed with {code} instead of a frame"),

@@ -206,6 +206,12 @@ impl ChannelsPatch {
         }
     }
 
+    /// What of it is not so already.
+    fn beside(self, Channels { inbox, push, mail }: Channels) -> Self {
+        let other = |wanted: Option<bool>, is: bool| wanted.filter(|wanted| *wanted != is);
+        Self { inbox: other(self.inbox, inbox), push: other(self.push, push), mail: other(self.mail, mail) }
+    }
+
     fn after(self, later: Self) -> Self {
         Self { inbox: later.inbox.or(self.inbox), push: later.push.or(self.push), mail: later.mail.or(self.mail) }
     }
@@ -310,13 +316,15 @@ impl Input for PreferencesPatch {
 }
 
 impl PreferencesPatch {
-    /// What is chosen after this change, or `None` if it changes nothing.
-    pub fn applied_to(self, old: &Chosen) -> Option<Chosen> {
+    /// What is chosen after this change, or `None` if it changes nothing that is shown.
+    pub fn applied_to(self, old: &Chosen, defaults: Defaults) -> Option<Chosen> {
         let mut channels = old.channels.clone();
-        for (kind, patch) in self.channels.into_iter().flatten().filter(|(_, patch)| *patch != ChannelsPatch::default())
-        {
-            let chosen = channels.entry(kind).or_default();
-            *chosen = chosen.after(patch);
+        for (kind, patch) in self.channels.into_iter().flatten() {
+            let patch = patch.beside(old.channels(kind, defaults));
+            if patch != ChannelsPatch::default() {
+                let chosen = channels.entry(kind).or_default();
+                *chosen = chosen.after(patch);
+            }
         }
         let new = Chosen {
             channels,
@@ -342,21 +350,20 @@ mod tests {
     fn what_is_absent_stays() {
         let patch = json!({"channels": {"message.mention": {"mail": true}}, "digest": "daily",
             "quiet_hours": {"from": "22:00", "to": "07:00", "time_zone": "europe/berlin"}});
-        let after = PreferencesPatch::from_json(patch).unwrap().applied_to(&Chosen::default()).unwrap();
+        let after = PreferencesPatch::from_json(patch).unwrap().applied_to(&Chosen::default(), DEFAULTS).unwrap();
         let shown = after.shown(DEFAULTS);
         assert_eq!(shown.channels[&NotificationType::MessageMention], Channels { inbox: true, push: true, mail: true });
         assert_eq!(shown.channels[&NotificationType::MessageReply], Channels { inbox: true, push: true, mail: false });
         assert_eq!((shown.version, shown.digest), (2, Digest::Daily));
         assert_eq!(shown.quiet_hours.as_ref().map(|hours| hours.time_zone.as_str()), Some("Europe/Berlin"));
         for same in [json!({}), json!({"channels": {}}), json!({"channels": {"system": {}}, "version": 9})] {
-            assert_eq!(PreferencesPatch::from_json(same.clone()).unwrap().applied_to(&after), None, "{same}");
+            assert_eq!(PreferencesPatch::from_json(same.clone()).unwrap().applied_to(&after, DEFAULTS), None, "{same}");
         }
-        let ended = PreferencesPatch::from_json(json!({"quiet_hours": null})).unwrap().applied_to(&after).unwrap();
+        let ended = PreferencesPatch::from_json(json!({"quiet_hours": null})).unwrap().applied_to(&after, DEFAULTS).unwrap();
         assert_eq!((ended.quiet_hours, ended.version), (None, 3));
-        // Whoever sends everything back chooses all that is shown.
+        // Whoever sends everything back changes nothing.
         let whole = PreferencesPatch::from_json(serde_json::to_value(&shown).unwrap()).unwrap();
-        let chosen = whole.applied_to(&after).unwrap_or(after);
-        assert_eq!(chosen.shown(Defaults { push: false, mail: true }).channels, shown.channels);
+        assert_eq!(whole.applied_to(&after, DEFAULTS), None);
     }
 
     #[test]

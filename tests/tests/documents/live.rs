@@ -18,6 +18,10 @@ use super::documents;
 /// first items of lists are compared.
 fn differences(at: &str, example: &Value, answer: &Value, found: &mut Vec<String>) {
     match (example, answer) {
+        // A JSON Schema says whatever it says.
+        (Value::Object(one), Value::Object(other)) if one.contains_key("$schema") => {
+            assert!(other.contains_key("$schema"), "{at}");
+        }
         (Value::Object(one), Value::Object(other)) => {
             for name in one.keys().chain(other.keys()) {
                 match (one.get(name), other.get(name)) {

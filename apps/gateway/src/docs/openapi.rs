@@ -278,9 +278,9 @@ mod tests {
         for line in table.iter().filter(|line| line.methods.contains(&Method::GET)) {
             let mut found = HashSet::new();
             for given in line.gives.iter().filter_map(|given| given.shape.as_ref()) {
-                // Links that people have written, in a profile or a message, are no secret, nor are paths of files, which
-                // need a token.
-                let open = ["Link", "MessageEntity", "Picture", "Thumbnail"];
+                // Links that people have written, in a profile or a message, are no secret, nor are the pages behind them,
+                // nor paths of files, which need a token.
+                let open = ["Link", "LinkPreview", "MessageEntity", "Picture", "Thumbnail"];
                 let mut seen = HashSet::from(open.map(|name| format!("#/components/schemas/{name}")));
                 members(&document, given.schema(), &mut seen, &mut found);
             }

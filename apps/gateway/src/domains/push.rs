@@ -59,7 +59,7 @@ const RULES: &[Rule] = &[("NewPushSubscription", |schema| {
         {
             "title": "A browser, or UnifiedPush", "type": "object", "required": ["kind", "endpoint", "keys"],
             "properties": {
-                "kind": is("web"), "endpoint": text, "keys": { "type": "object" }, "token": nothing, "app": nothing
+                "kind": is("web"), "endpoint": text, "keys": { "$ref": "#/components/schemas/PushKeys" }, "token": nothing, "app": nothing
             }
         },
         {

@@ -11,11 +11,12 @@ pub mod sending;
 use clowder_notifications::webhooks::{event_types, permissions, refusals, scopes};
 use serde_json::json;
 
-use super::{Domain, Form};
+use super::{Domain, Form, Rule};
 use crate::docs::patterns::{prose, web_address};
 
 pub const DOMAIN: Domain = Domain {
     forms: FORMS,
+    rules: RULES,
     events: events::EVENTS,
     scopes: scopes::ALL,
     permissions: permissions::ALL,
@@ -36,6 +37,13 @@ const FORMS: &[Form] = &[
     ("WebhookPatch", "event_types", wanted),
     ("WebhookPatch", "description", prose),
 ];
+
+/// What is in them depends on the type.
+const RULES: &[Rule] = &[("WebhookEventType", |schema| {
+    for member in ["schema", "example"] {
+        schema["properties"][member]["additionalProperties"] = json!(true);
+    }
+})];
 
 /// A type, or what stands for several.
 fn wanted(schema: &mut serde_json::Value) {

@@ -54,7 +54,8 @@ pub fn choose(
 
 /// What is chosen after a change by somebody who has locked the account. Digests are planned by it.
 pub fn change(tx: &mut Tx<'_>, ctx: &Ctx, user: UserId, before: Chosen, patch: PreferencesPatch) -> Result<Chosen> {
-    let Some(after) = patch.applied_to(&before) else { return Ok(before) };
+    let defaults = defaults(tx.conn, user)?;
+    let Some(after) = patch.applied_to(&before, defaults) else { return Ok(before) };
     let row = ChosenRow::new(user, &after, ctx.now)?;
     diesel::insert_into(table::table)
         .values(&row)

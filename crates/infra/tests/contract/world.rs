@@ -14,7 +14,10 @@ use clowder_core::{
     Actor, ChatId, Ctx, Error, Input, Made, Positions, Recorded, Refusal, Result, Timestamp, UserId,
     journal::{Chunk, Entry, Extent, Stretch},
 };
-use clowder_infra::{DatabaseUrl, Options, Store, blobs};
+use clowder_infra::{
+    DatabaseUrl, Options, Store, blobs,
+    egress::{self, Egress, Resolve},
+};
 use clowder_messaging::{Chat, Message, NewChat, NewMessage};
 use clowder_tests::Database;
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
@@ -68,6 +71,16 @@ fn migrate(url: &str) {
     Store::migrate(&DatabaseUrl::parse(url).unwrap()).unwrap();
 }
 
+/// Finds no name, so that no test calls anybody out there.
+struct Nowhere;
+
+#[async_trait]
+impl Resolve for Nowhere {
+    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(Vec::new())
+    }
+}
+
 impl World {
     pub async fn sqlite() -> Arc<Self> {
         Self::open(Database::sqlite_migrated(Path::new(env!("CARGO_TARGET_TMPDIR")), migrate), START).await
@@ -86,6 +99,7 @@ impl World {
         let url = DatabaseUrl::parse(&database.url).unwrap();
         let mut options = Options::new(url, "a secret for tests, thirty-two characters");
         options.hasher.cost = 4;
+        options.egress = Egress::new(egress::Options { resolver: Arc::new(Nowhere), ..Default::default() }).unwrap();
         let folder = database.folder.path().join("media");
         let blobs = blobs::open(&blobs::Place::Folder(folder.clone()), None, &folder).unwrap();
         options.media.blobs = Some(Arc::new(Reached(blobs)));

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::catalogue;
 use crate::docs::examples::{AT, CHAT, LATER, THING, with};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAECAwQFBgc=";
@@ -17,14 +18,14 @@ pub fn of(name: &str) -> Option<Value> {
         }),
         "WebhookAttempt" => attempt(),
         "WebhookRecovery" => json!({"webhook_id": THING, "since": AT}),
-        "WebhookEventType" => json!({
-            "name": "chat.deleted", "description": "A chat that you were in has been deleted", "audience": "own",
-            "schema": {
-                "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": ["chat_id"],
-                "properties": {"chat_id": {"type": "string", "format": "uuid"}}
-            },
-            "example": {"type": "chat.deleted", "timestamp": AT, "data": {"chat_id": CHAT}}
-        }),
+        "WebhookEventType" => {
+            let first = catalogue::all().first()?;
+            json!({
+                "name": first.name, "description": first.description, "audience": first.audience,
+                "schema": {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"},
+                "example": first.example
+            })
+        }
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@ use crate::{
 pub const DOMAIN: Domain = Domain {
     writes: &["Journal::sweep"],
     reads: &[
+        "Journal::completed",
         "Journal::read",
         "Journal::extent",
         "Journal::followed",

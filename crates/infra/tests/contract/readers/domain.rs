@@ -1,6 +1,6 @@
 //! What the tests of all domains need to know about the readers of the journal.
 
-use clowder_infra::readers::LEASE;
+use clowder_infra::readers::{LEASE, Rewind};
 
 use crate::{
     domains::Domain,
@@ -8,7 +8,8 @@ use crate::{
 };
 
 pub const DOMAIN: Domain = Domain {
-    writes: &["Readers::read"],
+    writes: &["Readers::read", "Readers::rewind"],
+    reads: &["Readers::list"],
     perform,
     ahead: |world| {
         Box::pin(async move {
@@ -32,6 +33,7 @@ fn perform<'a>(scene: Scene<'a>, write: &'a str) -> Performed<'a> {
         let Scene { stage, store, .. } = scene;
         match write {
             "Readers::read" => store.readers.read(&stage.system()).await.map(drop),
+            "Readers::rewind" => store.readers.rewind("notifications".into(), Rewind::To(0)).await.map(drop),
             other => panic!("nobody performs {other}"),
         }
     })
