@@ -60,6 +60,8 @@ on_both! {
         world.say(&bob, chat.id, &named("ada")).await;
         replies(&world, &bob, chat.id, first.id, "me").await;
         replies(&world, &ada, chat.id, first.id, "me, too").await;
+        told(&world, &ada).await;
+        world.wait(Duration::from_secs(1));
         asks(&world, &bob, &ada).await;
         let of_ada = told(&world, &ada).await;
         assert_eq!(kinds(&of_ada), [T::FriendRequest, T::MessageReply, T::MessageMention]);

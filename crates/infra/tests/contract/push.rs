@@ -278,7 +278,7 @@ on_both! {
         for number in 0..policy::MOST_SUBSCRIPTIONS {
             subscribe(&world, &node, &bob, phone(&number.to_string())).await.unwrap();
         }
-        assert_eq!(code(subscribe(&world, &node, &bob, phone("one more")).await), "push.limit");
+        assert_eq!(code(subscribe(&world, &node, &bob, phone("another")).await), "push.limit");
         subscribe(&world, &node, &bob, phone("7")).await.unwrap();
     }
 }

@@ -183,7 +183,7 @@ on_both! {
         world.say(&bob, chat.id, "something rude").await;
         read_all(&world.store, &world).await;
         world.store.blocks.block(&world.ctx(&ada), bob.id, clowder_social::NewBlock::default()).await.unwrap();
-        assert!(taken(&world).await.is_empty());
+        assert_eq!(bodies(&taken(&world).await), Vec::<Value>::new());
     }
 
     async fn the_suspended_and_the_erased_hear_nothing(world: World) {

@@ -49,8 +49,8 @@ pub const DOMAIN: Domain = Domain {
 fn keeps<'a>(world: &'a World, _: &'a Person) -> Performed<'a> {
     Box::pin(async move {
         world.batch(
-            "INSERT INTO notice_mails (id, user_id, more, created_at) SELECT id, id, 0, created_at FROM users WHERE username = 'ada';
-             INSERT INTO notice_queues (user_id, waiting, more) SELECT id, 0, 1 FROM users WHERE username = 'ada';",
+            "INSERT INTO notice_mails (id, user_id, more, created_at) SELECT id, id, 0, created_at FROM users WHERE username IN ('ada', 'peculiar');
+             INSERT INTO notice_queues (user_id, waiting, more) SELECT id, 0, 1 FROM users WHERE username IN ('ada', 'peculiar');",
         );
         Ok(())
     })
