@@ -39,8 +39,22 @@ const TEXTS: &[(&str, Then)] = &[
     ("POST /api/push/subscriptions /app", SEALED),
 ];
 
-// One person has 20 at most, and one of them is the thing above.
-const LISTS: &[List] = &[List { path: "/api/push/subscriptions", at_least: 1, rows: None }];
+const LISTS: &[List] = &[List {
+    path: "/api/push/subscriptions",
+    at_least: 20,
+    rows: Some(|scene| {
+        format!(
+            "INSERT INTO push_subscriptions (id, user_id, session_id, kind, device, target, refusals, created_at)
+               SELECT {id}, {me}, (SELECT id FROM sessions WHERE user_id = {me}), 'web', {octets}, {octets}, 0, {now}
+               FROM {twenty};",
+            id = scene.id_of_n(),
+            me = scene.me(),
+            octets = scene.octets_of_n(),
+            now = scene.at("0"),
+            twenty = scene.series(20),
+        )
+    }),
+}];
 
 const PEOPLE: Reasons = &[
     ("GET /api/push/key", "a program needs no push"),

@@ -261,6 +261,9 @@ async fn edits_that_change_nothing() {
     let later = later["id"].as_str().unwrap().to_owned();
     let model = ada.post("/api/chat-templates", json!({"name": "Project", "type": "group"})).await.expect(201);
     let model = model["id"].as_str().unwrap().to_owned();
+    let hook = json!({"url": "https://bot.example/hook", "event_types": ["*"]});
+    let hook = ada.post("/api/webhooks", hook).await.expect(201);
+    let hook = hook["id"].as_str().unwrap().to_owned();
     let mut socket = ada.socket().await;
     let mut tried = 0;
     for (method, template, operation) in api.operations() {
@@ -285,6 +288,7 @@ async fn edits_that_change_nothing() {
         let path = template.replace("{message_id}", &message).replace("{user_id}", &ada.id);
         let path = path.replace("{group_id}", &group).replace("{pet_id}", &pet).replace("{chat_id}", &lunch);
         let path = path.replace("{scheduled_message_id}", &later).replace("{chat_template_id}", &model);
+        let path = path.replace("{webhook_id}", &hook);
         let before = ada.get(&path).await;
         let mut same = vec![json!({}), before.body.clone()];
         if path.starts_with("/api/messages") {

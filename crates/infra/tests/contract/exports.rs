@@ -61,6 +61,8 @@ on_both! {
         let privacy = &world.store.privacy;
         emails(&world).await;
         world.meddle("UPDATE users SET email_verified_at = created_at WHERE username = 'peculiar'").unwrap();
+        // What waits of other domains.
+        work(&world, &world.store).await;
         let asked = privacy.export(&world.ctx(&ada)).await.unwrap();
         assert_eq!((asked.status, asked.progress, asked.url.as_ref(), asked.size), (ExportStatus::Queued, 0.0, None, None));
         assert_eq!(privacy.export(&world.ctx(&ada)).await.unwrap().id, asked.id, "one at a time");

@@ -182,7 +182,8 @@ on_both! {
         succeed(&world, &turns).await;
         world.say(&bob, chat.id, "something rude").await;
         read_all(&world.store, &world).await;
-        world.store.blocks.block(&world.ctx(&ada), bob.id, clowder_social::NewBlock::default()).await.unwrap();
+        let block = clowder_social::NewBlock { hide_messages: Some(true) };
+        world.store.blocks.block(&world.ctx(&ada), bob.id, block).await.unwrap();
         assert_eq!(bodies(&taken(&world).await), Vec::<Value>::new());
     }
 
