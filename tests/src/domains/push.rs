@@ -45,7 +45,8 @@ const LISTS: &[List] = &[List {
     rows: Some(|scene| {
         format!(
             "INSERT INTO push_subscriptions (id, user_id, session_id, kind, device, target, refusals, created_at)
-               SELECT {id}, {me}, (SELECT id FROM sessions WHERE user_id = {me}), 'web', {octets}, {octets}, 0, {now}
+               SELECT {id}, {me}, (SELECT id FROM sessions WHERE user_id = {me} AND ended_at IS NULL
+                 ORDER BY id DESC LIMIT 1), 'web', {octets}, {octets}, 0, {now}
                FROM {twenty};",
             id = scene.id_of_n(),
             me = scene.me(),

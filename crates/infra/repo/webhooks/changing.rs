@@ -94,6 +94,9 @@ pub fn edit(
         row.description = description.0.clone().map(Description::into_string);
     }
     row.disabled_reason = disabled.map(|reason| reason.as_str().to_owned());
+    if row == before {
+        return row.webhook(&queue, ctx.now);
+    }
     row.version += 1;
     tx.deleted_text |= row.url != before.url || row.description != before.description;
     diesel::update(table::table.find(webhook))

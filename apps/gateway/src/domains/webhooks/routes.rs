@@ -32,6 +32,7 @@ fn endpoints() -> Vec<Endpoint> {
             .called("listWebhooks")
             .notes("Secrets are never shown again.")
             .scope(WEBHOOKS_READ)
+            .shows_secret()
             .lists::<Webhook>(),
         post("/api/webhooks", handlers::create)
             .says("Create a webhook")
@@ -50,6 +51,7 @@ fn endpoints() -> Vec<Endpoint> {
             .called("getWebhook")
             .scope(WEBHOOKS_READ)
             .tagged()
+            .shows_secret()
             .gives::<Webhook>(200, "Without its secret")
             .refuses(&[WEBHOOK_UNKNOWN]),
         patch("/api/webhooks/{webhook_id}", handlers::edit)

@@ -14,7 +14,7 @@ use crate::seal::{Column, KeyRing, Place, Sealed, Under};
 /// What signs the calls of an endpoint.
 pub const KEYS: Column = Column::new("webhooks", "keys", "id", Under::Ring);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = webhooks)]
 #[diesel(treat_none_as_default_value = false)]
 pub struct WebhookRow {
