@@ -49,7 +49,7 @@ impl TimeZone {
         for _ in 0..4 {
             let local = day.to_datetime(civil::time(hour, minute, 0, 0));
             let ambiguous = zone.to_ambiguous_timestamp(local);
-            let both = [ambiguous.clone().compatible(), ambiguous.later()];
+            let both = [ambiguous.compatible(), ambiguous.later()];
             let next = both.into_iter().flatten().map(Timestamp::from).find(|at| *at > after);
             match (next, day.tomorrow()) {
                 (Some(next), _) => return next,

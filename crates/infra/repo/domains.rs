@@ -213,8 +213,7 @@ pub fn hidden(conn: &mut Conn, user: UserId) -> Result<Vec<UserId>> {
 
 /// Whose messages somebody hides, and of whom they hear unasked, of all domains.
 pub fn others(conn: &mut Conn, user: UserId) -> Result<Others> {
-    let mut others = Others::default();
-    others.hidden = hidden(conn, user)?;
+    let mut others = Others { hidden: hidden(conn, user)?, ..Others::default() };
     for domain in DOMAINS {
         others.watched.extend((domain.watched)(conn, user)?);
     }

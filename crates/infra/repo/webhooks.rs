@@ -39,7 +39,13 @@ use crate::domains::webhooks::{KEYS, webhook_deliveries, webhook_queues, webhook
 
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
-    readers: &[Reader { name: READER, changes: hearing::hear, actions: &[], repeats: false, entries: |_, _, _| Ok(()) }],
+    readers: &[Reader {
+        name: READER,
+        changes: hearing::hear,
+        actions: &[],
+        repeats: false,
+        entries: |_, _, _| Ok(()),
+    }],
     activity: &[
         Rule::new("webhook.created", "webhook.created", Whose::Actor, Target::Subject("webhook")),
         Rule::new("webhook.updated", "webhook.changed", Whose::Actor, Target::Subject("webhook")),

@@ -359,7 +359,8 @@ mod tests {
         for same in [json!({}), json!({"channels": {}}), json!({"channels": {"system": {}}, "version": 9})] {
             assert_eq!(PreferencesPatch::from_json(same.clone()).unwrap().applied_to(&after, DEFAULTS), None, "{same}");
         }
-        let ended = PreferencesPatch::from_json(json!({"quiet_hours": null})).unwrap().applied_to(&after, DEFAULTS).unwrap();
+        let ended =
+            PreferencesPatch::from_json(json!({"quiet_hours": null})).unwrap().applied_to(&after, DEFAULTS).unwrap();
         assert_eq!((ended.quiet_hours, ended.version), (None, 3));
         // Whoever sends everything back changes nothing.
         let whole = PreferencesPatch::from_json(serde_json::to_value(&shown).unwrap()).unwrap();

@@ -93,10 +93,12 @@ async fn every_list_is_read_in_pages(world: World) {
         loop {
             let page = page(&root, &path, &query, 200).await;
             for item in page["items"].as_array().unwrap() {
-                let key =
-                    ["id", "seq", "version", "position", "scope", "user", "pet", "group", "chat_id", "emoji", "name", "number"]
-                        .into_iter()
-                        .map(|key| &item[key]);
+                let key = [
+                    "id", "seq", "version", "position", "scope", "user", "pet", "group", "chat_id", "emoji", "name",
+                    "number",
+                ]
+                .into_iter()
+                .map(|key| &item[key]);
                 let key = key.chain(["message", "root", "chat"].map(|inner| &item[inner]["id"]));
                 let key = key.map(ToString::to_string).collect::<String>();
                 assert!(seen.insert(key), "{path}: {item} twice");

@@ -136,7 +136,7 @@ async fn an_address_that_refuses_three_is_left_alone_until_somebody_reads_there_
         assert!(status().await.is_null());
         let user = world.user(name).await;
         ask(&user, &ada).await;
-        let refused = format!("clowder_notice_mails_total{{outcome=\"refused\"}}");
+        let refused = "clowder_notice_mails_total{outcome=\"refused\"}";
         let count = ["bob", "eve", "dan"].iter().position(|known| *known == name).unwrap() + 1;
         within(WITHIN, "the refusal", async || {
             let metrics = world.nobody().get("/metrics").await.text;

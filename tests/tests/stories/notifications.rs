@@ -115,6 +115,8 @@ async fn preferences(world: World) {
     let path = "/api/notifications/preferences";
     let first = ada.get(path).await;
     let tag = first.header("etag").to_owned();
+    let known = ada.request("GET", path).header("if-none-match", &tag);
+    assert_eq!(clowder_tests::Answer::to(known).await.status, 304);
     let first = first.expect(200);
     assert_eq!(first["channels"]["message.direct"], json!({"inbox": false, "push": true, "mail": false}));
     assert_eq!((&first["quiet_hours"], &first["digest"]), (&Value::Null, &json!("off")));

@@ -16,9 +16,9 @@ pub mod readers;
 pub mod reports;
 pub mod search;
 pub mod sign_ups;
-pub mod webhooks;
 #[cfg(debug_assertions)]
 mod texts;
+pub mod webhooks;
 
 use std::{
     ops::{Deref, DerefMut},

@@ -12,7 +12,7 @@ use clowder_core::{Actor, ChatId, Ctx, Error, Input, PageRequest, Result, Timest
 use clowder_infra::{Options, Store};
 use clowder_messaging::NewChat;
 use clowder_notifications::push::{
-    Offers, Outcome, Push, PushKind, PushSubscription, Sender, Target, VapidKey, payload::MOST_WEB, policy,
+    Offers, Outcome, Payload, Push, PushKind, PushSubscription, Sender, Target, VapidKey, payload::MOST_WEB, policy,
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ on_both! {
         assert_eq!(first.payload, second.payload);
         assert_ne!(first.topic, second.topic, "services cannot tell that both are of one person");
         assert!(first.topic.len() == 32 && BASE64URL_NOPAD.decode(first.topic.as_bytes()).is_ok());
-        assert!(first.payload.fitted(MOST_WEB, |payload| payload.json()).len() < 500);
+        assert!(first.payload.fitted(MOST_WEB, Payload::json).len() < 500);
         assert!(own(&world, &bob).await.iter().all(|one| one.last_used_at.is_some()));
         assert!(own(&world, &ada).await.is_empty());
         // One's own messages wake nobody.

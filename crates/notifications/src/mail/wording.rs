@@ -133,7 +133,7 @@ impl Words {
         fill(self.hello, name)
     }
 
-    pub fn new(&self, count: u64) -> String {
+    pub fn so_many_new(&self, count: u64) -> String {
         counted(count, self.one_new, self.many_new)
     }
 
@@ -256,7 +256,10 @@ mod tests {
     fn numbers_and_lists_read_well() {
         let types = |kinds: &[NotificationType]| Unsubscribe::of(kinds.iter().copied()).unwrap();
         let (mention, reply) = (NotificationType::MessageMention, NotificationType::MessageReply);
-        assert_eq!((EN.new(1).as_str(), EN.new(2).as_str()), ("1 new notification", "2 new notifications"));
+        assert_eq!(
+            (EN.so_many_new(1).as_str(), EN.so_many_new(2).as_str()),
+            ("1 new notification", "2 new notifications")
+        );
         assert_eq!(DE.summary(Rhythm::Weekly, 7), "Deine wöchentliche Zusammenfassung: 7 ungelesen");
         assert_eq!(EN.ask(&types(&[mention])), "No more emails about: mentions?");
         assert_eq!(EN.ask(&types(&[mention, reply])), "No more emails about: mentions and replies?");

@@ -30,12 +30,12 @@ pub fn of_change(change: &Recorded) -> Result<Vec<u8>> {
 
 /// What an endpoint gets of something that happened on the server.
 pub fn of_server_event(name: &str, change: &Recorded) -> Result<Vec<u8>> {
-    write(name, change.at, &*to_raw_value(&server_events::told(change))?)
+    write(name, change.at, &to_raw_value(&server_events::told(change))?)
 }
 
 /// A test of the endpoint.
 pub fn of_ping(webhook: WebhookId, at: Timestamp) -> Result<Vec<u8>> {
-    write(PING, at, &*to_raw_value(&WebhookPing { webhook_id: webhook })?)
+    write(PING, at, &to_raw_value(&WebhookPing { webhook_id: webhook })?)
 }
 
 fn write(kind: &str, timestamp: Timestamp, data: &RawValue) -> Result<Vec<u8>> {

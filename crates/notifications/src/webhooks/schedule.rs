@@ -275,8 +275,8 @@ mod tests {
         let well = Health::default();
         for (before, calls, after, verdict) in [
             (well, vec![status(200)], well, Verdict::Stays),
-            (well, vec![timeout()], failing(1, SECOND * 0, SECOND), Verdict::Stays),
-            (well, vec![timeout(); 8], failing(1, SECOND * 0, SECOND), Verdict::Stays),
+            (well, vec![timeout()], failing(1, Duration::ZERO, SECOND), Verdict::Stays),
+            (well, vec![timeout(); 8], failing(1, Duration::ZERO, SECOND), Verdict::Stays),
             (failing(1, MINUTE, SECOND), vec![timeout()], failing(2, MINUTE, SECOND * 2), Verdict::Stays),
             (failing(20, MINUTE, SECOND), vec![timeout()], failing(21, MINUTE, LONGEST_PAUSE), Verdict::Stays),
             (failing(20, MINUTE, SECOND), vec![timeout(), status(200)], well, Verdict::Stays),
@@ -284,7 +284,7 @@ mod tests {
             (failing(20, days(5), SECOND), vec![timeout()], well, Verdict::GivenUp),
             (failing(20, days(4), SECOND), vec![timeout()], failing(21, days(4), LONGEST_PAUSE), Verdict::Stays),
             (well, vec![status(200), status(410)], well, Verdict::Gone),
-            (well, vec![asking(429, 600)], failing(1, SECOND * 0, MINUTE * 10), Verdict::Stays),
+            (well, vec![asking(429, 600)], failing(1, Duration::ZERO, MINUTE * 10), Verdict::Stays),
             (
                 well,
                 vec![status(200), asking(503, 30)],

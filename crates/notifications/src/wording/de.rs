@@ -56,7 +56,10 @@ pub const DE: &[(&str, &str)] = &[
     ("system.bare", "Ein Hinweis des Servers"),
     ("security.api_key.created", "Für dein Konto wurde ein API-Schlüssel erstellt"),
     ("security.email.changed", "Die E-Mail-Adresse deines Kontos wurde geändert"),
-    ("security.email.undeliverable", "E-Mails an deine Adresse kommen zurück; bis du sie neu bestätigst, werden keine geschickt"),
+    (
+        "security.email.undeliverable",
+        "E-Mails an deine Adresse kommen zurück; bis du sie neu bestätigst, werden keine geschickt",
+    ),
     ("security.password.changed", "Dein Passwort wurde geändert"),
     ("security.password.reset", "Dein Passwort wurde zurückgesetzt"),
     ("security.recovery_code.used", "Ein Wiederherstellungscode deines Kontos wurde benutzt"),

@@ -68,7 +68,7 @@ fn keeps<'a>(world: &'a World, ada: &'a Person) -> Performed<'a> {
 /// One of somebody's notifications.
 async fn one_of(scene: &Scene<'_>) -> Result<Option<NotificationId>> {
     let page = PageRequest { limit: 10, cursor: None };
-    let filter = NotificationFilter { single: scene.dice.0 % 2 == 0, ..NotificationFilter::default() };
+    let filter = NotificationFilter { single: scene.dice.0.is_multiple_of(2), ..NotificationFilter::default() };
     let listed = scene.store.notifications.list(&scene.ctx, filter, page).await?;
     Ok(listed.items.first().map(|notification| notification.id))
 }

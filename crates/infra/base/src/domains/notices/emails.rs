@@ -104,7 +104,7 @@ impl EmailTemplates {
         let lines: Vec<_> = letter.items.iter().map(|item| line(letter, item)).collect();
         let total = letter.items.iter().map(|item| item.count).sum::<u64>() + letter.more;
         let heading = match letter.what {
-            What::Notices => words.new(total),
+            What::Notices => words.so_many_new(total),
             What::Digest(rhythm) => words.summary(rhythm, total),
         };
         let subject = match lines.as_slice() {
