@@ -42,7 +42,10 @@ use crate::domains::messaging::{OF_SERVER, chat_sanctions, message_reviews};
 pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     words: &["chat_sanctions.kind", "message_reviews.kind", "message_reviews.mentions", "word_filters.action"],
-    told: &[("word_filters.words", "words which may be part of any text")],
+    told: &[
+        ("chat_sanctions.reason", "whom a decision is about has been told why, and keeps that when the chat is deleted"),
+        ("word_filters.words", "words which may be part of any text"),
+    ],
     times: &[
         never("chat_brakes.counted_until", "one that is further ahead than its window does not count"),
         never("chat_brakes.held_until", "one that is further ahead than it can last does not count"),
