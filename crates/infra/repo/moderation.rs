@@ -43,7 +43,7 @@ pub const DOMAIN: Domain = Domain {
     parts: privacy::PARTS,
     words: &["chat_sanctions.kind", "message_reviews.kind", "message_reviews.mentions", "word_filters.action"],
     told: &[
-        ("chat_sanctions.reason", "whom a decision is about has been told why, and keeps that when the chat is deleted"),
+        ("chat_sanctions.reason", "whoever was told why keeps that when the chat is deleted"),
         ("word_filters.words", "words which may be part of any text"),
     ],
     times: &[
