@@ -81,6 +81,14 @@ on_both! {
         assert_eq!((own[0].lift_reason.as_deref(), own[0].lifted_at.is_some()), (Some("has apologized"), true));
     }
 
+    async fn a_chat_is_deleted_and_whoever_was_told_why_keeps_that(world: World) {
+        let [ada, bob] = world.people(["ada", "bob"]).await;
+        let chat = world.group(&ada, &[&bob]).await.id;
+        let sanction = about(&bob, "Advertising, again and again");
+        world.store.moderation.sanction(&world.ctx(&ada), chat, SanctionType::Mute, sanction).await.unwrap();
+        world.store.chats.delete_chat(&world.ctx(&ada), chat, None).await.unwrap();
+    }
+
     async fn a_mute_ends_with_its_time_and_its_refusal_says_when(world: World) {
         let [ada, bob] = world.people(["ada", "bob"]).await;
         let chat = world.group(&ada, &[&bob]).await.id;
